@@ -1,0 +1,42 @@
+# Two commands on a fresh machine with Python 3.11: `make demo` and `make test`.
+PYTHON ?= python3.11
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+.venv/.installed: requirements/dev.txt requirements/tools.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/tools.txt requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: .venv/.installed  ## a virtual environment with everything, from the pinned requirements
+
+demo: setup  ## the whole journey on sample scans, ending with a report to open
+	$(BIN)/echoatlas demo
+
+test: setup  ## all tests but the heavy ones
+	$(BIN)/python -m pytest -m "not heavy"
+
+test-all: setup  ## all tests
+	$(BIN)/python -m pytest
+
+lint: setup  ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup  ## measure, beside a peer or a limit in the same run
+	$(BIN)/python -m benchmarks
+
+pins:  ## compile the requirements anew
+	for set in "base:" "curate:--extra curate" "dev:--extra curate --group dev"; do \
+	  $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header $${set#*:} pyproject.toml -o requirements/$${set%%:*}.txt; done
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header requirements/tools.in -o requirements/tools.txt
+
+.PHONY: help setup demo test test-all lint bench pins

@@ -1,0 +1,101 @@
+"""What can go wrong, and whose fault it is.
+
+::
+
+    EchoAtlasError
+    ├── Reject      the record is at fault: quarantined with a reason, the run goes on
+    ├── Retry       the world is at fault: tried again with backoff
+    ├── UsageError  the caller is at fault: one line, exit code 2
+    └── CheckFailed a check on the data failed: one line, exit code 1
+
+Anything else that escapes a step is a bug of ours: the record is quarantined as ``crashed`` and
+the run ends non-zero.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Reason(StrEnum):
+    """Why a record was rejected: a closed list, each with the sentence that its site reads."""
+
+    sentence: str
+
+    def __new__(cls, code: str, sentence: str) -> Reason:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.sentence = sentence
+        return member
+
+    EMPTY = "empty", "The file has no bytes."
+    UNSUPPORTED_FORMAT = "unsupported_format", "The content is of no format that EchoAtlas reads."
+    UNREADABLE = "unreadable", "The file is damaged or not of the kind its content claims."
+    TRUNCATED = "truncated", "The file ends before its content does."
+    NOT_ULTRASOUND = "not_ultrasound", "This is not an ultrasound scan."
+    NO_PIXELS = "no_pixels", "The file holds no picture."
+    UNSUPPORTED_CODEC = "unsupported_codec", "The pictures are encoded in a way that is not read."
+    TOO_LARGE = "too_large", "The content is larger than this deployment accepts."
+    TOO_DEEP = "too_deep", "The content is nested deeper than any scanner writes."
+    UNSAFE_ARCHIVE = "unsafe_archive", "The archive is damaged, oversized or leads outside itself."
+    FRAME_MISMATCH = "frame_mismatch", "The header and the pictures disagree on their number."
+    NO_DYNAMIC_RANGE = "no_dynamic_range", "The pictures show nothing that could be checked."
+    NO_FAN = "no_fan", "No scanned area was found, so nothing could be shown to be free of names."
+    GEOMETRY_DISAGREES = "geometry_disagrees", "Header and picture disagree on the scanned area."
+    FAN_TOO_SMALL = "fan_too_small", "The scanned area is too small to be of use."
+    NOT_IMAGING = "not_imaging", "The picture is a trace, spectrum or report, not an image."
+    RESIDUAL_TEXT = "residual_text", "Text remained in the picture after cleaning."
+    NOT_CLEAN = "not_clean", "De-identification could not be shown to be complete."
+    UNKNOWN_SOP_CLASS = "unknown_sop_class", "The DICOM class is not one that is de-identified."
+    VANISHED = "vanished", "The file was announced and then removed."
+    CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."
+
+
+class EchoAtlasError(Exception):
+    """The base of all errors that EchoAtlas raises on purpose."""
+
+
+class Reject(EchoAtlasError):  # noqa: N818  (an outcome, named as the tables name it)
+    """A record is at fault and goes to quarantine.
+
+    Args:
+        reason: of the closed list.
+        detail: a sentence for the data engineer. It must hold no value of the record: sizes,
+            counts, tags and codes only, never text.
+        step: filled in by the engine.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", step: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail or reason.sentence}")
+        self.reason = reason
+        self.detail = detail or reason.sentence
+        self.step = step
+
+    def __reduce__(self) -> tuple[type[Reject], tuple[Reason, str, str]]:
+        return Reject, (self.reason, self.detail, self.step)
+
+
+class Retry(EchoAtlasError):  # noqa: N818
+    """The world is at fault (network, storage): the work is tried again with backoff."""
+
+
+class UsageError(EchoAtlasError):
+    """Wrong usage or configuration: one clear line for the user, exit code 2."""
+
+
+class CheckFailed(EchoAtlasError):  # noqa: N818
+    """Something is wrong with the data: one clear line for the user, exit code 1."""
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not there, with the nearest one that is."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    listed = f" ({kind}s: {', '.join(names)})" if names else f" (there are no {kind}s yet)"
+    return UsageError(f"no {kind} '{name}'{hint}{listed}")

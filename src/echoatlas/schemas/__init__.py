@@ -1,0 +1,1 @@
+"""The nouns: records, tables and configuration. Imports nothing of the other packages."""

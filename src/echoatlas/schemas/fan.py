@@ -1,0 +1,140 @@
+"""The scanned area of a picture: its shape, scale, and the mask that it draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of pixels, half open: ``x0 <= x < x1``, ``y0 <= y < y1``."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        return max(self.width, 0) * max(self.height, 0)
+
+    def clipped(self, width: int, height: int) -> Box:
+        """The part inside a picture of that size."""
+        return Box(max(self.x0, 0), max(self.y0, 0), min(self.x1, width), min(self.y1, height))
+
+
+class Shape(StrEnum):
+    """How the scanned area is bounded; ``CROPPED`` is a picture without a surround to find."""
+
+    LINEAR = "linear"
+    TRAPEZOID = "trapezoid"
+    CONVEX = "convex"
+    PHASED = "phased"
+    ENDOCAVITY = "endocavity"
+    CIRCULAR = "circular"
+    CROPPED = "cropped"
+
+
+class Mode(StrEnum):
+    """What the scanner shows in the area (PS3.3 C.8.5.6.1.1, value 4, and C.8.5.5.1.2)."""
+
+    B = "b_mode"
+    COLOR = "color_doppler"
+    POWER = "power_doppler"
+    SPECTRAL = "spectral_doppler"
+    M = "m_mode"
+    ELASTOGRAPHY = "elastography"
+    CONTRAST = "contrast"
+    VOLUME = "3d"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """Whether evidence agrees on the area well enough to rely on it."""
+
+    ACCEPT = "accept"
+    REVIEW = "review"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """The scanned area of one pane, in pixels of the picture as displayed.
+
+    Either a ring sector (``apex``, ``radii``, ``angles``: convex, phased, endocavity, circular)
+    or a polygon (``corners``: linear, trapezoid, cropped). ``mask`` draws it exactly.
+
+    Attributes:
+        apex: (x, y) of the point where all beams meet.
+        radii: inner and outer radius, pixels.
+        angles: left and right edge in radians, 0 pointing down (+y), positive towards +x.
+        corners: polygon in order, (x, y) each.
+        mm_per_px: (x, y) in millimeters, or None when nothing trustworthy states it.
+        spacing_source: where ``mm_per_px`` comes from ("region", "pixel_spacing", "sidecar", "").
+        score: 0 to 1, how well picture and area agree.
+        found_by: codes such as "region", "fit", "region+fit", "cropped".
+        clip: a rectangle that further limits the area (a sector cut off by the screen's edge).
+    """
+
+    shape: Shape
+    apex: tuple[float, float] | None = None
+    radii: tuple[float, float] = (0.0, 0.0)
+    angles: tuple[float, float] = (0.0, 0.0)
+    corners: tuple[tuple[float, float], ...] = ()
+    mm_per_px: tuple[float, float] | None = None
+    spacing_source: str = ""
+    mode: Mode = Mode.UNKNOWN
+    score: float = 0.0
+    verdict: Verdict = Verdict.REVIEW
+    found_by: str = ""
+    pane: int = 0
+    clip: Box | None = field(default=None)
+
+    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+        """The area as a boolean picture of (height, width)."""
+        if self.apex is None:
+            drawn = np.zeros((height, width), np.uint8)
+            polygon = np.round(np.asarray(self.corners, np.float64)).astype(np.int32)
+            cv2.fillPoly(drawn, [polygon], 1)
+            inside = drawn.astype(bool)
+        else:
+            x = np.arange(width, dtype=np.float32)[None, :] - self.apex[0]
+            y = np.arange(height, dtype=np.float32)[:, None] - self.apex[1]
+            radius = np.hypot(x, y)
+            inside = (radius >= self.radii[0]) & (radius <= self.radii[1])
+            if self.angles[1] - self.angles[0] < 2 * np.pi - 1e-6:
+                middle = (self.angles[0] + self.angles[1]) / 2
+                angle = np.arctan2(x, y) - middle
+                angle = (angle + np.pi) % (2 * np.pi) - np.pi
+                inside &= np.abs(angle) <= (self.angles[1] - self.angles[0]) / 2
+        if self.clip is not None:
+            limit = self.clip.clipped(width, height)
+            keep = np.zeros_like(inside)
+            keep[limit.y0 : limit.y1, limit.x0 : limit.x1] = True
+            inside &= keep
+        return inside
+
+    def bounding_box(self, height: int, width: int) -> Box:
+        """The smallest box around the area inside a picture of (height, width)."""
+        inside = self.mask(height, width)
+        columns = np.flatnonzero(inside.any(axis=0))
+        rows = np.flatnonzero(inside.any(axis=1))
+        if not len(columns):
+            return Box(0, 0, 0, 0)
+        return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -1,0 +1,190 @@
+"""The records that steps hand to each other: frozen, typed, in the field's terms.
+
+Records marked *trusted zone* may hold what a site sent (text, names, dates). They live in the
+memory of one task and are never written. The rows of tables are in ``rows``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.schemas.fan import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]  # (H, W) gray or (H, W, 3) RGB, as displayed
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an object came from. Trusted zone: names and sidecar values may identify.
+
+    Attributes:
+        name: path of the file below the site's prefix, with "/" between folders; for a member of
+            an archive, archive and member joined by "!".
+        sidecar: the row of a sidecar table that speaks of this object, column to value.
+    """
+
+    site: str
+    upload: str
+    name: str
+    sidecar: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UltrasoundRegion:
+    """An item of SequenceOfUltrasoundRegions (PS3.3 C.8.5.5), as it stands in the header.
+
+    Attributes:
+        box: from RegionLocationMinX0 .. MaxY1, made half open; may lie outside the picture.
+        spatial_format: 1 2D, 2 M-mode, 3 spectral, 4 waveform, 5 graphics.
+        data_type: 1 tissue, 2 color flow, 3 PW, 4 CW, ...
+        delta: PhysicalDeltaX, PhysicalDeltaY in ``units`` a pixel.
+        units: PhysicalUnitsX/YDirection: 3 cm, 4 s, 5 Hz, 7 cm/s.
+    """
+
+    box: Box
+    spatial_format: int
+    data_type: int
+    flags: int = 0
+    delta: tuple[float, float] = (0.0, 0.0)
+    units: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One object, opened. Trusted zone: ``header`` and ``text`` hold what the site sent.
+
+    Attributes:
+        format: told by content: "dicom", "png", "jpeg", "gif", "mp4", "avi", "nifti", ...
+        codec: transfer syntax UID, or the codec's name.
+        declared_frames: as the header says; what ``frames`` yields may differ and is then flagged.
+        height, width: of the picture as displayed, pixels.
+        frames: starts decoding from the first frame each time it is called; yields (H, W) or
+            (H, W, 3) uint8 RGB pictures one by one, never holding them all. Raises ``Reject``.
+        color: how color was decided, a code: "gray", "rgb_native", "jfif", "app14", "palette", ...
+        times: milliseconds from the first frame, one each, or None when the file does not say.
+        regions: of the DICOM header, empty elsewhere.
+        spacing: (x, y) millimeters a pixel where the header states it outside regions, else None.
+        header: pydicom Dataset without its pixel data, or None.
+        text: metadata strings of a loose file (PNG text chunks, MP4 tags ...), key to value.
+        flags: codes of what was odd but tolerable ("early_end", "frame_mismatch", ...).
+    """
+
+    format: str
+    codec: str
+    declared_frames: int
+    height: int
+    width: int
+    frames: Callable[[], Iterator[Picture]]
+    color: str = ""
+    times: tuple[float, ...] | None = None
+    regions: tuple[UltrasoundRegion, ...] = ()
+    spacing: tuple[float, float] | None = None
+    header: Any = None
+    text: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A coded hint about an object: the only form in which label evidence leaves trusted text.
+
+    Attributes:
+        axis: "anatomy", "subject", "mode", "application", "laterality" or "view".
+        node: a path of the tree ("thorax/breast"), or a term of the axis ("left").
+        source: where it stood: "site_prior", "image_type", "body_part", "anatomic_region",
+            "description", "folder", "sidecar", ...
+        weight: 0 to 1, how far the source is to be believed.
+        rule: id of the rule that matched; never the matched text.
+    """
+
+    axis: str
+    node: str
+    source: str
+    weight: float
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanHeader:
+    """What may be known of an object after de-identification: pseudonyms and closed vocabulary.
+
+    Attributes:
+        patient, study, series, instance: keyed pseudonyms; ``patient`` always has a value.
+        patient_source: "header", "sidecar", "name", "folder" or "object" (unknown, so each
+            object stands alone).
+        maker, model: of the device, from the closed vocabulary, or "unknown".
+        age: years, capped at 90 as the Safe Harbor rule asks, or None.
+        sex: "F", "M", "O" or "".
+        actions: PS3.15 action code to number of attributes it was applied to.
+        methods: codes of CID 7050 for what was really done.
+        key_id: public id of the key that made the pseudonyms.
+        policy: hash of the de-identification policy.
+    """
+
+    patient: str
+    study: str
+    series: str
+    instance: str
+    patient_source: str = "object"
+    maker: str = "unknown"
+    model: str = "unknown"
+    age: int | None = None
+    sex: str = ""
+    actions: Mapping[str, int] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
+    key_id: str = ""
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What is to be blacked out of a clip's pictures, and what was seen doing so.
+
+    Attributes:
+        keep: (H, W) bool, true where pixels may leave; the same for every frame of the pane.
+        text_boxes: inside the fan, blacked out, pixels of the source picture.
+        outside_area: share of the picture that lies outside the fan and was blacked out.
+        text_area: share of the fan's area that was blacked out as text.
+        detector: id and version of the detector that looked.
+        model: hash of its weights, "" for none.
+        verdicts: codes, one for each check that was made ("no_text", "text_redacted", ...).
+    """
+
+    keep: NDArray[np.bool_]
+    text_boxes: tuple[Box, ...] = ()
+    outside_area: float = 0.0
+    text_area: float = 0.0
+    detector: str = ""
+    model: str = ""
+    verdicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """One picture cropped to its fan and letterboxed, never stretched.
+
+    Attributes:
+        pixels: (size, size) gray or (size, size, 3) RGB uint8.
+        valid: (size, size) bool, true inside the fan and outside redactions.
+        overlay: (size, size) bool, true on calipers, text and marks inside the fan.
+        scale: normalized pixels a native pixel.
+        offset: (x, y): normalized = native * scale + offset.
+        native: (width, height) of the fan's box in the source picture.
+        mm_per_px: of the normalized picture, or None.
+        flags: codes ("color", "caliper", ...).
+    """
+
+    pixels: Picture
+    valid: NDArray[np.bool_]
+    overlay: NDArray[np.bool_]
+    scale: float
+    offset: tuple[float, float]
+    native: tuple[int, int]
+    mm_per_px: tuple[float, float] | None = None
+    flags: tuple[str, ...] = ()

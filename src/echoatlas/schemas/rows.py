@@ -1,0 +1,298 @@
+"""The rows of the lake's tables: one frozen dataclass a table, one described field a column.
+
+Arrow schemas (``tables``) and the data dictionary are derived from these. Nothing here may hold
+PHI. ``subject`` marks columns that speak of one patient: they get no file statistics, so that an
+erasure leaves no trace of them. No row holds a clock time: the same input gives the same rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column means: a sentence, its unit, and whether it speaks of one patient."""
+
+    meaning: str
+    unit: str = ""
+    subject: bool = False
+
+
+ObjectId = Annotated[str, Column("Keyed id of the object: HMAC of site and content.", subject=True)]
+FrameId = Annotated[
+    str, Column("Id of the frame: hash of its normalized pixels, object and place.", subject=True)
+]
+Site = Annotated[str, Column("Name of the site, as in its configuration.")]
+Upload = Annotated[str, Column("Opaque id of the upload: keyed hash of the folder's name.")]
+Fingerprint = Annotated[
+    str, Column("Steps, versions and configuration that made this row, as one hash.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SightingRow:
+    """A file or archive member seen in a site's bucket, whatever became of it."""
+
+    locator: Annotated[
+        str,
+        Column("Keyed hash of the file's place and version, and of the member's.", subject=True),
+    ]
+    object_id: ObjectId
+    content_id: Annotated[
+        str,
+        Column("Keyed id of the bytes alone: equal for equal bytes of two sites.", subject=True),
+    ]
+    site: Site
+    upload: Upload
+    container: Annotated[str, Column("Locator of the archive it lies in, or empty.", subject=True)]
+    member: Annotated[int, Column("Position in the archive's listing; -1 outside archives.")]
+    ordinal: Annotated[int, Column("Order of sighting within the site, from 0.")]
+    bytes: Annotated[int, Column("Size of the object.", "bytes")]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """What became of an object: one row for each sighting that was worked on."""
+
+    object_id: ObjectId
+    site: Site
+    upload: Upload
+    status: Annotated[str, Column("kept, rejected, duplicate or erased.")]
+    reason: Annotated[str, Column("Reason code when rejected, else empty.")]
+    locator: Annotated[str, Column("The sighting this row is about.", subject=True)]
+    content_id: Annotated[str, Column("Keyed id of the bytes alone.", subject=True)]
+    bytes: Annotated[int, Column("Size of the object.", "bytes")]
+    format: Annotated[str, Column("Format told by content: dicom, png, mp4, ...; empty if none.")]
+    codec: Annotated[str, Column("Transfer syntax UID or codec name.")]
+    frames: Annotated[int, Column("Frames that were kept.", "frames")]
+    patient: Annotated[str, Column("Keyed pseudonym of the patient.", subject=True)]
+    study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
+    series: Annotated[str, Column("Keyed pseudonym of the series.", subject=True)]
+    maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
+    model: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
+    license: Annotated[str, Column("License of the site's data.")]
+    flags: Annotated[str, Column("Codes of oddities, separated by blanks.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """One normalized picture: the wide table, append-only."""
+
+    frame_id: FrameId
+    object_id: ObjectId
+    site: Site
+    patient: Annotated[str, Column("Keyed pseudonym of the patient.", subject=True)]
+    study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
+    series: Annotated[str, Column("Keyed pseudonym of the series.", subject=True)]
+    patient_source: Annotated[str, Column("header, sidecar, name, folder, or object if unknown.")]
+    frame_index: Annotated[int, Column("Place in the clip, from 0.", "frames")]
+    pane: Annotated[int, Column("Which scanned area of the picture, from 0, left to right.")]
+    time_ms: Annotated[float | None, Column("Time from the clip's first frame.", "ms")]
+    width: Annotated[int, Column("Width of the stored image.", "px")]
+    height: Annotated[int, Column("Height of the stored image.", "px")]
+    channels: Annotated[int, Column("1 gray, 3 RGB.")]
+    image: Annotated[bytes, Column("The image, losslessly encoded.")]
+    image_codec: Annotated[str, Column("How it is encoded.")]
+    native_width: Annotated[int, Column("Width of the fan's box in the source picture.", "px")]
+    native_height: Annotated[int, Column("Height of the fan's box in the source picture.", "px")]
+    scale: Annotated[float, Column("Stored pixels a source pixel.", "px/px")]
+    offset_x: Annotated[float, Column("stored x = source x * scale + offset_x.", "px")]
+    offset_y: Annotated[float, Column("stored y = source y * scale + offset_y.", "px")]
+    mm_per_px_x: Annotated[float | None, Column("Of the stored image; none if unknown.", "mm/px")]
+    mm_per_px_y: Annotated[float | None, Column("Of the stored image; none if unknown.", "mm/px")]
+    spacing_source: Annotated[str, Column("Where the spacing comes from, or empty.")]
+    fan_shape: Annotated[str, Column("linear, trapezoid, convex, phased, endocavity, ...")]
+    fan: Annotated[str, Column("Geometry of the fan in source pixels, as JSON.", "px, rad")]
+    fan_score: Annotated[float, Column("How well picture and fan agree, 0 to 1.")]
+    fan_verdict: Annotated[str, Column("accept or review.")]
+    mode: Annotated[str, Column("b_mode, color_doppler, ...")]
+    maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
+    model: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
+    subject_type: Annotated[str, Column("human, animal, phantom or simulated.")]
+    age: Annotated[int | None, Column("Age, capped at 90.", "years", subject=True)]
+    sex: Annotated[str, Column("F, M, O or empty.", subject=True)]
+    license: Annotated[str, Column("License of the site's data.")]
+    flags: Annotated[str, Column("Codes of oddities, separated by blanks.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    """What was measured on a frame; decisions over it are made in ``select``."""
+
+    frame_id: FrameId
+    object_id: ObjectId
+    pixel_hash: Annotated[str, Column("BLAKE2b-128 of shape and stored pixels.", subject=True)]
+    frame_phash64: Annotated[bytes, Column("Perceptual hash of the stored image.", "64 bit")]
+    frame_phash256: Annotated[bytes, Column("Perceptual hash of the stored image.", "256 bit")]
+    fan_phash64: Annotated[bytes, Column("Perceptual hash of the fan alone.", "64 bit")]
+    fan_phash256: Annotated[bytes, Column("Perceptual hash of the fan alone.", "256 bit")]
+    mirror_phash256: Annotated[bytes, Column("fan_phash256 of the left-right mirror.", "256 bit")]
+    hash_version: Annotated[str, Column("Version of the hashes; compare only equal ones.")]
+    thumbnail: Annotated[bytes, Column("Gray 64 x 64 picture of the fan, raw.", "4096 bytes")]
+    blur: Annotated[float, Column("Variance of the Laplacian inside the fan; low is blurred.")]
+    entropy: Annotated[float, Column("Shannon entropy of gray levels inside the fan.", "bit")]
+    mean: Annotated[float, Column("Mean gray level inside the fan.", "0-255")]
+    saturation: Annotated[float, Column("Share of fan pixels at 250 or above.")]
+    dark: Annotated[float, Column("Share of fan pixels below 12.")]
+    fan_fill: Annotated[float, Column("Share of the stored image that the fan covers.")]
+    speckle_snr: Annotated[
+        float, Column("Median over small windows of mean/std inside the fan (1.91 is Rayleigh).")
+    ]
+    text_share: Annotated[float, Column("Share of the fan that overlays or redactions cover.")]
+    color_share: Annotated[float, Column("Share of fan pixels that carry color.")]
+    motion: Annotated[
+        float | None, Column("Mean absolute change from the clip's previous frame.", "0-255")
+    ]
+    patch_map: Annotated[
+        bytes, Column("16 x 16 informativeness of patches, row-major, 0 is outside.", "0-255")
+    ]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """A coded hint about an object."""
+
+    object_id: ObjectId
+    site: Site
+    axis: Annotated[str, Column("anatomy, subject, mode, application, laterality or view.")]
+    node: Annotated[str, Column("Path of the tree, or term of the axis.")]
+    source: Annotated[str, Column("Where it stood: site_prior, image_type, description, ...")]
+    weight: Annotated[float, Column("How far the source is to be believed, 0 to 1.")]
+    rule: Annotated[str, Column("Id of the rule that matched.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """Where a frame stands on the anatomy tree, as fused from its evidence."""
+
+    frame_id: FrameId
+    object_id: ObjectId
+    region: Annotated[str, Column("Id of the region, or unknown.")]
+    organ: Annotated[str, Column("Id of the organ, or unknown.")]
+    confidence: Annotated[float, Column("Of the primary path, 0 to 1.")]
+    region_index: Annotated[int, Column("0 unknown, 1 to 9.")]
+    organ_index: Annotated[int, Column("0 unknown, 1 to 52.")]
+    paths: Annotated[str, Column("All paths, separated by blanks; the first is primary.")]
+    laterality: Annotated[str, Column("left, right, bilateral, unpaired or unknown.")]
+    view: Annotated[str, Column("View or standard plane where stated, or empty.")]
+    application: Annotated[str, Column("external, endovaginal, ..., or unknown.")]
+    conflict: Annotated[bool, Column("Evidence disagreed, so the label abstains.")]
+    review: Annotated[bool, Column("A person should look.")]
+    decided_by: Annotated[str, Column("fusion, review, or none.")]
+    tree: Annotated[str, Column("Hash of the tree.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationRow:
+    """A mask, box, point, scalar, class or text that came with the data."""
+
+    annotation_id: Annotated[str, Column("Hash of what it says and of its frame.", subject=True)]
+    frame_id: FrameId
+    object_id: ObjectId
+    kind: Annotated[str, Column("class, mask, box, keypoints, scalar or text.")]
+    name: Annotated[str, Column("What it is about, a code.")]
+    value: Annotated[str, Column("Class or de-identified text, else empty.")]
+    number: Annotated[float | None, Column("Value of a scalar.")]
+    unit: Annotated[str, Column("Unit of the scalar, UCUM.")]
+    points: Annotated[list[float], Column("x0 y0 x1 y1 ... in the stored image.", "px")]
+    mask: Annotated[bytes, Column("PNG mask of the stored image's size, else empty.")]
+    source: Annotated[str, Column("Collection adapter or sidecar rule.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRow:
+    """Membership of a frame in a cluster of frames that show the same."""
+
+    frame_id: FrameId
+    cluster: Annotated[str, Column("Id of the cluster: its smallest frame id.", subject=True)]
+    representative: Annotated[str, Column("The frame that stands for the cluster.", subject=True)]
+    relation: Annotated[str, Column("representative, exact, near, mirror or clip.")]
+    distance: Annotated[int, Column("Hamming distance to the representative's hash.", "bit")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A rejected object and why."""
+
+    object_id: ObjectId
+    site: Site
+    upload: Upload
+    step: Annotated[str, Column("The step that rejected it.")]
+    reason: Annotated[str, Column("Reason code of the closed list.")]
+    detail: Annotated[str, Column("A sentence without any value of the object.")]
+    locator: Annotated[str, Column("The sighting it is about.", subject=True)]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """What de-identification did to an object: codes, counts and hashes, no values."""
+
+    object_id: ObjectId
+    site: Site
+    verdict: Annotated[str, Column("released, quarantined or filtered.")]
+    policy: Annotated[str, Column("Hash of the policy.")]
+    key_id: Annotated[str, Column("Public id of the key.")]
+    methods: Annotated[str, Column("CID 7050 codes of what was done, separated by blanks.")]
+    actions: Annotated[str, Column("Attributes by PS3.15 action, as JSON: code to count.")]
+    burned_in_annotation: Annotated[str, Column("YES, NO or empty, as stated; never trusted.")]
+    geometry: Annotated[str, Column("How the fan was found, a code.")]
+    outside_area: Annotated[float, Column("Share of the picture blacked out outside the fan.")]
+    text_area: Annotated[float, Column("Share of the fan blacked out as text.")]
+    text_boxes: Annotated[int, Column("Boxes of text blacked out inside the fan.")]
+    detector: Annotated[str, Column("Detector and version.")]
+    model: Annotated[str, Column("Hash of the detector's weights.")]
+    verdicts: Annotated[str, Column("Codes of the checks made, separated by blanks.")]
+    maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
+    device: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run of the pipeline over one deployment."""
+
+    run_id: Annotated[str, Column("Id of the run.")]
+    started: Annotated[str, Column("ISO 8601, UTC.")]
+    finished: Annotated[str, Column("ISO 8601, UTC.")]
+    status: Annotated[str, Column("done, failed or interrupted.")]
+    version: Annotated[str, Column("Version of EchoAtlas.")]
+    fingerprint: Fingerprint
+    sites: Annotated[str, Column("Sites that were run, separated by blanks.")]
+    objects: Annotated[int, Column("Objects worked on.", "objects")]
+    frames: Annotated[int, Column("Frames written.", "frames")]
+    rejected: Annotated[int, Column("Objects quarantined.", "objects")]
+    crashed: Annotated[int, Column("Objects that failed by a bug of ours.", "objects")]
+    seconds: Annotated[float, Column("Wall time.", "s")]
+    conservation: Annotated[bool, Column("Every sighting is accounted for.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A named, immutable dataset version."""
+
+    name: Annotated[str, Column("Name of the release.")]
+    manifest: Annotated[str, Column("SHA-256 of its manifest.")]
+    created: Annotated[str, Column("ISO 8601, UTC.")]
+    frames: Annotated[int, Column("Frames in it.", "frames")]
+    where: Annotated[str, Column("The selection, as an expression; empty for all.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRow:
+    """A request to erase patients, and its completion; says nothing of who they were."""
+
+    request: Annotated[str, Column("Opaque id of the request.")]
+    site: Site
+    objects: Annotated[int, Column("Objects erased.", "objects")]
+    frames: Annotated[int, Column("Frames erased.", "frames")]
+    finished: Annotated[str, Column("ISO 8601, UTC.")]

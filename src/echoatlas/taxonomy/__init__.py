@@ -1,0 +1,1 @@
+"""The words: the anatomy tree, vocabularies and adapters of public collections."""
