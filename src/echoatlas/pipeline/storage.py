@@ -1,0 +1,289 @@
+"""A folder of bytes, on this machine or in an S3 bucket, behind one small interface.
+
+Local files are read with the standard library, so that every name that a hospital's file system
+allows is seen; S3 is spoken by ``obstore``. Both give exactly one winner to ``create=True``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import obstore
+from obstore import exceptions as refused
+from obstore.store import S3Store
+
+from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.schemas.config import Zone
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """Something stored: its key below the folder, size in bytes, and a tag of its version."""
+
+    key: str
+    size: int
+    tag: str
+
+
+class Storage(ABC):
+    """A folder of bytes. Keys are relative, with "/" between parts, and never lead outside.
+
+    Raises (all methods):
+        FileNotFoundError: there is nothing under the key.
+        UsageError: the folder may not be read or written, or is full.
+        Retry: the network or the service failed.
+    """
+
+    uri: str
+
+    @staticmethod
+    def open(uri: str | Path, zone: Zone | None = None) -> Storage:
+        """The folder at a path or ``s3://bucket/prefix``; it need not exist yet."""
+        text = str(uri)
+        if text.startswith("s3://"):
+            return S3Storage(text, zone or Zone())
+        if "://" in text:
+            raise UsageError(f"'{text}' is neither a path nor an s3:// address")
+        return LocalStorage(Path(text))
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """What lies below a prefix, in order of keys; nothing if it does not exist."""
+
+    @abstractmethod
+    def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
+        """The bytes under a key, whole or ``length`` of them from ``start``."""
+
+    @abstractmethod
+    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+        """Store bytes, all or nothing.
+
+        Raises:
+            FileExistsError: with ``create``, when there is something under the key already.
+        """
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove keys; those that are not there are passed over."""
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Whether there is something under a key."""
+
+    @abstractmethod
+    def sub(self, prefix: str) -> Storage:
+        """The folder below this one."""
+
+    def options(self) -> dict[str, str]:
+        """What delta-rs needs to know to reach this folder."""
+        return {}
+
+
+class LocalStorage(Storage):
+    """A folder of this machine's file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.uri = str(self.root)
+
+    def path(self, key: str) -> Path:
+        """Where a key lies; refuses keys that lead outside."""
+        parts = PurePosixPath(key).parts
+        if key.startswith("/") or ".." in parts:
+            raise UsageError("a key may not lead outside its folder")
+        return self.root.joinpath(*parts)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        found: list[Entry] = []
+        with _local_faults(self.uri):
+            for folder, folders, names in os.walk(self.root, onerror=_unless_missing):
+                folders.sort()
+                base = Path(folder).relative_to(self.root).as_posix()
+                for name in names:
+                    key = name if base == "." else f"{base}/{name}"
+                    if key.startswith(prefix) and not name.startswith(_PARTIAL):
+                        info = (Path(folder) / name).stat()
+                        found.append(Entry(key, info.st_size, str(info.st_mtime_ns)))
+        return iter(sorted(found))
+
+    def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
+        with _local_faults(self.uri), self.path(key).open("rb") as file:
+            file.seek(start or 0)
+            return file.read() if length is None else file.read(length)
+
+    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+        target = self.path(key)
+        with _local_faults(self.uri):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=target.parent)
+            partial = Path(name)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                partial.chmod(0o644)
+                if create:
+                    os.link(partial, target)
+                    partial.unlink()
+                else:
+                    partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        with _local_faults(self.uri):
+            for key in keys:
+                self.path(key).unlink(missing_ok=True)
+
+    def exists(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def sub(self, prefix: str) -> LocalStorage:
+        return LocalStorage(self.path(prefix))
+
+
+_PARTIAL = ".partial-"
+
+
+def _unless_missing(error: OSError) -> None:
+    if error.errno != errno.ENOENT:
+        raise error
+
+
+class _local_faults:  # noqa: N801  (reads as a word of the language where it is used)
+    """Tells a user's mistake (no permission, no space) from a failing disk."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, OSError) or isinstance(error, FileNotFoundError | FileExistsError):
+            return
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UsageError(f"no space left in {self.uri}") from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise UsageError(f"no permission to use {self.uri}") from None
+        raise Retry(f"{self.uri}: {type(error).__name__} {error.errno}") from None
+
+
+class S3Storage(Storage):
+    """A prefix of an S3 bucket."""
+
+    def __init__(self, uri: str, zone: Zone) -> None:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        if not bucket:
+            raise UsageError(f"'{uri}' names no bucket")
+        self.uri = f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
+        self.zone = zone
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        settings = self.options()
+        self._store = S3Store(
+            bucket,
+            region=zone.region,
+            endpoint=settings.get("AWS_ENDPOINT_URL"),
+            access_key_id=settings.get("AWS_ACCESS_KEY_ID"),
+            secret_access_key=settings.get("AWS_SECRET_ACCESS_KEY"),
+            session_token=settings.get("AWS_SESSION_TOKEN"),
+            client_options={"allow_http": True, "timeout": "60s"},
+            retry_config={"max_retries": 3},
+        )
+
+    def options(self) -> dict[str, str]:
+        zone = self.zone
+        endpoint = zone.endpoint or os.environ.get("AWS_ENDPOINT_URL")
+        named = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": zone.region,
+            "AWS_ACCESS_KEY_ID": os.environ.get(zone.access_key_env),
+            "AWS_SECRET_ACCESS_KEY": os.environ.get(zone.secret_key_env),
+            "AWS_SESSION_TOKEN": os.environ.get(zone.session_token_env),
+            "AWS_ALLOW_HTTP": "true",
+        }
+        return {name: value for name, value in named.items() if value}
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        folder, _, _ = f"{self._prefix}{prefix}".rpartition("/")
+        found: list[Entry] = []
+        with _remote_faults(self.uri):
+            for chunk in obstore.list(self._store, folder or None):
+                for item in chunk:
+                    key = item["path"].removeprefix(self._prefix)
+                    if key.startswith(prefix):
+                        found.append(Entry(key, item["size"], (item["e_tag"] or "").strip('"')))
+        return iter(sorted(found))
+
+    def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
+        path = self._prefix + key
+        with _remote_faults(self.uri):
+            if length is not None:
+                if length == 0:
+                    return b""
+                part = obstore.get_range(self._store, path, start=start or 0, length=length)
+                return bytes(part)
+            if start:
+                return bytes(
+                    obstore.get(self._store, path, options={"range": {"offset": start}}).bytes()
+                )
+            return bytes(obstore.get(self._store, path).bytes())
+
+    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+        with _remote_faults(self.uri):
+            try:
+                obstore.put(
+                    self._store,
+                    self._prefix + key,
+                    data,
+                    mode="create" if create else "overwrite",
+                    use_multipart=False if create else None,
+                )
+            except (refused.AlreadyExistsError, refused.PreconditionError):
+                raise FileExistsError(key) from None
+
+    def delete(self, keys: Iterable[str]) -> None:
+        with _remote_faults(self.uri):
+            paths = [self._prefix + key for key in keys]
+            if paths:
+                obstore.delete(self._store, paths)
+
+    def exists(self, key: str) -> bool:
+        with _remote_faults(self.uri):
+            try:
+                obstore.head(self._store, self._prefix + key)
+            except (refused.NotFoundError, FileNotFoundError):
+                return False
+            return True
+
+    def sub(self, prefix: str) -> S3Storage:
+        return S3Storage(f"{self.uri}/{prefix}", self.zone)
+
+    def __reduce__(self) -> tuple[type[S3Storage], tuple[str, Zone]]:
+        return S3Storage, (self.uri, self.zone)
+
+
+class _remote_faults:  # noqa: N801
+    """Tells a user's mistake (no such bucket, no permission) from a failing service."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, refused.NotFoundError):
+            if "NoSuchBucket" in str(error):
+                raise UsageError(f"there is no bucket at {self.uri}") from None
+            raise FileNotFoundError(self.uri) from None
+        if isinstance(error, refused.PermissionDeniedError | refused.UnauthenticatedError):
+            raise UsageError(f"no permission to use {self.uri}: check its credentials") from None
+        if isinstance(error, refused.BaseError):
+            raise Retry(f"{self.uri}: {type(error).__name__}") from None
