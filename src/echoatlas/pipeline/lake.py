@@ -1,0 +1,310 @@
+"""The lake's Delta tables: the one module that knows Delta.
+
+Workers write Parquet files with ``write_part``; the driver alone makes them part of tables with
+``apply``. A commit is first written down as an ``Intent`` (a write-ahead log of one entry), then
+carried out table by table, each under an application transaction, ``objects`` last. Whoever
+finds an intent carries it out again: what is done already is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from echoatlas.pipeline.errors import Retry
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.tables import TABLES, columns, schema, subject_columns
+
+INTENTS = "_intents/"
+CHECKPOINT_EVERY = "20"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Parquet file of one table, written but not yet part of it."""
+
+    table: str
+    path: str
+    size: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A group of parts that become part of their tables together.
+
+    Attributes:
+        id: unique for ever; the application transaction under which each table takes its part.
+        renewed: objects worked on anew: their rows with another fingerprint go first.
+        fingerprint: of the rows in the parts.
+    """
+
+    id: str
+    parts: tuple[Part, ...]
+    renewed: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True).encode()
+
+    @staticmethod
+    def from_json(data: bytes) -> Intent:
+        raw = json.loads(data)
+        parts = tuple(Part(**part) for part in raw.pop("parts"))
+        return Intent(parts=parts, renewed=tuple(raw.pop("renewed")), **raw)
+
+
+@dataclass(slots=True)
+class Lake:
+    """The tables below a storage folder, at ``tables/NAME``."""
+
+    storage: Storage
+    _handles: dict[str, DeltaTable] = field(default_factory=dict)
+
+    def _folder(self, name: str) -> Storage:
+        return self.storage.sub(f"tables/{name}")
+
+    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        folder = self._folder(name)
+        try:
+            return DeltaTable(folder.uri, version=version, storage_options=folder.options() or None)
+        except TableNotFoundError:
+            return None
+
+    def _handle(self, name: str) -> DeltaTable:
+        """The newest state of a table, which is made if it is not there."""
+        known = self._handles.get(name)
+        if known is not None:
+            known.update_incremental()
+            return known
+        table = self._open(name)
+        if table is None:
+            kept = [column for column in columns(TABLES[name].row) if column in _counted(name)]
+            folder = self._folder(name)
+            table = DeltaTable.create(
+                folder.uri,
+                schema(name),
+                mode="ignore",
+                name=name,
+                description=TABLES[name].meaning,
+                configuration={
+                    # Statistics would keep what an erasure has to forget
+                    "delta.dataSkippingStatsColumns": ",".join(kept),
+                    "delta.checkpointInterval": CHECKPOINT_EVERY,
+                },
+                storage_options=folder.options() or None,
+            )
+        self._handles[name] = table
+        return table
+
+    def version(self, name: str) -> int:
+        """The newest version of a table, or -1 if there is none."""
+        table = self._open(name)
+        return -1 if table is None else table.version()
+
+    def read(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Rows of a table, in no particular order; none if the table is not there yet."""
+        table = self._open(name, version)
+        names = list(columns) if columns is not None else schema(name).names
+        if table is None:
+            return schema(name).empty_table().select(names)
+        found = table.to_pyarrow_dataset().to_table(columns=names, filter=where)
+        return found.cast(pa.schema([schema(name).field(column) for column in names]))
+
+    def batches(
+        self, name: str, columns: Sequence[str] | None = None, version: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of a table, a bounded number at a time."""
+        table = self._open(name, version)
+        if table is not None:
+            scan: ds.Dataset = table.to_pyarrow_dataset()
+            yield from scan.to_batches(columns=columns, batch_size=1024, batch_readahead=1)
+
+    def count(self, name: str) -> int:
+        """Number of rows of a table."""
+        table = self._open(name)
+        return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
+
+    def files(self, name: str, version: int | None = None) -> list[str]:
+        """Paths below the table's folder of the files that make up a version."""
+        table = self._open(name, version)
+        if table is None:
+            return []
+        return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
+
+    def apply(self, intent: Intent) -> None:
+        """Carry out an intent, wherever an earlier attempt was cut off.
+
+        Raises:
+            Retry: another process committed to the table in between.
+        """
+        by_table: dict[str, list[Part]] = {}
+        for part in intent.parts:
+            by_table.setdefault(part.table, []).append(part)
+        if intent.renewed:
+            for name, kind in TABLES.items():
+                # Objects last: they say that all else is in place
+                if kind.scope == "object" and name != "objects":
+                    self.drop(name, intent.renewed, intent.fingerprint)
+            self.drop("objects", intent.renewed, intent.fingerprint)
+        for name in sorted(by_table, key=lambda table: (table == "objects", table)):
+            self._add(name, by_table[name], intent.id)
+
+    def _add(self, name: str, parts: Sequence[Part], transaction: str) -> None:
+        table = self._handle(name)
+        if table.transaction_version(transaction) is not None:
+            return
+        actions: list[AddAction | RemoveAction] = [
+            AddAction(part.path, part.size, {}, 0, True, json.dumps({"numRecords": part.rows}))
+            for part in parts
+        ]
+        try:
+            table.create_write_transaction(
+                actions, "append", table.schema(), commit_properties=_once(transaction)
+            )
+        except CommitFailedError as error:
+            self._handles.pop(name, None)
+            raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
+
+    def drop(self, name: str, objects: Sequence[str], but: str | None = None) -> None:
+        """Remove the rows of objects, except those with the fingerprint ``but``."""
+        if not objects or self.version(name) < 0:
+            return
+        for start in range(0, len(objects), 1000):
+            listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + 1000])
+            spared = f" AND fingerprint <> '{_opaque(but)}'" if but else ""
+            self._handle(name).delete(
+                f"object_id IN ({listed}){spared}", writer_properties=_properties(name)
+            )
+
+    def drop_rows(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Remove the rows whose opaque ``column`` is one of ``values``."""
+        for start in range(0, len(values), 1000):
+            listed = ", ".join(f"'{_opaque(one)}'" for one in values[start : start + 1000])
+            self._handle(name).delete(
+                f"{column} IN ({listed})", writer_properties=_properties(name)
+            )
+
+    def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
+        """Add rows in one commit; under a transaction that was seen before, do nothing."""
+        table = self._handle(name)
+        if transaction and table.transaction_version(transaction) is not None:
+            return
+        write_deltalake(
+            table,
+            rows.cast(schema(name)),
+            mode="append",
+            writer_properties=_properties(name),
+            commit_properties=_once(transaction) if transaction else None,
+        )
+
+    def replace(self, name: str, rows: pa.Table, transaction: str | None = None) -> bool:
+        """Make ``rows`` the whole table in one commit.
+
+        Returns:
+            False if the newest commit under this transaction did so already.
+        """
+        table = self._handle(name)
+        if transaction and self._newest(table, transaction):
+            return False
+        write_deltalake(
+            table,
+            rows.cast(schema(name)),
+            mode="overwrite",
+            writer_properties=_properties(name),
+            commit_properties=_once(transaction) if transaction else None,
+        )
+        return True
+
+    @staticmethod
+    def _newest(table: DeltaTable, transaction: str) -> bool:
+        """Whether the table stands as that transaction left it."""
+        last = table.history(1)[0]
+        return last.get("transaction") == transaction and last["version"] == table.version()
+
+    # The write-ahead log -----------------------------------------------------------------
+
+    def promise(self, intent: Intent) -> None:
+        """Write an intent down before it is carried out."""
+        self.storage.write(f"{INTENTS}{intent.id}.json", intent.to_json())
+
+    def settle(self, intent: Intent) -> None:
+        """Forget an intent that has been carried out."""
+        self.storage.delete([f"{INTENTS}{intent.id}.json"])
+
+    def promised(self) -> list[Intent]:
+        """Intents that somebody wrote down and did not live to settle, oldest id first."""
+        return [
+            Intent.from_json(self.storage.read(entry.key)) for entry in self.storage.list(INTENTS)
+        ]
+
+
+def write_part(storage: Storage, rows: pa.Table, name: str, stem: str) -> Part:
+    """Write rows as a Parquet file in a table's folder, without making it part of the table.
+
+    Args:
+        storage: the lake's.
+        stem: unique name of the file, without an ending.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows.cast(schema(name)),
+        sink,
+        compression="none" if name == "frames" else "zstd",  # images are compressed already
+        use_dictionary=[c for c in schema(name).names if c in _counted(name)],
+        write_statistics=[c for c in schema(name).names if c in _counted(name)],
+        store_schema=False,
+    )
+    data = sink.getvalue().to_pybytes()
+    path = f"{stem}.parquet"
+    storage.write(f"tables/{name}/{path}", data)
+    return Part(name, path, len(data), rows.num_rows)
+
+
+def _counted(name: str) -> frozenset[str]:
+    """Columns that may have statistics: those that speak of no single patient and are short."""
+    kinds = columns(TABLES[name].row)
+    plain = {column for column, (kind, _, _) in kinds.items() if kind in (str, int, float, bool)}
+    return frozenset(plain - subject_columns(name))
+
+
+def _properties(name: str) -> WriterProperties:
+    silent = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    hidden = [column for column in schema(name).names if column not in _counted(name)]
+    return WriterProperties(compression="ZSTD", column_properties=dict.fromkeys(hidden, silent))
+
+
+def _once(transaction: str) -> CommitProperties:
+    return CommitProperties(
+        custom_metadata={"transaction": transaction},
+        app_transactions=[Transaction(transaction, 0)],
+    )
+
+
+def _opaque(value: str) -> str:
+    """A value that may stand in a predicate, which the log keeps: an id of ours, nothing else."""
+    if not value or not all(c.isalnum() or c in "-_." for c in value):
+        raise ValueError("only opaque ids may stand in a predicate")
+    return value
