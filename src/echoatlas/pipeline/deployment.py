@@ -1,0 +1,154 @@
+"""A deployment: its configuration, sites, keys, and the zones where its data lie."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from echoatlas.pipeline.errors import UsageError, no_such
+from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.vault import SiteKey, Vault
+from echoatlas.schemas.config import DeploymentConfig, SiteConfig, load
+
+CONFIG = "echoatlas.yaml"
+DEPLOYMENT_KEY = "deployment"
+
+STARTER = """\
+# An EchoAtlas deployment. Every key has a default; `echoatlas run` says what it does not know.
+name: {name}
+lake: {lake}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One installation, opened.
+
+    Attributes:
+        root: the folder of ``echoatlas.yaml``; relative paths in it start here.
+    """
+
+    root: Path
+    config: DeploymentConfig
+    sites: dict[str, SiteConfig]
+    lake: Lake
+    releases: Storage
+    vault: Vault = field(repr=False)
+
+    @staticmethod
+    def find(path: Path | None = None, lake: str | None = None) -> Deployment:
+        """Open the deployment at ``path``, or around the working folder, or beside the lake.
+
+        Args:
+            lake: takes the place of the configured one.
+
+        Raises:
+            UsageError: there is none.
+            ConfigError: its configuration, or a site's, is wrong.
+        """
+        root = path or _around(Path.cwd()) or _beside(lake)
+        if root is None or not (root / CONFIG).is_file():
+            place = path or Path.cwd()
+            raise UsageError(f"no deployment at {place}: make one with `echoatlas init PATH`")
+        config = load(DeploymentConfig, root / CONFIG)
+        sites = {
+            site.site: site
+            for site in (
+                load(SiteConfig, file) for file in sorted((root / config.sites).glob("*.yaml"))
+            )
+        }
+        storage = Storage.open(
+            resolve(root, lake or config.lake, base=Path.cwd() if lake else root),
+            config.zones.get("lake"),
+        )
+        releases = (
+            Storage.open(resolve(root, config.releases), config.zones.get("releases"))
+            if config.releases
+            else storage.sub("releases")
+        )
+        vault = Vault(root / config.vault)
+        return Deployment(root.absolute(), config, sites, Lake(storage), releases, vault)
+
+    @staticmethod
+    def init(path: Path, lake: str | None = None) -> Deployment:
+        """Make a new deployment: configuration, deployment key (0600) and a folder of sites.
+
+        Raises:
+            UsageError: there is one already.
+        """
+        if (path / CONFIG).exists():
+            raise UsageError(f"there is a deployment at {path} already")
+        try:
+            (path / "sites").mkdir(parents=True, exist_ok=True)
+            text = STARTER.format(name="echoatlas", lake=lake or "lake")
+            (path / CONFIG).write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write to {path} ({os.strerror(error.errno or 0)})") from None
+        Vault(path / "vault").create(DEPLOYMENT_KEY)
+        return Deployment.find(path)
+
+    def add_site(self, site: SiteConfig, *, replace: bool = False) -> Path:
+        """Add a site's file to the deployment and make the site's key."""
+        target = self.root / self.config.sites / f"{site.site}.yaml"
+        if target.exists() and not replace:
+            raise UsageError(f"there is a site '{site.site}' already, in {target}")
+        plain = json.loads(site.model_dump_json(exclude_defaults=True))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(yaml.safe_dump(plain, sort_keys=False), "utf-8")
+        if not self.vault.has(site.site):
+            self.vault.create(site.site)
+        return target
+
+    def site(self, name: str) -> SiteConfig:
+        """A site by name.
+
+        Raises:
+            UsageError: there is none; names the nearest.
+        """
+        if name not in self.sites:
+            raise no_such("site", name, self.sites)
+        return self.sites[name]
+
+    def chosen(self, names: list[str] | None) -> list[SiteConfig]:
+        """The named sites, or all, in order of their names."""
+        if not names:
+            return [self.sites[name] for name in sorted(self.sites)]
+        return [self.site(name) for name in sorted(set(names))]
+
+    def bucket(self, site: SiteConfig) -> Storage:
+        """Where a site drops its uploads."""
+        return Storage.open(resolve(self.root, site.bucket), self.config.zones.get("intake"))
+
+    def key(self) -> SiteKey:
+        """The key of the deployment's own ids."""
+        return self.vault.load(DEPLOYMENT_KEY)
+
+    def site_key(self, name: str) -> SiteKey:
+        """The key of a site's pseudonyms."""
+        return self.vault.load(name)
+
+
+def resolve(root: Path, place: str, base: Path | None = None) -> str:
+    """A configured place: an address as it is, a path from the deployment's folder."""
+    if "://" in place:
+        return place
+    return str((base or root) / Path(place).expanduser())
+
+
+def _around(folder: Path) -> Path | None:
+    for candidate in (folder, *folder.parents):
+        if (candidate / CONFIG).is_file():
+            return candidate
+    return None
+
+
+def _beside(lake: str | None) -> Path | None:
+    if lake is None or "://" in lake:
+        return None
+    parent = Path(lake).expanduser().absolute().parent
+    return parent if (parent / CONFIG).is_file() else None
