@@ -2,3 +2,250 @@
 
 Steps know nothing of each other; this module strings them, and nothing else does.
 """
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.clip import Clip
+from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode
+from echoatlas.pipeline.deidentify.attributes import Policy, clean
+from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.evidence import EvidenceConfig, evidence
+from echoatlas.pipeline.geometry import GeometryConfig, geometry
+from echoatlas.pipeline.measure import MeasureConfig, Measures, measure
+from echoatlas.pipeline.metrics import Stopwatch
+from echoatlas.pipeline.normalize import NormalizeConfig, normalize
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.sampling import kept
+from echoatlas.pipeline.step import fingerprint
+from echoatlas.schemas.fan import Fan, Verdict
+from echoatlas.schemas.rows import AuditRow, EvidenceRow, FrameRow, MeasureRow, SightingRow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.vault import SiteKey
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import CleanHeader, Normalized, Origin, Redaction, Scan
+
+Row = FrameRow | MeasureRow | EvidenceRow | AuditRow
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyConfig:
+    """The configuration of every step that touches pixels or text."""
+
+    read: ReadConfig = field(default_factory=ReadConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    geometry: GeometryConfig = field(default_factory=GeometryConfig)
+    deidentify: Policy = field(default_factory=Policy)
+    redact: RedactConfig = field(default_factory=RedactConfig)
+    normalize: NormalizeConfig = field(default_factory=NormalizeConfig)
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
+
+    def steps(self) -> list[tuple[Any, object]]:
+        """Each step with its configuration, in order."""
+        return [
+            (read, self.read),
+            (evidence, self.evidence),
+            (geometry, self.geometry),
+            (clean, self.deidentify),
+            (redact, self.redact),
+            (normalize, self.normalize),
+            (measure, self.measure),
+        ]
+
+
+def journey_fingerprint(config: JourneyConfig, site: SiteConfig) -> str:
+    """What the frames of a site depend on, besides its scans: steps, settings, the site's file."""
+    upstream = site.model_dump_json(exclude={"bucket", "license", "country"})
+    return fingerprint(config.steps(), upstream)
+
+
+@dataclass(frozen=True, slots=True)
+class Traveled:
+    """What an object became: its rows, and what the ``objects`` table says of it."""
+
+    rows: list[Row]
+    scan: Scan
+    header: CleanHeader
+    frames: int
+
+
+def journey(
+    data: bytes,
+    sighting: SightingRow,
+    origin: Origin,
+    site: SiteConfig,
+    key: SiteKey,
+    config: JourneyConfig,
+    watch: Stopwatch | None = None,
+) -> Traveled:
+    """Carry one object from its bytes to normalized, measured, de-identified frames.
+
+    Args:
+        data: the object's bytes.
+        origin: where it came from; trusted zone.
+        key: of the site, for pseudonyms.
+        watch: takes the time of each step.
+
+    Returns:
+        All rows of the object; nothing of it is written if any step rejects it.
+
+    Raises:
+        Reject: by the step that found the record at fault.
+    """
+    watch = watch or Stopwatch()
+    mark = journey_fingerprint(config, site)
+    with watch.step("read"):
+        scan = read(data, config.read)
+        clip = Clip(scan)
+    with watch.step("evidence"):
+        hints = evidence(scan, origin, site, config.evidence)
+    with watch.step("decode"):
+        spread = clip.spread(config.geometry.pictures)
+    with watch.step("geometry"):
+        fans = geometry(scan, spread, config.geometry)
+    with watch.step("deidentify"):
+        header = clean(scan, origin, site, key, config.deidentify)
+    with watch.step("redact"):
+        redactions = redact(clip, fans, config.redact)
+    rows: list[Row] = [
+        EvidenceRow(sighting.object_id, site.site, h.axis, h.node, h.source, h.weight, h.rule, mark)
+        for h in hints
+    ]
+    panes = [_Pane(fan, cut) for fan, cut in zip(fans, redactions, strict=True)]
+    indexes = frozenset(kept(scan.times, scan.declared_frames, site.sampling))
+    facts = _facts(sighting, scan, header, site, mark)
+    written: list[bytes] = []
+    for index, picture in enumerate(clip):
+        if index not in indexes:
+            continue
+        for pane in panes:
+            with watch.step("normalize"):
+                frame = normalize(picture, pane.fan, pane.redaction, config.normalize)
+            with watch.step("measure"):
+                measures = measure(frame, pane.previous, config.measure)
+            if site.sampling.drop_repeats and measures.pixel_hash == pane.last_hash:
+                continue
+            pane.previous, pane.last_hash = frame, measures.pixel_hash
+            with watch.step("encode"):
+                image = encode(frame.pixels)
+            row = _frame_row(facts, scan, pane.fan, frame, image, index)
+            rows += [row, _measure_row(row, measures)]
+            written.append(image)
+    if not written:
+        raise Reject(Reason.NO_PIXELS, "No frame was left to keep.", "read")
+    with watch.step("check"):
+        check_written((decode(image) for image in written), config.redact)
+    rows.append(_audit_row(sighting, scan, header, fans, redactions, mark))
+    return Traveled(rows, scan, header, len(written))
+
+
+@dataclass(slots=True)
+class _Pane:
+    """One scanned area of a clip, and the last frame that was kept of it."""
+
+    fan: Fan
+    redaction: Redaction
+    previous: Normalized | None = None
+    last_hash: str = ""
+
+
+def _facts(
+    sighting: SightingRow, scan: Scan, header: CleanHeader, site: SiteConfig, mark: str
+) -> dict[str, Any]:
+    """The columns that all frames of an object share."""
+    return {
+        "object_id": sighting.object_id,
+        "site": site.site,
+        "patient": header.patient,
+        "study": header.study,
+        "series": header.series,
+        "patient_source": header.patient_source,
+        "maker": header.maker,
+        "model": header.model,
+        "subject_type": site.labels.subject,
+        "age": header.age,
+        "sex": header.sex,
+        "license": site.license,
+        "fingerprint": mark,
+    }
+
+
+def _frame_row(
+    facts: dict[str, Any], scan: Scan, fan: Fan, frame: Normalized, image: bytes, index: int
+) -> FrameRow:
+    height, width = frame.pixels.shape[:2]
+    place = f"{facts['object_id']}\0{index}\0{fan.pane}\0{frame.pixels.shape}\0".encode()
+    spacing = frame.mm_per_px or (None, None)
+    return FrameRow(
+        **facts,
+        frame_id=hashlib.blake2b(place + frame.pixels.tobytes(), digest_size=16).hexdigest(),
+        frame_index=index,
+        pane=fan.pane,
+        time_ms=scan.times[index] if scan.times and index < len(scan.times) else None,
+        width=width,
+        height=height,
+        channels=1 if frame.pixels.ndim == 2 else 3,
+        image=image,
+        image_codec=IMAGE_CODEC,
+        native_width=frame.native[0],
+        native_height=frame.native[1],
+        scale=frame.scale,
+        offset_x=frame.offset[0],
+        offset_y=frame.offset[1],
+        mm_per_px_x=spacing[0],
+        mm_per_px_y=spacing[1],
+        spacing_source=fan.spacing_source if frame.mm_per_px else "",
+        fan_shape=fan.shape.value,
+        fan=json.dumps(asdict(fan), sort_keys=True),
+        fan_score=fan.score,
+        fan_verdict=fan.verdict.value,
+        mode=fan.mode.value,
+        flags=" ".join(sorted({*scan.flags, *frame.flags})),
+    )
+
+
+def _measure_row(row: FrameRow, measures: Measures) -> MeasureRow:
+    measured = {field.name: getattr(measures, field.name) for field in fields(measures)}
+    return MeasureRow(
+        frame_id=row.frame_id, object_id=row.object_id, fingerprint=row.fingerprint, **measured
+    )
+
+
+def _audit_row(
+    sighting: SightingRow,
+    scan: Scan,
+    header: CleanHeader,
+    fans: tuple[Fan, ...],
+    redactions: tuple[Redaction, ...],
+    mark: str,
+) -> AuditRow:
+    stated = str(getattr(scan.header, "BurnedInAnnotation", "") or "") if scan.header else ""
+    verdicts = {code for cut in redactions for code in cut.verdicts}
+    if any(fan.verdict is Verdict.REVIEW for fan in fans):
+        verdicts.add("geometry_review")
+    return AuditRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        verdict="released",
+        policy=header.policy,
+        key_id=header.key_id,
+        methods=" ".join(header.methods),
+        actions=json.dumps(dict(header.actions), sort_keys=True),
+        burned_in_annotation=stated if stated in ("YES", "NO") else "",
+        geometry=" ".join(sorted({fan.found_by for fan in fans})),
+        outside_area=max(cut.outside_area for cut in redactions),
+        text_area=max(cut.text_area for cut in redactions),
+        text_boxes=sum(len(cut.text_boxes) for cut in redactions),
+        detector=redactions[0].detector,
+        model=redactions[0].model,
+        verdicts=" ".join(sorted(verdicts)),
+        maker=header.maker,
+        device=header.model,
+        fingerprint=mark,
+    )

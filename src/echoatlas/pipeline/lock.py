@@ -123,18 +123,24 @@ def _held_remotely(storage: Storage, run_id: str) -> Iterator[Held]:
     done = threading.Event()
     renewer = threading.Thread(target=_renew, args=(storage, run_id, done), daemon=True)
     renewer.start()
+    clean = False
     try:
         yield Held(run_id, before)
+        clean = True
     finally:
         done.set()
         renewer.join()
-    storage.delete([KEY])
+        if clean:
+            storage.delete([KEY])
+        else:  # free to take at once, and whoever takes it learns that we failed
+            storage.write(KEY, json.dumps(_note(run_id) | {"at": 0, "pid": -1}).encode())
 
 
 def _abandoned(other: dict[str, Any]) -> bool:
-    if other.get("host") == socket.gethostname():
+    pid = int(other.get("pid", -1))
+    if other.get("host") == socket.gethostname() and pid > 0:
         try:
-            os.kill(int(other.get("pid", -1)), 0)
+            os.kill(pid, 0)
         except ProcessLookupError:
             return True
         except PermissionError:

@@ -1,0 +1,198 @@
+"""Ingest: see what a site dropped, give each object its id, and unpack archives by name only.
+
+File names are PHI. They live in the driver's memory and in the site's own zone; the lake knows a
+file by its ``locator``, a keyed hash of its place, size and version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.archive import extract, is_archive, members
+from echoatlas.pipeline.read.sidecar import read_sidecar
+from echoatlas.pipeline.storage import Entry, Storage
+from echoatlas.pipeline.vault import SiteKey
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.rows import SightingRow
+
+RECEIPTS = "_receipts/"
+MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An uploaded file, as listed. Trusted zone: ``key`` is the site's own name for it."""
+
+    key: str
+    size: int
+    upload: str
+    locator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object that was read once to be named: a file, or a member of an archive."""
+
+    locator: str
+    container: str
+    member: int
+    object_id: str
+    content_id: str
+    bytes: int
+
+
+def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Arrival]:
+    """What lies in a site's bucket, in order of keys; our own receipts are passed over."""
+    for entry in bucket.list():
+        if not entry.key.startswith(RECEIPTS):
+            yield arrival(site.site, entry, key)
+
+
+def arrival(site: str, entry: Entry, key: SiteKey) -> Arrival:
+    """A listed file with its opaque names."""
+    folder = entry.key.split("/", 1)[0] if "/" in entry.key else ""
+    return Arrival(
+        key=entry.key,
+        size=entry.size,
+        upload=upload_id(site, folder, key),
+        locator=key.pseudonym("locator", "\0".join((site, entry.key, str(entry.size), entry.tag))),
+    )
+
+
+def upload_id(site: str, folder: str, key: SiteKey) -> str:
+    """The opaque name of an upload: the top folder, which may bear a patient's name."""
+    return "u-" + key.pseudonym("upload", f"{site}\0{folder}")[:12]
+
+
+def identify(site: str, arrival: Arrival, data: bytes, key: SiteKey) -> Iterator[Seen]:
+    """Name an uploaded file, or each member of an archive, by keyed hashes of the content.
+
+    An archive that is damaged or unsafe is named as one object, which reading then rejects.
+    """
+    if is_archive(data):
+        try:
+            found = [
+                _seen(
+                    site,
+                    extract(data, member.index),
+                    key,
+                    key.pseudonym("locator", f"{arrival.locator}\0{member.index}"),
+                    arrival.locator,
+                    member.index,
+                )
+                for member in members(data)
+            ]
+        except Reject:
+            found = []
+        yield from found
+        if found:
+            return
+    yield _seen(site, data, key, arrival.locator, "", -1)
+
+
+def _seen(
+    site: str, content: bytes, key: SiteKey, locator: str, container: str, member: int
+) -> Seen:
+    digest = hashlib.sha256(content).hexdigest()
+    return Seen(
+        locator=locator,
+        container=container,
+        member=member,
+        object_id=key.pseudonym("object", f"{site}\0{digest}"),
+        content_id=key.pseudonym("content", digest),
+        bytes=len(content),
+    )
+
+
+def sightings(
+    site: str, arrival: Arrival, seen: Iterable[Seen], first: int
+) -> Iterator[SightingRow]:
+    """Rows for what was seen in one file, numbered from ``first``."""
+    for ordinal, one in enumerate(seen, first):
+        yield SightingRow(
+            locator=one.locator,
+            object_id=one.object_id,
+            content_id=one.content_id,
+            site=site,
+            upload=arrival.upload,
+            container=one.container,
+            member=one.member,
+            ordinal=ordinal,
+            bytes=one.bytes,
+        )
+
+
+def content(bucket: Storage, key: str, member: int) -> tuple[bytes, str]:
+    """The bytes of an object, and the name of the member if it lies in an archive.
+
+    Raises:
+        Reject: ``vanished`` when the site removed the file, ``too_large``, or ``unsafe_archive``.
+    """
+    try:
+        data = bucket.read(key)
+    except FileNotFoundError:
+        raise Reject(Reason.VANISHED) from None
+    if member < 0:
+        if is_archive(data):
+            list(members(data))  # raises what is wrong with it
+        return data, ""
+    named = {one.index: one for one in members(data)}
+    if member not in named:
+        raise Reject(Reason.UNSAFE_ARCHIVE, "The archive lost a member since it was listed.")
+    return extract(data, member), named[member].name
+
+
+def is_sidecar(site: SiteConfig, name: str) -> bool:
+    """Whether a file may be a table that speaks of the scans beside it."""
+    return fnmatch(name.rsplit("/", 1)[-1].lower(), site.sidecar.files.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecars:
+    """The sidecar tables of a site. Trusted zone.
+
+    Attributes:
+        keys: of the files that were read as tables.
+        rows: by folder of the table, then by name as the table gives it.
+    """
+
+    keys: frozenset[str]
+    rows: Mapping[str, Mapping[str, Mapping[str, str]]]
+
+    def row(self, name: str) -> Mapping[str, str]:
+        """What the nearest table above a file says of it; empty if none does.
+
+        Args:
+            name: key of the file, with "!" and the member's name for members of archives.
+        """
+        path = name.replace("!", "/")
+        folder = path.rpartition("/")[0]
+        while True:
+            table = self.rows.get(folder)
+            if table:
+                below = path.removeprefix(f"{folder}/")
+                base = path.rpartition("/")[2]
+                for form in (below, base, base.rpartition(".")[0]):
+                    if form and form in table:
+                        return table[form]
+            if not folder:
+                return {}
+            folder = folder.rpartition("/")[0]
+
+
+def sidecars(site: SiteConfig, bucket: Storage, listed: Sequence[Arrival]) -> Sidecars:
+    """Read the tables that lie among a site's files."""
+    keys: set[str] = set()
+    rows: dict[str, dict[str, Mapping[str, str]]] = {}
+    for one in listed:
+        if not is_sidecar(site, one.key) or one.size > MOST_BYTES:
+            continue
+        table = read_sidecar(bucket.read(one.key), one.key, site.sidecar)
+        if table is not None:
+            keys.add(one.key)
+            rows.setdefault(one.key.rpartition("/")[0], {}).update(table)
+    return Sidecars(frozenset(keys), rows)

@@ -1,0 +1,44 @@
+"""What a run counts and how long its steps take: numbers only, labelled by step, site, reason."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from echoatlas.pipeline.errors import Reject
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds spent in each step; a rejection that passes by is told which step it came from."""
+
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        except Reject as rejection:
+            rejection.step = rejection.step or name
+            raise
+        finally:
+            self.seconds[name] += time.perf_counter() - start  # type: ignore[assignment]
+
+
+def exposition(samples: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]) -> str:
+    """Metrics in Prometheus' text format.
+
+    Args:
+        samples: metric name to {label pairs: value}.
+    """
+    lines: list[str] = []
+    for name in sorted(samples):
+        lines.append(f"# TYPE {name} gauge")
+        for labels, value in sorted(samples[name].items()):
+            inner = ",".join(f'{key}="{text}"' for key, text in labels)
+            lines.append(f"{name}{{{inner}}} {value:g}" if inner else f"{name} {value:g}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,344 @@
+"""What a worker does with a batch: plain functions, no Ray. A few hundred bytes go back.
+
+This is the one place where any error is caught: what escapes a step is a bug of ours, and must
+cost one object, not its batch. What it said may quote the object, so only its type and the place
+in our code are kept.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+
+from echoatlas.pipeline.errors import Reason, Reject, Retry
+from echoatlas.pipeline.ingest import Arrival, Seen, content, identify
+from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
+from echoatlas.pipeline.lake import Part, write_part
+from echoatlas.pipeline.metrics import Stopwatch
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.records import Origin
+from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow, SightingRow
+from echoatlas.schemas.tables import BY_ROW, to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from echoatlas.pipeline.vault import SiteKey
+    from echoatlas.schemas.config import SiteConfig
+
+PART_BYTES = 64 << 20  # of images held before a Parquet file is written
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A batch of newly listed files to be named by their content."""
+
+    site: str
+    bucket: Storage
+    arrivals: tuple[Arrival, ...]
+    key: SiteKey
+    retries: int
+
+    def split(self) -> tuple[Register, ...]:
+        """Halves, so that a file which kills its worker can be found; () for a single file."""
+        half = len(self.arrivals) // 2
+        if not half:
+            return ()
+        return tuple(
+            Register(self.site, self.bucket, part, self.key, self.retries)
+            for part in (self.arrivals[:half], self.arrivals[half:])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An object to be worked on. Trusted zone: file name and sidecar values."""
+
+    sighting: SightingRow
+    name: str
+    sidecar: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A deterministic list of objects of one site, to be carried from bytes to rows."""
+
+    id: str
+    lake: Storage
+    bucket: Storage
+    items: tuple[Item, ...]
+    site: SiteConfig
+    key: SiteKey
+    config: JourneyConfig
+    retries: int
+    seconds: int
+
+    def split(self) -> tuple[Batch, ...]:
+        """Halves, so that an object which kills its worker can be found; () for a single one."""
+        half = len(self.items) // 2
+        if not half:
+            return ()
+        return tuple(
+            Batch(
+                f"{self.id}{letter}",
+                self.lake,
+                self.bucket,
+                items,
+                self.site,
+                self.key,
+                self.config,
+                self.retries,
+                self.seconds,
+            )
+            for letter, items in zip("ab", (self.items[:half], self.items[half:]), strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What became of a batch: the files written, and counts."""
+
+    parts: tuple[Part, ...]
+    objects: int
+    frames: int
+    rejected: Mapping[str, int]
+    seconds: Mapping[str, float]
+    crashes: tuple[str, ...] = ()
+
+
+def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
+    """Read each listed file once, to name it and the members of archives."""
+    named = []
+    for arrival in task.arrivals:
+        try:
+            data = retrying(lambda a=arrival: task.bucket.read(a.key), task.retries)  # type: ignore[misc]
+        except FileNotFoundError:  # removed since it was listed: seen again when it is back
+            continue
+        named.append((arrival, list(identify(task.site, arrival, data, task.key))))
+    return named
+
+
+def work(batch: Batch) -> Worked:
+    """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
+    cv2.setNumThreads(1)
+    mark = journey_fingerprint(batch.config, batch.site)
+    writer = _Writer(batch.lake, batch.id)
+    watch = Stopwatch()
+    rejected: Counter[str] = Counter()
+    crashes: list[str] = []
+    frames = 0
+    for item in batch.items:
+        faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__)
+        try:
+            traveled = _travel(batch, item, watch)
+        except Reject as rejection:
+            writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
+            rejected[rejection.reason.value] += 1
+        except (MemoryError, Retry):
+            raise
+        except Exception as error:  # noqa: BLE001  (the boundary: see the module's docstring)
+            crash = Reject(Reason.CRASHED, where(error), "journey")
+            crashes.append(crash.detail)
+            writer.add(rejection_rows(item.sighting, batch.site, crash, mark))
+            rejected[crash.reason.value] += 1
+        else:
+            writer.add([*traveled.rows, _object_row(item.sighting, batch.site, traveled, mark)])
+            frames += traveled.frames
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    writer.flush()
+    return Worked(
+        tuple(writer.parts),
+        len(batch.items),
+        frames,
+        dict(rejected),
+        dict(watch.seconds),
+        tuple(crashes),
+    )
+
+
+def _travel(batch: Batch, item: Item, watch: Stopwatch) -> Traveled:
+    with watch.step("ingest"):
+        archive, _, _ = item.name.partition("!")
+        data, member = retrying(
+            lambda: content(_Remembering(batch.bucket), archive, item.sighting.member),
+            batch.retries,
+        )
+    name = f"{item.name}!{member}" if member else item.name
+    origin = Origin(batch.site.site, item.sighting.upload, name, item.sidecar)
+    return journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
+
+
+@lru_cache(maxsize=1)
+def _last_read(bucket: Storage, key: str) -> bytes:
+    return bucket.read(key)
+
+
+class _Remembering:
+    """A bucket that keeps the last file at hand: members of an archive come one by one."""
+
+    def __init__(self, bucket: Storage) -> None:
+        self._bucket = bucket
+
+    def read(self, key: str) -> bytes:
+        return _last_read(self._bucket, key)
+
+
+def retrying(call: Callable[[], Answer], times: int) -> Answer:
+    """Call, and call again with backoff while the world is at fault.
+
+    Raises:
+        Retry: it was at fault each time.
+    """
+    for attempt in range(times):
+        try:
+            return call()
+        except Retry:
+            time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))  # noqa: S311
+    return call()
+
+
+def where(error: BaseException) -> str:
+    """The type of an error and the innermost place in our code; nothing of what it says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames
+    if not ours:
+        return type(error).__name__
+    place = ours[-1]
+    module = place.filename.rpartition("echoatlas/")[2]
+    return f"{type(error).__name__} in {module}, line {place.lineno}"
+
+
+def rejection_rows(
+    sighting: SightingRow, site: SiteConfig, rejection: Reject, mark: str
+) -> list[object]:
+    """The rows that say that an object is quarantined, and why."""
+    return [
+        QuarantineRow(
+            object_id=sighting.object_id,
+            site=sighting.site,
+            upload=sighting.upload,
+            step=rejection.step,
+            reason=rejection.reason.value,
+            detail=rejection.detail,
+            locator=sighting.locator,
+            fingerprint=mark,
+        ),
+        AuditRow(
+            object_id=sighting.object_id,
+            site=sighting.site,
+            verdict="quarantined",
+            policy="",
+            key_id="",
+            methods="",
+            actions="{}",
+            burned_in_annotation="",
+            geometry="",
+            outside_area=0.0,
+            text_area=0.0,
+            text_boxes=0,
+            detector="",
+            model="",
+            verdicts=rejection.reason.value,
+            maker="unknown",
+            device="unknown",
+            fingerprint=mark,
+        ),
+        object_row(sighting, site, mark, status="rejected", reason=rejection.reason.value),
+    ]
+
+
+def object_row(
+    sighting: SightingRow, site: SiteConfig, mark: str, status: str, reason: str = ""
+) -> ObjectRow:
+    """What became of an object of which nothing was kept."""
+    return ObjectRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        upload=sighting.upload,
+        status=status,
+        reason=reason,
+        locator=sighting.locator,
+        content_id=sighting.content_id,
+        bytes=sighting.bytes,
+        format="",
+        codec="",
+        frames=0,
+        patient="",
+        study="",
+        series="",
+        maker="unknown",
+        model="unknown",
+        license=site.license,
+        flags="",
+        fingerprint=mark,
+    )
+
+
+def _object_row(
+    sighting: SightingRow, site: SiteConfig, traveled: Traveled, mark: str
+) -> ObjectRow:
+    scan, header = traveled.scan, traveled.header
+    return ObjectRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        upload=sighting.upload,
+        status="kept",
+        reason="",
+        locator=sighting.locator,
+        content_id=sighting.content_id,
+        bytes=sighting.bytes,
+        format=scan.format,
+        codec=scan.codec,
+        frames=traveled.frames,
+        patient=header.patient,
+        study=header.study,
+        series=header.series,
+        maker=header.maker,
+        model=header.model,
+        license=site.license,
+        flags=" ".join(sorted(scan.flags)),
+        fingerprint=mark,
+    )
+
+
+class _Writer:
+    """Rows of a batch on their way to Parquet files, a bounded number of bytes at a time."""
+
+    def __init__(self, lake: Storage, stem: str) -> None:
+        self._lake = lake
+        self._stem = stem
+        self._rows: list[object] = []
+        self._bytes = 0
+        self.parts: list[Part] = []
+
+    def add(self, rows: Iterable[object]) -> None:
+        for row in rows:
+            self._rows.append(row)
+            self._bytes += len(getattr(row, "image", b""))
+        if self._bytes > PART_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        by_table = sorted(self._rows, key=_table)
+        number = len(self.parts)
+        for name, rows in groupby(by_table, key=_table):
+            stem = f"part-{self._stem}-{number}"
+            self.parts.append(write_part(self._lake, to_arrow(name, rows), name, stem))
+        self._rows, self._bytes = [], 0
+
+
+def _table(row: object) -> str:
+    return BY_ROW[type(row)].name
