@@ -1,0 +1,1 @@
+"""De-identification: attributes rebuilt by allow-list, pixels blacked out and checked again."""
