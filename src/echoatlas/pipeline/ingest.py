@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import Protocol
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import extract, is_archive, members
@@ -21,6 +22,12 @@ from echoatlas.schemas.rows import SightingRow
 
 RECEIPTS = "_receipts/"
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
+
+
+class Readable(Protocol):
+    """Whatever gives the bytes under a key."""
+
+    def read(self, key: str) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +133,14 @@ def sightings(
         )
 
 
-def content(bucket: Storage, key: str, member: int) -> tuple[bytes, str]:
+def content(bucket: Readable, key: str, member: int, size: int) -> tuple[bytes, str]:
     """The bytes of an object, and the name of the member if it lies in an archive.
 
     Raises:
         Reject: ``vanished`` when the site removed the file, ``too_large``, or ``unsafe_archive``.
     """
+    if size > MOST_BYTES:
+        raise Reject(Reason.TOO_LARGE, f"The file has {size} bytes, at most {MOST_BYTES} are read.")
     try:
         data = bucket.read(key)
     except FileNotFoundError:

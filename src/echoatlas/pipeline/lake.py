@@ -195,6 +195,8 @@ class Lake:
         for start in range(0, len(objects), 1000):
             listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + 1000])
             spared = f" AND fingerprint <> '{_opaque(but)}'" if but else ""
+            if name == "objects":  # further sightings of the same bytes stay what they are
+                spared += " AND status <> 'duplicate'"
             self._handle(name).delete(
                 f"object_id IN ({listed}){spared}", writer_properties=_properties(name)
             )

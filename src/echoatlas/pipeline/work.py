@@ -173,7 +173,9 @@ def _travel(batch: Batch, item: Item, watch: Stopwatch) -> Traveled:
     with watch.step("ingest"):
         archive, _, _ = item.name.partition("!")
         data, member = retrying(
-            lambda: content(_Remembering(batch.bucket), archive, item.sighting.member),
+            lambda: content(
+                _Remembering(batch.bucket), archive, item.sighting.member, item.sighting.bytes
+            ),
             batch.retries,
         )
     name = f"{item.name}!{member}" if member else item.name
@@ -206,7 +208,7 @@ def retrying(call: Callable[[], Answer], times: int) -> Answer:
         try:
             return call()
         except Retry:
-            time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))  # noqa: S311
+            time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))
     return call()
 
 

@@ -92,6 +92,7 @@ class Engine(Strict):
     address: str | None = Field(None, description="A Ray cluster; default: RAY_ADDRESS, or local.")
     group: int = Field(8, ge=1, description="Batches committed together.")
     retries: int = Field(4, ge=0, description="Tries when storage or network fail.")
+    seconds: int = Field(600, ge=1, description="Time an object may take before it is given up.")
 
 
 class Zone(Strict):

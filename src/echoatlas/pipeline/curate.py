@@ -1,0 +1,228 @@
+"""A run: from what sites dropped to labels and duplicates, resumable at any moment.
+
+1. What an interrupted run left is settled or swept away.
+2. New files are named (``sightings``).
+3. Objects that are new, or whose steps changed, go through the journey batch by batch; the
+   driver alone commits.
+4. What depends on the whole lake is computed anew: labels, duplicates.
+5. The gate is passed, the books are balanced, and each site gets its receipts.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from echoatlas import __version__
+from echoatlas.pipeline.balance import Balance, balance
+from echoatlas.pipeline.commit import Committer, recover
+from echoatlas.pipeline.errors import CheckFailed, Reason, Reject
+from echoatlas.pipeline.lock import held
+from echoatlas.pipeline.metrics import run_metrics
+from echoatlas.pipeline.naming import name_arrivals
+from echoatlas.pipeline.plan import journey_config, remember
+from echoatlas.pipeline.receipt import write_receipts
+from echoatlas.pipeline.run import Cluster, connected
+from echoatlas.pipeline.stages import deduplicate_lake, gate, label_lake
+from echoatlas.pipeline.step import fingerprint
+from echoatlas.pipeline.survey import Survey, cut, survey
+from echoatlas.pipeline.work import Batch, object_row, rejection_rows, work
+from echoatlas.schemas.rows import RunRow
+from echoatlas.schemas.tables import to_arrow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.schemas.config import SiteConfig
+
+Progress = Callable[[str, int, int], None]  # what, done, of
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did, in numbers."""
+
+    run_id: str
+    named: int = 0
+    objects: int = 0
+    frames: int = 0
+    repeats: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    step_seconds: Counter[str] = field(default_factory=Counter)
+    crashes: list[str] = field(default_factory=list)
+    gate: list[tuple[str, bool, str]] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    balance: Balance = field(default_factory=Balance)
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> list[str]:
+        """Why the run did not end well, in words; empty when it did."""
+        reasons = list(self.balance.faults)
+        reasons += [f"{name}: {detail}" for name, ok, detail in self.gate if not ok]
+        if self.crashes:
+            reasons.append(f"{len(self.crashes)} objects crashed, first: {self.crashes[0]}")
+        return reasons
+
+
+def curate(
+    deployment: Deployment, sites: list[str] | None = None, progress: Progress | None = None
+) -> Summary:
+    """Run the pipeline over sites, from their buckets to labels and duplicates.
+
+    Args:
+        sites: names; all if not given.
+        progress: told what is being done, how much of it is done, and of how much.
+
+    Raises:
+        UsageError: an unknown site, an unreadable bucket, a full disk, or another run.
+        Retry: storage failed time and again; what was committed stays, run again.
+    """
+    tell = progress or (lambda what, done, of: None)
+    started = datetime.now(UTC)
+    clock = time.monotonic()
+    summary = Summary(f"r{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
+    chosen = deployment.chosen(sites)
+    lake = deployment.lake
+    with held(lake.storage, summary.run_id) as lock:
+        if lock.before:
+            recover(lake, lock.before)
+        config = journey_config(deployment.config)
+        remember(lake.storage, config, chosen)
+        with ExitStack() as stack:
+            cluster = _WhenNeeded(deployment, stack)
+            for site in chosen:
+                seen = survey(deployment, site, config)
+                summary.named += name_arrivals(deployment, seen, cluster, tell)
+            surveys = [survey(deployment, site, config) for site in chosen]
+            _carry(deployment, surveys, cluster, summary, tell)
+        tell("labels", 0, 1)
+        label_lake(lake, deployment.config)
+        tell("duplicates", 0, 1)
+        deduplicate_lake(lake, deployment.config)
+        worked = bool(summary.named or summary.objects)
+        summary.gate = gate(lake)
+        summary.balance = balance(lake)
+        if worked:
+            summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
+        summary.seconds = time.monotonic() - clock
+        if worked:
+            _record(deployment, chosen, summary, started)
+    return summary
+
+
+class _WhenNeeded:
+    """A cluster that is started by the first who has work for it: doing nothing costs nothing."""
+
+    def __init__(self, deployment: Deployment, stack: ExitStack) -> None:
+        self._deployment = deployment
+        self._stack = stack
+        self._cluster: Cluster | None = None
+
+    def __call__(self) -> Cluster:
+        if self._cluster is None:
+            self._cluster = self._stack.enter_context(connected(self._deployment.config.engine))
+        return self._cluster
+
+
+def _batches(deployment: Deployment, seen: Survey, run_id: str) -> Iterator[Batch]:
+    engine = deployment.config.engine
+    config = journey_config(deployment.config)
+    for number, items in enumerate(cut(seen.items(), engine.batch)):
+        yield Batch(
+            id=f"{run_id}-{seen.site.site}-{number:06d}",
+            lake=deployment.lake.storage,
+            bucket=deployment.bucket(seen.site),
+            items=tuple(items),
+            site=seen.site,
+            key=deployment.site_key(seen.site.site),
+            config=config,
+            retries=engine.retries,
+            seconds=engine.seconds,
+        )
+
+
+def _carry(
+    deployment: Deployment,
+    surveys: list[Survey],
+    cluster: Callable[[], Cluster],
+    summary: Summary,
+    tell: Progress,
+) -> None:
+    """Take all objects that have something to do through the journey, and commit as it goes."""
+    committer = Committer(deployment.lake, summary.run_id, deployment.config.engine)
+    marks = {seen.site.site: seen.mark for seen in surveys}
+    stale = {one.object_id for seen in surveys for one in seen.stale}
+    for seen in surveys:
+        vanished = Reject(Reason.VANISHED, step="ingest")
+        rows: list[object] = []
+        for one in seen.lost:
+            rows += rejection_rows(one, seen.site, vanished, seen.mark)
+        rows += [object_row(one, seen.site, seen.mark, "duplicate") for one in seen.repeats]
+        committer.rows(seen.site.site, rows)
+        summary.repeats += len(seen.repeats)
+        summary.rejected[Reason.VANISHED.value] += len(seen.lost)
+    total = sum(len(seen.pending) + len(seen.stale) for seen in surveys)
+    if total:
+        tasks = (batch for seen in surveys for batch in _batches(deployment, seen, summary.run_id))
+        for done in cluster().scatter(work, tasks):
+            site = done.task.site.site
+            if done.answer is None:
+                crash = Reject(Reason.CRASHED, "Its worker died, each time.", "journey")
+                sighting = done.task.items[0].sighting
+                committer.rows(site, rejection_rows(sighting, done.task.site, crash, marks[site]))
+                summary.crashes.append(crash.detail)
+                summary.rejected[Reason.CRASHED.value] += 1
+                summary.objects += 1
+            else:
+                committer.parts(site, done.answer.parts)
+                summary.objects += done.answer.objects
+                summary.frames += done.answer.frames
+                summary.rejected.update(done.answer.rejected)
+                summary.step_seconds.update(done.answer.seconds)
+                summary.crashes += done.answer.crashes
+            ids = [item.sighting.object_id for item in done.task.items]
+            committer.finished(site, marks[site], [one for one in ids if one in stale])
+            tell("objects", summary.objects, total)
+    for site, mark in marks.items():
+        committer.flush(site, mark)
+    summary.rejected = +summary.rejected
+
+
+def _record(
+    deployment: Deployment, sites: list[SiteConfig], summary: Summary, started: datetime
+) -> None:
+    """One row in ``runs``, and the run's metrics beside the tables."""
+    row = RunRow(
+        run_id=summary.run_id,
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        status="failed" if summary.failed else "done",
+        version=__version__,
+        fingerprint=fingerprint(journey_config(deployment.config).steps()),
+        sites=" ".join(site.site for site in sites),
+        objects=summary.objects,
+        frames=summary.frames,
+        rejected=sum(summary.rejected.values()),
+        crashed=len(summary.crashes),
+        seconds=round(summary.seconds, 3),
+        conservation=summary.balance.holds,
+    )
+    deployment.lake.append("runs", to_arrow("runs", [row]), summary.run_id)
+    text = run_metrics(summary.balance.sites, summary.rejected, summary.step_seconds, row)
+    deployment.lake.storage.write(f"metrics/{summary.run_id}.prom", text.encode())
+
+
+def must_hold(summary: Summary) -> None:
+    """Raise what was wrong with a run.
+
+    Raises:
+        CheckFailed: with the first reason.
+    """
+    if summary.failed:
+        raise CheckFailed(f"the run did not end well: {summary.failed[0]}")

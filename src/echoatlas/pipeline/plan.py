@@ -1,0 +1,130 @@
+"""What a run would do, and why, before anything runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.deduplicate import DeduplicateConfig
+from echoatlas.pipeline.errors import no_such
+from echoatlas.pipeline.journey import JourneyConfig, journey_fingerprint
+from echoatlas.pipeline.label import LabelConfig
+from echoatlas.pipeline.settings import as_plain, sections, settings
+from echoatlas.pipeline.step import declared
+from echoatlas.pipeline.survey import survey
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.config import DeploymentConfig, SiteConfig
+
+MARKS = "_fingerprints/"
+LAKE_STEPS = {"label": LabelConfig, "deduplicate": DeduplicateConfig}
+
+
+def journey_config(config: DeploymentConfig) -> JourneyConfig:
+    """The settings of the steps that touch an object.
+
+    Raises:
+        ConfigError: a setting that no step has.
+        UsageError: a step that is not there.
+    """
+    own = {name: part for name, part in config.steps.items() if name not in LAKE_STEPS}
+    known = JourneyConfig.__dataclass_fields__
+    for name in own:
+        if name not in known:
+            raise no_such("step", name, [*known, *LAKE_STEPS])
+    return sections(JourneyConfig, own, "steps")
+
+
+def label_config(config: DeploymentConfig) -> LabelConfig:
+    """The settings of label fusion."""
+    return settings(LabelConfig, config.steps.get("label", {}), "steps.label")
+
+
+def deduplicate_config(config: DeploymentConfig) -> DeduplicateConfig:
+    """The settings of deduplication."""
+    return settings(DeduplicateConfig, config.steps.get("deduplicate", {}), "steps.deduplicate")
+
+
+def _described(config: JourneyConfig, site: SiteConfig) -> dict[str, Any]:
+    steps = {
+        declared(function).name: {"version": declared(function).version, "set": as_plain(part)}
+        for function, part in config.steps()
+    }
+    return {"steps": steps, "site": json.loads(site.model_dump_json(exclude={"bucket"}))}
+
+
+def remember(storage: Storage, config: JourneyConfig, sites: list[SiteConfig]) -> None:
+    """Keep what each fingerprint stands for, so that a later plan can say what changed."""
+    for site in sites:
+        key = f"{MARKS}{journey_fingerprint(config, site)}.json"
+        if not storage.exists(key):
+            text = json.dumps(_described(config, site), sort_keys=True, indent=1)
+            storage.write(key, text.encode())
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[str]:
+    """What differs between two descriptions, one line each: ``normalize.set.size: 256 -> 224``."""
+    found: list[str] = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        place = f"{path}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += changes(old, new, f"{place}.")
+        elif old != new:
+            found.append(f"{place}: {json.dumps(old)} -> {json.dumps(new)}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """What a run would do at one site.
+
+    Attributes:
+        new_files: not yet named; an archive counts once, whatever it holds.
+        pending: named, not yet worked on.
+        renewed: to be worked on anew, because of ``why``.
+        up_to_date: nothing to do.
+        lost: pending, but the site removed the file.
+    """
+
+    site: str
+    new_files: int
+    pending: int
+    renewed: int
+    up_to_date: int
+    lost: int
+    why: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        return not (self.new_files or self.pending or self.renewed or self.lost)
+
+
+def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
+    """Compare each site's bucket and settings with the lake; reads listings, no scans."""
+    config = journey_config(deployment.config)
+    found = []
+    for site in deployment.chosen(sites):
+        seen = survey(deployment, site, config)
+        why: list[str] = []
+        for mark in sorted(set(seen.made_by) - {seen.mark}):
+            key = f"{MARKS}{mark}.json"
+            if deployment.lake.storage.exists(key):
+                before = json.loads(deployment.lake.storage.read(key))
+                why += changes(before, _described(config, site))
+        found.append(
+            SitePlan(
+                site=site.site,
+                new_files=len(seen.fresh),
+                pending=len(seen.pending) + len(seen.repeats),
+                renewed=len(seen.stale),
+                up_to_date=seen.made_by.get(seen.mark, 0),
+                lost=len(seen.lost),
+                why=tuple(dict.fromkeys(why)),
+            )
+        )
+    return found

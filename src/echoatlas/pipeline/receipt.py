@@ -1,0 +1,104 @@
+"""Receipts: what a site reads back about the files that it dropped, in its own zone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.errors import Reason, Retry, UsageError
+from echoatlas.pipeline.ingest import RECEIPTS, arrivals, sidecars, upload_id
+from echoatlas.pipeline.read.archive import members
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.schemas.config import SiteConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one file, as its site names it. Holds PHI: for the site's own zone only."""
+
+    file: str
+    object_id: str
+    status: str
+    reason: str
+    sentence: str = ""
+
+
+def receipts(deployment: Deployment, site: SiteConfig, upload: str | None = None) -> list[Receipt]:
+    """What became of each file in a site's bucket.
+
+    Args:
+        upload: the folder's name or its opaque id; all uploads if not given.
+    """
+    lake, bucket = deployment.lake, deployment.bucket(site)
+    here = pc.field("site") == site.site
+    outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
+    inside: dict[str, list[dict[str, object]]] = {}
+    alone: dict[str, dict[str, object]] = {}
+    for row in lake.read("sightings", where=here).to_pylist():
+        if row["container"]:
+            inside.setdefault(row["container"], []).append(row)
+        else:
+            alone[row["locator"]] = row
+    listed = list(arrivals(site, bucket, deployment.key()))
+    tables = sidecars(site, bucket, listed).keys
+    wanted = {upload, upload_id(site.site, upload, deployment.key())} if upload else None
+    found: list[Receipt] = []
+    for arrival in listed:
+        if wanted and arrival.upload not in wanted:
+            continue
+        if arrival.locator in inside:
+            names = {m.index: m.name for m in members(bucket.read(arrival.key))}
+            for row in sorted(inside[arrival.locator], key=lambda r: str(r["member"]).zfill(9)):
+                name = names.get(int(str(row["member"])), "?")
+                found.append(_receipt(f"{arrival.key}!{name}", row, outcomes))
+        elif arrival.key in tables:
+            found.append(Receipt(arrival.key, "", "sidecar", ""))
+        else:
+            found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes))
+    return found
+
+
+def _receipt(
+    name: str, sighting: dict[str, object] | None, outcomes: dict[str, dict[str, str]]
+) -> Receipt:
+    if sighting is None:
+        return Receipt(name, "", "pending", "")
+    outcome = outcomes.get(str(sighting["locator"]))
+    if outcome is None:
+        return Receipt(name, str(sighting["object_id"]), "pending", "")
+    reason = outcome["reason"]
+    sentence = Reason(reason).sentence if reason else ""
+    return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)
+
+
+def write_receipts(deployment: Deployment, site: SiteConfig) -> bool:
+    """Write a receipt for each upload into the site's own prefix.
+
+    Returns:
+        False if the bucket is read-only for us: the site then asks for its receipt instead.
+    """
+    bucket = deployment.bucket(site)
+    by_upload: dict[str, list[Receipt]] = {}
+    for receipt in receipts(deployment, site):
+        folder = receipt.file.split("/", 1)[0] if "/" in receipt.file else "_root"
+        by_upload.setdefault(folder, []).append(receipt)
+    try:
+        for folder, listed in sorted(by_upload.items()):
+            bucket.write(f"{RECEIPTS}{folder}.json", "".join(_lines(listed)).encode())
+    except (UsageError, Retry):
+        return False
+    return True
+
+
+def _lines(listed: list[Receipt]) -> Iterator[str]:
+    yield "[\n"
+    for number, receipt in enumerate(listed):
+        comma = "," if number + 1 < len(listed) else ""
+        yield f"  {json.dumps(asdict(receipt), ensure_ascii=False)}{comma}\n"
+    yield "]\n"

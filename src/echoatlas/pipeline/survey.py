@@ -1,0 +1,126 @@
+"""What there is to do at a site: what lies in its bucket against what the lake knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.ingest import Arrival, Sidecars, arrivals, sidecars
+from echoatlas.pipeline.journey import journey_fingerprint
+from echoatlas.pipeline.work import Item
+from echoatlas.schemas.rows import SightingRow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.journey import JourneyConfig
+    from echoatlas.schemas.config import SiteConfig
+
+BATCH_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A site's bucket against the lake. Trusted zone: holds file names.
+
+    Attributes:
+        listed: every file in the bucket.
+        fresh: files that are in no sighting yet; sidecar tables are not among them.
+        tables: the sidecars.
+        pending: sightings without an outcome, in order.
+        stale: sightings whose rows were made by other steps or settings than today's.
+        repeats: pending sightings of bytes that the site sent before.
+        lost: pending or stale sightings whose file is not in the bucket any more.
+        made_by: fingerprints of the rows that are there, to number of objects.
+        next_ordinal: number of the next sighting.
+    """
+
+    site: SiteConfig
+    mark: str
+    listed: list[Arrival]
+    fresh: list[Arrival]
+    tables: Sidecars
+    pending: list[SightingRow]
+    stale: list[SightingRow]
+    repeats: list[SightingRow]
+    lost: list[SightingRow]
+    made_by: dict[str, int]
+    next_ordinal: int
+
+    def items(self) -> list[Item]:
+        """Objects to be worked on, in order, with their names and sidecar rows."""
+        names = {arrival.locator: arrival.key for arrival in self.listed}
+        found = []
+        for sighting in sorted([*self.pending, *self.stale], key=lambda s: s.ordinal):
+            name = names[sighting.container or sighting.locator]
+            found.append(Item(sighting, name, self.tables.row(name)))
+        return found
+
+
+def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> Survey:
+    """Compare a site's bucket with the lake; reads listings and tables, no scans.
+
+    Raises:
+        UsageError: the bucket can't be read.
+    """
+    lake, bucket = deployment.lake, deployment.bucket(site)
+    here = pc.field("site") == site.site
+    listed = list(arrivals(site, bucket, deployment.key()))
+    seen = [SightingRow(**row) for row in lake.read("sightings", where=here).to_pylist()]
+    seen.sort(key=lambda sighting: sighting.ordinal)
+    outcomes = {
+        row["locator"]: row
+        for row in lake.read(
+            "objects", ["locator", "object_id", "status", "fingerprint"], where=here
+        ).to_pylist()
+    }
+    mark = journey_fingerprint(config, site)
+    known = {sighting.container or sighting.locator for sighting in seen}
+    unknown = [arrival for arrival in listed if arrival.locator not in known]
+    tables = sidecars(site, bucket, listed)
+    present = {arrival.locator for arrival in listed}
+    settled = {row["object_id"] for row in outcomes.values()}
+    pending, stale, repeats, lost = [], [], [], []
+    made_by: dict[str, int] = {}
+    for sighting in seen:
+        outcome = outcomes.get(sighting.locator)
+        there = (sighting.container or sighting.locator) in present
+        if outcome is None:
+            if sighting.object_id in settled:
+                repeats.append(sighting)
+            else:
+                settled.add(sighting.object_id)
+                (pending if there else lost).append(sighting)
+        elif outcome["status"] in ("kept", "rejected"):
+            made_by[outcome["fingerprint"]] = made_by.get(outcome["fingerprint"], 0) + 1
+            if outcome["fingerprint"] != mark:
+                (stale if there else lost).append(sighting)
+    return Survey(
+        site=site,
+        mark=mark,
+        listed=listed,
+        fresh=[arrival for arrival in unknown if arrival.key not in tables.keys],
+        tables=tables,
+        pending=pending,
+        stale=stale,
+        repeats=repeats,
+        lost=[one for one in lost if one.locator not in outcomes],
+        made_by=made_by,
+        next_ordinal=seen[-1].ordinal + 1 if seen else 0,
+    )
+
+
+def cut(items: Iterable[Item], most: int, most_bytes: int = BATCH_BYTES) -> Iterator[list[Item]]:
+    """Cut objects into batches by number and size; the same objects give the same batches."""
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) >= most or size + item.sighting.bytes > most_bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.sighting.bytes
+    if batch:
+        yield batch
