@@ -134,7 +134,7 @@ class Beams:
 
     def show(self, beams: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Scan-convert (samples, lines[, 3]) to the pixels of ``box``, black outside the fan."""
-        picture = cv2.remap(
+        picture: NDArray[np.uint8] = cv2.remap(
             beams, self.line, self.sample, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         picture[~self.mask] = 0

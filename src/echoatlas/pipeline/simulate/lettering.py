@@ -60,7 +60,7 @@ def _put(
         cv2.putText(
             canvas, text, (x, base), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, weight, cv2.LINE_AA
         )
-        return max(1, cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)[0][0])
+        return max(1, int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)[0][0]))
     face = _face(round(height * 1.4))
     picture = Image.fromarray(canvas)
     ImageDraw.Draw(picture).text((x, base), text, font=face, fill=255, anchor="ls")
@@ -86,13 +86,14 @@ def _accent(
     """Draw a combining mark over (or under) the letter between ``x0`` and ``x1``."""
     middle, unit = (x0 + x1) / 2, height / 6
     top = base - (height if letter.isupper() else height * 0.72) - unit * 1.2
-    points = {
+    shapes: dict[str, list[tuple[float, float]]] = {
         ACUTE: [(-0.6, 0.7), (0.8, -0.7)],
         GRAVE: [(-0.8, -0.7), (0.6, 0.7)],
         CIRCUMFLEX: [(-1, 0.6), (0, -0.7), (1, 0.6)],
         CARON: [(-1, -0.6), (0, 0.7), (1, -0.6)],
         TILDE: [(-1.3, 0.4), (-0.5, -0.4), (0.5, 0.4), (1.3, -0.4)],
-    }.get(mark)
+    }
+    points = shapes.get(mark)
     if points:
         line = np.array([(middle + dx * unit, top + dy * unit) for dx, dy in points])
         drawn = np.round(line * 16).astype(np.int32)

@@ -16,7 +16,7 @@ from echoatlas.pipeline.simulate.lettering import ink, rotated, stamp
 from echoatlas.pipeline.simulate.screens import TextBox, area, paint
 from echoatlas.pipeline.simulate.speckle import Psf, complex_field, compress, envelope
 from echoatlas.pipeline.simulate.tissue import echogenicity
-from echoatlas.schemas.fan import Box, Fan, Shape
+from echoatlas.schemas.fan import Fan, Mode, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +75,11 @@ class SimulatedScan:
     anatomy: str
     seed: int
     frame_time: float | None = None
+    mode: Mode = Mode.B
+
+    @property
+    def instance_uid(self) -> str:
+        return self.identity.uid("instance", self.seed, *self.pictures.shape)
 
     @property
     def height(self) -> int:

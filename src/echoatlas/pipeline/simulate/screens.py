@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IDENTIFYING = frozenset(
-    "name id birth date time institution operator accession age referring".split()
+    ["name", "id", "birth", "date", "time", "institution", "operator", "accession", "referring"]
 )
 
 

@@ -33,21 +33,23 @@ def complex_field(rng: np.random.Generator, shape: tuple[int, int], psf: Psf) ->
         (samples, lines, 2) float32, real and imaginary part.
     """
     field = rng.standard_normal((*shape, 2), dtype=np.float32)
-    return cv2.sepFilter2D(
+    seen: Floats = cv2.sepFilter2D(
         field, -1, _kernel(psf.lateral), _kernel(psf.axial), borderType=cv2.BORDER_REFLECT
     )
+    return seen
 
 
 def _kernel(sigma: float) -> Floats:
     """A Gaussian whose squares add up to one half, so that filtered white noise keeps its power."""
     taps = np.arange(-np.ceil(3 * sigma), np.ceil(3 * sigma) + 1)
     weights = np.exp(-0.5 * (taps / sigma) ** 2)
-    return (weights / np.sqrt((weights**2).sum()) * 0.5**0.25).astype(np.float32)
+    return np.asarray(weights / np.sqrt((weights**2).sum()) * 0.5**0.25, np.float32)
 
 
 def envelope(field: Floats, amplitude: Floats) -> Floats:
     """The echo's magnitude: the field scaled by the square root of the tissue's echogenicity."""
-    return cv2.magnitude(field[..., 0], field[..., 1]) * amplitude
+    magnitude: Floats = cv2.magnitude(field[..., 0], field[..., 1])
+    return magnitude * amplitude
 
 
 def compress(echo: Floats, dynamic_range: float = 60.0, gain: float = 0.0) -> NDArray[np.uint8]:
@@ -60,4 +62,4 @@ def compress(echo: Floats, dynamic_range: float = 60.0, gain: float = 0.0) -> ND
     """
     decibels = cv2.log(np.maximum(echo, np.float32(1e-6))) * np.float32(20 / np.log(10))
     level = (decibels + np.float32(dynamic_range - 12 + gain)) * np.float32(255 / dynamic_range)
-    return np.clip(level, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(level, 0, 255), np.uint8)
