@@ -1,0 +1,81 @@
+"""Collect label evidence while the text is still there; only codes leave.
+
+Sources are read one by one: header, path, sidecar, adapter of a collection, prior of the site.
+Each says which node of the tree, or which term of another axis, by which rule, and with what
+weight; ``label`` fuses them later, and never sees a word of the texts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.evidence.config import EvidenceConfig
+from echoatlas.pipeline.evidence.fetal import settled
+from echoatlas.pipeline.evidence.sources import Finding, findings
+from echoatlas.pipeline.step import step
+from echoatlas.schemas.records import Hint
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import Origin, Scan
+
+__all__ = ["EvidenceConfig", "evidence"]
+
+# Sources that name nodes of the tree themselves: nothing in them is moved to the fetus.
+EXPLICIT = frozenset({"site_prior", "collection"})
+
+
+@step("evidence", version=1)
+def evidence(
+    scan: Scan, origin: Origin, site: SiteConfig, config: EvidenceConfig | None = None
+) -> tuple[Hint, ...]:
+    """Say in codes what an object's header, path, sidecar and site say it shows.
+
+    Args:
+        scan: trusted zone; its header and metadata texts are read here for the last time.
+        origin: trusted zone; path below the site's prefix, and the sidecar's row.
+        config: weights of the sources.
+
+    Returns:
+        Hints without a word of any text, each (axis, node, source, rule) once, sorted. Several
+        anatomy hints of one source mean "one of these".
+    """
+    found = list(findings(scan, origin, site, config or EvidenceConfig()))
+    fetal = any(_speaks_of_fetus(finding) for finding in found)
+    hints: dict[tuple[str, str, str, str], Hint] = {}
+    for source in dict.fromkeys(finding.source for finding in found):
+        told = [finding for finding in found if finding.source == source]
+        for hint in _hints(source, told, fetal and source not in EXPLICIT):
+            key = (hint.axis, hint.node, hint.source, hint.rule)
+            if key not in hints or hints[key].weight < hint.weight:
+                hints[key] = hint
+    return tuple(hints[key] for key in sorted(hints))
+
+
+def _speaks_of_fetus(finding: Finding) -> bool:
+    if finding.source in EXPLICIT or finding.axis != "anatomy" or finding.weak:
+        return False
+    # "OB/GYN" and an endovaginal probe say that it may be one: not enough to move a heart.
+    return finding.node.startswith("fetus") and not finding.alternative
+
+
+def _hints(source: str, told: list[Finding], fetal: bool) -> list[Hint]:
+    """One source's hints: weak terms only where nothing stronger is said, ancestors left out."""
+    others = [finding for finding in told if finding.axis != "anatomy"]
+    anatomy = [finding for finding in told if finding.axis == "anatomy"]
+    if any(not finding.weak for finding in anatomy):
+        anatomy = [finding for finding in anatomy if not finding.weak]
+    placed = [(finding, _place(finding, fetal)) for finding in anatomy]
+    paths = {path for _, path in placed}
+    paths = settled(paths) if fetal else paths
+    deepest = {path for path in paths if not any(other.startswith(f"{path}/") for other in paths)}
+    kept = [(finding, path) for finding, path in placed if path in deepest]
+    kept += [(finding, finding.node) for finding in others]
+    return [
+        Hint(finding.axis, path, source, round(finding.weight, 4), f"{source}:{finding.rule}")
+        for finding, path in kept
+    ]
+
+
+def _place(finding: Finding, fetal: bool) -> str:
+    return next(iter(settled({finding.node})), finding.node) if fetal else finding.node

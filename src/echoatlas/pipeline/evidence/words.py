@@ -1,0 +1,105 @@
+"""Texts as words: folded, split, freed of typos. Trusted zone: nothing of a text is kept."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+CHINESE = "\u3400-\u9fff"
+_TOKEN = re.compile(rf"[a-z0-9]+|[{CHINESE}]+|[^\sa-z0-9{CHINESE}_'’-]")
+# German and file names write the examination onto the organ: Schilddrüsensonographie, breastusg.
+_EXAM = re.compile(
+    r"(?:n|s)?(?:sonogra(?:ph|f)i[ea]n?|sono|ultraschall|usg|ultrasound|scans?|images?|dataset)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text, word by word.
+
+    Attributes:
+        words: folded: lower case, without accents; Chinese runs stay whole.
+        breaks: places before which the text pauses (comma, bracket, path separator ...).
+    """
+
+    words: tuple[str, ...]
+    breaks: frozenset[int] = frozenset()
+
+
+def fold(text: str) -> str:
+    """Lower case without accents; compatibility forms (full width, ligatures) made plain."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("\u0131", "i"))
+    bare = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return bare.lower()
+
+
+def split(text: str, slashed: Mapping[str, str], known: Collection[str] = ()) -> Words:
+    """Tell a text's words apart.
+
+    Args:
+        slashed: abbreviations with a slash, and the word that each stands for.
+        known: words of the vocabulary, never cut further ("covid19").
+    """
+    cased = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", text)
+    folded = fold(cased)
+    for short, long in slashed.items():
+        folded = re.sub(rf"(?<![a-z0-9]){re.escape(short)}(?![a-z0-9])", f" {long} ", folded)
+    words: list[str] = []
+    breaks: set[int] = set()
+    for token in _TOKEN.findall(folded):
+        if re.match(rf"[a-z0-9{CHINESE}]", token):
+            words += [token] if token in known else _parts(token, known)
+        else:
+            breaks.add(len(words))
+    return Words(tuple(words), frozenset(breaks))
+
+
+def _parts(token: str, known: Collection[str]) -> list[str]:
+    """Numbers cut from words ("liver01"), and examinations from organs ("lebersonographie")."""
+    pieces = re.findall(r"\d+|[^\d]+", token) if re.search(r"[a-z]{3}", token) else [token]
+    cut: list[str] = []
+    for piece in pieces:
+        exam = _EXAM.search(piece)
+        if piece not in known and exam and exam.start() >= 4:
+            stem = piece[: exam.start()]
+            whole = stem if stem in known else piece[: exam.start()] + piece[exam.start()][:1]
+            cut += [whole if whole in known else stem, "ultrasound"]
+        else:
+            cut.append(piece)
+    return cut
+
+
+class Speller:
+    """Puts a misspelled word right where only one node can be meant.
+
+    Args:
+        meanings: single words of the vocabulary, and what each means (any hashable code).
+        known: all words that are right as they are.
+        shortest: letters from which on one slip is forgiven; two from ten letters on.
+    """
+
+    def __init__(
+        self, meanings: Mapping[str, str], known: Collection[str], shortest: int = 6
+    ) -> None:
+        self._meanings = {word: meaning for word, meaning in meanings.items() if word.isascii()}
+        self._choices = sorted(word for word in self._meanings if len(word) >= shortest - 1)
+        self._known = known
+        self._shortest = shortest
+        self.correct = lru_cache(maxsize=4096)(self._correct)
+
+    def _correct(self, word: str) -> str:
+        """The word that was meant, or the word itself."""
+        if len(word) < self._shortest or word in self._known or not word.isalpha():
+            return word
+        allowed = 2 if len(word) >= 10 else 1
+        # The first letter is seldom wrong, and asking for it leaves "biver" and "river" alone.
+        near = [choice for choice in self._choices if choice[0] == word[0]]
+        found = process.extract(word, near, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+        meant = {self._meanings[choice] for choice, _, _ in found}
+        return min(found, key=lambda hit: (hit[1], hit[0]))[0] if len(meant) == 1 else word
