@@ -1,0 +1,119 @@
+"""Texts become nodes: seven languages, typos, abbreviations, negation; and no word of them leaves."""
+
+from __future__ import annotations
+
+import pytest
+from labeling import hints_of
+
+from echoatlas.pipeline.evidence.matcher import anatomy
+from echoatlas.pipeline.evidence.terms import anatomy_rules, axis_rules
+from echoatlas.taxonomy.tree import tree
+
+RULES = [rule for rule in anatomy_rules() if rule.axis == "anatomy"]
+
+
+def nodes(text):
+    return {match.rule.node for match in anatomy().find(text)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_each_term_of_a_rule_speaks_of_its_node(rule):
+    missed = [word for word in rule.words if rule.node not in nodes(word)]
+
+    assert rule.node in tree()
+    assert not missed
+
+
+@pytest.mark.parametrize(
+    "rule", [r for r in anatomy_rules() if r.axis == "shield"], ids=lambda r: r.id
+)
+def test_phrases_that_shield_say_nothing_of_anatomy(rule):
+    speaking = {phrase: nodes(phrase) for phrase in rule.words if nodes(phrase)}
+
+    assert speaking == {}
+
+
+def test_no_term_belongs_to_two_rules():
+    for rules in (anatomy_rules(), axis_rules()):
+        seen = {}
+        for rule in rules:
+            for word in rule.words:
+                assert seen.setdefault(word, rule.id) == rule.id
+
+
+def test_every_node_but_other_is_spoken_of():
+    spoken = {rule.node for rule in RULES}
+
+    assert {"other"} == {node.path for node in tree().nodes} - spoken
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("US ABDOMEN COMPLETE", {"abdomen"}),
+        ("Schilddrüsensonographie", {"head_neck/thyroid"}),
+        ("ÉCHOGRAPHIE MAMMAIRE", {"thorax/breast"}),
+        ("ecografía de próstata", {"pelvis/prostate"}),
+        ("ecografia tireoide", {"head_neck/thyroid"}),
+        ("Ecocolordoppler carotidi", {"head_neck/carotid_artery"}),
+        ("左乳腺超声", {"thorax/breast"}),
+        ("thryoid nodule", {"head_neck/thyroid"}),
+        ("GALLBLADER", {"abdomen/gallbladder"}),
+        ("BreastUS_left", {"thorax/breast"}),
+        ("liver_0012", {"abdomen/liver"}),
+        ("KIDNEYS/BLADDER", {"abdomen/kidney", "pelvis/urinary_bladder"}),
+        ("Head & Neck", {"head_neck"}),
+    ],
+)
+def test_what_people_write_is_understood(text, expected):
+    assert expected == nodes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no thyroid, parotid only", {"head_neck/salivary_gland"}),
+        ("parotid without thyroid", {"head_neck/salivary_gland"}),
+        ("ABD w/o kidneys", {"abdomen"}),
+        ("gallbladder removed; liver", {"abdomen/liver"}),
+        ("appendix not visualized, bowel seen", {"abdomen/intestine"}),
+        ("hx breast cancer, liver", {"abdomen/liver"}),
+        ("Leber, ohne Milz", {"abdomen/liver"}),
+        ("sans la vessie", set()),
+        ("肝 无胆囊", {"abdomen/liver"}),
+    ],
+)
+def test_what_is_denied_or_past_does_not_count(text, expected):
+    assert expected == nodes(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hold your breath",
+        "spiral",
+        "delivery room",
+        "chest pain",
+        "thyroidectomy clinic visit 3",
+        "heart rate 80",
+        "Dr. Livermore",
+    ],
+)
+def test_words_that_look_alike_say_nothing(text):
+    assert not nodes(text)
+
+
+def test_no_word_of_a_text_leaves():
+    hints = hints_of(
+        "DOE_JANE/liver_19700101.dcm",
+        StudyDescription="DOE JANE liver 19700101",
+        SeriesDescription="thryoid of Mrs Doe",
+        PatientName="DOE^JANE",
+        sidecar={"label": "Jane's kidney"},
+    )
+
+    allowed = {rule.id for rule in (*anatomy_rules(), *axis_rules())}
+    assert hints
+    for hint in hints:
+        assert hint.rule.partition(":")[2] in allowed
+        assert hint.node in tree() or hint.axis != "anatomy"
