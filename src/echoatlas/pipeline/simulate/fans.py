@@ -60,7 +60,7 @@ def fit(
     if clipped:
         outer *= 1.2
         clip = area
-    slack = max(area.height - outer * (1 - nearest), 0.0) * 0.2
+    slack = max(area.height - outer * (1 - nearest), 0.0) * 0.05
     apex_y = area.y0 + slack - nearest * outer
     middle = 0.0
     if up:

@@ -13,13 +13,14 @@ from echoatlas.schemas.fan import Mode, Shape
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.simulate.identities import Identity
+    from echoatlas.pipeline.simulate.panels import Panel
     from echoatlas.pipeline.simulate.scans import SimulatedScan
     from echoatlas.schemas.fan import Fan
 
 STILL, CINE = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 HABITS = frozenset({"exam", "study", "series", "body_part", "code", "protocol"})
-MODES = {Mode.B: "0001", Mode.COLOR: "0011", Mode.POWER: "0101", Mode.M: "0003"}
+MODES = {Mode.COLOR: "0011", Mode.M: "0003", Mode.SPECTRAL: "0009"}
 
 
 def header(
@@ -66,7 +67,8 @@ def header(
             ds.FrameTime = f"{scan.frame_time:.2f}"
             ds.FrameIncrementPointer = 0x00181063
     if regions:
-        ds.SequenceOfUltrasoundRegions = Sequence([_region(fan, scan) for fan in scan.fans])
+        items = [_region(fan, scan) for fan in scan.fans] + [_strip(one) for one in scan.panels]
+        ds.SequenceOfUltrasoundRegions = Sequence(items)
     if private:
         _private(ds, who)
     return ds
@@ -135,4 +137,15 @@ def _region(fan: Fan, scan: SimulatedScan) -> Dataset:
     if fan.shape is not Shape.LINEAR:
         item.ReferencePixelX0, item.ReferencePixelY0 = box.width // 2, 0
         item.ReferencePixelPhysicalValueX = item.ReferencePixelPhysicalValueY = 0.0
+    return item
+
+
+def _strip(panel: Panel) -> Dataset:
+    item = Dataset()
+    item.RegionSpatialFormat, item.RegionDataType, units_x, units_y = panel.codes
+    item.RegionFlags = 0
+    item.RegionLocationMinX0, item.RegionLocationMinY0 = panel.box.x0, panel.box.y0
+    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = panel.box.x1 - 1, panel.box.y1 - 1
+    item.PhysicalUnitsXDirection, item.PhysicalUnitsYDirection = units_x, units_y
+    item.PhysicalDeltaX, item.PhysicalDeltaY = 4.0 / panel.box.width, -0.5
     return item

@@ -15,8 +15,8 @@ NAMES: tuple[tuple[str, str, str], ...] = (
     ("BEAUCHÊNEAU^ZOÉ", "BEAUCHÊNEAU Zoé", "ISO_IR 100"),
     ("SØRBYHAUGEN^ÅSE", "SØRBYHAUGEN, ÅSE", "ISO_IR 100"),
     ("KRZYŻANOWICZ^WOJCIECH", "KRZYZANOWICZ, WOJCIECH", "ISO_IR 192"),
-    ("Wangxiao^Daming=王小^大明", "WANGXIAO DAMING", "ISO_IR 192"),
-    ("Yamanaka^Tarouhei=山中^太郎平", "YAMANAKA TAROUHEI", "ISO_IR 192"),
+    ("Wangxiao^Daming=王小^大明", "王小 大明 WANGXIAO", "ISO_IR 192"),
+    ("Yamanaka^Tahei=山中^太平", "山中 太平", "ISO_IR 192"),
     ("Kimgilsan^Sujin=金吉山^水真=김길산^수진", "KIMGILSAN SUJIN", "ISO_IR 192"),
     ("Люксембургов^Аркадий", "LYUKSEMBURGOV ARKADY", "ISO_IR 144"),
     ("Παπαδιαμαντής^Ορέστης", "PAPADIAMANTIS ORESTIS", "ISO_IR 126"),
@@ -88,7 +88,11 @@ class Identity:
         """The strings that must never be found in anything written."""
         groups = [part for group in self.name.split("=") for part in group.split("^")]
         shown = [part.strip(",") for part in self.shown.split()]
-        words = [word for word in (*groups, *shown) if len(word) > 4]
+        words = [
+            word
+            for word in (*groups, *shown)
+            if len(word) > 4 or (len(word) > 1 and not _latin(word))
+        ]
         staff = [word for name in (self.referring, self.operator) for word in name.split("^")]
         return tuple(
             dict.fromkeys(

@@ -2,19 +2,21 @@
 
 Fonts are those that come with the libraries: OpenCV's Hershey strokes ("hershey", what scanners
 with vector fonts look like) and the TrueType face bundled with Pillow ("freetype"). Neither has
-accents, so marks are drawn onto the plain letter.
+accents, so marks are drawn onto the plain letter; ideographs are drawn by strokes; a letter of
+another script becomes "?".
 """
 
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from echoatlas.pipeline.simulate import ideographs
 from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ ACUTE, GRAVE, CIRCUMFLEX, TILDE, DIAERESIS, RING, CEDILLA, DOT, CARON = (
 )
 
 
-@cache
+@lru_cache(1024)
 def ink(text: str, height: int, font: str = "hershey", weight: int = 1) -> NDArray[np.uint8]:
     """A line of text as (h, w) uint8 opacity, cropped to its ink.
 
@@ -38,6 +40,9 @@ def ink(text: str, height: int, font: str = "hershey", weight: int = 1) -> NDArr
     advance, canvas = 2, np.zeros((height * 3, (len(text) + 2) * height * 2), np.uint8)
     base = height * 2
     for letter in unicodedata.normalize("NFC", text):
+        if letter in ideographs.STROKES:
+            advance += ideographs.draw(canvas, letter, advance, base, height, weight)
+            continue
         parts = unicodedata.normalize("NFD", letter)
         plain = PLAIN.get(parts[0], parts[0])
         plain = plain if plain.isascii() else "?"

@@ -65,6 +65,9 @@ def paint(
     screen[:] = layout.ground
     for x0, y0, x1, y1, color in layout.bars:
         screen[int(y0 * height) : int(y1 * height), int(x0 * width) : int(x1 * width)] = color
+    for x0, y0, x1, y1, color in layout.boxes:
+        corners = (int(x0 * width), int(y0 * height)), (int(x1 * width), int(y1 * height))
+        cv2.rectangle(screen, *corners, color, 1)
     if layout.gray_bar:
         _gray_bar(screen, layout)
     if layout.ticks:

@@ -48,8 +48,9 @@ def _kernel(sigma: float) -> Floats:
 
 def envelope(field: Floats, amplitude: Floats) -> Floats:
     """The echo's magnitude: the field scaled by the square root of the tissue's echogenicity."""
-    magnitude: Floats = cv2.magnitude(field[..., 0], field[..., 1])
-    return magnitude * amplitude
+    # Not cv2.magnitude: its last bit depends on where the result happens to lie in memory.
+    real, imaginary = field[..., 0], field[..., 1]
+    return np.asarray(np.sqrt(real * real + imaginary * imaginary) * amplitude, np.float32)
 
 
 def compress(echo: Floats, dynamic_range: float = 60.0, gain: float = 0.0) -> NDArray[np.uint8]:
