@@ -14,6 +14,8 @@ from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Hint, Origin, Scan
 from echoatlas.taxonomy.tree import tree
 
+OBSTETRICAL = ["ORIGINAL", "PRIMARY", "OBSTETRICAL"]
+
 
 def hint(node, source="study", weight=0.8, axis="anatomy"):
     return Hint(axis, node, source, weight, f"{source}:test")
@@ -78,8 +80,8 @@ def test_a_weak_word_gives_way_to_a_strong_one(labeled):
     ("attributes", "expected"),
     [
         ({"StudyDescription": "Fetal echo", "SeriesDescription": "heart"}, "fetus/fetal_heart"),
-        ({"ImageType": ["ORIGINAL", "PRIMARY", "OBSTETRICAL"], "SeriesDescription": "spine"}, "fetus/fetal_spine"),
-        ({"ImageType": ["ORIGINAL", "PRIMARY", "OBSTETRICAL"], "BodyPartExamined": "KIDNEY"}, "fetus/fetal_abdomen"),
+        ({"ImageType": OBSTETRICAL, "SeriesDescription": "spine"}, "fetus/fetal_spine"),
+        ({"ImageType": OBSTETRICAL, "BodyPartExamined": "KIDNEY"}, "fetus/fetal_abdomen"),
         ({"StudyDescription": "OB TV cervical length"}, "pelvis/uterine_cervix"),
         ({"StudyDescription": "OB transvaginal"}, "fetus"),
         ({"StudyDescription": "heart"}, "thorax/heart"),

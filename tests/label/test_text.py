@@ -1,4 +1,4 @@
-"""Texts become nodes: seven languages, typos, abbreviations, negation; and no word of them leaves."""
+"""Texts become nodes: languages, typos, negation; and no word of them leaves."""
 
 from __future__ import annotations
 

@@ -190,6 +190,19 @@ class LabelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """What a person decided about an object's label; overrides fusion, whatever is run again."""
+
+    object_id: ObjectId
+    paths: Annotated[str, Column("Paths of the tree, separated by blanks; empty: not to be told.")]
+    laterality: Annotated[str, Column("left, right, bilateral, unpaired or unknown; empty: as is.")]
+    author: Annotated[str, Column("Who decided: an id, no name.")]
+    decided: Annotated[str, Column("When: ISO 8601 date, as stated at import.")]
+    proposed: Annotated[str, Column("Paths that fusion had proposed.")]
+    tree: Annotated[str, Column("Hash of the tree that it was decided on.")]
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotationRow:
     """A mask, box, point, scalar, class or text that came with the data."""
 

@@ -1,0 +1,103 @@
+"""Label a lake from its evidence table: no pixels, no text, so it can be run whenever rules change.
+
+What people decided stands above what fusion concludes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.label import Label, LabelConfig, label
+from echoatlas.schemas.records import Hint
+from echoatlas.schemas.rows import DecisionRow
+from echoatlas.taxonomy.tree import UNKNOWN, tree
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake import Lake
+
+HINT_COLUMNS = ("axis", "node", "source", "weight", "rule")
+
+
+def evidence_of(lake: Lake) -> dict[str, tuple[Hint, ...]]:
+    """Object id to its hints, sorted; equal sets of hints are one object in memory."""
+    told: dict[str, list[Hint]] = defaultdict(list)
+    for batch in lake.batches("evidence", columns=["object_id", *HINT_COLUMNS]):
+        columns = [batch.column(name).to_pylist() for name in ("object_id", *HINT_COLUMNS)]
+        for object_id, *values in zip(*columns, strict=True):
+            told[object_id].append(Hint(*values))
+    shared: dict[tuple[Hint, ...], tuple[Hint, ...]] = {}
+    found = {}
+    for object_id, hints in told.items():
+        ordered = tuple(sorted(set(hints), key=lambda hint: (hint.axis, hint.node, hint.rule)))
+        found[object_id] = shared.setdefault(ordered, ordered)
+    return found
+
+
+def decisions(lake: Lake) -> dict[str, DecisionRow]:
+    """Object id to the decision that stands: the last by date, then by author."""
+    rows = [DecisionRow(**row) for row in lake.read("decisions").to_pylist()]
+    rows.sort(key=lambda row: (row.decided, row.author, row.paths))
+    return {row.object_id: row for row in rows}
+
+
+def decided(found: Label, decision: DecisionRow) -> Label:
+    """A label as a person decided it: what was not decided stays."""
+    paths = [tree().migrate(path) for path in decision.paths.split()]
+    primary = paths[0] if paths else ""
+    region, _, organ = primary.partition("/")
+    return replace(
+        found,
+        region=region or UNKNOWN,
+        organ=organ or UNKNOWN,
+        confidence=1.0 if primary else 0.0,
+        region_index=tree().region_index(primary),
+        organ_index=tree().organ_index(primary),
+        paths=" ".join(paths),
+        laterality=decision.laterality or found.laterality,
+        conflict=False,
+        review=False,
+        decided_by="review",
+    )
+
+
+def fused(lake: Lake, config: LabelConfig) -> dict[str, Label]:
+    """Object id to label, for all objects with evidence or a decision; the rest are unknown."""
+    labels: dict[tuple[Hint, ...], Label] = {}
+    found: dict[str, Label] = {}
+    for object_id, hints in evidence_of(lake).items():
+        if hints not in labels:
+            labels[hints] = label(hints, config)
+        found[object_id] = labels[hints]
+    for object_id, decision in decisions(lake).items():
+        found[object_id] = decided(found.get(object_id, Label()), decision)
+    return found
+
+
+def changes(lake: Lake, config: LabelConfig) -> Counter[tuple[str, str]]:
+    """How many frames would be labeled anew, from which path to which, if ``label`` ran now.
+
+    Returns:
+        (old path, new path) to number of frames; "unknown" is a path here; unchanged ones and
+        frames that have no label yet are left out.
+    """
+    labels = fused(lake, config)
+    found: Counter[tuple[str, str]] = Counter()
+    for object_id, paths in _labeled(lake):
+        new = labels.get(object_id, Label()).paths
+        if paths != new:
+            found[_primary(paths), _primary(new)] += 1
+    return found
+
+
+def _labeled(lake: Lake) -> Iterator[tuple[str, str]]:
+    for batch in lake.batches("labels", columns=["object_id", "paths"]):
+        yield from zip(
+            batch.column("object_id").to_pylist(), batch.column("paths").to_pylist(), strict=True
+        )
+
+
+def _primary(paths: str) -> str:
+    return paths.split(" ")[0] or UNKNOWN
