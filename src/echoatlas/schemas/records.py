@@ -55,6 +55,24 @@ class UltrasoundRegion:
     units: tuple[int, int] = (0, 0)
 
 
+@dataclass(slots=True)
+class Damage:
+    """What went wrong while a scan's frames were decoded; complete once they all were.
+
+    Attributes:
+        flags: codes ("decode_error", "early_end", ...).
+        lost: indexes of the frames that were left out, so that times stay with their frames.
+    """
+
+    flags: set[str] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+
+    def lose(self, index: int, flag: str) -> None:
+        """Leave out a frame, for a reason."""
+        self.lost.add(index)
+        self.flags.add(flag)
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """One object, opened. Trusted zone: ``header`` and ``text`` hold what the site sent.
@@ -73,6 +91,7 @@ class Scan:
         header: pydicom Dataset without its pixel data, or None.
         text: metadata strings of a loose file (PNG text chunks, MP4 tags ...), key to value.
         flags: codes of what was odd but tolerable ("early_end", "frame_mismatch", ...).
+        damage: filled while ``frames`` is iterated; empty for a sound scan.
     """
 
     format: str
@@ -88,6 +107,7 @@ class Scan:
     header: Any = None
     text: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    damage: Damage = field(default_factory=Damage)
 
 
 @dataclass(frozen=True, slots=True)

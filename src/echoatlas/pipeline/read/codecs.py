@@ -1,0 +1,153 @@
+"""One codestream to samples: which decoder for which, and the color of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import imagecodecs
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read import color
+from echoatlas.pipeline.read.codestream import Codestream, probe
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.native import Layout, check_size
+
+# Decoders' own complaints about a codestream; anything else is our bug.
+CODEC_ERRORS = (
+    imagecodecs.DicomrleError,
+    imagecodecs.Htj2kError,
+    imagecodecs.Jpeg2kError,
+    imagecodecs.Jpeg8Error,
+    imagecodecs.JpeglsError,
+    imagecodecs.JpegxlError,
+    ValueError,
+)
+YCC, RGB = True, False
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Samples of a picture and what they mean.
+
+    Attributes:
+        samples: (H, W) or (H, W, 3), color transforms undone but for ``ycc``.
+        bits: significant bits a sample.
+        ycc: three components that are still YCbCr.
+        color: how the color was decided, a code.
+    """
+
+    samples: NDArray[np.generic]
+    bits: int
+    ycc: bool
+    color: str
+
+
+def decode(data: memoryview, stated: str, config: ReadConfig, known: str = "") -> Decoded:
+    """Decode one frame of the JPEG families, told apart by its own first bytes.
+
+    Args:
+        stated: PhotometricInterpretation; asked last.
+        known: the decision on color of the clip's first frame, so that a clip does not flicker.
+
+    Raises:
+        Reject: ``too_large``, ``unsupported_codec``, ``unreadable``.
+        CODEC_ERRORS: by the decoders, on damaged data.
+    """
+    stream = probe(data)
+    check_size(stream.height, stream.width, 1, config)
+    if stream.components not in (0, 1, 3):
+        raise Reject(Reason.UNSUPPORTED_CODEC, f"{stream.components} components are not read")
+    return DECODERS[stream.family](data, stream, stated, known)
+
+
+def _jpeg(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+    if stream.components == 1:
+        if stream.bits == 8 and stream.process != 0xC3:
+            gray = simplejpeg.decode_jpeg(data, "GRAY")
+            return Decoded(gray[..., 0], 8, RGB, "gray")
+        return Decoded(imagecodecs.jpeg8_decode(data), stream.bits, RGB, "gray")
+    ycc, why = color.ycc_by_markers(stream)
+    if ycc is None and known:
+        ycc, why = known.startswith("ycc"), known.partition(":")[2]
+    if ycc is None:
+        raw = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+        ycc, why = color.ycc_by_samples(raw, stated)
+    code = f"{'ycc' if ycc else 'rgb'}:{why}"
+    if stream.process == 0xC3 or stream.bits != 8:
+        # Lossless: predicted samples are as they were; no decoder agrees on their color.
+        raw = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+        return Decoded(raw, stream.bits, ycc, code)
+    libjpeg = stream.jfif or (
+        stream.adobe != 0 if stream.adobe is not None else bytes(stream.ids) != b"RGB"
+    )
+    if libjpeg == ycc:
+        return Decoded(simplejpeg.decode_jpeg(data, "RGB"), 8, RGB, code)
+    space = "YCBCR" if ycc else "RGB"
+    rgb = imagecodecs.jpeg8_decode(data, colorspace=space, outcolorspace="RGB")
+    return Decoded(rgb, 8, RGB, code)
+
+
+def _jpegls(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+    raw = imagecodecs.jpegls_decode(data)
+    ycc = stream.components == 3 and stated.startswith("YBR")
+    return Decoded(raw, stream.bits, ycc, _stated(stream.components, ycc))
+
+
+def _jpeg2k(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+    """The codestream undoes its own transform (ICT, RCT); without one, the header is asked."""
+    raw = imagecodecs.jpeg2k_decode(data, numthreads=1)
+    return _wavelet(raw, stream, stated)
+
+
+def _wavelet(raw: NDArray[np.generic], stream: Codestream, stated: str) -> Decoded:
+    if stream.signed:
+        raw = raw.astype(np.int32) + (1 << (stream.bits - 1))
+    if raw.ndim == 3 and raw.shape[-1] == 1:
+        raw = raw[..., 0]
+    if raw.ndim == 2:
+        return Decoded(raw, stream.bits, RGB, "gray")
+    if stream.transform:
+        return Decoded(raw, stream.bits, RGB, "rgb:codestream")
+    ycc = stated.startswith("YBR_FULL")
+    return Decoded(raw, stream.bits, ycc, _stated(3, ycc))
+
+
+def _jpegxl(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+    raw = imagecodecs.jpegxl_decode(data, numthreads=1)
+    if raw.ndim == 3 and raw.shape[-1] == 1:
+        raw = raw[..., 0]
+    return Decoded(raw, stream.bits, RGB, "gray" if raw.ndim == 2 else "rgb:codestream")
+
+
+def _stated(components: int, ycc: bool) -> str:
+    return "gray" if components == 1 else f"{'ycc' if ycc else 'rgb'}:stated"
+
+
+DECODERS: dict[str, Callable[[memoryview, Codestream, str, str], Decoded]] = {
+    "jpeg": _jpeg,
+    "jpegls": _jpegls,
+    "jpeg2k": _jpeg2k,
+    "jpegxl": _jpegxl,
+}
+
+
+def decode_rle(data: memoryview, layout: Layout) -> NDArray[np.generic]:
+    """One frame of DICOM RLE (PS3.5 annex G): byte planes, always component by component.
+
+    Raises:
+        CODEC_ERRORS: if it does not unpack to exactly one frame.
+    """
+    size = layout.allocated // 8
+    count = layout.height * layout.width * layout.components
+    plain = imagecodecs.dicomrle_decode(data, f"u{size}", out=count * size)
+    if len(plain) != count * size:
+        raise ValueError("the frame unpacks to less than its size")
+    planes = np.frombuffer(plain, f"u{size}")
+    if layout.components == 1:
+        return planes.reshape(layout.height, layout.width)
+    planar = planes.reshape(layout.components, layout.height, layout.width)
+    return np.ascontiguousarray(planar.transpose(1, 2, 0))

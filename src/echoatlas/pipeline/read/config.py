@@ -1,0 +1,30 @@
+"""What the reader accepts, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """Settings and bounds of ``read``: whatever the bytes claim, no more than this is done.
+
+    Attributes:
+        partial: keep the good frames of a damaged clip; if not, damage is a reject.
+        max_pixels: of one picture, pixels.
+        max_frames: of one clip.
+        max_total_pixels: of all pictures of a clip together, pixels: bounds the time.
+        max_inflated: of anything that has to be decompressed as a whole, bytes.
+        max_elements: of a DICOM header, all levels together.
+        max_depth: of nested DICOM sequences.
+        max_text: of one metadata string of a loose file, characters.
+    """
+
+    partial: bool = False
+    max_pixels: int = 1 << 26
+    max_frames: int = 50_000
+    max_total_pixels: int = 20_000_000_000
+    max_inflated: int = 1 << 29
+    max_elements: int = 200_000
+    max_depth: int = 32
+    max_text: int = 1 << 14

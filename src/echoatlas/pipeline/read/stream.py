@@ -1,0 +1,54 @@
+"""A clip's frames one after the other, with what goes wrong on the way told, never hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.schemas.records import Damage
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.records import Picture
+
+
+def each(
+    decode: Callable[[int], Picture],
+    frames: int,
+    size: tuple[int, int],
+    errors: tuple[type[Exception], ...],
+    damage: Damage,
+    config: ReadConfig,
+) -> Iterator[Picture]:
+    """Decode frame by frame.
+
+    Args:
+        decode: gives the picture of an index.
+        size: (height, width) that every picture must have.
+        errors: what ``decode`` raises on damaged data.
+        damage: told of every frame that is left out.
+
+    Raises:
+        Reject: ``unreadable`` at the first damaged frame, or, with ``config.partial``, if there
+            is no good one.
+    """
+    good = 0
+    for index in range(frames):
+        try:
+            picture = decode(index)
+            if picture.shape[:2] != size:
+                raise Reject(Reason.UNREADABLE, "frames differ in size")
+        except (*errors, Reject) as error:
+            if isinstance(error, Reject) and error.reason is not Reason.UNREADABLE:
+                raise
+            if not config.partial:
+                raise Reject(
+                    Reason.UNREADABLE, f"frame {index + 1} of {frames} cannot be decoded"
+                ) from None
+            damage.lose(index, "decode_error")
+            continue
+        good += 1
+        yield picture
+    if not good:
+        raise Reject(Reason.UNREADABLE, f"none of {frames} frames can be decoded")
