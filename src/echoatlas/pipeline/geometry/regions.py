@@ -1,0 +1,71 @@
+"""What SequenceOfUltrasoundRegions says, as far as it can be true (PS3.3 C.8.5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from echoatlas.schemas.fan import Box
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.records import Scan, UltrasoundRegion
+
+CENTIMETERS = 3
+TWO_D = 1
+TISSUE, COLOR_FLOW = 1, 2
+LEAST_SHARE, MOST_SHARE = 0.05, 0.98
+LIKELY_MM = (0.002, 3.0)  # per pixel, from ultrasound biomicroscopy to a small abdominal picture
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A stated 2D region that can be true: its box, its data type, and its scale if believable."""
+
+    box: Box
+    data_type: int
+    mm_per_px: tuple[float, float] | None
+
+
+def panes_of(scan: Scan, width: int, height: int) -> list[Pane]:
+    """The believable 2D regions, left to right, a color box over tissue left out.
+
+    A region that reaches outside the picture says that the pixels were cropped or resampled
+    after it was written; it is left out, and with it all spacing of the header's regions.
+    """
+    imaging = [
+        region
+        for region in scan.regions
+        if region.spatial_format == TWO_D and region.data_type in (TISSUE, COLOR_FLOW)
+    ]
+    if any(_outside(region.box, width, height) for region in imaging):
+        return []
+    panes = [
+        Pane(region.box.clipped(width, height), region.data_type, _spacing(region))
+        for region in imaging
+        if LEAST_SHARE <= region.box.clipped(width, height).area / (width * height) <= MOST_SHARE
+    ]
+    apart: list[Pane] = []
+    for pane in sorted(panes, key=lambda one: -one.box.area):
+        if all(_overlap(pane.box, other.box) < 0.5 * pane.box.area for other in apart):
+            apart.append(pane)
+    return sorted(apart, key=lambda one: (one.box.x0, one.box.y0))
+
+
+def _outside(box: Box, width: int, height: int) -> bool:
+    # Scanners write the last pixel, or one past it; both are meant to be inside.
+    return box.x0 < 0 or box.y0 < 0 or box.x1 > width + 1 or box.y1 > height + 1
+
+
+def _spacing(region: UltrasoundRegion) -> tuple[float, float] | None:
+    if region.units != (CENTIMETERS, CENTIMETERS):
+        return None
+    x, y = (abs(delta) * 10 for delta in region.delta)  # negative where the axis points back
+    low, high = LIKELY_MM
+    if not (low <= x <= high and low <= y <= high and 0.5 <= x / y <= 2):
+        return None
+    return x, y
+
+
+def _overlap(a: Box, b: Box) -> int:
+    shared = Box(max(a.x0, b.x0), max(a.y0, b.y0), min(a.x1, b.x1), min(a.y1, b.y1))
+    return max(shared.width, 0) * max(shared.height, 0)
