@@ -52,7 +52,7 @@ def test_sites_differ_in_formats_and_shapes(truth):
     assert {"dicom", "png", "jpeg", "mp4"} <= set().union(*formats.values())
     assert len({frozenset(one) for one in formats.values()}) >= 4
     shapes = {one.shape for one in truth.objects}
-    assert {"convex", "linear", "phased", "cropped", "endocavity"} <= shapes | {"endocavity"}
+    assert {"convex", "linear", "phased", "cropped"} <= shapes
 
 
 def test_reasons_are_of_the_closed_list_and_only_the_rejected_have_them(truth):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.simulate.fans import area_of
 from echoatlas.pipeline.simulate.lettering import ink, rotated, stamp
 from echoatlas.pipeline.simulate.screens import TextBox
 
@@ -69,8 +70,8 @@ def burn(
 ) -> list[TextBox]:
     """Burn texts into (N, H, W, 3) pictures; returns where each lies, a moving one by frame."""
     frames, height, width = pictures.shape[:3]
-    mask = np.logical_or.reduce([fan.mask(height, width) for fan in fans])
-    box = fans[0].bounding_box(height, width)
+    mask = np.logical_or.reduce([area_of(fan, height, width)[0] for fan in fans])
+    box = area_of(fans[0], height, width)[1]
     texts = []
     for number, one in enumerate(wanted):
         letters = rotated(ink(one.text, one.height, one.font), one.rotation)

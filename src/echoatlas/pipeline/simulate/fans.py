@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -110,6 +111,15 @@ def _polygon(shape: Shape, area: Box, rng: np.random.Generator, depth: float, pa
     )
 
 
+@lru_cache(32)
+def area_of(fan: Fan, height: int, width: int) -> tuple[NDArray[np.bool_], Box]:
+    """``Fan.mask`` and the box around it, drawn once; not to be written to."""
+    mask = fan.mask(height, width)
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    mask.flags.writeable = False
+    return mask, Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
 @dataclass(frozen=True)
 class Beams:
     """Beam-space sampling of one fan.
@@ -147,8 +157,8 @@ def beams_of(fan: Fan, height: int, width: int, samples: int = 0, lines: int = 1
     Args:
         samples: along a beam; 0 for about one a pixel, at most 512.
     """
-    box = fan.bounding_box(height, width)
-    mask = fan.mask(height, width)[box.y0 : box.y1, box.x0 : box.x1]
+    whole, box = area_of(fan, height, width)
+    mask = whole[box.y0 : box.y1, box.x0 : box.x1]
     px = np.arange(box.x0, box.x1, dtype=np.float32)[None, :]
     py = np.arange(box.y0, box.y1, dtype=np.float32)[:, None]
     if fan.apex is None:

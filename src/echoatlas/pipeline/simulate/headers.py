@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from echoatlas.pipeline.simulate.fans import area_of
 from echoatlas.pipeline.simulate.wording import words
 from echoatlas.schemas.fan import Mode, Shape
 
@@ -126,7 +127,7 @@ def _private(ds: Dataset, who: Identity) -> None:
 
 
 def _region(fan: Fan, scan: SimulatedScan) -> Dataset:
-    box = fan.bounding_box(scan.height, scan.width)
+    _, box = area_of(fan, scan.height, scan.width)
     item = Dataset()
     item.RegionSpatialFormat, item.RegionDataType, item.RegionFlags = 1, 1, 2
     item.RegionLocationMinX0, item.RegionLocationMinY0 = box.x0, box.y0

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.simulate.burn import BurnedIn, Wanted, burn, specified
-from echoatlas.pipeline.simulate.fans import beams_of, fit
+from echoatlas.pipeline.simulate.fans import area_of, beams_of, fit
 from echoatlas.pipeline.simulate.identities import Identity, make_identity
 from echoatlas.pipeline.simulate.layouts import LAYOUTS, SIZES
 from echoatlas.pipeline.simulate.marks import (
@@ -258,7 +258,7 @@ def _over(
     if "calipers" not in extras:
         return []
     state = rng.integers(1 << 30)
-    box, scale = fan.bounding_box(height, width), (fan.mm_per_px or (0.2, 0.2))[0]
+    box, scale = area_of(fan, height, width)[1], (fan.mm_per_px or (0.2, 0.2))[0]
     for picture in pictures:
         text, where = calipers(picture, box, np.random.default_rng(state), scale)
     return [TextBox(text, "measurement", False, where, last=frames - 1)]
@@ -272,7 +272,7 @@ def _above(
 ) -> list[TextBox]:
     """Put the screen's texts over the fans that they touch, and say which these are."""
     frames, height, width = pictures.shape[:3]
-    mask = np.logical_or.reduce([fan.mask(height, width) for fan in fans])
+    mask = np.logical_or.reduce([area_of(fan, height, width)[0] for fan in fans])
     found = []
     for text in texts:
         box = text.box

@@ -77,22 +77,27 @@ def _cropped(scan: SimulatedScan) -> SimulatedScan:
 def hospital(count: int, seed: int) -> Iterator[Drop]:
     """Stills with descriptions, in many syntaxes; patients come back, exports come twice."""
     plans = (
-        ("convex", "abdomen/liver", "1.2.840.10008.1.2.1"),
-        ("convex", "abdomen/kidney", J + "50"),
-        ("linear", "head_neck/thyroid", J + "90"),
-        ("endocavity", "pelvis/ovary", "1.2.840.10008.1.2"),
-        ("convex", "pelvis/urinary_bladder", J + "80"),
-        ("trapezoid", "thorax/breast", J + "70"),
+        ("convex", "abdomen/liver", "1.2.840.10008.1.2.1", "philips"),
+        ("convex", "abdomen/kidney", J + "50", "siemens"),
+        ("linear", "head_neck/thyroid", J + "90", "acuson"),
+        ("endocavity", "pelvis/ovary", "1.2.840.10008.1.2", "voluson"),
+        ("convex", "pelvis/urinary_bladder", J + "80", "logiq-e"),
+        ("trapezoid", "thorax/breast", J + "70", "mindray"),
+        ("linear", "head_neck/carotid_artery", "1.2.840.10008.1.2.2", "logiq-700"),
     )
     first = b""
     for number in range(count):
-        shape, anatomy, syntax = plans[number % len(plans)]
+        shape, anatomy, syntax, screen = plans[number % len(plans)]
         scan = make_still(
             seed + number,
             fan=shape,
             anatomy=anatomy,
+            screen=screen,
             identity=make_identity(seed + number // 3),
             color=number % 2 == 1,
+            mode="color_doppler" if screen == "logiq-700" else "b_mode",
+            panes=2 if number % 8 == 4 else 1,
+            extras=("calipers", "body_mark") if number % 2 else (),
         )
         data = write_dicom(scan, syntax, says={"exam", "study", "series", "body_part"})
         first = first or data
@@ -124,7 +129,9 @@ def echo_lab(count: int, seed: int) -> Iterator[Drop]:
             frames=24,
             fan="phased",
             anatomy="thorax/heart",
+            screen="atl" if number % 3 == 2 else "philips",
             size=(800, 600),
+            extras=("ecg",) if number % 2 else (),
             identity=make_identity(seed + number // 2),
             frame_time=25.0,
         )
@@ -167,8 +174,9 @@ def bedside(count: int, seed: int) -> Iterator[Drop]:
             frames=16,
             fan=("convex", "phased")[number % 2],
             anatomy="thorax/lung",
-            size=(640, 480),
+            screen="none",
             identity=who,
+            burned_in=[(who.shown, "banner"), (who.patient_id, "fan")],
             color=True,
             frame_time=50.0,
         )
@@ -198,7 +206,9 @@ def obstetrics(count: int, seed: int) -> Iterator[Drop]:
                 frames=1 if number else 8,
                 fan="convex",
                 anatomy="fetus/fetal_head",
+                screen="voluson",
                 size=(800, 600),
+                extras=("calipers",) if number == 2 else (),
                 identity=who,
             )
             data = write_dicom(scan, J + ("50", "91", "201")[number], says={"exam", "study"})
@@ -224,7 +234,9 @@ def clinic(count: int, seed: int) -> Iterator[Drop]:
             number % 2
         ]
         who = make_identity(seed + number // 2)
-        scan = make_still(seed + number, fan="linear", anatomy=anatomy, identity=who)
+        scan = make_still(
+            seed + number, fan="linear", anatomy=anatomy, identity=who, screen="mindray"
+        )
         near = f"clinic-{number}" if number % 4 == 0 else ""
         path = f"export/{folder}/{who.patient_id}_{number}"
         yield _kept(f"{path}.jpg", write_jpeg(scan), scan, "jpeg", near)
