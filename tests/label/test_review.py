@@ -83,12 +83,12 @@ def test_only_what_is_uncertain_goes_to_review_with_both_sides_shown(lake, tmp_p
     count = export(lake, tmp_path / "review")
 
     (row,) = csv.DictReader((tmp_path / "review/review.csv").open(encoding="utf-8"))
-    assert 1 == count
-    assert "torn" == row["object_id"]
-    assert "unknown" == row["proposal"]
+    assert count == 1
+    assert row["object_id"] == "torn"
+    assert row["proposal"] == "unknown"
     assert "thorax/breast (0.80)" in row["evidence"]
     assert "abdomen/kidney (0.80)" in row["evidence"]
-    assert (8, 8, 3) == cv2.imread(str(tmp_path / "review" / row["thumbnail"])).shape
+    assert cv2.imread(str(tmp_path / "review" / row["thumbnail"])).shape == (8, 8, 3)
 
 
 def test_a_decision_overrides_fusion_and_survives_a_second_run(lake, tmp_path):
@@ -99,9 +99,9 @@ def test_a_decision_overrides_fusion_and_survives_a_second_run(lake, tmp_path):
     import_(lake, source, "reviewer-1", date(2026, 3, 1))
 
     again = fused(lake, LabelConfig())["torn"]
-    assert 1 == imported
-    assert ("abdomen", "kidney", "review") == (again.region, again.organ, again.decided_by)
-    assert 1 == lake.read("decisions").num_rows
+    assert imported == 1
+    assert (again.region, again.organ, again.decided_by) == ("abdomen", "kidney", "review")
+    assert lake.read("decisions").num_rows == 1
 
 
 def test_what_was_decided_is_not_asked_again(lake, tmp_path):
@@ -110,8 +110,8 @@ def test_what_was_decided_is_not_asked_again(lake, tmp_path):
 
     import_(lake, source, "reviewer-1", date(2026, 3, 1))
 
-    assert 0 == export(lake, tmp_path / "second")
-    assert "unknown" == fused(lake, LabelConfig())["torn"].region
+    assert export(lake, tmp_path / "second") == 0
+    assert fused(lake, LabelConfig())["torn"].region == "unknown"
 
 
 def test_the_last_decision_stands(lake, tmp_path):
@@ -119,7 +119,7 @@ def test_the_last_decision_stands(lake, tmp_path):
     for path, day in (("thorax/breast", date(2026, 3, 2)), ("abdomen/kidney", date(2026, 3, 1))):
         import_(lake, filled_in(tmp_path / "review.csv", {"torn": path}), "reviewer-1", day)
 
-    assert "breast" == fused(lake, LabelConfig())["torn"].organ
+    assert fused(lake, LabelConfig())["torn"].organ == "breast"
 
 
 def test_a_path_that_is_not_of_the_tree_is_refused_with_its_line(lake, tmp_path):
@@ -129,7 +129,7 @@ def test_a_path_that_is_not_of_the_tree_is_refused_with_its_line(lake, tmp_path)
     with pytest.raises(UsageError, match=r"line 2: .* did you mean 'abdomen/kidney'"):
         import_(lake, source, "reviewer-1", date(2026, 3, 1))
 
-    assert 0 == lake.read("decisions").num_rows
+    assert lake.read("decisions").num_rows == 0
 
 
 def test_the_plan_says_what_a_new_rule_would_change(lake):
@@ -138,5 +138,5 @@ def test_the_plan_says_what_a_new_rule_would_change(lake):
     unchanged = changes(lake, LabelConfig())
     changed = changes(lake, stricter)
 
-    assert {} == dict(unchanged)
-    assert {("thorax/heart", "unknown"): 1} == dict(changed)
+    assert dict(unchanged) == {}
+    assert dict(changed) == {("thorax/heart", "unknown"): 1}

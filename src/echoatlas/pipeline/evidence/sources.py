@@ -12,6 +12,7 @@ from echoatlas.pipeline.evidence import header as dicom
 from echoatlas.pipeline.evidence.matcher import Match, anatomy, axes
 from echoatlas.pipeline.evidence.terms import vocabulary
 from echoatlas.taxonomy.codes import body_part, coded
+from echoatlas.taxonomy.collections import load
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def findings(
         yield from said(text, "comment", config)
     yield from _path(origin.name, config)
     yield from _sidecar(origin, site, config)
+    yield from _collection(origin.name, site, config)
     yield from _site(site, config)
 
 
@@ -188,6 +190,24 @@ def _sidecar(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Iterat
             yield from _nodes(nodes, "sidecar", config.sidecar, "L-1")
         else:
             yield from said(value, "sidecar", config)
+
+
+def _collection(name: str, site: SiteConfig, config: EvidenceConfig) -> Iterator[Finding]:
+    """What the adapter of the site's collection says of the path."""
+    if site.collection is None:
+        return
+    told = load(site.collection).origin_rules(name)
+    weight = config.collection
+    yield from _nodes(told["organ"].split(), "collection", weight, site.collection)
+    for path in told.get("also", "").split():
+        yield Finding("also", path, "collection", weight, site.collection)
+    if told["subject"] != "human":
+        yield Finding("subject", told["subject"], "collection", weight, site.collection)
+    for column in ("view", "laterality"):
+        if value := told.get(column):
+            yield from (f for f in said(value, "collection", config) if f.axis == column)
+            if column == "laterality":
+                yield from _side(value)
 
 
 def _side(value: str) -> Iterator[Finding]:
