@@ -1,0 +1,202 @@
+"""Keys, and the pseudonyms that are made with them: keyed, order-free, the same in every process.
+
+A key is 32 random bytes. It comes from the environment (``ECHOATLAS_KEY_<NAME>``, or
+``ECHOATLAS_KEY_<NAME>_FILE`` for a mounted secret) or from ``<vault>/<name>.key``, which is
+created 0600 in a folder of 0700. Everything is HMAC-SHA-256 under a key of its own for each
+purpose, so that a pseudonym says nothing of another, and no public hash of an id matches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from echoatlas.pipeline.errors import UsageError, no_such
+
+KEY_BYTES = 32
+LEAST_DISTINCT = 12  # of 32 random bytes fewer than 12 distinct ones come once in 10**20 keys
+SHIFT_LEAST, SHIFT_MOST = 30, 3650  # days into the past: no study lands in the future
+STANDARD_ROOT = "1.2.840.10008."
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """The key of one site, and all that is done with it.
+
+    Attributes:
+        site: whose key it is.
+        key_id: public; derived from the secret, reveals nothing of it, names it in the audit.
+        secret: never printed, logged or written outside the vault.
+    """
+
+    site: str
+    key_id: str
+    secret: bytes = field(repr=False)
+
+    @staticmethod
+    def of(site: str, secret: bytes) -> SiteKey:
+        """A key from its secret.
+
+        Raises:
+            UsageError: the secret is short, or is visibly not random.
+        """
+        if problem := weakness(secret):
+            raise UsageError(f"the key '{site}' is {problem}: make one with `openssl rand -hex 32`")
+        key_id = hmac.new(secret, b"echoatlas key id v1", hashlib.sha256).hexdigest()[:12]
+        return SiteKey(site, key_id, secret)
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """A pseudonym of 32 hex digits; the same value of two kinds gets two unrelated ones."""
+        return self._keyed(kind, value).hex()[:32]
+
+    def uid(self, original: str) -> str:
+        """The UID that stands for another, in the 2.25 form of PS3.5 B.2; at most 44 characters.
+
+        UIDs that the standard itself registers (transfer syntaxes, SOP classes, well-known
+        instances) stay. Others below its root are mapped: a sender can hide anything there.
+        """
+        text = original.strip("\0 ")
+        if not text or is_standard(text):
+            return text
+        return f"2.25.{int.from_bytes(self._keyed('uid', text)[:16], 'big')}"
+
+    def date_shift_days(self, patient: str) -> int:
+        """Days by which all dates of a patient move: -3650 to -30, intervals kept.
+
+        Args:
+            patient: the patient's identity or pseudonym; use the same everywhere.
+        """
+        drawn = int.from_bytes(self._keyed("date shift", patient)[:8], "big")
+        return -(SHIFT_LEAST + drawn % (SHIFT_MOST - SHIFT_LEAST + 1))
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose, from which this one can't be found."""
+        return hmac.new(self.secret, f"echoatlas v1 {purpose}".encode(), hashlib.sha256).digest()
+
+    def _keyed(self, kind: str, value: str) -> bytes:
+        return hmac.new(self.derived(kind), value.encode(errors="replace"), hashlib.sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """A folder of keys, readable by its owner alone."""
+
+    path: Path
+
+    def create(self, name: str) -> SiteKey:
+        """Make a key; one that comes from the environment is taken and nothing is written.
+
+        Raises:
+            UsageError: there is one already, or the folder can't be written.
+        """
+        if (given := _from_environment(name)) is not None:
+            return SiteKey.of(name, given)
+        target = self._file(name)
+        secret = secrets.token_bytes(KEY_BYTES)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise UsageError(f"there is a key '{name}' already, in {target}") from None
+        except OSError as error:
+            raise UsageError(f"cannot write {target} ({os.strerror(error.errno or 0)})") from None
+        with os.fdopen(handle, "w") as file:
+            file.write(secret.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return SiteKey.of(name, secret)
+
+    def load(self, name: str) -> SiteKey:
+        """A key by name.
+
+        Raises:
+            UsageError: there is none, others may read it, or it is weak.
+        """
+        if (given := _from_environment(name)) is not None:
+            return SiteKey.of(name, given)
+        target = self._file(name)
+        if not target.is_file():
+            raise no_such("key", name, (file.stem for file in self.path.glob("*.key")))
+        return SiteKey.of(name, _from_file(target))
+
+    def has(self, name: str) -> bool:
+        """Whether a key of that name can be loaded."""
+        return _from_environment(name) is not None or self._file(name).is_file()
+
+    def _file(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise UsageError(f"'{name}' is no name of a key: lower case, digits and hyphens")
+        return self.path / f"{name}.key"
+
+
+def weakness(secret: bytes) -> str:
+    """Why a secret won't do, or an empty string."""
+    if len(secret) < KEY_BYTES:
+        return f"too short ({len(secret)} bytes of at least {KEY_BYTES})"
+    if len(set(secret)) < LEAST_DISTINCT:
+        return "not random"
+    if all(32 <= byte < 127 for byte in secret):
+        return "text, not random bytes"
+    steps = {(b - a) % 256 for a, b in zip(secret, secret[1:], strict=False)}
+    return "not random" if len(steps) < LEAST_DISTINCT else ""
+
+
+def normalized(identity: str) -> str:
+    """An identity as it is compared: NFKC, case folded, blanks and DICOM padding trimmed.
+
+    The same patient written in two ways, or in full-width digits, is one patient.
+    """
+    folded = unicodedata.normalize("NFKC", identity.replace("\0", " ")).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+@cache
+def _registered() -> frozenset[str]:
+    # The registry of PS3.6 Annex A; imported here because trainers don't have pydicom.
+    from pydicom._uid_dict import UID_dictionary
+
+    return frozenset(UID_dictionary)
+
+
+def is_standard(uid: str) -> bool:
+    """Whether the standard itself registers a UID (PS3.6 Annex A)."""
+    return uid.startswith(STANDARD_ROOT) and uid in _registered()
+
+
+def _from_environment(name: str) -> bytes | None:
+    variable = f"ECHOATLAS_KEY_{name.upper().replace('-', '_')}"
+    if text := os.environ.get(variable):
+        return _parsed(text, variable)
+    if place := os.environ.get(f"{variable}_FILE"):
+        return _from_file(Path(place))
+    return None
+
+
+def _from_file(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the key {path} cannot be read ({type(error).__name__})") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(f"others may read the key {path}: chmod 600 {path}")
+    return _parsed(text, str(path))
+
+
+def _parsed(text: str, where: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"{where} holds no key: 64 hex digits are expected (`openssl rand -hex 32`)"
+        ) from None
