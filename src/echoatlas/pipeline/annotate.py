@@ -1,0 +1,167 @@
+"""Bring what came with the data into the frame of the stored image: classes, masks, boxes, points.
+
+Coordinates are given in pixels of the source picture, edges of pixels at whole numbers, and go
+the way the picture went: normalized = native * scale + offset (``Normalized``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.step import step
+from echoatlas.schemas.rows import AnnotationRow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.schemas.records import Normalized
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateConfig:
+    """What is kept.
+
+    Attributes:
+        least_inside: share of a mask's or box's area that has to lie inside the stored image.
+    """
+
+    least_inside: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An annotation as it came, in pixels of the source picture. Codes and numbers only.
+
+    Attributes:
+        kind: "class", "scalar", "box", "keypoints" or "mask".
+        name: what it is about, a code of the adapter ("lesion", "head_circumference").
+        value: class, of the adapter's class map.
+        number, unit: of a scalar; the unit in UCUM. A scalar whose unit is "px" is a length in
+            pixels of the source picture and is scaled.
+        points: x0 y0, x1 y1 of a box; the points of keypoints.
+        mask: (H, W) of the source picture's size; not 0 is inside.
+        source: the adapter or sidecar rule that it comes from.
+    """
+
+    kind: str
+    name: str
+    source: str
+    value: str = ""
+    number: float | None = None
+    unit: str = ""
+    points: tuple[tuple[float, float], ...] = ()
+    mask: NDArray[np.uint8] | None = None
+
+
+@step("annotate", version=1)
+def annotate(
+    given: Given,
+    frame: Normalized,
+    frame_id: str,
+    object_id: str,
+    config: AnnotateConfig | None = None,
+    fingerprint: str = "",
+) -> AnnotationRow | None:
+    """Tie an annotation to a frame.
+
+    Args:
+        frame: the normalized picture: its scale and offset carry coordinates over.
+
+    Returns:
+        The row, its points and mask in the stored image; or None where less of it than
+        ``config.least_inside`` lies inside the crop, so that it no longer says what it said.
+
+    Raises:
+        Reject: ``frame_mismatch`` if a mask is smaller than the picture that was cropped.
+    """
+    config = config or AnnotateConfig()
+    number, points, mask = given.number, list(given.points), b""
+    if given.kind in ("box", "keypoints"):
+        carried = carry(points, frame)
+        if _inside(carried, frame, given.kind) < config.least_inside:
+            return None
+        points = _clipped(carried, frame) if given.kind == "box" else carried
+    elif given.kind == "mask" and given.mask is not None:
+        drawn, share = carry_mask(given.mask, frame)
+        if share < config.least_inside:
+            return None
+        mask = bytes(cv2.imencode(".png", drawn)[1].tobytes())
+    elif given.kind == "scalar" and given.unit == "px" and number is not None:
+        number = number * frame.scale
+    flat = [float(value) for point in points for value in point]
+    said = json.dumps([given.kind, given.name, given.value, number, given.unit, flat])
+    digest = hashlib.blake2b(f"{frame_id}\0{said}\0".encode() + mask, digest_size=16)
+    return AnnotationRow(
+        annotation_id=digest.hexdigest(),
+        frame_id=frame_id,
+        object_id=object_id,
+        kind=given.kind,
+        name=given.name,
+        value=given.value,
+        number=number,
+        unit=given.unit,
+        points=flat,
+        mask=mask,
+        source=given.source,
+        fingerprint=fingerprint,
+    )
+
+
+def carry(points: Points, frame: Normalized) -> list[tuple[float, float]]:
+    """Points of the source picture as points of the stored image."""
+    return [
+        (x * frame.scale + frame.offset[0], y * frame.scale + frame.offset[1]) for x, y in points
+    ]
+
+
+def carry_mask(mask: NDArray[np.uint8], frame: Normalized) -> tuple[NDArray[np.uint8], float]:
+    """A mask of the source picture as one of the stored image, without new values.
+
+    Returns:
+        (size, size) uint8 with the mask's own values, and the share of its area that is inside.
+
+    Raises:
+        Reject: ``frame_mismatch`` if the mask is smaller than the crop.
+    """
+    height, width = frame.pixels.shape[:2]
+    left, top = (-frame.offset[0] / frame.scale, -frame.offset[1] / frame.scale)
+    if mask.shape[1] < frame.native[0] or mask.shape[0] < frame.native[1]:
+        raise Reject(Reason.FRAME_MISMATCH, "The mask is smaller than its picture.", "annotate")
+    # Pixel centers: stored (i + 0.5) lies over native (i + 0.5) / scale + left.
+    columns = np.floor((np.arange(width) + 0.5) / frame.scale + left).astype(int)
+    rows = np.floor((np.arange(height) + 0.5) / frame.scale + top).astype(int)
+    seen_x = (columns >= 0) & (columns < mask.shape[1])
+    seen_y = (rows >= 0) & (rows < mask.shape[0])
+    drawn = np.zeros((height, width), np.uint8)
+    drawn[np.ix_(seen_y, seen_x)] = mask[np.ix_(rows[seen_y], columns[seen_x])]
+    whole = float(np.count_nonzero(mask)) * frame.scale**2
+    # An empty mask says that nothing is there, which stays true.
+    share = min(np.count_nonzero(drawn) / whole, 1.0) if whole else 1.0
+    return drawn, share
+
+
+def _inside(points: Points, frame: Normalized, kind: str) -> float:
+    """Share of a box's area, or of points, inside the stored image."""
+    height, width = frame.pixels.shape[:2]
+    if kind == "keypoints":
+        within = [0 <= x <= width and 0 <= y <= height for x, y in points]
+        return sum(within) / len(within) if within else 0.0
+    (x0, y0), (x1, y1) = points
+    area = (x1 - x0) * (y1 - y0)
+    (u0, v0), (u1, v1) = _clipped(points, frame)
+    return (u1 - u0) * (v1 - v0) / area if area > 0 else 0.0
+
+
+def _clipped(points: Points, frame: Normalized) -> list[tuple[float, float]]:
+    height, width = frame.pixels.shape[:2]
+    return [(min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))) for x, y in points]
