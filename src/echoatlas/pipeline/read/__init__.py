@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.archive import is_archive, members
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import read_dicom
+from echoatlas.pipeline.read.matrix import read_hdf5, read_mat
 from echoatlas.pipeline.read.sniff import sniff
-from echoatlas.pipeline.read.still import read_gif, read_jpeg, read_picture, read_png
+from echoatlas.pipeline.read.still import read_jpeg, read_picture
 from echoatlas.pipeline.read.video import read_video
+from echoatlas.pipeline.read.volume import read_meta, read_nifti, read_nrrd
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 
 __all__ = ["ReadConfig", "read"]
 
 DEFAULT = ReadConfig()
-ARCHIVES = frozenset({"zip", "gzip", "bzip2", "xz", "tar", "7z", "rar"})
+PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
 VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"})
 READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
     "dicom": read_dicom,
-    "png": read_png,
     "jpeg": read_jpeg,
-    "gif": read_gif,
-    "bmp": lambda data, config: read_picture(data, "bmp", config),
-    "tiff": lambda data, config: read_picture(data, "tiff", config),
-    "webp": lambda data, config: read_picture(data, "webp", config),
+    "nifti": read_nifti,
+    "gzip": read_nifti,
+    "mha": read_meta,
+    "nrrd": read_nrrd,
+    "hdf5": read_hdf5,
+    "mat": read_mat,
 }
 
 
@@ -47,11 +51,14 @@ def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """
     if not data:
         raise Reject(Reason.EMPTY)
+    if is_archive(data):
+        list(members(data))  # says what is wrong with it
+        raise Reject(Reason.UNSUPPORTED_FORMAT, "an archive is opened by ingest, not read")
     kind = sniff(data)
     if kind in READERS:
         return READERS[kind](data, config)
+    if kind in PICTURES:
+        return read_picture(data, kind, config)
     if kind in VIDEOS:
         return read_video(data, kind, config)
-    if kind in ARCHIVES:
-        raise Reject(Reason.UNSUPPORTED_FORMAT, "an archive is opened by ingest, not read")
     raise Reject(Reason.UNSUPPORTED_FORMAT)

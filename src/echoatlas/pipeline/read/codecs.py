@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -40,16 +41,17 @@ class Decoded:
         color: how the color was decided, a code.
     """
 
-    samples: NDArray[np.generic]
+    samples: NDArray[Any]
     bits: int
     ycc: bool
     color: str
 
 
-def decode(data: memoryview, stated: str, config: ReadConfig, known: str = "") -> Decoded:
+def decode(data: Any, stated: str, config: ReadConfig, known: str = "") -> Decoded:
     """Decode one frame of the JPEG families, told apart by its own first bytes.
 
     Args:
+        data: a codestream in any buffer of bytes; decoders take a view without copying it.
         stated: PhotometricInterpretation; asked last.
         known: the decision on color of the clip's first frame, so that a clip does not flicker.
 
@@ -64,7 +66,7 @@ def decode(data: memoryview, stated: str, config: ReadConfig, known: str = "") -
     return DECODERS[stream.family](data, stream, stated, known)
 
 
-def _jpeg(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+def _jpeg(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     if stream.components == 1:
         if stream.bits == 8 and stream.process != 0xC3:
             gray = simplejpeg.decode_jpeg(data, "GRAY")
@@ -91,19 +93,19 @@ def _jpeg(data: memoryview, stream: Codestream, stated: str, known: str) -> Deco
     return Decoded(rgb, 8, RGB, code)
 
 
-def _jpegls(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+def _jpegls(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     raw = imagecodecs.jpegls_decode(data)
     ycc = stream.components == 3 and stated.startswith("YBR")
     return Decoded(raw, stream.bits, ycc, _stated(stream.components, ycc))
 
 
-def _jpeg2k(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+def _jpeg2k(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     """The codestream undoes its own transform (ICT, RCT); without one, the header is asked."""
     raw = imagecodecs.jpeg2k_decode(data, numthreads=1)
     return _wavelet(raw, stream, stated)
 
 
-def _wavelet(raw: NDArray[np.generic], stream: Codestream, stated: str) -> Decoded:
+def _wavelet(raw: NDArray[Any], stream: Codestream, stated: str) -> Decoded:
     if stream.signed:
         raw = raw.astype(np.int32) + (1 << (stream.bits - 1))
     if raw.ndim == 3 and raw.shape[-1] == 1:
@@ -116,7 +118,7 @@ def _wavelet(raw: NDArray[np.generic], stream: Codestream, stated: str) -> Decod
     return Decoded(raw, stream.bits, ycc, _stated(3, ycc))
 
 
-def _jpegxl(data: memoryview, stream: Codestream, stated: str, known: str) -> Decoded:
+def _jpegxl(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     raw = imagecodecs.jpegxl_decode(data, numthreads=1)
     if raw.ndim == 3 and raw.shape[-1] == 1:
         raw = raw[..., 0]
@@ -127,7 +129,7 @@ def _stated(components: int, ycc: bool) -> str:
     return "gray" if components == 1 else f"{'ycc' if ycc else 'rgb'}:stated"
 
 
-DECODERS: dict[str, Callable[[memoryview, Codestream, str, str], Decoded]] = {
+DECODERS: dict[str, Callable[[Any, Codestream, str, str], Decoded]] = {
     "jpeg": _jpeg,
     "jpegls": _jpegls,
     "jpeg2k": _jpeg2k,
@@ -135,7 +137,7 @@ DECODERS: dict[str, Callable[[memoryview, Codestream, str, str], Decoded]] = {
 }
 
 
-def decode_rle(data: memoryview, layout: Layout) -> NDArray[np.generic]:
+def decode_rle(data: Any, layout: Layout) -> NDArray[Any]:
     """One frame of DICOM RLE (PS3.5 annex G): byte planes, always component by component.
 
     Raises:

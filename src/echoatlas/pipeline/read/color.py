@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.read.codestream import Codestream
 
-Samples = NDArray[np.generic]
+Samples = NDArray[Any]
 
 
 def ycc_by_markers(stream: Codestream) -> tuple[bool | None, str]:
@@ -92,7 +94,7 @@ def window(
     if width <= 1:
         return np.where(value <= center - 0.5, 0, 255).astype(np.uint8)
     value = ((value - (center - 0.5)) / (width - 1) + 0.5) * 255
-    return np.clip(np.rint(value), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(value), 0, 255), np.uint8)
 
 
 def first_number(value: object) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -71,7 +71,7 @@ class _Display:
         palette = read_palette(opened.header, little=little) if indexed else None
         return cls(opened.header, layout, palette)
 
-    def picture(self, samples: NDArray[np.generic], bits: int, ycc: bool) -> Picture:
+    def picture(self, samples: NDArray[Any], bits: int, ycc: bool) -> Picture:
         """Samples as displayed: (H, W) gray or (H, W, 3) RGB uint8."""
         if self.palette is not None and samples.ndim == 2:
             return self.palette.paint(samples)
@@ -82,7 +82,7 @@ class _Display:
         gray = self._gray(samples, bits)
         return 255 - gray if self.layout.photometric == "MONOCHROME1" else gray
 
-    def _gray(self, samples: NDArray[np.generic], bits: int) -> Picture:
+    def _gray(self, samples: NDArray[Any], bits: int) -> Picture:
         if bits <= 8 and not self.layout.signed:
             return color.to_bytes(samples, bits)
         center = color.first_number(self.header.get("WindowCenter"))
@@ -147,7 +147,7 @@ def _native(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
     return _scan(opened, layout, decoder, count, size, _native_color(layout), flags, config)
 
 
-def _significant(samples: NDArray[np.generic], layout: Layout) -> NDArray[np.generic]:
+def _significant(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Samples without the bits above BitsStored, where overlays used to be hidden."""
     spare = layout.allocated - layout.stored
     if not spare:

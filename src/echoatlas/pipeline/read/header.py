@@ -108,15 +108,13 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     bad = settle(header, config.max_depth)
     header.file_meta = meta
     pixels, encapsulated, declared = _pixel_element(data, place, little)
-    flags = ("bad_elements",) if bad else ()
-    if not stated:
-        flags += ("no_transfer_syntax",)
+    flags = (("bad_elements",) if bad else ()) + (() if stated else ("no_transfer_syntax",))
     little_pixels = little and syntax != GE_BIG_PIXELS
     return Opened(header, syntax, little_pixels, pixels, encapsulated, declared, flags)
 
 
 def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag >> 16 != 2
+    return bool(tag >> 16 != 2)
 
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:

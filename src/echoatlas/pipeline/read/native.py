@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,9 +99,7 @@ def check_size(height: int, width: int, frames: int, config: ReadConfig) -> None
         raise Reject(Reason.TOO_LARGE, f"the clip claims {frames} frames")
 
 
-def native_frame(
-    pixels: memoryview, layout: Layout, index: int, *, little: bool
-) -> NDArray[np.generic]:
+def native_frame(pixels: memoryview, layout: Layout, index: int, *, little: bool) -> NDArray[Any]:
     """The samples of one frame, chroma spread to every pixel.
 
     Returns:
@@ -118,7 +117,7 @@ def native_frame(
     return arrange(flat.astype(flat.dtype.newbyteorder("="), copy=False), layout)
 
 
-def arrange(flat: NDArray[np.generic], layout: Layout) -> NDArray[np.generic]:
+def arrange(flat: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Samples in file order as a picture."""
     height, width = layout.height, layout.width
     if layout.half and flat.size == layout.samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,12 @@ class Palette:
     first: int
     colors: NDArray[np.uint8]
 
-    def paint(self, samples: NDArray[np.generic]) -> NDArray[np.uint8]:
+    def paint(self, samples: NDArray[Any]) -> NDArray[np.uint8]:
         """(H, W) indexes to (H, W, 3); values outside the table take its nearest entry."""
         if self.first == 0 and len(self.colors) == 256 and samples.dtype == np.uint8:
-            return self.colors[samples]
+            return np.take(self.colors, samples, axis=0)
         places = np.clip(samples.astype(np.int32) - self.first, 0, len(self.colors) - 1)
-        return self.colors[places]
+        return np.take(self.colors, places, axis=0)
 
 
 def read_palette(header: Dataset, *, little: bool) -> Palette:
@@ -50,8 +51,6 @@ def read_palette(header: Dataset, *, little: bool) -> Palette:
             raise Reject(Reason.UNREADABLE, "the palette's descriptor is missing")
         entries, first, bits = (int(part) for part in descriptor)
         entries = entries % 65536 or 65536
-        if first > 32767 and not header.get("PixelRepresentation"):
-            first = int(first)
         whole = header.get(f"{color}PaletteColorLookupTableData")
         parts = header.get(f"Segmented{color}PaletteColorLookupTableData")
         if whole:
@@ -92,7 +91,7 @@ def _to_bytes(table: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
 def _expand(code: NDArray[np.uint16], entries: int) -> NDArray[np.uint16]:
     """Segments to a whole table (PS3.3 C.7.9.2): discrete, linear and indirect ones."""
     table: list[int] = []
-    place, returns = 0, [(len(code), 0)]
+    place = 0
     words = code.tolist()
     budget = len(words) + 8 * entries + 16
     while place + 1 < len(words) and len(table) < entries and budget > 0:
@@ -109,5 +108,4 @@ def _expand(code: NDArray[np.uint16], entries: int) -> NDArray[np.uint16]:
             place += 3
         else:
             raise Reject(Reason.UNREADABLE, "the palette has an unknown segment")
-    del returns
     return np.array(table[:entries], np.uint16)

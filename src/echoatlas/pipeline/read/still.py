@@ -41,24 +41,6 @@ PIL_ERRORS = (
 ORIENTATION = 0x0112
 
 
-def read_png(data: bytes, config: ReadConfig) -> Scan:
-    """A PNG of any color type and depth.
-
-    Raises:
-        Reject: ``unreadable``, ``too_large``.
-    """
-    return read_picture(data, "png", config)
-
-
-def read_gif(data: bytes, config: ReadConfig) -> Scan:
-    """A GIF, animated or not.
-
-    Raises:
-        Reject: ``unreadable``, ``too_large``.
-    """
-    return read_picture(data, "gif", config)
-
-
 def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
     """A JPEG file, its color decided by the same rules as a DICOM fragment's.
 
@@ -176,8 +158,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
                 durations.append(float(image.info.get("duration") or 0))
             image.seek(0)
         flags = ("alpha",) if "A" in image.getbands() or "transparency" in image.info else ()
-        image = ImageOps.exif_transpose(image)
-        picture, code = to_picture(image)
+        picture, code = to_picture(ImageOps.exif_transpose(image))
     if count == 1:
         return still(picture, kind, kind, code, text=text, flags=flags)
     return Scan(
@@ -234,7 +215,7 @@ def stretch(samples: NDArray[Any]) -> Picture:
     """
     if samples.dtype.kind == "u" or (samples.dtype.kind == "i" and int(samples.min()) >= 0):
         bits = max(int(samples.max()).bit_length(), 8)
-        return (samples >> (bits - 8)).astype(np.uint8)
+        return np.asarray(samples >> (bits - 8), np.uint8)
     low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
     scaled = (np.nan_to_num(samples, nan=low) - low) * (255.0 / max(high - low, 1e-12))
     return np.rint(scaled).astype(np.uint8)

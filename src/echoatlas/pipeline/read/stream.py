@@ -39,16 +39,17 @@ def each(
             picture = decode(index)
             if picture.shape[:2] != size:
                 raise Reject(Reason.UNREADABLE, "frames differ in size")
-        except (*errors, Reject) as error:
-            if isinstance(error, Reject) and error.reason is not Reason.UNREADABLE:
+        except errors:
+            pass
+        except Reject as error:
+            if error.reason is not Reason.UNREADABLE:
                 raise
-            if not config.partial:
-                raise Reject(
-                    Reason.UNREADABLE, f"frame {index + 1} of {frames} cannot be decoded"
-                ) from None
-            damage.lose(index, "decode_error")
+        else:
+            good += 1
+            yield picture
             continue
-        good += 1
-        yield picture
+        if not config.partial:
+            raise Reject(Reason.UNREADABLE, f"frame {index + 1} of {frames} cannot be decoded")
+        damage.lose(index, "decode_error")
     if not good:
         raise Reject(Reason.UNREADABLE, f"none of {frames} frames can be decoded")

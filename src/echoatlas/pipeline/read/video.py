@@ -181,7 +181,7 @@ def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
     """
     name = frame.format.name
     if name in ("gray", "gray8"):
-        return _turned(np.ascontiguousarray(frame.to_ndarray()), frame.rotation), "gray"
+        return _turned(frame.to_ndarray(), frame.rotation), "gray"
     full = name.startswith("yuvj") or frame.color_range == FULL_RANGE
     matrix = Colorspace.ITU709 if frame.colorspace == BT709 else Colorspace.ITU601
     rgb = reformatter.reformat(
@@ -197,7 +197,7 @@ def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
     code += "full" if full else "limited"
     if name in ("rgb24", "bgr24", "bgra", "rgba", "pal8", "gbrp", "bgr0", "rgb0"):
         code = "rgb:codestream"
-    return _turned(rgb.to_ndarray(), frame.rotation), code
+    return _turned(np.asarray(rgb.to_ndarray(), np.uint8), frame.rotation), code
 
 
 def _turned(picture: Picture, degrees: int) -> Picture:

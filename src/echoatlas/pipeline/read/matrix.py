@@ -1,0 +1,147 @@
+"""HDF5 and MATLAB files of collections: the array in them that is pictures."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+from scipy.io.matlab import MatReadError
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays import SMALLEST, array_scan
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.schemas.records import Scan
+
+ERRORS = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    MatReadError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+MOST_NODES = 10_000
+COMPRESSED, MATRIX_HEAD = 15, 128
+
+
+def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
+    """The largest numeric dataset of an HDF5 file (MATLAB 7.3 too) that can be pictures.
+
+    Links to other files, external storage and virtual datasets are never followed.
+
+    Raises:
+        Reject: ``no_pixels`` if there is none, ``unreadable``, ``too_large``.
+    """
+    matlab = data[:10] == b"MATLAB 7.3"
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            found = _largest(file)
+            if found is None:
+                raise Reject(Reason.NO_PIXELS, "no dataset can be a picture")
+            size = int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize
+            if size > config.max_inflated:
+                raise Reject(Reason.TOO_LARGE, f"the dataset claims {size} bytes")
+            values = found[()]
+    except ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
+        ) from None
+    # MATLAB stores columns first, and HDF5 turns its axes round: undo the turn within pictures.
+    return array_scan(_from_matlab(values.T) if matlab else values, "hdf5", config)
+
+
+def _largest(file: Any) -> Any:
+    best: Any = None
+    todo, seen = [file], 0
+    while todo:
+        group = todo.pop()
+        for name in group:
+            seen += 1
+            if seen > MOST_NODES:
+                raise Reject(Reason.TOO_LARGE, f"the file has more than {MOST_NODES} nodes")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            node = group[name]
+            if isinstance(node, h5py.Group):
+                todo.append(node)
+            elif _may_be_pictures(node) and (best is None or node.size > best.size):
+                best = node
+    return best
+
+
+def _may_be_pictures(node: Any) -> bool:
+    if not isinstance(node, h5py.Dataset) or node.shape is None or node.dtype.kind not in "buif":
+        return False
+    if node.external or node.is_virtual:
+        return False
+    return bool(sum(side >= SMALLEST for side in node.shape) >= 2)
+
+
+def read_mat(data: bytes, config: ReadConfig) -> Scan:
+    """The largest numeric array of a MATLAB 5 file that can be pictures: (H, W[, 3][, frames]).
+
+    Raises:
+        Reject: ``no_pixels``, ``unreadable``, ``too_large``.
+    """
+    _check_inflated(data, config)
+    try:
+        names = [
+            (int(np.prod(shape, dtype=object)), name)
+            for name, shape, kind in scipy.io.whosmat(io.BytesIO(data))
+            if kind not in ("struct", "cell", "object", "char", "function", "opaque", "sparse")
+            and sum(side >= SMALLEST for side in shape) >= 2
+        ]
+        if not names:
+            raise Reject(Reason.NO_PIXELS, "no variable can be a picture")
+        size, name = max(names)
+        if size * 8 > config.max_inflated:
+            raise Reject(Reason.TOO_LARGE, f"the variable claims {size} values")
+        values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
+    except RecursionError:
+        raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
+    except ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
+        ) from None
+    return array_scan(_from_matlab(np.asarray(values)), "mat", config)
+
+
+def _from_matlab(values: NDArray[Any]) -> NDArray[Any]:
+    """(H, W), (H, W, 3), (H, W, N) or (H, W, 3, N) to frames first, color last."""
+    if values.ndim < 3 or (values.ndim == 3 and values.shape[2] in (3, 4)):
+        return values
+    if values.ndim == 4 and values.shape[2] in (3, 4):
+        return np.moveaxis(values, 3, 0)
+    return np.moveaxis(values, (0, 1), (-2, -1))
+
+
+def _check_inflated(data: bytes, config: ReadConfig) -> None:
+    """Unpack every compressed element into nothing, so that no bomb reaches the parser."""
+    order = ">" if data[126:128] == b"MI" else "<"
+    place, total = MATRIX_HEAD, 0
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, place)
+        if kind == COMPRESSED:
+            engine = zlib.decompressobj()
+            rest = data[place + 8 : place + 8 + length]
+            try:
+                while rest:
+                    total += len(engine.decompress(rest, 1 << 20))
+                    rest = engine.unconsumed_tail
+                    if total > config.max_inflated:
+                        raise Reject(Reason.TOO_LARGE, "the file inflates to more than is accepted")
+            except zlib.error:
+                raise Reject(Reason.UNREADABLE, "a compressed variable is damaged") from None
+        place += 8 + length
