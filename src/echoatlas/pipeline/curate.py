@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from echoatlas import __version__
+from echoatlas._version import __version__
 from echoatlas.pipeline.balance import Balance, balance
 from echoatlas.pipeline.commit import Committer, recover
 from echoatlas.pipeline.errors import CheckFailed, Reason, Reject

@@ -222,15 +222,9 @@ class Lake:
             commit_properties=_once(transaction) if transaction else None,
         )
 
-    def replace(self, name: str, rows: pa.Table, transaction: str | None = None) -> bool:
-        """Make ``rows`` the whole table in one commit.
-
-        Returns:
-            False if the newest commit under this transaction did so already.
-        """
+    def replace(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
+        """Make ``rows`` the whole table in one commit."""
         table = self._handle(name)
-        if transaction and self._newest(table, transaction):
-            return False
         write_deltalake(
             table,
             rows.cast(schema(name)),
@@ -238,11 +232,12 @@ class Lake:
             writer_properties=_properties(name),
             commit_properties=_once(transaction) if transaction else None,
         )
-        return True
 
-    @staticmethod
-    def _newest(table: DeltaTable, transaction: str) -> bool:
-        """Whether the table stands as that transaction left it."""
+    def done(self, name: str, transaction: str) -> bool:
+        """Whether the table stands as a commit under that transaction left it."""
+        table = self._open(name)
+        if table is None:
+            return False
         last = table.history(1)[0]
         return last.get("transaction") == transaction and last["version"] == table.version()
 

@@ -1,0 +1,59 @@
+"""The card: what a release holds, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+COUNTED = (
+    "split",
+    "site",
+    "region",
+    "organ",
+    "device",
+    "mode",
+    "license",
+    "subject_type",
+    "fan_shape",
+)
+
+
+def counts(index: pa.Table) -> dict[str, dict[str, int]]:
+    """Frames by split, site, region, organ, device, mode, license, subject and fan."""
+    return {
+        name: dict(sorted(Counter(map(str, index.column(name).to_pylist())).items()))
+        for name in COUNTED
+    }
+
+
+def card(manifest: Mapping[str, Any]) -> str:
+    """The card as Markdown."""
+    lines = [
+        f"# {manifest['name']}",
+        "",
+        f"{manifest['frames']} ultrasound frames of {manifest['patients']} patients, "
+        f"de-identified, deduplicated ({manifest['config']['duplicates']} duplicates) and labelled "
+        "on a tree of 9 regions and 52 organs.",
+        "",
+        f"- made by EchoAtlas {manifest['version']}, tree `{manifest['tree']}`",
+        f"- selection: `{manifest['config']['where'] or 'all'}`",
+        f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest['tables'].items()))}",
+        "",
+    ]
+    for name, numbers in manifest["counts"].items():
+        lines += [f"## By {name.replace('_', ' ')}", "", f"| {name} | frames |", "|---|---|"]
+        lines += [f"| {value or '-'} | {number} |" for value, number in numbers.items()] + [""]
+    lines += [
+        "## Known limits",
+        "",
+        "- Labels come from what files say of themselves and from sites' priors: weak, and partial "
+        "where evidence is silent or disagrees (`unknown`).",
+        "- Splits keep patients, studies and near-duplicate clusters whole; patients who are known "
+        "under different ids at different sites can't be recognized.",
+        "- Frames whose `patient_source` is `object` come from files that name no patient.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,181 @@
+"""Releases: named, immutable dataset versions, published by whoever writes the manifest first."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from echoatlas._version import __version__
+from echoatlas.pipeline.card import card, counts
+from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
+from echoatlas.pipeline.select import index_of, where, without_duplicates
+from echoatlas.pipeline.shard import Place, pack, packed_image
+from echoatlas.pipeline.split import assigned, groups
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.rows import ReleaseRow
+from echoatlas.schemas.tables import to_arrow
+from echoatlas.taxonomy.tree import tree
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake import Lake
+
+PINNED = ("frames", "labels", "measures", "duplicates")
+MANIFEST = "manifest.json"
+IMAGES_AT_ONCE = 512
+
+Manifest = dict[str, Any]
+
+
+def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
+    """Cut a release of the lake as it stands.
+
+    Shards and index are written first, under the hashes of their bytes; the manifest last, with a
+    conditional put: of several publishers of a name exactly one wins, and a release never changes.
+
+    Raises:
+        UsageError: the name is taken, or the selection is wrong.
+        CheckFailed: nothing was selected.
+    """
+    if releases.exists(f"{config.name}/{MANIFEST}"):
+        raise UsageError(f"there is a release '{config.name}' already; releases never change")
+    versions = _pinned(lake)
+    index = where(index_of(lake, versions), config.where)
+    if not config.review:
+        index = index.filter(pc.equal(index.column("fan_verdict"), "accept"))
+    if config.duplicates == "drop":
+        index = without_duplicates(index)
+    if index.num_rows == 0:
+        raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
+    splits = assigned(groups(index), config.splits, config.seed)
+    index = index.append_column("split", pa.array(splits, pa.string()))
+    index = index.sort_by(
+        [("split", "ascending"), ("patient", "ascending"), ("frame_id", "ascending")]
+    )
+    index, shards = _sharded(lake, releases, index, versions["frames"], config)
+    data = _parquet(index)
+    digest = hashlib.sha256(data).hexdigest()
+    releases.write(f"{config.name}/index-{digest[:16]}.parquet", data)
+    manifest: Manifest = {
+        "name": config.name,
+        "version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config": config.model_dump(),
+        "tables": versions,
+        "tree": tree().hash,
+        "frames": index.num_rows,
+        "patients": len(set(index.column("patient").to_pylist())),
+        "index": {"file": f"index-{digest[:16]}.parquet", "sha256": digest},
+        "shards": shards,
+        "counts": counts(index),
+    }
+    releases.write(f"{config.name}/card.md", card(manifest).encode())
+    text = json.dumps(manifest, sort_keys=True, indent=1).encode()
+    try:
+        releases.write(f"{config.name}/{MANIFEST}", text, create=True)
+    except FileExistsError:
+        raise UsageError(f"somebody else published '{config.name}' first") from None
+    row = ReleaseRow(
+        name=config.name,
+        manifest=hashlib.sha256(text).hexdigest(),
+        created=manifest["created"],
+        frames=index.num_rows,
+        where=config.where,
+    )
+    lake.append("releases", to_arrow("releases", [row]), f"release-{row.manifest[:32]}")
+    return manifest
+
+
+def _pinned(lake: Lake) -> dict[str, int]:
+    """Versions that were all current at one moment: read twice, until nothing moved."""
+    while True:
+        first = {name: lake.version(name) for name in PINNED}
+        if min(first.values()) < 0:
+            raise CheckFailed("the lake holds no frames yet: run the pipeline first")
+        if first == {name: lake.version(name) for name in PINNED}:
+            return first
+
+
+def _sharded(
+    lake: Lake, releases: Storage, index: pa.Table, version: int, config: ReleaseConfig
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    described: list[dict[str, Any]] = []
+    found: dict[str, tuple[str, Place]] = {}
+    samples = _samples(lake, index, version, config.codec)
+    for shard in pack(samples, config.codec, config.shard_mb << 20):
+        name = f"shards/{shard.sha256}.tar"
+        if not releases.exists(name):
+            releases.write(name, shard.data)
+        described.append(
+            {
+                "file": name,
+                "sha256": shard.sha256,
+                "bytes": len(shard.data),
+                "samples": len(shard.places),
+            }
+        )
+        found |= {place.frame_id: (name, place) for place in shard.places}
+    ids = index.column("frame_id").to_pylist()
+    index = index.append_column("shard", pa.array([found[one][0] for one in ids]))
+    index = index.append_column("offset", pa.array([found[one][1].offset for one in ids]))
+    return index.append_column("length", pa.array([found[one][1].length for one in ids])), described
+
+
+def _samples(
+    lake: Lake, index: pa.Table, version: int, codec: str
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Index rows with their images, a bounded number of images in memory."""
+    for start in range(0, index.num_rows, IMAGES_AT_ONCE):
+        rows = index.slice(start, IMAGES_AT_ONCE).to_pylist()
+        wanted = pc.field("frame_id").isin([row["frame_id"] for row in rows])
+        stored = lake.read("frames", ["frame_id", "image"], wanted, version)
+        images = dict(
+            zip(
+                stored.column("frame_id").to_pylist(),
+                stored.column("image").to_pylist(),
+                strict=True,
+            )
+        )
+        for row in rows:
+            yield row, packed_image(images[row["frame_id"]], codec)
+
+
+def _parquet(index: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(index, sink, compression="zstd", write_statistics=False)
+    return sink.getvalue()
+
+
+def names(releases: Storage) -> list[str]:
+    """Names of the releases that are published, in order."""
+    ends = f"/{MANIFEST}"
+    return [e.key.removesuffix(ends) for e in releases.list() if e.key.endswith(ends)]
+
+
+def manifest_of(releases: Storage, name: str) -> Manifest:
+    """The manifest of a release.
+
+    Raises:
+        UsageError: there is none of that name; names the nearest.
+    """
+    try:
+        found: Manifest = json.loads(releases.read(f"{name}/{MANIFEST}"))
+    except (FileNotFoundError, UsageError):
+        raise no_such("release", name, names(releases)) from None
+    return found
+
+
+def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
+    """The index of a release: one row a sample."""
+    data = releases.read(f"{manifest['name']}/{manifest['index']['file']}")
+    if hashlib.sha256(data).hexdigest() != manifest["index"]["sha256"]:
+        raise CheckFailed(f"the index of release '{manifest['name']}' is damaged")
+    return pq.read_table(io.BytesIO(data))

@@ -1,0 +1,133 @@
+"""What depends on the whole lake: labels, duplicates, and the gate. Recomputed when inputs change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.deduplicate import Candidate, deduplicate
+from echoatlas.pipeline.label import Label, label
+from echoatlas.pipeline.plan import deduplicate_config, label_config
+from echoatlas.pipeline.relabel import fused
+from echoatlas.pipeline.step import fingerprint
+from echoatlas.pipeline.validate import validate
+from echoatlas.schemas.rows import LabelRow
+from echoatlas.schemas.tables import schema, to_arrow
+from echoatlas.taxonomy.tree import tree
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake import Lake
+    from echoatlas.schemas.config import DeploymentConfig
+
+BULKY = ("image", "thumbnail", "patch_map")
+GATED = ("objects", "frames", "measures", "labels", "duplicates", "quarantine")
+
+
+def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
+    """Label all frames anew if evidence, decisions, rules or the tree changed.
+
+    Returns:
+        Whether anything was done.
+    """
+    chosen = label_config(config)
+    mark = fingerprint([(label, chosen)], tree().hash)
+    inputs = _inputs(lake, mark, "evidence", "frames", "decisions")
+    if lake.done("labels", inputs):
+        return False
+    labels = fused(lake, chosen)
+    rows = [
+        LabelRow(
+            frame_id=frame["frame_id"],
+            object_id=frame["object_id"],
+            tree=tree().hash,
+            fingerprint=mark,
+            **asdict(labels.get(frame["object_id"], Label())),
+        )
+        for frame in lake.read("frames", ["frame_id", "object_id"]).to_pylist()
+    ]
+    lake.replace("labels", to_arrow("labels", rows), inputs)
+    return True
+
+
+def deduplicate_lake(lake: Lake, config: DeploymentConfig) -> bool:
+    """Cluster the lake's frames anew if any were added, removed or measured anew.
+
+    Returns:
+        Whether anything was done.
+    """
+    chosen = deduplicate_config(config)
+    mark = fingerprint([(deduplicate, chosen)])
+    inputs = _inputs(lake, mark, "measures", "frames")
+    if lake.done("duplicates", inputs):
+        return False
+    rows = [replace(row, fingerprint=mark) for row in deduplicate(candidates(lake), chosen)]
+    lake.replace("duplicates", to_arrow("duplicates", rows), inputs)
+    return True
+
+
+def candidates(lake: Lake) -> list[Candidate]:
+    """Every frame of the lake, as deduplication wants to know it."""
+    facts = {
+        row["frame_id"]: row
+        for row in lake.read(
+            "frames",
+            [
+                "frame_id",
+                "object_id",
+                "site",
+                "native_width",
+                "native_height",
+                "mm_per_px_x",
+                "flags",
+                "frame_index",
+            ],
+        ).to_pylist()
+    }
+    lengths = Counter(row["object_id"] for row in facts.values())
+    measured = lake.read(
+        "measures",
+        ["frame_id", "object_id", "pixel_hash", "fan_phash256", "mirror_phash256", "thumbnail"],
+    )
+    found = []
+    for row in measured.to_pylist():
+        fact = facts[row["frame_id"]]
+        rank = (
+            -fact["native_width"] * fact["native_height"],
+            fact["mm_per_px_x"] is None,
+            "caliper" in fact["flags"],
+            -lengths[row["object_id"]],
+            fact["site"],
+            row["object_id"],
+            fact["frame_index"],
+        )
+        found.append(
+            Candidate(
+                frame_id=row["frame_id"],
+                object_id=row["object_id"],
+                pixel_hash=row["pixel_hash"],
+                hash=row["fan_phash256"],
+                mirror=row["mirror_phash256"],
+                thumbnail=row["thumbnail"],
+                rank=rank,
+            )
+        )
+    return found
+
+
+def gate(lake: Lake) -> list[tuple[str, bool, str]]:
+    """Check the tables against their expectations: (name, passed, what failed)."""
+    found = []
+    for name in GATED:
+        columns = [c for c in schema(name).names if c not in BULKY]
+        found += validate(name, lake.read(name, columns))
+    return found
+
+
+def _inputs(lake: Lake, mark: str, *names: str) -> str:
+    """One name for a fingerprint and the state of the tables that a stage reads."""
+    files = {name: lake.files(name) for name in names}
+    text = json.dumps([mark, files], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,74 @@
+"""The gate: Great Expectations over the tables, before anything is released.
+
+Suites are data (``schemas/expectations/TABLE.yaml``). Results are asked for as summaries, so that
+no value of a row is quoted. Great Expectations takes seconds to import: it is, only here.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+Check = tuple[str, bool, str]
+
+
+def suite_of(table: str) -> list[dict[str, Any]]:
+    """The expectations of a table: each a mapping with ``expect`` and its arguments."""
+    source = files("echoatlas.schemas") / "expectations" / f"{table}.yaml"
+    found = yaml.safe_load(source.read_text("utf-8"))
+    return list(found["expectations"])
+
+
+@cache
+def _context() -> Any:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def validate(table: str, rows: pa.Table) -> list[Check]:
+    """Check rows against the table's suite.
+
+    Returns:
+        (name, passed, what failed) for each expectation; an empty table passes them all.
+    """
+    expectations = suite_of(table)
+    if rows.num_rows == 0:
+        return [(f"{table}: {_named(one)}", True, "no rows") for one in expectations]
+    context = _context()
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+
+    name = f"{table}-{len(context.data_sources.all())}"
+    source = context.data_sources.add_pandas(name)
+    batch = (
+        source.add_dataframe_asset(name)
+        .add_batch_definition_whole_dataframe("all")
+        .get_batch({"dataframe": rows.to_pandas()})
+    )
+    suite = gx.ExpectationSuite(
+        name=name,
+        expectations=[
+            getattr(gxe, one["expect"])(**{k: v for k, v in one.items() if k != "expect"})
+            for one in expectations
+        ],
+    )
+    result = batch.validate(suite, result_format="BOOLEAN_ONLY")
+    return [
+        (f"{table}: {_named(one)}", bool(outcome.success), "" if outcome.success else "not so")
+        for one, outcome in zip(expectations, result.results, strict=True)
+    ]
+
+
+def _named(expectation: dict[str, Any]) -> str:
+    columns = expectation.get("column") or ", ".join(expectation.get("column_list", []))
+    return f"{expectation['expect']}({columns})"
