@@ -167,7 +167,8 @@ def _views(
 
 def _unit(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     centered = picture - picture.mean()
-    return centered / max(float(np.linalg.norm(centered)), 1e-6)
+    unit: NDArray[np.float32] = centered / max(float(np.linalg.norm(centered)), 1e-6)
+    return unit
 
 
 def _same(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.clip import Clip
@@ -45,6 +45,14 @@ class JourneyConfig:
     redact: RedactConfig = field(default_factory=RedactConfig)
     normalize: NormalizeConfig = field(default_factory=NormalizeConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
+
+    def at(self, site: SiteConfig) -> JourneyConfig:
+        """The same, with what the site's own file says of its scans."""
+        return replace(
+            self,
+            read=replace(self.read, partial=site.partial or self.read.partial),
+            geometry=replace(self.geometry, cropped=site.cropped or self.geometry.cropped),
+        )
 
     def steps(self) -> list[tuple[Any, object]]:
         """Each step with its configuration, in order."""
@@ -100,6 +108,7 @@ def journey(
     """
     watch = watch or Stopwatch()
     mark = journey_fingerprint(config, site)
+    config = config.at(site)
     with watch.step("read"):
         scan = read(data, config.read)
         clip = Clip(scan)

@@ -121,7 +121,7 @@ def measure(
 def pixel_hash(pixels: Picture) -> str:
     """BLAKE2b-128 of shape and pixels: equal exactly for equal images."""
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 

@@ -46,7 +46,7 @@ def pull(
     except OSError as error:
         raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
     FORMATS[format](releases, manifest, index, LocalStorage(dest), bool(expression.strip()))
-    return index.num_rows
+    return int(index.num_rows)
 
 
 def _images(releases: Storage, index: pa.Table) -> dict[str, bytes]:

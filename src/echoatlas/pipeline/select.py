@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,7 +13,7 @@ from echoatlas.pipeline.errors import UsageError
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake import Lake
 
-FRAME = [
+FRAME = (
     "frame_id",
     "object_id",
     "site",
@@ -43,8 +44,8 @@ FRAME = [
     "sex",
     "license",
     "flags",
-]
-LABEL = [
+)
+LABEL = (
     "region",
     "organ",
     "region_index",
@@ -56,8 +57,8 @@ LABEL = [
     "application",
     "conflict",
     "decided_by",
-]
-MEASURE = [
+)
+MEASURE = (
     "pixel_hash",
     "blur",
     "entropy",
@@ -69,7 +70,7 @@ MEASURE = [
     "text_share",
     "color_share",
     "motion",
-]
+)
 
 
 def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
@@ -80,7 +81,7 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
         frame's own id where it has no duplicates.
     """
 
-    def pinned(name: str, columns: list[str]) -> pa.Table:
+    def pinned(name: str, columns: Sequence[str]) -> pa.Table:
         return lake.read(name, columns, version=versions.get(name))
 
     with duckdb.connect() as database:

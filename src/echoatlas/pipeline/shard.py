@@ -18,7 +18,7 @@ from echoatlas.schemas.records import Picture
 
 ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg"}
 BLOCK = 512  # bytes, of a tar record
-META = [
+META = (
     "frame_id",
     "site",
     "patient",
@@ -39,7 +39,7 @@ META = [
     "mm_per_px_y",
     "fan_shape",
     "frame_index",
-]
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,4 +57,4 @@ def _drawn(name: str, shares: Mapping[str, float], total: float, seed: int) -> s
         if point < share:
             return split
         point -= share
-    return next(reversed(shares))
+    return list(shares)[-1]

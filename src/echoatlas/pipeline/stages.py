@@ -1,4 +1,4 @@
-"""What depends on the whole lake: labels, duplicates, and the gate. Recomputed when inputs change."""
+"""What depends on the whole lake: labels, duplicates, the gate. Computed anew when inputs change."""
 
 from __future__ import annotations
 

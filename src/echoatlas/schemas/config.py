@@ -77,7 +77,6 @@ class SiteConfig(Strict):
     sampling: Sampling = Sampling()
     partial: bool = Field(False, description="Keep the good frames of a damaged clip.")
     country: str | None = Field(None, description="ISO 3166-1 alpha-2.")
-    policy: str | None = Field(None, description="De-identification policy file; default: strict.")
     cropped: bool = Field(
         False, description="Pictures come cropped to the fan; no surround will be found."
     )

@@ -87,7 +87,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     if not texts:
         return "(none)"
     widths = [max(len(row[i]) for row in [list(heads), *texts]) for i in range(len(heads))]
-    numeric = [all(row[i].replace(".", "", 1).isdigit() for row in texts) for i in range(len(heads))]
+    numeric = [
+        all(row[i].replace(".", "", 1).isdigit() for row in texts) for i in range(len(heads))
+    ]
     lines = []
     for row in [list(heads), *texts]:
         cells = [

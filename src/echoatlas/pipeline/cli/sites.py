@@ -78,9 +78,7 @@ def list_sites(ctx: typer.Context) -> None:
 
 
 @site_app.command()
-def receipt(
-    ctx: typer.Context, site: str, upload: str | None = typer.Argument(None)
-) -> None:
+def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(None)) -> None:
     """What became of each file that a site dropped (names files: for the site's own eyes)."""
     context: Context = ctx.obj
     from echoatlas.pipeline.receipt import receipts
@@ -115,10 +113,13 @@ def list_quarantine(
     found = [asdict(row) for row in quarantined(context.open(), site, reason)]
     rows = [{head: row[head] for head in HEADS} for row in found]
     context.say(
-        table(("object_id", "site", "step", "reason", "detail"), [
-            (row["object_id"][:16], row["site"], row["step"], row["reason"], row["detail"])
-            for row in rows
-        ]),
+        table(
+            ("object_id", "site", "step", "reason", "detail"),
+            [
+                (row["object_id"][:16], row["site"], row["step"], row["reason"], row["detail"])
+                for row in rows
+            ],
+        ),
         rows,
     )
 

@@ -1,0 +1,158 @@
+"""Commands that run the pipeline: ``plan``, ``run``, ``status``, ``tree``, ``report``, ``demo``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from echoatlas.pipeline.cli.output import Context, Progress, table
+
+Sites = typer.Option(None, "--site", help="Only this site; may be given several times.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (plan, run, status, tree, report, demo):
+        app.command()(command)
+
+
+def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
+    """What would run, on how many objects, why; what de-identification will do, in words."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.plan import journey_config
+    from echoatlas.pipeline.plan import plan as planned
+
+    deployment = context.open()
+    sites = planned(deployment, site)
+    sentences = journey_config(deployment.config).deidentify.sentences()
+    heads = ("site", "new files", "pending", "renewed", "up to date", "lost")
+    rows = [(s.site, s.new_files, s.pending, s.renewed, s.up_to_date, s.lost) for s in sites]
+    lines = [table(heads, rows)]
+    lines += [f"{s.site}: {reason}" for s in sites for reason in s.why]
+    lines += ["", "De-identification:", *(f"- {sentence}" for sentence in sentences)]
+    context.say(
+        "\n".join(lines), {"sites": [asdict(s) for s in sites], "deidentification": sentences}
+    )
+
+
+def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
+    """Ingest to duplicates: what is new or changed, resumable at any moment."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.curate import curate, must_hold
+
+    progress = Progress(context.as_json)
+    try:
+        summary = curate(context.open(), site, progress)
+    finally:
+        progress.close()
+    data = {
+        "run_id": summary.run_id,
+        "named": summary.named,
+        "objects": summary.objects,
+        "frames": summary.frames,
+        "duplicates": summary.repeats,
+        "rejected": dict(sorted(summary.rejected.items())),
+        "seconds": round(summary.seconds, 2),
+        "step_seconds": {k: round(v, 3) for k, v in sorted(summary.step_seconds.items())},
+        "gate": [{"name": n, "ok": ok, "detail": detail} for n, ok, detail in summary.gate],
+        "conservation": summary.balance.holds,
+        "failed": summary.failed,
+    }
+    plain = (
+        f"{summary.objects} objects, {summary.frames} frames, "
+        f"{sum(summary.rejected.values())} quarantined, {summary.repeats} repeated, "
+        f"{summary.seconds:.1f} s"
+        if summary.named or summary.objects
+        else "nothing to do"
+    )
+    for name in summary.silent:
+        plain += f"\n{name}: its bucket is read-only for us; receipts by `echoatlas site receipt`"
+    context.say(plain, data)
+    must_hold(summary)
+
+
+def status(ctx: typer.Context) -> None:
+    """Counts by site, region, organ, device; conservation; quarantine by reason."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.status import status as stands
+
+    found = stands(context.open().lake)
+    context.say(status_text(found), found)
+
+
+def status_text(found: dict[str, Any]) -> str:
+    """The status for people."""
+    kinds = sorted({kind for counts in found["sites"].values() for kind in counts})
+    parts = [
+        f"{found['frames']} frames; the books {'balance' if found['conservation'] else 'DO NOT'}",
+        table(
+            ("site", *kinds),
+            [
+                (site, *(counts.get(kind, 0) for kind in kinds))
+                for site, counts in found["sites"].items()
+            ],
+        ),
+    ]
+    for name in ("regions", "organs", "devices", "modes", "duplicates", "quarantine"):
+        if found[name]:
+            parts.append(table((name, "number"), sorted(found[name].items(), key=lambda p: -p[1])))
+    return "\n\n".join(parts)
+
+
+def tree(ctx: typer.Context) -> None:
+    """The label tree, with the number of frames at each node."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.status import status as stands
+    from echoatlas.taxonomy.tree import tree as anatomy
+
+    found = stands(context.open().lake)
+    rows = []
+    for region in anatomy().regions:
+        rows.append((region.path, region.name, found["regions"].get(region.id, 0)))
+        rows += [
+            (f"  {organ.path}", organ.name, found["organs"].get(organ.id, 0))
+            for organ in anatomy().children(region.path)
+        ]
+    context.say(
+        table(("node", "name", "frames"), rows),
+        [{"path": path.strip(), "name": name, "frames": n} for path, name, n in rows],
+    )
+
+
+def report(
+    ctx: typer.Context,
+    name: str | None = typer.Argument(None, help="A release; the whole lake if not given."),
+    out: Path = typer.Option(Path("report.html"), help="Where to write it."),
+) -> None:
+    """An HTML report: tree, sites, devices, quality, gallery, quarantine."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.report import write_report
+
+    deployment = context.open()
+    write_report(deployment.lake, deployment.releases, name, out)
+    context.say(f"a report at {out.absolute()}", {"report": out.absolute()})
+
+
+def demo(
+    ctx: typer.Context,
+    dest: Path = typer.Argument(Path("demo"), help="A new folder."),
+    scale: float = typer.Option(1.0, help="Size of the simulated uploads."),
+    seed: int = typer.Option(0, help="Of the simulated uploads."),
+) -> None:
+    """The whole journey on sample scans, on this machine, ending with a report to open."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.demo import rehearse
+
+    progress = Progress(context.as_json)
+    done = rehearse(dest, scale, seed, progress)
+    progress.close()
+    context.say(
+        f"{status_text(done['status'])}\n\n"
+        f"release {done['release']}: {done['samples']} samples, "
+        f"{sum(c['ok'] for c in done['checks'])} of {len(done['checks'])} checks passed; pulled to "
+        f"{done['pulled']}\n{done['seconds']:.0f} s; open {done['report']}",
+        done,
+    )
