@@ -56,6 +56,11 @@ class Reason(StrEnum):
     CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."
 
 
+def sentence_of(code: str) -> str:
+    """The sentence that a site reads for a reason code."""
+    return next(reason.sentence for reason in Reason if reason.value == code)
+
+
 class EchoAtlasError(Exception):
     """The base of all errors that EchoAtlas raises on purpose."""
 

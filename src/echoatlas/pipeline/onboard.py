@@ -33,7 +33,7 @@ def check_site(deployment: Deployment, file: Path) -> Checked:
         UsageError: an unknown organ, a missing or unreadable bucket.
     """
     site = load(SiteConfig, file)
-    known = tree().nodes
+    known = [node.path for node in tree().nodes]
     if site.labels.organ and site.labels.organ not in known:
         raise no_such("organ", site.labels.organ, known)
     bucket = deployment.bucket(site)

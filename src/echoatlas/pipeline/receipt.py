@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.errors import Reason, Retry, UsageError
+from echoatlas.pipeline.errors import Retry, UsageError, sentence_of
 from echoatlas.pipeline.ingest import RECEIPTS, arrivals, sidecars, upload_id
 from echoatlas.pipeline.read.archive import members
 
@@ -73,7 +73,7 @@ def _receipt(
     if outcome is None:
         return Receipt(name, str(sighting["object_id"]), "pending", "")
     reason = outcome["reason"]
-    sentence = Reason(reason).sentence if reason else ""
+    sentence = sentence_of(reason) if reason else ""
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)
 
 

@@ -8,13 +8,15 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from echoatlas.pipeline.codec import decode
-from echoatlas.schemas.records import Picture
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.records import Picture
 
 ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg"}
 BLOCK = 512  # bytes, of a tar record

@@ -1,4 +1,4 @@
-"""What depends on the whole lake: labels, duplicates, the gate. Computed anew when inputs change."""
+"""What depends on the whole lake: labels, duplicates, the gate. Made anew when inputs change."""
 
 from __future__ import annotations
 

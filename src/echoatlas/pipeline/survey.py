@@ -82,7 +82,10 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     tables = sidecars(site, bucket, listed)
     present = {arrival.locator for arrival in listed}
     settled = {row["object_id"] for row in outcomes.values()}
-    pending, stale, repeats, lost = [], [], [], []
+    pending: list[SightingRow] = []
+    stale: list[SightingRow] = []
+    repeats: list[SightingRow] = []
+    lost: list[SightingRow] = []
     made_by: dict[str, int] = {}
     for sighting in seen:
         outcome = outcomes.get(sighting.locator)

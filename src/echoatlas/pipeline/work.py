@@ -140,7 +140,7 @@ def work(batch: Batch) -> Worked:
     crashes: list[str] = []
     frames = 0
     for item in batch.items:
-        faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
             traveled = _travel(batch, item, watch)
         except Reject as rejection:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.codec import decode
-from echoatlas.pipeline.errors import Reason, UsageError
+from echoatlas.pipeline.errors import UsageError, sentence_of
 from echoatlas.pipeline.lake import Lake
 from echoatlas.pipeline.release import index_table, manifest_of
 from echoatlas.pipeline.status import status
@@ -53,7 +53,7 @@ def write_report(lake: Lake, releases: Storage, name: str | None, dest: Path) ->
         gallery=_gallery(lake, chosen),
         duplicates=_duplicates(lake),
         quarantine=[
-            (code, Reason(code).sentence, number)
+            (code, sentence_of(code), number)
             for code, number in sorted(found["quarantine"].items(), key=lambda pair: -pair[1])
         ],
         histograms=[_histogram(name, lake) for name in QUALITY],
