@@ -73,12 +73,14 @@ def _jpeg(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
             return Decoded(gray[..., 0], 8, RGB, "gray")
         return Decoded(imagecodecs.jpeg8_decode(data), stream.bits, RGB, "gray")
     ycc, why = color.ycc_by_markers(stream)
-    if ycc is None and known:
-        ycc, why = known.startswith("ycc"), known.partition(":")[2]
-    if ycc is None:
+    if ycc is not None:
+        code = f"{'ycc' if ycc else 'rgb'}:{why}"
+    elif known:
+        code = known
+    else:
         raw = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
-        ycc, why = color.ycc_by_samples(raw, stated)
-    code = f"{'ycc' if ycc else 'rgb'}:{why}"
+        code = color.color_code(color.to_bytes(raw, stream.bits), stated)
+    ycc = code.startswith("ycc")
     if stream.process == 0xC3 or stream.bits != 8:
         # Lossless: predicted samples are as they were; no decoder agrees on their color.
         raw = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
@@ -94,18 +96,12 @@ def _jpeg(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
 
 
 def _jpegls(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
-    raw = imagecodecs.jpegls_decode(data)
-    ycc = stream.components == 3 and stated.startswith("YBR")
-    return Decoded(raw, stream.bits, ycc, _stated(stream.components, ycc))
+    return _unmarked(imagecodecs.jpegls_decode(data), stream.bits, stated, known)
 
 
 def _jpeg2k(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     """The codestream undoes its own transform (ICT, RCT); without one, the header is asked."""
     raw = imagecodecs.jpeg2k_decode(data, numthreads=1)
-    return _wavelet(raw, stream, stated)
-
-
-def _wavelet(raw: NDArray[Any], stream: Codestream, stated: str) -> Decoded:
     if stream.signed:
         raw = raw.astype(np.int32) + (1 << (stream.bits - 1))
     if raw.ndim == 3 and raw.shape[-1] == 1:
@@ -114,8 +110,7 @@ def _wavelet(raw: NDArray[Any], stream: Codestream, stated: str) -> Decoded:
         return Decoded(raw, stream.bits, RGB, "gray")
     if stream.transform:
         return Decoded(raw, stream.bits, RGB, "rgb:codestream")
-    ycc = stated.startswith("YBR_FULL")
-    return Decoded(raw, stream.bits, ycc, _stated(3, ycc))
+    return _unmarked(raw, stream.bits, stated, known)
 
 
 def _jpegxl(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
@@ -125,8 +120,12 @@ def _jpegxl(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     return Decoded(raw, stream.bits, RGB, "gray" if raw.ndim == 2 else "rgb:codestream")
 
 
-def _stated(components: int, ycc: bool) -> str:
-    return "gray" if components == 1 else f"{'ycc' if ycc else 'rgb'}:stated"
+def _unmarked(raw: NDArray[Any], bits: int, stated: str, known: str) -> Decoded:
+    """Samples of a codestream that cannot say what its components are."""
+    if raw.ndim == 2:
+        return Decoded(raw, bits, RGB, "gray")
+    code = known or color.color_code(color.to_bytes(raw, bits), stated)
+    return Decoded(raw, bits, code.startswith("ycc"), code)
 
 
 DECODERS: dict[str, Callable[[Any, Codestream, str, str], Decoded]] = {

@@ -49,6 +49,12 @@ def ycc_by_samples(untransformed: NDArray[np.uint8], stated: str) -> tuple[bool,
     return stated.startswith("YBR"), "stated"
 
 
+def color_code(untransformed: NDArray[np.uint8], stated: str) -> str:
+    """The decision of ``ycc_by_samples`` as a code: "ycc:..." or "rgb:..."."""
+    ycc, why = ycc_by_samples(untransformed, stated)
+    return f"{'ycc' if ycc else 'rgb'}:{why}"
+
+
 def ycc_to_rgb(picture: NDArray[np.uint8], *, full: bool = True) -> NDArray[np.uint8]:
     """YCbCr of BT.601 to RGB (PS3.3 C.7.6.3.1.2), in fixed point with 16 bits.
 

@@ -136,7 +136,11 @@ def _native(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
     elif len(pixels) >= frame_bytes * (layout.frames + 1):
         flags.append("frame_mismatch")
     display = _Display.of(opened, layout)
-    ycc = layout.components == 3 and layout.photometric.startswith("YBR")
+    code = _native_color(layout)
+    if layout.components == 3 and not layout.half and there:
+        first = native_frame(pixels, layout, 0, little=opened.little)
+        code = color.color_code(color.to_bytes(first, layout.stored), layout.photometric)
+    ycc = code.startswith("ycc")
 
     def decoder(index: int) -> Picture:
         samples = native_frame(pixels, layout, index, little=opened.little)
@@ -144,7 +148,7 @@ def _native(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
 
     count = min(there, layout.frames)
     size = (layout.height, layout.width)
-    return _scan(opened, layout, decoder, count, size, _native_color(layout), flags, config)
+    return _scan(opened, layout, decoder, count, size, code, flags, config)
 
 
 def _significant(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
@@ -179,14 +183,16 @@ def _coded(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
     _refuse_unless_partial(flags, len(frames), layout.frames, config)
     display = _Display.of(opened, layout)
     if opened.syntax == RLE:
-        ycc = layout.components == 3 and layout.photometric.startswith("YBR")
+        code = _native_color(layout)
+        if layout.components == 3:
+            code = _rle_color(frames, layout, code)
+        ycc = code.startswith("ycc")
 
         def unpack(index: int) -> Picture:
             samples = decode_rle(fragments.join(frames[index]), layout)
             return display.picture(_significant(samples, layout), layout.stored, ycc)
 
         size = (layout.height, layout.width)
-        code = _native_color(layout)
         return _scan(opened, layout, unpack, len(frames), size, code, flags, config)
     first = _first_decodable(frames, layout.photometric, config)
     size = first.samples.shape[:2]
@@ -199,6 +205,17 @@ def _coded(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
 
     code = "palette" if display.palette is not None else first.color
     return _scan(opened, layout, decoder, len(frames), size, code, flags, config)
+
+
+def _rle_color(frames: list[tuple[memoryview, ...]], layout: Layout, stated: str) -> str:
+    """Color by the samples of the first frame that unpacks; as stated if none does."""
+    for frame in frames:
+        try:
+            samples = decode_rle(fragments.join(frame), layout)
+        except CODEC_ERRORS:
+            continue
+        return color.color_code(color.to_bytes(samples, layout.stored), layout.photometric)
+    return stated
 
 
 def _first_decodable(

@@ -218,4 +218,4 @@ def stretch(samples: NDArray[Any]) -> Picture:
         return np.asarray(samples >> (bits - 8), np.uint8)
     low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
     scaled = (np.nan_to_num(samples, nan=low) - low) * (255.0 / max(high - low, 1e-12))
-    return np.rint(scaled).astype(np.uint8)
+    return np.asarray(np.rint(scaled), np.uint8)
