@@ -17,6 +17,7 @@ import stat
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from echoatlas.pipeline.errors import UsageError, no_such
@@ -147,7 +148,7 @@ def weakness(secret: bytes) -> str:
         return "not random"
     if all(32 <= byte < 127 for byte in secret):
         return "text, not random bytes"
-    steps = {(b - a) % 256 for a, b in zip(secret, secret[1:], strict=False)}
+    steps = {(b - a) % 256 for a, b in pairwise(secret)}
     return "not random" if len(steps) < LEAST_DISTINCT else ""
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
+from typer._click.exceptions import Abort, ClickException  # typer carries its own click
 
-from echoatlas.pipeline.cli import curation, releases, sites
+import echoatlas.pipeline.cli.curation as curation
+import echoatlas.pipeline.cli.releases as releases
+import echoatlas.pipeline.cli.sites as sites
 from echoatlas.pipeline.cli.output import Context
 from echoatlas.pipeline.errors import EchoAtlasError, UsageError
 from echoatlas.schemas.config import ConfigError
@@ -77,9 +79,9 @@ def call(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         code = app(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
-    except click.exceptions.Abort:
+    except Abort:
         return _say("stopped; run again to go on", 130)
-    except click.ClickException as error:
+    except ClickException as error:
         return _say(error.format_message().rstrip("."), 2)
     except (UsageError, ConfigError) as error:
         return _say(str(error), 2)
@@ -91,5 +93,5 @@ def call(arguments: Sequence[str]) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"echoatlas: {message}", err=True)
+    typer.echo(f"echoatlas: {message}", err=True)
     return code

@@ -10,6 +10,8 @@ import typer
 
 from echoatlas.pipeline.cli.output import Context, Progress, table
 
+Out = typer.Option(Path("report.html"), help="Where to write it.")
+Dest = typer.Argument(Path("demo"), help="A new folder.")
 Sites = typer.Option(None, "--site", help="Only this site; may be given several times.")
 
 
@@ -98,8 +100,12 @@ def status_text(found: dict[str, Any]) -> str:
     ]
     for name in ("regions", "organs", "devices", "modes", "duplicates", "quarantine"):
         if found[name]:
-            parts.append(table((name, "number"), sorted(found[name].items(), key=lambda p: -p[1])))
+            parts.append(table((name, "number"), _most_first(found[name])))
     return "\n\n".join(parts)
+
+
+def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def tree(ctx: typer.Context) -> None:
@@ -109,7 +115,7 @@ def tree(ctx: typer.Context) -> None:
     from echoatlas.taxonomy.tree import tree as anatomy
 
     found = stands(context.open().lake)
-    rows = []
+    rows: list[tuple[str, str, int]] = []
     for region in anatomy().regions:
         rows.append((region.path, region.name, found["regions"].get(region.id, 0)))
         rows += [
@@ -125,7 +131,7 @@ def tree(ctx: typer.Context) -> None:
 def report(
     ctx: typer.Context,
     name: str | None = typer.Argument(None, help="A release; the whole lake if not given."),
-    out: Path = typer.Option(Path("report.html"), help="Where to write it."),
+    out: Path = Out,
 ) -> None:
     """An HTML report: tree, sites, devices, quality, gallery, quarantine."""
     context: Context = ctx.obj
@@ -138,7 +144,7 @@ def report(
 
 def demo(
     ctx: typer.Context,
-    dest: Path = typer.Argument(Path("demo"), help="A new folder."),
+    dest: Path = Dest,
     scale: float = typer.Option(1.0, help="Size of the simulated uploads."),
     seed: int = typer.Option(0, help="Of the simulated uploads."),
 ) -> None:

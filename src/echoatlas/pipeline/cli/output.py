@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+import typer
 from tqdm import tqdm
 
 from echoatlas.pipeline.errors import UsageError
@@ -57,7 +57,7 @@ class Context:
 
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""
-        click.echo(json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain)
+        typer.echo(json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain)
 
 
 def _around(folder: Path) -> Path | None:
@@ -113,7 +113,7 @@ class Progress:
             return
         if not sys.stderr.isatty():
             if what != self._what or done == of:
-                click.echo(f"{what}: {done} of {of}" if of > 1 else what, err=True)
+                typer.echo(f"{what}: {done} of {of}" if of > 1 else what, err=True)
         else:
             if what != self._what or self._bar is None:
                 self.close()

@@ -30,7 +30,7 @@ def init(ctx: typer.Context, path: Path) -> None:
     context.say(
         f"a deployment at {made.root}\n"
         f"  configuration  {made.root / 'echoatlas.yaml'}\n"
-        f"  keys           {made.root / made.config.vault} (back them up: pseudonyms hang on them)\n"
+        f"  keys           {made.root / made.config.vault} (back them up)\n"
         f"next: echoatlas site add FILE",
         {"deployment": made.root, "lake": made.lake.storage.uri},
     )
