@@ -47,7 +47,9 @@ class Decoded:
     color: str
 
 
-def decode(data: Any, stated: str, config: ReadConfig, known: str = "") -> Decoded:
+def decode(
+    data: Any, stated: str, config: ReadConfig, known: str = "", expected: int = 0
+) -> Decoded:
     """Decode one frame of the JPEG families, told apart by its own first bytes.
 
     Args:
@@ -55,12 +57,16 @@ def decode(data: Any, stated: str, config: ReadConfig, known: str = "") -> Decod
         stated: PhotometricInterpretation; asked last.
         known: the decision on color of the clip's first frame, so that a clip does not flicker.
 
+        expected: pixels that the header promises; a codestream may hold up to four times that.
+
     Raises:
         Reject: ``too_large``, ``unsupported_codec``, ``unreadable``.
         CODEC_ERRORS: by the decoders, on damaged data.
     """
     stream = probe(data)
     check_size(stream.height, stream.width, 1, config)
+    if expected and stream.height * stream.width > 4 * expected:
+        raise Reject(Reason.UNREADABLE, "header and codestream disagree on the pictures' size")
     if stream.components not in (0, 1, 3):
         raise Reject(Reason.UNSUPPORTED_CODEC, f"{stream.components} components are not read")
     return DECODERS[stream.family](data, stream, stated, known)

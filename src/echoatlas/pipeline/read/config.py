@@ -21,7 +21,7 @@ class ReadConfig:
     """
 
     partial: bool = False
-    max_pixels: int = 1 << 26
+    max_pixels: int = 1 << 24
     max_frames: int = 50_000
     max_total_pixels: int = 20_000_000_000
     max_inflated: int = 1 << 29

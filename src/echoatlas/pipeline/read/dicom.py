@@ -194,13 +194,19 @@ def _coded(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
 
         size = (layout.height, layout.width)
         return _scan(opened, layout, unpack, len(frames), size, code, flags, config)
-    first = _first_decodable(frames, layout.photometric, config)
+    first = _first_decodable(frames, layout, config)
     size = first.samples.shape[:2]
     if size != (layout.height, layout.width):
         flags.append("size_mismatch")
 
     def decoder(index: int) -> Picture:
-        found = decode(fragments.join(frames[index]), layout.photometric, config, first.color)
+        found = decode(
+            fragments.join(frames[index]),
+            layout.photometric,
+            config,
+            first.color,
+            size[0] * size[1],
+        )
         return display.picture(found.samples, found.bits, found.ycc)
 
     code = "palette" if display.palette is not None else first.color
@@ -219,7 +225,7 @@ def _rle_color(frames: list[tuple[memoryview, ...]], layout: Layout, stated: str
 
 
 def _first_decodable(
-    frames: list[tuple[memoryview, ...]], stated: str, config: ReadConfig
+    frames: list[tuple[memoryview, ...]], layout: Layout, config: ReadConfig
 ) -> Decoded:
     """The first frame that decodes: it decides on size and color for all.
 
@@ -228,7 +234,8 @@ def _first_decodable(
     """
     for frame in frames if config.partial else frames[:1]:
         try:
-            return decode(fragments.join(frame), stated, config)
+            pixels = layout.height * layout.width
+            return decode(fragments.join(frame), layout.photometric, config, expected=pixels)
         except CODEC_ERRORS:
             continue
         except Reject as error:

@@ -94,6 +94,7 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     if data[start : start + 2] == b"\x02\x00":
         meta = FileMetaDataset(read_dataset(stream, False, True, stop_when=_after_meta))
     body = stream.tell()
+    bad = settle(meta, config.max_depth)
     stated = str(meta.get("TransferSyntaxUID") or "")
     if stated == DEFLATED:
         data = inflate(data[body:], config.max_inflated)
@@ -105,7 +106,7 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     stream.seek(body)
     header = read_dataset(stream, syntax in (IMPLICIT, GE_BIG_PIXELS), little, stop_when=_at_pixels)
     place = stream.tell()
-    bad = settle(header, config.max_depth)
+    bad += settle(header, config.max_depth)
     header.file_meta = meta
     pixels, encapsulated, declared = _pixel_element(data, place, little)
     flags = (("bad_elements",) if bad else ()) + (() if stated else ("no_transfer_syntax",))

@@ -90,6 +90,8 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
             raise Reject(Reason.NO_PIXELS, "the file has no video stream")
         stream = container.streams.video[0]
         context = stream.codec_context
+        if context is None:
+            raise Reject(Reason.UNSUPPORTED_CODEC, "the video's codec is not one that is read")
         check_size(context.height, context.width, 1, config)
         stamps: list[float | None] = []
         for packet in container.demux(stream):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import io
+import logging
 import re
 import struct
 import zlib
@@ -21,6 +22,8 @@ from echoatlas.pipeline.read.arrays import array_scan
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.schemas.records import Scan
 
+# Complaints about headers, to standard error.
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
 ERRORS = (
     EOFError,
     HeaderDataError,
