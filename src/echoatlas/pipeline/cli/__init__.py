@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from typer._click.exceptions import Abort, ClickException  # typer carries its own click
+from typer._click.exceptions import ClickException  # typer carries its own click
 
 import echoatlas.pipeline.cli.curation as curation
 import echoatlas.pipeline.cli.releases as releases
@@ -79,7 +79,7 @@ def call(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         code = app(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
-    except Abort:
+    except typer.Abort:
         return _say("stopped; run again to go on", 130)
     except ClickException as error:
         return _say(error.format_message().rstrip("."), 2)
