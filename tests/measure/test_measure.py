@@ -1,0 +1,141 @@
+"""What is measured on a frame says what it claims to say."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import cv2
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image
+
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.measure import Measures, measure
+from echoatlas.pipeline.normalize import normalize
+from echoatlas.pipeline.simulate.scans import make_cine
+from echoatlas.schemas.records import Normalized, Redaction
+from echoatlas.schemas.rows import MeasureRow
+
+
+def frame(pixels, valid=None, overlay=None) -> Normalized:
+    seen = np.ones(pixels.shape[:2], bool) if valid is None else valid
+    marks = np.zeros(pixels.shape[:2], bool) if overlay is None else overlay
+    return Normalized(pixels, seen, marks, 1.0, (0.0, 0.0), (256, 256))
+
+
+def simulated(seed=1, fan="convex", frames=1) -> list[Normalized]:
+    scan = make_cine(seed, fan=fan, frames=frames)
+    cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
+    return [normalize(picture, scan.fans[0], cut) for picture in scan.pictures]
+
+
+def noise(seed=0, low=0, high=256):
+    return np.random.default_rng(seed).integers(low, high, (256, 256), dtype=np.uint8)
+
+
+def test_every_column_of_the_table_is_measured():
+    columns = {f.name for f in fields(MeasureRow)} - {"frame_id", "object_id", "fingerprint"}
+
+    assert columns == {f.name for f in fields(Measures)}
+
+
+def test_the_stored_images_hashes_are_those_of_imagehash():
+    (one,) = simulated()
+
+    found = measure(one)
+
+    for side, ours in ((8, found.frame_phash64), (16, found.frame_phash256)):
+        theirs = imagehash.phash(Image.fromarray(one.pixels), hash_size=side)
+        assert np.packbits(theirs.hash).tobytes() == ours
+
+
+@pytest.mark.parametrize("level", [0, 3, 128, 255])
+def test_a_flat_frame_has_no_perceptual_hash(level):
+    found = measure(frame(np.full((256, 256), level, np.uint8)))
+
+    assert {b""} == {
+        found.frame_phash64, found.frame_phash256, found.fan_phash64,
+        found.fan_phash256, found.mirror_phash256,
+    }  # fmt: skip
+    assert found.pixel_hash
+
+
+def test_levels_are_counted_inside_the_fan_only():
+    pixels = np.zeros((256, 256), np.uint8)
+    pixels[:, :64], pixels[:, 64:128] = 255, 100
+    valid = np.zeros((256, 256), bool)
+    valid[:, :128] = True
+
+    found = measure(frame(pixels, valid))
+
+    assert (found.saturation, found.dark, found.entropy, found.mean) == (0.5, 0.0, 1.0, 177.5)
+    assert found.fan_fill == 0.5
+
+
+def test_blurring_lowers_the_blur_measure():
+    sharp = noise()
+
+    assert (
+        measure(frame(cv2.GaussianBlur(sharp, (0, 0), 2))).blur < 0.1 * measure(frame(sharp)).blur
+    )
+
+
+def test_fully_developed_speckle_has_the_signal_to_noise_ratio_of_rayleigh():
+    amplitude = np.random.default_rng(1).rayleigh(1.0, (256, 256))
+    decibels = 20 * np.log10(amplitude / amplitude.max())
+    pixels = np.clip((decibels + 60) / 60 * 255, 0, 255).astype(np.uint8)
+
+    assert pytest.approx(measure(frame(pixels)).speckle_snr, abs=0.1) == 1.91
+
+
+def test_motion_is_the_mean_change_since_the_frame_before():
+    before, now = frame(np.full((256, 256), 50, np.uint8)), frame(np.full((256, 256), 57, np.uint8))
+
+    assert measure(now, before).motion == 7.0
+    assert measure(now, now).motion == 0.0
+    assert measure(now).motion is None
+
+
+def test_patches_outside_the_fan_are_zero_and_textured_ones_outrank_flat_ones():
+    pixels = noise(low=80, high=120)
+    pixels[128:, :] = 100
+    valid = np.ones((256, 256), bool)
+    valid[:, 128:] = False
+
+    patches = np.frombuffer(measure(frame(pixels, valid)).patch_map, np.uint8).reshape(16, 16)
+
+    assert patches[:, 8:].max() == 0
+    assert patches[8:, :8].max() == 1
+    assert patches[:8, :8].min() > 10
+
+
+def test_color_and_overlays_are_shares_of_the_fan():
+    pixels = np.full((256, 256, 3), 80, np.uint8)
+    pixels[:64] = (220, 30, 30)
+    overlay = np.zeros((256, 256), bool)
+    overlay[:32] = True
+
+    found = measure(frame(pixels, overlay=overlay))
+
+    assert (found.color_share, found.text_share) == (0.25, 0.125)
+
+
+def test_equal_pixels_of_another_shape_are_another_image():
+    pixels = noise()
+
+    wide = measure(frame(pixels)).pixel_hash
+    tall = measure(frame(np.ascontiguousarray(pixels.reshape(128, 512)))).pixel_hash
+
+    assert wide != tall
+
+
+def test_a_frame_of_which_nothing_may_be_seen_is_rejected():
+    with pytest.raises(Reject):
+        measure(frame(noise(), np.zeros((256, 256), bool)))
+
+
+def test_measuring_twice_gives_the_same():
+    one, two = simulated(frames=2)
+
+    assert measure(two, one) == measure(replace(two), one)
