@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from echoatlas.pipeline.storage import Storage
+
+sys.path.insert(0, str(Path(__file__).parent))
+import s3server
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 
@@ -15,3 +24,27 @@ def samples() -> Path:
     if not (SAMPLES / "manifest.csv").is_file():
         pytest.skip("the folder of real sample scans is not beside this checkout")
     return SAMPLES.resolve()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a real S3 server, whose credentials stand in the environment."""
+    process, endpoint = s3server.start(tmp_path_factory.mktemp("s3"))
+    os.environ.update(
+        AWS_ENDPOINT_URL=endpoint,
+        AWS_ACCESS_KEY_ID=s3server.KEY,
+        AWS_SECRET_ACCESS_KEY=s3server.SECRET,
+    )
+    yield endpoint
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ.pop(name)
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def bucket(s3: str) -> Storage:
+    """A new bucket."""
+    name = f"b{uuid.uuid4().hex[:12]}"
+    s3server.client(s3).create_bucket(Bucket=name)
+    return Storage.open(f"s3://{name}/prefix")

@@ -186,15 +186,18 @@ class S3Storage(Storage):
         self.zone = zone
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         settings = self.options()
+        named = {
+            "endpoint": settings.get("AWS_ENDPOINT_URL"),
+            "access_key_id": settings.get("AWS_ACCESS_KEY_ID"),
+            "secret_access_key": settings.get("AWS_SECRET_ACCESS_KEY"),
+            "session_token": settings.get("AWS_SESSION_TOKEN"),
+        }
         self._store = S3Store(
             bucket,
             region=zone.region,
-            endpoint=settings.get("AWS_ENDPOINT_URL"),
-            access_key_id=settings.get("AWS_ACCESS_KEY_ID"),
-            secret_access_key=settings.get("AWS_SECRET_ACCESS_KEY"),
-            session_token=settings.get("AWS_SESSION_TOKEN"),
             client_options={"allow_http": True, "timeout": "60s"},
             retry_config={"max_retries": 3},
+            **{name: value for name, value in named.items() if value},  # type: ignore[arg-type]
         )
 
     def options(self) -> dict[str, str]:

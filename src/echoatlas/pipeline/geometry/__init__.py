@@ -16,7 +16,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry.fit import fitted
 from echoatlas.pipeline.geometry.mode import mode_of, only_traces
 from echoatlas.pipeline.geometry.regions import Pane, panes_of
-from echoatlas.pipeline.geometry.signal import signal_of
+from echoatlas.pipeline.geometry.signal import GAPS, Signal, signal_of
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.fan import Box, Fan, Shape, Verdict
 
@@ -87,7 +87,7 @@ def _found(scan: Scan, pictures: Sequence[Picture], config: GeometryConfig) -> l
     parts = [
         part
         for part in signal.parts([pane.box for pane in stated], config.most_panes)
-        if part.mean() >= config.least_area
+        if part.mean() >= config.least_area and not signal.lettered(part)
     ]
     if not parts:
         raise Reject(Reason.NO_FAN)
@@ -95,7 +95,7 @@ def _found(scan: Scan, pictures: Sequence[Picture], config: GeometryConfig) -> l
         if signal.colored:  # a photograph fills its picture too
             raise Reject(Reason.NO_FAN, "the picture has no surround, and is colored")
         return [_whole(width, height, "cropped_seen", Verdict.REVIEW, float(parts[0].mean()))]
-    fans = [_judged(fitted(part), part, stated, config) for part in parts]
+    fans = [_judged(fitted(part), part, signal, stated, config) for part in parts]
     kept = [fan for fan in fans if fan.verdict is not Verdict.REJECT]
     if not kept:
         raise Reject(Reason.GEOMETRY_DISAGREES, f"agreement {max(f.score for f in fans):.2f}")
@@ -107,14 +107,20 @@ def _whole(width: int, height: int, found_by: str, verdict: Verdict, score: floa
     return Fan(Shape.CROPPED, corners=corners, score=score, verdict=verdict, found_by=found_by)
 
 
-def _judged(fan: Fan, part: NDArray[np.bool_], stated: list[Pane], config: GeometryConfig) -> Fan:
+def _judged(
+    fan: Fan,
+    part: NDArray[np.bool_],
+    signal: Signal,
+    stated: list[Pane],
+    config: GeometryConfig,
+) -> Fan:
     """Score a fit by its agreement with the signal, and with the stated region if there is one."""
     mask = fan.mask(*part.shape)
     score = float((mask & part).sum() / max((mask | part).sum(), 1))
     found_by = fan.found_by
     verdict = (
         Verdict.ACCEPT
-        if score >= config.accept and found_by == "fit"
+        if score >= config.accept and found_by == "fit" and signal.filled(part) >= GAPS
         else Verdict.REVIEW
         if score >= config.review
         else Verdict.REJECT

@@ -93,7 +93,8 @@ def _free(part: Mask, outline: Points) -> Points:
     """Outline points that do not lie on the picture's edge: there the picture ends, not the fan."""
     height, width = part.shape
     x, y = outline[:, 0], outline[:, 1]
-    return outline[(x > 2) & (y > 2) & (x < width - 3) & (y < height - 3)]
+    free: Points = outline[(x > 2) & (y > 2) & (x < width - 3) & (y < height - 3)]
+    return free
 
 
 def _side(points: Points, center: tuple[float, float], sign: int) -> Line | None:
@@ -173,8 +174,7 @@ def _sectors(part: Mask, outline: Points) -> list[Fan]:
     if abs(np.linalg.det(normals)) < PARALLEL:
         return []
     apex = np.linalg.solve(normals, [left.offset, right.offset])
-    rows, columns = np.nonzero(part)
-    up = bool(apex[1] > rows.mean())
+    up = bool(apex[1] > np.nonzero(part)[0].mean())
     # A side's direction away from the apex: its normal, turned towards the area.
     angles = sorted(_angle(line, up) for line in sides)
     dx, dy = outline[:, 0] - apex[0], outline[:, 1] - apex[1]

@@ -1,0 +1,95 @@
+"""The lake takes each group of parts exactly once, on a local disk and on S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from echoatlas.pipeline.lake import Intent, Lake, write_part
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.rows import EvidenceRow
+from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
+
+
+def row(name: str, fingerprint: str = "f1") -> EvidenceRow:
+    return EvidenceRow(name, "site", "anatomy", "thorax", "body_part", 0.5, "rule", fingerprint)
+
+
+@pytest.fixture(params=["local", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "local":
+        return Storage.open(tmp_path / "lake")
+    return request.getfixturevalue("bucket")
+
+
+def test_an_intent_carried_out_twice_adds_its_rows_once(storage: Storage) -> None:
+    part = write_part(storage, to_arrow("evidence", [row("a"), row("b")]), "evidence", "part-1")
+    intent = Intent("run-g0", (part,))
+
+    Lake(storage).apply(intent)
+    Lake(storage).apply(intent)
+
+    assert Lake(storage).count("evidence") == 2
+
+
+def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None:
+    part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
+    intent = Intent("run-g0", (part,), ("a",), "f1")
+
+    Lake(storage).promise(intent)
+
+    assert [intent] == Lake(storage).promised()
+
+
+def test_renewed_objects_lose_their_old_rows(storage: Storage) -> None:
+    lake = Lake(storage)
+    old = write_part(storage, to_arrow("evidence", [row("a"), row("b")]), "evidence", "part-1")
+    lake.apply(Intent("run1-g0", (old,)))
+    new = write_part(storage, to_arrow("evidence", [row("a", "f2")]), "evidence", "part-2")
+
+    lake.apply(Intent("run2-g0", (new,), ("a",), "f2"))
+    lake.apply(Intent("run2-g0", (new,), ("a",), "f2"))
+
+    found = lake.read("evidence", ["object_id", "fingerprint"]).to_pylist()
+    assert sorted((r["object_id"], r["fingerprint"]) for r in found) == [("a", "f2"), ("b", "f1")]
+
+
+def test_create_has_one_winner(storage: Storage) -> None:
+    storage.write("name", b"first", create=True)
+
+    with pytest.raises(FileExistsError):
+        storage.write("name", b"second", create=True)
+
+    assert storage.read("name") == b"first"
+
+
+def test_storage_reads_parts_and_lists_in_order(storage: Storage) -> None:
+    for key in ("b/2", "a/1", "b/10"):
+        storage.write(key, b"0123456789")
+
+    assert storage.read("a/1", 3, 3) == b"345"
+    assert [entry.key for entry in storage.list("b/")] == ["b/10", "b/2"]
+    storage.delete(["a/1", "never was"])
+    assert not storage.exists("a/1")
+    with pytest.raises(FileNotFoundError):
+        storage.read("a/1")
+
+
+def test_no_statistics_of_subjects_stand_in_the_log(tmp_path: Path) -> None:
+    storage = Storage.open(tmp_path)
+    lake = Lake(storage)
+
+    lake.append("evidence", to_arrow("evidence", [row("0badc0de0badc0de")]))
+
+    log = b"".join(file.read_bytes() for file in tmp_path.rglob("_delta_log/*"))
+    assert b"0badc0de0badc0de" not in log
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_column_says_what_it_means(name: str) -> None:
+    for field in schema(name):
+        assert (
+            field.metadata[b"comment"].decode().strip().endswith(".") or field.metadata[b"comment"]
+        )
+    assert subject_columns(name) <= set(schema(name).names)
