@@ -21,24 +21,24 @@ class EvidenceConfig:
         weak, typo: factors for terms that mean little alone, and for misspelled ones.
     """
 
-    anatomic_region: float = 0.92
-    body_part: float = 0.85
-    image_type: float = 0.8
-    view: float = 0.9
-    study: float = 0.8
-    series: float = 0.85
-    protocol: float = 0.8
-    procedure: float = 0.8
-    comment: float = 0.75
+    anatomic_region: float = 0.95
+    body_part: float = 0.93
+    image_type: float = 0.88
+    view: float = 0.95
+    study: float = 0.93
+    series: float = 0.95
+    protocol: float = 0.92
+    procedure: float = 0.92
+    comment: float = 0.9
     transducer: float = 0.3
     department: float = 0.35
-    sidecar: float = 0.95
-    folder: float = 0.7
-    name: float = 0.75
-    collection: float = 0.93
-    site_prior: float = 0.8
+    sidecar: float = 0.97
+    folder: float = 0.85
+    name: float = 0.88
+    collection: float = 0.97
+    site_prior: float = 0.85
     weak: float = 0.65
-    typo: float = 0.9
+    typo: float = 0.95
 
     def weight(self, source: str) -> float:
         """The weight of a source by its name."""

@@ -1,0 +1,91 @@
+"""The tree for others: as text with counts, as JSON, as SKOS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from echoatlas.taxonomy.tree import Node, Tree, tree
+
+SCHEME = "urn:echoatlas:tree:"
+SNOMED = "http://snomed.info/id/"
+
+
+def print_tree(counts: Mapping[str, int] | None = None, shown: Tree | None = None) -> str:
+    """The tree as lines of text, an organ indented below its region.
+
+    Args:
+        counts: frames by path, each counted at its deepest known node; a region's line shows
+            its own and those of its organs. Without counts, codes are shown instead.
+    """
+    shown = shown or tree()
+    counts = counts or {}
+    lines = []
+    for region in shown.regions:
+        inside = [region, *shown.children(region.path)]
+        total = sum(counts.get(node.path, 0) for node in inside)
+        lines.append(_line(region, 0, total if counts else None))
+        lines += [
+            _line(organ, 2, counts.get(organ.path, 0) if counts else None) for organ in inside[1:]
+        ]
+    unknown = sum(count for path, count in counts.items() if path not in shown)
+    return "\n".join([*lines, *([f"{'unknown':<40}{unknown:>12,}"] if unknown else [])])
+
+
+def to_json(exported: Tree | None = None) -> dict[str, Any]:
+    """The tree as plain data: version, hash, parents and nodes in the order of vectors over it."""
+    exported = exported or tree()
+    return {
+        "version": exported.version,
+        "hash": exported.hash,
+        "parents": exported.parents.tolist(),
+        "nodes": [
+            {
+                "path": node.path,
+                "index": node.index,
+                "name": node.name,
+                "parent": node.parent or None,
+                "codes": list(node.codes),
+                "related": list(node.related),
+                "paired": node.paired,
+            }
+            for node in exported.nodes
+        ],
+    }
+
+
+def to_skos(exported: Tree | None = None) -> str:
+    """The tree as SKOS in Turtle (W3C 2009): broader, notation, exact matches in SNOMED CT."""
+    exported = exported or tree()
+    head = [
+        "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .",
+        f"@prefix ea: <{SCHEME}> .",
+        f'<{SCHEME}> a skos:ConceptScheme ; skos:notation "{exported.hash}" .',
+    ]
+    return "\n".join([*head, *(_concept(node) for node in exported.nodes)]) + "\n"
+
+
+def _concept(node: Node) -> str:
+    return f"<{SCHEME}{node.path}> a skos:Concept ;\n    " + " ;\n    ".join(_facts(node)) + " ."
+
+
+def _facts(node: Node) -> Iterator[str]:
+    yield f"skos:inScheme <{SCHEME}>"
+    yield f'skos:prefLabel "{escape(node.name)}"@en'
+    yield f'skos:notation "{node.path}"'
+    if node.parent:
+        yield f"skos:broader <{SCHEME}{node.parent}>"
+    else:
+        yield f"skos:topConceptOf <{SCHEME}>"
+    # A fetal organ has the adult's code in DICOM; it is no exact match of it.
+    relation = "relatedMatch" if node.path.startswith("fetus/") else "exactMatch"
+    if node.codes and node.codes[0].isdigit():
+        yield f"skos:{relation} <{SNOMED}{node.codes[0]}>"
+    yield from (f"skos:narrowMatch <{SNOMED}{code}>" for code in node.related)
+
+
+def _line(node: Node, indent: int, count: int | None) -> str:
+    name = f"{' ' * indent}{node.index:>2} {node.id}"
+    told = f"{count:>12,}" if count is not None else f"  {node.codes[0] if node.codes else '-'}"
+    return f"{name:<40}{told}"

@@ -1,0 +1,49 @@
+"""On simulated headers with truth, labels are right when they answer, and answer often enough."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """Scores by kind of header over 1,500 simulated headers."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.labels import answered, case, score
+
+    dice = random.Random(5)
+    pairs = list(answered([case(dice) for _ in range(1500)]))
+    sys.path.remove(str(ROOT))
+    kinds = {one.kind for one, _ in pairs}
+    told = {kind: score([pair for pair in pairs if pair[0].kind == kind]) for kind in kinds}
+    return told | {"all": score(pairs)}
+
+
+def test_headers_that_agree_with_themselves_are_labeled_right(scores):
+    plain = scores["plain"]
+
+    assert plain["region right"] >= 0.985
+    assert plain["organ right"] >= 0.98
+    assert plain["region answered"] >= 0.95
+
+
+def test_of_all_headers_enough_are_answered_and_nearly_all_right(scores):
+    everything = scores["all"]
+
+    assert everything["region answered"] >= 0.85
+    assert everything["region right"] >= 0.96
+    assert everything["organ right"] >= 0.97
+
+
+def test_torn_headers_are_answered_less_often(scores):
+    assert scores["torn"]["region answered"] < scores["plain"]["region answered"] - 0.1
+
+
+def test_confidence_means_what_it_says(scores):
+    assert scores["all"]["calibration error"] <= 0.07
