@@ -91,19 +91,13 @@ def normalize(
     plan = planned(fan, redaction.keep, config)
     box = plan.box
     crop = picture[box.y0 : box.y1, box.x0 : box.x1]
-    crop = cv2.bitwise_and(crop, crop, mask=plan.keep)
-    pixels = _placed(crop, plan, config.size)
     flags = list(plan.flags)
-    colored = np.zeros_like(plan.valid)
-    if pixels.ndim == 3:
-        colored = chroma(pixels) & plan.valid
-        if config.color == "auto" and (
-            fan.mode in (Mode.COLOR, Mode.POWER)
-            or colored.sum() > config.color_share * max(int(plan.valid.sum()), 1)
-        ):
+    if crop.ndim == 3:
+        if config.color == "auto" and _is_colored(crop, fan, plan, config):
             flags.append("color")
         else:
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+            crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    pixels = _placed(cv2.bitwise_and(crop, crop, mask=plan.keep), plan, config.size)
     pixels[~plan.valid] = 0
     overlay = _marks(pixels, plan) | plan.hidden
     return Normalized(
@@ -116,6 +110,15 @@ def normalize(
         mm_per_px=plan.mm_per_px,
         flags=tuple(flags),
     )
+
+
+def _is_colored(crop: Picture, fan: Fan, plan: Plan, config: NormalizeConfig) -> bool:
+    """Whether what may leave of a crop carries color; every second pixel tells."""
+    if fan.mode in (Mode.COLOR, Mode.POWER):
+        return True
+    keep = plan.keep[::2, ::2] > 0
+    colored = chroma(np.ascontiguousarray(crop[::2, ::2])) & keep
+    return int(colored.sum()) > config.color_share * max(int(keep.sum()), 1)
 
 
 def chroma(pixels: Picture) -> NDArray[np.bool_]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
-from echoatlas.pipeline.normalize import chroma
+from echoatlas.pipeline.normalize import BRIGHT, chroma
 from echoatlas.schemas.fan import Fan, Mode
 
 if TYPE_CHECKING:
@@ -60,14 +61,16 @@ def _color(pictures: Sequence[Picture], fans: Sequence[Fan]) -> tuple[float, flo
     A tint colors nearly all bright pixels in one hue; it is no flow.
     """
     height, width = pictures[0].shape[:2]
-    inside = np.logical_or.reduce([fan.mask(height, width) for fan in fans])
+    inside = np.logical_or.reduce([fan.mask(height, width) for fan in fans])[::2, ::2]
     shares, warms = [0.0], [0.0]
     for picture in pictures:
         if picture.ndim == 2:
             continue
+        picture = np.ascontiguousarray(picture[::2, ::2])  # flow is larger than a pixel
         colored = chroma(picture) & inside
         count = int(colored.sum())
-        bright = int(((picture.max(axis=2) > 60) & inside).sum())
+        red, green, blue = cv2.split(picture)
+        bright = int(((cv2.max(cv2.max(red, green), blue) > BRIGHT) & inside).sum())
         if count == 0 or count > 0.9 * bright:
             continue
         values = picture[colored].astype(np.int16)
