@@ -7,6 +7,7 @@ of several passes counts. Text detection is measured in ``burned_text``.
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable
 
@@ -78,6 +79,8 @@ def as_dicom(jpegs: list[bytes]) -> bytes:
 def main() -> None:
     """Print milliseconds a frame by step, and the ratios to decoding and to the glued stack."""
     cv2.setNumThreads(1)
+    if os.environ.get("OMP_NUM_THREADS") != "1":  # numpy read it when it was imported
+        print("set OMP_NUM_THREADS=1, as the engine does for its workers: small products starve")
     cine = make_cine(5, frames=FRAMES, size=(640, 480), color=True)
     jpegs = [simplejpeg.encode_jpeg(np.ascontiguousarray(p), quality=85) for p in cine.pictures]
     pictures = [simplejpeg.decode_jpeg(jpeg) for jpeg in jpegs]
