@@ -18,7 +18,6 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from itertools import pairwise
 from pathlib import Path
 
 from echoatlas.pipeline.errors import UsageError, no_such
