@@ -102,6 +102,9 @@ def _jpeg(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
 
 
 def _jpegls(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
+    # CharLS takes seconds to give up on a scan that ends early.
+    if not bytes(data[-64:]).rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise ValueError("the codestream has no end")
     return _unmarked(imagecodecs.jpegls_decode(data), stream.bits, stated, known)
 
 

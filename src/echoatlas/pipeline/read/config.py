@@ -13,6 +13,7 @@ class ReadConfig:
         partial: keep the good frames of a damaged clip; if not, damage is a reject.
         max_pixels: of one picture, pixels.
         max_frames: of one clip.
+        max_lost: damaged frames of one clip, with ``partial``; then it is given up.
         max_total_pixels: of all pictures of a clip together, pixels: bounds the time.
         max_inflated: of anything that has to be decompressed as a whole, bytes.
         max_elements: of a DICOM header, all levels together.
@@ -23,6 +24,7 @@ class ReadConfig:
     partial: bool = False
     max_pixels: int = 1 << 24
     max_frames: int = 50_000
+    max_lost: int = 100
     max_total_pixels: int = 20_000_000_000
     max_inflated: int = 1 << 29
     max_elements: int = 200_000

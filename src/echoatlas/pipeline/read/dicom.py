@@ -138,12 +138,12 @@ def _native(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
     display = _Display.of(opened, layout)
     code = _native_color(layout)
     if layout.components == 3 and not layout.half and there:
-        first = native_frame(pixels, layout, 0, little=opened.little)
+        first = native_frame(pixels, layout, 0, little=opened.little, words=opened.words)
         code = color.color_code(color.to_bytes(first, layout.stored), layout.photometric)
     ycc = code.startswith("ycc")
 
     def decoder(index: int) -> Picture:
-        samples = native_frame(pixels, layout, index, little=opened.little)
+        samples = native_frame(pixels, layout, index, little=opened.little, words=opened.words)
         return display.picture(_significant(samples, layout), layout.stored, ycc)
 
     count = min(there, layout.frames)
@@ -215,7 +215,7 @@ def _coded(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
 
 def _rle_color(frames: list[tuple[memoryview, ...]], layout: Layout, stated: str) -> str:
     """Color by the samples of the first frame that unpacks; as stated if none does."""
-    for frame in frames:
+    for frame in frames[:8]:
         try:
             samples = decode_rle(fragments.join(frame), layout)
         except CODEC_ERRORS:
@@ -232,7 +232,7 @@ def _first_decodable(
     Raises:
         Reject: ``unreadable`` if the first does not and damage is not accepted, or none does.
     """
-    for frame in frames if config.partial else frames[:1]:
+    for frame in frames[: config.max_lost if config.partial else 1]:
         try:
             pixels = layout.height * layout.width
             return decode(fragments.join(frame), layout.photometric, config, expected=pixels)

@@ -55,6 +55,7 @@ class Opened:
         little: byte order of native pixels.
         pixels: the value of the pixel element, a view of the file; None without one.
         encapsulated: the value is a sequence of fragments.
+        words: native pixels are of VR OW: in big endian, bytes are swapped within each word.
         declared: the length that the pixel element claims, bytes; may be more than there is.
         flags: "bad_elements" for values that could not be read and were left out.
     """
@@ -64,6 +65,7 @@ class Opened:
     little: bool
     pixels: memoryview | None
     encapsulated: bool
+    words: bool
     declared: int
     flags: tuple[str, ...]
 
@@ -109,9 +111,10 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     bad += settle(header, config.max_depth)
     header.file_meta = meta
     pixels, encapsulated, declared = _pixel_element(data, place, little)
+    words = data[place + 4 : place + 6] != b"OB"
     flags = (("bad_elements",) if bad else ()) + (() if stated else ("no_transfer_syntax",))
     little_pixels = little and syntax != GE_BIG_PIXELS
-    return Opened(header, syntax, little_pixels, pixels, encapsulated, declared, flags)
+    return Opened(header, syntax, little_pixels, pixels, encapsulated, words, declared, flags)
 
 
 def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:

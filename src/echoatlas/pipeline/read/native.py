@@ -99,8 +99,14 @@ def check_size(height: int, width: int, frames: int, config: ReadConfig) -> None
         raise Reject(Reason.TOO_LARGE, f"the clip claims {frames} frames")
 
 
-def native_frame(pixels: memoryview, layout: Layout, index: int, *, little: bool) -> NDArray[Any]:
+def native_frame(
+    pixels: memoryview, layout: Layout, index: int, *, little: bool, words: bool
+) -> NDArray[Any]:
     """The samples of one frame, chroma spread to every pixel.
+
+    Args:
+        words: the value is of VR OW, whose words are swapped in big endian even where they hold
+            two samples of 8 bits (PS3.5 8.1.1).
 
     Returns:
         (H, W) or (H, W, 3) in the layout's dtype and native byte order.
@@ -111,9 +117,14 @@ def native_frame(pixels: memoryview, layout: Layout, index: int, *, little: bool
     size = layout.allocated // 8
     order = "<" if little else ">"
     kind = "i" if layout.signed else "u"
-    flat = np.frombuffer(
-        pixels, f"{order}{kind}{size}", layout.samples, index * layout.samples * size
-    )
+    start = index * layout.samples * size
+    if size == 1 and words and not little:
+        lead = start % 2
+        even = (layout.samples + lead + 1) // 2
+        pairs = np.frombuffer(pixels, ">u2", even, start - lead).astype("<u2")
+        flat = pairs.view(f"{kind}1")[lead : lead + layout.samples]
+    else:
+        flat = np.frombuffer(pixels, f"{order}{kind}{size}", layout.samples, start)
     return arrange(flat.astype(flat.dtype.newbyteorder("="), copy=False), layout)
 
 

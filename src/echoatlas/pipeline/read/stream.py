@@ -51,5 +51,7 @@ def each(
         if not config.partial:
             raise Reject(Reason.UNREADABLE, f"frame {index + 1} of {frames} cannot be decoded")
         damage.lose(index, "decode_error")
+        if len(damage.lost) > config.max_lost:
+            raise Reject(Reason.UNREADABLE, f"more than {config.max_lost} frames are damaged")
     if not good:
         raise Reject(Reason.UNREADABLE, f"none of {frames} frames can be decoded")

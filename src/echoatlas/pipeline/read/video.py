@@ -93,9 +93,14 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
         if context is None:
             raise Reject(Reason.UNSUPPORTED_CODEC, "the video's codec is not one that is read")
         check_size(context.height, context.width, 1, config)
+        stated = stream.frames
         stamps: list[float | None] = []
+        passed = 0
         for packet in container.demux(stream):
-            if not packet.size or packet.is_discard:
+            if not packet.size:
+                continue
+            if packet.is_discard:
+                passed += 1
                 continue
             stamp = packet.pts
             stamps.append(float(stamp * packet.time_base * 1000) if stamp is not None else None)
@@ -108,7 +113,13 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
             for key, value in source.items()
         }
         aspect = stream.sample_aspect_ratio
-        flags = ("anamorphic",) if aspect and aspect not in (0, 1) else ()
+        flags = ["anamorphic"] if aspect and aspect not in (0, 1) else []
+        if len(stamps) + passed < stated:
+            if not config.partial:
+                raise Reject(
+                    Reason.TRUNCATED, f"the container says {stated} frames, {len(stamps)} are there"
+                )
+            flags.append("early_end")
         return _Facts(
             context.name,
             context.height,
@@ -116,7 +127,7 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
             _times(stamps),
             max(len(stamps), 1),
             text,
-            flags,
+            tuple(flags),
         )
 
 

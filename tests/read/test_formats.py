@@ -1,0 +1,398 @@
+"""Every transfer syntax and format, made with known pictures, gives these pictures back."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import av
+import h5py
+import nibabel
+import numpy as np
+import pytest
+import scipy.io
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.codecs import decode
+from echoatlas.pipeline.read.codestream import probe
+from echoatlas.pipeline.read.sniff import sniff
+from echoatlas.pipeline.simulate.encoding import CODED, NATIVE, RLE, SYNTAXES, VIDEO
+from echoatlas.pipeline.simulate.loose import write_gif, write_video
+from echoatlas.pipeline.simulate.scans import SimulatedScan, make_cine
+from echoatlas.pipeline.simulate.write import write_dicom
+
+LITTLE = "1.2.840.10008.1.2.1"
+J = "1.2.840.10008.1.2.4."
+LOSSLESS = {*NATIVE, RLE, *(syntax for syntax, (_, _, exact) in CODED.items() if exact)}
+
+
+@pytest.fixture(scope="module")
+def gray() -> SimulatedScan:
+    return make_cine(1, frames=3, size=(320, 240))
+
+
+@pytest.fixture(scope="module")
+def colored() -> SimulatedScan:
+    return make_cine(1, frames=3, size=(320, 240), color=True, mode="color_doppler")
+
+
+def pictures(data: bytes, config: ReadConfig | None = None) -> NDArray[np.uint8]:
+    return np.stack(list(read(data, config or ReadConfig()).frames()))
+
+
+def difference(truth: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:
+    if found.ndim > truth.ndim:
+        truth = np.repeat(truth[..., None], 3, axis=-1)
+    assert truth.shape == found.shape
+    return np.abs(truth.astype(np.int16) - found)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("photometric", [None, "PALETTE COLOR"])
+def test_gray_in_every_transfer_syntax_is_what_was_written(syntax, photometric, gray):
+    found = pictures(write_dicom(gray, syntax, photometric))
+
+    apart = difference(gray.pictures, found)
+    assert apart.mean() <= (0 if syntax in LOSSLESS else 1.5)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422"])
+def test_color_in_every_transfer_syntax_is_what_was_written(syntax, photometric, colored):
+    """Simulated JPEG-LS says YBR_FULL over RGB samples: the samples are believed."""
+    found = pictures(write_dicom(colored, syntax, photometric))
+
+    assert difference(colored.pictures, found).mean() <= 1.6
+
+
+@pytest.mark.parametrize("syntax", sorted(LOSSLESS))
+def test_inverted_gray_is_turned_back(syntax, gray):
+    found = pictures(write_dicom(gray, syntax, "MONOCHROME1"))
+
+    assert difference(gray.pictures, found).max() == 0
+
+
+@pytest.mark.parametrize("syntax", [J + "50", J + "70", J + "80", J + "90", J + "201", J + "110"])
+@pytest.mark.parametrize("fragments", [1, 3])
+@pytest.mark.parametrize("offsets", ["none", "basic", "extended"])
+def test_frames_are_found_however_they_are_cut(syntax, fragments, offsets, gray):
+    if offsets == "extended" and fragments > 1:
+        pytest.skip("an extended offset table allows one fragment a frame (PS3.3 C.7.6.3.1.8)")
+
+    found = pictures(write_dicom(gray, syntax, fragments=fragments, offsets=offsets))
+
+    assert len(gray.pictures) == len(found)
+    assert difference(gray.pictures, found).mean() < 1.5
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("syntax", sorted(NATIVE))
+def test_palettes_of_either_width_and_byte_order_give_the_same_colors(bits, syntax, gray):
+    found = pictures(write_dicom(gray, syntax, "PALETTE COLOR", palette_bits=bits))
+
+    assert difference(gray.pictures, found).max() == 0
+
+
+def test_planes_of_color_are_put_together(colored):
+    found = pictures(write_dicom(colored, LITTLE, "RGB", planar=1))
+
+    assert difference(colored.pictures, found).max() == 0
+
+
+def test_frames_start_anew_each_time(gray):
+    scan = read(write_dicom(gray, J + "70"))
+
+    once, twice = (np.stack(list(scan.frames())) for _ in range(2))
+
+    assert (once == twice).all()
+
+
+def test_the_header_holds_no_pixels(gray):
+    scan = read(write_dicom(gray, J + "50"))
+
+    assert "PixelData" not in scan.header
+    assert scan.header.Rows == 240
+
+
+@pytest.mark.parametrize(
+    ("overrides", "times"),
+    [
+        ({"FrameTime": 40, "CineRate": None}, (0.0, 40.0, 80.0)),
+        ({"FrameTime": None, "FrameTimeVector": [0, 10, 30], "CineRate": None}, (0.0, 10.0, 40.0)),
+        ({"FrameTime": None, "RecommendedDisplayFrameRate": 50, "CineRate": None}, (0, 20.0, 40.0)),
+        (
+            {
+                "FrameTime": None, "FrameTimeVector": None, "CineRate": None,
+                "RecommendedDisplayFrameRate": None, "ActualFrameDuration": None,
+            },
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_time_is_what_the_header_says_and_else_unknown(overrides, times, gray):
+    scan = read(write_dicom(gray, LITTLE, overrides=overrides))
+
+    assert times == scan.times
+
+
+def test_sixteen_bits_become_eight_by_the_stored_bits():
+    ramp = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64)
+    cine = make_cine(1, frames=1, size=(320, 240))
+    plain = write_dicom(cine, LITTLE)
+    wide = {
+        "Rows": 64, "Columns": 64, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11,
+        "PixelData": ramp.tobytes(), "WindowCenter": None, "WindowWidth": None,
+        "NumberOfFrames": None,
+    }  # fmt: skip
+
+    found = pictures(write_dicom(cine, LITTLE, overrides=wide))
+
+    assert plain
+    assert (ramp[0] >> 4 == found[0]).all()
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])
+def test_a_loose_picture_is_what_was_saved(kind, colored):
+    options = {"lossless": True} if kind == "WEBP" else {}
+
+    scan = read(encoded(Image.fromarray(colored.pictures[0]), kind, **options))
+
+    assert kind.lower() == scan.format
+    assert (colored.pictures[0] == next(scan.frames())).all()
+
+
+def test_what_is_transparent_is_black():
+    image = np.full((32, 32, 4), 200, np.uint8)
+    image[:16, :, 3] = 0
+
+    shown = pictures(encoded(Image.fromarray(image, "RGBA"), "PNG"))[0]
+
+    assert shown[:16].max() == 0
+    assert shown[16:].max() == round(200 * 200 / 255)
+
+
+def test_a_png_of_sixteen_bits_keeps_its_contrast():
+    ramp = (np.arange(64 * 64, dtype=np.uint16) * 16).reshape(64, 64)
+
+    shown = pictures(encoded(Image.fromarray(ramp), "PNG"))[0]
+
+    assert (ramp >> 8 == shown).all()
+
+
+def test_a_png_with_a_palette_is_painted():
+    image = Image.fromarray(np.tile(np.arange(64, dtype=np.uint8), (64, 1)), "P")
+    image.putpalette([value for i in range(256) for value in (i, 255 - i, 7)])
+
+    shown = pictures(encoded(image, "PNG"))[0]
+
+    assert tuple(shown[0, 63]) == (63, 192, 7)
+
+
+def test_a_picture_that_lies_on_its_side_is_turned():
+    image = Image.fromarray(np.arange(64 * 32, dtype=np.uint8).reshape(32, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    scan = read(encoded(image, "JPEG", exif=exif, quality=100))
+
+    assert (scan.height, scan.width) == (64, 32)
+
+
+def test_a_gif_has_its_frames_and_times(gray):
+    scan = read(write_gif(gray))
+
+    assert len(gray.pictures) == len(list(scan.frames())) == scan.declared_frames
+    assert scan.times is not None
+    assert scan.times[0] == 0
+
+
+def test_a_gif_without_durations_has_no_times():
+    frames = [Image.fromarray(np.full((32, 32), 40 * i, np.uint8)) for i in range(3)]
+
+    scan = read(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+
+    assert scan.declared_frames == 3
+    assert scan.times is None
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp4", "libx264"), ("mov", "libx264"), ("avi", "mjpeg")]
+)
+def test_a_video_has_its_frames_and_times(container, codec, gray):
+    scan = read(write_video(gray, container, codec))
+
+    found = np.stack(list(scan.frames()))
+
+    assert difference(gray.pictures, found).mean() < 2.5
+    assert scan.declared_frames == len(scan.times or ()) == len(found)
+    assert not scan.damage.flags
+
+
+def matroska(frames: NDArray[np.uint8], **color: int) -> bytes:
+    """A lossless video whose matrix and range are stated as told."""
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="matroska") as container:
+        track = container.add_stream("ffv1", rate=25)
+        track.height, track.width = frames.shape[1:3]
+        track.pix_fmt = "yuv444p"
+        for key, value in color.items():
+            setattr(track.codec_context, key, value)
+        for picture in frames:
+            frame = av.VideoFrame.from_ndarray(picture, "yuv444p", channel_last=True)
+            for packet in track.encode(frame):
+                container.mux(packet)
+        for packet in track.encode():
+            container.mux(packet)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"colorspace": 1, "color_range": 1}, (255, 24, 0)),  # BT.709, limited
+        ({"color_range": 1}, (254, 0, 0)),  # unstated is BT.601
+        ({"color_range": 2}, (238, 14, 14)),  # full range
+    ],
+)
+def test_a_video_is_shown_by_its_own_matrix_and_range(stated, expected):
+    """Expected values by the formulas of H.273 for Y, Cb, Cr = 81, 90, 240."""
+    yuv = np.tile(np.array([81, 90, 240], np.uint8), (2, 64, 64, 1))
+
+    shown = pictures(matroska(yuv, **stated))[0]
+
+    assert np.abs(shown[32, 32].astype(int) - np.array(expected)).max() <= 3
+
+
+def test_a_nifti_sequence_runs_along_its_last_axis(gray):
+    image = nibabel.Nifti1Image(gray.pictures.transpose(2, 1, 0)[:, :, None], np.eye(4))
+    image.header.set_zooms((0.5, 0.25, 1, 0.04))
+    image.header.set_xyzt_units("mm", "sec")
+
+    scan = read(image.to_bytes())
+
+    assert (gray.pictures == np.stack(list(scan.frames()))).all()
+    assert scan.spacing == (0.5, 0.25)
+    assert scan.times == (0.0, 40.0, 80.0)
+
+
+def meta_image(values: NDArray[np.uint8], *, compressed: bool) -> bytes:
+    body = zlib.compress(values.tobytes()) if compressed else values.tobytes()
+    sides = " ".join(str(side) for side in values.shape[::-1])
+    head = (
+        f"ObjectType = Image\nNDims = {values.ndim}\nDimSize = {sides}\n"
+        f"ElementType = MET_UCHAR\nElementSpacing = 0.5 0.25 1\nCompressedData = {compressed}\n"
+        "ElementDataFile = LOCAL\n"
+    )
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_meta_image_is_what_was_written(compressed, gray):
+    scan = read(meta_image(gray.pictures, compressed=compressed))
+
+    assert (gray.pictures == np.stack(list(scan.frames()))).all()
+    assert scan.spacing == (0.5, 0.25)
+
+
+def test_a_volume_without_its_values_has_no_pixels(gray):
+    data = meta_image(gray.pictures, compressed=False).replace(b"LOCAL", b"other.raw")
+
+    with pytest.raises(Reject) as caught:
+        read(data)
+
+    assert Reason.NO_PIXELS is caught.value.reason
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip"])
+def test_an_nrrd_is_what_was_written(encoding, gray):
+    values = gray.pictures
+    body = zlib.compress(values.tobytes()) if encoding == "gzip" else values.tobytes()
+    sides = " ".join(str(side) for side in values.shape[::-1])
+    head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {sides}\nencoding: {encoding}\n\n"
+
+    scan = read(head.encode() + body)
+
+    assert (values == np.stack(list(scan.frames()))).all()
+
+
+def test_an_hdf5_file_gives_its_pictures(gray):
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file["labels"] = np.arange(3)
+        file["scan/pictures"] = gray.pictures
+
+    found = pictures(stream.getvalue())
+
+    assert (gray.pictures == found).all()
+
+
+def test_an_hdf5_file_does_not_lead_to_others(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(256)) * 16)
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file.create_dataset("x", (64, 64), "u1", external=[(str(secret), 0, 4096)])
+        file["y"] = h5py.ExternalLink(str(secret), "/x")
+
+    with pytest.raises(Reject) as caught:
+        read(stream.getvalue())
+
+    assert Reason.NO_PIXELS is caught.value.reason
+
+
+def test_a_matlab_file_gives_its_pictures_frames_last(gray):
+    five = np.concatenate([gray.pictures, gray.pictures[:2]])
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, {"x": five.transpose(1, 2, 0)}, do_compression=True)
+
+    found = pictures(stream.getvalue())
+
+    assert (five == found).all()
+
+
+def test_a_tiff_of_many_pages_gives_each(gray):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, gray.pictures, photometric="minisblack")
+
+    assert (gray.pictures == pictures(stream.getvalue())).all()
+
+
+def test_the_format_is_told_by_content_alone(gray):
+    assert sniff(write_dicom(gray, LITTLE)) == "dicom"
+    assert sniff(b"just a letter that ends in .dcm") == ""
+
+
+@pytest.mark.parametrize("syntax", sorted(CODED))
+def test_a_codestream_tells_its_size_before_it_is_decoded(syntax, colored):
+    encode, _, _ = CODED[syntax]
+    stream = encode(colored.pictures[0], 90, "RGB")
+
+    head = probe(memoryview(stream))
+
+    assert (head.height, head.width) == (240, 320)
+    assert decode(memoryview(stream), "RGB", ReadConfig()).samples.shape == (240, 320, 3)
+
+
+def test_a_picture_beyond_the_bounds_is_refused_before_it_is_decoded(gray):
+    tight = replace(ReadConfig(), max_pixels=1000)
+
+    for data in (write_dicom(gray, J + "50"), encoded(Image.fromarray(gray.pictures[0]), "PNG")):
+        with pytest.raises(Reject) as caught:
+            read(data, tight)
+        assert Reason.TOO_LARGE is caught.value.reason
+
+
+def test_no_video_syntax_is_forgotten():
+    assert {J + "100", J + "101", J + "102", J + "103", J + "107"} <= set(VIDEO)
