@@ -7,15 +7,18 @@ A task whose worker dies twice is split in two, until the one object that kills 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.jobs import GRACE, JobState
 from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
@@ -52,6 +55,29 @@ def width(engine: Engine) -> int:
     return engine.workers or len(os.sched_getaffinity(0))
 
 
+def dashboard(engine: Engine) -> str | None:
+    """The http address at which a cluster takes jobs, if one is configured or in RAY_ADDRESS."""
+    return next((place for place in _addresses(engine) if _is_dashboard(place)), None)
+
+
+def _addresses(engine: Engine) -> list[str]:
+    return [place for place in (engine.address, os.environ.get("RAY_ADDRESS")) if place]
+
+
+def _is_dashboard(place: str) -> bool:
+    return place.startswith(("http://", "https://"))
+
+
+def _cluster_address(engine: Engine) -> str | None:
+    # Within a job Ray sets RAY_ADDRESS to the cluster that the job is in, whatever is configured.
+    inside = [place for place in _addresses(engine) if not _is_dashboard(place)]
+    if inside or not dashboard(engine):
+        return inside[0] if inside else None
+    raise UsageError(
+        f"{dashboard(engine)} takes jobs only: start the flow, or give a ray:// address"
+    )
+
+
 @contextmanager
 def connected(engine: Engine) -> Iterator[Cluster]:
     """A Ray cluster: the configured one, RAY_ADDRESS, or one of our own for as long as needed.
@@ -63,7 +89,7 @@ def connected(engine: Engine) -> Iterator[Cluster]:
         os.environ.setdefault(name, value)
     import ray
 
-    address = engine.address or os.environ.get("RAY_ADDRESS")
+    address = _cluster_address(engine)
     scratch: str | None = None
     try:
         if address:
@@ -164,3 +190,65 @@ class Cluster:
 
     def _slots(self) -> int:
         return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
+
+
+class RayJobs:
+    """Jobs of a Ray cluster. Its token, if it wants one, is in RAY_AUTH_TOKEN.
+
+    Args:
+        address: of the cluster's dashboard, http:// or https://.
+
+    Raises:
+        Retry: nothing answers there.
+        UsageError: the cluster refuses us.
+    """
+
+    def __init__(self, address: str) -> None:
+        from ray.exceptions import AuthenticationError
+        from ray.job_submission import JobSubmissionClient
+
+        self._address = address
+        self._refused = AuthenticationError
+        self._client = self._asked(lambda: JobSubmissionClient(address))
+
+    def look(self, job_id: str) -> JobState | None:
+        """Where a job stands; None if there is no such job."""
+        info = self._asked(lambda: self._client.get_job_info(job_id), absent=None)
+        if info is None:
+            return None
+        if info.status.value == "FAILED":  # with a code of ours it ended by itself
+            return JobState.FAILED if info.driver_exit_code in (1, 2) else JobState.LOST
+        ended = {"SUCCEEDED": JobState.SUCCEEDED, "STOPPED": JobState.STOPPED}
+        return ended.get(info.status.value, JobState.RUNNING)
+
+    def submit(self, job_id: str, arguments: Sequence[str]) -> None:
+        """Start ``echoatlas ARGUMENTS`` as a job; does nothing if the id is in use."""
+        command = shlex.join(["python", "-m", "echoatlas.pipeline.cli", *arguments])
+        try:
+            self._asked(lambda: self._client.submit_job(entrypoint=command, submission_id=job_id))
+        except Retry:
+            if self.look(job_id) is None:  # else somebody was faster
+                raise
+
+    def stop(self, job_id: str) -> None:
+        """End a job and wait until it has ended; does nothing if it is not running."""
+        until = time.monotonic() + 2 * GRACE
+        while self.look(job_id) is JobState.RUNNING and time.monotonic() < until:
+            self._asked(lambda: self._client.stop_job(job_id))  # a pending one may not hear it
+            time.sleep(0.5)
+
+    def log(self, job_id: str) -> str:
+        """What a job wrote to its standard output and error."""
+        return str(self._asked(lambda: self._client.get_job_logs(job_id), absent=""))
+
+    def _asked(self, question: Callable[[], Any], **default: Any) -> Any:
+        try:
+            return question()
+        except self._refused:
+            raise UsageError(f"{self._address} refuses us: set RAY_AUTH_TOKEN") from None
+        except (OSError, RuntimeError) as error:  # what the client raises, for all else
+            if "absent" in default and "status code 404" in str(error):
+                return default["absent"]
+            raise Retry(
+                f"the Ray cluster at {self._address} does not answer as it should"
+            ) from None

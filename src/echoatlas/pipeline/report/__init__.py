@@ -59,6 +59,7 @@ def write_report(lake: Lake, releases: Storage, name: str | None, dest: Path) ->
         histograms=[_histogram(name, lake) for name in QUALITY],
     )
     try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
         dest.write_text(html, "utf-8")
     except OSError as error:
         raise UsageError(f"cannot write to {dest} ({error.strerror})") from None

@@ -1,0 +1,175 @@
+"""Submit jobs, follow them, stop them: what all flows share.
+
+A job's id is RUN-STAGE-ATTEMPT, RUN being the flow run's id. A flow that comes back after its
+process died finds its job again, goes on following it, or takes its result if it has ended well.
+Nothing of a job's output goes into Prefect but counts and, when it failed, its one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Failed
+
+from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
+from echoatlas.pipeline.jobs import Jobs, JobState, LocalJobs
+from echoatlas.pipeline.run import RayJobs, dashboard
+from echoatlas.schemas.config import ConfigError
+
+POLL = 0.5  # seconds between two looks at a job
+LOST = "Lost"  # the name of the state that another attempt may mend
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a flow: one task, one job.
+
+    Attributes:
+        arguments: of the command line, after ``--deployment PATH --json``.
+        counts: from what the command prints as JSON to what may be logged of it.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    counts: Callable[[Any], Counts]
+
+
+def jobs_of(deployment: Deployment) -> Jobs:
+    """Where a deployment's jobs run: on its Ray cluster, or on this machine.
+
+    Raises:
+        Retry, UsageError: the cluster does not answer, or refuses us.
+    """
+    address = dashboard(deployment.config.engine)
+    return RayJobs(address) if address else LocalJobs(deployment.root / "jobs")
+
+
+async def carry_out(folder: Path, stages: Sequence[Stage]) -> State[Any] | dict[str, Counts]:
+    """Run stages one after the other, each as a task; the first that fails ends the flow.
+
+    Returns:
+        Each stage's counts; or the state to end in, with one line.
+    """
+    done: dict[str, Counts] = {}
+    for stage in stages:
+        job: Any = carry.with_options(name=stage.name)  # Prefect's types know no async state
+        ended: State[Any] = await job(folder, stage, return_state=True)
+        if not ended.is_completed():
+            return Failed(message=ended.message)
+        done[stage.name] = await ended.aresult()
+    return done
+
+
+def _is_lost(_task: object, _run: object, state: State[Any]) -> bool:
+    return state.name == LOST
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=[1, 30, 120],
+    retry_condition_fn=_is_lost,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
+    """Have a stage's job done, and log its counts."""
+    try:
+        arguments = ["--deployment", str(folder), "--json", *stage.arguments]
+        jobs = await asyncio.to_thread(lambda: jobs_of(Deployment.find(folder)))
+        output = await follow(jobs, f"{runtime.flow_run.id}-{stage.name}", arguments)
+    except Retry as error:
+        return Failed(name=LOST, message=str(error))
+    except (CheckFailed, UsageError, ConfigError) as error:
+        return Failed(message=str(error))
+    counts = stage.counts(output)
+    get_run_logger().info("%s: %s", stage.name, said(counts))
+    return counts
+
+
+async def follow(jobs: Jobs, name: str, arguments: Sequence[str]) -> Any:
+    """Start a job, or find the one that was started, and wait for its end.
+
+    Cancelled, it stops the job before it goes.
+
+    Args:
+        name: the job's id without its attempt.
+
+    Returns:
+        What the command printed as JSON.
+
+    Raises:
+        CheckFailed: it failed, with the line that it said; or somebody else stopped it.
+        Retry: it was killed, or its cluster does not answer.
+    """
+    job_id = await asyncio.to_thread(_current, jobs, name)
+    try:
+        while (state := await asyncio.to_thread(jobs.look, job_id)) in (None, JobState.RUNNING):
+            if state is None:
+                await asyncio.to_thread(jobs.submit, job_id, arguments)
+            await asyncio.sleep(POLL)
+    except asyncio.CancelledError:
+        jobs.stop(job_id)  # at once, not in a thread: the event loop is about to close
+        raise
+    log = await asyncio.to_thread(jobs.log, job_id)
+    if state is JobState.SUCCEEDED:
+        return _printed(log)
+    if state is JobState.FAILED:
+        raise CheckFailed(_line(log) or f"job {job_id} crashed; its log says where")
+    if state is JobState.STOPPED:
+        raise CheckFailed(f"job {job_id} was stopped")
+    raise Retry(f"job {job_id} was {state}")
+
+
+def stopping(*stages: str) -> Callable[..., Awaitable[None]]:
+    """A hook that stops a cancelled run's jobs, also when its own process had no time to."""
+
+    def stop(folder: Path, run: str) -> None:
+        jobs = jobs_of(Deployment.find(folder))
+        for name in stages:
+            jobs.stop(_current(jobs, f"{run}-{name}"))
+
+    async def stop_jobs(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
+        await asyncio.to_thread(stop, Path(flow_run.parameters["deployment"]), str(flow_run.id))
+
+    return stop_jobs
+
+
+def _current(jobs: Jobs, name: str) -> str:
+    """The attempt to follow: the last one, or the one after it if that did not end well."""
+    for attempt in count(1):
+        job_id = f"{name}-{attempt}"
+        if jobs.look(job_id) in (None, JobState.RUNNING, JobState.SUCCEEDED):
+            return job_id
+    raise AssertionError("unreachable: attempts do not end")
+
+
+def _printed(log: str) -> Any:
+    for line in reversed(log.splitlines()):
+        if line.startswith(("{", "[")):
+            try:
+                return json.loads(line)
+            except ValueError:
+                continue
+    raise CheckFailed("the job ended well but printed no JSON")
+
+
+def _line(log: str) -> str:
+    """What the command line said last of its own accord: never a traceback, which holds values."""
+    own = [line for line in log.splitlines() if line.startswith("echoatlas: ")]
+    return own[-1].removeprefix("echoatlas: ") if own else ""
+
+
+def said(counts: Mapping[str, int]) -> str:
+    """Counts as a line of a log."""
+    return ", ".join(f"{number} {what}" for what, number in counts.items()) or "done"

@@ -1,0 +1,67 @@
+"""The flow that cuts a release, verifies it and reports on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+
+from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.schemas.config import ConfigError, ReleaseConfig, parse
+
+
+def created(manifest: Any) -> Counts:
+    """What is in a release."""
+    return {
+        "frames": manifest["frames"],
+        "patients": manifest["patients"],
+        "shards": len(manifest["shards"]),
+    }
+
+
+def verified(data: Any) -> Counts:
+    """How many checks passed."""
+    return {"checks": len(data["checks"]), "passed": sum(c["ok"] for c in data["checks"])}
+
+
+def reported(_data: Any) -> Counts:
+    """A report is one."""
+    return {"reports": 1}
+
+
+@flow(
+    name="release", persist_result=False, on_cancellation=[stopping("create", "verify", "report")]
+)
+async def release(
+    deployment: Path,
+    name: str,
+    where: str = "",
+    codec: Literal["png", "zstd", "jpeg"] = "png",
+    seed: int = 0,
+) -> State[Any] | dict[str, Counts]:
+    """Cut a release of the lake as it stands, verify it, and write DEPLOYMENT/reports/NAME.html.
+
+    Args:
+        deployment: the folder of ``echoatlas.yaml``, as flow and cluster both see it.
+        where: SQL expression over the index; all frames if empty.
+
+    Returns:
+        Counts by stage; a failed state with one line if a stage failed.
+    """
+    folder = deployment.absolute()
+    raw = {"name": name, "where": where, "codec": codec, "seed": seed}
+    try:
+        config = parse(ReleaseConfig, raw, "release")
+    except ConfigError as error:
+        return Failed(message=str(error))
+    options = [f"--where={config.where}", f"--codec={config.codec}", f"--seed={config.seed}"]
+    out = folder / "reports" / f"{config.name}.html"
+    stages = (
+        Stage("create", ["release", "create", config.name, *options], created),
+        Stage("verify", ["verify", config.name], verified),
+        Stage("report", ["report", config.name, "--out", str(out)], reported),
+    )
+    return await carry_out(folder, stages)
