@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -16,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+import s3server
 from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.simulate.uploads import build_uploads
+from rehearsal import Rehearsal, fill
 
 SCALE = 0.15
 Done = tuple[Any, Any]
@@ -27,8 +28,6 @@ Done = tuple[Any, Any]
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """A rehearsal whose seven sites went all the way, and the truth about them."""
-    from conftest import Rehearsal  # type: ignore[import-not-found]
-
     root = tmp_path_factory.mktemp("journey")
     made = Rehearsal(root)
     truth = build_uploads(root / "uploads", SCALE, 3)
@@ -230,9 +229,6 @@ def test_receipts_lie_in_the_sites_own_zone(done: Done) -> None:
 
 
 def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
-    import s3server
-    from conftest import Rehearsal, fill  # type: ignore[import-not-found]
-
     client = s3server.client(s3)
     for name in ("intake", "lakehouse"):
         client.create_bucket(Bucket=name)
@@ -260,8 +256,6 @@ def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
 
 
 def test_the_journey_runs_on_every_real_sample(samples: Path, tmp_path: Path) -> None:
-    from conftest import Rehearsal  # type: ignore[import-not-found]
-
     made = Rehearsal(tmp_path)
     for folder in sorted(p for p in samples.iterdir() if p.is_dir()):
         file = tmp_path / f"{folder.name}.yaml"
@@ -283,4 +277,4 @@ def test_deployments_are_opened_where_one_stands(done: Done) -> None:
     made, _ = done
 
     assert made.home == Deployment.find(made.home).root
-    assert os.stat(made.home / "vault").st_mode & 0o077 == 0
+    assert (made.home / "vault").stat().st_mode & 0o077 == 0

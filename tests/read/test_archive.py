@@ -176,6 +176,10 @@ def test_a_reason_holds_no_name():
     assert "Zimmermann" not in detail
 
 
+def test_a_workbook_is_no_archive():
+    assert not is_archive(zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}))
+
+
 def test_pictures_are_no_archives():
     assert not is_archive(b"\x89PNG\r\n\x1a\n" + bytes(100))
     assert not is_archive(gzip.compress(bytes(344) + b"n+1\0" + bytes(300)))

@@ -1,0 +1,152 @@
+"""A Prefect server of the tests' own, and deployments with small uploads."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.onboard import check_site
+from echoatlas.pipeline.simulate.uploads import build_uploads
+
+Make = Callable[..., Deployment]
+SERVE = """
+from prefect import serve
+from echoatlas.flows.curate import curate
+from echoatlas.flows.release import release
+serve(curate.to_deployment("test"), release.to_deployment("test"))
+"""
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+
+
+class Prefect:
+    """A server, asked over its HTTP API as any client would."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def ask(self, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self._address}/{path}", data)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def start(self, flow: str, **parameters: object) -> str:
+        """Trigger a flow as a data engineer does; returns the run's id."""
+        deployment = self.ask(f"deployments/name/{flow}/test")["id"]
+        path = f"deployments/{deployment}/create_flow_run"
+        return str(self.ask(path, {"parameters": parameters})["id"])
+
+    def cancel(self, run: str) -> None:
+        self.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+
+    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
+        """The state in which a run ends: its type and message."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            state: dict[str, Any] = self.ask(f"flow_runs/{run}")["state"]
+            if state["type"] in FINAL:
+                return state
+            time.sleep(0.2)
+        raise TimeoutError(f"the flow run is {state['type']} after {seconds} s")
+
+    def tasks(self, run: str) -> dict[str, str]:
+        """The tasks of a run, with their states, in the order of their starts."""
+        body = {"flow_runs": {"id": {"any_": [run]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        found = self.ask("task_runs/filter", body)
+        return {one["name"].rsplit("-", 1)[0]: one["state_type"] for one in found}
+
+    def logs(self, run: str) -> list[str]:
+        body = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
+        return [one["message"] for one in self.ask("logs/filter", body)]
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    """A real server with an empty database, and a process that serves our flows."""
+    home = tmp_path_factory.mktemp("prefect")
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}/api"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    env |= {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    started = [sys.executable, "-m", "prefect", "server", "start", "--no-ui"]
+    with (home / "server.log").open("wb") as log, (home / "runner.log").open("wb") as runs:
+        server = subprocess.Popen(
+            [*started, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log, env=env
+        )
+        runner = None
+        try:
+            _wait_for(f"{address}/health", server)
+            runner = subprocess.Popen(
+                [sys.executable, "-c", SERVE],
+                stdout=runs,
+                stderr=runs,
+                env=env | {"PREFECT_API_URL": address},
+            )
+            _wait_for(f"{address}/deployments/name/release/test", runner)
+            yield Prefect(address)
+        finally:
+            for process in filter(None, (runner, server)):
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        assert process.poll() is None, "a process of Prefect's did not start"
+        try:
+            urllib.request.urlopen(address, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError("Prefect did not answer within 120 s")
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What simulated sites dropped, with a site file for each."""
+    folder = tmp_path_factory.mktemp("uploads")
+    build_uploads(folder, 0.05)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """A factory of deployments over the uploads of some sites."""
+
+    def make(*sites: str) -> Deployment:
+        folder = tmp_path_factory.mktemp("deployment")
+        deployment = Deployment.init(folder)
+        for site in sites:
+            deployment.add_site(check_site(deployment, uploads / f"{site}.yaml").site)
+        return Deployment.find(folder)
+
+    return make

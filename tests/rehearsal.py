@@ -1,0 +1,94 @@
+"""A deployment of a test's own, driven by the real command line in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.simulate import make_cine, make_still, write_dicom, write_png
+from echoatlas.schemas.tables import TABLES
+
+CLI = [sys.executable, "-m", "echoatlas.pipeline.cli"]
+
+
+class Rehearsal:
+    """A deployment, its sites' folders, and a lake."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = root / "deployment"
+        self.uploads = root / "uploads"
+        self.lake_path = self.home / "lake"
+        Deployment.init(self.home)
+
+    def site(self, name: str, **more: Any) -> Path:
+        """Add a site and return its folder."""
+        folder = self.uploads / name
+        folder.mkdir(parents=True, exist_ok=True)
+        file = self.root / f"{name}.yaml"
+        file.write_text(yaml.safe_dump({"site": name, "bucket": str(folder), **more}))
+        self.run("site", "add", str(file))
+        return folder
+
+    def engine(self, **settings: Any) -> None:
+        """Set how work is cut and run."""
+        config = yaml.safe_load((self.home / "echoatlas.yaml").read_text())
+        (self.home / "echoatlas.yaml").write_text(yaml.safe_dump(config | {"engine": settings}))
+
+    def command(self, *words: str) -> list[str]:
+        return [*CLI, "--deployment", str(self.home), "--lake", str(self.lake_path), *words]
+
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, however it ends."""
+        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=500)
+
+    def run(self, *words: str) -> Any:
+        """Run a command that must succeed, and return what it printed as JSON."""
+        done = self.call(*words, "--json")
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout)
+
+    @property
+    def lake(self) -> Lake:
+        return Deployment.find(self.home, str(self.lake_path)).lake
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table that does not tell the time, sorted by key."""
+        found = {}
+        for name, table in TABLES.items():
+            if name != "runs":
+                rows = self.lake.read(name).to_pylist()
+                found[name] = sorted(rows, key=lambda row: [str(row[k]) for k in table.key])
+        return found
+
+    def elsewhere(self, name: str) -> Rehearsal:
+        """The same deployment, sites and keys, with an empty lake of its own."""
+        other = object.__new__(Rehearsal)
+        other.root, other.uploads = self.root, self.uploads
+        other.home = self.root / name
+        shutil.copytree(self.home, other.home, ignore=shutil.ignore_patterns("lake"))
+        other.lake_path = other.home / "lake"
+        return other
+
+
+def fill(folder: Path, stills: int = 4, cine: bool = True) -> None:
+    """Small scans of several patients, one of them sent twice, and one file that is no scan."""
+    upload = folder / "upload-1"
+    upload.mkdir(parents=True, exist_ok=True)
+    for seed in range(stills):
+        scan = make_still(seed=seed, fan="convex", size=(400, 300), anatomy="abdomen/liver")
+        data = write_png(scan) if seed % 2 else write_dicom(scan, "1.2.840.10008.1.2.1")
+        (upload / f"scan{seed}{'.png' if seed % 2 else '.dcm'}").write_bytes(data)
+    (upload / "scan0-again.dcm").write_bytes((upload / "scan0.dcm").read_bytes())
+    if cine:
+        clip = make_cine(seed=99, frames=5, size=(400, 300))
+        (upload / "clip.dcm").write_bytes(write_dicom(clip, "1.2.840.10008.1.2.4.50"))
+    (upload / "notes.txt").write_text("nothing to see")
