@@ -84,8 +84,13 @@ LIMITS = Limits()
 
 
 def is_archive(data: bytes) -> bool:
-    """Whether bytes are an archive that ``members`` opens; a compressed volume is none."""
+    """Whether bytes are an archive that ``members`` opens.
+
+    A compressed volume is none, nor is an office document, which is a zip by its bytes.
+    """
     kind = sniff(data)
+    if kind == "zip":
+        return not _is_office_document(data)
     if kind in COMPRESSED:
         return not _is_compressed_picture(data, kind)
     return kind in ARCHIVES
@@ -259,6 +264,14 @@ def _is_compressed_picture(data: bytes, kind: str) -> bool:
     except DAMAGE:
         return False
     return sniff(head) == "nifti"
+
+
+def _is_office_document(data: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as package:
+            return "[Content_Types].xml" in package.namelist()
+    except DAMAGE:
+        return False
 
 
 def _check_name(name: str) -> None:
