@@ -159,7 +159,9 @@ def parse(model: type[Model], raw: object, where: str) -> Model:
 
 def explain(model: type[BaseModel], error: ValidationError) -> str:
     """The first problem of a validation, as one line."""
-    first = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    # A misspelt key is also a missing one: the misspelling says more
+    first = min(problems, key=lambda one: one["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])

@@ -1,0 +1,72 @@
+"""What the documents show is what the code does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from echoatlas.pipeline.cli import call
+from echoatlas.pipeline.cli.reference import reference
+from echoatlas.pipeline.deployment import Deployment
+from echoatlas.schemas.config import SiteConfig, parse
+from echoatlas.schemas.dictionary import dictionary
+
+TOP = Path(__file__).parents[1]
+README = (TOP / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def test_the_data_dictionary_is_the_tables() -> None:
+    assert (TOP / "docs/data-dictionary.md").read_text("utf-8") == dictionary()
+
+
+def test_the_command_reference_is_the_command_line() -> None:
+    assert (TOP / "docs/command-line.md").read_text("utf-8") == reference()
+
+
+def test_site_files_in_the_readme_are_right() -> None:
+    for text in blocks("yaml"):
+        parse(SiteConfig, yaml.safe_load(text), "README.md")
+
+
+def test_python_in_the_readme_compiles() -> None:
+    assert blocks("python")
+    for text in blocks("python"):
+        compile(text, "README.md", "exec")
+
+
+def test_commands_in_the_readme_do_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is called as written, in order, over a small rehearsal in place of a hospital."""
+    from rehearsal import fill
+
+    fill(tmp_path / "uploads" / "st-elsewhere", stills=2, cine=False)
+    site = next(text for text in blocks("yaml") if "st-elsewhere" in text)
+    place = str(tmp_path / "uploads" / "st-elsewhere")
+    (tmp_path / "st-elsewhere.yaml").write_text(
+        re.sub(r"bucket: \S+", f"bucket: {place}", site), "utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        line.split("#")[0].strip()
+        for block in blocks("console")
+        for line in block.splitlines()
+        if line.startswith("$ echoatlas ")
+    ]
+
+    for line in lines:
+        words = shlex.split(line.removeprefix("$ echoatlas "))
+        assert call(words) == 0, line
+        if words[0] == "init":
+            assert Deployment.find(tmp_path / words[1]).sites == {}
+            monkeypatch.chdir(tmp_path / words[1])
+
+    assert len(lines) >= 8
