@@ -123,7 +123,10 @@ def _jpeg2k(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
 
 
 def _jpegxl(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
-    raw = imagecodecs.jpegxl_decode(data, numthreads=1)
+    try:
+        raw = imagecodecs.jpegxl_decode(data, numthreads=1)
+    except RuntimeError as error:  # the codec's own error, and a bare one for a cut container
+        raise ValueError("the codestream is damaged") from error
     if raw.ndim == 3 and raw.shape[-1] == 1:
         raw = raw[..., 0]
     return Decoded(raw, stream.bits, RGB, "gray" if raw.ndim == 2 else "rgb:codestream")
