@@ -55,16 +55,10 @@ def main() -> None:
     seen = CLIPS * FRAMES
     text = watch.seconds["redact"] + watch.seconds["check"]
     print(f"{frames} frames kept of {seen}; CPU time, one core")
-    print(
-        f"decode only        {1e3 * decoding / seen:8.2f} ms a frame  {seen / decoding:8.0f} images/s"
-    )
-    print(
-        f"whole journey      {1e3 * working / seen:8.2f} ms a frame  {seen / working:8.0f} images/s"
-    )
+    for name, spent in (("decode only", decoding), ("whole journey", working)):
+        print(f"{name:18} {1e3 * spent / seen:8.2f} ms a frame {seen / spent:8.0f} images/s")
     print(f"  times decode     {working / decoding:8.1f}")
-    print(
-        f"without text       {1e3 * (working - text) / seen:8.2f} ms a frame (wall time of text left out)"
-    )
+    print(f"  without text     {(working - text) / decoding:8.1f}")
     for name, seconds in watch.seconds.most_common():
         print(f"  {name:16} {1e3 * seconds / seen:8.2f} ms a frame")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.clip import Clip
@@ -130,7 +131,8 @@ def journey(
     indexes = frozenset(kept(scan.times, scan.declared_frames, site.sampling))
     facts = _facts(sighting, scan, header, site, mark)
     written: list[bytes] = []
-    for index, picture in enumerate(clip):
+    numbers = (number for number in count() if number not in scan.damage.lost)
+    for index, picture in zip(numbers, clip, strict=False):
         if index not in indexes:
             continue
         for pane in panes:
@@ -215,7 +217,7 @@ def _frame_row(
         fan_score=fan.score,
         fan_verdict=fan.verdict.value,
         mode=fan.mode.value,
-        flags=" ".join(sorted({*scan.flags, *frame.flags})),
+        flags=" ".join(sorted({*scan.flags, *scan.damage.flags, *frame.flags})),
     )
 
 

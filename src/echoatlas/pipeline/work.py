@@ -311,7 +311,7 @@ def _object_row(
         maker=header.maker,
         model=header.model,
         license=site.license,
-        flags=" ".join(sorted(scan.flags)),
+        flags=" ".join(sorted({*scan.flags, *scan.damage.flags})),
         fingerprint=mark,
     )
 
