@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.jobs import LocalJobs
 from echoatlas.pipeline.onboard import check_site
 from echoatlas.pipeline.simulate.uploads import build_uploads
 
@@ -139,14 +140,19 @@ def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """A factory of deployments over the uploads of some sites."""
+def make(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+    """A factory of deployments over the uploads of some sites; their jobs end with the tests."""
+    made: list[Path] = []
 
     def make(*sites: str) -> Deployment:
         folder = tmp_path_factory.mktemp("deployment")
+        made.append(folder)
         deployment = Deployment.init(folder)
         for site in sites:
             deployment.add_site(check_site(deployment, uploads / f"{site}.yaml").site)
         return Deployment.find(folder)
 
-    return make
+    yield make
+    for folder in made:
+        for job in (folder / "jobs").glob("*"):
+            LocalJobs(folder / "jobs").stop(job.name)

@@ -5,28 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from echoatlas.pipeline.jobs import JobState, LocalJobs
+from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.status import status
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.deployment import Deployment
     from tests.flows.conftest import Make, Prefect
 
+    from echoatlas.pipeline.deployment import Deployment
+
 CLIPS = "ward-seven"  # its file names are its patients' names
-
-
-@pytest.fixture(scope="module")
-def curated(prefect: Prefect, make: Make) -> tuple[Deployment, str]:
-    """A deployment through which the flow has gone, and the flow run's id."""
-    deployment = make("breast-collection", CLIPS)
-    run = prefect.start("curate", deployment=str(deployment.root))
-    assert prefect.ended(run)["type"] == "COMPLETED", prefect.logs(run)
-    return deployment, run
 
 
 def _until_running(deployment: Deployment, job_id: str) -> int:
@@ -40,17 +32,31 @@ def _until_running(deployment: Deployment, job_id: str) -> int:
     return int(pid.read_text())
 
 
-def test_the_curation_flow_carries_uploads_to_labels_and_duplicates(
+@pytest.fixture(scope="module")
+def curated(prefect: Prefect, make: Make) -> tuple[Deployment, str]:
+    """A deployment through which the flow has gone although its job was killed; the run's id."""
+    deployment = make(CLIPS)
+    run = prefect.start("curate", deployment=str(deployment.root))
+    pid = _until_running(deployment, f"{run}-run-1")
+    os.killpg(pid, signal.SIGKILL)
+    assert prefect.ended(run, 240)["type"] == "COMPLETED", prefect.logs(run)
+    return deployment, run
+
+
+def test_a_job_that_is_killed_is_tried_again_till_all_uploads_are_accounted_for(
     prefect: Prefect, curated: tuple[Deployment, str]
 ) -> None:
     deployment, run = curated
+    jobs = LocalJobs(deployment.root / "jobs")
 
     found = status(deployment.lake)
 
-    assert {"plan": "COMPLETED", "run": "COMPLETED", "status": "COMPLETED"} == prefect.tasks(run)
+    assert jobs.look(f"{run}-run-1") is JobState.LOST
+    assert jobs.look(f"{run}-run-2") is JobState.SUCCEEDED
+    assert prefect.tasks(run) == dict.fromkeys(("plan", "run", "status"), "COMPLETED")
     assert found["conservation"]
     assert found["objects"]["kept"] > 0
-    assert found["frames"] == sum(found["regions"].values()) == sum(found["duplicates"].values())
+    assert found["frames"] == sum(found["regions"].values()) > 0
 
 
 def test_a_flow_s_logs_and_parameters_carry_counts_and_nothing_of_the_uploads(
@@ -64,7 +70,7 @@ def test_a_flow_s_logs_and_parameters_carry_counts_and_nothing_of_the_uploads(
 
     assert f"status: {status(deployment.lake)['frames']} frames, " in logs
     assert names
-    assert [] == [name for name in names if name in told]
+    assert [name for name in names if name in told] == []
 
 
 def test_the_release_flow_cuts_verifies_and_reports(
@@ -77,7 +83,7 @@ def test_the_release_flow_cuts_verifies_and_reports(
     ends = [prefect.ended(run), prefect.ended(again)]
 
     winner = next(r for r, end in zip((run, again), ends, strict=True) if end["type"] != "FAILED")
-    assert ["COMPLETED", "FAILED"] == sorted(end["type"] for end in ends)
+    assert sorted(end["type"] for end in ends) == ["COMPLETED", "FAILED"]
     assert ["2026.11" in end["message"] for end in ends if end["type"] == "FAILED"] == [True]
     assert {"create", "verify", "report"} == set(prefect.tasks(winner))
     assert deployment.releases.exists("2026.11/manifest.json")
@@ -88,17 +94,15 @@ def test_a_job_that_fails_fails_its_flow_with_the_one_line_that_it_said(
     prefect: Prefect, make: Make
 ) -> None:
     deployment = make(CLIPS)
-    (deployment.root / "vault" / f"{CLIPS}.key").unlink(missing_ok=True)
-    for key in (deployment.root / "vault").glob(f"*{CLIPS}*"):
-        key.unlink()
 
-    run = prefect.start("curate", deployment=str(deployment.root))
-    ended = prefect.ended(run)
+    with held(deployment.lake.storage, "r-other"):
+        run = prefect.start("curate", deployment=str(deployment.root))
+        ended = prefect.ended(run)
 
-    assert "FAILED" == ended["type"]
-    assert CLIPS in ended["message"]
+    assert ended["type"] == "FAILED"
+    assert ended["message"].startswith("another run holds this lake (run r-other, ")
     assert "\n" not in ended["message"]
-    assert [] == [line for line in prefect.logs(run) if "Traceback" in line]
+    assert [line for line in prefect.logs(run) if "Traceback" in line] == []
 
 
 def test_an_unknown_site_fails_the_flow_before_any_job(prefect: Prefect, make: Make) -> None:
@@ -107,7 +111,7 @@ def test_an_unknown_site_fails_the_flow_before_any_job(prefect: Prefect, make: M
     run = prefect.start("curate", deployment=str(deployment.root), sites=["ward-sevn"])
     ended = prefect.ended(run)
 
-    assert "FAILED" == ended["type"]
+    assert ended["type"] == "FAILED"
     assert ended["message"].startswith("no site 'ward-sevn'; did you mean 'ward-seven'?")
     assert not (deployment.root / "jobs").exists()
 
@@ -124,25 +128,8 @@ def test_a_cancelled_flow_stops_its_job(prefect: Prefect, make: Make) -> None:
     until = time.monotonic() + 30
     while jobs.look(f"{run}-run-1") is JobState.RUNNING and time.monotonic() < until:
         time.sleep(0.1)
-    assert "CANCELLED" == ended["type"]
+    assert ended["type"] == "CANCELLED"
     assert jobs.look(f"{run}-run-1") is JobState.STOPPED
     assert jobs.look(f"{run}-status-1") is None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-
-
-def test_a_job_that_is_killed_is_tried_again_and_nothing_is_lost(
-    prefect: Prefect, make: Make
-) -> None:
-    deployment = make("breast-collection")
-    run = prefect.start("curate", deployment=str(deployment.root))
-    pid = _until_running(deployment, f"{run}-run-1")
-
-    os.killpg(pid, signal.SIGKILL)
-    ended = prefect.ended(run)
-
-    jobs = LocalJobs(deployment.root / "jobs")
-    assert "COMPLETED" == ended["type"]
-    assert jobs.look(f"{run}-run-1") is JobState.LOST
-    assert jobs.look(f"{run}-run-2") is JobState.SUCCEEDED
-    assert status(deployment.lake)["conservation"]

@@ -34,7 +34,7 @@ def test_an_id_is_used_once_whoever_submits_it(tmp_path: Path) -> None:
     submitters[1].submit("one", ["--help"])
 
     assert JobState.SUCCEEDED is state is submitters[1].look("one")
-    assert 1 == submitters[0].log("one").count("Usage: echoatlas")
+    assert submitters[0].log("one").count("Usage: echoatlas") == 1
 
 
 def test_a_job_says_its_exit_code_and_its_line(tmp_path: Path) -> None:
