@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 
 import cv2
@@ -36,7 +37,7 @@ def main() -> None:
         write_dicom(make_cine(seed=n, frames=FRAMES, size=(640, 480)), "1.2.840.10008.1.2.4.50")
         for n in range(CLIPS)
     ]
-    key = SiteKey.of("bench", bytes.fromhex("9f3c5a7e" * 4 + "1b2d4f6180a2c4e6" * 2))
+    key = SiteKey.of("bench", secrets.token_bytes(32))
     site = SiteConfig(site="bench", bucket="bench")
     watch = Stopwatch()
     decoding = working = 0.0
