@@ -54,14 +54,14 @@ def main() -> None:
             working += time.process_time() - middle
             frames += made.frames
     seen = CLIPS * FRAMES
-    text = watch.seconds["redact"] + watch.seconds["check"]
+    text = (watch.seconds["redact"] + watch.seconds["check"]) / sum(watch.seconds.values())
     print(f"{frames} frames kept of {seen}; CPU time, one core")
     for name, spent in (("decode only", decoding), ("whole journey", working)):
         print(f"{name:18} {1e3 * spent / seen:8.2f} ms a frame {seen / spent:8.0f} images/s")
     print(f"  times decode     {working / decoding:8.1f}")
-    print(f"  without text     {(working - text) / decoding:8.1f}")
+    print(f"  without text     {working * (1 - text) / decoding:8.1f}")
     for name, seconds in watch.seconds.most_common():
-        print(f"  {name:16} {1e3 * seconds / seen:8.2f} ms a frame")
+        print(f"  {name:16} {seconds / sum(watch.seconds.values()):8.1%}")
 
 
 if __name__ == "__main__":
