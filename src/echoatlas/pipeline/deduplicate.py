@@ -2,21 +2,42 @@
 
 Nearness is asked between objects only: no metric tells a re-encoded frame from the next frame of
 the same clip, so frames of one clip are never near duplicates of each other.
+
+Two questions are answered apart. *What must stay together* when data are split: all that verified
+edges tie, however indirectly (``cluster``). *What stands for what* when duplicates are dropped: a
+frame only for those that were verified against itself (``representative``), as chains of small
+steps lead from one picture to quite another.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from echoatlas.pipeline.alike import alike
 from echoatlas.pipeline.hamming import pairs_within
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.rows import DuplicateRow
+
+Rows = NDArray[np.int64]
+Thumbnails = Callable[[Sequence[str]], Sequence[bytes]]  # of frame ids, in their order
+
+COMPARED = (
+    ("frame_id", pa.string()),
+    ("object_id", pa.string()),
+    ("pixel_hash", pa.string()),
+    ("hash_version", pa.string()),
+    ("fan_phash256", pa.binary()),
+    ("mirror_phash256", pa.binary()),
+    ("rank", pa.int64()),
+)
+RELATIONS = ("near", "mirror")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,152 +51,142 @@ class DeduplicateConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """What deduplication knows of a frame.
+class Edges:
+    """Verified edges between frames with different pixels, by their rank.
 
     Attributes:
-        hash, mirror: 32 bytes each, or empty for frames that are too flat to hash.
-        thumbnail: 64 x 64 gray levels, raw.
-        rank: sorts the better representative first.
+        better, worse: (M,) places of the frames.
+        mirrored: (M,) whether one is the other's mirror image.
+        distance: (M,) bits between their hashes.
     """
 
-    frame_id: str
-    object_id: str
-    pixel_hash: str
-    hash: bytes
-    mirror: bytes
-    thumbnail: bytes
-    rank: tuple[float | str, ...]
+    better: Rows
+    worse: Rows
+    mirrored: NDArray[np.bool_]
+    distance: Rows
 
 
-Edges = dict[tuple[int, int], tuple[str, int]]
-
-
-@step("deduplicate", version=1)
+@step("deduplicate", version=2)
 def deduplicate(
-    frames: Sequence[Candidate], config: DeduplicateConfig = DeduplicateConfig()
+    frames: pa.Table, thumbnails: Thumbnails, config: DeduplicateConfig = DeduplicateConfig()
 ) -> list[DuplicateRow]:
     """Cluster frames that show the same.
 
-    Every member is verified against its representative: chains along a clip don't join.
+    Args:
+        frames: the columns of ``COMPARED``; a lower ``rank`` makes the better representative.
+            Frames too flat to hash have empty hashes, and are compared by their pixels only.
+        thumbnails: brings those of the frames that have to be looked at.
 
     Returns:
-        A row for each member of a cluster of two or more, the representative's included, without
-        fingerprints; the same for any order of the input.
+        A row for each frame of a cluster of two or more, without fingerprints; the same for any
+        order of the input.
     """
-    ordered = sorted(frames, key=lambda frame: (frame.rank, frame.frame_id))
-    edges = _exact(ordered)
-    for pair, kind in _near(ordered, config).items():
-        edges.setdefault(pair, kind)
-    neighbors: dict[int, dict[int, tuple[str, int]]] = defaultdict(dict)
-    for (low, high), kind in edges.items():
-        neighbors[low][high] = kind
-        neighbors[high][low] = kind
-    taken: set[int] = set()
-    rows: list[DuplicateRow] = []
-    for best in sorted(neighbors):  # better representatives have lower numbers
-        if best in taken:
-            continue
-        members = {one: kind for one, kind in neighbors[best].items() if one not in taken}
-        taken.add(best)
-        if members:
-            taken.update(members)
-            rows += _cluster(ordered, best, members)
-    return rows
+    frames = frames.sort_by([("rank", "ascending"), ("frame_id", "ascending")])
+    ids = frames.column("frame_id").to_pylist()
+    _, first, same = np.unique(_codes(frames, "pixel_hash"), return_index=True, return_inverse=True)
+    original = first[same]  # the best frame with a frame's very pixels
+    edges = _verified(frames, np.unique(original), thumbnails, config)
+    head, relation, distance = _stars(original, edges)
+    ties = [(original, np.arange(len(ids))), (edges.better, edges.worse)]
+    return list(_rows(ids, _components(len(ids), ties), head, relation, distance))
 
 
-def _cluster(
-    frames: Sequence[Candidate], best: int, members: Mapping[int, tuple[str, int]]
-) -> Iterable[DuplicateRow]:
-    head = frames[best].frame_id
-    name = min(frames[one].frame_id for one in (best, *members))
-    yield DuplicateRow(head, name, head, "representative", 0, "")
-    for one in sorted(members):
-        relation, distance = members[one]
-        yield DuplicateRow(frames[one].frame_id, name, head, relation, distance, "")
-
-
-def _exact(frames: Sequence[Candidate]) -> Edges:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for number, frame in enumerate(frames):
-        groups[frame.pixel_hash].append(number)
-    return {(group[0], other): ("exact", 0) for group in groups.values() for other in group[1:]}
-
-
-def _near(frames: Sequence[Candidate], config: DeduplicateConfig) -> Edges:
-    """Verified near pairs. Frames with equal pixels are asked about once."""
-    firsts = list({frame.pixel_hash: n for n, frame in reversed(list(enumerate(frames)))}.values())
-    firsts = sorted(n for n in firsts if frames[n].hash)
-    if len(firsts) < 2:
-        return {}
-    plain = _codes([frames[n].hash for n in firsts])
-    fine: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
-
-    def views(number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        if number not in fine:
-            fine[number] = _views(frames[number].thumbnail)
-        return fine[number]
-
-    found: Edges = {}
-    for low, high, distance in pairs_within(plain, config.radius):
-        pair = firsts[low], firsts[high]
-        if frames[pair[0]].object_id != frames[pair[1]].object_id and _same(
-            views(pair[0]), views(pair[1]), config
-        ):
-            found[pair] = ("near", int(distance))
-    if config.mirrors:
-        found |= _mirrored(frames, firsts, plain, config, found)
-    return found
-
-
-def _mirrored(
-    frames: Sequence[Candidate],
-    firsts: list[int],
-    plain: NDArray[np.uint8],
-    config: DeduplicateConfig,
-    known: Edges,
+def _verified(
+    frames: pa.Table, distinct: Rows, thumbnails: Thumbnails, config: DeduplicateConfig
 ) -> Edges:
-    size = len(firsts)
-    both = np.concatenate([plain, _codes([frames[n].mirror for n in firsts])])
-    found: Edges = {}
-    for low, high, distance in pairs_within(both, config.radius):
-        if not (low < size <= high) or low == high - size:
+    """Near and mirrored pairs of frames of different objects, once their thumbnails agree."""
+    hashed = frames.column("fan_phash256").to_numpy()
+    chosen = np.array([row for row in distinct if hashed[row]], np.int64)
+    part = frames.take(chosen)
+    objects, versions = (_codes(part, name) for name in ("object_id", "hash_version"))
+    count = len(chosen)
+    codes = _bits(part, "fan_phash256")
+    if config.mirrors:
+        codes = np.concatenate([codes, _bits(part, "mirror_phash256")])
+
+    def interesting(low: Rows, high: Rows) -> NDArray[np.bool_]:
+        other = high % max(count, 1)
+        # Mirrors lie behind the frames; of a pair of mirrors one is enough
+        asked: NDArray[np.bool_] = (low < count) & ((high < count) | (low < other))
+        asked &= objects[low % count] != objects[other]
+        asked &= versions[low % count] == versions[other]
+        return asked
+
+    pairs = pairs_within(codes, config.radius, interesting)
+    low, high, mirrored = pairs[:, 0], pairs[:, 1] % max(count, 1), pairs[:, 1] >= count
+    ids = part.column("frame_id").to_pylist()
+    involved, places = np.unique(np.stack([low, high], axis=1), return_inverse=True)
+    pictures = thumbnails([ids[one] for one in involved])
+    same = alike(pictures, places.reshape(-1, 2), mirrored, config.likeness, config.speckle)
+    return Edges(chosen[low[same]], chosen[high[same]], mirrored[same], pairs[same, 2])
+
+
+def _codes(frames: pa.Table, name: str) -> NDArray[np.int32]:
+    column = frames.column(name).combine_chunks().dictionary_encode()
+    codes: NDArray[np.int32] = column.indices.to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _bits(frames: pa.Table, name: str) -> NDArray[np.uint8]:
+    joined = b"".join(frames.column(name).to_pylist())
+    return np.frombuffer(joined, np.uint8).reshape(frames.num_rows, 32)
+
+
+def _stars(original: Rows, edges: Edges) -> tuple[Rows, Rows, Rows]:
+    """What stands for each frame: (place of its representative, relation, distance).
+
+    From the best frame down, each that nothing stands for yet takes all its neighbors that
+    nothing stands for yet. Copies go where their original goes.
+    """
+    count = len(original)
+    head = original.copy()
+    relation = np.full(count, -1)
+    distance = np.zeros(count, np.int64)
+    taken = np.zeros(count, bool)
+    order = np.lexsort((edges.mirrored, edges.worse, edges.better))
+    better, worse = edges.better[order], edges.worse[order]
+    heads, starts = np.unique(better, return_index=True)
+    stops = np.append(starts, len(better))[1:]
+    for best, start, stop in zip(heads, starts, stops, strict=True):
+        if taken[best]:
             continue
-        a, b = sorted((firsts[low], firsts[high - size]))
-        if (a, b) in known or frames[a].object_id == frames[b].object_id:
-            continue
-        one = _views(frames[a].thumbnail)
-        other = _views(frames[b].thumbnail, mirrored=True)
-        if _same(one, other, config):
-            found[(a, b)] = ("mirror", int(distance))
-    return found
+        for place in range(start, stop):
+            member = worse[place]
+            if not taken[member]:
+                taken[member] = True
+                head[member] = best
+                relation[member] = edges.mirrored[order[place]]
+                distance[member] = edges.distance[order[place]]
+    return head[original], relation[original], distance[original]
 
 
-def _codes(hashes: Sequence[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), 32)
+def _components(count: int, ties: Sequence[tuple[Rows, Rows]]) -> Rows:
+    rows = np.concatenate([one for one, _ in ties])
+    columns = np.concatenate([other for _, other in ties])
+    graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(count, count))
+    labels: Rows = connected_components(graph, directed=False)[1]
+    return labels
 
 
-def _views(
-    thumbnail: bytes, mirrored: bool = False
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The thumbnail and its fine structure, each with mean 0 and norm 1."""
-    picture = np.frombuffer(thumbnail, np.uint8).reshape(64, 64).astype(np.float32)
-    if mirrored:
-        picture = np.ascontiguousarray(picture[:, ::-1])
-    return _unit(picture), _unit(picture - cv2.GaussianBlur(picture, (0, 0), 2.0))
-
-
-def _unit(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    centered = picture - picture.mean()
-    unit: NDArray[np.float32] = centered / max(float(np.linalg.norm(centered)), 1e-6)
-    return unit
-
-
-def _same(
-    one: tuple[NDArray[np.float32], NDArray[np.float32]],
-    other: tuple[NDArray[np.float32], NDArray[np.float32]],
-    config: DeduplicateConfig,
-) -> bool:
-    likeness = float((one[0] * other[0]).sum())
-    speckle = float((one[1] * other[1]).sum())
-    return likeness >= config.likeness and speckle >= config.speckle
+def _rows(
+    ids: Sequence[str], component: Rows, head: Rows, relation: Rows, distance: Rows
+) -> Iterator[DuplicateRow]:
+    sizes = np.bincount(component) if len(ids) else np.empty(0, np.int64)
+    members = np.flatnonzero(sizes[component] > 1) if len(ids) else np.empty(0, np.int64)
+    names: dict[int, str] = {}
+    for place in map(int, members):
+        cluster = int(component[place])
+        names[cluster] = min(names.get(cluster, ids[place]), ids[place])
+    for place in map(int, members):
+        if head[place] == place:
+            kind = "representative"
+        else:
+            kind = RELATIONS[relation[place]] if relation[place] >= 0 else "exact"
+        yield DuplicateRow(
+            frame_id=ids[place],
+            cluster=names[int(component[place])],
+            representative=ids[head[place]],
+            relation=kind,
+            distance=int(distance[place]),
+            fingerprint="",
+        )

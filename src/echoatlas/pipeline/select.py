@@ -125,10 +125,10 @@ def where(index: pa.Table, expression: str) -> pa.Table:
 
 
 def without_duplicates(index: pa.Table) -> pa.Table:
-    """One frame of each cluster: its representative, or the first if that was not selected."""
+    """Of frames that one stands for, that one; the first of them where it was not selected."""
     with duckdb.connect() as database:
         database.register("t", index)
         return database.sql(
-            "SELECT * FROM t QUALIFY row_number() OVER (PARTITION BY cluster "
+            "SELECT * FROM t QUALIFY row_number() OVER (PARTITION BY representative "
             "ORDER BY frame_id <> representative, frame_id) = 1 ORDER BY frame_id"
         ).to_arrow_table()

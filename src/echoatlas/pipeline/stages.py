@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.deduplicate import Candidate, deduplicate
+from echoatlas.pipeline.compared import compared, thumbnails
+from echoatlas.pipeline.deduplicate import deduplicate
 from echoatlas.pipeline.label import Label, label
 from echoatlas.pipeline.plan import deduplicate_config, label_config
 from echoatlas.pipeline.relabel import fused
@@ -60,61 +61,13 @@ def deduplicate_lake(lake: Lake, config: DeploymentConfig) -> bool:
     """
     chosen = deduplicate_config(config)
     mark = fingerprint([(deduplicate, chosen)])
-    inputs = _inputs(lake, mark, "measures", "frames")
+    inputs = _inputs(lake, mark, "measures", "frames", "objects")
     if lake.done("duplicates", inputs):
         return False
-    rows = [replace(row, fingerprint=mark) for row in deduplicate(candidates(lake), chosen)]
+    found = deduplicate(compared(lake), partial(thumbnails, lake), chosen)
+    rows = [replace(row, fingerprint=mark) for row in found]
     lake.replace("duplicates", to_arrow("duplicates", rows), inputs)
     return True
-
-
-def candidates(lake: Lake) -> list[Candidate]:
-    """Every frame of the lake, as deduplication wants to know it."""
-    facts = {
-        row["frame_id"]: row
-        for row in lake.read(
-            "frames",
-            [
-                "frame_id",
-                "object_id",
-                "site",
-                "native_width",
-                "native_height",
-                "mm_per_px_x",
-                "flags",
-                "frame_index",
-            ],
-        ).to_pylist()
-    }
-    lengths = Counter(row["object_id"] for row in facts.values())
-    measured = lake.read(
-        "measures",
-        ["frame_id", "object_id", "pixel_hash", "fan_phash256", "mirror_phash256", "thumbnail"],
-    )
-    found = []
-    for row in measured.to_pylist():
-        fact = facts[row["frame_id"]]
-        rank = (
-            -fact["native_width"] * fact["native_height"],
-            fact["mm_per_px_x"] is None,
-            "caliper" in fact["flags"],
-            -lengths[row["object_id"]],
-            fact["site"],
-            row["object_id"],
-            fact["frame_index"],
-        )
-        found.append(
-            Candidate(
-                frame_id=row["frame_id"],
-                object_id=row["object_id"],
-                pixel_hash=row["pixel_hash"],
-                hash=row["fan_phash256"],
-                mirror=row["mirror_phash256"],
-                thumbnail=row["thumbnail"],
-                rank=rank,
-            )
-        )
-    return found
 
 
 def gate(lake: Lake) -> list[tuple[str, bool, str]]:
