@@ -64,10 +64,17 @@ class Detector(Protocol):
     Attributes:
         id: name and version, for the audit.
         weights: SHA-256 of what it has learned, "" for none.
+        scale: how many times it enlarges a picture before it looks.
     """
 
-    id: str
-    weights: str
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def weights(self) -> str: ...
+
+    @property
+    def scale(self) -> float: ...
 
     def find(self, pictures: Sequence[Picture]) -> list[list[Line]]:
         """The lines of text of each picture, (H, W) or (H, W, 3) uint8, in its pixels."""

@@ -8,7 +8,7 @@ frame only, or moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,49 +20,47 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """A clip, summed up for a text detector; pictures of (H, W) or (H, W, 3) uint8.
+class Block:
+    """Some consecutive frames of a clip, summed up; all pictures (H, W) or (H, W, 3) uint8.
 
     Attributes:
-        steady: minimum over the whole clip.
-        passing: for each group of windows, the maximum of the windows' minima.
-        sudden: for each group, the most by which a frame outshone both its neighbors.
-        frames: how many frames were seen.
+        frames: themselves.
+        minima: over each window of frames.
+        passing: the maximum of the minima: all that stood still for a window.
+        sudden: the most by which a frame outshone both its neighbors; None for a single frame.
     """
 
-    steady: Picture
-    passing: tuple[Picture, ...]
-    sudden: tuple[Picture, ...]
-    frames: int
+    frames: tuple[Picture, ...]
+    minima: tuple[Picture, ...]
+    passing: Picture
+    sudden: Picture | None
+
+    @property
+    def steady(self) -> Picture:
+        """The minimum over the block."""
+        return least(self.minima)
 
 
-def summed_up(pictures: Iterable[Picture], window: int = 4, group: int = 4) -> Summary | None:
-    """Sum a clip up, frame by frame; None if there is no frame.
+def blocks(pictures: Iterable[Picture], window: int = 4, group: int = 8) -> Iterator[Block]:
+    """Sum a clip up, block by block.
 
     Args:
-        pictures: equally sized frames, in order.
+        pictures: frames of one size, in order; gray and color may alternate.
         window: frames over which a minimum is taken.
-        group: windows whose minima are joined into one picture.
+        group: windows a block.
     """
-    steady: Picture | None = None
-    passing: list[Picture] = []
-    sudden: list[Picture] = []
-    frames = 0
-    for block in _blocks(pictures, window * group):
-        frames += len(block)
-        minima = [_minimum(block[at : at + window]) for at in range(0, len(block), window)]
-        steady = _minimum(minima if steady is None else [*minima, steady])
-        passing.append(_maximum(minima))
-        if len(block) > 1:
-            sudden.append(_outshining(block))
-    if steady is None:
-        return None
-    return Summary(steady, tuple(passing) if frames > window else (), tuple(sudden), frames)
+    for frames in _cut(pictures, window * group):
+        minima = [least(frames[at : at + window]) for at in range(0, len(frames), window)]
+        sudden = _outshining(frames) if len(frames) > 1 else None
+        yield Block(tuple(frames), tuple(minima), _most(minima), sudden)
 
 
-def _blocks(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
+def _cut(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
     block: list[Picture] = []
     for picture in pictures:
+        if block and picture.ndim != block[0].ndim:
+            block = [_colored(one) for one in block]
+            picture = _colored(picture)
         block.append(picture)
         if len(block) == size:
             yield block
@@ -71,14 +69,22 @@ def _blocks(pictures: Iterable[Picture], size: int) -> Iterator[list[Picture]]:
         yield block
 
 
-def _minimum(pictures: list[Picture]) -> Picture:
-    least = pictures[0]
+def _colored(picture: Picture) -> Picture:
+    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+
+
+def least(pictures: Sequence[Picture]) -> Picture:
+    """The minimum of pictures of one size."""
+    lowest = pictures[0]
+    if any(picture.ndim != lowest.ndim for picture in pictures):
+        pictures = [_colored(picture) for picture in pictures]
+        lowest = pictures[0]
     for picture in pictures[1:]:
-        least = np.asarray(cv2.min(least, picture), np.uint8)
-    return least
+        lowest = np.asarray(cv2.min(lowest, picture), np.uint8)
+    return lowest
 
 
-def _maximum(pictures: list[Picture]) -> Picture:
+def _most(pictures: list[Picture]) -> Picture:
     most = pictures[0]
     for picture in pictures[1:]:
         most = np.asarray(cv2.max(most, picture), np.uint8)
