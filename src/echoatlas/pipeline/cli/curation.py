@@ -24,12 +24,13 @@ def add_to(app: typer.Typer) -> None:
 def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     """What would run, on how many objects, why; what de-identification will do, in words."""
     context: Context = ctx.obj
+    from echoatlas.pipeline.deidentify.explain import explain
     from echoatlas.pipeline.plan import journey_config
     from echoatlas.pipeline.plan import plan as planned
 
     deployment = context.open()
     sites = planned(deployment, site)
-    sentences = journey_config(deployment.config).deidentify.sentences()
+    sentences = explain(journey_config(deployment.config).deidentify)
     heads = ("site", "new files", "pending", "renewed", "up to date", "lost")
     rows = [(s.site, s.new_files, s.pending, s.renewed, s.up_to_date, s.lost) for s in sites]
     lines = [table(heads, rows)]

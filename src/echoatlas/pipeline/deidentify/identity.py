@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.deidentify.damage import read_text
 from echoatlas.pipeline.vault import normalized
 
 if TYPE_CHECKING:
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import Origin
 
+PATIENT_NAME, PATIENT_ID, ISSUER, BIRTH_DATE = 0x00100010, 0x00100020, 0x00100021, 0x00100030
+STUDY_UID, SERIES_UID, INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
+
 # What senders write when they mean "nobody": taken for missing, or all such scans were one patient.
 PLACEHOLDERS = frozenset(
-    "anonymous anon anonymized anonymised unknown none null na n/a nil test 0 00 000 0000 "
-    "patient noname no_name xxx ? -".split()
+    {"anonymous", "anon", "anonymized", "anonymised", "unknown", "none", "null", "na", "n/a", "nil"}
+    | {"0", "00", "000", "0000", "noname", "no_name", "xxx", "?", "-"}
 )
-PATIENT_COLUMNS = frozenset({"patient", "patientid", "subject", "subjectid", "mrn", "pid"})
+PATIENT_COLUMN = re.compile(r"patient.?(id)?|subject.?(id)?|case.?id|mrn", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Identity:
     """An identity, normalized, and where it stood. Trusted zone: ``value`` identifies.
 
     Attributes:
-        source: "header", "sidecar", "name", "folder" or "object" (each object stands alone).
+        source: "header", "sidecar", "name", "folder", or "object" (each object stands alone).
     """
 
     source: str
@@ -35,8 +39,8 @@ class Identity:
 
 def patient_identity(patient_id: str, issuer: str = "") -> str:
     """A patient id as pseudonyms are made from it: normalized, with its issuer if it has one."""
-    bare = normalized(patient_id)
-    return f"{normalized(issuer)}\x1f{bare}" if issuer.strip("\0 ") else bare
+    stated = f"{patient_id}\\{issuer}" if issuer.strip("\0 ") else patient_id
+    return normalized(stated)
 
 
 def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
@@ -44,65 +48,53 @@ def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
     return key.pseudonym("patient", patient_identity(patient_id, issuer))
 
 
-def identify(header: Any, origin: Origin, site: SiteConfig, object_id: str = "") -> Identity:
-    """Find whose scan an object is.
+def in_header(header: Any) -> Identity | None:
+    """Whose scan a header says it is: PatientID with issuer, else name and birth date, else study.
 
-    In this order: PatientID with its issuer; name with birth date; the sidecar's patient column;
-    the site's rule over file name or folder; StudyInstanceUID (frames of one study are of one
-    patient); the object itself.
+    Frames of one study are of one patient, whatever else the header leaves out.
+    """
+    stated = read_text(header, PATIENT_ID)
+    if _says_something(stated):
+        return Identity("header", patient_identity(stated, read_text(header, ISSUER)))
+    name, born = read_text(header, PATIENT_NAME), read_text(header, BIRTH_DATE)
+    if _says_something(name) and born:
+        return Identity("header", f"name\0{normalized(name)}\0{normalized(born)}")
+    return None
+
+
+def identify(header: Any, origin: Origin, site: SiteConfig) -> Identity:
+    """Find whose scan an object is: the header, the site's rule, the study, or the object alone.
 
     Args:
         header: pydicom Dataset, or None for a loose file.
-        object_id: keyed id of the object's bytes; without it, upload and name stand for it.
     """
-    if header is not None and (found := _in_header(header)):
-        return Identity("header", found)
-    rule = site.patient.source
-    if rule in ("auto", "sidecar") and (found := _in_sidecar(origin, site)):
-        return Identity("sidecar", found)
-    if rule == "name" and (found := _in_name(origin, site.patient.pattern)):
-        return Identity("name", found)
-    folder = origin.name.rpartition("/")[0]
-    if rule == "folder" and folder:
-        return Identity("folder", f"folder\x1f{normalized(folder)}")
-    if header is not None and (study := text_of(header, "StudyInstanceUID")):
-        return Identity("header", f"study\x1f{study}")
-    return Identity("object", f"object\x1f{object_id or origin.upload + chr(31) + origin.name}")
-
-
-def text_of(header: Any, keyword: str) -> str:
-    """The text of an attribute, or nothing if it is absent or can't be decoded."""
-    try:
-        value = header.get(keyword)
-    except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError):
-        return ""  # damaged values say nothing of the patient
-    return "" if value is None else str(value).strip("\0 ")
-
-
-def _in_header(header: Any) -> str:
-    patient = text_of(header, "PatientID")
-    if _says_something(patient):
-        return patient_identity(patient, text_of(header, "IssuerOfPatientID"))
-    name, born = text_of(header, "PatientName"), text_of(header, "PatientBirthDate")
-    if _says_something(name) and born:
-        return f"name\x1f{normalized(name)}\x1f{normalized(born)}"
-    return ""
+    rule, name = site.patient, origin.name.replace("!", "/")
+    if header is not None and (found := in_header(header)):
+        return found
+    if rule.source in ("auto", "sidecar") and (told := _in_sidecar(origin, site)):
+        return Identity("sidecar", told)
+    if rule.source == "name" and (told := _in_name(name, rule.pattern)):
+        return Identity("name", told)
+    if rule.source == "folder" and "/" in name:
+        return Identity("folder", normalized(name.rpartition("/")[0]))
+    if header is not None and (study := read_text(header, STUDY_UID)):
+        return Identity("header", f"study\0{study}")
+    return Identity("object", f"object\0{origin.upload}\0{origin.name}")
 
 
 def _in_sidecar(origin: Origin, site: SiteConfig) -> str:
-    named = {column for column, meaning in site.sidecar.columns.items() if meaning == "patient"}
     for column, value in sorted(origin.sidecar.items()):
-        told = re.sub(r"[^a-z]", "", column.lower())
-        wanted = column in named if named else told in PATIENT_COLUMNS
-        if wanted and _says_something(value):
+        means = site.sidecar.columns.get(column)
+        named = means == "patient" or (not means and PATIENT_COLUMN.fullmatch(column))
+        if named and _says_something(value):
             return patient_identity(value)
     return ""
 
 
-def _in_name(origin: Origin, pattern: str | None) -> str:
-    match = re.search(pattern, origin.name.rpartition("/")[2]) if pattern else None
-    found = match.group(1) if match and match.re.groups else None
-    return patient_identity(found) if found and _says_something(found) else ""
+def _in_name(name: str, pattern: str | None) -> str:
+    match = re.search(pattern, name.rpartition("/")[2]) if pattern else None
+    found = match[1] if match and match.re.groups else None
+    return patient_identity(found) if found else ""
 
 
 def _says_something(value: str) -> bool:

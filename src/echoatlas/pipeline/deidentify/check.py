@@ -1,0 +1,159 @@
+"""The independent checker: PS3.15's own tables, held against every output.
+
+It knows nothing of the allow-list or of value rules. It asks of each attribute of the output
+whether the standard lets it stand, and whether anything that identified the input is still there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydicom.dataelem import RawDataElement
+from pydicom.sequence import Sequence
+
+from echoatlas.pipeline.deidentify.damage import DAMAGE, read_texts
+from echoatlas.pipeline.deidentify.standard import profile
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.vault import is_standard
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deidentify.policy import Policy
+
+DEEPEST = 64
+LONG_ENOUGH = 6  # shorter values occur by chance in any text
+# Constants that stand in for anyone's value, and so may equal an input's.
+NOBODY = frozenset({"", "unknown", "UNVERIFIED", "19000101", "000000", "ANONYMIZED"})
+# Values that come from a closed vocabulary and so may equal what identifies somewhere else:
+# CS terms, code values and meanings, maker and model, and cleaned descriptions.
+CLOSED = frozenset({0x00080100, 0x00080102, 0x00080104, 0x00080070, 0x00081090, 0x00120063})
+TEXT = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UI"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An attribute of the output that should not be as it is. Holds no value.
+
+    Attributes:
+        place: tags from the root down, such as "00081140.00081155".
+        action: what the table demands.
+        why: a code: "kept", "unchanged" or "identity".
+    """
+
+    place: str
+    action: str
+    why: str
+
+
+def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
+    """Hold an output against its input and the standard's tables.
+
+    Args:
+        before, after: pydicom Datasets; neither is changed.
+
+    Returns:
+        What must not be: an attribute whose action is X, U, Z or D and that stands unchanged, a
+        private or listed-for-removal attribute kept, and any value that identified the input.
+
+    Raises:
+        Reject: ``too_deep``.
+    """
+    options = policy.options
+    secrets: set[str] = set()
+    same_tag: dict[int, set[str]] = {}
+    written = {int(element.tag) for _, element in walk(after)}
+    for _, element in walk(before, written):
+        texts = _texts(element)
+        same_tag.setdefault(int(element.tag), set()).update(texts)
+        row = profile(int(element.tag))
+        if row is not None and row.action(options) not in ("K", "C"):
+            secrets.update(text for text in texts if not is_standard(text))
+    secrets -= NOBODY
+    long = [secret.casefold() for secret in secrets if len(secret) >= LONG_ENOUGH]
+    found = []
+    for place, element in walk(after):
+        tag, texts = int(element.tag), _texts(element)
+        row = profile(tag)
+        action = row.action(options) if row else ""
+        stays = {text for text in texts if text in same_tag.get(tag, ())} - NOBODY
+        unchanged = any(not is_standard(text) for text in stays)
+        judged = action not in ("", "K") and (action != "C" or element.VR in ("DA", "DT"))
+        if tag >> 16 & 1 and "retain_safe_private" not in options:
+            found.append(Finding(place, "X", "kept"))
+        elif unchanged and judged:
+            found.append(Finding(place, action, "unchanged"))
+        elif (
+            action not in ("K", "C") and _is_open(tag, element.VR) and _speak(texts, secrets, long)
+        ):
+            found.append(Finding(place, action, "identity"))
+    return found
+
+
+def demand_clean(before: Any, after: Any, policy: Policy) -> None:
+    """Reject an output that the checker finds fault with.
+
+    Raises:
+        Reject: ``not_clean``, with tags and codes.
+    """
+    if found := leaks(before, after, policy):
+        told = ", ".join(f"{finding.place} {finding.why}" for finding in found[:5])
+        raise Reject(Reason.NOT_CLEAN, f"{len(found)} attributes were not cleaned: {told}.")
+
+
+def walk(dataset: Any, wanted: Container[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """Each element that can be decoded, with its place, at every depth; no recursion.
+
+    Args:
+        wanted: decode these tags, those of Table E.1-1 and sequences only; all if not given.
+
+    Raises:
+        Reject: ``too_deep``.
+    """
+    stack = [("", dataset, 0)]
+    while stack:
+        prefix, current, depth = stack.pop()
+        if depth > DEEPEST:
+            raise Reject(Reason.TOO_DEEP, f"Sequences are nested more than {DEEPEST} deep.")
+        for tag, stored in list(current.items()):
+            element = stored
+            if isinstance(stored, RawDataElement):
+                if wanted is not None and _is_idle(int(tag), stored.VR, wanted):
+                    continue
+                try:
+                    element = current[tag]
+                except DAMAGE:
+                    continue
+            place = f"{prefix}{int(tag):08X}"
+            yield place, element
+            if isinstance(element.value, Sequence):
+                stack += [(f"{place}.", item, depth + 1) for item in element.value]
+
+
+def _is_idle(tag: int, vr: str | None, wanted: Container[int]) -> bool:
+    """Whether nothing is asked of an element: decoding is the dear part."""
+    nests = vr is None or vr in ("SQ", "UN")
+    return not nests and tag not in wanted and profile(tag) is None
+
+
+def _texts(element: Any) -> list[str]:
+    if isinstance(element.value, Sequence):
+        return []
+    try:
+        return [text for text in read_texts(element.value) if text]
+    except DAMAGE:
+        return []
+
+
+def _is_open(tag: int, vr: str) -> bool:
+    return vr in TEXT and tag not in CLOSED
+
+
+def _speak(texts: list[str], secrets: set[str], long: list[str]) -> bool:
+    for text in texts:
+        if text in secrets:
+            return True
+        folded = text.casefold()
+        if any(secret in folded for secret in long):
+            return True
+    return False

@@ -1,0 +1,63 @@
+"""The generated tables and the generated page are what their generators make."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from echoatlas.pipeline.deidentify.explain import explain, page
+from echoatlas.pipeline.deidentify.policy import Policy
+from echoatlas.pipeline.deidentify.standard import concept, profile, tables
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "src/echoatlas/pipeline/deidentify/data"
+PS315 = "afad1f3aa20a6dafd21c9be97d0c1925c77632c2ad9d4ca6b99556380c25386b"
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("deid_tables", ROOT / "tools/deid_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["deid_tables"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_are_those_of_the_installed_package():
+    made = generator()
+
+    assert made.written(made.ps315()) == (DATA / "ps315.json").read_text("utf-8")
+    assert made.written(made.iods()) == (DATA / "iods.json").read_text("utf-8")
+
+
+def test_the_standards_table_is_the_pinned_one():
+    assert hashlib.sha256((DATA / "ps315.json").read_bytes()).hexdigest() == PS315
+    assert tuple(map(len, tables())) == (657, 214)
+
+
+def test_a_row_is_found_for_repeating_groups_and_private_attributes():
+    assert profile(0x60024000).basic == "X"
+    assert profile(0x501E3000).basic == "X"
+    assert profile(0x00291010).basic == "X"
+    assert None is profile(0x00280010)
+    assert concept("DCM", "121022").basic == "X"
+
+
+def test_an_option_turns_removal_into_keeping():
+    birth_sex = profile(0x00100040)
+
+    assert birth_sex.action(frozenset()) == "Z"
+    assert birth_sex.action(frozenset({"retain_patient_characteristics"})) == "K"
+
+
+def test_the_page_says_what_the_rules_do():
+    assert page() == (ROOT / "docs/deidentification.md").read_text("utf-8")
+
+
+def test_a_policy_explains_itself_in_sentences():
+    told, strict = explain(Policy()), explain(Policy(patient_characteristics=False))
+
+    assert any("PatientID: replaced by the patient's keyed pseudonym" in line for line in told)
+    assert any("PatientAge" in line and "dropped" in line for line in strict)
+    assert told != strict

@@ -1,0 +1,342 @@
+"""What is kept, shifted, mapped and refused."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import date
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from torture import quick_dataset, written
+
+from echoatlas.pipeline.deidentify.allowed import BY_TAG
+from echoatlas.pipeline.deidentify.attributes import clean
+from echoatlas.pipeline.deidentify.check import demand_clean, leaks
+from echoatlas.pipeline.deidentify.policy import Policy, load_policy
+from echoatlas.pipeline.deidentify.rebuild import part10, rebuild
+from echoatlas.pipeline.deidentify.standard import profile
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.vault import normalized
+from echoatlas.schemas.config import ConfigError, SiteConfig
+from echoatlas.schemas.records import Origin, Scan
+
+POLICY = Policy()
+SITE = SiteConfig(site="st-elsewhere", bucket="/uploads")
+
+
+def day(text: str) -> date:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def scan(header: Dataset | None) -> Scan:
+    return Scan("dicom" if header else "png", "", 1, 8, 8, lambda: iter(()), header=header)
+
+
+def test_intervals_between_a_patients_studies_are_kept(key):
+    first = rebuild(quick_dataset(StudyDate="20230517"), POLICY, key).dataset
+    later = rebuild(quick_dataset(StudyDate="20230601"), POLICY, key).dataset
+
+    assert (day(later.StudyDate) - day(first.StudyDate)).days == 15
+    assert first.StudyDate != "20230517"
+    assert first.LongitudinalTemporalInformationModified == "MODIFIED"
+
+
+def test_two_patients_dates_move_by_different_offsets(key):
+    shifts = {
+        (day(rebuild(quick_dataset(PatientID=f"P{n}"), POLICY, key).dataset.StudyDate))
+        for n in range(20)
+    }
+
+    assert len(shifts) > 15
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"), [("053Y", "053Y"), ("090Y", "090Y"), ("103Y", "090Y"), ("006M", "006M")]
+)
+def test_ages_over_89_are_one(key, stated, told):
+    out = rebuild(quick_dataset(PatientAge=stated), POLICY, key).dataset
+
+    assert told == out.PatientAge
+
+
+def test_an_age_that_birth_and_study_dates_tell_is_capped_too(key):
+    header = quick_dataset(PatientAge=None, PatientBirthDate="19200101", StudyDate="20230517")
+
+    out = rebuild(header, POLICY, key).dataset
+
+    assert out.PatientAge == "090Y"
+    assert out.PatientBirthDate == ""
+
+
+def test_references_between_objects_survive_the_mapping(key):
+    image = quick_dataset(SOPInstanceUID="1.2.9.1")
+    reference = Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = (
+        image.SOPClassUID,
+        "1.2.9.1",
+    )
+    other = quick_dataset(SOPInstanceUID="1.2.9.2", SourceImageSequence=Sequence([reference]))
+
+    one, two = (rebuild(header, POLICY, key).dataset for header in (image, other))
+
+    assert one.SOPInstanceUID == two.SourceImageSequence[0].ReferencedSOPInstanceUID
+    assert one.SOPInstanceUID.startswith("2.25.")
+
+
+def test_the_scanners_regions_are_kept_number_for_number(key):
+    region = Dataset()
+    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 2
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 10, 20
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 630, 470
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX, region.PhysicalDeltaY = -0.0123456789, 0.0123456789
+
+    out = rebuild(quick_dataset(SequenceOfUltrasoundRegions=Sequence([region])), POLICY, key)
+
+    assert region == out.dataset.SequenceOfUltrasoundRegions[0]
+
+
+def test_a_code_keeps_the_dictionarys_meaning_not_the_senders(key):
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator = "76752008", "SCT"
+    code.CodeMeaning = "Breast of Jane Doe"
+
+    out = rebuild(quick_dataset(AnatomicRegionSequence=Sequence([code])), POLICY, key).dataset
+
+    assert out.AnatomicRegionSequence[0].CodeMeaning == "Breast"
+
+
+@pytest.mark.parametrize(
+    "sop_class",
+    [None, "", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.104.1", "1.2.3.private"],
+)
+def test_other_classes_and_encapsulated_documents_are_refused(key, sop_class):
+    with pytest.raises(Reject) as refused:
+        rebuild(quick_dataset(SOPClassUID=sop_class), POLICY, key)
+
+    assert Reason.UNKNOWN_SOP_CLASS is refused.value.reason
+
+
+def test_only_codes_of_what_was_done_are_recorded(key):
+    bare = quick_dataset(StudyDate="", PatientSex="", PatientAge="", PatientBirthDate="")
+
+    out = rebuild(bare, POLICY, key)
+
+    assert out.methods == ("113100",)
+    assert [c.CodeValue for c in out.dataset.DeidentificationMethodCodeSequence] == ["113100"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "keyword", "value"),
+    [
+        (Policy(dates="full"), "StudyDate", "20230517"),
+        (Policy(dates="removed"), "StudyDate", ""),
+        (Policy(times=True), "StudyTime", "101112"),
+        (POLICY, "StudyTime", ""),
+        (Policy(uids=True), "StudyInstanceUID", "1.2.3.4"),
+        (Policy(institution=True), "InstitutionName", "General"),
+        (Policy(device_identity=True), "DeviceSerialNumber", "SN1"),
+        (Policy(patient_characteristics=False), "PatientSex", ""),
+        (Policy(descriptors=False), "SeriesDescription", None),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_each_option_of_the_standard_is_a_switch(key, policy, keyword, value):
+    header = quick_dataset(
+        InstitutionName="General", DeviceSerialNumber="SN1", SeriesDescription="liver"
+    )
+
+    out = rebuild(header, policy, key).dataset
+
+    assert value == out.get(keyword)
+    demand_clean(header, out, policy)
+
+
+def test_a_private_number_stays_only_if_the_policy_names_it(key):
+    header = quick_dataset()
+    block = header.private_block(0x0029, "ACME 1.0", create=True)
+    block.add_new(0x10, "DS", "12.5")
+    block.add_new(0x11, "DS", "13.5")
+    named = {"creator": "ACME 1.0", "element": "0029,10", "low": 0, "high": 50}
+    policy = Policy.model_validate({"safe_private": [named]})
+
+    out = rebuild(header, policy, key)
+
+    assert [e.value for e in out.dataset if e.tag.is_private and e.VR == "FD"] == [12.5]
+    assert "113111" in out.methods
+    assert not [e for e in rebuild(header, POLICY, key).dataset if e.tag.is_private]
+
+
+def test_a_report_keeps_measurements_and_loses_text_and_names(key):
+    report = quick_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR")
+    report.ContentSequence = Sequence(
+        [
+            _content("NUM", ("11820-8", "LN", "x"), number="47.5"),
+            _content("TEXT", ("121106", "DCM", "Comment"), text="Jane Doe is fine"),
+            _content("PNAME", ("121008", "DCM", "Person Observer Name"), name="Doctor^Ref"),
+            _content("NUM", ("L-1", "99LOCAL", "Jane Doe"), number="1"),
+        ]
+    )
+
+    out = rebuild(report, POLICY, key)
+
+    assert [item.ValueType for item in out.dataset.ContentSequence] == ["NUM"]
+    assert float(out.dataset.ContentSequence[0].MeasuredValueSequence[0].NumericValue) == 47.5
+    assert "113104" in out.methods
+
+
+def _content(
+    kind: str,
+    concept: tuple[str, str, str],
+    number: str | None = None,
+    text: str | None = None,
+    name: str | None = None,
+) -> Dataset:
+    item, code = Dataset(), Dataset()
+    item.RelationshipType, item.ValueType = "CONTAINS", kind
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = concept
+    item.ConceptNameCodeSequence = Sequence([code])
+    if number is not None:
+        value, unit = Dataset(), Dataset()
+        unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "mm", "UCUM", "mm of Doe"
+        value.NumericValue, value.MeasurementUnitsCodeSequence = number, Sequence([unit])
+        item.MeasuredValueSequence = Sequence([value])
+    if text is not None:
+        item.TextValue = text
+    if name is not None:
+        item.PersonName = name
+    return item
+
+
+def test_content_nested_beyond_reason_is_refused(key):
+    item = _content("CONTAINER", ("121070", "DCM", "Findings"))
+    for _ in range(200):
+        outer = _content("CONTAINER", ("121070", "DCM", "Findings"))
+        outer.ContentSequence = Sequence([item])
+        item = outer
+    report = quick_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33")
+    report.ContentSequence = Sequence([item])
+
+    with pytest.raises(Reject) as refused:
+        rebuild(report, POLICY, key)
+
+    assert Reason.TOO_DEEP is refused.value.reason
+
+
+def test_no_value_rule_keeps_what_the_standard_removes():
+    removed = {
+        tag
+        for tag, rule in BY_TAG.items()
+        if rule.action == "K"
+        and rule.needs is None
+        and (row := profile(tag))
+        and row.action(frozenset()) != "K"
+    }
+
+    assert set() == removed
+
+
+def test_the_input_is_not_changed(key):
+    header = quick_dataset()
+    before = written(header)
+
+    rebuild(header, POLICY, key)
+
+    assert before == written(header)
+
+
+def test_a_header_becomes_columns(key):
+    told = clean(scan(quick_dataset()), Origin("st-elsewhere", "u1", "a.dcm"), SITE, key)
+
+    assert (told.maker, told.model) == ("GE", "LOGIQ 9")
+    assert (told.age, told.sex, told.patient_source) == (53, "F", "header")
+    assert {"113100", "113101", "113107", "113108"} == set(told.methods)
+    assert POLICY.digest == told.policy
+
+
+@pytest.mark.parametrize("written_as", ["MRN0042 ", "mrn0042", "ＭＲＮ００４２", " Mrn0042\0"])
+def test_one_patient_written_in_many_ways_is_one_patient(key, written_as):
+    def patient(stated: str) -> str:
+        header = quick_dataset(PatientID=stated)
+        return clean(scan(header), Origin("st-elsewhere", "u1", "a.dcm"), SITE, key).patient
+
+    assert patient("MRN0042") == patient(written_as)
+    assert normalized("MRN0042") == normalized(written_as)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "sidecar", "source"),
+    [
+        ({}, "a.png", {"patient_id": "P1"}, "sidecar"),
+        ({"source": "name", "pattern": r"^(P\d+)_"}, "x/P1_0001.png", {}, "name"),
+        ({"source": "folder"}, "P1/0001.png", {}, "folder"),
+        ({}, "P1/0001.png", {}, "object"),
+    ],
+)
+def test_a_loose_files_patient_is_found_by_the_sites_rule(key, rule, name, sidecar, source):
+    site = SiteConfig.model_validate(
+        {"site": "st-elsewhere", "bucket": "/uploads", "patient": rule}
+    )
+
+    told = clean(scan(None), Origin("st-elsewhere", "u1", name, sidecar), site, key)
+
+    assert source == told.patient_source
+    assert told.patient and told.study and told.series and told.instance
+
+
+def test_a_policy_file_with_a_misspelled_key_names_the_right_one(tmp_path):
+    (tmp_path / "policy.yaml").write_text("institutions: true\n")
+
+    with pytest.raises(ConfigError, match="did you mean 'institution'"):
+        load_policy(tmp_path / "policy.yaml")
+
+
+def test_every_real_sample_is_rebuilt_and_passes_the_checker(samples, key):
+    released = 0
+    for path in sorted((samples / "dicom").iterdir()):
+        if path.suffix == ".zip":
+            continue
+        before = dcmread(path, stop_before_pixels=True)
+        out = rebuild(before, POLICY, key)
+        assert leaks(before, out.dataset, POLICY) == [], path.name
+        released += 1
+
+    assert released > 20
+
+
+@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy (dicom3tools) is not installed")
+def test_conformance_is_no_worse_than_the_inputs(samples, key, tmp_path):
+    checked = 0
+    for path in sorted((samples / "dicom").iterdir()):
+        if path.suffix == ".zip":
+            continue
+        before = dcmread(path, stop_before_pixels=True)
+        syntax = before.file_meta.TransferSyntaxUID
+        if not syntax.is_compressed or syntax.endswith(".111"):
+            continue  # without pixels, only an unchanged syntax lets the photometric stand
+        out = tmp_path / "out.dcm"
+        out.write_bytes(part10(rebuild(before, POLICY, key).dataset, syntax))
+        assert set() == _errors(out) - _errors(path), path.name
+        checked += 1
+
+    assert checked > 8
+
+
+def _errors(path: object) -> set[str]:
+    said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    return {line for line in said.stderr.splitlines() if line.startswith("Error")}
+
+
+def test_file_meta_and_preamble_are_our_own(key):
+    data = written(quick_dataset(), preamble=b"Doe^Jane".ljust(128, b"\0"))
+
+    out = part10(rebuild(dcmread(BytesIO(data)), POLICY, key).dataset)
+
+    assert out[:128] == b"\0" * 128
+    meta = dcmread(BytesIO(out)).file_meta
+    assert meta.ImplementationVersionName == "ECHOATLAS"
+    assert "SourceApplicationEntityTitle" not in meta
