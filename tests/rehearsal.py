@@ -48,7 +48,7 @@ class Rehearsal:
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command, however it ends."""
-        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=500)
+        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=1500)
 
     def run(self, *words: str) -> Any:
         """Run a command that must succeed, and return what it printed as JSON."""

@@ -255,6 +255,7 @@ def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.timeout(1800)
 def test_the_journey_runs_on_every_real_sample(samples: Path, tmp_path: Path) -> None:
     made = Rehearsal(tmp_path)
     for folder in sorted(p for p in samples.iterdir() if p.is_dir()):
