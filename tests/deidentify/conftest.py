@@ -1,4 +1,4 @@
-"""Fixtures of de-identification; its presence lets tests below import ``scorer`` and ``torture``."""
+"""Fixtures of de-identification; with this file, tests can import ``scorer`` and ``torture``."""
 
 from __future__ import annotations
 

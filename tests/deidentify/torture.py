@@ -76,7 +76,7 @@ class Trap:
 def rows_as_traps(depth: str, a_file: int = 60) -> Iterator[Trap]:
     """Every row of Table E.1-1 that can hold a value, with a value of its own, at one depth."""
     random_ = random.Random(f"rows {depth}")
-    tags = [tag for tag in _tags() if tag >> 16 != 2]
+    tags = [tag for tag in _tags() if tag >> 16 not in (0, 2)]
     for start in range(0, len(tags), a_file):
         holder, planted = Dataset(), []
         for tag in tags[start : start + a_file]:

@@ -27,7 +27,10 @@ LONG_ENOUGH = 6  # shorter values occur by chance in any text
 NOBODY = frozenset({"", "unknown", "UNVERIFIED", "19000101", "000000", "ANONYMIZED"})
 # Values that come from a closed vocabulary and so may equal what identifies somewhere else:
 # CS terms, code values and meanings, maker and model, and cleaned descriptions.
-CLOSED = frozenset({0x00080100, 0x00080102, 0x00080104, 0x00080070, 0x00081090, 0x00120063})
+CLOSED = frozenset(
+    {0x00080100, 0x00080102, 0x00080104, 0x00080070, 0x00081090, 0x00120063}
+    | {0x00082120, 0x00082127}  # StageName and ViewName, which the table does not list
+)
 TEXT = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UI"})
 
 

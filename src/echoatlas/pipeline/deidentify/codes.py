@@ -30,12 +30,13 @@ def dictionary() -> dict[tuple[str, str], str]:
     from pydicom.sr._concepts_dict import concepts
     from pydicom.sr._snomed_dict import mapping
 
-    found = {
-        (scheme, value): meaning
-        for scheme in SCHEMES & set(concepts)
-        for codes in concepts[scheme].values()
-        for value, (meaning, _) in codes.items()
-    }
+    found: dict[tuple[str, str], str] = {}
+    for scheme in sorted(SCHEMES & set(concepts)):
+        for codes in concepts[scheme].values():
+            for value, (meaning, _) in codes.items():
+                # Of a code's several wordings the shortest is the one that scanners show.
+                former = found.get((scheme, value), meaning)
+                found[scheme, value] = min(former, meaning, key=lambda text: (len(text), text))
     for retired, modern in mapping["SRT"].items():
         if (meaning := found.get(("SCT", modern))) is not None:
             found["SRT", retired] = meaning

@@ -65,8 +65,8 @@ def _item(item: Any, context: Context, actions: Counter[str], depth: int) -> Dat
     if relation not in RELATIONS or not (names or kind in ("IMAGE", "COMPOSITE", "SCOORD")):
         return None
     for value, scheme, _ in names:
-        row = concept(scheme, value)
-        if row is not None and row.action(context.policy.options) not in ("K", "C"):
+        rows = concept(scheme, value)
+        if any(row.action(context.policy.options) not in ("K", "C") for row in rows):
             return None
     made = Dataset()
     made.RelationshipType, made.ValueType = relation, kind
@@ -107,7 +107,7 @@ def _fill(made: Dataset, kind: str, item: Any, below: bool, context: Context) ->
 
 def _is_listed(made: Dataset) -> bool:
     name = made.ConceptNameCodeSequence[0]
-    return concept(name.CodingSchemeDesignator, name.CodeValue) is not None
+    return bool(concept(name.CodingSchemeDesignator, name.CodeValue))
 
 
 def _measured(made: Dataset, item: Any, context: Context) -> bool:

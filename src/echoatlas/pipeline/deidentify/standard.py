@@ -35,13 +35,25 @@ class Profile:
         return "K" if "K" in granted else "C" if "C" in granted else self.basic
 
 
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """A row of Table E.3.4-1: a concept name, the value type it is used with, and its fate."""
+
+    scheme: str
+    code: str
+    kind: str
+    profile: Profile
+
+
 @cache
-def tables() -> tuple[dict[str, Profile], dict[tuple[str, str], Profile]]:
-    """Table E.1-1 by tag ("00100010", "60XX3000", "PRIVATE"), E.3.4-1 by (scheme, code)."""
+def tables() -> tuple[dict[str, Profile], tuple[Concept, ...]]:
+    """Table E.1-1 by tag ("00100010", "60XX3000", "PRIVATE"), and Table E.3.4-1."""
     raw = _load("ps315.json")
     attributes = {tag: Profile(basic, options) for tag, basic, options in raw["attributes"]}
-    concepts = {(scheme, code): Profile(b, o) for scheme, code, b, o in raw["concepts"]}
-    return attributes, concepts
+    return attributes, tuple(
+        Concept(scheme, code, kind, Profile(basic, options))
+        for scheme, code, kind, basic, options in raw["concepts"]
+    )
 
 
 @lru_cache(maxsize=65536)
@@ -58,9 +70,18 @@ def profile(tag: int) -> Profile | None:
     return attributes.get(f"{tag:08X}")
 
 
-def concept(scheme: str, code: str) -> Profile | None:
-    """The row of Table E.3.4-1 that speaks of a content item's concept name."""
-    return tables()[1].get((scheme, code))
+def concept(scheme: str, code: str) -> tuple[Profile, ...]:
+    """The rows of Table E.3.4-1 that speak of a concept name, one for each value type."""
+    return _concepts().get((scheme, code), ())
+
+
+@cache
+def _concepts() -> dict[tuple[str, str], tuple[Profile, ...]]:
+    found: dict[tuple[str, str], tuple[Profile, ...]] = {}
+    for row in tables()[1]:
+        named = (row.scheme, row.code)
+        found[named] = (*found.get(named, ()), row.profile)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,3 +109,9 @@ def _faithful(data: bytes, written: bytes, keep: NDArray[np.bool_], space: str) 
     gray = simplejpeg.decode_jpeg(written, colorspace="GRAY")[..., 0]
     black = gray[~keep].max(initial=0) <= TOLERATED
     return bool(black and np.array_equal(before[exact], after[exact]))
+
+
+def colors(data: bytes) -> tuple[bool, bool]:
+    """Whether a JPEG is gray, and whether its chroma is subsampled."""
+    _, _, space, subsampling = simplejpeg.decode_jpeg_header(data)
+    return space == "Gray", subsampling not in ("444", "Gray", "")

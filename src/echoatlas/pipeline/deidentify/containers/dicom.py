@@ -1,0 +1,147 @@
+"""Pixels of a rebuilt DICOM instance: native, JPEG redacted by blocks, or JPEG-LS lossless.
+
+Whatever a picture was coded as, only its displayed samples are written, eight bits each: no
+overlay in unused bits, no palette, icon, excess byte, comment or application segment survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import imagecodecs
+import numpy as np
+from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence as Items
+
+from echoatlas.pipeline.deidentify.containers import jpeg
+from echoatlas.pipeline.deidentify.policy import CLEAN_PIXELS, METHODS
+from echoatlas.pipeline.deidentify.rebuild import code_item, part10
+from echoatlas.pipeline.read import fragments
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.header import open_dicom
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    from echoatlas.schemas.records import Picture, Scan
+
+EXPLICIT, JPEG_BASELINE, JPEG_LS = (
+    "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80",
+)  # fmt: skip
+NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
+LOSSLESS = NATIVE | {f"1.2.840.10008.1.2.{end}" for end in ("5", "4.57", "4.70", "4.80", "4.90")}
+LOSSLESS |= {f"1.2.840.10008.1.2.4.{end}" for end in ("92", "110", "201", "202")}
+# How samples were shown before; they are written as shown.
+DISPLAY = [
+    "WindowCenter",
+    "WindowWidth",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "PixelPaddingValue",
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "PresentationLUTShape",
+    "VOILUTFunction",
+    "RedPaletteColorLookupTableDescriptor",
+    "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+]
+
+
+def instance(
+    header: Dataset, scan: Scan, data: bytes, pictures: Iterable[Picture], keep: NDArray[np.bool_]
+) -> tuple[bytes, str]:
+    """Write a rebuilt header with redacted pixels.
+
+    Args:
+        header: as ``rebuild`` made it.
+        data: the source file; its JPEG frames are redacted as they are where that is possible.
+        pictures: redacted, as displayed, equally sized.
+        keep: (H, W) bool, true where pixels may leave.
+
+    Returns:
+        The file, and how its pixels were written: "native", "dct" or "lossless".
+    """
+    frames = _redacted_frames(scan, data, keep)
+    if frames is not None:
+        how, syntax = "dct", JPEG_BASELINE
+        gray, half = frames[1]
+        color = "MONOCHROME2" if gray else "YBR_FULL_422" if half else "YBR_FULL"
+        _describe(header, scan, len(frames[0]), color)
+        header.PixelData = encapsulate(frames[0])
+        header["PixelData"].VR = "OB"
+        header["PixelData"].is_undefined_length = True
+    else:
+        shown = list(pictures)
+        color = "MONOCHROME2" if all(one.ndim == 2 for one in shown) else "RGB"
+        whole = [_as(one, color) for one in shown]
+        _describe(header, scan, len(whole), color)
+        if scan.codec in NATIVE:
+            how, syntax = "native", EXPLICIT
+            raw = b"".join(np.ascontiguousarray(one).tobytes() for one in whole)
+            header.PixelData = raw + b"\0" * (len(raw) % 2)
+            header["PixelData"].VR = "OB"
+        else:
+            how, syntax = "lossless", JPEG_LS
+            header.PixelData = encapsulate([imagecodecs.jpegls_encode(one) for one in whole])
+            header["PixelData"].VR = "OB"
+            header["PixelData"].is_undefined_length = True
+    return part10(header, syntax), how
+
+
+def _as(picture: Picture, color: str) -> Picture:
+    if color == "RGB" and picture.ndim == 2:
+        return np.repeat(picture[..., None], 3, axis=2)
+    return picture
+
+
+def _redacted_frames(
+    scan: Scan, data: bytes, keep: NDArray[np.bool_]
+) -> tuple[list[bytes], tuple[bool, bool]] | None:
+    """Every frame redacted in the DCT domain, and whether gray and whether subsampled."""
+    if scan.codec != JPEG_BASELINE or scan.color.startswith(("rgb", "palette")):
+        return None
+    opened = open_dicom(data, ReadConfig())
+    if opened.pixels is None:
+        return None
+    frames, _ = fragments.group(fragments.split(opened.pixels), scan.declared_frames)
+    clean: list[bytes] = []
+    for frame in frames:
+        done = jpeg.redacted(bytes(fragments.join(frame)), keep)
+        if done is None:
+            return None
+        clean.append(done)
+    return clean, jpeg.colors(clean[0])
+
+
+def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
+    """Make the image pixel attributes say what is written (PS3.3 C.7.6.3, C.7.6.1.1.5)."""
+    for keyword in DISPLAY:
+        if keyword in header:
+            delattr(header, keyword)
+    header.Rows, header.Columns = scan.height, scan.width
+    header.SamplesPerPixel = 1 if color == "MONOCHROME2" else 3
+    header.PhotometricInterpretation = color
+    if color != "MONOCHROME2":
+        header.PlanarConfiguration = 0
+    elif "PlanarConfiguration" in header:
+        del header.PlanarConfiguration
+    header.BitsAllocated = header.BitsStored = 8
+    header.HighBit, header.PixelRepresentation = 7, 0
+    if frames > 1 or "NumberOfFrames" in header:
+        header.NumberOfFrames = frames
+    if scan.codec not in LOSSLESS:
+        header.LossyImageCompression = "01"
+    kind = list(header.get("ImageType") or ["", "PRIMARY"])
+    header.ImageType = ["DERIVED", *kind[1:]]
+    header.BurnedInAnnotation = "NO"
+    done: Sequence[Dataset] = header.get("DeidentificationMethodCodeSequence") or []
+    header.DeidentificationMethodCodeSequence = Items(
+        [*done, code_item(CLEAN_PIXELS, "DCM", METHODS[CLEAN_PIXELS])]
+    )
