@@ -117,7 +117,7 @@ def burned(kind: Kind, seed: int, frames: int = 60, words: int = 3, **options: o
     inside = fan.mask(480, 640)
     taken = np.zeros_like(inside)
     truths = []
-    for number in range(words):
+    for _ in range(words):
         shape = letters(str(rng.choice(WORDS)), kind)
         place = _place(shape.shape, inside & ~taken, kind, frames, rng)
         if place is None:

@@ -8,7 +8,7 @@ one-line predictor and a fast entropy coder reach JPEG XL's size at a fraction o
 from __future__ import annotations
 
 import struct
-from functools import cache
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,14 +26,15 @@ LEVEL = 3
 MOST_PIXELS = 1 << 28
 
 
-@cache
-def _compressor() -> zstandard.ZstdCompressor:
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+class _Contexts(threading.local):
+    """Zstandard's contexts, one set a thread: shared ones corrupt what they decode."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self.decompressor = zstandard.ZstdDecompressor()
 
 
-@cache
-def _decompressor() -> zstandard.ZstdDecompressor:
-    return zstandard.ZstdDecompressor()
+_CONTEXTS = _Contexts()
 
 
 def encode(pixels: Picture) -> bytes:
@@ -54,7 +55,7 @@ def encode(pixels: Picture) -> bytes:
     planes = pixels[None] if channels == 1 else _decorrelated(pixels)
     differences = planes.copy()
     differences[:, :, 1:] -= planes[:, :, :-1]
-    return HEADER.pack(MAGIC, height, width, channels) + _compressor().compress(
+    return HEADER.pack(MAGIC, height, width, channels) + _CONTEXTS.compressor.compress(
         differences.tobytes()
     )
 
@@ -77,7 +78,7 @@ def decode(data: bytes) -> Picture:
     try:
         if zstandard.frame_content_size(data[HEADER.size :]) != count:
             raise ValueError("the image is damaged")
-        raw = _decompressor().decompress(data[HEADER.size :])
+        raw = _CONTEXTS.decompressor.decompress(data[HEADER.size :])
     except zstandard.ZstdError as error:
         raise ValueError("the image is damaged") from error
     differences = np.frombuffer(raw, np.uint8).reshape(channels, height, width)
