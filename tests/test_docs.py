@@ -42,6 +42,8 @@ def test_python_in_the_readme_compiles() -> None:
         compile(text, "README.md", "exec")
 
 
+# Great Expectations warns as it is imported, and here it is imported into this process
+@pytest.mark.filterwarnings("ignore")
 def test_commands_in_the_readme_do_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
