@@ -34,6 +34,7 @@ def rehearse(
         CheckFailed: any part of the journey did not end well.
     """
     started = time.monotonic()
+    dest = dest.absolute()
     if dest.exists() and any(dest.iterdir()):
         raise UsageError(f"{dest} is not empty: name a new folder, or remove it")
     tell("simulating uploads", 0, 1)

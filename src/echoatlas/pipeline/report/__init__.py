@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import jinja2
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.codec import decode
@@ -135,7 +136,9 @@ def _duplicates(lake: Lake) -> list[dict[str, Any]]:
 
 def _pictures(lake: Lake, ids: Sequence[str]) -> dict[str, str]:
     """Frames as small PNGs in data URLs."""
-    stored = lake.read("frames", ["frame_id", "image"], pc.field("frame_id").isin(list(ids)))
+    stored = lake.read(
+        "frames", ["frame_id", "image"], pc.field("frame_id").isin(pa.array(ids, pa.string()))
+    )
     return {row["frame_id"]: _data_url(decode(row["image"])) for row in stored.to_pylist()}
 
 
