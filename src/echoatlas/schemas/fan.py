@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,16 @@ class Box:
     @property
     def area(self) -> int:
         return max(self.width, 0) * max(self.height, 0)
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """The index of its pixels in a picture that holds it: ``picture[box.pixels]``."""
+        return slice(self.y0, max(self.y1, self.y0)), slice(self.x0, max(self.x1, self.x0))
+
+    def met(self, other: Box) -> Box:
+        """The part that two boxes share, of no area where they don't meet."""
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        return Box(x0, y0, max(min(self.x1, other.x1), x0), max(min(self.y1, other.y1), y0))
 
     def clipped(self, width: int, height: int) -> Box:
         """The part inside a picture of that size."""
@@ -108,26 +120,43 @@ class Fan:
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """The area as a boolean picture of (height, width)."""
+        limit = (self.clip or Box(0, 0, width, height)).clipped(width, height)
+        inside = np.zeros((height, width), bool)
         if self.apex is None:
             drawn = np.zeros((height, width), np.uint8)
             polygon = np.round(np.asarray(self.corners, np.float64)).astype(np.int32)
             cv2.fillPoly(drawn, [polygon], 1)
-            inside = drawn.astype(bool)
+            inside[limit.pixels] = drawn[limit.pixels]
         else:
-            x = np.arange(width, dtype=np.float32)[None, :] - self.apex[0]
-            y = np.arange(height, dtype=np.float32)[:, None] - self.apex[1]
-            radius = np.hypot(x, y)
-            inside = (radius >= self.radii[0]) & (radius <= self.radii[1])
-            if self.angles[1] - self.angles[0] < 2 * np.pi - 1e-6:
-                middle = (self.angles[0] + self.angles[1]) / 2
-                angle = np.arctan2(x, y) - middle
-                angle = (angle + np.pi) % (2 * np.pi) - np.pi
-                inside &= np.abs(angle) <= (self.angles[1] - self.angles[0]) / 2
-        if self.clip is not None:
-            limit = self.clip.clipped(width, height)
-            keep = np.zeros_like(inside)
-            keep[limit.y0 : limit.y1, limit.x0 : limit.x1] = True
-            inside &= keep
+            limit = self._reach().met(limit)
+            inside[limit.pixels] = self._ring(limit)
+        return inside
+
+    def _reach(self) -> Box:
+        """A box that holds the whole circle that a ring sector is cut from."""
+        (x, y), outer = self.apex or (0.0, 0.0), self.radii[1]
+        return Box(
+            math.floor(x - outer), math.floor(y - outer),
+            math.ceil(x + outer) + 1, math.ceil(y + outer) + 1,
+        )  # fmt: skip
+
+    def _ring(self, box: Box) -> NDArray[np.bool_]:
+        """The ring sector inside a box, by half planes: no angle is taken of any pixel."""
+        apex = self.apex or (0.0, 0.0)
+        x = (np.arange(box.x0, box.x1) - apex[0]).astype(np.float32)[None, :]
+        y = (np.arange(box.y0, box.y1) - apex[1]).astype(np.float32)[:, None]
+        distance = x * x + y * y
+        inside: NDArray[np.bool_] = distance <= np.float32(self.radii[1] ** 2)
+        if self.radii[0] > 0:
+            inside &= distance >= np.float32(self.radii[0] ** 2)
+        span = self.angles[1] - self.angles[0]
+        if span < 2 * np.pi - 1e-6:
+            (left_x, left_y), (right_x, right_y) = (
+                (np.float32(math.cos(angle)), np.float32(math.sin(angle))) for angle in self.angles
+            )
+            after = x * left_x >= y * left_y
+            before = x * right_x <= y * right_y
+            inside &= (after & before) if span <= np.pi else (after | before)
         return inside
 
     def bounding_box(self, height: int, width: int) -> Box:
