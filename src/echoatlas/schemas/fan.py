@@ -167,3 +167,9 @@ class Fan:
         if not len(columns):
             return Box(0, 0, 0, 0)
         return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def whole(width: int, height: int, found_by: str, verdict: Verdict, score: float) -> Fan:
+    """A picture that is nothing but the scanned area."""
+    corners = ((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1))
+    return Fan(Shape.CROPPED, corners=corners, score=score, verdict=verdict, found_by=found_by)

@@ -1,24 +1,35 @@
-"""Fit the shapes that probes scan to an area of signal, and choose the one that agrees best."""
+"""Shapes that probes scan, fitted to the outline of an area: as many as it leaves open.
+
+Dark tissue bites into an area, so its outline shows parts of the fan's boundary only. Straight
+sides are therefore sought as lines that touch the outline in many points and leave none beyond,
+and a side in the dark is taken to mirror the other.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.geometry.bounds import boundary, outside
 from echoatlas.schemas.fan import Box, Fan, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Mask = NDArray[np.bool_]
+    from echoatlas.pipeline.geometry.areas import Part
+
     Points = NDArray[np.float64]
 
 PARALLEL = 0.02  # radians between sides that count as parallel
-TRIALS = 600
-POINT = 0.06  # inner to outer radius below which a sector comes to a point
+POINT = 0.12  # inner to outer radius below which a convex sector counts as a phased one's
+NEAR = 2.0  # reduced pixels from a boundary that count as on it
+LINES = 3  # a side
+TILTS = np.radians(np.arange(-78, 78.1, 1.5))
+FEW = 240  # points of an outline
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,172 +40,205 @@ class Line:
     offset: float
     support: int
 
-
-def fitted(part: Mask) -> Fan:
-    """The fan that agrees best with an area of signal.
-
-    Args:
-        part: (H, W) bool, one connected area without holes.
-
-    Returns:
-        A fan without spacing, mode or verdict. ``found_by`` is "fit" for a shape that probes
-        scan, "outline" where none fits better than the area's own convex outline.
-    """
-    outline = _outline(part)
-    candidates = [*_boxes(part), *_trapezoids(part, outline), *_sectors(part, outline)]
-    candidates += _disks(part, outline)
-    scored = [(agreement(fan, part), fan) for fan in candidates]
-    best, fan = max(scored, key=lambda one: one[0])
-    hull = _hull(part, outline)
-    return hull if agreement(hull, part) > best + 0.03 else fan
+    def x_at(self, y: float) -> float:
+        return (self.offset - self.normal[1] * y) / self.normal[0]
 
 
-def agreement(fan: Fan, part: Mask) -> float:
-    """Intersection over union of a fan and an area, 0 to 1."""
-    mask = fan.mask(*part.shape)
-    return float((mask & part).sum() / max((mask | part).sum(), 1))
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A fan in reduced pixels, and how well it agrees with the outline that it was made from."""
+
+    fan: Fan
+    agreement: float
 
 
-def _outline(part: Mask) -> Points:
-    contours, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    longest = max(contours, key=len)
-    return np.asarray(longest[:, 0, :], np.float64)
+def guesses(part: Part, most: int) -> list[Guess]:
+    """The shapes that agree best with a part's outline, best first."""
+    height, width = part.mask.shape
+    free = _free(part.outline, height, width)
+    if len(free) < 12:
+        return [Guess(_rectangle(part.box), 0.0)]
+    lines = [_sides(part.outline, free, sign) for sign in (-1, 1)]
+    fans = [] if part.solid else [*_boxes(part), *_trapezoids(part, lines)]
+    fans += _sectors(part, lines) + _mirrored(part, lines) + _disks(part)
+    every = max(len(free) // FEW, 1)
+    quick = sorted((-_quick(fan, free[::every]), n) for n, fan in enumerate(fans))[: 4 * most]
+    scored = [Guess(fans[n], _agreement(fans[n], free[::every], len(free), part)) for _, n in quick]
+    return sorted(scored, key=lambda guess: -guess.agreement)[:most]
 
 
-def _box(part: Mask) -> Box:
-    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-
-
-def _boxes(part: Mask) -> list[Fan]:
-    """Rectangles: rows and columns that are filled at least half as well as the best ones."""
-    box = _box(part)
-    rows, columns = part.sum(axis=1), part.sum(axis=0)
-    y = np.flatnonzero(rows > 0.5 * np.percentile(rows[rows > 0], 90))
-    x = np.flatnonzero(columns > 0.5 * np.percentile(columns[columns > 0], 90))
-    tight = Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
-    return [_rectangle(one) for one in {box, tight}]
-
-
-def _rectangle(box: Box) -> Fan:
-    right, bottom = box.x1 - 1, box.y1 - 1
-    corners = ((box.x0, box.y0), (right, box.y0), (right, bottom), (box.x0, bottom))
-    return Fan(Shape.LINEAR, corners=corners, found_by="fit")
-
-
-def _hull(part: Mask, outline: Points) -> Fan:
-    hull = cv2.convexHull(outline.astype(np.int32))
+def hull_of(part: Part) -> Fan:
+    """The convex outline of a part: all that can be said where no probe's shape fits."""
+    hull = cv2.convexHull(part.outline.astype(np.int32))
     corners = cv2.approxPolyDP(hull, 0.002 * cv2.arcLength(hull, True), True)[:, 0, :]
     shape = Shape.TRAPEZOID if len(corners) == 4 else Shape.CONVEX
-    return Fan(shape, corners=tuple((float(x), float(y)) for x, y in corners), found_by="outline")
+    places = tuple((float(x), float(y)) for x, y in corners)
+    return Fan(shape, corners=places, found_by="outline")
 
 
-def _free(part: Mask, outline: Points) -> Points:
+def _quick(fan: Fan, free: Points) -> float:
+    beyond = outside(fan, free).max(axis=0)
+    return float((np.abs(beyond) < NEAR).mean() - 3 * (beyond > NEAR).mean())
+
+
+def _agreement(fan: Fan, free: Points, count: int, part: Part) -> float:
+    """Shares of the outline on the fan's boundary and of the boundary on the outline, summed."""
+    beyond = outside(fan, free).max(axis=0)
+    on = float((np.abs(beyond) < NEAR).mean())
+    edge = len(boundary(fan, *part.mask.shape, 4.0).points) * 4.0
+    return on + min(on * count / max(edge, 1.0), 1.0) - 3 * float((beyond > NEAR).mean())
+
+
+def _free(outline: Points, height: int, width: int) -> Points:
     """Outline points that do not lie on the picture's edge: there the picture ends, not the fan."""
-    height, width = part.shape
     x, y = outline[:, 0], outline[:, 1]
-    free: Points = outline[(x > 2) & (y > 2) & (x < width - 3) & (y < height - 3)]
+    free: Points = outline[(x > 1) & (y > 1) & (x < width - 2) & (y < height - 2)]
     return free
 
 
-def _side(points: Points, center: tuple[float, float], sign: int) -> Line | None:
-    """The straight left (-1) or right (+1) edge of an outline, by consensus."""
-    half = points[(points[:, 0] - center[0]) * sign > 0]
-    if len(half) < 12:
-        return None
-    rng = np.random.default_rng(7)
-    a = half[rng.integers(len(half), size=TRIALS)]
-    b = half[rng.integers(len(half), size=TRIALS)]
-    along = b - a
-    length = np.hypot(along[:, 0], along[:, 1])
-    reach = 0.08 * float(np.ptp(points[:, 1]))
-    usable = length > max(reach, 8)
-    if not usable.any():
-        return None
-    a, along, length = a[usable], along[usable], length[usable]
-    normal = np.stack([along[:, 1], -along[:, 0]], axis=1) / length[:, None]
-    normal *= np.where(normal[:, :1] * sign < 0, -1.0, 1.0)
-    steep = np.abs(normal[:, 0]) > 0.12
-    normal, a = normal[steep], a[steep]
-    if not len(a):
-        return None
-    offset = (normal * a).sum(axis=1)
-    distance = half @ normal.T - offset
-    tolerance = max(1.2, 0.003 * float(np.ptp(points[:, 1])))
-    support = (np.abs(distance) < tolerance).sum(axis=0)
-    beyond = (distance > 2 * tolerance).sum(axis=0)
-    best = int(np.argmax(support - 2.0 * beyond))
-    near = half[np.abs(distance[:, best]) < tolerance]
+def _sides(outline: Points, free: Points, sign: int) -> list[Line]:
+    """Straight left (-1) or right (+1) edges that touch an outline and leave none of it beyond."""
+    normals = np.stack([sign * np.cos(TILTS), np.sin(TILTS)])
+    offsets = (outline @ normals).max(axis=0)
+    support = (free @ normals > offsets - NEAR).sum(axis=0)
+    found: list[Line] = []
+    left = support.astype(np.float64)
+    for _ in range(LINES):
+        best = int(left.argmax())
+        if left[best] < 8:
+            break
+        normal = normals[:, best]
+        near = free[free @ normal > offsets[best] - NEAR]
+        found.append(_straightened(near, normal))
+        left[max(best - 4, 0) : best + 5] = 0
+    return found
+
+
+def _straightened(near: Points, normal: NDArray[np.float64]) -> Line:
+    """The line along points, turned as little as may be."""
     middle = near.mean(axis=0)
     _, _, directions = np.linalg.svd(near - middle, full_matrices=False)
-    fine = directions[1] * (1 if directions[1, 0] * sign > 0 else -1)
-    return Line((float(fine[0]), float(fine[1])), float(fine @ middle), int(support[best]))
+    fine = directions[1] * np.sign(directions[1] @ normal)
+    if fine @ normal < 0.95 or abs(fine[0]) < 0.1:
+        fine = normal
+    return Line((float(fine[0]), float(fine[1])), float(fine @ middle), len(near))
 
 
-def _sides(part: Mask, outline: Points) -> tuple[Line, Line] | None:
-    free = _free(part, outline)
-    if len(free) < 24:
-        return None
-    rows, columns = np.nonzero(part)
-    center = (float(columns.mean()), float(rows.mean()))
-    left, right = _side(free, center, -1), _side(free, center, 1)
-    return (left, right) if left and right else None
+def _boxes(part: Part) -> list[Fan]:
+    """Rectangles: rows and columns that are filled at least half as well as the best ones."""
+    rows, columns = part.mask.sum(axis=1), part.mask.sum(axis=0)
+    y = np.flatnonzero(rows > 0.5 * np.percentile(rows[rows > 0], 90))
+    x = np.flatnonzero(columns > 0.5 * np.percentile(columns[columns > 0], 90))
+    tight = Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
+    return [_rectangle(one) for one in sorted({part.box, tight}, key=lambda box: -box.area)]
 
 
-def _trapezoids(part: Mask, outline: Points) -> list[Fan]:
-    sides = _sides(part, outline)
-    if sides is None:
-        return []
-    box = _box(part)
-
-    def x_at(line: Line, y: float) -> float:
-        return (line.offset - line.normal[1] * y) / line.normal[0]
-
-    top, bottom = float(box.y0), float(box.y1 - 1)
-    left, right = sides
-    corners = (
-        (x_at(left, top), top), (x_at(right, top), top),
-        (x_at(right, bottom), bottom), (x_at(left, bottom), bottom),
-    )  # fmt: skip
-    if corners[0][0] >= corners[1][0] or corners[3][0] >= corners[2][0]:
-        return []
-    turn = abs(np.arcsin(left.normal[1]) - np.arcsin(right.normal[1]))
-    lean = abs(np.arcsin(left.normal[1])) + abs(np.arcsin(right.normal[1]))
-    shape = Shape.LINEAR if max(turn, lean) < PARALLEL else Shape.TRAPEZOID
-    return [Fan(shape, corners=corners, clip=box, found_by="fit")]
+def _rectangle(box: Box) -> Fan:
+    right, bottom = float(box.x1 - 1), float(box.y1 - 1)
+    x, y = float(box.x0), float(box.y0)
+    return Fan(Shape.LINEAR, corners=((x, y), (right, y), (right, bottom), (x, bottom)))
 
 
-def _sectors(part: Mask, outline: Points) -> list[Fan]:
-    """Ring sectors between the two straight sides, with and without the outline's box as limit."""
-    sides = _sides(part, outline)
-    if sides is None:
-        return []
-    left, right = sides
-    normals = np.array([left.normal, right.normal])
-    if abs(np.linalg.det(normals)) < PARALLEL:
-        return []
-    apex = np.linalg.solve(normals, [left.offset, right.offset])
-    up = bool(apex[1] > np.nonzero(part)[0].mean())
-    # A side's direction away from the apex: its normal, turned towards the area.
-    angles = sorted(_angle(line, up) for line in sides)
-    dx, dy = outline[:, 0] - apex[0], outline[:, 1] - apex[1]
-    radius = np.hypot(dx, dy)
-    angle = np.arctan2(dx, dy) % (2 * np.pi) if up else np.arctan2(dx, dy)
+def _trapezoids(part: Part, lines: list[list[Line]]) -> list[Fan]:
+    top, bottom = float(part.box.y0), float(part.box.y1 - 1)
+    found = []
+    for left, right in product(*lines):
+        corners = (
+            (left.x_at(top), top), (right.x_at(top), top),
+            (right.x_at(bottom), bottom), (left.x_at(bottom), bottom),
+        )  # fmt: skip
+        if corners[0][0] >= corners[1][0] or corners[3][0] >= corners[2][0]:
+            continue
+        lean = max(abs(np.arcsin(left.normal[1])), abs(np.arcsin(right.normal[1])))
+        shape = Shape.LINEAR if lean < PARALLEL else Shape.TRAPEZOID
+        found.append(Fan(shape, corners=corners, clip=part.box))
+    return found
+
+
+def _sectors(part: Part, lines: list[list[Line]]) -> list[Fan]:
+    """Ring sectors between two straight sides."""
+    found = []
+    for left, right in product(*lines):
+        normals = np.array([left.normal, right.normal])
+        if abs(np.linalg.det(normals)) < PARALLEL:
+            continue
+        apex = np.linalg.solve(normals, [left.offset, right.offset])
+        up = bool(apex[1] > (part.box.y0 + part.box.y1) / 2)
+        angles = sorted(_angle(line, up) for line in (left, right))
+        found += _rings(part, apex, (angles[0], angles[1]))
+    return found
+
+
+def _mirrored(part: Part, lines: list[list[Line]]) -> list[Fan]:
+    """Upright ring sectors by one side and the far arc: the apex lies on the side's line."""
+    hull = cv2.convexHull(part.outline.astype(np.int32))[:, 0, :].astype(np.float64)
+    height, width = part.mask.shape
+    found = []
+    for line in (lines[0][:2] + lines[1][:2]):
+        lean = line.normal[1]
+        if abs(lean) < 0.08:
+            continue
+        up = lean > 0
+        far = _far(hull, up, height, width)
+        if len(far) < 4:
+            continue
+        start = np.array([line.x_at(part.box.y0), float(part.box.y0)])
+        if up:
+            start = np.array([line.x_at(part.box.y1 - 1.0), part.box.y1 - 1.0])
+        along = np.array([-line.normal[1], line.normal[0]])
+        along *= 1 if (along[1] < 0) != up else -1
+        places = start + np.arange(0, 0.9 * part.box.height, 3.0)[:, None] * along
+        radius = np.hypot(*(far[None] - places[:, None]).transpose(2, 0, 1))
+        spread = np.abs(radius - np.median(radius, axis=1)[:, None]).mean(axis=1)
+        apex = places[int(spread.argmin())]
+        half = abs(_angle(line, up) - (np.pi if up else 0.0))
+        middle = np.pi if up else 0.0
+        found += _rings(part, apex, (middle - half, middle + half))
+    return found
+
+
+def _far(hull: Points, up: bool, height: int, width: int) -> Points:
+    """Points along the part of a hull that faces away from the probe, off the picture's edge."""
+    along = np.roll(hull, -1, axis=0) - hull
+    length = np.hypot(along[:, 0], along[:, 1])
+    facing = -along[:, 0] if _clockwise(hull) else along[:, 0]
+    facing = np.where(up, -facing, facing)
+    places = []
+    for start, step, size, face in zip(hull, along, length, facing, strict=True):
+        if size > 0 and face / size > 0.7 and size < 0.25 * height:
+            places.append(start + np.linspace(0, 1, int(size / 3) + 2)[:, None] * step)
+    if not places:
+        return hull[:0]
+    return _free(np.concatenate(places), height, width)
+
+
+def _clockwise(hull: Points) -> bool:
+    x, y = hull[:, 0], hull[:, 1]
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) > 0
+
+
+def _rings(part: Part, apex: Points, angles: tuple[float, float]) -> list[Fan]:
+    """Ring sectors of one apex and opening: by radii, and limited by the part's box or not."""
     span = angles[1] - angles[0]
     if not 0.05 < span < 1.9 * np.pi:
         return []
-    inner, outer = _radii(radius, angle, (angles[0], angles[1]))
+    middle = sum(angles) / 2
+    dx, dy = part.outline[:, 0] - apex[0], part.outline[:, 1] - apex[1]
+    radius = np.hypot(dx, dy)
+    turned = (np.arctan2(dx, dy) - middle + np.pi) % (2 * np.pi) - np.pi
+    inner, outers = _radii(radius, turned / span + 0.5)
     found = []
-    for near in {inner, 0.0} if inner < POINT * 3 * outer else {inner}:
-        for clip in (None, _box(part)):
+    for outer in outers:
+        for near, clip in ((inner, None), (inner, part.box), (0.0, part.box)):
+            if near >= 0.95 * outer:
+                continue
             found.append(
                 Fan(
-                    _named(near / outer, span),
+                    named(near / outer, span),
                     apex=(float(apex[0]), float(apex[1])),
                     radii=(near, outer),
                     angles=(float(angles[0]), float(angles[1])),
                     clip=clip,
-                    found_by="fit",
                 )
             )
     return found
@@ -210,38 +254,55 @@ def _angle(line: Line, up: bool) -> float:
 
 
 def _radii(
-    radius: NDArray[np.float64], angle: NDArray[np.float64], angles: tuple[float, float]
-) -> tuple[float, float]:
-    """Inner and outer radius: of the outline's nearest and farthest points by direction."""
+    radius: NDArray[np.float64], share: NDArray[np.float64]
+) -> tuple[float, tuple[float, ...]]:
+    """Inner and likely outer radii: of the outline's nearest and farthest points by direction."""
     bins = 48
-    span = angles[1] - angles[0]
-    place = ((angle - angles[0]) / span * bins).astype(int)
+    place = (share * bins).astype(int)
     inside = (place >= 2) & (place < bins - 2)
     far, close = np.zeros(bins), np.full(bins, np.inf)
     np.maximum.at(far, place[inside], radius[inside])
     np.minimum.at(close, place[inside], radius[inside])
     used = far > 0
     if not used.any():
-        return 0.0, float(radius.max())
-    outer = float(np.percentile(far[used], 85))
+        return 0.0, (float(radius.max()),)
+    low, high = np.percentile(far[used], [60, 92])
+    outers = (float(high),) if low > 0.98 * high else (float(high), float(low))
     inner = float(np.percentile(close[used], 30))
-    return (inner if inner < 0.9 * outer else 0.0), outer + 0.5
+    return (inner if inner < 0.9 * high else 0.0), outers
 
 
-def _named(ratio: float, span: float) -> Shape:
+def named(ratio: float, span: float) -> Shape:
+    """The shape of a ring sector by its inner to outer radius and its opening in radians."""
+    if span > 2 * np.pi - 1e-6:
+        return Shape.CIRCULAR
     if span > 1.95:
         return Shape.ENDOCAVITY
-    return Shape.PHASED if ratio < POINT * 2 else Shape.CONVEX
+    return Shape.PHASED if ratio < POINT else Shape.CONVEX
 
 
-def _disks(part: Mask, outline: Points) -> list[Fan]:
-    (x, y), radius = cv2.minEnclosingCircle(outline.astype(np.float32))
-    return [
-        Fan(
-            Shape.CIRCULAR,
-            apex=(float(x), float(y)),
-            radii=(0.0, float(radius) + 0.5),
-            angles=(-float(np.pi), float(np.pi)),
-            found_by="fit",
-        )
-    ]
+def _disks(part: Part) -> list[Fan]:
+    box = part.box
+    if not 0.8 < box.width / box.height < 1.25:
+        return []
+    (x, y), radius = cv2.minEnclosingCircle(part.outline.astype(np.float32))
+    whole = (-float(np.pi), float(np.pi))
+    return [Fan(Shape.CIRCULAR, (float(x), float(y)), (0.0, float(radius)), whole)]
+
+
+def scaled(fan: Fan, factor: int) -> Fan:
+    """A fan of the reduced picture on the full one."""
+
+    def place(value: float) -> float:
+        return (value + 0.5) * factor - 0.5
+
+    clip = fan.clip and Box(*(side * factor for side in (
+        fan.clip.x0, fan.clip.y0, fan.clip.x1, fan.clip.y1
+    )))  # fmt: skip
+    return replace(
+        fan,
+        apex=fan.apex and (place(fan.apex[0]), place(fan.apex[1])),
+        radii=(fan.radii[0] * factor, fan.radii[1] * factor),
+        corners=tuple((place(x), place(y)) for x, y in fan.corners),
+        clip=clip,
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from echoatlas.schemas.fan import Box
+from echoatlas.schemas.fan import Box, Fan
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Scan, UltrasoundRegion
@@ -46,7 +47,7 @@ def panes_of(scan: Scan, width: int, height: int) -> list[Pane]:
     ]
     apart: list[Pane] = []
     for pane in sorted(panes, key=lambda one: -one.box.area):
-        if all(_overlap(pane.box, other.box) < 0.5 * pane.box.area for other in apart):
+        if all(pane.box.met(other.box).area < 0.5 * pane.box.area for other in apart):
             apart.append(pane)
     return sorted(apart, key=lambda one: (one.box.x0, one.box.y0))
 
@@ -66,6 +67,12 @@ def _spacing(region: UltrasoundRegion) -> tuple[float, float] | None:
     return x, y
 
 
-def _overlap(a: Box, b: Box) -> int:
-    shared = Box(max(a.x0, b.x0), max(a.y0, b.y0), min(a.x1, b.x1), min(a.y1, b.y1))
-    return max(shared.width, 0) * max(shared.height, 0)
+def scaled_by(fan: Fan, stated: Sequence[Pane], scan: Scan) -> Fan:
+    """The fan with millimeters a pixel, where something trustworthy states them."""
+    box = fan.bounding_box(scan.height, scan.width)
+    for pane in stated:
+        if pane.mm_per_px and box.met(pane.box).area > 0.5 * box.area:
+            return replace(fan, mm_per_px=pane.mm_per_px, spacing_source="region")
+    if scan.spacing is not None and not stated:
+        return replace(fan, mm_per_px=scan.spacing, spacing_source="pixel_spacing")
+    return fan

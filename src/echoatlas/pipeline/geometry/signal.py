@@ -1,7 +1,8 @@
-"""Where a clip shows echoes: change over time where there is any, else texture off the background.
+"""How far each pixel of a clip is off its screen's flat surfaces: all that says "echo" of it.
 
-Scanner screens hold still while speckle moves, so a cine separates the two by itself. A still has
-only levels: flat surfaces of any color are background, thin strokes are lettering.
+Screens are painted in a few flat colors, and so are the surrounds of fans. How far a pixel must
+be off them to be an echo depends on the coding: by one level where black is stored exactly, by
+more where lossy coding lifts it. So no threshold is set here; areas are looked for at several.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
     Mask = NDArray[np.bool_]
+    Levels = NDArray[np.uint8]
 
 LEVEL = 5  # gray levels off the background; lossy coding lifts black by about 3
-CHANGE = 8  # gray levels over time
 GAPS = 0.7  # share of an area that is off the background, below which it is doubtful
 SHARP = 100  # gray levels between neighbors
+FLAT = 3  # gray levels within 7 x 7 pixels of a flat surface
+COMMON = 0.02  # share of the picture from which a flat color is a surface of the screen
+CLOSE_TO = 8  # gray levels from black in which the surround's exact level is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +36,32 @@ class Signal:
     """Echoes of a clip.
 
     Attributes:
-        mask: (H, W) bool, lettering removed as far as it stands apart, dark tissue closed.
-        echo: (H, W) bool, pixels off the screen's flat surfaces, as they are.
         gray: (H, W) uint8, the brightest that each pixel gets.
-        moving: the mask comes from change over time.
+        off: (H, W) uint8, gray levels off the nearest flat surface of the screen.
+        change: (H, W) uint8, gray levels between its darkest and its brightest; None for a still.
+        solid: (H, W) uint8, gray levels off black alone, where flat colors may fill a fan; None
+            where nothing but black is flat.
         colored: a part of the pictures is in color.
     """
 
-    mask: Mask
-    echo: Mask
-    gray: NDArray[np.uint8]
-    moving: bool
+    gray: Levels
+    off: Levels
+    change: Levels | None
+    solid: Levels | None
     colored: bool
 
-    def parts(self, boxes: Sequence[Box], most: int) -> list[Mask]:
-        """The connected areas that may be panes, left to right, none much smaller than another.
+    def evidence(self) -> NDArray[np.float32]:
+        """(H, W) float32: log2 of one plus the levels off the screen, or over time if more."""
+        levels = self.off if self.change is None else cv2.max(self.off, self.change)
+        return _logarithm(levels)
 
-        Args:
-            boxes: of stated panes: areas are looked for in each, so that touching panes part.
-        """
-        if len(boxes) > 1:
-            found = []
-            for box in boxes:
-                part = np.zeros_like(self.mask)
-                part[box.y0 : box.y1, box.x0 : box.x1] = self.mask[box.y0 : box.y1, box.x0 : box.x1]
-                found += _components(part)[:1]
-        else:
-            found = _components(self.mask)
-            found = _stacked([part for part in found if part.sum() >= 0.1 * found[0].sum()])
-            found = [part for part in found if part.sum() >= 0.3 * found[0].sum()]
-        return sorted(found[:most], key=lambda part: int(np.flatnonzero(part.any(axis=0))[0]))
+    def solid_evidence(self) -> NDArray[np.float32] | None:
+        """``evidence`` by black alone."""
+        return None if self.solid is None else _logarithm(self.solid)
 
     def filled(self, part: Mask) -> float:
         """Share of an area's pixels that are off the background: speckle leaves few gaps."""
-        return float(self.echo[part].mean())
+        return float((self.off[part] > LEVEL).mean()) if part.any() else 0.0
 
     def lettered(self, part: Mask) -> bool:
         """Whether an area is a block of text: full of gaps, with edges that no echo has.
@@ -77,100 +73,58 @@ class Signal:
         sharp = steps.size == 0 or float(np.percentile(steps, 95)) > SHARP
         return sharp and self.filled(part) < GAPS
 
-    def fills_picture(self, part: Mask) -> bool:
-        """Whether the picture is nothing but the fan: echoes up to every edge."""
-        edges = (part[1], part[-2], part[:, 1], part[:, -2])
-        return bool(part.mean() > 0.93 and min(edge.mean() for edge in edges) > 0.75)
-
 
 def signal_of(pictures: Sequence[Picture]) -> Signal:
-    """The signal of a clip's pictures, (H, W) or (H, W, 3) uint8."""
-    grays = [
-        picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        for picture in pictures
-    ]
-    brightest = np.maximum.reduce(grays)
-    raw = echo = _off_background(brightest)
-    moving = False
-    if len(grays) >= 3:
-        change = cv2.subtract(brightest, np.minimum.reduce(grays))
-        changing = np.asarray(change >= CHANGE)
-        moving = bool(_cleaned(changing).mean() > 0.05)
-        if moving:
-            echo = changing
-    return Signal(_cleaned(echo), raw, brightest, moving, _colored(pictures))
+    """The signal of a clip's pictures, (H, W) or (H, W, 3) uint8, all of one size."""
+    brightest = darkest = gray_of(pictures[0])
+    for picture in pictures[1:]:
+        gray = gray_of(picture)
+        brightest, darkest = cv2.max(brightest, gray), cv2.min(darkest, gray)
+    surfaces = _surfaces(brightest)
+    change = cv2.subtract(brightest, darkest) if len(pictures) > 2 else None
+    return Signal(
+        brightest,
+        cv2.LUT(brightest, _distances(surfaces)),
+        change,
+        cv2.LUT(brightest, _distances(surfaces[:1])) if len(surfaces) > 1 else None,
+        _colored(pictures[0]),
+    )
 
 
-def _colored(pictures: Sequence[Picture]) -> bool:
-    first = pictures[0]
-    if first.ndim == 2:
+def gray_of(picture: Picture) -> Levels:
+    """The luma of a picture."""
+    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+def _logarithm(levels: Levels) -> NDArray[np.float32]:
+    table = np.log2(1 + np.arange(256, dtype=np.float32))
+    return np.asarray(cv2.LUT(levels, table))
+
+
+def _colored(picture: Picture) -> bool:
+    if picture.ndim == 2:
         return False
-    spread = first.max(axis=2).astype(np.int16) - first.min(axis=2)
+    few = picture[::2, ::2]
+    spread = few.max(axis=2).astype(np.int16) - few.min(axis=2)
     return bool((spread > 40).mean() > 0.02)
 
 
-def _off_background(gray: NDArray[np.uint8]) -> Mask:
-    """Pixels that differ from the flat surfaces of the screen."""
+def _surfaces(gray: Levels) -> list[int]:
+    """The flat colors of a screen: the surround's black first, then all that cover much."""
     kernel = np.ones((7, 7), np.uint8)
-    flat = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel)) <= 3
-    levels = np.bincount(gray[flat], minlength=256)
-    share = levels / gray.size
-    common = [0, *(int(level) for level in np.flatnonzero(share > 0.02) if level > LEVEL)]
-    signed = gray.astype(np.int16)
-    echo = np.ones(gray.shape, bool)
-    for level in common:
-        near = np.abs(signed - level) <= (LEVEL if level == 0 else 2)
-        if level:
-            near &= cv2.dilate(flat.astype(np.uint8), kernel).astype(bool)
-        echo &= ~near
-    return echo
+    flat = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel)) <= FLAT
+    share = np.bincount(gray[flat], minlength=256) / gray.size
+    dark = share[: CLOSE_TO + 1]
+    # Where two levels of black are common, the darker one is the surround and the other a fan
+    # that is all but empty.
+    black = int(np.flatnonzero(dark > 0.25 * dark.max())[0]) if dark.max() > 0 else 0
+    return [black, *(int(level) for level in np.flatnonzero(share > COMMON) if level > CLOSE_TO)]
 
 
-def _cleaned(echo: Mask) -> Mask:
-    """Speckle closed to areas, lettering and thin bars opened away."""
-    height, width = echo.shape
-    side = min(height, width)
-    close = _disk(max(side // 50, 3))
-    opened = _disk(max(side // 24, 5))
-    pad = opened.shape[0] + close.shape[0]
-    raw = cv2.medianBlur(echo.astype(np.uint8), 3)
-    raw = cv2.copyMakeBorder(raw, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    closed = cv2.morphologyEx(raw, cv2.MORPH_CLOSE, close)
-    solid = cv2.morphologyEx(closed, cv2.MORPH_OPEN, opened)
-    return np.asarray(solid[pad:-pad, pad:-pad], bool)
-
-
-def _disk(radius: int) -> NDArray[np.uint8]:
-    size = 2 * radius + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
-
-
-def _stacked(parts: list[Mask]) -> list[Mask]:
-    """Parts above each other with the same sides joined: one linear picture with a dark band."""
-    joined: list[Mask] = []
-    for part in parts:
-        for number, other in enumerate(joined):
-            if _same_sides(part, other):
-                both = (part | other).astype(np.uint8)
-                hull = cv2.convexHull(cv2.findNonZero(both))
-                joined[number] = cv2.fillConvexPoly(both, hull, 1).astype(bool)
-                break
-        else:
-            joined.append(part)
-    return sorted(joined, key=lambda part: -int(part.sum()))
-
-
-def _same_sides(one: Mask, other: Mask) -> bool:
-    a, b = (np.flatnonzero(part.any(axis=0))[[0, -1]] for part in (one, other))
-    return bool(np.abs(a - b).max() <= 0.02 * one.shape[1])
-
-
-def _components(mask: Mask) -> list[Mask]:
-    """Connected areas with their holes filled, the largest first."""
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    found = []
-    for contour in sorted(contours, key=lambda one: -cv2.contourArea(one))[:8]:
-        area = np.zeros(mask.shape, np.uint8)
-        cv2.drawContours(area, [contour], -1, 1, cv2.FILLED)
-        found.append(area.astype(bool))
-    return found
+def _distances(surfaces: Sequence[int]) -> Levels:
+    """Gray level to its distance from the nearest surface; nothing is darker than black."""
+    levels = np.arange(256)[:, None] - np.asarray(surfaces)[None, :]
+    levels[:, 0] = np.maximum(levels[:, 0], 0)
+    away = np.abs(levels)
+    away[:, 1:] = np.where(away[:, 1:] <= 2, 0, away[:, 1:])
+    return np.asarray(away.min(axis=1), np.uint8)

@@ -1,0 +1,179 @@
+"""Areas that may be fans: where a clip's signal hangs together, at several thresholds.
+
+Looked for on a reduced picture, whose shorter side has some 240 pixels; what is found there is
+moved to the last pixel on the full one (``edges``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from echoatlas.schemas.fan import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.pipeline.geometry.signal import Signal
+
+    Mask = NDArray[np.bool_]
+    Points = NDArray[np.float64]
+
+SIDE = 240  # pixels, about, of the reduced picture's shorter side
+OFF = (1, 4, 10)  # gray levels off the screen from which a pixel is taken for an echo
+CHANGED = (3, 8)  # gray levels over time, likewise
+SOLID = 6
+SHARE = 0.35  # of a reduced pixel that must be echo
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A connected area of signal, or several that belong together, on the reduced picture.
+
+    Attributes:
+        mask: (h, w) bool, without holes.
+        outline: (n, 2) float64, (x, y) along its edge, at most a pixel apart.
+        solid: taken from all that is not black: only a sector's shape can tell it from a panel.
+        joined: of several areas, one above the other.
+    """
+
+    mask: Mask
+    outline: Points
+    solid: bool = False
+    joined: bool = False
+
+    @property
+    def box(self) -> Box:
+        return box_of(self.mask)
+
+    @property
+    def share(self) -> float:
+        """Of the picture."""
+        return float(self.mask.mean())
+
+
+def factor_of(height: int, width: int) -> int:
+    """How many pixels, each way, become one of the reduced picture."""
+    return max(round(min(height, width) / SIDE), 1)
+
+
+def box_of(mask: Mask) -> Box:
+    """The smallest box around a mask that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def parts_of(signal: Signal, within: Box | None, least: float) -> list[Part]:
+    """Areas of a clip that may be a fan, or a pane's part of it, all thresholds together.
+
+    Args:
+        within: pixels of the full picture to which the search is limited.
+        least: share of the picture that an area must cover.
+    """
+    found: list[Part] = []
+    seen: set[bytes] = set()
+    for mask, solid in _masks(signal, within):
+        clean = _cleaned(mask)
+        key = np.packbits(clean).tobytes()
+        if key in seen:
+            continue
+        seen.add(key)
+        found += [part for part in _grouped(_components(clean), solid) if part.share >= least]
+    return found
+
+
+def reduced(mask: NDArray[np.bool_], factor: int) -> Mask:
+    """A mask on the reduced picture: what is echo in more than a third of each pixel."""
+    height, width = mask.shape
+    raw = mask.astype(np.uint8) * 255
+    if factor == 1:
+        return np.asarray(cv2.medianBlur(raw, 3) > 0)
+    size = -(-width // factor), -(-height // factor)
+    padded = cv2.copyMakeBorder(
+        raw, 0, size[1] * factor - height, 0, size[0] * factor - width, cv2.BORDER_REPLICATE
+    )
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 255 * SHARE)
+
+
+def _masks(signal: Signal, within: Box | None) -> Iterator[tuple[Mask, bool]]:
+    factor = factor_of(*signal.gray.shape)
+    levels = [(signal.off, level, False) for level in OFF]
+    if signal.change is not None:
+        levels += [(signal.change, level, False) for level in CHANGED]
+    if signal.solid is not None:
+        levels.append((signal.solid, SOLID, True))
+    for picture, level, solid in levels:
+        mask = reduced(picture >= level, factor)
+        if within is not None:
+            limit = _shrunk(within, factor)
+            inside = np.zeros_like(mask)
+            inside[limit.pixels] = mask[limit.pixels]
+            mask = inside
+        yield mask, solid
+
+
+def _shrunk(box: Box, factor: int) -> Box:
+    return Box(
+        box.x0 // factor, box.y0 // factor, -(-box.x1 // factor), -(-box.y1 // factor)
+    )
+
+
+def _cleaned(mask: Mask) -> Mask:
+    """Speckle closed to areas, lettering and thin bars opened away."""
+    side = min(mask.shape)
+    near, thin = max(side / 50, 2.0), max(side / 24, 3.0)
+    pad = int(near + thin) + 2
+    raw = cv2.copyMakeBorder(mask.astype(np.uint8), *[pad] * 4, cv2.BORDER_REPLICATE)
+    closed = _grown(raw, near)
+    closed = 1 - _grown(1 - closed, near)
+    opened = 1 - _grown(1 - closed, thin)
+    opened = _grown(opened, thin)
+    return np.asarray(opened[pad:-pad, pad:-pad], bool)
+
+
+def _grown(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
+    """A mask dilated by a disk: a distance is cheaper than a large kernel."""
+    distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
+    return (distance <= radius).astype(np.uint8)
+
+
+def _components(mask: Mask) -> list[Part]:
+    """Connected areas with their holes filled, the largest first."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found = []
+    for contour in sorted(contours, key=lambda one: -cv2.contourArea(one))[:6]:
+        area = np.zeros(mask.shape, np.uint8)
+        cv2.drawContours(area, [contour], -1, 1, cv2.FILLED)
+        found.append(Part(area.astype(bool), contour[:, 0, :].astype(np.float64)))
+    return found
+
+
+def _grouped(parts: Sequence[Part], solid: bool) -> list[Part]:
+    """The larger areas each, and those above each other joined: a fan with a dark band."""
+    if not parts:
+        return []
+    first = parts[0]
+    least = 0.3 * first.share
+    found = [Part(part.mask, part.outline, solid) for part in parts if part.share >= least]
+    same = [part for part in parts if _stacked(part.box, first.box)]
+    if len(same) > 1:
+        found.append(_joined(same, solid))
+    return found
+
+
+def _joined(parts: Sequence[Part], solid: bool) -> Part:
+    """Parts and all that lies between them."""
+    both = np.logical_or.reduce([part.mask for part in parts]).astype(np.uint8)
+    outline = np.concatenate([part.outline for part in parts])
+    hull = cv2.convexHull(outline.astype(np.int32))
+    return Part(cv2.fillConvexPoly(both, hull, 1).astype(bool), outline, solid, True)
+
+
+def _stacked(one: Box, other: Box) -> bool:
+    """Whether the narrower of two boxes lies mostly above or below the other."""
+    shared = min(one.x1, other.x1) - max(one.x0, other.x0)
+    return shared > 0.7 * min(one.width, other.width)

@@ -1,0 +1,146 @@
+"""A fan as the limits that it keeps: how far points are outside, and where its boundary runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.schemas.fan import Fan
+
+    Points = NDArray[np.float64]
+
+LEFT, RIGHT, FAR, NEAR = range(4)  # limits of a ring sector; the clip's four follow
+CLIP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Points along a fan's boundary.
+
+    Attributes:
+        points: (n, 2) float64, (x, y).
+        normals: (n, 2) float64, of length 1, pointing out of the fan.
+        limit: (n,) int, which of the fan's limits each point lies on.
+    """
+
+    points: Points
+    normals: Points
+    limit: NDArray[np.int64]
+
+
+def outside(fan: Fan, points: Points) -> NDArray[np.float64]:
+    """How many pixels (n, 2) points are beyond each limit of a fan: (limits, n), negative within.
+
+    A point is inside where all are negative, but for openings over pi, whose two sides are kept
+    if either is.
+    """
+    if fan.apex is None:
+        normals, offsets = _edges(fan)
+        rows = [normals @ points.T - offsets[:, None]]
+    else:
+        dx, dy = points[:, 0] - fan.apex[0], points[:, 1] - fan.apex[1]
+        radius = np.hypot(dx, dy)
+        left, right = fan.angles
+        sides = np.stack(
+            [
+                -(dx * np.cos(left) - dy * np.sin(left)),
+                dx * np.cos(right) - dy * np.sin(right),
+            ]
+        )
+        if right - left > np.pi:
+            sides = np.broadcast_to(sides.min(axis=0), sides.shape)
+        if right - left >= 2 * np.pi - 1e-6:
+            sides = np.full_like(sides, -np.inf)
+        rows = [sides, (radius - fan.radii[1])[None], (fan.radii[0] - radius)[None]]
+    if fan.clip is not None:
+        x, y, box = points[:, 0], points[:, 1], fan.clip
+        rows.append(np.stack([box.x0 - x, box.y0 - y, x - box.x1 + 1, y - box.y1 + 1]))
+    return np.concatenate(rows)
+
+
+def boundary(fan: Fan, height: int, width: int, apart: float) -> Boundary:
+    """The boundary of a fan, as far as it lies in a picture, by points some pixels apart."""
+    pieces = _polygon(fan, apart) if fan.apex is None else _sector(fan, apart)
+    pieces += _clip(fan, apart)
+    points, normals, limits = [], [], []
+    for limit, (place, normal) in pieces:
+        beyond = outside(fan, place)
+        seen = beyond.max(axis=0) < 0.01
+        seen &= (place[:, 0] >= -0.5) & (place[:, 0] <= width - 0.5)
+        seen &= (place[:, 1] >= -0.5) & (place[:, 1] <= height - 0.5)
+        points.append(place[seen])
+        normals.append(normal[seen])
+        limits.append(np.full(int(seen.sum()), limit))
+    return Boundary(np.concatenate(points), np.concatenate(normals), np.concatenate(limits))
+
+
+def _edges(fan: Fan) -> tuple[Points, NDArray[np.float64]]:
+    """Outward normals and offsets of a convex polygon's edges."""
+    corners = np.asarray(fan.corners, np.float64)
+    along = np.roll(corners, -1, axis=0) - corners
+    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    normals = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    offsets = (normals * corners).sum(axis=1)
+    if (normals @ corners.mean(axis=0) > offsets).sum() * 2 > len(corners):
+        normals, offsets = -normals, -offsets
+    return normals, offsets
+
+
+Piece = tuple[int, tuple["Points", "Points"]]
+
+
+def _polygon(fan: Fan, apart: float) -> list[Piece]:
+    normals, _ = _edges(fan)
+    corners = np.asarray(fan.corners, np.float64)
+    ends = zip(corners, np.roll(corners, -1, axis=0), normals, strict=True)
+    return [(number, _straight(a, b, normal, apart)) for number, (a, b, normal) in enumerate(ends)]
+
+
+def _sector(fan: Fan, apart: float) -> list[Piece]:
+    apex = np.asarray(fan.apex, np.float64)
+    near, far = fan.radii
+    left, right = fan.angles
+    pieces: list[Piece] = []
+    if right - left < 2 * np.pi - 1e-6:
+        for limit, angle, sign in ((LEFT, left, -1.0), (RIGHT, right, 1.0)):
+            along = np.array([np.sin(angle), np.cos(angle)])
+            normal = sign * np.array([np.cos(angle), -np.sin(angle)])
+            ends = apex + near * along, apex + far * along
+            pieces.append((limit, _straight(*ends, normal, apart)))
+    for limit, radius, sign in ((FAR, far, 1.0), (NEAR, near, -1.0)):
+        count = max(int((right - left) * radius / apart), 2)
+        if radius < 2:
+            continue
+        angles = np.linspace(left, right, count + 1)[:-1] + (right - left) / count / 2
+        along = np.stack([np.sin(angles), np.cos(angles)], axis=1)
+        pieces.append((limit, (apex + radius * along, sign * along)))
+    return pieces
+
+
+def _clip(fan: Fan, apart: float) -> list[Piece]:
+    if fan.clip is None:
+        return []
+    first = len(fan.corners) if fan.apex is None else CLIP
+    box = fan.clip
+    x0, y0, x1, y1 = box.x0, box.y0, box.x1 - 1, box.y1 - 1
+    sides = (
+        ((x0, y0), (x0, y1), (-1, 0)), ((x0, y0), (x1, y0), (0, -1)),
+        ((x1, y0), (x1, y1), (1, 0)), ((x0, y1), (x1, y1), (0, 1)),
+    )  # fmt: skip
+    return [
+        (first + number, _straight(*(np.array(one, np.float64) for one in side), apart))
+        for number, side in enumerate(sides)
+    ]
+
+
+def _straight(
+    start: NDArray[np.float64], end: NDArray[np.float64], normal: NDArray[np.float64], apart: float
+) -> tuple[Points, Points]:
+    count = max(int(np.hypot(*(end - start)) / apart), 1)
+    share = (np.arange(count) + 0.5) / count
+    return start + share[:, None] * (end - start), np.tile(normal, (count, 1))

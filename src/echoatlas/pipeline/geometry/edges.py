@@ -1,0 +1,272 @@
+"""Hold a fan's boundary against the picture, pixel by pixel, and move it to where the edge is.
+
+Across the boundary, evidence steps from the level of echoes to the quiet of the screen. Where it
+does, the boundary is borne out; where both sides are quiet (dark tissue) nothing is said; where
+echoes go on outside, the fan is too small. Agreement of areas can't tell these apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from echoatlas.pipeline.geometry.bounds import CLIP, FAR, LEFT, NEAR, RIGHT, Boundary, boundary
+from echoatlas.schemas.fan import Box, Fan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Evidence = NDArray[np.float32]
+    Points = NDArray[np.float64]
+
+SAMPLES = 320  # along a boundary, about
+WINDOW = 4  # pixels on either side of a step that are compared
+STEP = 0.6  # doublings of the level
+QUIET = 0.6  # of the level inside that is left outside
+ECHO = 1.0  # level, in doublings, of what can't be background
+MARGIN = 3  # pixels from the picture's edge where nothing can be seen outside
+FEW = 8  # samples, too few to move a limit by
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the picture shows along a fan's boundary, one value a sample.
+
+    Attributes:
+        shift: pixels outward to the nearest clear step.
+        found: there is one.
+        goes_on: echoes continue on the outside as strong as within.
+        cut: too near the picture's edge to be seen.
+    """
+
+    boundary: Boundary
+    shift: NDArray[np.float64]
+    found: NDArray[np.bool_]
+    goes_on: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How far a picture bears out a fan.
+
+    Attributes:
+        borne_out: share of the boundary in the picture with a clear step on it.
+        contradicted: share of it with echoes beyond.
+        weakest: share borne out of the limit (side or arc) that is borne out least.
+        sides: share borne out of the lesser side of the fan. cut: share of the boundary at the picture's edge.
+    """
+
+    borne_out: float
+    contradicted: float
+    weakest: float
+    cut: float
+
+    @property
+    def value(self) -> float:
+        return self.borne_out - 2 * self.contradicted
+
+
+def settled(fan: Fan, evidence: Evidence, factor: int) -> tuple[Fan, Support]:
+    """A fan moved to the edges that the picture shows, and how far it is borne out there.
+
+    Args:
+        fan: in pixels of ``evidence``, wrong by some pixels of the reduced picture.
+        factor: of the reduced picture.
+    """
+    for reach in (2.5 * factor + 5, 7.0):
+        fan = _moved(fan, seen(fan, evidence, int(reach)), *evidence.shape)
+    return fan, support(fan, evidence)
+
+
+def support(fan: Fan, evidence: Evidence) -> Support:
+    """How far the picture bears out a fan."""
+    near = seen(fan, evidence, 8)
+    limit = near.boundary.limit
+    if not len(limit):
+        return Support(0.0, 1.0, 0.0, 1.0)
+    good = near.found & (np.abs(near.shift) <= max(2.0, 0.004 * min(evidence.shape)))
+    free = ~near.cut
+    count = int(free.sum())
+    if count < FEW:
+        return Support(0.0, 0.0, 0.0, 1.0)
+    shares = [
+        float(good[free & (limit == one)].mean())
+        for one in np.unique(limit)
+        if (free & (limit == one)).sum() > 0.06 * len(limit)
+    ]
+    return Support(
+        float(good[free].mean()),
+        float((near.goes_on & ~good & free).sum() / count),
+        min(shares, default=0.0),
+        1 - count / len(limit),
+    )
+
+
+def seen(fan: Fan, evidence: Evidence, reach: int) -> Seen:
+    """Look across a fan's boundary, that many pixels to either side."""
+    height, width = evidence.shape
+    around = boundary(fan, height, width, _apart(fan, height, width))
+    away = np.arange(-reach - WINDOW, reach + WINDOW + 1, dtype=np.float64)
+    places = around.points[:, None, :] + away[None, :, None] * around.normals[:, None, :]
+    if not len(places):
+        none = np.zeros(0, bool)
+        return Seen(around, np.zeros(0), none, none, none)
+    across = cv2.remap(
+        evidence, places[..., 0].astype(np.float32), places[..., 1].astype(np.float32),
+        cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0,
+    )  # fmt: skip
+    across = cv2.blur(across, (1, 5), borderType=cv2.BORDER_REPLICATE)
+    total = np.zeros((len(across), across.shape[1] + 1))
+    np.cumsum(across, axis=1, out=total[:, 1:])
+    within = (total[:, WINDOW:-WINDOW] - total[:, : -2 * WINDOW]) / WINDOW
+    beyond = (total[:, 2 * WINDOW :] - total[:, WINDOW:-WINDOW]) / WINDOW
+    steps = within - beyond
+    best = steps.argmax(axis=1)
+    rows = np.arange(len(best))
+    step, inner, outer = steps[rows, best], within[rows, best], beyond[rows, best]
+    found = (step > STEP) & (outer < QUIET * inner)
+    middle = reach
+    goes_on = (within[:, middle] > ECHO) & (beyond[:, middle] > 0.75 * within[:, middle])
+    points, edge = around.points + MARGIN * around.normals, MARGIN
+    cut = (points.min(axis=1) < edge) | (points[:, 0] > width - 1 - edge)
+    cut |= points[:, 1] > height - 1 - edge
+    return Seen(around, best - middle - 0.5, found, goes_on, cut)
+
+
+def _apart(fan: Fan, height: int, width: int) -> float:
+    """Pixels between samples, by the fan's size."""
+    if fan.apex is None:
+        corners = np.asarray(fan.corners)
+        length = float(np.ptp(corners[:, 0]) + np.ptp(corners[:, 1])) * 2
+    else:
+        near, far = fan.radii
+        length = 2 * (far - near) + (fan.angles[1] - fan.angles[0]) * (far + near)
+    return max(min(length, 4.0 * (height + width)) / SAMPLES, 1.0)
+
+
+def _moved(fan: Fan, near: Seen, height: int, width: int) -> Fan:
+    """The fan with each limit moved to the steps that were found along it."""
+    used = near.found & ~near.cut
+    # A polygon's corners are its last pixels, and so half a pixel short of the step.
+    shift = near.shift - (0.5 if fan.apex is None else 0.0)
+    places = near.boundary.points + shift[:, None] * near.boundary.normals
+
+    def along(limit: int) -> Points | None:
+        here = used & (near.boundary.limit == limit)
+        return places[here] if here.sum() >= FEW else None
+
+    if fan.apex is None:
+        moved = _polygon(fan, near.boundary, along)
+    else:
+        moved = _sector(fan, near.boundary, along)
+    return replace(moved, clip=_clip(moved, near, along, height, width))
+
+
+def _polygon(fan: Fan, around: Boundary, along: Along) -> Fan:
+    corners = np.asarray(fan.corners, np.float64)
+    lines = []
+    for number, (a, b) in enumerate(zip(corners, np.roll(corners, -1, axis=0), strict=True)):
+        step = (b - a) / max(np.hypot(*(b - a)), 1e-9)
+        normal = np.array([step[1], -step[0]])
+        places = along(number)
+        lines.append(_line(places, normal) if places is not None else (normal, normal @ a))
+    fixed = []
+    for before, after in zip(lines[-1:] + lines[:-1], lines, strict=True):
+        normals = np.array([before[0], after[0]])
+        if abs(np.linalg.det(normals)) < 0.2:
+            return fan
+        fixed.append(np.linalg.solve(normals, [before[1], after[1]]))
+    return replace(fan, corners=tuple((float(x), float(y)) for x, y in fixed))
+
+
+def _sector(fan: Fan, around: Boundary, along: Along) -> Fan:
+    apex = np.asarray(fan.apex, np.float64)
+    angles = list(fan.angles)
+    lines = {}
+    for limit in (LEFT, RIGHT):
+        places = along(limit)
+        if places is not None:
+            normal = (-1 if limit == LEFT else 1) * np.array(
+                [np.cos(angles[limit]), -np.sin(angles[limit])]
+            )
+            lines[limit] = _line(places, normal)
+    if len(lines) == 2:
+        normals = np.array([lines[LEFT][0], lines[RIGHT][0]])
+        if abs(np.linalg.det(normals)) > 0.02:
+            apex = np.linalg.solve(normals, [lines[LEFT][1], lines[RIGHT][1]])
+    elif not lines and (far := along(FAR)) is not None and fan.angles[1] - fan.angles[0] > 6:
+        apex = _center(far, apex)
+    for limit, (normal, _) in lines.items():
+        turn = -1 if limit == LEFT else 1
+        new = float(np.arctan2(-turn * normal[1], turn * normal[0]))
+        angles[limit] += (new - angles[limit] + np.pi) % (2 * np.pi) - np.pi
+    radii = list(fan.radii)
+    for slot, limit in ((1, FAR), (0, NEAR)):
+        places = along(limit)
+        if places is not None:
+            radii[slot] = float(np.median(np.hypot(*(places - apex).T)))
+    if not 0 <= radii[0] < radii[1] or not 0.05 < angles[1] - angles[0] <= 2 * np.pi:
+        return fan
+    return replace(
+        fan,
+        apex=(float(apex[0]), float(apex[1])),
+        radii=(radii[0], radii[1]),
+        angles=(angles[0], angles[1]),
+    )
+
+
+def _clip(fan: Fan, near: Seen, along: Along, height: int, width: int) -> Box | None:
+    """The clip's sides moved likewise; a side that limits nothing is let go."""
+    if fan.clip is None:
+        return None
+    first = len(fan.corners) if fan.apex is None else CLIP
+    sides = [fan.clip.x0, fan.clip.y0, fan.clip.x1, fan.clip.y1]
+    ends = (0, 0, width, height)
+    held = False
+    for number in range(4):
+        count = int((near.boundary.limit == first + number).sum())
+        places = along(first + number)
+        if count < 3:
+            sides[number] = ends[number]
+            continue
+        held = True
+        if places is not None:
+            value = float(np.median(places[:, number % 2]))
+            sides[number] = round(value + 0.5)
+    return Box(*sides) if held else None
+
+
+def _line(places: Points, normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Normal and offset of the line along most of the points, near to a normal."""
+    offset = float(np.median(places @ normal))
+    start = normal
+    for tolerance in (3.0, 1.5):
+        near = places[np.abs(places @ normal - offset) < tolerance]
+        if len(near) < FEW:
+            break
+        middle = near.mean(axis=0)
+        _, _, directions = np.linalg.svd(near - middle, full_matrices=False)
+        fine = directions[1] * np.sign(directions[1] @ start)
+        if fine @ start < 0.97:
+            break
+        normal, offset = fine, float(fine @ middle)
+    return normal, offset
+
+
+def _center(places: Points, fallback: Points) -> Points:
+    """The center of the circle along points (Kasa's least squares)."""
+    if len(places) < 3 * FEW:
+        return fallback
+    left = np.column_stack([2 * places, np.ones(len(places))])
+    found, *_ = np.linalg.lstsq(left, (places**2).sum(axis=1), rcond=None)
+    return np.asarray(found[:2])
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Along = Callable[[int], Points | None]
