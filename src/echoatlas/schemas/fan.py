@@ -101,6 +101,8 @@ class Fan:
         spacing_source: where ``mm_per_px`` comes from ("region", "pixel_spacing", "sidecar", "").
         score: 0 to 1, how well picture and area agree.
         found_by: codes such as "region", "fit", "region+fit", "cropped".
+        stretch: height of a pixel over its width, where a picture was resized to another aspect:
+            ``radii`` and ``angles`` are of a picture whose rows were spread by that much.
         clip: a rectangle that further limits the area (a sector cut off by the screen's edge).
     """
 
@@ -116,6 +118,7 @@ class Fan:
     verdict: Verdict = Verdict.REVIEW
     found_by: str = ""
     pane: int = 0
+    stretch: float = 1.0
     clip: Box | None = field(default=None)
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
@@ -134,17 +137,18 @@ class Fan:
 
     def _reach(self) -> Box:
         """A box that holds the whole circle that a ring sector is cut from."""
-        (x, y), outer = self.apex or (0.0, 0.0), self.radii[1]
+        (x, y), wide = self.apex or (0.0, 0.0), self.radii[1]
+        high = wide / self.stretch
         return Box(
-            math.floor(x - outer), math.floor(y - outer),
-            math.ceil(x + outer) + 1, math.ceil(y + outer) + 1,
+            math.floor(x - wide), math.floor(y - high),
+            math.ceil(x + wide) + 1, math.ceil(y + high) + 1,
         )  # fmt: skip
 
     def _ring(self, box: Box) -> NDArray[np.bool_]:
         """The ring sector inside a box, by half planes: no angle is taken of any pixel."""
         apex = self.apex or (0.0, 0.0)
         x = (np.arange(box.x0, box.x1) - apex[0]).astype(np.float32)[None, :]
-        y = (np.arange(box.y0, box.y1) - apex[1]).astype(np.float32)[:, None]
+        y = ((np.arange(box.y0, box.y1) - apex[1]) * self.stretch).astype(np.float32)[:, None]
         distance = x * x + y * y
         inside: NDArray[np.bool_] = distance <= np.float32(self.radii[1] ** 2)
         if self.radii[0] > 0:

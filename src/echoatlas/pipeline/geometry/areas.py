@@ -27,7 +27,9 @@ SIDE = 240  # pixels, about, of the reduced picture's shorter side
 OFF = (1, 4, 10)  # gray levels off the screen from which a pixel is taken for an echo
 CHANGED = (3, 8)  # gray levels over time, likewise
 SOLID = 6
+SAME = 0.985  # overlap of parts that tell the same
 SHARE = 0.35  # of a reduced pixel that must be echo
+DENSE = 0.65  # of its neighborhood, where lines of text lie against the fan
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +77,32 @@ def parts_of(signal: Signal, within: Box | None, least: float) -> list[Part]:
         least: share of the picture that an area must cover.
     """
     found: list[Part] = []
-    seen: set[bytes] = set()
     for mask, solid in _masks(signal, within):
-        clean = _cleaned(mask)
-        key = np.packbits(clean).tobytes()
-        if key in seen:
-            continue
-        seen.add(key)
-        found += [part for part in _grouped(_components(clean), solid) if part.share >= least]
+        for part in _grouped(_components(_cleaned(mask)), solid):
+            if part.share >= least and not any(_same(part, other) for other in found):
+                found.append(part)
     return found
 
 
-def reduced(mask: NDArray[np.bool_], factor: int) -> Mask:
-    """A mask on the reduced picture: what is echo in more than a third of each pixel."""
+def _same(one: Part, other: Part) -> bool:
+    """Whether two parts leave the same fans open."""
+    if one.solid != other.solid:
+        return False
+    both = int((one.mask & other.mask).sum())
+    return both > SAME * (int(one.mask.sum()) + int(other.mask.sum()) - both)
+
+
+def reduced(mask: NDArray[np.bool_], factor: int) -> NDArray[np.uint8]:
+    """How much of each pixel of the reduced picture a mask covers: 0 to 255."""
     height, width = mask.shape
-    raw = mask.astype(np.uint8) * 255
+    raw = cv2.medianBlur(mask.view(np.uint8) * 255, 3)  # strokes of letters are thinner
     if factor == 1:
-        return np.asarray(cv2.medianBlur(raw, 3) > 0)
+        return np.asarray(raw)
     size = -(-width // factor), -(-height // factor)
     padded = cv2.copyMakeBorder(
         raw, 0, size[1] * factor - height, 0, size[0] * factor - width, cv2.BORDER_REPLICATE
     )
-    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA) > 255 * SHARE)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA))
 
 
 def _masks(signal: Signal, within: Box | None) -> Iterator[tuple[Mask, bool]]:
@@ -107,13 +113,20 @@ def _masks(signal: Signal, within: Box | None) -> Iterator[tuple[Mask, bool]]:
     if signal.solid is not None:
         levels.append((signal.solid, SOLID, True))
     for picture, level, solid in levels:
-        mask = reduced(picture >= level, factor)
-        if within is not None:
-            limit = _shrunk(within, factor)
-            inside = np.zeros_like(mask)
-            inside[limit.pixels] = mask[limit.pixels]
-            mask = inside
-        yield mask, solid
+        cover = reduced(picture >= level, factor)
+        yield _limited(cover > 255 * SHARE, within, factor), solid
+        if picture is signal.off and level == OFF[1]:
+            around = cv2.blur(cover, (5, 5), borderType=cv2.BORDER_REPLICATE)
+            yield _limited(around > 255 * DENSE, within, factor), solid
+
+
+def _limited(mask: Mask, within: Box | None, factor: int) -> Mask:
+    if within is None:
+        return mask
+    limit = _shrunk(within, factor)
+    inside = np.zeros_like(mask)
+    inside[limit.pixels] = mask[limit.pixels]
+    return inside
 
 
 def _shrunk(box: Box, factor: int) -> Box:
@@ -158,11 +171,20 @@ def _grouped(parts: Sequence[Part], solid: bool) -> list[Part]:
         return []
     first = parts[0]
     least = 0.3 * first.share
+    same = [part for part in parts if _same_sides(part.box, first.box)]
+    if len(same) > 1:  # one linear picture with a dark band
+        first = _joined(same, solid)
+        parts = [first, *(part for part in parts if all(part is not one for one in same))]
     found = [Part(part.mask, part.outline, solid) for part in parts if part.share >= least]
-    same = [part for part in parts if _stacked(part.box, first.box)]
-    if len(same) > 1:
-        found.append(_joined(same, solid))
+    above = [part for part in parts if _stacked(part.box, first.box)]
+    if len(above) > 1:
+        found.append(_joined(above, solid))
     return found
+
+
+def _same_sides(one: Box, other: Box) -> bool:
+    off = max(abs(one.x0 - other.x0), abs(one.x1 - other.x1))
+    return off <= max(0.02 * other.width, 2)
 
 
 def _joined(parts: Sequence[Part], solid: bool) -> Part:

@@ -43,7 +43,7 @@ def outside(fan: Fan, points: Points) -> NDArray[np.float64]:
         normals, offsets = _edges(fan)
         rows = [normals @ points.T - offsets[:, None]]
     else:
-        dx, dy = points[:, 0] - fan.apex[0], points[:, 1] - fan.apex[1]
+        dx, dy = points[:, 0] - fan.apex[0], (points[:, 1] - fan.apex[1]) * fan.stretch
         radius = np.hypot(dx, dy)
         left, right = fan.angles
         sides = np.stack(
@@ -105,20 +105,23 @@ def _sector(fan: Fan, apart: float) -> list[Piece]:
     apex = np.asarray(fan.apex, np.float64)
     near, far = fan.radii
     left, right = fan.angles
+    squeeze = np.array([1.0, 1 / fan.stretch])  # spread rows to the picture's
     pieces: list[Piece] = []
     if right - left < 2 * np.pi - 1e-6:
         for limit, angle, sign in ((LEFT, left, -1.0), (RIGHT, right, 1.0)):
-            along = np.array([np.sin(angle), np.cos(angle)])
-            normal = sign * np.array([np.cos(angle), -np.sin(angle)])
+            along = np.array([np.sin(angle), np.cos(angle)]) * squeeze
+            normal = sign * np.array([np.cos(angle), -np.sin(angle)]) / squeeze
             ends = apex + near * along, apex + far * along
-            pieces.append((limit, _straight(*ends, normal, apart)))
+            pieces.append((limit, _straight(*ends, normal / np.hypot(*normal), apart)))
     for limit, radius, sign in ((FAR, far, 1.0), (NEAR, near, -1.0)):
         count = max(int((right - left) * radius / apart), 2)
         if radius < 2:
             continue
         angles = np.linspace(left, right, count + 1)[:-1] + (right - left) / count / 2
         along = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-        pieces.append((limit, (apex + radius * along, sign * along)))
+        normals = sign * along / squeeze
+        normals /= np.hypot(normals[:, 0], normals[:, 1])[:, None]
+        pieces.append((limit, (apex + radius * along * squeeze, normals)))
     return pieces
 
 

@@ -39,6 +39,7 @@ class Seen:
         shift: pixels outward to the nearest clear step.
         found: there is one.
         goes_on: echoes continue on the outside as strong as within.
+        dark: there are echoes on neither side.
         cut: too near the picture's edge to be seen.
     """
 
@@ -46,6 +47,7 @@ class Seen:
     shift: NDArray[np.float64]
     found: NDArray[np.bool_]
     goes_on: NDArray[np.bool_]
+    dark: NDArray[np.bool_]
     cut: NDArray[np.bool_]
 
 
@@ -56,43 +58,54 @@ class Support:
     Attributes:
         borne_out: share of the boundary in the picture with a clear step on it.
         contradicted: share of it with echoes beyond.
+        dark: share of it with nothing to be seen on either side.
         weakest: share borne out of the limit (side or arc) that is borne out least.
-        sides: share borne out of the lesser side of the fan. cut: share of the boundary at the picture's edge.
+        cut: share of the boundary at the picture's edge.
+        arcs: a curved part of it is borne out, or it has none.
     """
 
     borne_out: float
     contradicted: float
+    dark: float
     weakest: float
     cut: float
+    arcs: bool = True
 
     @property
     def value(self) -> float:
-        return self.borne_out - 2 * self.contradicted
+        return self.borne_out + 0.4 * self.dark - 2 * self.contradicted
 
 
-def settled(fan: Fan, evidence: Evidence, factor: int) -> tuple[Fan, Support]:
+def settled(fan: Fan, evidence: Evidence, factor: int, within: Box | None = None) -> tuple[Fan, Support]:
     """A fan moved to the edges that the picture shows, and how far it is borne out there.
 
     Args:
         fan: in pixels of ``evidence``, wrong by some pixels of the reduced picture.
         factor: of the reduced picture.
+        within: see ``support``.
     """
     for reach in (2.5 * factor + 5, 7.0):
         fan = _moved(fan, seen(fan, evidence, int(reach)), *evidence.shape)
-    return fan, support(fan, evidence)
+    return fan, support(fan, evidence, within)
 
 
-def support(fan: Fan, evidence: Evidence) -> Support:
-    """How far the picture bears out a fan."""
+def support(fan: Fan, evidence: Evidence, within: Box | None = None) -> Support:
+    """How far the picture bears out a fan.
+
+    Args:
+        within: a stated region, whose edges may cut the fan: echoes beyond it are another's.
+    """
     near = seen(fan, evidence, 8)
     limit = near.boundary.limit
     if not len(limit):
-        return Support(0.0, 1.0, 0.0, 1.0)
-    good = near.found & (np.abs(near.shift) <= max(2.0, 0.004 * min(evidence.shape)))
+        return Support(0.0, 1.0, 0.0, 0.0, 1.0)
+    good = near.found & (np.abs(near.shift) <= max(2.0, 0.005 * min(evidence.shape)))
     free = ~near.cut
+    if within is not None:
+        free &= ~(near.goes_on & _on_edge(near.boundary.points, within))
     count = int(free.sum())
     if count < FEW:
-        return Support(0.0, 0.0, 0.0, 1.0)
+        return Support(0.0, 0.0, 0.0, 0.0, 1.0)
     shares = [
         float(good[free & (limit == one)].mean())
         for one in np.unique(limit)
@@ -101,8 +114,10 @@ def support(fan: Fan, evidence: Evidence) -> Support:
     return Support(
         float(good[free].mean()),
         float((near.goes_on & ~good & free).sum() / count),
+        float((near.dark & ~good & free).sum() / count),
         min(shares, default=0.0),
         1 - count / len(limit),
+        fan.apex is None or int((good & free & (limit >= FAR) & (limit <= NEAR)).sum()) >= FEW,
     )
 
 
@@ -114,7 +129,7 @@ def seen(fan: Fan, evidence: Evidence, reach: int) -> Seen:
     places = around.points[:, None, :] + away[None, :, None] * around.normals[:, None, :]
     if not len(places):
         none = np.zeros(0, bool)
-        return Seen(around, np.zeros(0), none, none, none)
+        return Seen(around, np.zeros(0), none, none, none, none)
     across = cv2.remap(
         evidence, places[..., 0].astype(np.float32), places[..., 1].astype(np.float32),
         cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0,
@@ -131,10 +146,17 @@ def seen(fan: Fan, evidence: Evidence, reach: int) -> Seen:
     found = (step > STEP) & (outer < QUIET * inner)
     middle = reach
     goes_on = (within[:, middle] > ECHO) & (beyond[:, middle] > 0.75 * within[:, middle])
+    dark = (within[:, middle] < 0.5) & (beyond[:, middle] < 0.5)
     points, edge = around.points + MARGIN * around.normals, MARGIN
     cut = (points.min(axis=1) < edge) | (points[:, 0] > width - 1 - edge)
     cut |= points[:, 1] > height - 1 - edge
-    return Seen(around, best - middle - 0.5, found, goes_on, cut)
+    return Seen(around, best - middle - 0.5, found, goes_on, dark, cut)
+
+
+def _on_edge(points: Points, box: Box) -> NDArray[np.bool_]:
+    x, y = points[:, 0], points[:, 1]
+    inward = np.minimum.reduce([x - box.x0, y - box.y0, box.x1 - 1 - x, box.y1 - 1 - y])
+    return np.asarray(inward < MARGIN + 1)
 
 
 def _apart(fan: Fan, height: int, width: int) -> float:
@@ -184,11 +206,17 @@ def _polygon(fan: Fan, around: Boundary, along: Along) -> Fan:
 
 
 def _sector(fan: Fan, around: Boundary, along: Along) -> Fan:
-    apex = np.asarray(fan.apex, np.float64)
+    spread = np.array([1.0, fan.stretch])
+    apex = np.asarray(fan.apex, np.float64) * spread
     angles = list(fan.angles)
     lines = {}
+
+    def rows_spread(limit: int) -> Points | None:
+        found = along(limit)
+        return None if found is None else found * spread
+
     for limit in (LEFT, RIGHT):
-        places = along(limit)
+        places = rows_spread(limit)
         if places is not None:
             normal = (-1 if limit == LEFT else 1) * np.array(
                 [np.cos(angles[limit]), -np.sin(angles[limit])]
@@ -198,7 +226,7 @@ def _sector(fan: Fan, around: Boundary, along: Along) -> Fan:
         normals = np.array([lines[LEFT][0], lines[RIGHT][0]])
         if abs(np.linalg.det(normals)) > 0.02:
             apex = np.linalg.solve(normals, [lines[LEFT][1], lines[RIGHT][1]])
-    elif not lines and (far := along(FAR)) is not None and fan.angles[1] - fan.angles[0] > 6:
+    elif not lines and (far := rows_spread(FAR)) is not None and fan.angles[1] - fan.angles[0] > 6:
         apex = _center(far, apex)
     for limit, (normal, _) in lines.items():
         turn = -1 if limit == LEFT else 1
@@ -206,14 +234,14 @@ def _sector(fan: Fan, around: Boundary, along: Along) -> Fan:
         angles[limit] += (new - angles[limit] + np.pi) % (2 * np.pi) - np.pi
     radii = list(fan.radii)
     for slot, limit in ((1, FAR), (0, NEAR)):
-        places = along(limit)
+        places = rows_spread(limit)
         if places is not None:
             radii[slot] = float(np.median(np.hypot(*(places - apex).T)))
     if not 0 <= radii[0] < radii[1] or not 0.05 < angles[1] - angles[0] <= 2 * np.pi:
         return fan
     return replace(
         fan,
-        apex=(float(apex[0]), float(apex[1])),
+        apex=(float(apex[0]), float(apex[1]) / fan.stretch),
         radii=(radii[0], radii[1]),
         angles=(angles[0], angles[1]),
     )

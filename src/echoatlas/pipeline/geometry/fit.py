@@ -28,7 +28,8 @@ PARALLEL = 0.02  # radians between sides that count as parallel
 POINT = 0.12  # inner to outer radius below which a convex sector counts as a phased one's
 NEAR = 2.0  # reduced pixels from a boundary that count as on it
 LINES = 3  # a side
-TILTS = np.radians(np.arange(-78, 78.1, 1.5))
+TILTS = np.radians(np.arange(-9, 78.1, 1.5))  # of a side's normal from the horizontal
+TILTED = 0.35  # sine of the angle by which a fan may lean
 FEW = 240  # points of an outline
 
 
@@ -52,15 +53,23 @@ class Guess:
     agreement: float
 
 
-def guesses(part: Part, most: int) -> list[Guess]:
-    """The shapes that agree best with a part's outline, best first."""
+def guesses(part: Part, most: int, square: bool) -> list[Guess]:
+    """The shapes that agree best with a part's outline, best first.
+
+    Args:
+        square: pixels are known to be as wide as high.
+    """
     height, width = part.mask.shape
     free = _free(part.outline, height, width)
     if len(free) < 12:
         return [Guess(_rectangle(part.box), 0.0)]
-    lines = [_sides(part.outline, free, sign) for sign in (-1, 1)]
-    fans = [] if part.solid else [*_boxes(part), *_trapezoids(part, lines)]
-    fans += _sectors(part, lines) + _mirrored(part, lines) + _disks(part)
+    fans = [] if part.solid else _boxes(part)
+    fans += _disks(part)
+    for up in (False, True):
+        lines = [_sides(part.outline, free, sign, up) for sign in (-1, 1)]
+        if not part.solid:
+            fans += _trapezoids(part, lines)
+        fans += _sectors(part, lines, up, square) + _mirrored(part, lines, up)
     every = max(len(free) // FEW, 1)
     quick = sorted((-_quick(fan, free[::every]), n) for n, fan in enumerate(fans))[: 4 * most]
     scored = [Guess(fans[n], _agreement(fans[n], free[::every], len(free), part)) for _, n in quick]
@@ -96,9 +105,13 @@ def _free(outline: Points, height: int, width: int) -> Points:
     return free
 
 
-def _sides(outline: Points, free: Points, sign: int) -> list[Line]:
-    """Straight left (-1) or right (+1) edges that touch an outline and leave none of it beyond."""
-    normals = np.stack([sign * np.cos(TILTS), np.sin(TILTS)])
+def _sides(outline: Points, free: Points, sign: int, up: bool) -> list[Line]:
+    """Straight left (-1) or right (+1) edges that touch an outline and leave none of it beyond.
+
+    Args:
+        up: of a fan that opens upward, so that its sides face down; tangents of its arc do not.
+    """
+    normals = np.stack([sign * np.cos(TILTS), np.sin(TILTS) * (1 if up else -1)])
     offsets = (outline @ normals).max(axis=0)
     support = (free @ normals > offsets - NEAR).sum(axis=0)
     found: list[Line] = []
@@ -155,7 +168,7 @@ def _trapezoids(part: Part, lines: list[list[Line]]) -> list[Fan]:
     return found
 
 
-def _sectors(part: Part, lines: list[list[Line]]) -> list[Fan]:
+def _sectors(part: Part, lines: list[list[Line]], up: bool, square: bool) -> list[Fan]:
     """Ring sectors between two straight sides."""
     found = []
     for left, right in product(*lines):
@@ -163,22 +176,46 @@ def _sectors(part: Part, lines: list[list[Line]]) -> list[Fan]:
         if abs(np.linalg.det(normals)) < PARALLEL:
             continue
         apex = np.linalg.solve(normals, [left.offset, right.offset])
-        up = bool(apex[1] > (part.box.y0 + part.box.y1) / 2)
+        if up != bool(apex[1] > (part.box.y0 + part.box.y1) / 2):
+            continue
         angles = sorted(_angle(line, up) for line in (left, right))
         found += _rings(part, apex, (angles[0], angles[1]))
+        stretch = None if square else _stretch(part, apex, angles, up)
+        if stretch is not None:
+            middle = np.pi if up else 0.0
+            turned = [
+                middle + float(np.arctan2(np.tan(angle - middle), stretch)) for angle in angles
+            ]
+            found += _rings(part, apex, (turned[0], turned[1]), stretch)
     return found
 
 
-def _mirrored(part: Part, lines: list[list[Line]]) -> list[Fan]:
+def _stretch(part: Part, apex: Points, angles: list[float], up: bool) -> float | None:
+    """How far rows must be spread for the far edge to be an arc around the apex.
+
+    Pictures of public collections are often resized to squares. On an arc, squared x is linear
+    in squared y.
+    """
+    hull = cv2.convexHull(part.outline.astype(np.int32))[:, 0, :].astype(np.float64)
+    far = _far(hull, up, *part.mask.shape, steep=0.5)
+    if len(far) < 12:
+        return None
+    x, y = (far[:, 0] - apex[0]) ** 2, (far[:, 1] - apex[1]) ** 2
+    if np.ptp(far[:, 0]) < 0.5 * part.box.width or np.ptp(y) < 1:
+        return None
+    slope = float(np.polyfit(y, x, 1)[0])
+    stretch = float(np.sqrt(max(-slope, 0.0)))
+    return stretch if 0.6 < stretch < 1.7 and abs(stretch - 1) > 0.04 else None
+
+
+def _mirrored(part: Part, lines: list[list[Line]], up: bool) -> list[Fan]:
     """Upright ring sectors by one side and the far arc: the apex lies on the side's line."""
     hull = cv2.convexHull(part.outline.astype(np.int32))[:, 0, :].astype(np.float64)
     height, width = part.mask.shape
     found = []
     for line in (lines[0][:2] + lines[1][:2]):
-        lean = line.normal[1]
-        if abs(lean) < 0.08:
+        if abs(line.normal[1]) < 0.08 or (line.normal[1] > 0) != up:
             continue
-        up = lean > 0
         far = _far(hull, up, height, width)
         if len(far) < 4:
             continue
@@ -197,7 +234,7 @@ def _mirrored(part: Part, lines: list[list[Line]]) -> list[Fan]:
     return found
 
 
-def _far(hull: Points, up: bool, height: int, width: int) -> Points:
+def _far(hull: Points, up: bool, height: int, width: int, steep: float = 0.7) -> Points:
     """Points along the part of a hull that faces away from the probe, off the picture's edge."""
     along = np.roll(hull, -1, axis=0) - hull
     length = np.hypot(along[:, 0], along[:, 1])
@@ -205,7 +242,7 @@ def _far(hull: Points, up: bool, height: int, width: int) -> Points:
     facing = np.where(up, -facing, facing)
     places = []
     for start, step, size, face in zip(hull, along, length, facing, strict=True):
-        if size > 0 and face / size > 0.7 and size < 0.25 * height:
+        if size > 0 and face / size > steep and size < 0.25 * height:
             places.append(start + np.linspace(0, 1, int(size / 3) + 2)[:, None] * step)
     if not places:
         return hull[:0]
@@ -217,13 +254,17 @@ def _clockwise(hull: Points) -> bool:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) > 0
 
 
-def _rings(part: Part, apex: Points, angles: tuple[float, float]) -> list[Fan]:
+def _rings(
+    part: Part, apex: Points, angles: tuple[float, float], stretch: float = 1.0
+) -> list[Fan]:
     """Ring sectors of one apex and opening: by radii, and limited by the part's box or not."""
     span = angles[1] - angles[0]
-    if not 0.05 < span < 1.9 * np.pi:
+    if not 0.15 < span < 1.9 * np.pi:
         return []
     middle = sum(angles) / 2
-    dx, dy = part.outline[:, 0] - apex[0], part.outline[:, 1] - apex[1]
+    if abs(np.sin(middle)) > TILTED:  # probes are shown upright
+        return []
+    dx, dy = part.outline[:, 0] - apex[0], (part.outline[:, 1] - apex[1]) * stretch
     radius = np.hypot(dx, dy)
     turned = (np.arctan2(dx, dy) - middle + np.pi) % (2 * np.pi) - np.pi
     inner, outers = _radii(radius, turned / span + 0.5)
@@ -238,6 +279,7 @@ def _rings(part: Part, apex: Points, angles: tuple[float, float]) -> list[Fan]:
                     apex=(float(apex[0]), float(apex[1])),
                     radii=(near, outer),
                     angles=(float(angles[0]), float(angles[1])),
+                    stretch=stretch,
                     clip=clip,
                 )
             )
