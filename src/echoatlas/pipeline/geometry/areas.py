@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Points = NDArray[np.float64]
 
 SIDE = 240  # pixels, about, of the reduced picture's shorter side
-OFF = (1, 4, 10)  # gray levels off the screen from which a pixel is taken for an echo
+OFF = (4, 1, 10)  # gray levels off the screen from which a pixel is taken for an echo
 CHANGED = (3, 8)  # gray levels over time, likewise
 SOLID = 6
 SAME = 0.985  # overlap of parts that tell the same
@@ -69,8 +69,8 @@ def box_of(mask: Mask) -> Box:
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def parts_of(signal: Signal, within: Box | None, least: float) -> list[Part]:
-    """Areas of a clip that may be a fan, or a pane's part of it, all thresholds together.
+def parts_of(signal: Signal, within: Box | None, least: float) -> Iterator[list[Part]]:
+    """Areas of a clip that may be a fan, or a pane's part of it: a list for each threshold.
 
     Args:
         within: pixels of the full picture to which the search is limited.
@@ -78,10 +78,13 @@ def parts_of(signal: Signal, within: Box | None, least: float) -> list[Part]:
     """
     found: list[Part] = []
     for mask, solid in _masks(signal, within):
-        for part in _grouped(_components(_cleaned(mask)), solid):
-            if part.share >= least and not any(_same(part, other) for other in found):
-                found.append(part)
-    return found
+        new = [
+            part
+            for part in _grouped(_components(_cleaned(mask)), solid)
+            if part.share >= least and not any(_same(part, other) for other in found)
+        ]
+        found += new
+        yield new
 
 
 def _same(one: Part, other: Part) -> bool:
@@ -115,7 +118,7 @@ def _masks(signal: Signal, within: Box | None) -> Iterator[tuple[Mask, bool]]:
     for picture, level, solid in levels:
         cover = reduced(picture >= level, factor)
         yield _limited(cover > 255 * SHARE, within, factor), solid
-        if picture is signal.off and level == OFF[1]:
+        if picture is signal.off and level == OFF[0]:
             around = cv2.blur(cover, (5, 5), borderType=cv2.BORDER_REPLICATE)
             yield _limited(around > 255 * DENSE, within, factor), solid
 

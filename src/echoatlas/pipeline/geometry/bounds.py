@@ -39,44 +39,50 @@ def outside(fan: Fan, points: Points) -> NDArray[np.float64]:
     A point is inside where all are negative, but for openings over pi, whose two sides are kept
     if either is.
     """
+    x, y = points[:, 0], points[:, 1]
+    count = (len(fan.corners) if fan.apex is None else CLIP) + (4 if fan.clip else 0)
+    rows = np.empty((count, len(points)))
     if fan.apex is None:
         normals, offsets = _edges(fan)
-        rows = [normals @ points.T - offsets[:, None]]
+        np.subtract(normals @ points.T, offsets[:, None], out=rows[: len(normals)])
     else:
-        dx, dy = points[:, 0] - fan.apex[0], (points[:, 1] - fan.apex[1]) * fan.stretch
+        dx, dy = x - fan.apex[0], (y - fan.apex[1]) * fan.stretch
         radius = np.hypot(dx, dy)
-        left, right = fan.angles
-        sides = np.stack(
-            [
-                -(dx * np.cos(left) - dy * np.sin(left)),
-                dx * np.cos(right) - dy * np.sin(right),
-            ]
-        )
-        if right - left > np.pi:
-            sides = np.broadcast_to(sides.min(axis=0), sides.shape)
-        if right - left >= 2 * np.pi - 1e-6:
-            sides = np.full_like(sides, -np.inf)
-        rows = [sides, (radius - fan.radii[1])[None], (fan.radii[0] - radius)[None]]
+        rows[:2] = sides_of(fan.angles, dx, dy)
+        rows[FAR] = radius - fan.radii[1]
+        rows[NEAR] = fan.radii[0] - radius
     if fan.clip is not None:
-        x, y, box = points[:, 0], points[:, 1], fan.clip
-        rows.append(np.stack([box.x0 - x, box.y0 - y, x - box.x1 + 1, y - box.y1 + 1]))
-    return np.concatenate(rows)
+        box = fan.clip
+        rows[-4:] = box.x0 - x, box.y0 - y, x - box.x1 + 1, y - box.y1 + 1
+    return rows
+
+
+def sides_of(
+    angles: tuple[float, float], dx: NDArray[np.float64], dy: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far points are beyond the two straight sides of a ring sector, by place from its apex."""
+    left, right = angles
+    if right - left >= 2 * np.pi - 1e-6:
+        return np.full((2, len(dx)), -np.inf)
+    sides = np.stack(
+        [dy * np.sin(left) - dx * np.cos(left), dx * np.cos(right) - dy * np.sin(right)]
+    )
+    if right - left > np.pi:
+        sides[:] = sides.min(axis=0)
+    return sides
 
 
 def boundary(fan: Fan, height: int, width: int, apart: float) -> Boundary:
     """The boundary of a fan, as far as it lies in a picture, by points some pixels apart."""
     pieces = _polygon(fan, apart) if fan.apex is None else _sector(fan, apart)
     pieces += _clip(fan, apart)
-    points, normals, limits = [], [], []
-    for limit, (place, normal) in pieces:
-        beyond = outside(fan, place)
-        seen = beyond.max(axis=0) < 0.01
-        seen &= (place[:, 0] >= -0.5) & (place[:, 0] <= width - 0.5)
-        seen &= (place[:, 1] >= -0.5) & (place[:, 1] <= height - 0.5)
-        points.append(place[seen])
-        normals.append(normal[seen])
-        limits.append(np.full(int(seen.sum()), limit))
-    return Boundary(np.concatenate(points), np.concatenate(normals), np.concatenate(limits))
+    points = np.concatenate([place for _, (place, _) in pieces])
+    normals = np.concatenate([normal for _, (_, normal) in pieces])
+    limits = np.repeat([limit for limit, _ in pieces], [len(place) for _, (place, _) in pieces])
+    seen = outside(fan, points).max(axis=0) < 0.01
+    x, y = points[:, 0], points[:, 1]
+    seen &= (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    return Boundary(points[seen], normals[seen], limits[seen])
 
 
 def _edges(fan: Fan) -> tuple[Points, NDArray[np.float64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ class Thresholds:
         weakest: of the side or arc that is borne out least, to accept.
         accept_beyond, review_beyond: most of the boundary with echoes beyond it.
         accept_missed, review_missed: most of the signal that may lie outside the fan.
+        full: least share of the fan that signal covers, dark tissue closed, to accept.
         seen: least share of the boundary that is not at the picture's edge, to accept.
         least_area: share of the picture that a pane must cover.
         most_panes: more areas than this are no ultrasound screen.
@@ -46,6 +47,7 @@ class Thresholds:
     review_beyond: float = 0.15
     accept_missed: float = 0.03
     review_missed: float = 0.12
+    full: float = 0.75
     seen: float = 0.35
     least_area: float = 0.03
     most_panes: int = 4
@@ -69,11 +71,24 @@ class Candidate:
     part: Part
 
     @property
+    def plain(self) -> bool:
+        """Whether nothing better can be found."""
+        seen = self.support
+        return (
+            seen.borne_out > 0.95
+            and seen.contradicted < 0.01
+            and seen.cut < 0.5
+            and self.missed < 0.01
+            and self.full > 0.93
+        )
+
+    @property
     def value(self) -> float:
         """Of candidates for one area the greatest is chosen: the simpler one where two tell alike."""
-        odd = 0.04 * (self.fan.apex is not None) + 0.02 * (self.fan.stretch != 1)
+        odd = 0.05 * (self.fan.apex is not None) + 0.02 * (self.fan.stretch != 1)
         odd += 0.02 * (self.fan.shape is Shape.TRAPEZOID) + 0.15 * (not self.support.arcs)
-        return self.support.value - 2 * self.missed + 0.3 * self.full - odd
+        odd += 0.03 * max(self.support.limits - 4, 0)
+        return self.support.value - 2 * max(self.missed - 0.02, 0) + 0.6 * self.full - odd
 
 
 WHOLE = 0.9  # share of a boundary at the picture's edge from which there is nothing to find
@@ -115,18 +130,39 @@ def _fills(part: Part) -> bool:
     return bool(part.share > 0.8 and edges[1] > 0.75)  # one side may fade into the dark
 
 
-def candidates(signal: Signal, box: Box | None, limits: Thresholds) -> Iterator[Candidate]:
-    """Every shape worth holding against the picture, held against it."""
-    factor = factor_of(*signal.gray.shape)
+def candidates(signal: Signal, box: Box | None, limits: Thresholds) -> list[Candidate]:
+    """Every shape worth holding against the picture, held against it.
+
+    The first threshold at which all areas are told beyond doubt is the last that is looked at.
+    """
     evidence, solid = signal.evidence(), signal.solid_evidence()
-    for part in parts_of(signal, box, limits.least_area):
-        looked = solid if part.solid and solid is not None else evidence
-        for guess in guesses(part, GUESSES, box is not None):
-            fan, support = settled(scaled(guess.fan, factor), looked, factor, box)
-            mask = _small(fan, factor, part.mask.shape)
-            both = int((mask & part.mask).sum())
-            missed, full = 1 - both / int(part.mask.sum()), both / max(int(mask.sum()), 1)
-            yield Candidate(replace(fan, found_by="fit"), support, mask, missed, full, part)
+    found: list[Candidate] = []
+    for parts in parts_of(signal, box, limits.least_area):
+        plain = bool(parts)
+        for part in parts:
+            looked = solid if part.solid and solid is not None else evidence
+            here = _held(part, looked, signal.gray.shape, box)
+            found += here
+            plain = plain and any(one.plain for one in here)
+        if plain:
+            break
+    return found
+
+
+def _held(
+    part: Part, evidence: NDArray[np.float32], shape: tuple[int, ...], box: Box | None
+) -> list[Candidate]:
+    """The guesses at a part's fan, each held against the picture."""
+    factor = factor_of(shape[0], shape[1])
+    area = int(np.count_nonzero(part.mask))
+    found = []
+    for guess in guesses(part, GUESSES, box is not None):
+        fan, support = settled(scaled(guess.fan, factor), evidence, factor, box)
+        mask = _small(fan, factor, part.mask.shape)
+        both = int(np.count_nonzero(mask & part.mask))
+        missed, full = 1 - both / area, both / max(int(np.count_nonzero(mask)), 1)
+        found.append(Candidate(replace(fan, found_by="fit"), support, mask, missed, full, part))
+    return found
 
 
 def _small(fan: Fan, factor: int, shape: tuple[int, ...]) -> Mask:
@@ -167,11 +203,34 @@ def _apart(signal: Signal, ordered: Sequence[Candidate], most: int) -> list[Cand
 
 
 def judged(one: Candidate, signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> Fan:
-    s = one.support
-    fan = one.fan
+    """A candidate with its verdict and score: how far picture, and header, bear it out."""
+    fan, seen = one.fan, one.support
+    mask = fan.mask(*signal.gray.shape)
     verdict = Verdict.REJECT
-    if s.borne_out >= limits.review and s.contradicted <= limits.review_beyond and one.missed <= limits.review_missed:
+    if (
+        seen.borne_out >= limits.review
+        and seen.contradicted <= limits.review_beyond
+        and one.missed <= limits.review_missed
+    ):
         verdict = Verdict.REVIEW
-        if s.borne_out >= limits.accept and s.weakest >= limits.weakest and s.contradicted <= limits.accept_beyond and one.missed <= limits.accept_missed and 1 - s.cut >= limits.seen:
-            verdict = Verdict.ACCEPT
-    return replace(fan, score=round(max(s.borne_out*(1-one.missed),0),4), verdict=verdict, found_by=fan.found_by+f" b{s.borne_out:.2f} x{s.contradicted:.2f} w{s.weakest:.2f} c{s.cut:.2f} m{one.missed:.2f}")
+    if (
+        verdict is Verdict.REVIEW
+        and seen.borne_out >= limits.accept
+        and seen.weakest >= limits.weakest
+        and seen.contradicted <= limits.accept_beyond
+        and one.missed <= limits.accept_missed
+        and one.full >= limits.full
+        and 1 - seen.cut >= limits.seen
+        # A panel of the screen is a rectangle too, so a rectangle must show echoes.
+        and (fan.apex is not None or signal.filled(mask) >= GAPS)
+    ):
+        verdict = Verdict.ACCEPT
+    found_by = fan.found_by
+    if stated:
+        inside = max(int(mask[pane.box.pixels].sum()) for pane in stated)
+        if inside >= 0.97 * int(mask.sum()):
+            found_by = f"region+{found_by}"
+        elif verdict is Verdict.ACCEPT:
+            verdict = Verdict.REVIEW
+    score = max(seen.borne_out - seen.contradicted, 0.0) * (1 - one.missed)
+    return replace(fan, score=round(score, 4), verdict=verdict, found_by=found_by)

@@ -62,6 +62,7 @@ class Support:
         weakest: share borne out of the limit (side or arc) that is borne out least.
         cut: share of the boundary at the picture's edge.
         arcs: a curved part of it is borne out, or it has none.
+        limits: how many sides and arcs it has.
     """
 
     borne_out: float
@@ -70,6 +71,7 @@ class Support:
     weakest: float
     cut: float
     arcs: bool = True
+    limits: int = 4
 
     @property
     def value(self) -> float:
@@ -118,6 +120,7 @@ def support(fan: Fan, evidence: Evidence, within: Box | None = None) -> Support:
         min(shares, default=0.0),
         1 - count / len(limit),
         fan.apex is None or int((good & free & (limit >= FAR) & (limit <= NEAR)).sum()) >= FEW,
+        int((np.bincount(limit) > 0.02 * len(limit)).sum()),
     )
 
 

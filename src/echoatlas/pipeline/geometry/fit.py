@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.geometry.bounds import boundary, outside
+from echoatlas.pipeline.geometry.bounds import boundary, outside, sides_of
 from echoatlas.schemas.fan import Box, Fan, Shape
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ PARALLEL = 0.02  # radians between sides that count as parallel
 POINT = 0.12  # inner to outer radius below which a convex sector counts as a phased one's
 NEAR = 2.0  # reduced pixels from a boundary that count as on it
 LINES = 3  # a side
+PAIRS = 5  # of sides
 TILTS = np.radians(np.arange(-9, 78.1, 1.5))  # of a side's normal from the horizontal
+NARROW = 0.3  # radians, the least opening of a sector
 TILTED = 0.35  # sine of the angle by which a fan may lean
 FEW = 240  # points of an outline
 
@@ -57,23 +59,60 @@ def guesses(part: Part, most: int, square: bool) -> list[Guess]:
     """The shapes that agree best with a part's outline, best first.
 
     Args:
+        most: ring sectors; rectangles and trapezoids come with them, the best of each.
         square: pixels are known to be as wide as high.
     """
     height, width = part.mask.shape
     free = _free(part.outline, height, width)
     if len(free) < 12:
         return [Guess(_rectangle(part.box), 0.0)]
-    fans = [] if part.solid else _boxes(part)
-    fans += _disks(part)
-    for up in (False, True):
-        lines = [_sides(part.outline, free, sign, up) for sign in (-1, 1)]
-        if not part.solid:
-            fans += _trapezoids(part, lines)
-        fans += _sectors(part, lines, up, square) + _mirrored(part, lines, up)
     every = max(len(free) // FEW, 1)
-    quick = sorted((-_quick(fan, free[::every]), n) for n, fan in enumerate(fans))[: 4 * most]
-    scored = [Guess(fans[n], _agreement(fans[n], free[::every], len(free), part)) for _, n in quick]
-    return sorted(scored, key=lambda guess: -guess.agreement)[:most]
+    look = Outline(part, free, free[::every])
+    lines = {up: [_sides(look, sign, up) for sign in (-1, 1)] for up in (False, True)}
+    pairs = sorted(
+        ((left, right, up) for up, (lefts, rights) in lines.items()
+         for left, right in product(lefts, rights)),
+        key=lambda pair: -pair[0].support - pair[1].support,
+    )[:PAIRS]  # fmt: skip
+    polygons = [] if part.solid else _boxes(part)
+    rings = _disks(look)
+    for left, right, up in pairs:
+        if not part.solid:
+            polygons += _trapezoids(part, left, right)
+        rings += _sectors(look, left, right, up, square)
+    for up in lines:
+        for line in lines[up][0][:1] + lines[up][1][:1]:
+            rings += _mirrored(look, line, up)
+    rings = sorted(rings, key=lambda ring: -ring[0])[: 5 * most]
+    scored = [Guess(fan, _agreement(fan, look)) for _, fan in rings]
+    scored += [Guess(fan, _agreement(fan, look)) for fan in polygons]
+    scored.sort(key=lambda guess: -guess.agreement)
+    found = [guess for guess in scored if guess.fan.shape is Shape.LINEAR][:1]
+    found += [guess for guess in scored if guess.fan.shape is Shape.TRAPEZOID][:1]
+    kept: list[Guess] = []
+    for guess in scored:
+        if guess.fan.apex is not None and not any(_alike(guess.fan, one.fan) for one in kept):
+            kept.append(guess)
+    return found + kept[:most]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What shapes are fitted to.
+
+    Attributes:
+        free: the outline's points off the picture's edge; some: every nth of them.
+    """
+
+    part: Part
+    free: Points
+    some: Points
+
+
+def _alike(one: Fan, other: Fan) -> bool:
+    """Whether two ring sectors become one when their limits are moved to the picture's edges."""
+    near = np.abs(np.array([*(one.apex or ()), *one.radii]) - [*(other.apex or ()), *other.radii])
+    return one.clip == other.clip and one.stretch == other.stretch and bool(near.max() < 3 * NEAR)
 
 
 def hull_of(part: Part) -> Fan:
@@ -85,17 +124,18 @@ def hull_of(part: Part) -> Fan:
     return Fan(shape, corners=places, found_by="outline")
 
 
-def _quick(fan: Fan, free: Points) -> float:
-    beyond = outside(fan, free).max(axis=0)
-    return float((np.abs(beyond) < NEAR).mean() - 3 * (beyond > NEAR).mean())
-
-
-def _agreement(fan: Fan, free: Points, count: int, part: Part) -> float:
+def _agreement(fan: Fan, look: Outline) -> float:
     """Shares of the outline on the fan's boundary and of the boundary on the outline, summed."""
-    beyond = outside(fan, free).max(axis=0)
-    on = float((np.abs(beyond) < NEAR).mean())
-    edge = len(boundary(fan, *part.mask.shape, 4.0).points) * 4.0
-    return on + min(on * count / max(edge, 1.0), 1.0) - 3 * float((beyond > NEAR).mean())
+    on, beyond = _touching(outside(fan, look.some).max(axis=0))
+    edge = len(boundary(fan, *look.part.mask.shape, 4.0).points) * 4.0
+    return on + min(on * len(look.free) / max(edge, 1.0), 1.0) - 3 * beyond
+
+
+def _touching(beyond: NDArray[np.float64]) -> tuple[float, float]:
+    """The share of points on a fan's boundary, and the share beyond it."""
+    count = max(len(beyond), 1)
+    out = int(np.count_nonzero(beyond > NEAR))
+    return (int(np.count_nonzero(beyond > -NEAR)) - out) / count, out / count
 
 
 def _free(outline: Points, height: int, width: int) -> Points:
@@ -105,14 +145,15 @@ def _free(outline: Points, height: int, width: int) -> Points:
     return free
 
 
-def _sides(outline: Points, free: Points, sign: int, up: bool) -> list[Line]:
+def _sides(look: Outline, sign: int, up: bool) -> list[Line]:
     """Straight left (-1) or right (+1) edges that touch an outline and leave none of it beyond.
 
     Args:
         up: of a fan that opens upward, so that its sides face down; tangents of its arc do not.
     """
     normals = np.stack([sign * np.cos(TILTS), np.sin(TILTS) * (1 if up else -1)])
-    offsets = (outline @ normals).max(axis=0)
+    free = look.free
+    offsets = (look.part.outline @ normals).max(axis=0)
     support = (free @ normals > offsets - NEAR).sum(axis=0)
     found: list[Line] = []
     left = support.astype(np.float64)
@@ -152,41 +193,41 @@ def _rectangle(box: Box) -> Fan:
     return Fan(Shape.LINEAR, corners=((x, y), (right, y), (right, bottom), (x, bottom)))
 
 
-def _trapezoids(part: Part, lines: list[list[Line]]) -> list[Fan]:
+def _trapezoids(part: Part, left: Line, right: Line) -> list[Fan]:
     top, bottom = float(part.box.y0), float(part.box.y1 - 1)
-    found = []
-    for left, right in product(*lines):
-        corners = (
-            (left.x_at(top), top), (right.x_at(top), top),
-            (right.x_at(bottom), bottom), (left.x_at(bottom), bottom),
-        )  # fmt: skip
-        if corners[0][0] >= corners[1][0] or corners[3][0] >= corners[2][0]:
-            continue
-        lean = max(abs(np.arcsin(left.normal[1])), abs(np.arcsin(right.normal[1])))
-        shape = Shape.LINEAR if lean < PARALLEL else Shape.TRAPEZOID
-        found.append(Fan(shape, corners=corners, clip=part.box))
-    return found
+    corners = (
+        (left.x_at(top), top), (right.x_at(top), top),
+        (right.x_at(bottom), bottom), (left.x_at(bottom), bottom),
+    )  # fmt: skip
+    if corners[0][0] >= corners[1][0] or corners[3][0] >= corners[2][0]:
+        return []
+    lean = max(abs(np.arcsin(left.normal[1])), abs(np.arcsin(right.normal[1])))
+    if lean < PARALLEL:  # a rectangle
+        return []
+    return [Fan(Shape.TRAPEZOID, corners=corners, clip=part.box)]
 
 
-def _sectors(part: Part, lines: list[list[Line]], up: bool, square: bool) -> list[Fan]:
+Ring = tuple[float, Fan]  # with its share of the outline's points, less those beyond
+
+
+def _sectors(look: Outline, left: Line, right: Line, up: bool, square: bool) -> list[Ring]:
     """Ring sectors between two straight sides."""
-    found = []
-    for left, right in product(*lines):
-        normals = np.array([left.normal, right.normal])
-        if abs(np.linalg.det(normals)) < PARALLEL:
-            continue
-        apex = np.linalg.solve(normals, [left.offset, right.offset])
-        if up != bool(apex[1] > (part.box.y0 + part.box.y1) / 2):
-            continue
-        angles = sorted(_angle(line, up) for line in (left, right))
-        found += _rings(part, apex, (angles[0], angles[1]))
-        stretch = None if square else _stretch(part, apex, angles, up)
-        if stretch is not None:
-            middle = np.pi if up else 0.0
-            turned = [
-                middle + float(np.arctan2(np.tan(angle - middle), stretch)) for angle in angles
-            ]
-            found += _rings(part, apex, (turned[0], turned[1]), stretch)
+    normals = np.array([left.normal, right.normal])
+    if abs(np.linalg.det(normals)) < PARALLEL:
+        return []
+    apex = np.linalg.solve(normals, [left.offset, right.offset])
+    box = look.part.box
+    if up != bool(apex[1] > (box.y0 + box.y1) / 2):
+        return []
+    angles = sorted(_angle(line, up) for line in (left, right))
+    found = _rings(look, apex, (angles[0], angles[1]))
+    stretch = None if square else _stretch(look.part, apex, angles, up)
+    if stretch is not None:
+        middle = np.pi if up else 0.0
+        turned = [
+            middle + float(np.arctan2(np.tan(angle - middle), stretch)) for angle in angles
+        ]
+        found += _rings(look, apex, (turned[0], turned[1]), stretch)
     return found
 
 
@@ -196,8 +237,7 @@ def _stretch(part: Part, apex: Points, angles: list[float], up: bool) -> float |
     Pictures of public collections are often resized to squares. On an arc, squared x is linear
     in squared y.
     """
-    hull = cv2.convexHull(part.outline.astype(np.int32))[:, 0, :].astype(np.float64)
-    far = _far(hull, up, *part.mask.shape, steep=0.5)
+    far = _far(_hull(part), up, *part.mask.shape, steep=0.5)
     if len(far) < 12:
         return None
     x, y = (far[:, 0] - apex[0]) ** 2, (far[:, 1] - apex[1]) ** 2
@@ -208,30 +248,30 @@ def _stretch(part: Part, apex: Points, angles: list[float], up: bool) -> float |
     return stretch if 0.6 < stretch < 1.7 and abs(stretch - 1) > 0.04 else None
 
 
-def _mirrored(part: Part, lines: list[list[Line]], up: bool) -> list[Fan]:
+def _mirrored(look: Outline, line: Line, up: bool) -> list[Ring]:
     """Upright ring sectors by one side and the far arc: the apex lies on the side's line."""
-    hull = cv2.convexHull(part.outline.astype(np.int32))[:, 0, :].astype(np.float64)
-    height, width = part.mask.shape
-    found = []
-    for line in (lines[0][:2] + lines[1][:2]):
-        if abs(line.normal[1]) < 0.08 or (line.normal[1] > 0) != up:
-            continue
-        far = _far(hull, up, height, width)
-        if len(far) < 4:
-            continue
-        start = np.array([line.x_at(part.box.y0), float(part.box.y0)])
-        if up:
-            start = np.array([line.x_at(part.box.y1 - 1.0), part.box.y1 - 1.0])
-        along = np.array([-line.normal[1], line.normal[0]])
-        along *= 1 if (along[1] < 0) != up else -1
-        places = start + np.arange(0, 0.9 * part.box.height, 3.0)[:, None] * along
-        radius = np.hypot(*(far[None] - places[:, None]).transpose(2, 0, 1))
-        spread = np.abs(radius - np.median(radius, axis=1)[:, None]).mean(axis=1)
-        apex = places[int(spread.argmin())]
-        half = abs(_angle(line, up) - (np.pi if up else 0.0))
-        middle = np.pi if up else 0.0
-        found += _rings(part, apex, (middle - half, middle + half))
-    return found
+    if abs(line.normal[1]) < 0.08 or (line.normal[1] > 0) != up:
+        return []
+    part = look.part
+    far = _far(_hull(part), up, *part.mask.shape)
+    if len(far) < 4:
+        return []
+    y = part.box.y1 - 1.0 if up else float(part.box.y0)
+    start = np.array([line.x_at(y), y])
+    along = np.array([-line.normal[1], line.normal[0]])
+    along *= 1 if (along[1] < 0) != up else -1
+    places = start + np.arange(0, 0.9 * part.box.height, 3.0)[:, None] * along
+    radius = np.hypot(*(far[None] - places[:, None]).transpose(2, 0, 1))
+    spread = np.abs(radius - np.median(radius, axis=1)[:, None]).mean(axis=1)
+    apex = places[int(spread.argmin())]
+    middle = np.pi if up else 0.0
+    half = abs(_angle(line, up) - middle)
+    return _rings(look, apex, (middle - half, middle + half))
+
+
+def _hull(part: Part) -> Points:
+    hull = cv2.convexHull(part.outline.astype(np.int32))[:, 0, :]
+    return np.asarray(hull, np.float64)
 
 
 def _far(hull: Points, up: bool, height: int, width: int, steep: float = 0.7) -> Points:
@@ -255,34 +295,36 @@ def _clockwise(hull: Points) -> bool:
 
 
 def _rings(
-    part: Part, apex: Points, angles: tuple[float, float], stretch: float = 1.0
-) -> list[Fan]:
+    look: Outline, apex: Points, angles: tuple[float, float], stretch: float = 1.0
+) -> list[Ring]:
     """Ring sectors of one apex and opening: by radii, and limited by the part's box or not."""
     span = angles[1] - angles[0]
-    if not 0.15 < span < 1.9 * np.pi:
-        return []
     middle = sum(angles) / 2
-    if abs(np.sin(middle)) > TILTED:  # probes are shown upright
+    if not NARROW < span < 1.9 * np.pi or abs(np.sin(middle)) > TILTED:
         return []
-    dx, dy = part.outline[:, 0] - apex[0], (part.outline[:, 1] - apex[1]) * stretch
+    some, box = look.some, look.part.box
+    dx, dy = some[:, 0] - apex[0], (some[:, 1] - apex[1]) * stretch
     radius = np.hypot(dx, dy)
     turned = (np.arctan2(dx, dy) - middle + np.pi) % (2 * np.pi) - np.pi
-    inner, outers = _radii(radius, turned / span + 0.5)
+    inner, outers = _radii(radius, turned / span + 0.5, len(look.free) / len(some))
+    sides = sides_of(angles, dx, dy).max(axis=0)
     found = []
     for outer in outers:
-        for near, clip in ((inner, None), (inner, part.box), (0.0, part.box)):
+        for near, clip in ((inner, None), (inner, box), (0.0, box)):
             if near >= 0.95 * outer:
                 continue
-            found.append(
-                Fan(
-                    named(near / outer, span),
-                    apex=(float(apex[0]), float(apex[1])),
-                    radii=(near, outer),
-                    angles=(float(angles[0]), float(angles[1])),
-                    stretch=stretch,
-                    clip=clip,
-                )
-            )
+            beyond = np.maximum(np.maximum(sides, radius - outer), near - radius)
+            if clip is not None:  # points of the outline lie on its box, at most
+                x, y = some[:, 0], some[:, 1]
+                edge = np.minimum(np.minimum(x - box.x0, box.x1 - 1 - x),
+                                  np.minimum(y - box.y0, box.y1 - 1 - y))  # fmt: skip
+                beyond = np.maximum(beyond, -edge)
+            on, out = _touching(beyond)
+            place = float(apex[0]), float(apex[1])
+            opening = float(angles[0]), float(angles[1])
+            shape = named(near / outer, span)
+            fan = Fan(shape, place, (near, outer), opening, stretch=stretch, clip=clip)
+            found.append((on - 3 * out, fan))
     return found
 
 
@@ -296,21 +338,37 @@ def _angle(line: Line, up: bool) -> float:
 
 
 def _radii(
-    radius: NDArray[np.float64], share: NDArray[np.float64]
-) -> tuple[float, tuple[float, ...]]:
-    """Inner and likely outer radii: of the outline's nearest and farthest points by direction."""
+    radius: NDArray[np.float64], share: NDArray[np.float64], each: float
+) -> tuple[float, list[float]]:
+    """Inner and likely outer radii of a ring sector by an outline's points.
+
+    The outer one is that of the farthest points, or one that many points share: what lies
+    beyond may be a bar of the screen, and what is farther may be in the dark.
+
+    Args:
+        radius, share: of the points, where 0 to 1 is from the left to the right side.
+        each: how many points of the outline each stands for.
+    """
     bins = 48
     place = (share * bins).astype(int)
     inside = (place >= 2) & (place < bins - 2)
+    if not inside.any():
+        return 0.0, [float(radius.max())]
     far, close = np.zeros(bins), np.full(bins, np.inf)
     np.maximum.at(far, place[inside], radius[inside])
     np.minimum.at(close, place[inside], radius[inside])
-    used = far > 0
-    if not used.any():
-        return 0.0, (float(radius.max()),)
-    low, high = np.percentile(far[used], [60, 92])
-    outers = (float(high),) if low > 0.98 * high else (float(high), float(low))
-    inner = float(np.percentile(close[used], 30))
+    high = float(np.percentile(far[far > 0], 92))
+    outers = [high]
+    counts = np.bincount(radius[inside & (radius > 0.5 * high)].astype(int) // 2)
+    for _ in range(2):
+        if not len(counts) or counts.max() * each < 12:
+            break
+        best = int(counts.argmax())
+        common = 2.0 * best + 1
+        if all(abs(common - outer) > 0.02 * high for outer in outers):
+            outers.append(common)
+        counts[max(best - 3, 0) : best + 4] = 0
+    inner = float(np.percentile(close[far > 0], 30))
     return (inner if inner < 0.9 * high else 0.0), outers
 
 
@@ -323,13 +381,15 @@ def named(ratio: float, span: float) -> Shape:
     return Shape.PHASED if ratio < POINT else Shape.CONVEX
 
 
-def _disks(part: Part) -> list[Fan]:
-    box = part.box
+def _disks(look: Outline) -> list[Ring]:
+    box = look.part.box
     if not 0.8 < box.width / box.height < 1.25:
         return []
-    (x, y), radius = cv2.minEnclosingCircle(part.outline.astype(np.float32))
+    (x, y), radius = cv2.minEnclosingCircle(look.part.outline.astype(np.float32))
     whole = (-float(np.pi), float(np.pi))
-    return [Fan(Shape.CIRCULAR, (float(x), float(y)), (0.0, float(radius)), whole)]
+    fan = Fan(Shape.CIRCULAR, (float(x), float(y)), (0.0, float(radius)), whole)
+    on, out = _touching(outside(fan, look.some).max(axis=0))
+    return [(on - 3 * out, fan)]
 
 
 def scaled(fan: Fan, factor: int) -> Fan:
