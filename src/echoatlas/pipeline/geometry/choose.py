@@ -11,7 +11,7 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry.areas import Part, factor_of, parts_of
-from echoatlas.pipeline.geometry.edges import Support, settled
+from echoatlas.pipeline.geometry.edges import Support, moved
 from echoatlas.pipeline.geometry.fit import guesses, hull_of, scaled
 from echoatlas.pipeline.geometry.signal import GAPS
 from echoatlas.schemas.fan import Box, Fan, Shape, Verdict, whole
@@ -84,15 +84,14 @@ class Candidate:
 
     @property
     def value(self) -> float:
-        """Of candidates for one area the greatest is chosen: the simpler one where two tell alike."""
-        odd = 0.05 * (self.fan.apex is not None) + 0.02 * (self.fan.stretch != 1)
-        odd += 0.02 * (self.fan.shape is Shape.TRAPEZOID) + 0.15 * (not self.support.arcs)
-        odd += 0.03 * max(self.support.limits - 4, 0)
-        return self.support.value - 2 * max(self.missed - 0.02, 0) + 0.6 * self.full - odd
+        """Of candidates for one area the greatest is chosen."""
+        worth = self.support.value - 2 * max(self.missed - 0.02, 0) + 0.6 * self.full
+        return worth - oddness(self.fan, self.support)
 
 
 WHOLE = 0.9  # share of a boundary at the picture's edge from which there is nothing to find
-GUESSES = 3  # of each part that are held against the picture
+GUESSES = 6  # of ring sectors for each part that are held against the picture
+LOOKED = 3  # of them that are held against it twice
 
 
 def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[Fan]:
@@ -155,14 +154,30 @@ def _held(
     """The guesses at a part's fan, each held against the picture."""
     factor = factor_of(shape[0], shape[1])
     area = int(np.count_nonzero(part.mask))
+    first = [
+        moved(scaled(guess.fan, factor), evidence, int(2.5 * factor + 5), box)
+        for guess in guesses(part, GUESSES, box is not None)
+    ]
+    first.sort(key=lambda one: oddness(*one) - one[1].value)
     found = []
-    for guess in guesses(part, GUESSES, box is not None):
-        fan, support = settled(scaled(guess.fan, factor), evidence, factor, box)
-        mask = _small(fan, factor, part.mask.shape)
+    for fan, _ in first[:LOOKED]:
+        near, support = moved(fan, evidence, 7, box)
+        mask = _small(near, factor, part.mask.shape)
         both = int(np.count_nonzero(mask & part.mask))
         missed, full = 1 - both / area, both / max(int(np.count_nonzero(mask)), 1)
-        found.append(Candidate(replace(fan, found_by="fit"), support, mask, missed, full, part))
+        found.append(Candidate(replace(near, found_by="fit"), support, mask, missed, full, part))
     return found
+
+
+def oddness(fan: Fan, support: Support) -> float:
+    """What a fan must show more than a simpler one: arcs, slanting sides, cut corners, stretch."""
+    return (
+        0.05 * (fan.apex is not None)
+        + 0.02 * (fan.stretch != 1)
+        + 0.02 * (fan.shape is Shape.TRAPEZOID)
+        + 0.15 * (not support.arcs)
+        + 0.03 * max(support.limits - 4, 0)
+    )
 
 
 def _small(fan: Fan, factor: int, shape: tuple[int, ...]) -> Mask:

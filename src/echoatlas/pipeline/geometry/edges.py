@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.geometry.bounds import CLIP, FAR, LEFT, NEAR, RIGHT, Boundary, boundary
+from echoatlas.pipeline.geometry.bounds import (
+    CLIP,
+    FAR,
+    LEFT,
+    NEAR,
+    RIGHT,
+    Boundary,
+    boundary,
+    outside,
+)
 from echoatlas.schemas.fan import Box, Fan
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
     Evidence = NDArray[np.float32]
     Points = NDArray[np.float64]
 
-SAMPLES = 320  # along a boundary, about
+SAMPLES = 240  # along a boundary, about
 WINDOW = 4  # pixels on either side of a step that are compared
 STEP = 0.6  # doublings of the level
 QUIET = 0.6  # of the level inside that is left outside
@@ -78,49 +87,45 @@ class Support:
         return self.borne_out + 0.4 * self.dark - 2 * self.contradicted
 
 
-def settled(fan: Fan, evidence: Evidence, factor: int, within: Box | None = None) -> tuple[Fan, Support]:
+def moved(
+    fan: Fan, evidence: Evidence, reach: int, within: Box | None = None
+) -> tuple[Fan, Support]:
     """A fan moved to the edges that the picture shows, and how far it is borne out there.
 
     Args:
-        fan: in pixels of ``evidence``, wrong by some pixels of the reduced picture.
-        factor: of the reduced picture.
-        within: see ``support``.
-    """
-    for reach in (2.5 * factor + 5, 7.0):
-        fan = _moved(fan, seen(fan, evidence, int(reach)), *evidence.shape)
-    return fan, support(fan, evidence, within)
-
-
-def support(fan: Fan, evidence: Evidence, within: Box | None = None) -> Support:
-    """How far the picture bears out a fan.
-
-    Args:
+        fan: in pixels of ``evidence``.
+        reach: pixels by which its limits may be wrong.
         within: a stated region, whose edges may cut the fan: echoes beyond it are another's.
     """
-    near = seen(fan, evidence, 8)
-    limit = near.boundary.limit
-    if not len(limit):
-        return Support(0.0, 1.0, 0.0, 0.0, 1.0)
-    good = near.found & (np.abs(near.shift) <= max(2.0, 0.005 * min(evidence.shape)))
+    near = seen(fan, evidence, reach)
+    new = _moved(fan, near, *evidence.shape)
+    return new, _support(new, near, min(evidence.shape), within)
+
+
+def _support(fan: Fan, near: Seen, side: int, within: Box | None) -> Support:
+    around = near.boundary
+    limit = around.limit
+    steps = around.points + near.shift[:, None] * around.normals
+    off = np.abs(outside(fan, steps).max(axis=0)) if len(limit) else np.zeros(0)
+    good = near.found & (off <= max(2.0, 0.005 * side))
     free = ~near.cut
     if within is not None:
-        free &= ~(near.goes_on & _on_edge(near.boundary.points, within))
+        free &= ~(near.goes_on & _on_edge(around.points, within))
     count = int(free.sum())
     if count < FEW:
         return Support(0.0, 0.0, 0.0, 0.0, 1.0)
-    shares = [
-        float(good[free & (limit == one)].mean())
-        for one in np.unique(limit)
-        if (free & (limit == one)).sum() > 0.06 * len(limit)
-    ]
+    lengths = np.bincount(limit, minlength=1)
+    shown, borne = np.bincount(limit[free]), np.bincount(limit[good & free])
+    borne = np.pad(borne, (0, len(shown) - len(borne)))
+    large = shown > 0.06 * len(limit)
     return Support(
-        float(good[free].mean()),
-        float((near.goes_on & ~good & free).sum() / count),
-        float((near.dark & ~good & free).sum() / count),
-        min(shares, default=0.0),
-        1 - count / len(limit),
-        fan.apex is None or int((good & free & (limit >= FAR) & (limit <= NEAR)).sum()) >= FEW,
-        int((np.bincount(limit) > 0.02 * len(limit)).sum()),
+        borne_out=int(borne.sum()) / count,
+        contradicted=int((near.goes_on & ~good & free).sum()) / count,
+        dark=int((near.dark & ~good & free).sum()) / count,
+        weakest=float((borne[large] / shown[large]).min()) if large.any() else 0.0,
+        cut=1 - count / len(limit),
+        arcs=fan.apex is None or int(borne[FAR : NEAR + 1].sum()) >= FEW,
+        limits=int((lengths > 0.02 * len(limit)).sum()),
     )
 
 

@@ -105,8 +105,8 @@ def _logarithm(levels: Levels) -> NDArray[np.float32]:
 def _colored(picture: Picture) -> bool:
     if picture.ndim == 2:
         return False
-    few = picture[::2, ::2]
-    spread = few.max(axis=2).astype(np.int16) - few.min(axis=2)
+    red, green, blue = cv2.split(picture)
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
     return bool((spread > 40).mean() > 0.02)
 
 
