@@ -7,7 +7,7 @@ moved to the last pixel on the full one (``edges``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -27,7 +27,8 @@ SIDE = 240  # pixels, about, of the reduced picture's shorter side
 OFF = (4, 1, 10)  # gray levels off the screen from which a pixel is taken for an echo
 CHANGED = (3, 8)  # gray levels over time, likewise
 SOLID = 6
-SAME = 0.985  # overlap of parts that tell the same
+THIN = 1 / 24
+SAME = 0.98  # overlap of parts that tell the same
 SHARE = 0.35  # of a reduced pixel that must be echo
 DENSE = 0.65  # of its neighborhood, where lines of text lie against the fan
 
@@ -41,12 +42,14 @@ class Part:
         outline: (n, 2) float64, (x, y) along its edge, at most a pixel apart.
         solid: taken from all that is not black: only a sector's shape can tell it from a panel.
         joined: of several areas, one above the other.
+        within: where it was looked for, in pixels of the reduced picture; None for everywhere.
     """
 
     mask: Mask
     outline: Points
     solid: bool = False
     joined: bool = False
+    within: Box | None = None
 
     @property
     def box(self) -> Box:
@@ -69,18 +72,23 @@ def box_of(mask: Mask) -> Box:
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def parts_of(signal: Signal, within: Box | None, least: float) -> Iterator[list[Part]]:
+def parts_of(
+    signal: Signal, within: Box | None, least: float, thin: float = THIN
+) -> Iterator[list[Part]]:
     """Areas of a clip that may be a fan, or a pane's part of it: a list for each threshold.
 
     Args:
         within: pixels of the full picture to which the search is limited.
         least: share of the picture that an area must cover.
+        thin: share of the shorter side up to which an area's strokes are lettering and bars.
     """
     found: list[Part] = []
+    factor = factor_of(*signal.gray.shape)
     for mask, solid in _masks(signal, within):
+        limit = within and _shrunk(within, factor)
         new = [
-            part
-            for part in _grouped(_components(_cleaned(mask)), solid)
+            replace(part, within=limit)
+            for part in _grouped(_components(_cleaned(mask, thin)), solid)
             if part.share >= least and not any(_same(part, other) for other in found)
         ]
         found += new
@@ -138,10 +146,10 @@ def _shrunk(box: Box, factor: int) -> Box:
     )
 
 
-def _cleaned(mask: Mask) -> Mask:
+def _cleaned(mask: Mask, thin: float) -> Mask:
     """Speckle closed to areas, lettering and thin bars opened away."""
     side = min(mask.shape)
-    near, thin = max(side / 50, 2.0), max(side / 24, 3.0)
+    near, thin = max(side / 50, 2.0), max(side * thin, 2.0)
     pad = int(near + thin) + 2
     raw = cv2.copyMakeBorder(mask.astype(np.uint8), *[pad] * 4, cv2.BORDER_REPLICATE)
     closed = _grown(raw, near)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.geometry.areas import Part, factor_of, parts_of
+from echoatlas.pipeline.geometry.areas import THIN, Part, factor_of, parts_of
 from echoatlas.pipeline.geometry.edges import Support, moved
 from echoatlas.pipeline.geometry.fit import guesses, hull_of, scaled
 from echoatlas.pipeline.geometry.signal import GAPS
@@ -91,6 +91,7 @@ class Candidate:
 
 WHOLE = 0.9  # share of a boundary at the picture's edge from which there is nothing to find
 GUESSES = 6  # of ring sectors for each part that are held against the picture
+CRESCENT = 0.005  # share of the picture
 LOOKED = 3  # of them that are held against it twice
 
 
@@ -105,7 +106,11 @@ def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[F
     found: list[Candidate] = []
     boxes: list[Box | None] = [pane.box for pane in stated] or [None]
     for box in boxes:
-        ordered = sorted(candidates(signal, box, limits), key=lambda one: -one.value)
+        held = candidates(signal, box, limits, THIN)
+        if not any(one.support.borne_out >= limits.review for one in held):
+            # A probe in air shows its near field and the noise of its depth: crescents.
+            held += candidates(signal, box, replace(limits, least_area=CRESCENT), THIN / 2.5)
+        ordered = sorted(held, key=lambda one: -one.value)
         most = limits.most_panes if len(boxes) == 1 else 1
         found += _apart(signal, ordered, most)
     if not found:
@@ -125,18 +130,20 @@ def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[F
 def _fills(part: Part) -> bool:
     """Whether the picture is nothing but the fan: echoes up to its edges."""
     mask = part.mask
-    edges = sorted(edge.mean() for edge in (mask[1], mask[-2], mask[:, 1], mask[:, -2]))
+    edges = sorted(edge.mean() for edge in (mask[3], mask[-4], mask[:, 3], mask[:, -4]))
     return bool(part.share > 0.8 and edges[1] > 0.75)  # one side may fade into the dark
 
 
-def candidates(signal: Signal, box: Box | None, limits: Thresholds) -> list[Candidate]:
+def candidates(
+    signal: Signal, box: Box | None, limits: Thresholds, thin: float
+) -> list[Candidate]:
     """Every shape worth holding against the picture, held against it.
 
     The first threshold at which all areas are told beyond doubt is the last that is looked at.
     """
     evidence, solid = signal.evidence(), signal.solid_evidence()
     found: list[Candidate] = []
-    for parts in parts_of(signal, box, limits.least_area):
+    for parts in parts_of(signal, box, limits.least_area, thin):
         plain = bool(parts)
         for part in parts:
             looked = solid if part.solid and solid is not None else evidence

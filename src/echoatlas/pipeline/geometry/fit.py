@@ -28,7 +28,7 @@ PARALLEL = 0.02  # radians between sides that count as parallel
 POINT = 0.12  # inner to outer radius below which a convex sector counts as a phased one's
 NEAR = 2.0  # reduced pixels from a boundary that count as on it
 LINES = 3  # a side
-PAIRS = 5  # of sides
+PAIRS = 7  # of sides
 TILTS = np.radians(np.arange(-9, 78.1, 1.5))  # of a side's normal from the horizontal
 NARROW = 0.3  # radians, the least opening of a sector
 TILTED = 0.35  # sine of the angle by which a fan may lean
@@ -62,8 +62,7 @@ def guesses(part: Part, most: int, square: bool) -> list[Guess]:
         most: ring sectors; rectangles and trapezoids come with them, the best of each.
         square: pixels are known to be as wide as high.
     """
-    height, width = part.mask.shape
-    free = _free(part.outline, height, width)
+    free = _free(part.outline, part)
     if len(free) < 12:
         return [Guess(_rectangle(part.box), 0.0)]
     every = max(len(free) // FEW, 1)
@@ -138,10 +137,14 @@ def _touching(beyond: NDArray[np.float64]) -> tuple[float, float]:
     return (int(np.count_nonzero(beyond > -NEAR)) - out) / count, out / count
 
 
-def _free(outline: Points, height: int, width: int) -> Points:
-    """Outline points that do not lie on the picture's edge: there the picture ends, not the fan."""
-    x, y = outline[:, 0], outline[:, 1]
-    free: Points = outline[(x > 1) & (y > 1) & (x < width - 2) & (y < height - 2)]
+def _free(points: Points, part: Part) -> Points:
+    """Points off the picture's edge, and the stated region's: there it ends, not the fan."""
+    height, width = part.mask.shape
+    box = part.within or Box(0, 0, width, height)
+    x, y = points[:, 0], points[:, 1]
+    free: Points = points[
+        (x > box.x0 + 1) & (y > box.y0 + 1) & (x < box.x1 - 2) & (y < box.y1 - 2)
+    ]
     return free
 
 
@@ -237,7 +240,7 @@ def _stretch(part: Part, apex: Points, angles: list[float], up: bool) -> float |
     Pictures of public collections are often resized to squares. On an arc, squared x is linear
     in squared y.
     """
-    far = _far(_hull(part), up, *part.mask.shape, steep=0.5)
+    far = _far(part, up, steep=0.5)
     if len(far) < 12:
         return None
     x, y = (far[:, 0] - apex[0]) ** 2, (far[:, 1] - apex[1]) ** 2
@@ -253,7 +256,7 @@ def _mirrored(look: Outline, line: Line, up: bool) -> list[Ring]:
     if abs(line.normal[1]) < 0.08 or (line.normal[1] > 0) != up:
         return []
     part = look.part
-    far = _far(_hull(part), up, *part.mask.shape)
+    far = _far(part, up)
     if len(far) < 4:
         return []
     y = part.box.y1 - 1.0 if up else float(part.box.y0)
@@ -274,19 +277,20 @@ def _hull(part: Part) -> Points:
     return np.asarray(hull, np.float64)
 
 
-def _far(hull: Points, up: bool, height: int, width: int, steep: float = 0.7) -> Points:
+def _far(part: Part, up: bool, steep: float = 0.7) -> Points:
     """Points along the part of a hull that faces away from the probe, off the picture's edge."""
+    hull = _hull(part)
     along = np.roll(hull, -1, axis=0) - hull
     length = np.hypot(along[:, 0], along[:, 1])
     facing = -along[:, 0] if _clockwise(hull) else along[:, 0]
     facing = np.where(up, -facing, facing)
     places = []
     for start, step, size, face in zip(hull, along, length, facing, strict=True):
-        if size > 0 and face / size > steep and size < 0.25 * height:
+        if size > 0 and face / size > steep and size < 0.25 * part.mask.shape[0]:
             places.append(start + np.linspace(0, 1, int(size / 3) + 2)[:, None] * step)
     if not places:
         return hull[:0]
-    return _free(np.concatenate(places), height, width)
+    return _free(np.concatenate(places), part)
 
 
 def _clockwise(hull: Points) -> bool:
