@@ -28,6 +28,8 @@ OFF = (4, 1, 10)  # gray levels off the screen from which a pixel is taken for a
 CHANGED = (3, 8)  # gray levels over time, likewise
 SOLID = 6
 THIN = 1 / 24
+SMALL = 0.12  # of the largest area, below which another is left out
+MOST = 6  # connected areas
 SAME = 0.98  # overlap of parts that tell the same
 SHARE = 0.35  # of a reduced pixel that must be echo
 DENSE = 0.65  # of its neighborhood, where lines of text lie against the fan
@@ -38,8 +40,9 @@ class Part:
     """A connected area of signal, or several that belong together, on the reduced picture.
 
     Attributes:
-        mask: (h, w) bool, without holes.
+        mask: (h, w) bool, without holes, nor gaps between joined areas.
         outline: (n, 2) float64, (x, y) along its edge, at most a pixel apart.
+        signal: (h, w) bool, without holes: the areas themselves.
         solid: taken from all that is not black: only a sector's shape can tell it from a panel.
         joined: of several areas, one above the other.
         within: where it was looked for, in pixels of the reduced picture; None for everywhere.
@@ -47,6 +50,7 @@ class Part:
 
     mask: Mask
     outline: Points
+    signal: Mask
     solid: bool = False
     joined: bool = False
     within: Box | None = None
@@ -88,7 +92,7 @@ def parts_of(
         limit = within and _shrunk(within, factor)
         new = [
             replace(part, within=limit)
-            for part in _grouped(_components(_cleaned(mask, thin)), solid)
+            for part in _grouped(_components(_cleaned(mask, thin), mask), solid)
             if part.share >= least and not any(_same(part, other) for other in found)
         ]
         found += new
@@ -165,15 +169,86 @@ def _grown(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
     return (distance <= radius).astype(np.uint8)
 
 
-def _components(mask: Mask) -> list[Part]:
-    """Connected areas with their holes filled, the largest first."""
+def _components(mask: Mask, raw: Mask) -> list[Part]:
+    """Connected areas with their holes filled, the largest first; panes side by side apart."""
+    found: list[Part] = []
+    for part in _connected(mask):
+        for above in _over_panel(part, raw):
+            edges = _panes(above, raw)
+            if not edges:
+                found.append(above)
+            for start, end in edges:
+                pane = np.zeros_like(mask)
+                rows = _rows_of(raw[:, start:end])[:, None]
+                pane[:, start:end] = above.mask[:, start:end] & rows
+                found += _connected(pane)[:1]
+    return sorted(found, key=lambda part: -part.share)
+
+
+def _over_panel(part: Part, raw: Mask) -> list[Part]:
+    """What lies above and below an empty row, where the lower one starts as a panel does."""
+    box = part.box
+    shown = (raw & part.mask)[box.pixels]
+    filled = shown.mean(axis=1)
+    for row in np.flatnonzero(filled == 0):
+        below = shown[row + 1 : row + 4]
+        if len(below) < 3 or filled[row + 1 :][:2].max() < 0.8:
+            continue
+        found = []
+        for rows in (slice(0, box.y0 + row), slice(box.y0 + row + 1, None)):
+            half = np.zeros_like(part.mask)
+            half[rows] = part.mask[rows]
+            found += _connected(half)
+        return [
+            one
+            for half in found
+            for one in (_over_panel(half, raw) if half.box.y0 > box.y0 + row else [half])
+        ]
+    return [part]
+
+
+def _connected(mask: Mask) -> list[Part]:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     found = []
-    for contour in sorted(contours, key=lambda one: -cv2.contourArea(one))[:6]:
+    for contour in sorted(contours, key=lambda one: -cv2.contourArea(one))[:MOST]:
         area = np.zeros(mask.shape, np.uint8)
         cv2.drawContours(area, [contour], -1, 1, cv2.FILLED)
-        found.append(Part(area.astype(bool), contour[:, 0, :].astype(np.float64)))
+        filled = area.astype(bool)
+        found.append(Part(filled, contour[:, 0, :].astype(np.float64), filled))
     return found
+
+
+def _panes(part: Part, raw: Mask) -> list[tuple[int, int]]:
+    """Columns at which rectangular panes start and end, where a part was closed over their gap.
+
+    A pane's last column is all echo, and the gap's first has none: a shadow's edge is softer.
+    """
+    box = part.box
+    shown = (raw & part.mask)[:, box.x0 : box.x1]
+    empty = ~shown.any(axis=0)
+    if not empty.any():
+        return []
+    starts = np.flatnonzero(np.diff(np.r_[True, empty, True].astype(np.int8)) == -1)
+    ends = np.flatnonzero(np.diff(np.r_[True, empty, True].astype(np.int8)) == 1)
+    panes = [(int(a), int(b)) for a, b in zip(starts, ends, strict=True) if b - a > max(box.width / 6, 8)]
+    if len(panes) < 2 or not all(_sharp(shown[:, a:b]) for a, b in panes):
+        return []
+    return [(box.x0 + a, box.x0 + b) for a, b in panes]
+
+
+def _sharp(pane: Mask) -> bool:
+    rows = _rows_of(pane)
+    ends = pane[rows][:, [1, -2]]
+    return bool(len(ends)) and float(ends.mean(axis=0).min()) > 0.8
+
+
+def _rows_of(pane: Mask) -> Mask:
+    """The rows of a pane that hold echoes over most of its width, and those between them."""
+    used = np.flatnonzero(pane.mean(axis=1) > 0.5)
+    rows = np.zeros(len(pane), bool)
+    if len(used):
+        rows[used[0] : used[-1] + 1] = True
+    return rows
 
 
 def _grouped(parts: Sequence[Part], solid: bool) -> list[Part]:
@@ -181,29 +256,38 @@ def _grouped(parts: Sequence[Part], solid: bool) -> list[Part]:
     if not parts:
         return []
     first = parts[0]
-    least = 0.3 * first.share
-    same = [part for part in parts if _same_sides(part.box, first.box)]
+    same = [part for part in parts if _same_sides(part, first)]
     if len(same) > 1:  # one linear picture with a dark band
-        first = _joined(same, solid)
+        first = _joined(same)
         parts = [first, *(part for part in parts if all(part is not one for one in same))]
-    found = [Part(part.mask, part.outline, solid) for part in parts if part.share >= least]
+    least = SMALL * first.share
+    found = [part for part in parts if part.share >= least]
     above = [part for part in parts if _stacked(part.box, first.box)]
     if len(above) > 1:
-        found.append(_joined(above, solid))
-    return found
+        found.append(_joined(above))
+    return [replace(part, solid=solid) for part in found]
 
 
-def _same_sides(one: Box, other: Box) -> bool:
-    off = max(abs(one.x0 - other.x0), abs(one.x1 - other.x1))
-    return off <= max(0.02 * other.width, 2)
+def _same_sides(one: Part, other: Part) -> bool:
+    """Whether two rectangles lie exactly one above the other."""
+    a, b = one.box, other.box
+    off = max(abs(a.x0 - b.x0), abs(a.x1 - b.x1))
+    return off <= max(0.02 * b.width, 2) and min(map(_squareness, (one, other))) > 0.85
 
 
-def _joined(parts: Sequence[Part], solid: bool) -> Part:
+def _squareness(part: Part) -> float:
+    """The share of a part's box that its convex outline fills."""
+    hull = cv2.convexHull(part.outline.astype(np.int32))
+    return cv2.contourArea(hull) / max((part.box.width - 1) * (part.box.height - 1), 1)
+
+
+def _joined(parts: Sequence[Part]) -> Part:
     """Parts and all that lies between them."""
-    both = np.logical_or.reduce([part.mask for part in parts]).astype(np.uint8)
+    both = np.logical_or.reduce([part.mask for part in parts])
     outline = np.concatenate([part.outline for part in parts])
     hull = cv2.convexHull(outline.astype(np.int32))
-    return Part(cv2.fillConvexPoly(both, hull, 1).astype(bool), outline, solid, True)
+    filled = cv2.fillConvexPoly(both.astype(np.uint8), hull, 1).astype(bool)
+    return Part(filled, outline, both, joined=True)
 
 
 def _stacked(one: Box, other: Box) -> bool:

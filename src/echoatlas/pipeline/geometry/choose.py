@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.geometry.areas import THIN, Part, factor_of, parts_of
+from echoatlas.pipeline.geometry.areas import THIN, Part, box_of, factor_of, parts_of
 from echoatlas.pipeline.geometry.edges import Support, moved
 from echoatlas.pipeline.geometry.fit import guesses, hull_of, scaled
 from echoatlas.pipeline.geometry.signal import GAPS
@@ -91,6 +91,7 @@ class Candidate:
 
 WHOLE = 0.9  # share of a boundary at the picture's edge from which there is nothing to find
 GUESSES = 6  # of ring sectors for each part that are held against the picture
+PANE = 0.7  # value from which a candidate is one more pane
 CRESCENT = 0.005  # share of the picture
 LOOKED = 3  # of them that are held against it twice
 
@@ -106,10 +107,9 @@ def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[F
     found: list[Candidate] = []
     boxes: list[Box | None] = [pane.box for pane in stated] or [None]
     for box in boxes:
-        held = candidates(signal, box, limits, THIN)
+        held = candidates(signal, box, limits)
         if not any(one.support.borne_out >= limits.review for one in held):
-            # A probe in air shows its near field and the noise of its depth: crescents.
-            held += candidates(signal, box, replace(limits, least_area=CRESCENT), THIN / 2.5)
+            held += candidates(signal, box, limits, in_air=True)
         ordered = sorted(held, key=lambda one: -one.value)
         most = limits.most_panes if len(boxes) == 1 else 1
         found += _apart(signal, ordered, most)
@@ -135,15 +135,21 @@ def _fills(part: Part) -> bool:
 
 
 def candidates(
-    signal: Signal, box: Box | None, limits: Thresholds, thin: float
+    signal: Signal, box: Box | None, limits: Thresholds, in_air: bool = False
 ) -> list[Candidate]:
     """Every shape worth holding against the picture, held against it.
 
     The first threshold at which all areas are told beyond doubt is the last that is looked at.
+
+    Args:
+        in_air: of a probe in air no more may be seen than two crescents: near field and noise.
     """
     evidence, solid = signal.evidence(), signal.solid_evidence()
     found: list[Candidate] = []
-    for parts in parts_of(signal, box, limits.least_area, thin):
+    least, thin = (CRESCENT, THIN / 2.5) if in_air else (limits.least_area, THIN)
+    for parts in parts_of(signal, box, least, thin):
+        if in_air:
+            parts = [replace(part, signal=part.mask) for part in parts if part.joined]
         plain = bool(parts)
         for part in parts:
             looked = solid if part.solid and solid is not None else evidence
@@ -160,7 +166,7 @@ def _held(
 ) -> list[Candidate]:
     """The guesses at a part's fan, each held against the picture."""
     factor = factor_of(shape[0], shape[1])
-    area = int(np.count_nonzero(part.mask))
+    area = int(np.count_nonzero(part.signal))
     first = [
         moved(scaled(guess.fan, factor), evidence, int(2.5 * factor + 5), box)
         for guess in guesses(part, GUESSES, box is not None)
@@ -170,7 +176,7 @@ def _held(
     for fan, _ in first[:LOOKED]:
         near, support = moved(fan, evidence, 7, box)
         mask = _small(near, factor, part.mask.shape)
-        both = int(np.count_nonzero(mask & part.mask))
+        both = int(np.count_nonzero(mask & part.signal))
         missed, full = 1 - both / area, both / max(int(np.count_nonzero(mask)), 1)
         found.append(Candidate(replace(near, found_by="fit"), support, mask, missed, full, part))
     return found
@@ -211,17 +217,24 @@ def _apart(signal: Signal, ordered: Sequence[Candidate], most: int) -> list[Cand
     kept: list[Candidate] = []
     for one in ordered:
         area = one.mask.sum()
-        if not area:
-            continue
-        if kept and (one.value < 0.5 or area < 0.3 * kept[0].mask.sum()):
+        if not area or (kept and one.value < PANE):
             continue
         if any((one.mask & other.mask).sum() >= 0.1 * area for other in kept):
             continue
         if not signal.lettered(one.fan.mask(*signal.gray.shape)):
             kept.append(one)
-        if len(kept) == most:
-            break
-    return kept
+    kept = [one for one in kept if not any(_trace(one, other) for other in kept)]
+    largest = max((one.mask.sum() for one in kept), default=0)
+    return [one for one in kept if one.mask.sum() >= 0.3 * largest][:most]
+
+
+def _trace(one: Candidate, other: Candidate) -> bool:
+    """Whether a candidate is the panel of an M-mode or spectral trace below a fan."""
+    if one.fan.shape is not Shape.LINEAR:
+        return False
+    a, b = box_of(one.mask), box_of(other.mask)
+    below = a.y0 >= b.y1 - 0.1 * a.height and min(a.x1, b.x1) - max(a.x0, b.x0) > 0.8 * b.width
+    return below and a.width > 1.25 * b.width
 
 
 def judged(one: Candidate, signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> Fan:
