@@ -166,20 +166,27 @@ def _held(
 ) -> list[Candidate]:
     """The guesses at a part's fan, each held against the picture."""
     factor = factor_of(shape[0], shape[1])
-    area = int(np.count_nonzero(part.signal))
-    first = [
-        moved(scaled(guess.fan, factor), evidence, int(2.5 * factor + 5), box)
-        for guess in guesses(part, GUESSES, box is not None)
-    ]
+    first: list[tuple[Fan, Support]] = []
+    for guess in guesses(part, GUESSES, box is not None):
+        near = moved(scaled(guess.fan, factor), evidence, int(2.5 * factor + 5), box)
+        if near[1].borne_out > 0.97 and near[1].limits <= 4:  # it may be plain already
+            found = _candidate(near[0], evidence, factor, part, box)
+            if found.plain:
+                return [found]
+        first.append(near)
     first.sort(key=lambda one: oddness(*one) - one[1].value)
-    found = []
-    for fan, _ in first[:LOOKED]:
-        near, support = moved(fan, evidence, 7, box)
-        mask = _small(near, factor, part.mask.shape)
-        both = int(np.count_nonzero(mask & part.signal))
-        missed, full = 1 - both / area, both / max(int(np.count_nonzero(mask)), 1)
-        found.append(Candidate(replace(near, found_by="fit"), support, mask, missed, full, part))
-    return found
+    return [_candidate(fan, evidence, factor, part, box) for fan, _ in first[:LOOKED]]
+
+
+def _candidate(
+    fan: Fan, evidence: NDArray[np.float32], factor: int, part: Part, box: Box | None
+) -> Candidate:
+    near, support = moved(fan, evidence, 7, box)
+    mask = _small(near, factor, part.mask.shape)
+    both = int(np.count_nonzero(mask & part.signal))
+    missed = 1 - both / int(np.count_nonzero(part.signal))
+    full = both / max(int(np.count_nonzero(mask)), 1)
+    return Candidate(replace(near, found_by="fit"), support, mask, missed, full, part)
 
 
 def oddness(fan: Fan, support: Support) -> float:

@@ -65,34 +65,31 @@ def guesses(part: Part, most: int, square: bool) -> list[Guess]:
     free = _free(part.outline, part)
     if len(free) < 12:
         return [Guess(_rectangle(part.box), 0.0)]
-    every = max(len(free) // FEW, 1)
-    look = Outline(part, free, free[::every])
+    look = Outline(part, free, free[:: max(len(free) // FEW, 1)], _hull(part))
     lines = {up: [_sides(look, sign, up) for sign in (-1, 1)] for up in (False, True)}
     pairs = sorted(
         ((left, right, up) for up, (lefts, rights) in lines.items()
          for left, right in product(lefts, rights)),
         key=lambda pair: -pair[0].support - pair[1].support,
     )[:PAIRS]  # fmt: skip
-    polygons = [] if part.solid else _boxes(part)
-    rings = _disks(look)
+    rings, polygons = _disks(look), [] if part.solid else _boxes(look)
     for left, right, up in pairs:
         if not part.solid:
-            polygons += _trapezoids(part, left, right)
+            polygons += _trapezoids(look, left, right)
         rings += _sectors(look, left, right, up, square)
-    for up in lines:
-        for line in lines[up][0][:1] + lines[up][1][:1]:
-            rings += _mirrored(look, line, up)
-    rings = sorted(rings, key=lambda ring: -ring[0])[: 5 * most]
-    scored = [Guess(fan, _agreement(fan, look)) for _, fan in rings]
-    scored += [Guess(fan, _agreement(fan, look)) for fan in polygons]
+    for up, (lefts, rights) in lines.items():
+        far = _far(look, up) if lefts or rights else look.hull[:0]
+        for line in lefts[:1] + rights[:1]:
+            rings += _mirrored(look, line, far, up)
+    likely = [one.fan for one in _unlike(rings)[: most + 3]]
+    for shape in (Shape.LINEAR, Shape.TRAPEZOID):
+        likely += [one.fan for one in _unlike(polygons) if one.fan.shape is shape][:2]
+    scored = [Guess(fan, _agreement(fan, look)) for fan in likely]
     scored.sort(key=lambda guess: -guess.agreement)
-    found = [guess for guess in scored if guess.fan.shape is Shape.LINEAR][:1]
-    found += [guess for guess in scored if guess.fan.shape is Shape.TRAPEZOID][:1]
-    kept: list[Guess] = []
-    for guess in scored:
-        if guess.fan.apex is not None and not any(_alike(guess.fan, one.fan) for one in kept):
-            kept.append(guess)
-    return found + kept[:most]
+    found = [guess for guess in scored if guess.fan.apex is not None][:most]
+    for shape in (Shape.LINEAR, Shape.TRAPEZOID):
+        found += [guess for guess in scored if guess.fan.shape is shape][:1]
+    return sorted(found, key=lambda guess: -guess.agreement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +98,30 @@ class Outline:
 
     Attributes:
         free: the outline's points off the picture's edge; some: every nth of them.
+        hull: corners of its convex hull.
     """
 
     part: Part
     free: Points
     some: Points
+    hull: Points
+
+
+def _unlike(found: list[Guess]) -> list[Guess]:
+    """Guesses, best first, without those that become one with a better one."""
+    kept: list[Guess] = []
+    for guess in sorted(found, key=lambda one: -one.agreement):
+        if not any(_alike(guess.fan, one.fan) for one in kept):
+            kept.append(guess)
+    return kept
 
 
 def _alike(one: Fan, other: Fan) -> bool:
     """Whether two ring sectors become one when their limits are moved to the picture's edges."""
-    near = np.abs(np.array([*(one.apex or ()), *one.radii]) - [*(other.apex or ()), *other.radii])
-    return one.clip == other.clip and one.stretch == other.stretch and bool(near.max() < 3 * NEAR)
+    if one.apex is None or other.apex is None or one.clip != other.clip:
+        return False
+    places = zip((*one.apex, *one.radii), (*other.apex, *other.radii), strict=True)
+    return one.stretch == other.stretch and all(abs(a - b) < 3 * NEAR for a, b in places)
 
 
 def hull_of(part: Part) -> Fan:
@@ -121,6 +131,11 @@ def hull_of(part: Part) -> Fan:
     shape = Shape.TRAPEZOID if len(corners) == 4 else Shape.CONVEX
     places = tuple((float(x), float(y)) for x, y in corners)
     return Fan(shape, corners=places, found_by="outline")
+
+
+def _guess(fan: Fan, look: Outline) -> Guess:
+    on, out = _touching(outside(fan, look.some).max(axis=0))
+    return Guess(fan, on - 3 * out)
 
 
 def _agreement(fan: Fan, look: Outline) -> float:
@@ -181,13 +196,15 @@ def _straightened(near: Points, normal: NDArray[np.float64]) -> Line:
     return Line((float(fine[0]), float(fine[1])), float(fine @ middle), len(near))
 
 
-def _boxes(part: Part) -> list[Fan]:
+def _boxes(look: Outline) -> list[Guess]:
     """Rectangles: rows and columns that are filled at least half as well as the best ones."""
+    part = look.part
     rows, columns = part.mask.sum(axis=1), part.mask.sum(axis=0)
     y = np.flatnonzero(rows > 0.5 * np.percentile(rows[rows > 0], 90))
     x = np.flatnonzero(columns > 0.5 * np.percentile(columns[columns > 0], 90))
     tight = Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
-    return [_rectangle(one) for one in sorted({part.box, tight}, key=lambda box: -box.area)]
+    boxes = sorted({part.box, tight}, key=lambda box: -box.area)
+    return [_guess(_rectangle(one), look) for one in boxes]
 
 
 def _rectangle(box: Box) -> Fan:
@@ -196,8 +213,9 @@ def _rectangle(box: Box) -> Fan:
     return Fan(Shape.LINEAR, corners=((x, y), (right, y), (right, bottom), (x, bottom)))
 
 
-def _trapezoids(part: Part, left: Line, right: Line) -> list[Fan]:
-    top, bottom = float(part.box.y0), float(part.box.y1 - 1)
+def _trapezoids(look: Outline, left: Line, right: Line) -> list[Guess]:
+    box = look.part.box
+    top, bottom = float(box.y0), float(box.y1 - 1)
     corners = (
         (left.x_at(top), top), (right.x_at(top), top),
         (right.x_at(bottom), bottom), (left.x_at(bottom), bottom),
@@ -207,13 +225,10 @@ def _trapezoids(part: Part, left: Line, right: Line) -> list[Fan]:
     lean = max(abs(np.arcsin(left.normal[1])), abs(np.arcsin(right.normal[1])))
     if lean < PARALLEL:  # a rectangle
         return []
-    return [Fan(Shape.TRAPEZOID, corners=corners, clip=part.box)]
+    return [_guess(Fan(Shape.TRAPEZOID, corners=corners, clip=box), look)]
 
 
-Ring = tuple[float, Fan]  # with its share of the outline's points, less those beyond
-
-
-def _sectors(look: Outline, left: Line, right: Line, up: bool, square: bool) -> list[Ring]:
+def _sectors(look: Outline, left: Line, right: Line, up: bool, square: bool) -> list[Guess]:
     """Ring sectors between two straight sides."""
     normals = np.array([left.normal, right.normal])
     if abs(np.linalg.det(normals)) < PARALLEL:
@@ -224,7 +239,7 @@ def _sectors(look: Outline, left: Line, right: Line, up: bool, square: bool) -> 
         return []
     angles = sorted(_angle(line, up) for line in (left, right))
     found = _rings(look, apex, (angles[0], angles[1]))
-    stretch = None if square else _stretch(look.part, apex, angles, up)
+    stretch = None if square else _stretch(look, apex, up)
     if stretch is not None:
         middle = np.pi if up else 0.0
         turned = [
@@ -234,31 +249,28 @@ def _sectors(look: Outline, left: Line, right: Line, up: bool, square: bool) -> 
     return found
 
 
-def _stretch(part: Part, apex: Points, angles: list[float], up: bool) -> float | None:
+def _stretch(look: Outline, apex: Points, up: bool) -> float | None:
     """How far rows must be spread for the far edge to be an arc around the apex.
 
     Pictures of public collections are often resized to squares. On an arc, squared x is linear
     in squared y.
     """
-    far = _far(part, up, steep=0.5)
+    far = _far(look, up, steep=0.5)
     if len(far) < 12:
         return None
     x, y = (far[:, 0] - apex[0]) ** 2, (far[:, 1] - apex[1]) ** 2
-    if np.ptp(far[:, 0]) < 0.5 * part.box.width or np.ptp(y) < 1:
+    if np.ptp(far[:, 0]) < 0.5 * look.part.box.width or np.ptp(y) < 1:
         return None
     slope = float(np.polyfit(y, x, 1)[0])
     stretch = float(np.sqrt(max(-slope, 0.0)))
     return stretch if 0.6 < stretch < 1.7 and abs(stretch - 1) > 0.04 else None
 
 
-def _mirrored(look: Outline, line: Line, up: bool) -> list[Ring]:
+def _mirrored(look: Outline, line: Line, far: Points, up: bool) -> list[Guess]:
     """Upright ring sectors by one side and the far arc: the apex lies on the side's line."""
-    if abs(line.normal[1]) < 0.08 or (line.normal[1] > 0) != up:
+    if abs(line.normal[1]) < 0.08 or (line.normal[1] > 0) != up or len(far) < 4:
         return []
     part = look.part
-    far = _far(part, up)
-    if len(far) < 4:
-        return []
     y = part.box.y1 - 1.0 if up else float(part.box.y0)
     start = np.array([line.x_at(y), y])
     along = np.array([-line.normal[1], line.normal[0]])
@@ -277,9 +289,9 @@ def _hull(part: Part) -> Points:
     return np.asarray(hull, np.float64)
 
 
-def _far(part: Part, up: bool, steep: float = 0.7) -> Points:
+def _far(look: Outline, up: bool, steep: float = 0.7) -> Points:
     """Points along the part of a hull that faces away from the probe, off the picture's edge."""
-    hull = _hull(part)
+    part, hull = look.part, look.hull
     along = np.roll(hull, -1, axis=0) - hull
     length = np.hypot(along[:, 0], along[:, 1])
     facing = -along[:, 0] if _clockwise(hull) else along[:, 0]
@@ -300,7 +312,7 @@ def _clockwise(hull: Points) -> bool:
 
 def _rings(
     look: Outline, apex: Points, angles: tuple[float, float], stretch: float = 1.0
-) -> list[Ring]:
+) -> list[Guess]:
     """Ring sectors of one apex and opening: by radii, and limited by the part's box or not."""
     span = angles[1] - angles[0]
     middle = sum(angles) / 2
@@ -328,7 +340,7 @@ def _rings(
             opening = float(angles[0]), float(angles[1])
             shape = named(near / outer, span)
             fan = Fan(shape, place, (near, outer), opening, stretch=stretch, clip=clip)
-            found.append((on - 3 * out, fan))
+            found.append(Guess(fan, on - 3 * out))
     return found
 
 
@@ -385,15 +397,14 @@ def named(ratio: float, span: float) -> Shape:
     return Shape.PHASED if ratio < POINT else Shape.CONVEX
 
 
-def _disks(look: Outline) -> list[Ring]:
+def _disks(look: Outline) -> list[Guess]:
     box = look.part.box
     if not 0.8 < box.width / box.height < 1.25:
         return []
     (x, y), radius = cv2.minEnclosingCircle(look.part.outline.astype(np.float32))
     whole = (-float(np.pi), float(np.pi))
     fan = Fan(Shape.CIRCULAR, (float(x), float(y)), (0.0, float(radius)), whole)
-    on, out = _touching(outside(fan, look.some).max(axis=0))
-    return [(on - 3 * out, fan)]
+    return [_guess(fan, look)]
 
 
 def scaled(fan: Fan, factor: int) -> Fan:
