@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +213,7 @@ def _frame_row(
         mm_per_px_y=spacing[1],
         spacing_source=fan.spacing_source if frame.mm_per_px else "",
         fan_shape=fan.shape.value,
-        fan=json.dumps(asdict(fan), sort_keys=True),
+        fan=fan.to_json(),
         fan_score=fan.score,
         fan_verdict=fan.verdict.value,
         mode=fan.mode.value,

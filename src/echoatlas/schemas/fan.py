@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -120,6 +120,32 @@ class Fan:
     pane: int = 0
     stretch: float = 1.0
     clip: Box | None = field(default=None)
+
+    def to_json(self) -> str:
+        """All that there is to know of it, as the ``frames`` table keeps it."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fan:
+        """The fan that was written: equal, and so is every mask that it draws.
+
+        Raises:
+            ValueError: for text that is no fan.
+        """
+        found: Any = json.loads(text)
+        names = {field.name for field in fields(cls)}
+        if not isinstance(found, dict) or not {"shape"} <= set(found) <= names:
+            raise ValueError("this is not a fan")
+        for name in ("apex", "radii", "angles", "mm_per_px"):
+            if found.get(name) is not None:
+                found[name] = tuple(found[name])
+        found["corners"] = tuple((x, y) for x, y in found.get("corners", ()))
+        for name, kind in (("shape", Shape), ("mode", Mode), ("verdict", Verdict)):
+            if name in found:
+                found[name] = kind(found[name])
+        if found.get("clip") is not None:
+            found["clip"] = Box(**found["clip"])
+        return cls(**found)
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """The area as a boolean picture of (height, width)."""

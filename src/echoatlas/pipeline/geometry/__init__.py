@@ -7,7 +7,7 @@ picture does not bear out is sent to review or rejected, and nothing found is a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reason, Reject
@@ -34,7 +34,7 @@ class GeometryConfig:
 
     pictures: int = 16
     cropped: bool = False
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
 
 @step("geometry", version=2)

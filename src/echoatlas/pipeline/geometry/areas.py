@@ -145,9 +145,7 @@ def _limited(mask: Mask, within: Box | None, factor: int) -> Mask:
 
 
 def _shrunk(box: Box, factor: int) -> Box:
-    return Box(
-        box.x0 // factor, box.y0 // factor, -(-box.x1 // factor), -(-box.y1 // factor)
-    )
+    return Box(box.x0 // factor, box.y0 // factor, -(-box.x1 // factor), -(-box.y1 // factor))
 
 
 def _cleaned(mask: Mask, thin: float) -> Mask:
@@ -155,7 +153,7 @@ def _cleaned(mask: Mask, thin: float) -> Mask:
     side = min(mask.shape)
     near, thin = max(side / 50, 2.0), max(side * thin, 2.0)
     pad = int(near + thin) + 2
-    raw = cv2.copyMakeBorder(mask.astype(np.uint8), *[pad] * 4, cv2.BORDER_REPLICATE)
+    raw = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     closed = _grown(raw, near)
     closed = 1 - _grown(1 - closed, near)
     opened = 1 - _grown(1 - closed, thin)
@@ -166,7 +164,7 @@ def _cleaned(mask: Mask, thin: float) -> Mask:
 def _grown(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
     """A mask dilated by a disk: a distance is cheaper than a large kernel."""
     distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
-    return (distance <= radius).astype(np.uint8)
+    return np.asarray(distance <= radius, np.uint8)
 
 
 def _components(mask: Mask, raw: Mask) -> list[Part]:
@@ -230,7 +228,9 @@ def _panes(part: Part, raw: Mask) -> list[tuple[int, int]]:
         return []
     starts = np.flatnonzero(np.diff(np.r_[True, empty, True].astype(np.int8)) == -1)
     ends = np.flatnonzero(np.diff(np.r_[True, empty, True].astype(np.int8)) == 1)
-    panes = [(int(a), int(b)) for a, b in zip(starts, ends, strict=True) if b - a > max(box.width / 6, 8)]
+    panes = [
+        (int(a), int(b)) for a, b in zip(starts, ends, strict=True) if b - a > max(box.width / 6, 8)
+    ]
     if len(panes) < 2 or not all(_sharp(shown[:, a:b]) for a, b in panes):
         return []
     return [(box.x0 + a, box.x0 + b) for a, b in panes]

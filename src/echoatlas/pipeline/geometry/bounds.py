@@ -137,13 +137,11 @@ def _clip(fan: Fan, apart: float) -> list[Piece]:
     first = len(fan.corners) if fan.apex is None else CLIP
     box = fan.clip
     x0, y0, x1, y1 = box.x0, box.y0, box.x1 - 1, box.y1 - 1
-    sides = (
-        ((x0, y0), (x0, y1), (-1, 0)), ((x0, y0), (x1, y0), (0, -1)),
-        ((x1, y0), (x1, y1), (1, 0)), ((x0, y1), (x1, y1), (0, 1)),
-    )  # fmt: skip
+    corners = [np.array(place, np.float64) for place in ((x0, y0), (x0, y1), (x1, y0), (x1, y1))]
+    sides = ((0, 1, (-1, 0)), (0, 2, (0, -1)), (2, 3, (1, 0)), (1, 3, (0, 1)))
     return [
-        (first + number, _straight(*(np.array(one, np.float64) for one in side), apart))
-        for number, side in enumerate(sides)
+        (first + number, _straight(corners[a], corners[b], np.array(normal, np.float64), apart))
+        for number, (a, b, normal) in enumerate(sides)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Choose among all shapes that an outline leaves open, and say how far the choice can be relied on."""
+"""Choose among the shapes that outlines leave open, and say how far that can be relied on."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry.areas import THIN, Part, box_of, factor_of, parts_of
-from echoatlas.pipeline.geometry.edges import Support, moved
-from echoatlas.pipeline.geometry.fit import guesses, hull_of, scaled
+from echoatlas.pipeline.geometry.edges import Support, hollow, moved
+from echoatlas.pipeline.geometry.fit import guesses, hull_of, rounded, scaled
+from echoatlas.pipeline.geometry.rings import named
 from echoatlas.pipeline.geometry.signal import GAPS
 from echoatlas.schemas.fan import Box, Fan, Shape, Verdict, whole
 
@@ -36,6 +36,7 @@ class Thresholds:
         accept_missed, review_missed: most of the signal that may lie outside the fan.
         full: least share of the fan that signal covers, dark tissue closed, to accept.
         seen: least share of the boundary that is not at the picture's edge, to accept.
+        outline: least overlap of an area and its convex outline where that is all there is.
         least_area: share of the picture that a pane must cover.
         most_panes: more areas than this are no ultrasound screen.
     """
@@ -49,6 +50,7 @@ class Thresholds:
     review_missed: float = 0.12
     full: float = 0.75
     seen: float = 0.35
+    outline: float = 0.85
     least_area: float = 0.03
     most_panes: int = 4
 
@@ -122,9 +124,21 @@ def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[F
         return [whole(width, height, "cropped_seen", Verdict.REVIEW, best.part.share)]
     fans = [judged(one, signal, stated, limits) for one in found]
     kept = [fan for fan in fans if fan.verdict is not Verdict.REJECT]
+    kept = kept or _outlined(best.part, signal, limits)
     if not kept:
         raise Reject(Reason.GEOMETRY_DISAGREES, f"agreement {max(f.score for f in fans):.2f}")
     return sorted(kept, key=lambda fan: fan.bounding_box(height, width).x0)
+
+
+def _outlined(part: Part, signal: Signal, limits: Thresholds) -> list[Fan]:
+    """The convex outline of what is seen, for review, where no probe's shape is borne out."""
+    height, width = signal.gray.shape
+    fan = scaled(hull_of(part), factor_of(height, width))
+    hull = hull_of(part).mask(*part.mask.shape)
+    agreement = float((part.signal & hull).sum() / max((part.signal | hull).sum(), 1))
+    if agreement < limits.outline or signal.filled(fan.mask(height, width)) < 0.5:
+        return []
+    return [replace(fan, score=round(agreement, 4), verdict=Verdict.REVIEW)]
 
 
 def _fills(part: Part) -> bool:
@@ -181,8 +195,10 @@ def _held(
 def _candidate(
     fan: Fan, evidence: NDArray[np.float32], factor: int, part: Part, box: Box | None
 ) -> Candidate:
+    if fan.shape is Shape.CIRCULAR and fan.radii[0] == 0:
+        fan = replace(fan, radii=(hollow(fan, evidence), fan.radii[1]))
     near, support = moved(fan, evidence, 7, box)
-    mask = _small(near, factor, part.mask.shape)
+    mask = scaled(near, 1 / factor).mask(*part.mask.shape)
     both = int(np.count_nonzero(mask & part.signal))
     missed = 1 - both / int(np.count_nonzero(part.signal))
     full = both / max(int(np.count_nonzero(mask)), 1)
@@ -198,25 +214,6 @@ def oddness(fan: Fan, support: Support) -> float:
         + 0.15 * (not support.arcs)
         + 0.03 * max(support.limits - 4, 0)
     )
-
-
-def _small(fan: Fan, factor: int, shape: tuple[int, ...]) -> Mask:
-    """A fan's mask on the reduced picture."""
-    def place(value: float) -> float:
-        return (value + 0.5) / factor - 0.5
-
-    clip = fan.clip and Box(
-        round(fan.clip.x0 / factor), round(fan.clip.y0 / factor),
-        round(fan.clip.x1 / factor), round(fan.clip.y1 / factor),
-    )  # fmt: skip
-    small = replace(
-        fan,
-        apex=fan.apex and (place(fan.apex[0]), place(fan.apex[1])),
-        radii=(fan.radii[0] / factor, fan.radii[1] / factor),
-        corners=tuple((place(x), place(y)) for x, y in fan.corners),
-        clip=clip,
-    )
-    return small.mask(*shape)
 
 
 def _apart(signal: Signal, ordered: Sequence[Candidate], most: int) -> list[Candidate]:
@@ -274,5 +271,7 @@ def judged(one: Candidate, signal: Signal, stated: Sequence[Pane], limits: Thres
             found_by = f"region+{found_by}"
         elif verdict is Verdict.ACCEPT:
             verdict = Verdict.REVIEW
+    if fan.apex is not None:
+        fan = replace(fan, shape=named(fan))
     score = max(seen.borne_out - seen.contradicted, 0.0) * (1 - one.missed)
-    return replace(fan, score=round(score, 4), verdict=verdict, found_by=found_by)
+    return replace(rounded(fan), score=round(score, 4), verdict=verdict, found_by=found_by)

@@ -37,6 +37,7 @@ STEP = 0.6  # doublings of the level
 QUIET = 0.6  # of the level inside that is left outside
 ECHO = 1.0  # level, in doublings, of what can't be background
 MARGIN = 3  # pixels from the picture's edge where nothing can be seen outside
+POLAR = cv2.WARP_POLAR_LINEAR | cv2.WARP_FILL_OUTLIERS
 FEW = 8  # samples, too few to move a limit by
 
 
@@ -100,6 +101,15 @@ def moved(
     near = seen(fan, evidence, reach)
     new = _moved(fan, near, *evidence.shape)
     return new, _support(new, near, min(evidence.shape), within)
+
+
+def hollow(fan: Fan, evidence: Evidence) -> float:
+    """The radius around a circular fan's apex in which nothing is shown: the probe's own place."""
+    apex, outer = fan.apex or (0.0, 0.0), int(fan.radii[1])
+    around = cv2.warpPolar(evidence, (outer, 90), apex, outer, POLAR)
+    level = around.mean(axis=0)
+    shown = np.flatnonzero(level > 0.5 * np.median(level))
+    return float(shown[0]) if len(shown) and shown[0] > 3 else 0.0
 
 
 def _support(fan: Fan, near: Seen, side: int, within: Box | None) -> Support:

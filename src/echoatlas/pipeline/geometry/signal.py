@@ -17,7 +17,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.schemas.fan import Box
     from echoatlas.schemas.records import Picture
 
     Mask = NDArray[np.bool_]
