@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
-from outlines import drawn_fans, drawn_mask, overlap
+from benchmarks.drawn import overlap
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
-from echoatlas.pipeline.read import read
 from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.fan import Box, Fan, Mode, Shape, Verdict
 from echoatlas.schemas.records import Scan, UltrasoundRegion
@@ -214,20 +211,3 @@ def test_the_same_pictures_give_the_same_fan():
     pictures = list(make_cine(4, frames=4).pictures)
 
     assert found_in(pictures) == found_in(pictures)
-
-
-def test_accepted_fans_of_real_scans_agree_with_the_hand_drawn_ones(samples: Path):
-    accepted = {}
-
-    for path, outline in drawn_fans().items():
-        scan = read((samples / path).read_bytes())
-        pictures = [picture for _, picture in zip(range(8), scan.frames(), strict=False)]
-        fans = geometry(scan, pictures)
-        size = pictures[0].shape[:2]
-        mask = np.logical_or.reduce([fan.mask(*size) for fan in fans])
-        if all(fan.verdict is Verdict.ACCEPT for fan in fans):
-            accepted[path] = overlap(drawn_mask(outline, *size), mask)
-
-    assert len(accepted) >= 8
-    assert np.mean(list(accepted.values())) > 0.95
-    assert min(accepted.values()) > 0.85

@@ -93,6 +93,9 @@ class Candidate:
 
 WHOLE = 0.9  # share of a boundary at the picture's edge from which there is nothing to find
 GUESSES = 6  # of ring sectors for each part that are held against the picture
+UPRIGHT = 0.06  # sine of the angle from which a side may lie in the dark
+EVEN = 0.1  # of a fan's width by which one half may be the wider
+FLAT = 0.3  # height over width, below which a fan shows no depth
 PANE = 0.7  # value from which a candidate is one more pane
 CRESCENT = 0.005  # share of the picture
 LOOKED = 3  # of them that are held against it twice
@@ -139,6 +142,22 @@ def _outlined(part: Part, signal: Signal, limits: Thresholds) -> list[Fan]:
     if agreement < limits.outline or signal.filled(fan.mask(height, width)) < 0.5:
         return []
     return [replace(fan, score=round(agreement, 4), verdict=Verdict.REVIEW)]
+
+
+def _usual(one: Candidate, factor: int) -> bool:
+    """Whether probes scan like that: upright and even, and not the near field alone, as in air."""
+    fan, box = one.fan, box_of(one.mask)
+    if box.height <= FLAT * box.width:
+        return False
+    if fan.apex is None:
+        return True
+    middle = fan.apex[0] / factor
+    left, right = middle - box.x0, box.x1 - middle
+    whole = one.mask.shape[1] if one.part.within is None else one.part.within.x1
+    first = 0 if one.part.within is None else one.part.within.x0
+    inside = box.x0 > first + 2 and box.x1 < whole - 2
+    even = not inside or abs(left - right) < EVEN * box.width
+    return bool(even and abs(np.sin(sum(fan.angles) / 2)) < UPRIGHT)
 
 
 def _fills(part: Part) -> bool:
@@ -262,11 +281,14 @@ def judged(one: Candidate, signal: Signal, stated: Sequence[Pane], limits: Thres
         and 1 - seen.cut >= limits.seen
         # A panel of the screen is a rectangle too, so a rectangle must show echoes.
         and (fan.apex is not None or signal.filled(mask) >= GAPS)
+        and _usual(one, factor_of(mask.shape[0], mask.shape[1]))
     ):
         verdict = Verdict.ACCEPT
     found_by = fan.found_by
     if stated:
-        inside = max(int(mask[pane.box.pixels].sum()) for pane in stated)
+        inside, high = max((int(mask[a.box.pixels].sum()), a.box.height) for a in stated)
+        if verdict is Verdict.ACCEPT and np.count_nonzero(mask.any(axis=1)) < 0.5 * high:
+            verdict = Verdict.REVIEW
         if inside >= 0.97 * int(mask.sum()):
             found_by = f"region+{found_by}"
         elif verdict is Verdict.ACCEPT:

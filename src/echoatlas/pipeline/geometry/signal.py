@@ -26,6 +26,7 @@ LEVEL = 5  # gray levels off the background; lossy coding lifts black by about 3
 GAPS = 0.7  # share of an area that is off the background, below which it is doubtful
 SHARP = 100  # gray levels between neighbors
 FLAT = 3  # gray levels within 7 x 7 pixels of a flat surface
+DARK = 24  # gray level below which only what is flat to a level is a surface
 COMMON = 0.02  # share of the picture from which a flat color is a surface of the screen
 CLOSE_TO = 8  # gray levels from black in which the surround's exact level is looked for
 
@@ -112,7 +113,8 @@ def _colored(picture: Picture) -> bool:
 def _surfaces(gray: Levels) -> list[int]:
     """The flat colors of a screen: the surround's black first, then all that cover much."""
     kernel = np.ones((7, 7), np.uint8)
-    flat = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel)) <= FLAT
+    spread = cv2.subtract(cv2.dilate(gray, kernel), cv2.erode(gray, kernel))
+    flat = spread <= np.where(gray < DARK, 1, FLAT)  # dark speckle is nearly flat
     share = np.bincount(gray[flat], minlength=256) / gray.size
     dark = share[: CLOSE_TO + 1]
     # Where two levels of black are common, the darker one is the surround and the other a fan

@@ -1,4 +1,4 @@
-"""Hand-drawn outlines of real fans, and the masks that they draw."""
+"""Hand-drawn outlines of real fans, and the masks that they draw: for benchmark and tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 def drawn_fans() -> dict[str, Any]:
     """Path below the samples to outline."""
-    text = (Path(__file__).parent / "real_fans.json").read_text("utf-8")
+    text = (Path(__file__).parents[1] / "tests" / "geometry" / "real_fans.json").read_text("utf-8")
     fans: dict[str, Any] = json.loads(text)["fans"]
     return fans
 
