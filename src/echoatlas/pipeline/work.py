@@ -15,14 +15,13 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
 from echoatlas.pipeline.errors import Reason, Reject, Retry
-from echoatlas.pipeline.ingest import Arrival, Seen, content, identify
+from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.lake import Part, write_part
 from echoatlas.pipeline.metrics import Stopwatch
@@ -139,10 +138,11 @@ def work(batch: Batch) -> Worked:
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
     frames = 0
+    reader = Reader(lambda key: retrying(lambda: batch.bucket.read(key), batch.retries))
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, watch)
+            traveled = _travel(batch, item, reader, watch)
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
             rejected[rejection.reason.value] += 1
@@ -169,33 +169,12 @@ def work(batch: Batch) -> Worked:
     )
 
 
-def _travel(batch: Batch, item: Item, watch: Stopwatch) -> Traveled:
+def _travel(batch: Batch, item: Item, reader: Reader, watch: Stopwatch) -> Traveled:
     with watch.step("ingest"):
-        archive, _, _ = item.name.partition("!")
-        data, member = retrying(
-            lambda: content(
-                _Remembering(batch.bucket), archive, item.sighting.member, item.sighting.bytes
-            ),
-            batch.retries,
-        )
+        data, member = reader.content(item.name, item.sighting.member, item.sighting.bytes)
     name = f"{item.name}!{member}" if member else item.name
     origin = Origin(batch.site.site, item.sighting.upload, name, item.sidecar)
     return journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
-
-
-@lru_cache(maxsize=1)
-def _last_read(bucket: Storage, key: str) -> bytes:
-    return bucket.read(key)
-
-
-class _Remembering:
-    """A bucket that keeps the last file at hand: members of an archive come one by one."""
-
-    def __init__(self, bucket: Storage) -> None:
-        self._bucket = bucket
-
-    def read(self, key: str) -> bytes:
-        return _last_read(self._bucket, key)
 
 
 def retrying(call: Callable[[], Answer], times: int) -> Answer:

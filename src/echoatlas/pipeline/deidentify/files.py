@@ -20,7 +20,7 @@ from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.written import Written, rewritten
 from echoatlas.pipeline.errors import Reject, UsageError
-from echoatlas.pipeline.read.archive import LITTER, extract, is_archive, members
+from echoatlas.pipeline.read.archive import LITTER, is_archive, opened
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.schemas.config import Sidecar, SiteConfig
 from echoatlas.schemas.records import Origin
@@ -194,16 +194,14 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _members(name: str, data: bytes) -> Iterator[_Input]:
     """Members one by one, and the archive itself if it is not to be opened."""
     try:
-        found = list(members(data))
+        for member, content in opened(data):
+            inner = f"{name}!{member.name}"
+            try:
+                yield _Input(inner, content())
+            except Reject as error:
+                yield _Input(inner, b"", error)
     except Reject as error:
         yield _Input(name, data, error)
-        return
-    for member in found:
-        inner = f"{name}!{member.name}"
-        try:
-            yield _Input(inner, extract(data, member.index))
-        except Reject as error:
-            yield _Input(inner, b"", error)
 
 
 Tables = dict[str, "Mapping[str, Mapping[str, str]]"]
