@@ -108,8 +108,7 @@ def curate(
         worked = bool(summary.named or summary.objects)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
-        if worked:
-            summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
+        summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
