@@ -85,8 +85,7 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     Raises:
         UsageError: the configured cluster can't be reached.
     """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    _prepare()
     import ray
 
     address = _cluster_address(engine)
@@ -96,7 +95,8 @@ def connected(engine: Engine) -> Iterator[Cluster]:
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
             except (ConnectionError, RuntimeError, ValueError):
-                raise UsageError(f"no Ray cluster can be reached at {address}") from None
+                hint = "check the address and RAY_AUTH_TOKEN"
+                raise UsageError(f"no Ray cluster can be reached at {address}: {hint}") from None
         else:
             scratch = tempfile.mkdtemp(prefix="ea-ray-")
             ray.init(
@@ -113,6 +113,14 @@ def connected(engine: Engine) -> Iterator[Cluster]:
         ray.shutdown()
         if scratch:  # Ray's logs and sockets: nothing of a run stays behind
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prepare() -> None:
+    """Set what Ray reads from the environment when it is imported."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # else Ray has the token and keeps it
 
 
 class Cluster:
@@ -204,6 +212,7 @@ class RayJobs:
     """
 
     def __init__(self, address: str) -> None:
+        _prepare()
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
