@@ -75,24 +75,32 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+@pytest.fixture
+def let_in(running: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """The cluster, for a process that has its token."""
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", running.token)
+    Config.initialize("")  # Ray reads both once a process, which other tests may have had it do
+    AuthenticationTokenLoader.instance().reset_cache()
+    return running
+
+
 def test_a_run_joins_the_cluster_that_the_environment_names(
-    undisturbed: Any, running: Running, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Any, let_in: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joined = undisturbed.elsewhere("joined")
-    monkeypatch.setenv("RAY_ADDRESS", running.address)
-    monkeypatch.setenv("RAY_AUTH_TOKEN", running.token)
+    monkeypatch.setenv("RAY_ADDRESS", let_in.address)
 
     joined.run("run")
 
     assert undisturbed.rows() == joined.rows()
 
 
-def test_the_same_command_runs_as_a_job_of_the_cluster(
-    undisturbed: Any, running: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, let_in: Running) -> None:
     submitted = undisturbed.elsewhere("submitted")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", running.token)
-    jobs = RayJobs(running.dashboard)
+    jobs = RayJobs(let_in.dashboard)
     command = ["--deployment", str(submitted.home), "--json", "run"]
 
     jobs.submit("r-run-1", command)
@@ -107,11 +115,10 @@ def test_the_same_command_runs_as_a_job_of_the_cluster(
 
 
 def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
-    undisturbed: Any, running: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    undisturbed: Any, let_in: Running, tmp_path: Path
 ) -> None:
     stopped = undisturbed.elsewhere("stopped")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", running.token)
-    jobs = RayJobs(running.dashboard)
+    jobs = RayJobs(let_in.dashboard)
 
     jobs.submit("r-run-2", ["--deployment", str(stopped.home), "run"])
     jobs.submit("r-run-3", ["--deployment", str(tmp_path), "status"])

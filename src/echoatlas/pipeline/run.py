@@ -7,6 +7,7 @@ A task whose worker dies twice is split in two, until the one object that kills 
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import shutil
 import tempfile
@@ -85,10 +86,10 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     Raises:
         UsageError: the configured cluster can't be reached.
     """
-    _prepare()
+    address = _cluster_address(engine)
+    _prepare(join=bool(address))
     import ray
 
-    address = _cluster_address(engine)
     scratch: str | None = None
     try:
         if address:
@@ -115,11 +116,13 @@ def connected(engine: Engine) -> Iterator[Cluster]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _prepare() -> None:
-    """Set what Ray reads from the environment when it is imported."""
+def _prepare(*, join: bool) -> None:
+    """Set what Ray reads from the environment when it is imported, or first connects."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+    if not join:  # a token of our own for as long as we live, else Ray leaves one at home
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    elif os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # else Ray has the token and keeps it
 
 
@@ -212,7 +215,7 @@ class RayJobs:
     """
 
     def __init__(self, address: str) -> None:
-        _prepare()
+        _prepare(join=True)
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
