@@ -20,6 +20,7 @@ from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.rows import SightingRow
 
 RECEIPTS = "_receipts/"
+DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deidentify`
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
 
 
@@ -46,9 +47,9 @@ class Seen:
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Arrival]:
-    """What lies in a site's bucket, in order of keys; our own receipts are passed over."""
+    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote is passed over."""
     for entry in bucket.list():
-        if not entry.key.startswith(RECEIPTS):
+        if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}":
             yield arrival(site.site, entry, key)
 
 

@@ -101,7 +101,7 @@ class Vault:
         """
         if (given := _from_environment(name)) is not None:
             return SiteKey.of(name, given)
-        target = self._file(name)
+        target = self.file(name)
         secret = secrets.token_bytes(KEY_BYTES)
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -125,19 +125,65 @@ class Vault:
         """
         if (given := _from_environment(name)) is not None:
             return SiteKey.of(name, given)
-        target = self._file(name)
+        target = self.file(name)
         if not target.is_file():
             raise no_such("key", name, (file.stem for file in self.path.glob("*.key")))
         return SiteKey.of(name, _from_file(target))
 
     def has(self, name: str) -> bool:
         """Whether a key of that name can be loaded."""
-        return _from_environment(name) is not None or self._file(name).is_file()
+        return _from_environment(name) is not None or self.file(name).is_file()
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Where a key lies.
+
+        Raises:
+            UsageError: the name could lead out of the folder.
+        """
         if not NAME.fullmatch(name):
             raise UsageError(f"'{name}' is no name of a key: lower case, digits and hyphens")
         return self.path / f"{name}.key"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolKey:
+    """The key that the de-identification tool uses, and where it lies.
+
+    Attributes:
+        path: its file; None if it came from the environment. new: it was made just now.
+    """
+
+    key: SiteKey
+    path: Path | None = None
+    new: bool = False
+
+
+def key_of_tool(site: str, path: Path | None = None) -> ToolKey:
+    """The key from a file, else from the environment, else from the user's own folder of keys.
+
+    There is no default key: where none is found, one is made in ``own_keys()``, 0600.
+
+    Raises:
+        UsageError: the named file is not there, others may read it, or the key is weak.
+    """
+    if path is not None:
+        if not path.is_file():
+            raise UsageError(
+                f"there is no key {path}: make one with "
+                f"`(umask 077; openssl rand -hex 32 > {path})`, and keep it"
+            )
+        return ToolKey(SiteKey.of(site, _from_file(path)), path)
+    if (given := _from_environment(site)) is not None:
+        return ToolKey(SiteKey.of(site, given))
+    vault = Vault(own_keys())
+    new = not vault.has(site)
+    return ToolKey(vault.create(site) if new else vault.load(site), vault.file(site), new)
+
+
+def own_keys() -> Path:
+    """Where the tool keeps keys: ``$XDG_CONFIG_HOME/echoatlas/keys``, else below ``~/.config``."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "echoatlas" / "keys"
 
 
 def weakness(secret: bytes) -> str:

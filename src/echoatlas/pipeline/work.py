@@ -11,7 +11,6 @@ import faulthandler
 import random
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
-from echoatlas.pipeline.errors import Reason, Reject, Retry
+from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.lake import Part, write_part
@@ -189,17 +188,6 @@ def retrying(call: Callable[[], Answer], times: int) -> Answer:
         except Retry:
             time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))
     return call()
-
-
-def where(error: BaseException) -> str:
-    """The type of an error and the innermost place in our code; nothing of what it says."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames
-    if not ours:
-        return type(error).__name__
-    place = ours[-1]
-    module = place.filename.rpartition("echoatlas/")[2]
-    return f"{type(error).__name__} in {module}, line {place.lineno}"
 
 
 def rejection_rows(

@@ -62,7 +62,7 @@ def instance(
     Args:
         header: as ``rebuild`` made it.
         data: the source file; its JPEG frames are redacted as they are where that is possible.
-        pictures: redacted, as displayed, equally sized.
+        pictures: redacted, as displayed, equally sized; each iteration starts from the first.
         keep: (H, W) bool, true where pixels may leave.
 
     Returns:
@@ -78,20 +78,21 @@ def instance(
         header["PixelData"].VR = "OB"
         header["PixelData"].is_undefined_length = True
     else:
-        shown = list(pictures)
-        color = "MONOCHROME2" if all(one.ndim == 2 for one in shown) else "RGB"
-        whole = [_as(one, color) for one in shown]
-        _describe(header, scan, len(whole), color)
+        color = "MONOCHROME2" if all(one.ndim == 2 for one in pictures) else "RGB"
+        whole = (_as(one, color) for one in pictures)
         if scan.codec in NATIVE:
             how, syntax = "native", EXPLICIT
-            raw = b"".join(np.ascontiguousarray(one).tobytes() for one in whole)
+            parts = [np.ascontiguousarray(one).tobytes() for one in whole]
+            raw = b"".join(parts)
             header.PixelData = raw + b"\0" * (len(raw) % 2)
             header["PixelData"].VR = "OB"
         else:
             how, syntax = "lossless", JPEG_LS
-            header.PixelData = encapsulate([imagecodecs.jpegls_encode(one) for one in whole])
+            parts = [bytes(imagecodecs.jpegls_encode(one)) for one in whole]
+            header.PixelData = encapsulate(parts)
             header["PixelData"].VR = "OB"
             header["PixelData"].is_undefined_length = True
+        _describe(header, scan, len(parts), color)
     return part10(header, syntax), how
 
 
