@@ -197,9 +197,7 @@ def nifti(container: str, packed: bool) -> PlantedFile:
     image = nibabel.Nifti1Image(volume(), np.diag([0.2, 0.2, 1.0, 1.0]))
     image.header["descrip"], image.header["intent_name"] = described, intent
     image.header["aux_file"] = aux
-    image.header.extensions.append(
-        nibabel.nifti1.Nifti1Extension("comment", extension.encode())
-    )
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", extension.encode()))
     data = image.to_bytes()
     return PlantedFile(
         container,

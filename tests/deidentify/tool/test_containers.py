@@ -72,10 +72,7 @@ def test_pixels_inside_the_mask_are_what_they_were_and_black_outside(ran, contai
     before = pictures(made.data)
     after = pictures((dest / outcome["output"]).read_bytes())
     keep = cv2.imread(str(dest / outcome["mask"]), cv2.IMREAD_GRAYSCALE) > 0
-    if outcome["pixels"] == "dct":
-        keep_exact = kept_exactly(keep)
-    else:
-        keep_exact = keep
+    keep_exact = kept_exactly(keep) if outcome["pixels"] == "dct" else keep
 
     before, after = alike(before, after.shape), alike(after, before.shape)
 
@@ -139,7 +136,7 @@ def test_a_nifti_says_its_shape_and_spacing_and_nothing_else(ran):
     data = unpacked((dest / outcomes["nifti"]["output"]).read_bytes())
     header = data[data.index(b"\0\x5c\x01\0\0") + 1 :][:352]
 
-    assert header[148:148 + 80 + 24].strip(b"\0") == b""  # descrip, aux_file
+    assert header[148 : 148 + 80 + 24].strip(b"\0") == b""  # descrip, aux_file
     assert header[328:344].strip(b"\0") == b""  # intent_name
     assert header[348:352] == b"\0" * 4  # no extension
     assert struct.unpack_from("<4h", header, 40) == (3, 192, 144, 3)

@@ -23,8 +23,7 @@ from echoatlas.pipeline.simulate import make_still, write_dicom
 @pytest.fixture(scope="module")
 def scans() -> list[bytes]:
     return [
-        write_dicom(make_still(seed, size=SIZE, screen="none", burned_in=()))
-        for seed in range(3)
+        write_dicom(make_still(seed, size=SIZE, screen="none", burned_in=())) for seed in range(3)
     ]
 
 
@@ -45,7 +44,7 @@ def test_an_input_whose_worker_dies_is_quarantined_and_the_next_is_not(tmp_path,
 
         outcomes = list(workers.outcomes(tasks()))
 
-    assert ["released", "quarantined", "released"] == [one.status for one in outcomes]
+    assert [one.status for one in outcomes] == ["released", "quarantined", "released"]
     assert outcomes[1].reason == "crashed"
     assert outcomes[1].detail == "its process ended with -9"
 
@@ -57,7 +56,7 @@ def test_an_input_that_overruns_its_time_is_given_up(tmp_path, scans):
         tmp_path / "a.dcm", tmp_path / "out", Policy(), make_key(), seconds=0.001
     )
 
-    assert {"crashed": 1} == done.reasons
+    assert done.reasons == {"crashed": 1}
     assert done.exit_code == 1
     assert not list((tmp_path / "out").rglob("*.dcm"))
 
@@ -80,8 +79,8 @@ def test_outcomes_come_in_the_order_of_inputs_whatever_takes_longest(tmp_path, s
     with Workers(job, number=2) as workers:
         outcomes = list(workers.outcomes(tasks))
 
-    assert [0, 1, 2, 3] == [one.input for one in outcomes]
-    assert ["released", "filtered", "quarantined", "released"] == [one.status for one in outcomes]
+    assert [one.input for one in outcomes] == [0, 1, 2, 3]
+    assert [one.status for one in outcomes] == ["released", "filtered", "quarantined", "released"]
 
 
 def test_a_place_that_cannot_be_written_ends_the_run_with_a_line(tmp_path, scans):
