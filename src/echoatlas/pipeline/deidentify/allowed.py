@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydicom.datadict import tag_for_keyword
 
+from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.deidentify import rules as r
-from echoatlas.pipeline.deidentify.damage import read_text
 from echoatlas.taxonomy.codes import body_parts
 from echoatlas.taxonomy.devices import UNKNOWN, device
 

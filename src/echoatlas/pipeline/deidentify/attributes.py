@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.deidentify.check import demand_clean
-from echoatlas.pipeline.deidentify.damage import read_text
 from echoatlas.pipeline.deidentify.identity import (
     INSTANCE_UID,
     SERIES_UID,

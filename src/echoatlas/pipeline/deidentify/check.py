@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 
-from echoatlas.pipeline.deidentify.damage import DAMAGE, read_texts
+from echoatlas.pipeline.damage import DAMAGE, read_texts
 from echoatlas.pipeline.deidentify.standard import profile
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault import is_standard

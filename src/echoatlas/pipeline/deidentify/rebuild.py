@@ -20,11 +20,11 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.sequence import Sequence
 
+from echoatlas.pipeline.damage import read_text, read_value
 from echoatlas.pipeline.deidentify import rules
 from echoatlas.pipeline.deidentify.allowed import BY_TAG
 from echoatlas.pipeline.deidentify.codes import coded
 from echoatlas.pipeline.deidentify.content import rebuilt_content
-from echoatlas.pipeline.deidentify.damage import read_text, read_value
 from echoatlas.pipeline.deidentify.identity import BIRTH_DATE, INSTANCE_UID, STUDY_UID, in_header
 from echoatlas.pipeline.deidentify.policy import BASIC_PROFILE, METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.private import keep_private

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from echoatlas.pipeline.deidentify.damage import read_text
+from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.header import open_dicom
 from echoatlas.pipeline.read.sniff import sniff
