@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from datetime import date
 from io import BytesIO
 
@@ -308,30 +306,6 @@ def test_every_real_sample_is_rebuilt_and_passes_the_checker(samples, key):
         released += 1
 
     assert released > 20
-
-
-@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy (dicom3tools) is not installed")
-def test_conformance_is_no_worse_than_the_inputs(samples, key, tmp_path):
-    checked = 0
-    for path in sorted((samples / "dicom").iterdir()):
-        if not path.is_file() or path.suffix == ".zip":
-            continue
-        before = dcmread(path, stop_before_pixels=True)
-        syntax = before.file_meta.TransferSyntaxUID
-        if syntax.endswith(".111") or not syntax.is_compressed:
-            continue  # without pixels, only an unchanged syntax lets the photometric stand
-        out = tmp_path / "out.dcm"
-        out.write_bytes(part10(rebuild(before, POLICY, key).dataset, syntax))
-        assert set() == _errors(out) - _errors(path), path.name
-        checked += 1
-
-    assert checked > 8
-
-
-def _errors(path: object) -> set[str]:
-    said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
-    errors = {line for line in said.stderr.splitlines() if line.startswith("Error")}
-    return {line for line in errors if "Element=<PixelData>" not in line}  # headers alone
 
 
 def test_file_meta_and_preamble_are_our_own(key):

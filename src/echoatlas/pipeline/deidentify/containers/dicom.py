@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPLICIT, JPEG_BASELINE, JPEG_LS = (
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80",
 )  # fmt: skip
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
 LOSSLESS = NATIVE | {f"1.2.840.10008.1.2.{end}" for end in ("5", "4.57", "4.70", "4.80", "4.90")}
 LOSSLESS |= {f"1.2.840.10008.1.2.4.{end}" for end in ("92", "110", "201", "202")}
@@ -137,12 +138,27 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     header.HighBit, header.PixelRepresentation = 7, 0
     if frames > 1 or "NumberOfFrames" in header:
         header.NumberOfFrames = frames
+    enhanced = "SharedFunctionalGroupsSequence" in header
+    if enhanced and color == "MONOCHROME2":
+        header.PresentationLUTShape = "IDENTITY"  # type 1 of the enhanced classes
+        header.RescaleIntercept, header.RescaleSlope = "0", "1"
+    if str(header.SOPClassUID).startswith(f"{CAPTURE}."):
+        _capture(header, color)
     if scan.codec not in LOSSLESS:
         header.LossyImageCompression = "01"
-    kind = list(header.get("ImageType") or ["", "PRIMARY"])
-    header.ImageType = ["DERIVED", *kind[1:]]
+    if not enhanced:  # of which a derived image has to name its source, and frames their own kind
+        kind = list(header.get("ImageType") or ["", "PRIMARY"])
+        header.ImageType = ["DERIVED", *kind[1:]]
     header.BurnedInAnnotation = "NO"
     done: Sequence[Dataset] = header.get("DeidentificationMethodCodeSequence") or []
     header.DeidentificationMethodCodeSequence = Items(
         [*done, code_item(CLEAN_PIXELS, "DCM", METHODS[CLEAN_PIXELS])]
     )
+
+
+def _capture(header: Dataset, color: str) -> None:
+    """A multi-frame secondary capture is of the class that its samples say (PS3.3 A.8)."""
+    header.SOPClassUID = f"{CAPTURE}.2" if color == "MONOCHROME2" else f"{CAPTURE}.4"
+    if color == "MONOCHROME2":
+        header.PresentationLUTShape = "IDENTITY"
+        header.RescaleIntercept, header.RescaleSlope, header.RescaleType = "0", "1", "US"

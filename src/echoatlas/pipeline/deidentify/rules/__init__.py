@@ -27,6 +27,7 @@ from echoatlas.pipeline.deidentify.rules.words import (
     image_type,
     stated,
     terms,
+    volume_type,
 )
 
 __all__ = [
@@ -57,5 +58,6 @@ __all__ = [
     "terms",
     "time",
     "uid",
+    "volume_type",
     "whole",
 ]

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.damage import read_texts
+from echoatlas.pipeline.damage import read_text, read_texts
 from echoatlas.pipeline.deidentify.rules.rule import Apply, Context, Rule
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.policy import Option
 
+SOP_CLASS, ENHANCED_VOLUME = 0x00080016, "1.2.840.10008.5.1.4.1.1.6.2"
 MODE_BITS = re.compile(r"0[0-3][0-9A-Fa-f]{2}")  # PS3.3 C.8.5.6.1.1, value 4
 # PS3.3 C.8.5.6.1.1, value 3.
 EXAM_TYPES = frozenset(
@@ -95,7 +96,9 @@ def closed(finder: Callable[[Context], str], what: str) -> Rule:
     return Rule(f"replaced by {what}, or emptied.", lambda _, c: finder(c) or None, "C")
 
 
-def _image_type(value: Any, _: Context) -> list[str] | None:
+def _image_type(value: Any, context: Context) -> list[str] | None:
+    if read_text(context.root, SOP_CLASS) == ENHANCED_VOLUME:
+        return _volume_type(value, context)
     said = [*read_texts(value), "", "", "", ""]
     kept = [
         said[0] if said[0] in ("ORIGINAL", "DERIVED") else "DERIVED",
@@ -108,9 +111,20 @@ def _image_type(value: Any, _: Context) -> list[str] | None:
     return kept
 
 
+def _volume_type(value: Any, _: Context) -> list[str]:
+    said = [*read_texts(value), "", "", "", ""]
+    technique = said[3] if said[3] in ("MAX_IP", "MIN_IP", "MPR", "VOLUME_RENDER") else "NONE"
+    return [said[0] if said[0] == "ORIGINAL" else "DERIVED", "PRIMARY", "VOLUME", technique]
+
+
 image_type = Rule(
     "original or derived, primary or secondary, the exam type if it is a defined term "
     "(PS3.3 C.8.5.6.1.1), and the modes' bitmap; the rest is dropped.",
     _image_type,
+    "C",
+)
+volume_type = Rule(
+    "original or derived, PRIMARY, VOLUME, and the technique if it is a defined term.",
+    _volume_type,
     "C",
 )
