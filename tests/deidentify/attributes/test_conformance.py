@@ -1,4 +1,4 @@
-"""What is written conforms: dciodvfy, of Debian's dicom3tools, finds no error that was not there."""
+"""What is written conforms: dciodvfy (Debian's dicom3tools) finds no error that was not there."""
 
 from __future__ import annotations
 

@@ -178,7 +178,9 @@ def _made(
     if rule is rules.content:
         return rebuilt_content(_items(value), context, actions) or None
     made = rule.apply(value, context)
-    return rule.dummy if made is None and place.type == "1" else made
+    # An attribute of type 1C that is there is there because its condition holds.
+    demanded = place.type == "1" or (place.type == "1C" and value is not None)
+    return rule.dummy if made is None and demanded else made
 
 
 def _items(value: Any) -> list[Any]:
