@@ -43,14 +43,14 @@ def deidentify(
 ) -> None:
     """Files in, de-identified files and a report out; needs no lake."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.deidentify.explain import explain
+    from echoatlas.pipeline.deidentify.explain import explain, files
     from echoatlas.pipeline.deidentify.files import REPORT, deidentify_files, said
     from echoatlas.pipeline.deidentify.policy import Policy, load_policy
     from echoatlas.pipeline.vault import key_of_tool
 
     chosen = load_policy(policy) if policy else Policy()
     if what_if:
-        sentences = explain(chosen)
+        sentences = [*explain(chosen), *files()]
         plain = "\n".join(f"- {sentence}" for sentence in sentences)
         context.say(plain, {"policy": chosen.digest, "deidentification": sentences})
         return
