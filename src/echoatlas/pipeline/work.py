@@ -13,12 +13,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
+from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
@@ -71,7 +72,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A deterministic list of objects of one site, to be carried from bytes to rows."""
+    """A deterministic list of objects of one site, to be carried from bytes to rows.
+
+    Attributes:
+        crosswalk: public key to which patients' identities are sealed, if they are kept at all.
+    """
 
     id: str
     lake: Storage
@@ -82,6 +87,7 @@ class Batch:
     config: JourneyConfig
     retries: int
     seconds: int
+    crosswalk: str | None = None
 
     def split(self) -> tuple[Batch, ...]:
         """Halves, so that an object which kills its worker can be found; () for a single one."""
@@ -89,17 +95,7 @@ class Batch:
         if not half:
             return ()
         return tuple(
-            Batch(
-                f"{self.id}{letter}",
-                self.lake,
-                self.bucket,
-                items,
-                self.site,
-                self.key,
-                self.config,
-                self.retries,
-                self.seconds,
-            )
+            replace(self, id=f"{self.id}{letter}", items=items)
             for letter, items in zip("ab", (self.items[:half], self.items[half:]), strict=True)
         )
 
@@ -114,6 +110,7 @@ class Worked:
     rejected: Mapping[str, int]
     seconds: Mapping[str, float]
     crashes: tuple[str, ...] = ()
+    sealed: tuple[Entry, ...] = ()
 
 
 def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
@@ -136,12 +133,13 @@ def work(batch: Batch) -> Worked:
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
+    sealed: dict[str, Entry] = {}
     frames = 0
     reader = Reader(lambda key: retrying(lambda: batch.bucket.read(key), batch.retries))
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, reader, watch)
+            traveled = _travel(batch, item, reader, watch, sealed)
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
             rejected[rejection.reason.value] += 1
@@ -165,15 +163,24 @@ def work(batch: Batch) -> Worked:
         dict(rejected),
         dict(watch.seconds),
         tuple(crashes),
+        tuple(sealed.values()),
     )
 
 
-def _travel(batch: Batch, item: Item, reader: Reader, watch: Stopwatch) -> Traveled:
+def _travel(
+    batch: Batch, item: Item, reader: Reader, watch: Stopwatch, sealed: dict[str, Entry]
+) -> Traveled:
     with watch.step("ingest"):
         data, member = reader.content(item.name, item.sighting.member, item.sighting.bytes)
     name = f"{item.name}!{member}" if member else item.name
     origin = Origin(batch.site.site, item.sighting.upload, name, item.sidecar)
-    return journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
+    traveled = journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
+    patient = traveled.header.patient
+    if batch.crosswalk and patient not in sealed:
+        entry = entry_of(batch.crosswalk, traveled.header, traveled.scan, origin, batch.site)
+        if entry is not None:
+            sealed[patient] = entry
+    return traveled
 
 
 def retrying(call: Callable[[], Answer], times: int) -> Answer:

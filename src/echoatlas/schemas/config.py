@@ -112,6 +112,11 @@ class DeploymentConfig(Strict):
     releases: str | None = Field(None, description="Where releases lie; default: LAKE/releases.")
     sites: str = Field("sites", description="Folder of site files.")
     vault: str = Field("vault", description="Folder of keys, 0700.")
+    crosswalk: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None,
+        description="Public key to which patients' identities are sealed in the vault, as "
+        "`echoatlas crosswalk make-key` prints it; default: no crosswalk is kept.",
+    )
     engine: Engine = Engine()
     zones: dict[Literal["intake", "lake", "releases"], Zone] = Field(default_factory=dict)
     steps: dict[str, dict[str, Any]] = Field(
