@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 from conforming import MAKERS, SIDE, SR, US, VOLUME
 from pydicom import dcmread
 from torture import written
+from verified import errors, verified
 
 from echoatlas.pipeline.deidentify.containers import dicom
 from echoatlas.pipeline.deidentify.policy import Policy
@@ -29,18 +27,6 @@ POLICIES = {
 # Reports have no pixels; of captures of single bits the reader refuses them.
 HEADERS = {SR, "1.2.840.10008.5.1.4.1.1.88.22", "1.2.840.10008.5.1.4.1.1.7.1"}
 UNKNOWN_TO_IT = "Information Object Not found"  # of the retired classes
-verified = pytest.mark.skipif(
-    not shutil.which("dciodvfy"), reason="dciodvfy (dicom3tools) is not installed"
-)
-
-
-def errors(path: Path) -> set[str]:
-    """What dciodvfy calls an error, item numbers left out."""
-    ran = subprocess.run(
-        ["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False
-    )
-    lines = (ran.stdout + ran.stderr).splitlines()
-    return {re.sub(r"\[\d+\]", "", line) for line in lines if line.startswith("Error")}
 
 
 def out_of(data: bytes, policy: Policy, key: SiteKey) -> bytes:
@@ -108,9 +94,8 @@ def test_the_headers_of_real_samples_get_no_new_errors(samples, key, tmp_path):
     assert checked > 8
 
 
+@verified
 def test_dciodvfy_would_tell_an_error(tmp_path: Path) -> None:
-    if not shutil.which("dciodvfy"):
-        pytest.skip("dciodvfy (dicom3tools) is not installed")
     broken = MAKERS[US](US)
     del broken.StudyInstanceUID
     (tmp_path / "broken.dcm").write_bytes(part10(broken))
