@@ -14,16 +14,19 @@ import sys
 import tarfile
 import time
 import zipfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hospital import Ran
 from planted import SIZE, dicom, unpacked, words
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from torture import quick_dataset, written
 
+from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.simulate import SimulatedScan, make_still, write_dicom, write_png
 
 NATIVE = "1.2.840.10008.1.2.1"
@@ -75,19 +78,29 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def keyed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def once(hospital: Path, keyed: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The hospital's folder, de-identified once, by two workers."""
+    dest = tmp_path_factory.mktemp("once")
+    said, complained = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(complained):
+        words = ["deidentify", str(hospital), str(dest), "--key", str(keyed), "--workers", "2"]
+        code = call(words)
+    return Ran(dest, code, said.getvalue(), complained.getvalue())
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key's file."""
-    path = tmp_path / "st-elsewhere.key"
+    path = tmp_path_factory.mktemp("keys") / "st-elsewhere.key"
     path.write_text(random.Random(11).randbytes(32).hex())
     path.chmod(0o600)
     return path
 
 
-def test_every_input_is_released_quarantined_or_filtered_and_nothing_tells_names(tool, hospital):
-    ran = tool(hospital)
+def test_every_input_is_released_quarantined_or_filtered_and_nothing_tells_names(once):
+    ran, report = once, once.report
 
-    report = ran.report
     assert ran.code == 1
     assert report["counts"] == {"released": 5, "quarantined": 1, "filtered": 5}
     assert report["reasons"] == {
@@ -107,8 +120,8 @@ def test_every_input_is_released_quarantined_or_filtered_and_nothing_tells_names
     assert b"kowalski" not in said and b"mrn88123" not in said and b"anna" not in said
 
 
-def test_a_table_keeps_its_files_and_known_columns_and_nothing_else(tool, hospital):
-    ran = tool(hospital)
+def test_a_table_keeps_its_files_and_known_columns_and_nothing_else(once):
+    ran = once
 
     (table,) = [path for path in ran.outputs if path.suffix == ".csv"]
     head, row = table.read_text().splitlines()
@@ -309,10 +322,9 @@ def test_a_run_that_was_killed_goes_on_and_equals_one_that_was_not(tool, hospita
     half = set(tree(dest))
 
     gone_on = tool(hospital, "--key", str(keyed), dest=dest)
-    undisturbed = tool(hospital, "--key", str(keyed), "--workers", "2")
 
     assert any("unfinished" in name for name in half)
-    assert tree(gone_on.dest) == tree(undisturbed.dest)
+    assert tree(gone_on.dest) == tree(once.dest)
     assert not [name for name in tree(dest) if "unfinished" in name or name.endswith(".part")]
 
 
@@ -327,13 +339,12 @@ def test_a_stopped_run_does_not_go_on_under_another_key(tool, hospital, keyed, t
     assert "under another policy, key or version" in ran.complained
 
 
-def test_two_keys_cannot_be_linked_and_no_public_hash_matches(tool, hospital, keyed, tmp_path):
+def test_two_keys_cannot_be_linked_and_no_public_hash_matches(tool, once, hospital, tmp_path):
     other = tmp_path / "other.key"
     other.write_text(random.Random(13).randbytes(32).hex())
     other.chmod(0o600)
 
-    one = tool(hospital, "--key", str(keyed), dest=tmp_path / "one")
-    two = tool(hospital, "--key", str(other), dest=tmp_path / "two")
+    one, two = once, tool(hospital, "--key", str(other))
 
     assert one.report["key_id"] != two.report["key_id"]
     assert not {part for p in one.outputs for part in p.relative_to(one.dest).parts} & {
@@ -365,3 +376,22 @@ def test_a_dicom_that_hides_words_everywhere_comes_out_without_them(tool, tmp_pa
     assert ran.code == 0
     assert [word for word in made.words if word.encode() in everything(ran.dest)] == []
     assert made.words[0] not in ran.said + ran.complained
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_text_inside_stays_only_by_policy_and_is_then_recorded_as_there(tool, tmp_path, keep):
+    made = make_still(7, size=(400, 300), screen="none", burned_in=(("17.5 mm", "fan"),))
+    (tmp_path / "a.dcm").write_bytes(write_dicom(made, NATIVE))
+    (tmp_path / "policy.yaml").write_text(f"keep_text: {str(keep).lower()}\n")
+    box = made.texts[-1].box
+    place = (slice(box.y0, box.y1), slice(box.x0, box.x1))
+
+    ran = tool(tmp_path / "a.dcm", "--policy", str(tmp_path / "policy.yaml"))
+
+    out = dcmread(ran.outputs[0])
+    kept = (out.pixel_array[place] == made.pictures[0][place]).mean()
+    assert bool(kept > 0.99) is keep
+    assert ("NO" if not keep else "YES") == out.BurnedInAnnotation
+    codes = [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
+    assert ("113101" in codes) is not keep
+    assert ("113101" in ran.report["outcomes"][0]["methods"]) is not keep

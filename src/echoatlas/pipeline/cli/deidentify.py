@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from echoatlas.pipeline.cli.output import Context, Progress
+from echoatlas.pipeline.cli.output import Context, Progress, needs_curate
 
 Src = typer.Argument(help="A file, a folder or an archive; it is only read.")
 Dest = typer.Argument(help="A folder that is not there yet, or holds a run that was stopped.")
@@ -43,11 +43,13 @@ def deidentify(
 ) -> None:
     """Files in, de-identified files and a report out; needs no lake."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.deidentify.explain import explain, files
-    from echoatlas.pipeline.deidentify.files import REPORT, deidentify_files, said
-    from echoatlas.pipeline.deidentify.policy import Policy, load_policy
-    from echoatlas.pipeline.vault import key_of_tool
-
+    try:
+        from echoatlas.pipeline.deidentify.explain import explain, files
+        from echoatlas.pipeline.deidentify.files import REPORT, deidentify_files, said
+        from echoatlas.pipeline.deidentify.policy import Policy, load_policy
+        from echoatlas.pipeline.vault import key_of_tool
+    except ModuleNotFoundError as missing:
+        raise needs_curate(missing) from None
     chosen = load_policy(policy) if policy else Policy()
     if what_if:
         sentences = [*explain(chosen), *files()]

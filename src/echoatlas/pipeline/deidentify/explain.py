@@ -56,18 +56,20 @@ def explain(policy: Policy) -> list[str]:
         "signatures, preamble, file meta and trailing bytes among it.",
         f"SOP classes other than the {len(sop_classes())} listed: quarantined.",
         f"Recorded as followed, where they made a difference: {_options(policy)}.",
-        *pixels(),
+        *pixels(policy),
     ]
 
 
-def pixels(config: RedactConfig | None = None) -> list[str]:
+def pixels(policy: Policy) -> list[str]:
     """What becomes of pictures."""
-    settings = config or RedactConfig()
+    settings = RedactConfig(keep_text=policy.keep_text)
     detector = PaddleDetector()
     return [
         "Pictures: black outside the scanned area, which header and picture have to agree on; "
         "BurnedInAnnotation is recorded and never trusted.",
-        f"Text inside the scanned area: looked for by {detector.id} and by strokes, on minima "
+        "Text inside the scanned area: left standing, as the policy says."
+        if settings.keep_text
+        else f"Text inside the scanned area: looked for by {detector.id} and by strokes, on minima "
         f"over {settings.window} frames and over the clip, at scales "
         f"{', '.join(f'{scale:g}' for scale in settings.scales)}; blacked out.",
         "What is written is decoded and looked at again; text that is left, pictures without "
@@ -123,7 +125,7 @@ def page() -> str:
         for keyword, rule in sorted(RULES.items())
     ]
     lines += ["\n## Actions of PS3.15 under the default policy\n", short_table()]
-    lines += ["\n## Pictures\n", *(f"- {sentence}" for sentence in pixels())]
+    lines += ["\n## Pictures\n", *(f"- {sentence}" for sentence in pixels(Policy()))]
     lines += ["\n## Files\n", *(f"- {sentence}" for sentence in files())]
     lines += ["\n## SOP classes\n", "| UID | rebuilt as |", "|---|---|"]
     lines += [f"| {uid} | {name} |" for uid, name in sop_classes().items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +70,7 @@ def rewritten(
     """
     if is_report(data):
         return _report(data, origin, site, key, policy)
+    config = replace(config, keep_text=config.keep_text or policy.keep_text)
     scan = read(data)
     clip = Clip(scan)
     fans = geometry(scan, clip.spread(LOOKED.pictures), LOOKED)
@@ -78,7 +79,8 @@ def rewritten(
     pictures = Redacted(clip, keep)
     if scan.header is not None:
         header, rebuilt = of_header(scan.header, origin, site, key, policy)
-        whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep)
+        cleaned = not config.keep_text
+        whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep, cleaned=cleaned)
         suffix = ".dcm"
     else:
         header = of_loose(origin, site, key, policy)

@@ -56,7 +56,13 @@ DISPLAY = [
 
 
 def instance(
-    header: Dataset, scan: Scan, data: bytes, pictures: Iterable[Picture], keep: NDArray[np.bool_]
+    header: Dataset,
+    scan: Scan,
+    data: bytes,
+    pictures: Iterable[Picture],
+    keep: NDArray[np.bool_],
+    *,
+    cleaned: bool = True,
 ) -> tuple[bytes, str]:
     """Write a rebuilt header with redacted pixels.
 
@@ -65,6 +71,7 @@ def instance(
         data: the source file; its JPEG frames are redacted as they are where that is possible.
         pictures: redacted, as displayed, equally sized; each iteration starts from the first.
         keep: (H, W) bool, true where pixels may leave.
+        cleaned: no text was left standing inside, so that Clean Pixel Data may be recorded.
 
     Returns:
         The file, and how its pixels were written: "native", "dct" or "lossless".
@@ -94,6 +101,8 @@ def instance(
             header["PixelData"].VR = "OB"
             header["PixelData"].is_undefined_length = True
         _describe(header, scan, len(parts), color)
+    if cleaned:
+        _sign(header)
     return part10(header, syntax), how
 
 
@@ -149,6 +158,10 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     if not enhanced:  # of which a derived image has to name its source, and frames their own kind
         kind = list(header.get("ImageType") or ["", "PRIMARY"])
         header.ImageType = ["DERIVED", *kind[1:]]
+
+
+def _sign(header: Dataset) -> None:
+    """Record that the pixels were cleaned."""
     header.BurnedInAnnotation = "NO"
     done: Sequence[Dataset] = header.get("DeidentificationMethodCodeSequence") or []
     header.DeidentificationMethodCodeSequence = Items(

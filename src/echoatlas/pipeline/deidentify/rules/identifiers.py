@@ -14,7 +14,8 @@ def _uid(value: Any, context: Context) -> list[str] | None:
     originals = [text for text in read_texts(value) if text]
     if context.policy.uids:
         valid = [text for text in originals if re.fullmatch(r"[0-9.]{1,64}", text)]
-        context.followed.add("retain_uids")
+        if not all(map(is_standard, valid)):
+            context.followed.add("retain_uids")
         return valid or None
     return [context.key.uid(text) for text in originals] or None
 

@@ -47,8 +47,10 @@ def constant(value: Any, why: str) -> Rule:
 
 def _as_stated(option: Option) -> Apply:
     def apply(value: Any, context: Context) -> list[str] | None:
-        context.followed.add(option)
-        return [text[:64] for text in read_texts(value) if text] or None
+        kept = [text[:64] for text in read_texts(value) if text]
+        if kept:
+            context.followed.add(option)
+        return kept or None
 
     return apply
 
