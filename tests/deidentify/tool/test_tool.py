@@ -306,7 +306,9 @@ def test_json_is_the_summary(tool, tmp_path):
     )
 
 
-def test_a_run_that_was_killed_goes_on_and_equals_one_that_was_not(tool, hospital, keyed, tmp_path):
+def test_a_run_that_was_killed_goes_on_and_equals_one_that_was_not(
+    tool, once, hospital, keyed, tmp_path
+):
     dest = tmp_path / "killed"
     command = [sys.executable, "-m", "echoatlas.pipeline.cli", "deidentify", str(hospital)]
     process = subprocess.Popen(

@@ -101,6 +101,7 @@ def instance(
             header["PixelData"].VR = "OB"
             header["PixelData"].is_undefined_length = True
         _describe(header, scan, len(parts), color)
+    header.BurnedInAnnotation = "NO" if cleaned else "YES"
     if cleaned:
         _sign(header)
     return part10(header, syntax), how
@@ -162,7 +163,6 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
 
 def _sign(header: Dataset) -> None:
     """Record that the pixels were cleaned."""
-    header.BurnedInAnnotation = "NO"
     done: Sequence[Dataset] = header.get("DeidentificationMethodCodeSequence") or []
     header.DeidentificationMethodCodeSequence = Items(
         [*done, code_item(CLEAN_PIXELS, "DCM", METHODS[CLEAN_PIXELS])]
