@@ -37,12 +37,16 @@ def read_value(dataset: Any, tag: int) -> Any:
         return None
 
 
-def read_texts(value: Any) -> list[str]:
-    """A value as texts, one for each of a multi-valued one, padding trimmed; none of bytes."""
+def each(value: Any) -> list[Any]:
+    """The values of a multi-valued attribute, or the one of another; none of None and bytes."""
     if value is None or isinstance(value, bytes):
         return []
-    several = value if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
-    return ["" if one is None else str(one).strip("\0 ") for one in several]
+    return list(value) if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
+
+
+def read_texts(value: Any) -> list[str]:
+    """A value as texts, one for each of a multi-valued one, padding trimmed; none of bytes."""
+    return ["" if one is None else str(one).strip("\0 ") for one in each(value)]
 
 
 def read_text(dataset: Any, tag: int) -> str:

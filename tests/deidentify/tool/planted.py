@@ -284,6 +284,7 @@ MAKERS: dict[str, Callable[[str], PlantedFile]] = {
     "mp4 handler": handler,
     "mov": lambda name: video(name, "mov", "mjpeg"),
     "avi": lambda name: video(name, "avi", "mjpeg"),
+    "mkv": lambda name: video(name, "matroska", "libx264"),
     "nifti": lambda name: nifti(name, packed=False),
     "nifti packed": lambda name: nifti(name, packed=True),
     "nrrd": nrrd_file,

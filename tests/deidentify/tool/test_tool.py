@@ -24,10 +24,13 @@ from planted import SIZE, dicom, unpacked, words
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from torture import quick_dataset, written
+from torture import make_key, quick_dataset, written
 
 from echoatlas.pipeline.cli import call
+from echoatlas.pipeline.ingest import arrivals
 from echoatlas.pipeline.simulate import SimulatedScan, make_still, write_dicom, write_png
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import SiteConfig
 
 NATIVE = "1.2.840.10008.1.2.1"
 
@@ -397,3 +400,11 @@ def test_text_inside_stays_only_by_policy_and_is_then_recorded_as_there(tool, tm
     codes = [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
     assert ("113101" in codes) is not keep
     assert ("113101" in ran.report["outcomes"][0]["methods"]) is not keep
+
+
+def test_what_was_written_can_be_uploaded_whole_and_only_scans_are_taken(once):
+    site = SiteConfig(site="st-elsewhere", bucket=str(once.dest))
+
+    taken = [one.key for one in arrivals(site, Storage.open(str(once.dest)), make_key())]
+
+    assert [path.relative_to(once.dest).as_posix() for path in once.outputs] == sorted(taken)

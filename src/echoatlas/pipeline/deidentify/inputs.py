@@ -1,6 +1,7 @@
 """What is to be de-identified: the files of a folder and the members of archives, one at a time.
 
-Trusted zone: names identify. Nothing of them leaves this process but in pseudonyms.
+Trusted zone: names identify. Nothing of them leaves this process but in pseudonyms. As in
+``task``, any error is caught where it costs one input: what it says may quote that input.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from echoatlas.pipeline.errors import Reason, Reject, UsageError
+from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
 from echoatlas.pipeline.ingest import DEIDENTIFICATION, MOST_BYTES, RECEIPTS
 from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archive, opened
 from echoatlas.pipeline.read.sidecar import read_sidecar
@@ -64,7 +65,7 @@ class Inputs:
             raise UsageError(f"there is no {src}")
         found: dict[str, Table] = {}
         for name, data in _texts(src):
-            table = read_sidecar(data, name, Sidecar())
+            table = _table(name, data)
             if table is not None:
                 found[name] = table
         return Inputs(src, found)
@@ -79,6 +80,8 @@ class Inputs:
                 yield Input(index, name, content())
             except Reject as problem:
                 yield Input(index, name, problem=problem)
+            except Exception as error:  # noqa: BLE001  (the boundary)
+                yield Input(index, name, problem=Reject(Reason.CRASHED, where(error)))
 
     def said_of(self, name: str) -> Mapping[str, str]:
         """The row of a table that speaks of a file, by its path, its last part or its stem."""
@@ -87,6 +90,13 @@ class Inputs:
                 if spoken in table:
                     return table[spoken]
         return {}
+
+
+def _table(name: str, data: bytes) -> Table | None:
+    try:
+        return read_sidecar(data, name, Sidecar())
+    except Exception:  # noqa: BLE001  (the boundary; the file is then judged as any other)
+        return None
 
 
 def names_of(name: str) -> tuple[str, str, str]:
@@ -180,6 +190,9 @@ def _members(name: str, path: Path) -> Iterator[tuple[str, Content]]:
     except Reject as error:
         problem = error
         yield name, lambda: _raise(problem)
+    except Exception as error:  # noqa: BLE001  (the boundary)
+        crash = Reject(Reason.CRASHED, where(error))
+        yield name, lambda: _raise(crash)
 
 
 def _raise(problem: Reject) -> bytes:

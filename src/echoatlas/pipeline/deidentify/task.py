@@ -49,8 +49,8 @@ class Job:
 def perform(task: Task, job: Job) -> Outcome:
     """De-identify one input and put the result below DEST.
 
-    This is the one place of the tool where any error is caught: what escapes is a bug of ours,
-    costs one input, and may quote it, so only its type and the place in our code are told.
+    Any error is caught here: what escapes is a bug of ours, costs one input, and may quote it, so
+    only its type and the place in our code are told.
     """
     key = job.key
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 
+from echoatlas.pipeline.damage import each
 from echoatlas.pipeline.deidentify.rules.rule import Context, Rule
 
 
@@ -37,11 +38,8 @@ def number(low: float, high: float, most: int = 1, digits: int | None = None) ->
 
 
 def _numbers(value: Any) -> list[float]:
-    if value is None or isinstance(value, bytes):
-        return []
-    several = value if hasattr(value, "append") or isinstance(value, tuple) else [value]
     try:
-        numbers = [float(one) for one in several]
+        numbers = [float(one) for one in each(value)]
     except (ValueError, TypeError, OverflowError):
         return []
     return numbers if all(map(math.isfinite, numbers)) else []
@@ -52,9 +50,8 @@ def pointers(*keywords: str) -> Rule:
     known = frozenset(tag_for_keyword(keyword) for keyword in keywords)
 
     def apply(value: Any, _: Context) -> list[int] | None:
-        several = value if hasattr(value, "append") else [value]
         try:
-            tags = [int(one) for one in several]
+            tags = [int(one) for one in each(value)]
         except (ValueError, TypeError):
             return None
         return tags if tags and known.issuperset(tags) else None
