@@ -19,7 +19,7 @@ demo: setup  ## the whole journey on sample scans, ending with a report to open
 	$(BIN)/echoatlas demo
 
 test: setup  ## all tests but the heavy ones
-	$(BIN)/python -m pytest -m "not heavy"
+	$(BIN)/python -m pytest -m "not heavy" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests
 	$(BIN)/python -m pytest

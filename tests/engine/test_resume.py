@@ -71,9 +71,12 @@ def test_killed_and_run_again_equals_undisturbed(undisturbed: Any, moment: str) 
 def test_killed_workers_cost_nothing(undisturbed: Any) -> None:
     harassed = undisturbed.elsewhere("harassed")
     process = started(harassed)
-    wait_for(process, lambda: any(harassed.lake_path.glob("tables/frames/part-*")))
 
-    workers = [pid for pid in descendants(process.pid) if named(pid).startswith("ray::work")]
+    def at_work() -> list[int]:
+        return [pid for pid in descendants(process.pid) if named(pid).startswith("ray::work")]
+
+    workers: list[int] = []
+    wait_for(process, lambda: bool(workers.extend(at_work()) or workers))
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     process.wait(timeout=300)

@@ -18,7 +18,7 @@ from pydicom.pixels import apply_color_lut, convert_color_space, pixel_array
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.read.archive import extract, members
+from echoatlas.pipeline.read.archive import opened
 
 # Files that are no clip, and what is said of them instead. All others give as many frames as the
 # manifest says.
@@ -69,9 +69,10 @@ def test_every_sample_becomes_its_frames_or_a_reason(samples):
 def test_a_zipped_cine_is_read_from_within_its_archive(samples):
     data = (samples / "dicom/philips_epiq5g_testpatient_cine27f.zip").read_bytes()
 
-    (member,) = members(data)
+    walk = opened(data)
+    _, content = next(walk)
 
-    assert outcome(extract(data, member.index)) == 27
+    assert outcome(content()) == 27
 
 
 def independent(path: Path) -> list[NDArray[np.uint8]]:

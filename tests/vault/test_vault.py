@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.vault import SiteKey, Vault, is_standard
+from echoatlas.pipeline.vault import SiteKey, Vault, is_standard, key_of_tool, own_keys
 
 KEY = SiteKey.of("st-elsewhere", random.Random(1).randbytes(32))
 OTHER = SiteKey.of("qilu", random.Random(2).randbytes(32))
@@ -150,3 +150,31 @@ def test_another_process_makes_the_same_pseudonyms():
         KEY.uid("1.2.3"),
         str(KEY.date_shift_days("MRN1")),
     ] == told
+
+
+def test_a_rotated_key_makes_all_new_and_the_old_one_makes_the_same_as_ever(tmp_path):
+    vault = Vault(tmp_path / "vault")
+    before = vault.create("qilu")
+    (tmp_path / "vault/qilu.key").rename(tmp_path / "qilu-2026.key")
+
+    after = vault.create("qilu")
+
+    assert before.key_id != after.key_id
+    assert before.pseudonym("patient", "mrn1") != after.pseudonym("patient", "mrn1")
+    assert before.uid("1.2.3") != after.uid("1.2.3")
+    kept = key_of_tool("qilu", tmp_path / "qilu-2026.key").key
+    assert before == kept
+
+
+def test_the_tools_key_is_the_named_file_then_the_environment_then_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    own = key_of_tool("qilu")
+    again = key_of_tool("qilu")
+    monkeypatch.setenv("ECHOATLAS_KEY_QILU", KEY.secret.hex())
+    given = key_of_tool("qilu")
+    named = key_of_tool("qilu", own.path)
+
+    assert (own.new, again.new, given.new, named.new) == (True, False, False, False)
+    assert own.key == again.key == named.key
+    assert given.key.secret == KEY.secret and given.path is None
+    assert own_keys() == tmp_path / "config/echoatlas/keys"

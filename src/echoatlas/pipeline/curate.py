@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from echoatlas._version import __version__
 from echoatlas.pipeline.balance import Balance, balance
 from echoatlas.pipeline.commit import Committer, recover
+from echoatlas.pipeline.crosswalk import Crosswalk
 from echoatlas.pipeline.errors import CheckFailed, Reason, Reject
 from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.metrics import run_metrics
@@ -108,8 +109,7 @@ def curate(
         worked = bool(summary.named or summary.objects)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
-        if worked:
-            summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
+        summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
@@ -144,6 +144,7 @@ def _batches(deployment: Deployment, seen: Survey, run_id: str) -> Iterator[Batc
             config=config,
             retries=engine.retries,
             seconds=engine.seconds,
+            crosswalk=deployment.config.crosswalk,
         )
 
 
@@ -157,6 +158,7 @@ def _carry(
     """Take all objects that have something to do through the journey, and commit as it goes."""
     committer = Committer(deployment.lake, summary.run_id, deployment.config.engine)
     marks = {seen.site.site: seen.mark for seen in surveys}
+    crosswalks = {site: Crosswalk(deployment.vault.path, site) for site in marks}
     stale = {one.object_id for seen in surveys for one in seen.stale}
     for seen in surveys:
         vanished = Reject(Reason.VANISHED, step="ingest")
@@ -180,6 +182,8 @@ def _carry(
                 summary.rejected[Reason.CRASHED.value] += 1
                 summary.objects += 1
             else:
+                if done.answer.sealed:  # before the commit: a killed run then finds them there
+                    crosswalks[site].add(done.answer.sealed)
                 committer.parts(site, done.answer.parts)
                 summary.objects += done.answer.objects
                 summary.frames += done.answer.frames

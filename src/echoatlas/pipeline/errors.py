@@ -14,6 +14,7 @@ the run ends non-zero.
 
 from __future__ import annotations
 
+import traceback
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -104,3 +105,14 @@ def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
     hint = f"; did you mean '{near[0]}'?" if near else ""
     listed = f" ({kind}s: {', '.join(names)})" if names else f" (there are no {kind}s yet)"
     return UsageError(f"no {kind} '{name}'{hint}{listed}")
+
+
+def where(error: BaseException) -> str:
+    """The type of an error and the innermost place in our code; nothing of what it says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames
+    if not ours:
+        return type(error).__name__
+    place = ours[-1]
+    module = place.filename.rpartition("echoatlas/")[2]
+    return f"{type(error).__name__} in {module}, line {place.lineno}"

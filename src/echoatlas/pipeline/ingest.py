@@ -7,13 +7,12 @@ file by its ``locator``, a keyed hash of its place, size and version.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import Protocol
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.archive import extract, is_archive, members
+from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault import SiteKey
@@ -21,13 +20,8 @@ from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.rows import SightingRow
 
 RECEIPTS = "_receipts/"
+DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deidentify`
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
-
-
-class Readable(Protocol):
-    """Whatever gives the bytes under a key."""
-
-    def read(self, key: str) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +47,9 @@ class Seen:
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Arrival]:
-    """What lies in a site's bucket, in order of keys; our own receipts are passed over."""
+    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote is passed over."""
     for entry in bucket.list():
-        if not entry.key.startswith(RECEIPTS):
+        if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}":
             yield arrival(site.site, entry, key)
 
 
@@ -85,13 +79,13 @@ def identify(site: str, arrival: Arrival, data: bytes, key: SiteKey) -> Iterator
             found = [
                 _seen(
                     site,
-                    extract(data, member.index),
+                    content(),
                     key,
                     key.pseudonym("locator", f"{arrival.locator}\0{member.index}"),
                     arrival.locator,
                     member.index,
                 )
-                for member in members(data)
+                for member, content in opened(data)
             ]
         except Reject:
             found = []
@@ -133,26 +127,48 @@ def sightings(
         )
 
 
-def content(bucket: Readable, key: str, member: int, size: int) -> tuple[bytes, str]:
-    """The bytes of an object, and the name of the member if it lies in an archive.
+@dataclass(slots=True)
+class Reader:
+    """Gives the bytes of a batch's objects; walks an archive once for all its members in order.
 
-    Raises:
-        Reject: ``vanished`` when the site removed the file, ``too_large``, or ``unsafe_archive``.
+    Attributes:
+        read: gives the bytes under a key of the site's bucket.
     """
-    if size > MOST_BYTES:
-        raise Reject(Reason.TOO_LARGE, f"The file has {size} bytes, at most {MOST_BYTES} are read.")
-    try:
-        data = bucket.read(key)
-    except FileNotFoundError:
-        raise Reject(Reason.VANISHED) from None
-    if member < 0:
-        if is_archive(data):
-            list(members(data))  # raises what is wrong with it
-        return data, ""
-    named = {one.index: one for one in members(data)}
-    if member not in named:
+
+    read: Callable[[str], bytes]
+    _key: str = ""
+    _walk: Iterator[tuple[Member, Content]] = field(default_factory=lambda: iter(()))
+
+    def content(self, key: str, member: int, size: int) -> tuple[bytes, str]:
+        """The bytes of an object, and the name of the member if it lies in an archive.
+
+        Raises:
+            Reject: ``vanished`` when the site removed the file, ``too_large``, or
+                ``unsafe_archive``.
+        """
+        if member < 0:
+            return self._whole(key, size), ""
+        if key != self._key:
+            self._key, self._walk = key, opened(self._whole(key, 0))
+        try:
+            for found, content in self._walk:
+                if found.index == member:
+                    return content(), found.name
+        except Reject:
+            self._key = ""  # the walk ended there: the next member starts another
+            raise
+        self._key = ""
         raise Reject(Reason.UNSAFE_ARCHIVE, "The archive lost a member since it was listed.")
-    return extract(data, member), named[member].name
+
+    def _whole(self, key: str, size: int) -> bytes:
+        if size > MOST_BYTES:
+            raise Reject(
+                Reason.TOO_LARGE, f"The file has {size} bytes, at most {MOST_BYTES} are read."
+            )
+        try:
+            return self.read(key)
+        except FileNotFoundError:
+            raise Reject(Reason.VANISHED) from None
 
 
 def is_sidecar(site: SiteConfig, name: str) -> bool:

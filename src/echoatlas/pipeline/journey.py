@@ -53,6 +53,9 @@ class JourneyConfig:
             self,
             read=replace(self.read, partial=site.partial or self.read.partial),
             geometry=replace(self.geometry, cropped=site.cropped or self.geometry.cropped),
+            redact=replace(
+                self.redact, keep_text=self.redact.keep_text or self.deidentify.keep_text
+            ),
         )
 
     def steps(self) -> list[tuple[Any, object]]:

@@ -9,8 +9,11 @@ finds an intent carries it out again: what is done already is passed over.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,11 +31,13 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage import Storage, fault
 from echoatlas.schemas.tables import TABLES, columns, schema, subject_columns
 
 INTENTS = "_intents/"
 CHECKPOINT_EVERY = "20"
+Params = ParamSpec("Params")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,31 @@ class Intent:
         return Intent(parts=parts, renewed=tuple(raw.pop("renewed")), **raw)
 
 
+def _told(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
+    """Let a method of the lake say what the storage below Delta refuses as our storage says it."""
+
+    @wraps(method)
+    def telling(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
+        try:
+            return method(*args, **kwargs)
+        except FileNotFoundError:
+            raise
+        except OSError as error:  # delta-rs gives the system's number in its words only
+            place = args[0].storage.uri  # type: ignore[attr-defined]
+            number = re.search(r"os error (\d+)", str(error))
+            raise fault(int(number[1]) if number else error.errno, place) from None
+
+    return telling
+
+
 @dataclass(slots=True)
 class Lake:
-    """The tables below a storage folder, at ``tables/NAME``."""
+    """The tables below a storage folder, at ``tables/NAME``.
+
+    Raises (all methods that touch a table):
+        UsageError: the folder may not be read or written, or is full.
+        Retry: the network or the service failed.
+    """
 
     storage: Storage
     _handles: dict[str, DeltaTable] = field(default_factory=dict)
@@ -80,6 +107,7 @@ class Lake:
     def _folder(self, name: str) -> Storage:
         return self.storage.sub(f"tables/{name}")
 
+    @_told
     def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
         folder = self._folder(name)
         try:
@@ -87,6 +115,7 @@ class Lake:
         except TableNotFoundError:
             return None
 
+    @_told
     def _handle(self, name: str) -> DeltaTable:
         """The newest state of a table, which is made if it is not there."""
         known = self._handles.get(name)
@@ -118,6 +147,7 @@ class Lake:
         table = self._open(name)
         return -1 if table is None else table.version()
 
+    @_told
     def read(
         self,
         name: str,
@@ -154,6 +184,7 @@ class Lake:
             return []
         return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
 
+    @_told
     def apply(self, intent: Intent) -> None:
         """Carry out an intent, wherever an earlier attempt was cut off.
 
@@ -188,6 +219,7 @@ class Lake:
             self._handles.pop(name, None)
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
+    @_told
     def drop(self, name: str, objects: Sequence[str], but: str | None = None) -> None:
         """Remove the rows of objects, except those with the fingerprint ``but``."""
         if not objects or self.version(name) < 0:
@@ -201,6 +233,7 @@ class Lake:
                 f"object_id IN ({listed}){spared}", writer_properties=_properties(name)
             )
 
+    @_told
     def drop_rows(self, name: str, column: str, values: Sequence[str]) -> None:
         """Remove the rows whose opaque ``column`` is one of ``values``."""
         for start in range(0, len(values), 1000):
@@ -209,6 +242,7 @@ class Lake:
                 f"{column} IN ({listed})", writer_properties=_properties(name)
             )
 
+    @_told
     def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
         """Add rows in one commit; under a transaction that was seen before, do nothing."""
         table = self._handle(name)
@@ -222,6 +256,7 @@ class Lake:
             commit_properties=_once(transaction) if transaction else None,
         )
 
+    @_told
     def replace(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
         """Make ``rows`` the whole table in one commit."""
         table = self._handle(name)

@@ -1,11 +1,17 @@
-"""Receipts: what a site reads back about the files that it dropped, in its own zone."""
+"""Receipts: what a site reads back about the files that it dropped, in its own zone.
+
+An upload's receipt is written anew when what became of its files has changed since the last one,
+which the lake remembers as a hash: an interrupted run owes its receipts to the next one, and an
+upload of last year is not read again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
@@ -16,6 +22,8 @@ from echoatlas.pipeline.read.archive import members
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.schemas.config import SiteConfig
+
+WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their last receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +37,13 @@ class Receipt:
     sentence: str = ""
 
 
-def receipts(deployment: Deployment, site: SiteConfig, upload: str | None = None) -> list[Receipt]:
+def receipts(
+    deployment: Deployment, site: SiteConfig, uploads: Collection[str] | None = None
+) -> list[Receipt]:
     """What became of each file in a site's bucket.
 
     Args:
-        upload: the folder's name or its opaque id; all uploads if not given.
+        uploads: folders' names or their opaque ids; all uploads if not given.
     """
     lake, bucket = deployment.lake, deployment.bucket(site)
     here = pc.field("site") == site.site
@@ -47,10 +57,11 @@ def receipts(deployment: Deployment, site: SiteConfig, upload: str | None = None
             alone[row["locator"]] = row
     listed = list(arrivals(site, bucket, deployment.key()))
     tables = sidecars(site, bucket, listed).keys
-    wanted = {upload, upload_id(site.site, upload, deployment.key())} if upload else None
+    key = deployment.key()
+    named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     found: list[Receipt] = []
     for arrival in listed:
-        if wanted and arrival.upload not in wanted:
+        if uploads is not None and arrival.upload not in {*uploads, *named}:
             continue
         if arrival.locator in inside:
             names = {m.index: m.name for m in members(bucket.read(arrival.key))}
@@ -78,22 +89,43 @@ def _receipt(
 
 
 def write_receipts(deployment: Deployment, site: SiteConfig) -> bool:
-    """Write a receipt for each upload into the site's own prefix.
+    """Write a receipt for each upload whose outcome has changed into the site's own prefix.
 
     Returns:
         False if the bucket is read-only for us: the site then asks for its receipt instead.
     """
-    bucket = deployment.bucket(site)
-    by_upload: dict[str, list[Receipt]] = {}
-    for receipt in receipts(deployment, site):
+    storage, bucket = deployment.lake.storage, deployment.bucket(site)
+    place = f"{WRITTEN}{site.site}.json"
+    before: dict[str, str] = json.loads(storage.read(place)) if storage.exists(place) else {}
+    now = _outcomes(deployment, site)
+    due = {upload for upload, digest in now.items() if before.get(upload) != digest}
+    if not due:
+        return True
+    by_folder: dict[str, list[Receipt]] = {}
+    for receipt in receipts(deployment, site, due):
         folder = receipt.file.split("/", 1)[0] if "/" in receipt.file else "_root"
-        by_upload.setdefault(folder, []).append(receipt)
+        by_folder.setdefault(folder, []).append(receipt)
     try:
-        for folder, listed in sorted(by_upload.items()):
+        for folder, listed in sorted(by_folder.items()):
             bucket.write(f"{RECEIPTS}{folder}.json", "".join(_lines(listed)).encode())
     except (UsageError, Retry):
         return False
+    storage.write(place, json.dumps(now, sort_keys=True).encode())
     return True
+
+
+def _outcomes(deployment: Deployment, site: SiteConfig) -> dict[str, str]:
+    """Each upload's opaque id, and a hash of what became of its files."""
+    here = pc.field("site") == site.site
+    columns = ["upload", "locator", "status", "reason"]
+    lake = deployment.lake
+    lines = [tuple(row.values()) for row in lake.read("objects", columns, here).to_pylist()]
+    lines += [tuple(row.values()) for row in lake.read("sightings", columns[:2], here).to_pylist()]
+    digests: dict[str, Any] = {}
+    for line in sorted(lines):
+        digest = digests.setdefault(line[0], hashlib.blake2b(digest_size=16))
+        digest.update("\0".join(line).encode() + b"\n")
+    return {upload: digest.hexdigest() for upload, digest in digests.items()}
 
 
 def _lines(listed: list[Receipt]) -> Iterator[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.select import index_of, where, without_duplicates
 from echoatlas.pipeline.shard import Place, pack, packed_image
 from echoatlas.pipeline.split import assigned, groups
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage import Storage, fault
 from echoatlas.schemas.config import ReleaseConfig
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PINNED = ("frames", "labels", "measures", "duplicates")
 MANIFEST = "manifest.json"
-IMAGES_AT_ONCE = 512
+ROWS_AT_ONCE = 4096
 
 Manifest = dict[str, Any]
 
@@ -132,20 +133,35 @@ def _sharded(
 def _samples(
     lake: Lake, index: pa.Table, version: int, codec: str
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Index rows with their images, a bounded number of images in memory."""
-    for start in range(0, index.num_rows, IMAGES_AT_ONCE):
-        rows = index.slice(start, IMAGES_AT_ONCE).to_pylist()
-        wanted = pc.field("frame_id").isin([row["frame_id"] for row in rows])
-        stored = lake.read("frames", ["frame_id", "image"], wanted, version)
-        images = dict(
-            zip(
-                stored.column("frame_id").to_pylist(),
-                stored.column("image").to_pylist(),
-                strict=True,
-            )
-        )
-        for row in rows:
-            yield row, packed_image(images[row["frame_id"]], codec)
+    """Index rows with their images.
+
+    Images lie in the lake as they were made, not as a release orders them: one pass over the
+    table lays them down in a file of this machine, of about the release's own size.
+    """
+    wanted = set(index.column("frame_id").to_pylist())
+    places: dict[str, tuple[int, int]] = {}
+    with tempfile.TemporaryFile() as spool:
+        for batch in lake.batches("frames", ["frame_id", "image"], version):
+            for frame_id, stored in zip(
+                *(batch.column(n).to_pylist() for n in (0, 1)), strict=True
+            ):
+                if frame_id in wanted:
+                    image = packed_image(stored, codec)
+                    places[frame_id] = spool.tell(), len(image)
+                    _spooled(spool, image)
+        for start in range(0, index.num_rows, ROWS_AT_ONCE):
+            for row in index.slice(start, ROWS_AT_ONCE).to_pylist():
+                offset, length = places[row["frame_id"]]
+                spool.seek(offset)
+                yield row, spool.read(length)
+
+
+def _spooled(spool: IO[bytes], image: bytes) -> None:
+    try:
+        spool.write(image)
+        spool.flush()  # what a full disk refuses is known here, and not when it is read
+    except OSError as error:
+        raise fault(error.errno, tempfile.gettempdir()) from None
 
 
 def _parquet(index: pa.Table) -> bytes:

@@ -7,6 +7,7 @@ A task whose worker dies twice is split in two, until the one object that kills 
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import shutil
 import tempfile
@@ -85,18 +86,18 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     Raises:
         UsageError: the configured cluster can't be reached.
     """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    address = _cluster_address(engine)
+    _prepare(join=bool(address))
     import ray
 
-    address = _cluster_address(engine)
     scratch: str | None = None
     try:
         if address:
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
             except (ConnectionError, RuntimeError, ValueError):
-                raise UsageError(f"no Ray cluster can be reached at {address}") from None
+                hint = "check the address and RAY_AUTH_TOKEN"
+                raise UsageError(f"no Ray cluster can be reached at {address}: {hint}") from None
         else:
             scratch = tempfile.mkdtemp(prefix="ea-ray-")
             ray.init(
@@ -113,6 +114,16 @@ def connected(engine: Engine) -> Iterator[Cluster]:
         ray.shutdown()
         if scratch:  # Ray's logs and sockets: nothing of a run stays behind
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prepare(*, join: bool) -> None:
+    """Set what Ray reads from the environment when it is imported, or first connects."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    if not join:  # a token of our own for as long as we live, else Ray leaves one at home
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    elif os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # else Ray has the token and keeps it
 
 
 class Cluster:
@@ -204,6 +215,7 @@ class RayJobs:
     """
 
     def __init__(self, address: str) -> None:
+        _prepare(join=True)
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 

@@ -168,11 +168,16 @@ class _local_faults:  # noqa: N801  (reads as a word of the language where it is
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if not isinstance(error, OSError) or isinstance(error, FileNotFoundError | FileExistsError):
             return
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise UsageError(f"no space left in {self.uri}") from None
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise UsageError(f"no permission to use {self.uri}") from None
-        raise Retry(f"{self.uri}: {type(error).__name__} {error.errno}") from None
+        raise fault(error.errno, self.uri) from None
+
+
+def fault(number: int | None, uri: str) -> UsageError | Retry:
+    """What a number of the operating system's means for whoever uses the folder at ``uri``."""
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return UsageError(f"no space left in {uri}")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return UsageError(f"no permission to use {uri}")
+    return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
 
 
 class S3Storage(Storage):

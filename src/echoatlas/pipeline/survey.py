@@ -81,7 +81,8 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     unknown = [arrival for arrival in listed if arrival.locator not in known]
     tables = sidecars(site, bucket, listed)
     present = {arrival.locator for arrival in listed}
-    settled = {row["object_id"] for row in outcomes.values()}
+    # A repeat may be in the books before the object itself, where a run was cut off between them
+    settled = {row["object_id"] for row in outcomes.values() if row["status"] != "duplicate"}
     pending: list[SightingRow] = []
     stale: list[SightingRow] = []
     repeats: list[SightingRow] = []

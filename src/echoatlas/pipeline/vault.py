@@ -101,20 +101,14 @@ class Vault:
         """
         if (given := _from_environment(name)) is not None:
             return SiteKey.of(name, given)
-        target = self._file(name)
+        target = self.file(name)
         secret = secrets.token_bytes(KEY_BYTES)
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise UsageError(f"there is a key '{name}' already, in {target}") from None
         except OSError as error:
             raise UsageError(f"cannot write {target} ({os.strerror(error.errno or 0)})") from None
-        with os.fdopen(handle, "w") as file:
-            file.write(secret.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_secret(target, secret)
         return SiteKey.of(name, secret)
 
     def load(self, name: str) -> SiteKey:
@@ -125,19 +119,65 @@ class Vault:
         """
         if (given := _from_environment(name)) is not None:
             return SiteKey.of(name, given)
-        target = self._file(name)
+        target = self.file(name)
         if not target.is_file():
             raise no_such("key", name, (file.stem for file in self.path.glob("*.key")))
-        return SiteKey.of(name, _from_file(target))
+        return SiteKey.of(name, secret_from_file(target))
 
     def has(self, name: str) -> bool:
         """Whether a key of that name can be loaded."""
-        return _from_environment(name) is not None or self._file(name).is_file()
+        return _from_environment(name) is not None or self.file(name).is_file()
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Where a key lies.
+
+        Raises:
+            UsageError: the name could lead out of the folder.
+        """
         if not NAME.fullmatch(name):
             raise UsageError(f"'{name}' is no name of a key: lower case, digits and hyphens")
         return self.path / f"{name}.key"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolKey:
+    """The key that the de-identification tool uses, and where it lies.
+
+    Attributes:
+        path: its file; None if it came from the environment. new: it was made just now.
+    """
+
+    key: SiteKey
+    path: Path | None = None
+    new: bool = False
+
+
+def key_of_tool(site: str, path: Path | None = None) -> ToolKey:
+    """The key from a file, else from the environment, else from the user's own folder of keys.
+
+    There is no default key: where none is found, one is made in ``own_keys()``, 0600.
+
+    Raises:
+        UsageError: the named file is not there, others may read it, or the key is weak.
+    """
+    if path is not None:
+        if not path.is_file():
+            raise UsageError(
+                f"there is no key {path}: make one with "
+                f"`(umask 077; openssl rand -hex 32 > {path})`, and keep it"
+            )
+        return ToolKey(SiteKey.of(site, secret_from_file(path)), path)
+    if (given := _from_environment(site)) is not None:
+        return ToolKey(SiteKey.of(site, given))
+    vault = Vault(own_keys())
+    new = not vault.has(site)
+    return ToolKey(vault.create(site) if new else vault.load(site), vault.file(site), new)
+
+
+def own_keys() -> Path:
+    """Where the tool keeps keys: ``$XDG_CONFIG_HOME/echoatlas/keys``, else below ``~/.config``."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "echoatlas" / "keys"
 
 
 def weakness(secret: bytes) -> str:
@@ -174,16 +214,39 @@ def is_standard(uid: str) -> bool:
     return uid.startswith(STANDARD_ROOT) and uid in _registered()
 
 
+def write_secret(path: Path, secret: bytes) -> None:
+    """Write a new secret in hexadecimal, readable by its owner alone.
+
+    Raises:
+        UsageError: there is one already, or it can't be written.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"there is a key already, in {path}") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path} ({os.strerror(error.errno or 0)})") from None
+    with os.fdopen(handle, "w") as file:
+        file.write(secret.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def _from_environment(name: str) -> bytes | None:
     variable = f"ECHOATLAS_KEY_{name.upper().replace('-', '_')}"
     if text := os.environ.get(variable):
         return _parsed(text, variable)
     if place := os.environ.get(f"{variable}_FILE"):
-        return _from_file(Path(place))
+        return secret_from_file(Path(place))
     return None
 
 
-def _from_file(path: Path) -> bytes:
+def secret_from_file(path: Path) -> bytes:
+    """The secret in a file.
+
+    Raises:
+        UsageError: it can't be read, others may read it, or it is not hexadecimal.
+    """
     try:
         mode = path.stat().st_mode
         text = path.read_text("ascii")

@@ -11,18 +11,17 @@ import faulthandler
 import random
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
-from echoatlas.pipeline.errors import Reason, Reject, Retry
-from echoatlas.pipeline.ingest import Arrival, Seen, content, identify
+from echoatlas.pipeline.crosswalk import Entry, entry_of
+from echoatlas.pipeline.errors import Reason, Reject, Retry, where
+from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.lake import Part, write_part
 from echoatlas.pipeline.metrics import Stopwatch
@@ -73,7 +72,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A deterministic list of objects of one site, to be carried from bytes to rows."""
+    """A deterministic list of objects of one site, to be carried from bytes to rows.
+
+    Attributes:
+        crosswalk: public key to which patients' identities are sealed, if they are kept at all.
+    """
 
     id: str
     lake: Storage
@@ -84,6 +87,7 @@ class Batch:
     config: JourneyConfig
     retries: int
     seconds: int
+    crosswalk: str | None = None
 
     def split(self) -> tuple[Batch, ...]:
         """Halves, so that an object which kills its worker can be found; () for a single one."""
@@ -91,17 +95,7 @@ class Batch:
         if not half:
             return ()
         return tuple(
-            Batch(
-                f"{self.id}{letter}",
-                self.lake,
-                self.bucket,
-                items,
-                self.site,
-                self.key,
-                self.config,
-                self.retries,
-                self.seconds,
-            )
+            replace(self, id=f"{self.id}{letter}", items=items)
             for letter, items in zip("ab", (self.items[:half], self.items[half:]), strict=True)
         )
 
@@ -116,6 +110,7 @@ class Worked:
     rejected: Mapping[str, int]
     seconds: Mapping[str, float]
     crashes: tuple[str, ...] = ()
+    sealed: tuple[Entry, ...] = ()
 
 
 def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
@@ -138,11 +133,13 @@ def work(batch: Batch) -> Worked:
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
+    sealed: dict[str, Entry] = {}
     frames = 0
+    reader = Reader(lambda key: retrying(lambda: batch.bucket.read(key), batch.retries))
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, watch)
+            traveled = _travel(batch, item, reader, watch, sealed)
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
             rejected[rejection.reason.value] += 1
@@ -166,36 +163,24 @@ def work(batch: Batch) -> Worked:
         dict(rejected),
         dict(watch.seconds),
         tuple(crashes),
+        tuple(sealed.values()),
     )
 
 
-def _travel(batch: Batch, item: Item, watch: Stopwatch) -> Traveled:
+def _travel(
+    batch: Batch, item: Item, reader: Reader, watch: Stopwatch, sealed: dict[str, Entry]
+) -> Traveled:
     with watch.step("ingest"):
-        archive, _, _ = item.name.partition("!")
-        data, member = retrying(
-            lambda: content(
-                _Remembering(batch.bucket), archive, item.sighting.member, item.sighting.bytes
-            ),
-            batch.retries,
-        )
+        data, member = reader.content(item.name, item.sighting.member, item.sighting.bytes)
     name = f"{item.name}!{member}" if member else item.name
     origin = Origin(batch.site.site, item.sighting.upload, name, item.sidecar)
-    return journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
-
-
-@lru_cache(maxsize=1)
-def _last_read(bucket: Storage, key: str) -> bytes:
-    return bucket.read(key)
-
-
-class _Remembering:
-    """A bucket that keeps the last file at hand: members of an archive come one by one."""
-
-    def __init__(self, bucket: Storage) -> None:
-        self._bucket = bucket
-
-    def read(self, key: str) -> bytes:
-        return _last_read(self._bucket, key)
+    traveled = journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
+    patient = traveled.header.patient
+    if batch.crosswalk and patient not in sealed:
+        entry = entry_of(batch.crosswalk, traveled.header, traveled.scan, origin, batch.site)
+        if entry is not None:
+            sealed[patient] = entry
+    return traveled
 
 
 def retrying(call: Callable[[], Answer], times: int) -> Answer:
@@ -210,17 +195,6 @@ def retrying(call: Callable[[], Answer], times: int) -> Answer:
         except Retry:
             time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))
     return call()
-
-
-def where(error: BaseException) -> str:
-    """The type of an error and the innermost place in our code; nothing of what it says."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames
-    if not ours:
-        return type(error).__name__
-    place = ours[-1]
-    module = place.filename.rpartition("echoatlas/")[2]
-    return f"{type(error).__name__} in {module}, line {place.lineno}"
 
 
 def rejection_rows(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -112,6 +113,11 @@ class DeploymentConfig(Strict):
     releases: str | None = Field(None, description="Where releases lie; default: LAKE/releases.")
     sites: str = Field("sites", description="Folder of site files.")
     vault: str = Field("vault", description="Folder of keys, 0700.")
+    crosswalk: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None,
+        description="Public key to which patients' identities are sealed in the vault, as "
+        "`echoatlas crosswalk make-key` prints it; default: no crosswalk is kept.",
+    )
     engine: Engine = Engine()
     zones: dict[Literal["intake", "lake", "releases"], Zone] = Field(default_factory=dict)
     steps: dict[str, dict[str, Any]] = Field(
@@ -173,16 +179,19 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand at a place: into models, and models within lists and mappings."""
     for part in path:
         field = model.model_fields.get(str(part))
-        if field is None:
-            continue
-        annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-        elif str(part) == "zones":
-            model = Zone
+        if field is not None:
+            model = next(_models(field.annotation), model)
     return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def load(model: type[Model], path: Path) -> Model:

@@ -7,7 +7,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from echoatlas.pipeline.deidentify.explain import explain, page
+from echoatlas.pipeline.deidentify.allowed import RULES
+from echoatlas.pipeline.deidentify.explain import ACTIONS, explain, page, short_table
 from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.standard import concept, profile, tables
 
@@ -61,3 +62,20 @@ def test_a_policy_explains_itself_in_sentences():
     assert any("PatientID: replaced by the patient's keyed pseudonym" in line for line in told)
     assert any("PatientAge" in line and "dropped" in line for line in strict)
     assert told != strict
+
+
+def test_the_short_table_counts_every_listed_attribute_once():
+    rows = [line.split("|")[1:-1] for line in short_table().splitlines()[3:-1]]
+
+    counts = {action.strip(): int(number.split()[0]) for action, _, number in rows}
+
+    assert len(RULES) == sum(counts.values())
+    assert list(ACTIONS) == list(counts)
+    assert short_table() in (ROOT / "docs/deidentification.md").read_text("utf-8")
+
+
+def test_a_policy_moves_attributes_between_actions():
+    strict = short_table(Policy(patient_characteristics=False))
+
+    assert strict != short_table()
+    assert strict.startswith("<!-- deidentification: start -->\n| action |")

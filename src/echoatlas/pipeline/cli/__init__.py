@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own click
 
+import echoatlas.pipeline.cli.crosswalk as crosswalk
 import echoatlas.pipeline.cli.curation as curation
+import echoatlas.pipeline.cli.deidentify as deidentify
 import echoatlas.pipeline.cli.releases as releases
 import echoatlas.pipeline.cli.sites as sites
 from echoatlas.pipeline.cli.output import Context
@@ -48,6 +50,8 @@ def options(
 curation.add_to(app)
 sites.add_to(app)
 releases.add_to(app)
+deidentify.add_to(app)
+crosswalk.add_to(app)
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:

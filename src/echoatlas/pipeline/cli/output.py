@@ -33,9 +33,7 @@ class Context:
         try:
             from echoatlas.pipeline.deployment import Deployment
         except ModuleNotFoundError as missing:
-            raise UsageError(
-                f"this command needs `pip install echoatlas[curate]` ({missing.name} is missing)"
-            ) from None
+            raise needs_curate(missing) from None
         return Deployment.find(Path(self.deployment) if self.deployment else None, self.lake)
 
     def releases(self) -> Storage:
@@ -58,6 +56,13 @@ class Context:
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""
         typer.echo(json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain)
+
+
+def needs_curate(missing: ModuleNotFoundError) -> UsageError:
+    """The error of a command that needs the extra ``curate``."""
+    return UsageError(
+        f"this command needs `pip install echoatlas[curate]` ({missing.name} is missing)"
+    )
 
 
 def _around(folder: Path) -> Path | None:

@@ -84,7 +84,7 @@ def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(N
     from echoatlas.pipeline.receipt import receipts
 
     deployment = context.open()
-    found = receipts(deployment, deployment.site(site), upload)
+    found = receipts(deployment, deployment.site(site), [upload] if upload else None)
     if upload and not found:
         raise UsageError(f"site '{site}' has no upload '{upload}'")
     heads = ("status", "file", "why")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydicom.datadict import tag_for_keyword
 
+from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.deidentify import rules as r
-from echoatlas.pipeline.deidentify.damage import read_text
 from echoatlas.taxonomy.codes import body_parts
 from echoatlas.taxonomy.devices import UNKNOWN, device
 
@@ -183,7 +183,7 @@ RULES: dict[str, Rule] = {
     # enhanced volumes
     "UltrasoundAcquisitionGeometry": r.terms("APEX", "PATIENT"),
     "PatientFrameOfReferenceSource": r.terms("TABLE", "ESTIMATED", "REGISTRATION"),
-    "VolumeToTransducerRelationship": r.terms("TABLE", "TRANSDUCER"),
+    "VolumeToTransducerRelationship": r.terms("FIXED", "MOVING"),
     **_all(r.number(-1e6, 1e6, most=16), "ApexPosition VolumeToTransducerMappingMatrix"),
     "DimensionOrganizationType": r.terms("3D", "3D_TEMPORAL"),
     **_all(r.items, "DimensionOrganizationSequence DimensionIndexSequence"),
@@ -199,7 +199,7 @@ RULES: dict[str, Rule] = {
     **_all(r.items, "FrameContentSequence USImageDescriptionSequence ImageDataTypeSequence"),
     **_all(r.items, "PlanePositionVolumeSequence PlaneOrientationVolumeSequence"),
     **_all(r.items, "TemporalPositionSequence PixelMeasuresSequence FrameVOILUTSequence"),
-    "FrameType": r.image_type,
+    "FrameType": r.volume_type,
     "VolumetricProperties": r.terms("VOLUME", "SAMPLED", "DISTORTED", "MIXED"),
     "VolumeBasedCalculationTechnique": r.terms("NONE", "MPR", "MAX_IP", "MIN_IP", "VOLUME_RENDER"),
     "DataType": r.terms(

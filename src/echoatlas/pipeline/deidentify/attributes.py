@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.deidentify.check import demand_clean
-from echoatlas.pipeline.deidentify.damage import read_text
 from echoatlas.pipeline.deidentify.identity import (
     INSTANCE_UID,
     SERIES_UID,
     STUDY_UID,
-    Identity,
     identify,
 )
 from echoatlas.pipeline.deidentify.policy import BASIC_PROFILE, CLEAN_PIXELS, Policy
-from echoatlas.pipeline.deidentify.rebuild import PATIENT_AGE, rebuild
+from echoatlas.pipeline.deidentify.rebuild import PATIENT_AGE, Rebuilt, rebuild
 from echoatlas.pipeline.deidentify.rules import AGE, YEARS
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import CleanHeader
@@ -31,7 +30,7 @@ PATIENT_SEX, MANUFACTURER, MODEL = 0x00100040, 0x00080070, 0x00081090
 DEFAULT = Policy()
 
 
-@step("deidentify", version=2)
+@step("deidentify", version=3)
 def clean(
     scan: Scan, origin: Origin, site: SiteConfig, key: SiteKey, config: Policy = DEFAULT
 ) -> CleanHeader:
@@ -50,30 +49,51 @@ def clean(
     Raises:
         Reject: ``unknown_sop_class``, ``too_deep`` or ``not_clean``.
     """
-    who = identify(scan.header, origin, site)
     if scan.header is None:
-        return _loose(who, origin, key, config)
-    rebuilt = rebuild(scan.header, config, key, who.value)
+        return of_loose(origin, site, key, config)
+    known, rebuilt = of_header(scan.header, origin, site, key, config)
     demand_clean(scan.header, rebuilt.dataset, config)
+    return known
+
+
+def of_header(
+    header: Any,
+    origin: Origin,
+    site: SiteConfig,
+    key: SiteKey,
+    config: Policy,
+    *,
+    pixels: bool = True,
+) -> tuple[CleanHeader, Rebuilt]:
+    """Rebuild a header and read the new one. Not yet held against the standard's tables.
+
+    Args:
+        pixels: the object's pixels are cleaned too, by the caller.
+    """
+    who = identify(header, origin, site)
+    rebuilt = rebuild(header, config, key, who.value)
     new = rebuilt.dataset
-    return CleanHeader(
+    known = CleanHeader(
         patient=key.pseudonym("patient", who.value),
-        study=_pseudonym(key, "study", scan.header, STUDY_UID),
-        series=_pseudonym(key, "series", scan.header, SERIES_UID),
-        instance=_pseudonym(key, "instance", scan.header, INSTANCE_UID),
+        study=_pseudonym(key, "study", header, STUDY_UID),
+        series=_pseudonym(key, "series", header, SERIES_UID),
+        instance=_pseudonym(key, "instance", header, INSTANCE_UID),
         patient_source=who.source,
         maker=read_text(new, MANUFACTURER) or UNKNOWN,
         model=read_text(new, MODEL) or UNKNOWN,
         age=_years(read_text(new, PATIENT_AGE)),
         sex=read_text(new, PATIENT_SEX),
         actions=rebuilt.actions,
-        methods=tuple(sorted({*rebuilt.methods, CLEAN_PIXELS})),
+        methods=tuple(sorted({*rebuilt.methods, *(_pixel_codes(config) if pixels else ())})),
         key_id=key.key_id,
         policy=config.digest,
     )
+    return known, rebuilt
 
 
-def _loose(who: Identity, origin: Origin, key: SiteKey, config: Policy) -> CleanHeader:
+def of_loose(origin: Origin, site: SiteConfig, key: SiteKey, config: Policy) -> CleanHeader:
+    """What may be known of a file without a header."""
+    who = identify(None, origin, site)
     folder = origin.name.rpartition("/")[0]
     alone = f"{origin.upload}\0{origin.name}"
     return CleanHeader(
@@ -82,10 +102,14 @@ def _loose(who: Identity, origin: Origin, key: SiteKey, config: Policy) -> Clean
         series=key.pseudonym("series", alone),
         instance=key.pseudonym("instance", alone),
         patient_source=who.source,
-        methods=(BASIC_PROFILE, CLEAN_PIXELS),
+        methods=(BASIC_PROFILE, *_pixel_codes(config)),
         key_id=key.key_id,
         policy=config.digest,
     )
+
+
+def _pixel_codes(config: Policy) -> tuple[str, ...]:
+    return () if config.keep_text else (CLEAN_PIXELS,)
 
 
 def _pseudonym(key: SiteKey, kind: str, header: Any, tag: int) -> str:

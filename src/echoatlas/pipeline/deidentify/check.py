@@ -6,14 +6,14 @@ whether the standard lets it stand, and whether anything that identified the inp
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 
-from echoatlas.pipeline.deidentify.damage import DAMAGE, read_texts
+from echoatlas.pipeline.damage import DAMAGE, read_texts
 from echoatlas.pipeline.deidentify.standard import profile
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault import is_standard
@@ -65,18 +65,20 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
     options = policy.options
     secrets: set[str] = set()
     same_tag: dict[int, set[str]] = {}
-    written = {int(element.tag) for _, element in walk(after)}
-    for _, element in walk(before, written):
+    for _, element in walk(before, judged_only=True):
+        row = profile(int(element.tag))
+        if row is None:
+            continue
         texts = _texts(element)
         same_tag.setdefault(int(element.tag), set()).update(texts)
-        row = profile(int(element.tag))
-        if row is not None and row.action(options) not in ("K", "C"):
+        if row.action(options) not in ("K", "C"):
             secrets.update(text for text in texts if not is_standard(text))
     secrets -= NOBODY
-    long = [secret.casefold() for secret in secrets if len(secret) >= LONG_ENOUGH]
+    written = [(place, element, _texts(element)) for place, element in walk(after)]
+    long = _spoken(secrets, [text for _, _, texts in written for text in texts])
     found = []
-    for place, element in walk(after):
-        tag, texts = int(element.tag), _texts(element)
+    for place, element, texts in written:
+        tag = int(element.tag)
         row = profile(tag)
         action = row.action(options) if row else ""
         stays = {text for text in texts if text in same_tag.get(tag, ())} - NOBODY
@@ -93,6 +95,13 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
     return found
 
 
+def _spoken(secrets: set[str], texts: list[str]) -> list[str]:
+    """The secrets, folded, that occur inside any text at all: nearly always none."""
+    everything = "\0".join(texts).casefold()
+    folded = (secret.casefold() for secret in secrets if len(secret) >= LONG_ENOUGH)
+    return [secret for secret in folded if secret in everything]
+
+
 def demand_clean(before: Any, after: Any, policy: Policy) -> None:
     """Reject an output that the checker finds fault with.
 
@@ -104,11 +113,11 @@ def demand_clean(before: Any, after: Any, policy: Policy) -> None:
         raise Reject(Reason.NOT_CLEAN, f"{len(found)} attributes were not cleaned: {told}.")
 
 
-def walk(dataset: Any, wanted: Container[int] | None = None) -> Iterator[tuple[str, Any]]:
+def walk(dataset: Any, *, judged_only: bool = False) -> Iterator[tuple[str, Any]]:
     """Each element that can be decoded, with its place, at every depth; no recursion.
 
     Args:
-        wanted: decode these tags, those of Table E.1-1 and sequences only; all if not given.
+        judged_only: decode those of Table E.1-1 and sequences only.
 
     Raises:
         Reject: ``too_deep``.
@@ -121,7 +130,7 @@ def walk(dataset: Any, wanted: Container[int] | None = None) -> Iterator[tuple[s
         for tag, stored in list(current.items()):
             element = stored
             if isinstance(stored, RawDataElement):
-                if wanted is not None and _is_idle(int(tag), stored.VR, wanted):
+                if judged_only and _is_idle(int(tag), stored.VR):
                     continue
                 try:
                     element = current[tag]
@@ -133,10 +142,10 @@ def walk(dataset: Any, wanted: Container[int] | None = None) -> Iterator[tuple[s
                 stack += [(f"{place}.", item, depth + 1) for item in element.value]
 
 
-def _is_idle(tag: int, vr: str | None, wanted: Container[int]) -> bool:
+def _is_idle(tag: int, vr: str | None) -> bool:
     """Whether nothing is asked of an element: decoding is the dear part."""
     nests = vr is None or vr in ("SQ", "UN")
-    return not nests and tag not in wanted and profile(tag) is None
+    return not nests and profile(tag) is None
 
 
 def _texts(element: Any) -> list[str]:

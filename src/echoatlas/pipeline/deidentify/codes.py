@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from echoatlas.pipeline.deidentify.damage import read_text
+from echoatlas.pipeline.damage import read_text
 
 SCHEMES = {"SCT", "DCM", "LN", "UCUM", "SRT"}
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from echoatlas.pipeline.damage import read_text, read_value
 from echoatlas.pipeline.deidentify import rules
 from echoatlas.pipeline.deidentify.codes import coded
-from echoatlas.pipeline.deidentify.damage import read_text, read_value
 from echoatlas.pipeline.deidentify.standard import concept
 from echoatlas.pipeline.errors import Reason, Reject
 

@@ -6,13 +6,19 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pydicom.datadict import tag_for_keyword
 
 from echoatlas.pipeline.deidentify.allowed import RULES
+from echoatlas.pipeline.deidentify.containers.tables import CLOSED, LABELS, NUMBERS
+from echoatlas.pipeline.deidentify.outcome import FILTERS
+from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import METHODS, OPTION_CODES, Policy
-from echoatlas.pipeline.deidentify.standard import sop_classes, tables
+from echoatlas.pipeline.deidentify.standard import profile, sop_classes, tables
+from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
+from echoatlas.pipeline.deidentify.written import WRITERS
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.rules import Rule
@@ -30,8 +36,19 @@ by a checker that does not know these rules; what it objects to is quarantined a
 """
 
 
+START, END = "<!-- deidentification: start -->", "<!-- deidentification: end -->"
+ACTIONS = {
+    "K": "kept if it is a known code, a defined term or a number in range, and written anew",
+    "C": "cleaned: dates moved, descriptions reduced to terms of the tree, ages capped",
+    "U": "UIDs mapped under the site's key, the same wherever they stand",
+    "D": "replaced by a keyed pseudonym, or by the same for everyone",
+    "Z": "emptied, where the standard wants the attribute to be there",
+    "X": "removed: all else, whatever it is, at every depth",
+}
+
+
 def explain(policy: Policy) -> list[str]:
-    """What a policy means, a sentence each, in the order of the allow-list."""
+    """What a policy means for a DICOM file: a sentence each, in the order of the allow-list."""
     told = [f"{', '.join(keywords)}: {sentence}" for sentence, keywords in _grouped(policy).items()]
     return [
         *told,
@@ -39,7 +56,63 @@ def explain(policy: Policy) -> list[str]:
         "signatures, preamble, file meta and trailing bytes among it.",
         f"SOP classes other than the {len(sop_classes())} listed: quarantined.",
         f"Recorded as followed, where they made a difference: {_options(policy)}.",
+        *pixels(policy),
     ]
+
+
+def pixels(policy: Policy) -> list[str]:
+    """What becomes of pictures."""
+    settings = RedactConfig(keep_text=policy.keep_text)
+    detector = PaddleDetector()
+    return [
+        "Pictures: black outside the scanned area, which header and picture have to agree on; "
+        "BurnedInAnnotation is recorded and never trusted.",
+        "Text inside the scanned area: left standing, as the policy says."
+        if settings.keep_text
+        else f"Text inside the scanned area: looked for by {detector.id} and by strokes, on minima "
+        f"over {settings.window} frames and over the clip, at scales "
+        f"{', '.join(f'{scale:g}' for scale in settings.scales)}; blacked out.",
+        "What is written is decoded and looked at again; text that is left, pictures without "
+        "dynamic range, or anything outside the mask: quarantined.",
+    ]
+
+
+def files() -> list[str]:
+    """What becomes of files that are not DICOM, and of what is no scan."""
+    columns = ", ".join(sorted(LABELS | NUMBERS | set(CLOSED)))
+    return [
+        "DICOM: native stays native, JPEG is redacted by blocks without loss, all other codecs, "
+        "video too, become JPEG-LS lossless.",
+        "JPEG files: redacted by blocks without loss, or written as PNG where that can't be.",
+        *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
+        "Tables (CSV, JSON, XLSX) that name files: a CSV of the new names, the patient's "
+        f"pseudonym, and of {columns} the values that are numbers or known terms.",
+        "Archives: opened; members' names and times are dropped.",
+        *(f"Passed over as '{code}': {sentence}" for code, sentence in FILTERS.items()),
+    ]
+
+
+def short_table(policy: Policy | None = None) -> str:
+    """What becomes of attributes, as a short Markdown table between two markers."""
+    chosen = policy or Policy()
+    counts: Counter[str] = Counter()
+    for keyword, rule in RULES.items():
+        off = rule.needs is not None and rule.needs not in chosen.options
+        tag = tag_for_keyword(keyword)
+        listed = tag is not None and profile(tag) is not None
+        action = "K" if rule.action == "D" and not listed else rule.action
+        counts["X" if off else action] += 1
+    others = len(set(_rows()) - {_tag(keyword) for keyword in RULES})
+    lines = ["| action | what becomes of the value | attributes |", "|---|---|---|"]
+    for action, words in ACTIONS.items():
+        more = f" and all that are not listed, {others} rows of Table E.1-1 among them"
+        lines.append(f"| {action} | {words} | {counts[action]}{more if action == 'X' else ''} |")
+    return "\n".join([START, *lines, END])
+
+
+def _rows() -> list[str]:
+    """The rows of Table E.1-1, as tags are written here."""
+    return [f"({tag[:4]},{tag[4:]})" for tag in tables()[0]]
 
 
 def page() -> str:
@@ -51,6 +124,9 @@ def page() -> str:
         f"| {keyword} | {_tag(keyword)} | {rule.sentence} |"
         for keyword, rule in sorted(RULES.items())
     ]
+    lines += ["\n## Actions of PS3.15 under the default policy\n", short_table()]
+    lines += ["\n## Pictures\n", *(f"- {sentence}" for sentence in pixels(Policy()))]
+    lines += ["\n## Files\n", *(f"- {sentence}" for sentence in files())]
     lines += ["\n## SOP classes\n", "| UID | rebuilt as |", "|---|---|"]
     lines += [f"| {uid} | {name} |" for uid, name in sop_classes().items()]
     lines += ["\n## Options\n", "| option of PS3.15 E.3 | code of CID 7050 | default |"]

@@ -7,119 +7,40 @@ ends as released, quarantined (with a reason) or filtered, and the counts add up
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.deidentify.attributes import clean
 from echoatlas.pipeline.deidentify.containers.tables import cleaned
-from echoatlas.pipeline.deidentify.pixels import RedactConfig
-from echoatlas.pipeline.deidentify.policy import Policy
-from echoatlas.pipeline.deidentify.written import Written, rewritten
-from echoatlas.pipeline.errors import Reject, UsageError
-from echoatlas.pipeline.read.archive import LITTER, extract, is_archive, members
-from echoatlas.pipeline.read.sidecar import read_sidecar
-from echoatlas.schemas.config import Sidecar, SiteConfig
-from echoatlas.schemas.records import Origin
+from echoatlas.pipeline.deidentify.inputs import Inputs, names_of
+from echoatlas.pipeline.deidentify.journal import Journal, input_id
+from echoatlas.pipeline.deidentify.outcome import (
+    RELEASED,
+    Outcome,
+    Summary,
+    filtered,
+    report,
+)
+from echoatlas.pipeline.deidentify.pixels import check_written, redact
+from echoatlas.pipeline.deidentify.task import Job, Task, put, quarantined
+from echoatlas.pipeline.deidentify.workers import SECONDS, Workers
+from echoatlas.pipeline.deidentify.written import LOOKED, rewritten
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.geometry import geometry
+from echoatlas.pipeline.ingest import DEIDENTIFICATION
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.step import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from echoatlas.pipeline.deidentify.inputs import Input, Table
+    from echoatlas.pipeline.deidentify.policy import Policy
     from echoatlas.pipeline.vault import SiteKey
 
-RELEASED, QUARANTINED, FILTERED = "released", "quarantined", "filtered"
-TABLES = (".csv", ".tsv", ".json", ".xlsx")
-RECEIPTS = "_receipts/"  # what EchoAtlas itself writes into a site's bucket
-DEFAULT = RedactConfig()
-EPOCH = 315532800  # 1980-01-01, the earliest time that every archive format can hold
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one input. Holds nothing of the input's name, text or header values.
-
-    Attributes:
-        input: place in the sorted listing of SRC, archives' members counted one by one, from 0.
-        status: "released", "quarantined" or "filtered".
-        reason: code of why it was not released, else empty; detail: the sentence for it.
-        output: path below DEST, made of pseudonyms.
-        pixels: "native", "dct", "lossless", "video" or empty.
-        fans: how each scanned area was found, its shape and verdict.
-        boxes: (x0, y0, x1, y1) of text blacked out inside, in pixels of the picture.
-    """
-
-    input: int
-    status: str
-    reason: str = ""
-    detail: str = ""
-    format: str = ""
-    codec: str = ""
-    output: str = ""
-    sha256: str = ""
-    pixels: str = ""
-    frames: int = 0
-    burned_in_annotation: str = ""
-    fans: tuple[str, ...] = ()
-    boxes: tuple[tuple[int, int, int, int], ...] = ()
-    outside_area: float = 0.0
-    text_area: float = 0.0
-    actions: Mapping[str, int] = field(default_factory=dict)
-    methods: tuple[str, ...] = ()
-    detector: str = ""
-    model: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What became of all inputs.
-
-    Attributes:
-        policy, key_id: which policy and key were used, as public ids.
-    """
-
-    policy: str
-    key_id: str
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Inputs by status; they add up to the inputs."""
-        found = Counter(outcome.status for outcome in self.outcomes)
-        return {status: found[status] for status in (RELEASED, QUARANTINED, FILTERED)}
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """Inputs that were not released, by reason."""
-        return dict(sorted(Counter(one.reason for one in self.outcomes if one.reason).items()))
-
-    @property
-    def exit_code(self) -> int:
-        """0 if nothing is in quarantine, else 1."""
-        return int(self.counts[QUARANTINED] > 0)
-
-    def to_json(self) -> str:
-        """The report: free of PHI, the same for the same input, policy and key."""
-        whole = {
-            "inputs": len(self.outcomes),
-            "counts": self.counts,
-            "reasons": self.reasons,
-            "policy": self.policy,
-            "key_id": self.key_id,
-            "outcomes": [asdict(outcome) for outcome in self.outcomes],
-        }
-        return json.dumps(whole, indent=1, sort_keys=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """One file or archive member. Trusted zone: ``name`` may identify."""
-
-    name: str
-    data: bytes
-    problem: Reject | None = None
+REPORT = f"{DEIDENTIFICATION}report.json"
+Progress = Callable[[str, int, int], None]
 
 
 def deidentify_files(
@@ -127,187 +48,140 @@ def deidentify_files(
     dest: Path,
     policy: Policy,
     key: SiteKey,
-    report: Path | None = None,
-    config: RedactConfig = DEFAULT,
+    told: Path | None = None,
+    workers: int = 1,
+    seconds: float = SECONDS,
+    progress: Progress = lambda *_: None,
 ) -> Summary:
     """De-identify a file, a folder or an archive.
 
     Args:
         src: read only. Links are not followed.
-        dest: a folder that is not there yet or is empty, outside of ``src``.
+        dest: a folder that is not there yet, is empty, or holds a run of the same that was
+            stopped and now goes on; outside of ``src``.
         key: makes the pseudonyms; the same key gives the same output.
-        report: where the JSON report goes, outside of ``dest`` or in it.
+        told: where the JSON report goes; ``dest``/_deidentification/report.json if not given.
+        workers: processes; what is written does not depend on their number.
+        seconds: that an input may take before it is quarantined as ``crashed``.
 
     Raises:
-        UsageError: ``src`` is not there, or ``dest`` can't be written or is not empty.
+        UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else.
     """
-    _check_places(src, dest)
-    site = SiteConfig(site=key.site, bucket=str(src))
-    tables = _tables(_inputs(src))  # first, as they say whose the scans are
-    outcomes: list[Outcome] = []
-    outputs: dict[str, str] = {}
-    for index, one in enumerate(_inputs(src)):
-        if one.name in tables:
-            outcomes.append(Outcome(index, RELEASED, format="table"))  # written last
-            continue
-        outcomes.append(_one(index, one, tables, dest, site, key, policy, config))
-        if outcomes[-1].output:
-            outputs[one.name] = outcomes[-1].output
-    for index, one in enumerate(_inputs(src)):
-        if one.name in tables:
-            outcomes[index] = _table(index, tables[one.name], one, outputs, dest, key)
-    summary = Summary(policy.digest, key.key_id, tuple(outcomes))
-    if report is not None:
-        _put(report, summary.to_json().encode())
+    inputs = Inputs.of(src)
+    if dest.resolve().is_relative_to(src.resolve()):
+        raise UsageError(f"{dest} lies in {src}: what is written would be read again")
+    job = Job(dest, key, policy)
+    mark = _mark(job)
+    journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
+    run = _Run(inputs, journal, job)
+    with Workers(job, workers, seconds) as crew:
+        for done, outcome in enumerate(crew.outcomes(run.tasks())):
+            run.note(outcome)
+            progress("de-identifying", done + 1, 0)
+    run.write_tables()
+    summary = Summary.of(policy.digest, key.key_id, journal)
+    _write_report(told or dest / REPORT, summary, journal)
+    journal.close()
     return summary
 
 
-def _check_places(src: Path, dest: Path) -> None:
-    if not src.exists():
-        raise UsageError(f"there is no {src}")
-    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
-        raise UsageError(f"{dest} is not an empty folder: name one that is not there yet")
-    if dest.resolve().is_relative_to(src.resolve()):
-        raise UsageError(f"{dest} lies in {src}: what is written would be read again")
-
-
-def _inputs(src: Path) -> Iterator[_Input]:
-    files = [src] if src.is_file() else sorted(_walk(src))
-    for path in files:
-        name = path.name if src.is_file() else path.relative_to(src).as_posix()
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"an input cannot be read ({os.strerror(error.errno or 0)})") from None
-        if data and is_archive(data):
-            yield from _members(name, data)
-        else:
-            yield _Input(name, data)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            yield path
-
-
-def _members(name: str, data: bytes) -> Iterator[_Input]:
-    """Members one by one, and the archive itself if it is not to be opened."""
-    try:
-        found = list(members(data))
-    except Reject as error:
-        yield _Input(name, data, error)
-        return
-    for member in found:
-        inner = f"{name}!{member.name}"
-        try:
-            yield _Input(inner, extract(data, member.index))
-        except Reject as error:
-            yield _Input(inner, b"", error)
-
-
-Tables = dict[str, "Mapping[str, Mapping[str, str]]"]
-
-
-def _tables(inputs: Iterator[_Input]) -> Tables:
-    found: Tables = {}
-    for one in inputs:
-        if one.problem is None and one.name.lower().endswith(TABLES) and RECEIPTS not in one.name:
-            table = read_sidecar(one.data, one.name, Sidecar())
-            if table is not None:
-                found[one.name] = table
-    return found
-
-
-def _said_of(name: str, tables: Tables) -> Mapping[str, str]:
-    """The row of a table that speaks of a file, by its path or by its last part."""
-    plain = name.replace("!", "/")
-    for table in tables.values():
-        for spoken in (plain, plain.rpartition("/")[2], Path(plain).stem):
-            if spoken in table:
-                return table[spoken]
-    return {}
-
-
-def _one(
-    index: int,
-    one: _Input,
-    tables: Tables,
-    dest: Path,
-    site: SiteConfig,
-    key: SiteKey,
-    policy: Policy,
-    config: RedactConfig,
-) -> Outcome:
-    if any(part in one.name for part in (*LITTER, RECEIPTS)):
-        return Outcome(index, FILTERED, "litter", "What file systems leave behind.")
-    try:
-        if one.problem is not None:
-            raise one.problem
-        origin = Origin(key.site, "", one.name, _said_of(one.name, tables))
-        done = rewritten(one.data, origin, site, key, policy, config)
-    except Reject as error:
-        return Outcome(index, QUARANTINED, error.reason.value, error.detail)
-    content = key.pseudonym("content", hashlib.sha256(one.data).hexdigest())
-    output = f"{done.header.patient}/{content}{done.suffix}"
-    if (dest / output).exists():
-        return Outcome(index, FILTERED, "duplicate", "The same bytes were released before.")
-    _put(dest / output, done.data)
-    return _released(index, output, done)
-
-
-def _released(index: int, output: str, done: Written) -> Outcome:
-    stated = str(done.scan.header.get("BurnedInAnnotation") or "") if done.scan.header else ""
-    cuts = done.redactions
-    return Outcome(
-        index,
-        RELEASED,
-        format=done.scan.format,
-        codec=done.scan.codec,
-        output=output,
-        sha256=hashlib.sha256(done.data).hexdigest(),
-        pixels=done.how,
-        frames=done.scan.declared_frames,
-        burned_in_annotation=stated if stated in ("YES", "NO") else "",
-        fans=tuple(f"{fan.found_by}:{fan.shape}:{fan.verdict}" for fan in done.fans),
-        boxes=tuple((b.x0, b.y0, b.x1, b.y1) for cut in cuts for b in cut.text_boxes),
-        outside_area=round(min(cut.outside_area for cut in cuts), 4),
-        text_area=round(max(cut.text_area for cut in cuts), 4),
-        actions=done.header.actions,
-        methods=done.header.methods,
-        detector=cuts[0].detector,
-        model=cuts[0].model,
+def _mark(job: Job) -> str:
+    """What outputs depend on, besides inputs and key."""
+    return fingerprint(
+        [
+            (read, ReadConfig()),
+            (geometry, LOOKED),
+            (clean, job.policy),
+            (rewritten, None),
+            (redact, job.config),
+            (check_written, job.config),
+        ]
     )
 
 
-def _table(
-    index: int,
-    table: Mapping[str, Mapping[str, str]],
-    one: _Input,
-    outputs: Mapping[str, str],
-    dest: Path,
-    key: SiteKey,
-) -> Outcome:
-    """Write a sidecar table, with the files that it speaks of under their new names."""
-    by_spoken: dict[str, str] = {}
-    for name, output in outputs.items():
-        plain = name.replace("!", "/")
-        for spoken in (Path(plain).stem, plain.rpartition("/")[2], plain):
-            by_spoken[spoken] = output
-    data = cleaned(table, by_spoken, key)
-    output = f"{key.pseudonym('table', hashlib.sha256(one.data).hexdigest())}.csv"
-    _put(dest / output, data)
-    digest = hashlib.sha256(data).hexdigest()
-    return Outcome(index, RELEASED, format="table", output=output, sha256=digest)
+@dataclass(slots=True)
+class _Run:
+    """A run under way, and what it has to remember: no scan, only ids.
+
+    Attributes:
+        seen: digests of the inputs so far.
+        spoken: what tables call an input to its output.
+        tables: those that were met: index, name and digest.
+        under_way: index of an input to its id and name.
+    """
+
+    inputs: Inputs
+    journal: Journal
+    job: Job
+    seen: set[bytes] = field(default_factory=set)
+    spoken: dict[str, str] = field(default_factory=dict)
+    tables: list[tuple[int, str, str]] = field(default_factory=list)
+    under_way: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def tasks(self) -> Iterator[Task | Outcome]:
+        """What there is to do, or what is known of an input without doing it."""
+        for one in self.inputs:
+            todo = self._todo(one)
+            if todo is not None:
+                yield todo
+
+    def _todo(self, one: Input) -> Task | Outcome | None:
+        if one.unwanted:
+            return filtered(one.index, one.unwanted)
+        if one.problem is not None:
+            return quarantined(one.index, one.problem)
+        digest = hashlib.sha256(one.data).digest()
+        if digest in self.seen:
+            return filtered(one.index, "duplicate")
+        self.seen.add(digest)
+        if one.name in self.inputs.tables:
+            self.tables.append((one.index, one.name, digest.hex()))
+            return None  # its outcome comes last, when all new names are known
+        sidecar = self.inputs.said_of(one.name)
+        task = Task(one.index, one.name, one.data, digest.hex(), sidecar)
+        identity = input_id(task, self.job.key)
+        self.under_way[one.index] = identity, one.name
+        former = self.journal.former.get(identity)
+        return task if former is None else replace(former, input=one.index)
+
+    def note(self, outcome: Outcome) -> None:
+        """Remember an outcome."""
+        identity, name = self.under_way.pop(outcome.input, ("", ""))
+        self.journal.add(identity, outcome)
+        if outcome.output:
+            for spoken in names_of(name):
+                if any(spoken in table for table in self.inputs.tables.values()):
+                    self.spoken[spoken] = outcome.output
+
+    def write_tables(self) -> None:
+        """Write the sidecar tables, with the files that they speak of under their new names."""
+        for index, name, digest in self.tables:
+            outcome = _table(index, digest, self.inputs.tables[name], self.spoken, self.job)
+            self.journal.add("", outcome)
 
 
-def _put(path: Path, data: bytes) -> None:
-    """Write a file whose time says nothing."""
+def _table(index: int, digest: str, table: Table, outputs: Mapping[str, str], job: Job) -> Outcome:
+    data = cleaned(table, outputs, job.key)
+    output = f"{job.key.pseudonym('table', digest)}.csv"
+    put(job.dest, output, data)
+    written = hashlib.sha256(data).hexdigest()
+    return Outcome(index, RELEASED, format="table", output=output, sha256=written)
+
+
+def _write_report(path: Path, summary: Summary, journal: Journal) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        os.utime(path, (EPOCH, EPOCH))
+        part = path.with_name(f"{path.name}.part")
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(report(summary, journal))
+        part.replace(path)
     except OSError as error:
-        raise UsageError(
-            f"cannot write to {path.parent} ({os.strerror(error.errno or 0)})"
-        ) from None
+        raise UsageError(f"cannot write {path} ({os.strerror(error.errno or 0)})") from None
+
+
+def said(summary: Summary) -> str:
+    """A summary for people."""
+    counts = " + ".join(f"{number} {status}" for status, number in summary.counts.items())
+    lines = [f"{summary.inputs} inputs = {counts}"]
+    lines += [f"  {number:6} {reason}" for reason, number in summary.reasons.items()]
+    return "\n".join(lines)

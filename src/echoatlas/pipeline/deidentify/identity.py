@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.deidentify.damage import read_text
+from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.vault import normalized
 
 if TYPE_CHECKING:

@@ -102,6 +102,12 @@ class Policy(Strict):
         True, description="Keep coded and numeric content of structured reports; else reject them."
     )
 
+    keep_text: bool = Field(
+        False,
+        description="Leave text inside the scanned area standing, as measurements; outside all "
+        "is black even so. The option Clean Pixel Data is then not recorded.",
+    )
+
     @property
     def options(self) -> frozenset[Option]:
         """The options of PS3.15 E.3 that are switched on."""

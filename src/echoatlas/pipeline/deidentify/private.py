@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.dataelem import DataElement
 
-from echoatlas.pipeline.deidentify.damage import read_text, read_value
+from echoatlas.pipeline.damage import read_text, read_value
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

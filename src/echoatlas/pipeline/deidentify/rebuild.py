@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from io import BytesIO
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pydicom import dcmwrite
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.sequence import Sequence
 
+from echoatlas.pipeline.damage import read_text, read_value
 from echoatlas.pipeline.deidentify import rules
 from echoatlas.pipeline.deidentify.allowed import BY_TAG
 from echoatlas.pipeline.deidentify.codes import coded
 from echoatlas.pipeline.deidentify.content import rebuilt_content
-from echoatlas.pipeline.deidentify.damage import read_text, read_value
 from echoatlas.pipeline.deidentify.identity import BIRTH_DATE, INSTANCE_UID, STUDY_UID, in_header
 from echoatlas.pipeline.deidentify.policy import BASIC_PROFILE, METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.private import keep_private
@@ -61,9 +62,10 @@ class Rebuilt:
     methods: tuple[str, ...]
 
 
-def terms_in(text: str) -> list[str]:
+@lru_cache(maxsize=1024)  # a study's instances say the same; trusted zone, in memory alone
+def terms_in(text: str) -> tuple[str, ...]:
     """The paths of the anatomy tree that a text speaks of."""
-    return [match.rule.node for match in anatomy().find(text) if match.rule.node]
+    return tuple(match.rule.node for match in anatomy().find(text) if match.rule.node)
 
 
 def rebuild(
@@ -108,6 +110,7 @@ def part10(dataset: Dataset, transfer_syntax: str = "1.2.840.10008.1.2.1") -> by
 
     Args:
         dataset: with pixels encoded as ``transfer_syntax`` says, if it has any.
+        transfer_syntax: explicit little endian, as all that are written.
     """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
@@ -115,12 +118,14 @@ def part10(dataset: Dataset, transfer_syntax: str = "1.2.840.10008.1.2.1") -> by
     meta.TransferSyntaxUID = transfer_syntax
     meta.ImplementationClassUID = IMPLEMENTATION
     meta.ImplementationVersionName = "ECHOATLAS"
-    whole = Dataset(dataset)
-    whole.file_meta = meta
-    whole.preamble = b"\0" * 128
-    buffer = BytesIO()
-    dcmwrite(buffer, whole, enforce_file_format=True)
-    return buffer.getvalue()
+    meta.FileMetaInformationVersion = b"\0\1"
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = False, True
+    buffer.write(b"\0" * 128 + b"DICM")
+    write_file_meta_info(buffer, meta, enforce_standard=True)
+    # Straight to the elements: ``dcmwrite`` walks the dataset twice more to see what we made.
+    write_dataset(buffer, dataset)
+    return bytes(buffer.getvalue())
 
 
 def _identity(dataset: Any) -> str:
@@ -173,7 +178,9 @@ def _made(
     if rule is rules.content:
         return rebuilt_content(_items(value), context, actions) or None
     made = rule.apply(value, context)
-    return rule.dummy if made is None and place.type == "1" else made
+    # An attribute of type 1C that is there is there because its condition holds.
+    demanded = place.type == "1" or (place.type == "1C" and value is not None)
+    return rule.dummy if made is None and demanded else made
 
 
 def _items(value: Any) -> list[Any]:
@@ -190,9 +197,18 @@ def code_item(value: str, scheme: str, meaning: str) -> Dataset:
 
 
 def _put(made: Dataset, tag: int, value: Any) -> None:
+    vr = _vr(tag)
+    ready = vr not in ("PN", "SQ")  # values that rules made need neither parsing nor validation
+    element = DataElement(
+        tag, vr, _encoded(vr, value), already_converted=ready, validation_mode=IGNORE
+    )
+    made.add(element)
+
+
+@cache
+def _vr(tag: int) -> str:
     vr = dictionary_VR(tag)
-    vr = AMBIGUOUS.get(vr, vr)
-    made.add(DataElement(tag, vr, _encoded(vr, value), validation_mode=IGNORE))
+    return str(AMBIGUOUS.get(vr, vr))
 
 
 def _encoded(vr: str, value: Any) -> Any:

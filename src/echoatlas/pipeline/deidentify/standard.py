@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.policy import Option
 
 
+FUNCTIONAL_GROUPS = frozenset({0x52009229, 0x52009230})
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What the Basic Profile does to an attribute, and what options make of it.
@@ -120,15 +123,17 @@ def sop_classes() -> dict[str, str]:
     return found
 
 
-def _level(raw: dict[str, Any]) -> Level:
-    places = {int(tag, 16): _place(entry) for tag, entry in raw.items()}
-    return Level(places, tuple(tag for tag, place in places.items() if place.type == "2"))
+def _level(raw: dict[str, Any], *, groups: bool = False) -> Level:
+    places = {int(tag, 16): _place(int(tag, 16), entry) for tag, entry in raw.items()}
+    # A functional group is there or not (PS3.3 C.7.6.16): its macro's types speak of its inside.
+    empty = () if groups else tuple(tag for tag, place in places.items() if place.type == "2")
+    return Level(places, empty)
 
 
-def _place(entry: str | list[Any]) -> Place:
+def _place(tag: int, entry: str | list[Any]) -> Place:
     if isinstance(entry, str):
         return Place(entry, Level({}, ()))
-    return Place(entry[0], _level(entry[1]))
+    return Place(entry[0], _level(entry[1], groups=tag in FUNCTIONAL_GROUPS))
 
 
 def _load(name: str) -> Any:

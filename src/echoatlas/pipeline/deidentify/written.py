@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.deidentify.attributes import clean
+from echoatlas.pipeline.deidentify.attributes import of_header, of_loose
 from echoatlas.pipeline.deidentify.check import demand_clean
 from echoatlas.pipeline.deidentify.containers import dicom, jpeg, stills, video, volumes
-from echoatlas.pipeline.deidentify.identity import identify
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
-from echoatlas.pipeline.deidentify.rebuild import rebuild
+from echoatlas.pipeline.deidentify.rebuild import part10
+from echoatlas.pipeline.deidentify.reports import is_report, open_report
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
-from echoatlas.pipeline.read import read
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.header import open_dicom
+from echoatlas.pipeline.step import step
+from echoatlas.schemas.records import Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,10 +29,10 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.vault import SiteKey
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.fan import Fan
-    from echoatlas.schemas.records import CleanHeader, Origin, Picture, Redaction, Scan
+    from echoatlas.schemas.records import CleanHeader, Origin, Picture, Redaction
 
-STILLS = frozenset({"png", "bmp", "webp", "tiff", "gif", "jpeg"})
 BLACK = 24  # gray level up to which lossy coding may lift a blacked-out pixel
+LOOKED = GeometryConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Written:
     """A clean object, ready to be put down.
 
     Attributes:
-        data: its bytes. suffix: of its name. how: "native", "dct", "lossless" or "video".
+        data: its bytes. suffix: of its name. how: "native", "dct", "lossless", "video" or "".
+        mask: PNG of the picture's size, white where pixels were kept; empty for a report.
     """
 
     data: bytes
@@ -45,10 +49,12 @@ class Written:
     how: str
     scan: Scan
     header: CleanHeader
-    fans: tuple[Fan, ...]
-    redactions: tuple[Redaction, ...]
+    fans: tuple[Fan, ...] = ()
+    redactions: tuple[Redaction, ...] = ()
+    mask: bytes = b""
 
 
+@step("rewrite", version=1)
 def rewritten(
     data: bytes,
     origin: Origin,
@@ -62,53 +68,119 @@ def rewritten(
     Raises:
         Reject: whatever is not certainly clean.
     """
+    if is_report(data):
+        return _report(data, origin, site, key, policy)
+    config = replace(config, keep_text=config.keep_text or policy.keep_text)
     scan = read(data)
     clip = Clip(scan)
-    looked = GeometryConfig()
-    fans = geometry(scan, clip.spread(looked.pictures), looked)
-    header = clean(scan, origin, site, key, policy)
+    fans = geometry(scan, clip.spread(LOOKED.pictures), LOOKED)
     redactions = redact(clip, fans, config)
     keep = np.logical_or.reduce([redaction.keep for redaction in redactions])
+    pictures = Redacted(clip, keep)
     if scan.header is not None:
-        new = rebuild(scan.header, policy, key, identify(scan.header, origin, site).value).dataset
-        whole, how = dicom.instance(new, scan, data, blackened(clip, keep), keep)
-        demand_clean(scan.header, new, policy)
+        header, rebuilt = of_header(scan.header, origin, site, key, policy)
+        cleaned = not config.keep_text
+        whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep, cleaned=cleaned)
         suffix = ".dcm"
     else:
-        whole, suffix, how = _loose(scan, data, list(blackened(clip, keep)), keep)
-    again = Clip(read(whole))
+        header = of_loose(origin, site, key, policy)
+        whole, suffix, how = _loose(scan, data, pictures, keep)
+    seen = read(whole)
+    if scan.header is not None:
+        demand_clean(scan.header, seen.header, policy)
+    again = Clip(seen)
     _demand_black(again, keep)
     check_written(again, config)
-    return Written(whole, suffix, how, scan, header, fans, redactions)
+    mask = stills.png(keep.astype(np.uint8) * 255)
+    return Written(whole, suffix, how, scan, header, fans, redactions, mask)
 
 
-def blackened(pictures: Clip, keep: NDArray[np.bool_]) -> Iterator[Picture]:
-    """Pictures with black wherever ``keep`` is false."""
-    for picture in pictures:
-        cut = picture.copy()
-        cut[~keep] = 0
-        yield cut
+def _report(data: bytes, origin: Origin, site: SiteConfig, key: SiteKey, policy: Policy) -> Written:
+    """A structured report: codes, numbers and references, and no pixels at all."""
+    before = open_report(data)
+    header, rebuilt = of_header(before, origin, site, key, policy, pixels=False)
+    whole = part10(rebuilt.dataset)
+    demand_clean(before, open_dicom(whole, ReadConfig()).header, policy)
+    scan = Scan("dicom", "", 0, 0, 0, lambda: iter(()), header=before)
+    return Written(whole, ".dcm", "", scan, header)
+
+
+class Redacted:
+    """Pictures with black wherever ``keep`` is false; iterating starts from the first."""
+
+    def __init__(self, pictures: Iterable[Picture], keep: NDArray[np.bool_]) -> None:
+        self._pictures, self._keep = pictures, keep
+
+    def __iter__(self) -> Iterator[Picture]:
+        for picture in self._pictures:
+            cut = picture.copy()
+            cut[~self._keep] = 0
+            yield cut
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How clean pictures of some formats are written.
+
+    Attributes:
+        sentence: what becomes of the file.
+        write: from pictures, and the scan for its times and spacing, to the file.
+    """
+
+    formats: tuple[str, ...]
+    suffix: str
+    how: str
+    sentence: str
+    write: Callable[[Redacted, Scan], bytes]
+
+
+WRITERS = (
+    Writer(
+        ("png", "bmp", "webp", "jpeg", "gif", "tiff"),
+        ".png",
+        "lossless",
+        "one picture: a PNG of its critical chunks alone; several: a TIFF",
+        lambda pictures, _: stills.png(next(iter(pictures))),
+    ),
+    Writer(
+        ("nifti", "mha", "hdf5", "mat"),
+        ".nii.gz",
+        "lossless",
+        "a NIfTI-1 file whose header is written field by field, without description or extension",
+        lambda pictures, scan: volumes.nifti(list(pictures), scan.spacing, packed=True),
+    ),
+    Writer(
+        ("nrrd",),
+        ".nrrd",
+        "lossless",
+        "a NRRD file of the fields that its pixels need, without keys and values",
+        lambda pictures, scan: volumes.nrrd(list(pictures), scan.spacing),
+    ),
+    Writer(
+        ("mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"),
+        ".mp4",
+        "video",
+        "an MP4 of one H.264 track (4:4:4, quantizer 4), without sound, titles, tags or SEI",
+        lambda pictures, scan: video.mp4(pictures, scan.times),
+    ),
+)
+BY_FORMAT = {name: writer for writer in WRITERS for name in writer.formats}
 
 
 def _loose(
-    scan: Scan, data: bytes, pictures: Sequence[Picture], keep: NDArray[np.bool_]
+    scan: Scan, data: bytes, pictures: Redacted, keep: NDArray[np.bool_]
 ) -> tuple[bytes, str, str]:
     if scan.format == "jpeg" and not scan.color.startswith("rgb"):
         redacted = jpeg.redacted(data, keep)
         if redacted is not None:
             return redacted, ".jpg", "dct"
-    if scan.format in STILLS:
-        if len(pictures) == 1:
-            return stills.png(pictures[0]), ".png", "lossless"
+    writer = BY_FORMAT[scan.format]
+    if writer.suffix == ".png" and scan.declared_frames > 1:
         return stills.tiff(pictures), ".tiff", "lossless"
-    if scan.format == "nrrd":
-        return volumes.nrrd(pictures, scan.spacing), ".nrrd", "lossless"
-    if scan.format in ("nifti", "mha", "hdf5", "mat"):
-        return volumes.nifti(pictures, scan.spacing, packed=True), ".nii.gz", "lossless"
-    return video.mp4(pictures, scan.times), ".mp4", "video"
+    return writer.write(pictures, scan), writer.suffix, writer.how
 
 
-def _demand_black(written: Clip, keep: NDArray[np.bool_]) -> None:
+def _demand_black(written: Iterable[Picture], keep: NDArray[np.bool_]) -> None:
     """Hold what was written against the mask.
 
     Raises:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from echoatlas.pipeline.damage import DAMAGE, read_texts
+
 # Free text, by source: what was ordered (study, procedure), what was chosen (protocol, series)
 # and what was typed at the scanner (comment). PS3.15's Basic Profile removes nearly all of them,
 # which is why they are read here and leave as codes.
@@ -46,20 +48,9 @@ def values(header: Any, keyword: str) -> list[str]:
         return []
     try:
         value = header[keyword].value
-    # Real headers hold "1A" as an integer and text in a charset that they don't name; such an
-    # attribute says nothing here, and the rest of the header still does.
-    except (ValueError, TypeError, OverflowError, LookupError, NotImplementedError):
+    except DAMAGE:  # such an attribute says nothing here, and the rest of the header still does
         return []
-    many = value if isinstance(value, (list, tuple)) or _is_multi(value) else [value]
-    return [str(one).strip() for one in many if one is not None and str(one).strip()]
-
-
-def _is_multi(value: Any) -> bool:
-    return (
-        hasattr(value, "__iter__")
-        and not isinstance(value, (str, bytes))
-        and (type(value).__name__ == "MultiValue")
-    )
+    return [text for one in read_texts(value) if (text := one.strip())]
 
 
 def items(header: Any, keyword: str) -> list[Any]:
@@ -68,7 +59,7 @@ def items(header: Any, keyword: str) -> list[Any]:
         return []
     try:
         value = header[keyword].value
-    except (ValueError, TypeError, OverflowError, LookupError, NotImplementedError):
+    except DAMAGE:
         return []
     return list(value) if type(value).__name__ == "Sequence" else []
 

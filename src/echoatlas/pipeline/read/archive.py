@@ -14,7 +14,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO
@@ -81,6 +81,7 @@ class Member:
 
 
 LIMITS = Limits()
+Content = Callable[[], bytes]
 
 
 def is_archive(data: bytes) -> bool:
@@ -96,31 +97,28 @@ def is_archive(data: bytes) -> bool:
     return kind in ARCHIVES
 
 
-def members(data: bytes, limits: Limits = LIMITS) -> Iterator[Member]:
-    """List the files of an archive, those of archives within it too.
+def opened(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[Member, Content]]:
+    """Walk an archive once, its files and those of archives within it, in its own order.
+
+    Yields:
+        Each file and a function that reads it, to be called before the walk goes on, or not at
+        all. It raises ``unsafe_archive`` for a bomb, while it unfolds.
 
     Raises:
         Reject: ``unsafe_archive`` for bombs, names that lead outside, encryption, damage.
     """
     budget = _Budget(limits)
-    for index, (name, size, _) in enumerate(_walk(data, "", limits, budget, 0)):
-        yield Member(index, name, size)
+    for index, (name, size, entry) in enumerate(_walk(data, "", limits, budget, 0)):
+        yield Member(index, name, size), entry.read
 
 
-def extract(data: bytes, index: int, limits: Limits = LIMITS) -> bytes:
-    """The bytes of one file of an archive.
-
-    Args:
-        index: as ``members`` gives it.
+def members(data: bytes, limits: Limits = LIMITS) -> Iterator[Member]:
+    """List the files of an archive, those of archives within it too.
 
     Raises:
-        Reject: ``unsafe_archive``, also if there is no such file.
+        Reject: as ``opened``.
     """
-    budget = _Budget(limits)
-    for place, (_, _, entry) in enumerate(_walk(data, "", limits, budget, 0)):
-        if place == index:
-            return entry.read()
-    raise Reject(Reason.UNSAFE_ARCHIVE, "the archive has no such member")
+    return (member for member, _ in opened(data, limits))
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ from io import BytesIO
 
 import pydicom.config
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
+from echoatlas.pipeline.damage import DAMAGE
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.structure import PIXELS, check_structure
@@ -28,21 +28,6 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 GE_BIG_PIXELS = "1.2.840.113619.5.2"  # implicit little endian, but pixels big endian
-
-PARSE_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    InvalidDicomError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +67,7 @@ def open_dicom(data: bytes, config: ReadConfig) -> Opened:
             return _open(data, config)
         except RecursionError:
             raise Reject(Reason.TOO_DEEP, "sequences are nested too deep to be read") from None
-        except PARSE_ERRORS as error:
+        except DAMAGE as error:
             raise Reject(
                 Reason.UNREADABLE, f"the DICOM header cannot be parsed ({type(error).__name__})"
             ) from None
@@ -163,7 +148,7 @@ def settle(header: Dataset, depth: int) -> int:
     for tag in list(header.keys()):
         try:
             element = header[tag]
-        except PARSE_ERRORS:
+        except DAMAGE:
             del header[tag]
             bad += 1
             continue

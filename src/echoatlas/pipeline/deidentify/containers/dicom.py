@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPLICIT, JPEG_BASELINE, JPEG_LS = (
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80",
 )  # fmt: skip
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
 LOSSLESS = NATIVE | {f"1.2.840.10008.1.2.{end}" for end in ("5", "4.57", "4.70", "4.80", "4.90")}
 LOSSLESS |= {f"1.2.840.10008.1.2.4.{end}" for end in ("92", "110", "201", "202")}
@@ -55,15 +56,22 @@ DISPLAY = [
 
 
 def instance(
-    header: Dataset, scan: Scan, data: bytes, pictures: Iterable[Picture], keep: NDArray[np.bool_]
+    header: Dataset,
+    scan: Scan,
+    data: bytes,
+    pictures: Iterable[Picture],
+    keep: NDArray[np.bool_],
+    *,
+    cleaned: bool = True,
 ) -> tuple[bytes, str]:
     """Write a rebuilt header with redacted pixels.
 
     Args:
         header: as ``rebuild`` made it.
         data: the source file; its JPEG frames are redacted as they are where that is possible.
-        pictures: redacted, as displayed, equally sized.
+        pictures: redacted, as displayed, equally sized; each iteration starts from the first.
         keep: (H, W) bool, true where pixels may leave.
+        cleaned: no text was left standing inside, so that Clean Pixel Data may be recorded.
 
     Returns:
         The file, and how its pixels were written: "native", "dct" or "lossless".
@@ -78,20 +86,24 @@ def instance(
         header["PixelData"].VR = "OB"
         header["PixelData"].is_undefined_length = True
     else:
-        shown = list(pictures)
-        color = "MONOCHROME2" if all(one.ndim == 2 for one in shown) else "RGB"
-        whole = [_as(one, color) for one in shown]
-        _describe(header, scan, len(whole), color)
+        color = "MONOCHROME2" if all(one.ndim == 2 for one in pictures) else "RGB"
+        whole = (_as(one, color) for one in pictures)
         if scan.codec in NATIVE:
             how, syntax = "native", EXPLICIT
-            raw = b"".join(np.ascontiguousarray(one).tobytes() for one in whole)
+            parts = [np.ascontiguousarray(one).tobytes() for one in whole]
+            raw = b"".join(parts)
             header.PixelData = raw + b"\0" * (len(raw) % 2)
             header["PixelData"].VR = "OB"
         else:
             how, syntax = "lossless", JPEG_LS
-            header.PixelData = encapsulate([imagecodecs.jpegls_encode(one) for one in whole])
+            parts = [bytes(imagecodecs.jpegls_encode(one)) for one in whole]
+            header.PixelData = encapsulate(parts)
             header["PixelData"].VR = "OB"
             header["PixelData"].is_undefined_length = True
+        _describe(header, scan, len(parts), color)
+    header.BurnedInAnnotation = "NO" if cleaned else "YES"
+    if cleaned:
+        _sign(header)
     return part10(header, syntax), how
 
 
@@ -136,12 +148,30 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     header.HighBit, header.PixelRepresentation = 7, 0
     if frames > 1 or "NumberOfFrames" in header:
         header.NumberOfFrames = frames
+    enhanced = "SharedFunctionalGroupsSequence" in header
+    if enhanced and color == "MONOCHROME2":
+        header.PresentationLUTShape = "IDENTITY"  # type 1 of the enhanced classes
+        header.RescaleIntercept, header.RescaleSlope = "0", "1"
+    if str(header.SOPClassUID).startswith(f"{CAPTURE}."):
+        _capture(header, color)
     if scan.codec not in LOSSLESS:
         header.LossyImageCompression = "01"
-    kind = list(header.get("ImageType") or ["", "PRIMARY"])
-    header.ImageType = ["DERIVED", *kind[1:]]
-    header.BurnedInAnnotation = "NO"
+    if not enhanced:  # of which a derived image has to name its source, and frames their own kind
+        kind = list(header.get("ImageType") or ["", "PRIMARY"])
+        header.ImageType = ["DERIVED", *kind[1:]]
+
+
+def _sign(header: Dataset) -> None:
+    """Record that the pixels were cleaned."""
     done: Sequence[Dataset] = header.get("DeidentificationMethodCodeSequence") or []
     header.DeidentificationMethodCodeSequence = Items(
         [*done, code_item(CLEAN_PIXELS, "DCM", METHODS[CLEAN_PIXELS])]
     )
+
+
+def _capture(header: Dataset, color: str) -> None:
+    """A multi-frame secondary capture is of the class that its samples say (PS3.3 A.8)."""
+    header.SOPClassUID = f"{CAPTURE}.2" if color == "MONOCHROME2" else f"{CAPTURE}.4"
+    if color == "MONOCHROME2":
+        header.PresentationLUTShape = "IDENTITY"
+        header.RescaleIntercept, header.RescaleSlope, header.RescaleType = "0", "1", "US"

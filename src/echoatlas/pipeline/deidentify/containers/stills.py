@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def critical_chunks(data: bytes) -> bytes:
     return b"".join(clean)
 
 
-def tiff(pictures: Sequence[Picture]) -> bytes:
+def tiff(pictures: Iterable[Picture]) -> bytes:
     """Pictures as pages of a TIFF, Deflate, without description, software or time."""
     import tifffile
 

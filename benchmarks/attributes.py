@@ -1,0 +1,95 @@
+"""Attributes alone: files a second of one core, the checker included, beside a limit and a peer.
+
+Ours is all that a file's attributes go through: parsed under bounds, rebuilt by allow-list, held
+against the standard's tables, written. Limit: pydicom reading and writing a file, changing
+nothing. Peer: dicognito, editing in place and checking nothing, where it is installed
+(`uv pip install dicognito`); what it leaves behind is in the issue's figures, not in these.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from io import BytesIO
+
+from pydicom import dcmread, dcmwrite
+
+from echoatlas.pipeline.deidentify.check import demand_clean
+from echoatlas.pipeline.deidentify.policy import Policy
+from echoatlas.pipeline.deidentify.rebuild import part10, rebuild
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.header import open_dicom
+from echoatlas.pipeline.simulate import make_still, write_dicom
+from echoatlas.pipeline.vault import SiteKey
+
+FILES = 40
+ROUNDS = 5
+
+
+def main() -> None:
+    """Print files a second of CPU time and the ratio to the limit, the best of several rounds."""
+    key, policy = SiteKey.of("benchmark", random.Random(1).randbytes(32)), Policy()
+    files = [header(seed) for seed in range(FILES)]
+    best = {name: min(timed(way, files) for _ in range(ROUNDS)) for name, way in ways(key, policy)}
+    limit = best["limit: pydicom reads and writes"]
+    elements = sum(1 for _ in dcmread(BytesIO(files[0])).iterall())
+    print(f"{FILES} headers of about {elements} attributes, {len(files[0]) / 1024:.1f} kB each")
+    for name, seconds in best.items():
+        print(f"{name:36} {FILES / seconds:7.0f} files/s {seconds / limit:6.2f} x limit")
+
+
+def header(seed: int) -> bytes:
+    """A simulated scanner's header, with an identity and private attributes, without pixels."""
+    dataset = dcmread(BytesIO(write_dicom(make_still(seed, size=(160, 120)))))
+    del dataset.PixelData
+    buffer = BytesIO()
+    dcmwrite(buffer, dataset)
+    return buffer.getvalue()
+
+
+def ways(key: SiteKey, policy: Policy) -> list[tuple[str, Callable[[bytes], object]]]:
+    """What is measured, by name."""
+
+    def ours(data: bytes) -> bytes:
+        before = open_dicom(data, ReadConfig()).header
+        rebuilt = rebuild(before, policy, key).dataset
+        demand_clean(before, rebuilt, policy)
+        return part10(rebuilt)
+
+    def limit(data: bytes) -> bytes:
+        buffer = BytesIO()
+        dcmwrite(buffer, dcmread(BytesIO(data)))
+        return buffer.getvalue()
+
+    found: list[tuple[str, Callable[[bytes], object]]] = [
+        ("limit: pydicom reads and writes", limit),
+        ("ours: rebuilt, checked, written", ours),
+    ]
+    try:
+        from dicognito.anonymizer import Anonymizer
+    except ImportError:
+        print("dicognito is not installed: measured without it")
+        return found
+    anonymizer = Anonymizer()
+
+    def dicognito(data: bytes) -> bytes:
+        dataset = dcmread(BytesIO(data))
+        anonymizer.anonymize(dataset)
+        buffer = BytesIO()
+        dcmwrite(buffer, dataset)
+        return buffer.getvalue()
+
+    return [*found, ("dicognito: edited in place", dicognito)]
+
+
+def timed(way: Callable[[bytes], object], files: list[bytes]) -> float:
+    """Seconds of CPU time for all files, once each."""
+    start = time.process_time()
+    for data in files:
+        way(data)
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What is to be de-identified: the files of a folder and the members of archives, one at a time.
+
+Trusted zone: names identify. Nothing of them leaves this process but in pseudonyms. As in
+``task``, any error is caught where it costs one input: what it says may quote that input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
+from echoatlas.pipeline.ingest import DEIDENTIFICATION, MOST_BYTES, RECEIPTS
+from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archive, opened
+from echoatlas.pipeline.read.sidecar import read_sidecar
+from echoatlas.pipeline.read.sniff import sniff
+from echoatlas.schemas.config import Sidecar
+
+TABLES = (".csv", ".tsv", ".json", ".xlsx")
+INDEXES = ("DICOMDIR",)  # names of patients and of files, and no picture
+HEAD = 1024  # bytes that tell an archive
+Table = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file or archive member. Trusted zone: ``name`` may identify.
+
+    Attributes:
+        index: place in the listing, from 0.
+        name: path below SRC; archive and member joined by "!".
+        problem: why there are no bytes.
+        unwanted: why it is no scan, a code, else empty.
+    """
+
+    index: int
+    name: str
+    data: bytes = b""
+    problem: Reject | None = None
+    unwanted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A file, a folder or an archive, walked in the order of names; links are not followed.
+
+    Attributes:
+        tables: sidecar tables by name; read before anything else, as they say whose scans the
+            others are. To that end an archive is listed twice; its scans are unpacked once.
+    """
+
+    src: Path
+    tables: Mapping[str, Table] = field(default_factory=dict)
+
+    @staticmethod
+    def of(src: Path) -> Inputs:
+        """Look for tables.
+
+        Raises:
+            UsageError: there is no ``src``.
+        """
+        if not src.exists():
+            raise UsageError(f"there is no {src}")
+        found: dict[str, Table] = {}
+        for name, data in _texts(src):
+            table = _table(name, data)
+            if table is not None:
+                found[name] = table
+        return Inputs(src, found)
+
+    def __iter__(self) -> Iterator[Input]:
+        for index, (name, content) in enumerate(_entries(self.src)):
+            unwanted = "link" if content is None else _unwanted(name)
+            if content is None or unwanted:
+                yield Input(index, name, unwanted=unwanted)
+                continue
+            try:
+                yield Input(index, name, content())
+            except Reject as problem:
+                yield Input(index, name, problem=problem)
+            except Exception as error:  # noqa: BLE001  (the boundary)
+                yield Input(index, name, problem=Reject(Reason.CRASHED, where(error)))
+
+    def said_of(self, name: str) -> Mapping[str, str]:
+        """The row of a table that speaks of a file, by its path, its last part or its stem."""
+        for table in self.tables.values():
+            for spoken in names_of(name):
+                if spoken in table:
+                    return table[spoken]
+        return {}
+
+
+def _table(name: str, data: bytes) -> Table | None:
+    try:
+        return read_sidecar(data, name, Sidecar())
+    except Exception:  # noqa: BLE001  (the boundary; the file is then judged as any other)
+        return None
+
+
+def names_of(name: str) -> tuple[str, str, str]:
+    """What a table may call a file: its path, the path's last part, that without its suffix."""
+    plain = name.replace("!", "/")
+    return plain, plain.rpartition("/")[2], Path(plain).stem
+
+
+def _unwanted(name: str) -> str:
+    plain = name.replace("!", "/")
+    if any(part in plain for part in (*LITTER, RECEIPTS, DEIDENTIFICATION)):
+        return "litter"
+    return "index" if plain.rpartition("/")[2] in INDEXES else ""
+
+
+def _entries(src: Path) -> Iterator[tuple[str, Content | None]]:
+    """Each file and archive member, with a function that reads it while the walk stands at it.
+
+    None in its place for links and devices.
+    """
+    for name, path in _files(src):
+        if path is None:
+            yield name, None
+        elif _looks_like_archive(path):
+            yield from _members(name, path)
+        else:
+            yield name, lambda path=path: _read(path)  # type: ignore[misc]
+
+
+def _files(src: Path) -> Iterator[tuple[str, Path | None]]:
+    """Names and paths, folder by folder, sorted within each; None for what is not followed."""
+    if src.is_file():
+        yield src.name, src
+        return
+    waiting = [("", src)]
+    while waiting:
+        prefix, folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield from _unreadable_folder(prefix, folder, error)
+            continue
+        below = []
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                below.append((f"{prefix}{entry.name}/", Path(entry.path)))
+            elif entry.is_file(follow_symlinks=False):
+                yield f"{prefix}{entry.name}", Path(entry.path)
+            else:
+                yield f"{prefix}{entry.name}", None
+        waiting += reversed(below)
+
+
+def _unreadable_folder(
+    prefix: str, folder: Path, error: OSError
+) -> Iterator[tuple[str, Path | None]]:
+    """A folder that can't be listed counts as one input that can't be read."""
+    if not prefix:
+        raise UsageError(f"{folder} cannot be listed ({os.strerror(error.errno or 0)})") from None
+    yield prefix, folder
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Reject(Reason.TOO_LARGE, f"the file is larger than {MOST_BYTES >> 30} GiB")
+        return path.read_bytes()
+    except OSError as error:
+        told = os.strerror(error.errno or 0)
+        raise Reject(Reason.UNREADABLE, f"the file cannot be read ({told})") from None
+
+
+def _looks_like_archive(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(HEAD)) in ARCHIVES
+    except OSError:
+        return False
+
+
+def _members(name: str, path: Path) -> Iterator[tuple[str, Content]]:
+    """Members one by one; the archive itself where it is not to be opened, or no further."""
+    try:
+        data = _read(path)
+        if not is_archive(data):
+            yield name, lambda: data
+            return
+        for member, content in opened(data):
+            yield f"{name}!{member.name}", content
+    except Reject as error:
+        problem = error
+        yield name, lambda: _raise(problem)
+    except Exception as error:  # noqa: BLE001  (the boundary)
+        crash = Reject(Reason.CRASHED, where(error))
+        yield name, lambda: _raise(crash)
+
+
+def _raise(problem: Reject) -> bytes:
+    raise problem
+
+
+def _texts(src: Path) -> Iterator[tuple[str, bytes]]:
+    """The files that may be tables, by name, and nothing else: scans are not read for this."""
+    for name, content in _entries(src):
+        if content and name.lower().endswith(TABLES) and not _unwanted(name):
+            try:
+                yield name, content()
+            except Reject:
+                continue  # told when its turn comes

@@ -1,0 +1,66 @@
+"""What a value rule is, and what it may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from echoatlas.pipeline.deidentify.policy import Option, Policy
+    from echoatlas.pipeline.vault import SiteKey
+
+
+@dataclass(slots=True)
+class Context:
+    """What rules need besides the value. Trusted zone.
+
+    Attributes:
+        patient: pseudonym of the patient.
+        shift: days by which this patient's dates move.
+        describe: finds terms of a closed vocabulary in a text.
+        source: the dataset that the value stands in.
+        root: the whole header.
+        followed: options that made a difference so far.
+    """
+
+    policy: Policy
+    key: SiteKey
+    patient: str
+    shift: int
+    describe: Callable[[str], Iterable[str]]
+    root: Any
+    source: Any
+    followed: set[Option] = field(default_factory=set)
+
+
+Apply = Callable[[Any, Context], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A value rule.
+
+    Attributes:
+        sentence: what it does, after "PatientID: ".
+        apply: from the value to the new one, or None when nothing may leave.
+        action: PS3.15 action that it amounts to: K, C, D, U or Z.
+        needs: the option that has to be on; off, the attribute is not allowed at all.
+        dummy: stands in where the IOD demands a value and none may leave.
+    """
+
+    sentence: str
+    apply: Apply
+    action: str = "K"
+    needs: Option | None = None
+    dummy: Any = None
+
+    def under(self, option: Option) -> Rule:
+        """The same rule, allowed only when an option is on."""
+        return replace(self, needs=option)
+
+    def or_else(self, dummy: Any) -> Rule:
+        """The same rule, with a value for where the IOD demands one."""
+        return replace(self, dummy=dummy)

@@ -1,0 +1,169 @@
+"""Every container comes out with its pixels, and with nothing else that was in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planted import MAKERS, PlantedFile, planted_file, unpacked
+from pydicom import dcmread
+
+from echoatlas.pipeline.cli import call
+from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly
+from echoatlas.pipeline.deidentify.written import BY_FORMAT
+from echoatlas.pipeline.read import read
+
+Outcome = Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Outcome]]:
+    """All containers in one folder, de-identified at once: DEST, and each one's outcome."""
+    src, dest = tmp_path_factory.mktemp("hospital"), tmp_path_factory.mktemp("clean")
+    key = src.parent / "key"
+    key.write_text(random.Random(7).randbytes(32).hex())
+    key.chmod(0o600)
+    for container in MAKERS:
+        made = planted_file(container)
+        (src / f"{container.replace('/', '-')}{made.suffix}").write_bytes(made.data)
+    call(["deidentify", str(src), str(dest), "--key", str(key)])
+    report = json.loads((dest / "_deidentification/report.json").read_text())
+    names = sorted(path.name for path in src.iterdir())
+    by_name = {names[one["input"]]: one for one in report["outcomes"]}
+    return dest, {
+        container: by_name[f"{container}{planted_file(container).suffix}"] for container in MAKERS
+    }
+
+
+def pictures(data: bytes) -> NDArray[np.uint8]:
+    return np.stack(list(read(data).frames()))
+
+
+def alike(one: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Gray pictures as color where the others are."""
+    return one if one.ndim == len(shape) else np.repeat(one[..., None], 3, axis=-1)
+
+
+@pytest.mark.parametrize("container", MAKERS)
+def test_what_was_planted_is_in_the_file_and_in_no_byte_of_the_output(ran, container):
+    dest, outcomes = ran
+    made = planted_file(container)
+    before = unpacked(made.data)
+
+    out = unpacked((dest / outcomes[container]["output"]).read_bytes())
+
+    assert outcomes[container]["status"] == "released"
+    assert [word for word in made.words if word.encode() not in before] == [], "an empty trap"
+    assert [word for word in made.words if word.encode() in out] == []
+
+
+@pytest.mark.parametrize("container", MAKERS)
+def test_pixels_inside_the_mask_are_what_they_were_and_black_outside(ran, container):
+    dest, outcomes = ran
+    outcome, made = outcomes[container], planted_file(container)
+    before = pictures(made.data)
+    after = pictures((dest / outcome["output"]).read_bytes())
+    keep = cv2.imread(str(dest / outcome["mask"]), cv2.IMREAD_GRAYSCALE) > 0
+    keep_exact = kept_exactly(keep) if outcome["pixels"] == "dct" else keep
+
+    before, after = alike(before, after.shape), alike(after, before.shape)
+
+    assert before.shape == after.shape
+    assert keep.mean() > 0.2
+    if outcome["pixels"] == "video":
+        apart = np.abs(before[:, keep].astype(int) - after[:, keep])
+        assert apart.mean() < 1.5
+    else:
+        assert np.array_equal(before[:, keep_exact], after[:, keep_exact])
+    assert after[:, ~keep].max() <= 24
+
+
+@pytest.mark.parametrize(
+    ("container", "how"),
+    [
+        ("jpeg gray", "dct"),
+        ("jpeg 4:2:0", "dct"),
+        ("jpeg progressive", "dct"),
+        ("dicom jpeg", "dct"),
+        ("dicom jpeg color", "dct"),
+        ("png", "lossless"),
+        ("dicom native", "native"),
+        ("dicom h264", "lossless"),
+        ("mp4", "video"),
+    ],
+)
+def test_pixels_are_written_in_the_gentlest_way_there_is(ran, container, how):
+    assert how == ran[1][container]["pixels"]
+
+
+def test_a_png_has_its_critical_chunks_alone(ran):
+    dest, outcomes = ran
+    data = (dest / outcomes["png"]["output"]).read_bytes()
+
+    kinds, at = [], 8
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kinds.append(data[at + 4 : at + 8])
+        at += 12 + length
+
+    assert {b"IHDR", b"IDAT", b"IEND"} == set(kinds)
+    assert at == len(data)
+
+
+def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):
+    dest, outcomes = ran
+    data = (dest / outcomes["jpeg 4:2:0"]["output"]).read_bytes()
+
+    markers, at = [], 2
+    while data[at + 1] != 0xDA:
+        markers.append(data[at + 1])
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+
+    assert set(markers) <= {0xE0, 0xDB, 0xC0, 0xC4}
+    assert data.endswith(b"\xff\xd9") and data.count(b"\xff\xd9") == 1
+
+
+def test_a_nifti_says_its_shape_and_spacing_and_nothing_else(ran):
+    dest, outcomes = ran
+    data = unpacked((dest / outcomes["nifti"]["output"]).read_bytes())
+    header = data[data.index(b"\0\x5c\x01\0\0") + 1 :][:352]
+
+    assert header[148 : 148 + 80 + 24].strip(b"\0") == b""  # descrip, aux_file
+    assert header[328:344].strip(b"\0") == b""  # intent_name
+    assert header[348:352] == b"\0" * 4  # no extension
+    assert struct.unpack_from("<4h", header, 40) == (3, 192, 144, 3)
+
+
+def test_a_dicom_says_how_it_was_cleaned_and_is_read_by_strangers(ran):
+    dest, outcomes = ran
+
+    header = dcmread(io.BytesIO((dest / outcomes["dicom jpeg"]["output"]).read_bytes()))
+
+    assert header.BurnedInAnnotation == "NO"
+    assert "113101" in [code.CodeValue for code in header.DeidentificationMethodCodeSequence]
+    assert header.pixel_array.shape[:1] == (3,)
+    assert header.preamble == b"\0" * 128
+    assert header.file_meta.ImplementationVersionName == "ECHOATLAS"
+
+
+def test_times_of_outputs_say_nothing(ran):
+    dest, _ = ran
+
+    times = {path.stat().st_mtime for path in dest.rglob("*.dcm")}
+
+    assert times == {315532800.0}
+
+
+def test_no_container_is_forgotten():
+    made: list[PlantedFile] = [planted_file(container) for container in MAKERS]
+
+    assert {*BY_FORMAT, "dicom"} - {"mpeg", "asf", "flv"} == {read(one.data).format for one in made}

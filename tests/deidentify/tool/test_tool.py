@@ -1,0 +1,410 @@
+"""A hospital de-identifies before it uploads: files in, clean files and a report out, no lake."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hospital import Ran
+from planted import SIZE, dicom, unpacked, words
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from torture import make_key, quick_dataset, written
+
+from echoatlas.pipeline.cli import call
+from echoatlas.pipeline.ingest import arrivals
+from echoatlas.pipeline.simulate import SimulatedScan, make_still, write_dicom, write_png
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import SiteConfig
+
+NATIVE = "1.2.840.10008.1.2.1"
+
+
+def scan(seed: int, **options: Any) -> SimulatedScan:
+    return make_still(seed, size=SIZE, screen="none", burned_in=(), **options)
+
+
+def everything(folder: Path) -> bytes:
+    """All names and bytes below a folder, unpacked."""
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        parts.append(path.relative_to(folder).as_posix().encode())
+        if path.is_file():
+            parts.append(unpacked(path.read_bytes()))
+    return b"\0".join(parts)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as hospitals have them: patients' names in names, litter, a table, an archive."""
+    folder = tmp_path_factory.mktemp("hospital")
+    visit = folder / "KOWALSKI^ANNA 19700101"
+    visit.mkdir()
+    one = write_dicom(scan(1), NATIVE)
+    (visit / "kowalski_1.dcm").write_bytes(one)
+    (visit / "kowalski_2.dcm").write_bytes(write_dicom(scan(2), NATIVE))
+    (visit / "copy.dcm").write_bytes(one)
+    (visit / "notes.txt").write_text("Anna Kowalski is fine")
+    (folder / "loose.png").write_bytes(write_png(scan(3)))
+    (folder / "labels.csv").write_text(
+        "filename,patient_id,label,comment\nloose.png,MRN88123,liver,Anna Kowalski\n"
+    )
+    (folder / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM" + b"KOWALSKI^ANNA")
+    (folder / "Thumbs.db").write_bytes(b"kowalski")
+    (folder / "link.dcm").symlink_to(visit / "kowalski_1.dcm")
+    with zipfile.ZipFile(folder / "kowalski.zip", "w") as archive:
+        archive.writestr("KOWALSKI^JAN/1.dcm", write_dicom(scan(4), NATIVE))
+        archive.writestr("KOWALSKI^JAN/2.dcm", one)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def once(hospital: Path, keyed: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The hospital's folder, de-identified once, by two workers."""
+    dest = tmp_path_factory.mktemp("once")
+    said, complained = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(complained):
+        words = ["deidentify", str(hospital), str(dest), "--key", str(keyed), "--workers", "2"]
+        code = call(words)
+    return Ran(dest, code, said.getvalue(), complained.getvalue())
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key's file."""
+    path = tmp_path_factory.mktemp("keys") / "st-elsewhere.key"
+    path.write_text(random.Random(11).randbytes(32).hex())
+    path.chmod(0o600)
+    return path
+
+
+def test_every_input_is_released_quarantined_or_filtered_and_nothing_tells_names(once):
+    ran, report = once, once.report
+
+    assert ran.code == 1
+    assert report["counts"] == {"released": 5, "quarantined": 1, "filtered": 5}
+    assert report["reasons"] == {
+        "duplicate": 2,
+        "index": 1,
+        "link": 1,
+        "litter": 1,
+        "unsupported_format": 1,
+    }
+    assert report["inputs"] == 11 == len(report["outcomes"]) == sum(report["counts"].values())
+    assert sorted(range(11)) == sorted(one["input"] for one in report["outcomes"])
+    assert "11 inputs = 5 released + 1 quarantined + 5 filtered" in ran.said
+    said = (everything(ran.dest) + f"{ran.said}{ran.complained}".encode()).lower()
+    for seed in (1, 2, 3, 4):
+        who = scan(seed).identity
+        assert who.patient_id.lower().encode() not in said
+    assert b"kowalski" not in said and b"mrn88123" not in said and b"anna" not in said
+
+
+def test_a_table_keeps_its_files_and_known_columns_and_nothing_else(once):
+    ran = once
+
+    (table,) = [path for path in ran.outputs if path.suffix == ".csv"]
+    head, row = table.read_text().splitlines()
+
+    assert head == "file,label,patient"
+    file, label, patient = row.split(",")
+    assert (ran.dest / file).is_file() and file.startswith(f"{patient}/")
+    assert label == "abdomen/liver"
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_an_archive_is_read_as_a_folder_is(tool, tmp_path, kind):
+    data = write_dicom(scan(5), NATIVE)
+    packed = tmp_path / f"KOWALSKI.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("KOWALSKI^ANNA.dcm", data)
+    else:
+        with tarfile.open(packed, "w:gz") as archive:
+            member = tarfile.TarInfo("KOWALSKI^ANNA.dcm")
+            member.size, member.mtime, member.uname = len(data), 1_700_000_017, "kowalski"
+            archive.addfile(member, io.BytesIO(data))
+
+    ran = tool(packed)
+
+    assert ran.code == 0
+    assert len(ran.outputs) == 1
+    assert b"kowalski" not in everything(ran.dest).lower()
+
+
+def test_a_bomb_is_quarantined_and_what_lies_beside_it_is_not(tool, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.dcm", b"\0" * (64 << 20))
+    (folder / "b.dcm").write_bytes(write_dicom(scan(5), NATIVE))
+
+    ran = tool(folder)
+
+    assert ran.report["reasons"] == {"unsafe_archive": 1}
+    assert ran.report["counts"]["released"] == 1
+
+
+def test_a_report_of_measurements_is_released_without_its_text(tool, tmp_path):
+    secret = words("report", 1)[0]
+    header = quick_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR")
+    for keyword in ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"):
+        delattr(header, keyword)
+    item, name, value, unit = Dataset(), Dataset(), Dataset(), Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = "11820-8", "LN", secret
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "mm", "UCUM", secret
+    item.RelationshipType, item.ValueType = "CONTAINS", "NUM"
+    value.NumericValue, value.MeasurementUnitsCodeSequence = "47.5", Sequence([unit])
+    item.ConceptNameCodeSequence, item.MeasuredValueSequence = Sequence([name]), Sequence([value])
+    text = Dataset()
+    text.RelationshipType, text.ValueType, text.TextValue = "CONTAINS", "TEXT", secret
+    text.ConceptNameCodeSequence = Sequence([name])
+    header.ContentSequence = Sequence([item, text])
+    (tmp_path / "report.dcm").write_bytes(written(header))
+
+    ran = tool(tmp_path / "report.dcm")
+
+    (out,) = ran.outputs
+    made = dcmread(out)
+    assert ran.code == 0
+    assert [float(i.MeasuredValueSequence[0].NumericValue) for i in made.ContentSequence] == [47.5]
+    assert secret.encode() not in everything(ran.dest)
+    assert ran.report["outcomes"][0]["mask"] == ""
+    assert "113101" not in ran.report["outcomes"][0]["methods"]
+
+
+def test_a_document_in_dicom_is_quarantined(tool, tmp_path):
+    header = quick_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1")
+    header.EncapsulatedDocument = b"%PDF-1.4 Kowalski"
+    (tmp_path / "pdf.dcm").write_bytes(written(header))
+
+    ran = tool(tmp_path / "pdf.dcm")
+
+    assert ran.code == 1
+    assert ran.outputs == []
+
+
+def test_the_first_key_is_made_for_its_owner_said_and_used_again(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+    place = tmp_path / "config/echoatlas/keys/local.key"
+
+    first = tool(tmp_path / "a.dcm", dest=tmp_path / "one")
+    again = tool(tmp_path / "a.dcm", dest=tmp_path / "two")
+
+    assert str(place) in first.complained and str(place) not in again.complained
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert tree(first.dest) == tree(again.dest)
+    assert place.read_text().strip().encode() not in everything(first.dest)
+
+
+def test_a_key_from_the_environment_is_taken_and_none_is_made(tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECHOATLAS_KEY_ST_ELSEWHERE", random.Random(12).randbytes(32).hex())
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+
+    ran = tool(tmp_path / "a.dcm", "--site", "st-elsewhere")
+
+    assert ran.code == 0
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--key", "nowhere.key"], "no key nowhere.key"),
+        (["--key", "weak.key"], "not random"),
+        (["--key", "open.key"], "chmod 600"),
+        (["--policy", "policy.yaml"], "did you mean 'institution'"),
+        (["--policy", "nowhere.yaml"], "cannot be read"),
+        (["--site", "St Elsewhere"], "no name of a key"),
+        (["--wat-if"], "No such option"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_writes_nothing(tool, tmp_path, monkeypatch, options, told):
+    monkeypatch.chdir(tmp_path)
+    Path("a.dcm").write_bytes(b"")
+    Path("weak.key").write_text("00" * 32)
+    Path("weak.key").chmod(0o600)
+    Path("open.key").write_text(random.Random(1).randbytes(32).hex())
+    Path("open.key").chmod(0o644)
+    Path("policy.yaml").write_text("institutions: true\n")
+
+    ran = tool(Path("a.dcm"), *options)
+
+    assert ran.code == 2
+    assert told in ran.complained and len(ran.complained.splitlines()) == 1
+    assert not ran.dest.exists()
+
+
+@pytest.mark.parametrize("where", ["in src", "not empty", "a file", "no src"])
+def test_places_that_would_do_harm_are_refused(tool, tmp_path, where):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.dcm").write_bytes(b"x")
+    places = {
+        "in src": (folder, folder / "out"),
+        "not empty": (folder / "a.dcm", folder),
+        "a file": (folder, folder / "a.dcm"),
+        "no src": (tmp_path / "nowhere", tmp_path / "out"),
+    }
+    src, dest = places[where]
+
+    ran = tool(src, dest=dest)
+
+    assert ran.code == 2
+    assert len(ran.complained.splitlines()) <= 2  # the second says which key was made
+    assert tree(folder) == {"a.dcm": b"x"}
+
+
+def test_what_if_says_in_words_what_would_be_done_and_does_nothing(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+    (tmp_path / "policy.yaml").write_text("institution: true\ndates: removed\n")
+
+    plain = tool(tmp_path / "a.dcm", "--what-if")
+    kept = tool(tmp_path / "a.dcm", "--what-if", "--policy", str(tmp_path / "policy.yaml"))
+    data = tool(tmp_path / "a.dcm", "--what-if", "--json")
+
+    assert plain.code == 0 and not plain.dest.exists() and not (tmp_path / "config").exists()
+    assert "PatientName, PatientID: replaced by the patient's keyed pseudonym" in plain.said
+    assert "InstitutionalDepartmentName: dropped: the option 'retain institution" in plain.said
+    assert "InstitutionalDepartmentName: dropped; kept as it stands under" in kept.said
+    assert len(json.loads(data.said)["deidentification"]) == len(plain.said.splitlines())
+
+
+def test_json_is_the_summary(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+
+    ran = tool(tmp_path / "a.dcm", "--json", "--report", str(tmp_path / "told.json"))
+
+    told = json.loads(ran.said)
+    assert told["counts"] == {"released": 1, "quarantined": 0, "filtered": 0}
+    assert told["report"] == str(tmp_path / "told.json")
+    report = json.loads((tmp_path / "told.json").read_text())
+    assert report["key_id"] == told["key_id"]
+    assert report["outcomes"][0]["output"] == ran.outputs[0].relative_to(ran.dest).as_posix()
+    assert (
+        hashlib.sha256(ran.outputs[0].read_bytes()).hexdigest() == report["outcomes"][0]["sha256"]
+    )
+
+
+def test_a_run_that_was_killed_goes_on_and_equals_one_that_was_not(
+    tool, once, hospital, keyed, tmp_path
+):
+    dest = tmp_path / "killed"
+    command = [sys.executable, "-m", "echoatlas.pipeline.cli", "deidentify", str(hospital)]
+    process = subprocess.Popen(
+        [*command, str(dest), "--key", str(keyed)],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list(dest.rglob("*.dcm")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    half = set(tree(dest))
+
+    gone_on = tool(hospital, "--key", str(keyed), dest=dest)
+
+    assert any("unfinished" in name for name in half)
+    assert tree(gone_on.dest) == tree(once.dest)
+    assert not [name for name in tree(dest) if "unfinished" in name or name.endswith(".part")]
+
+
+def test_a_stopped_run_does_not_go_on_under_another_key(tool, hospital, keyed, tmp_path):
+    unfinished = tmp_path / "clean/_deidentification/unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "run.json").write_text('{"key": "of another run"}')
+
+    ran = tool(hospital, "--key", str(keyed))
+
+    assert ran.code == 2
+    assert "under another policy, key or version" in ran.complained
+
+
+def test_two_keys_cannot_be_linked_and_no_public_hash_matches(tool, once, hospital, tmp_path):
+    other = tmp_path / "other.key"
+    other.write_text(random.Random(13).randbytes(32).hex())
+    other.chmod(0o600)
+
+    one, two = once, tool(hospital, "--key", str(other))
+
+    assert one.report["key_id"] != two.report["key_id"]
+    assert not {part for p in one.outputs for part in p.relative_to(one.dest).parts} & {
+        part for p in two.outputs for part in p.relative_to(two.dest).parts
+    }
+    headers = [
+        [dcmread(path) for path in ran.outputs if path.suffix == ".dcm"] for ran in (one, two)
+    ]
+    for keyword in ("PatientID", "StudyInstanceUID", "SOPInstanceUID", "StudyDate"):
+        here, there = ({str(h[keyword].value) for h in some} for some in headers)
+        assert not here & there
+    said = everything(one.dest) + everything(two.dest)
+    known = [scan(seed).identity for seed in (1, 2, 3, 4)]
+    originals = [path.read_bytes() for path in hospital.rglob("*") if path.is_file()]
+    ids = [who.patient_id.encode() for who in known] + originals + [b"MRN88123"]
+    for public in ("md5", "sha1", "sha256"):
+        for identity in ids:
+            digest = hashlib.new(public, identity)
+            assert digest.hexdigest()[:16].encode() not in said
+            assert digest.digest() not in said
+
+
+def test_a_dicom_that_hides_words_everywhere_comes_out_without_them(tool, tmp_path):
+    made = dicom("one more", NATIVE)
+    (tmp_path / f"{made.words[0]}.dcm").write_bytes(made.data)
+
+    ran = tool(tmp_path / f"{made.words[0]}.dcm")
+
+    assert ran.code == 0
+    assert [word for word in made.words if word.encode() in everything(ran.dest)] == []
+    assert made.words[0] not in ran.said + ran.complained
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_text_inside_stays_only_by_policy_and_is_then_recorded_as_there(tool, tmp_path, keep):
+    made = make_still(7, size=(400, 300), screen="none", burned_in=(("17.5 mm", "fan"),))
+    (tmp_path / "a.dcm").write_bytes(write_dicom(made, NATIVE))
+    (tmp_path / "policy.yaml").write_text(f"keep_text: {str(keep).lower()}\n")
+    box = made.texts[-1].box
+    place = (slice(box.y0, box.y1), slice(box.x0, box.x1))
+
+    ran = tool(tmp_path / "a.dcm", "--policy", str(tmp_path / "policy.yaml"))
+
+    out = dcmread(ran.outputs[0])
+    kept = (out.pixel_array[place] == made.pictures[0][place]).mean()
+    assert bool(kept > 0.99) is keep
+    assert ("NO" if not keep else "YES") == out.BurnedInAnnotation
+    codes = [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
+    assert ("113101" in codes) is not keep
+    assert ("113101" in ran.report["outcomes"][0]["methods"]) is not keep
+
+
+def test_what_was_written_can_be_uploaded_whole_and_only_scans_are_taken(once):
+    site = SiteConfig(site="st-elsewhere", bucket=str(once.dest))
+
+    taken = [one.key for one in arrivals(site, Storage.open(str(once.dest)), make_key())]
+
+    assert [path.relative_to(once.dest).as_posix() for path in once.outputs] == sorted(taken)

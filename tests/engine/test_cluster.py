@@ -1,0 +1,156 @@
+"""The same run on a Ray cluster that somebody else started: joined by address, or as a job."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.pipeline.jobs import JobState
+from echoatlas.pipeline.run import RayJobs
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A Ray cluster of one node, which lets in only who has its token."""
+
+    address: str
+    dashboard: str
+    token: str
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    # Its sockets' paths must be short
+    scratch = Path(tempfile.mkdtemp(prefix="ea-ray-"))
+    found = Running(
+        f"127.0.0.1:{_free_port()}", f"http://127.0.0.1:{_free_port()}", secrets.token_hex(32)
+    )
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
+    command += ["--dashboard-port", found.dashboard.rpartition(":")[2]]
+    command += ["--temp-dir", str(scratch), "--disable-usage-stats"]
+    # A job's `python` is the one that its cluster's PATH names, as in an image
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    log = tmp_path_factory.mktemp("cluster") / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            stdout=sink,
+            stderr=sink,
+            env=os.environ | {"RAY_AUTH_TOKEN": found.token, "PATH": path},
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + 120
+        while "Ray runtime started" not in log.read_text():
+            assert process.poll() is None and time.monotonic() < until, log.read_text()
+            time.sleep(0.2)
+        yield found
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture
+def let_in(running: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """The cluster, for a process that has its token."""
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", running.token)
+    Config.initialize("")  # Ray reads both once a process, which other tests may have had it do
+    AuthenticationTokenLoader.instance().reset_cache()
+    return running
+
+
+def test_a_run_joins_the_cluster_that_the_environment_names(
+    undisturbed: Any, let_in: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = undisturbed.elsewhere("joined")
+    monkeypatch.setenv("RAY_ADDRESS", let_in.address)
+
+    joined.run("run")
+
+    assert undisturbed.rows() == joined.rows()
+
+
+def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, let_in: Running) -> None:
+    submitted = undisturbed.elsewhere("submitted")
+    jobs = RayJobs(let_in.dashboard)
+    command = ["--deployment", str(submitted.home), "--json", "run"]
+
+    jobs.submit("r-run-1", command)
+    jobs.submit("r-run-1", command)  # an id is used once
+    until = time.monotonic() + 240
+    while (state := jobs.look("r-run-1")) is JobState.RUNNING and time.monotonic() < until:
+        time.sleep(0.2)
+
+    assert JobState.SUCCEEDED is state, jobs.log("r-run-1")
+    assert jobs.log("r-run-1").count('"run_id"') == 1
+    assert undisturbed.rows() == submitted.rows()
+
+
+def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
+    undisturbed: Any, let_in: Running, tmp_path: Path
+) -> None:
+    stopped = undisturbed.elsewhere("stopped")
+    jobs = RayJobs(let_in.dashboard)
+
+    jobs.submit("r-run-2", ["--deployment", str(stopped.home), "run"])
+    jobs.submit("r-run-3", ["--deployment", str(tmp_path), "status"])
+    jobs.stop("r-run-2")
+    until = time.monotonic() + 120
+    while jobs.look("r-run-3") is JobState.RUNNING and time.monotonic() < until:
+        time.sleep(0.2)
+
+    assert JobState.STOPPED is jobs.look("r-run-2")
+    assert JobState.FAILED is jobs.look("r-run-3")
+    assert "echoatlas: no deployment at " in jobs.log("r-run-3")
+    assert jobs.look("r-run-4") is None
+
+
+ASK = """
+import sys
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.run import RayJobs
+try:
+    RayJobs(sys.argv[1]).look("r-run-1")
+except UsageError as error:
+    print(error)
+"""
+
+
+def test_who_has_another_token_is_told_so(running: Running) -> None:
+    done = subprocess.run(  # Ray reads the token once a process
+        [sys.executable, "-c", ASK, running.dashboard],
+        env=os.environ | {"RAY_AUTH_TOKEN": "0" * 64},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert f"{running.dashboard} refuses us: set RAY_AUTH_TOKEN\n" == done.stdout, done.stderr

@@ -1,0 +1,225 @@
+"""A release: what goes in, what its promises are, and how each broken promise is found."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from echoatlas.loader import load
+from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.pull import pull
+from echoatlas.pipeline.release import create, manifest_of, names
+from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.verify import verify
+from echoatlas.schemas.config import ReleaseConfig
+from tables import picture, quick_lake
+
+FRAMES = [
+    {},
+    {"path": "thorax/breast", "site": "breast-clinic"},
+    {"like": 1, "patient": "p0001"},
+    {"path": "thorax", "fan_verdict": "review"},
+    {"patient": "p0000", "blur": 7.0},
+]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return quick_lake(tmp_path / "lake", FRAMES)
+
+
+@pytest.fixture
+def releases(lake: Lake) -> Storage:
+    return lake.storage.sub("releases")
+
+
+def ids(name: str, lake: Lake, **more: Any) -> list[str]:
+    return sorted(sample.frame_id for sample in load(name, lake=lake.storage.uri, **more))
+
+
+def test_a_duplicate_is_left_out_and_can_be_kept(lake: Lake, releases: Storage) -> None:
+    create(lake, releases, ReleaseConfig(name="one"))
+    create(lake, releases, ReleaseConfig(name="all", duplicates="keep"))
+
+    assert ids("one", lake) == ["f0000", "f0001", "f0003", "f0004"]
+    assert len(ids("all", lake)) == 5
+
+
+def test_where_a_representative_is_not_selected_its_duplicate_stands_for_it(
+    lake: Lake, releases: Storage
+) -> None:
+    create(lake, releases, ReleaseConfig(name="rest", where="frame_id <> 'f0001'"))
+
+    assert "f0002" in ids("rest", lake)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"where": "region = 'thorax'"}, ["f0001", "f0003"]),
+        ({"where": "site = 'breast-clinic' OR blur > 5"}, ["f0001", "f0004"]),
+        ({"review": False}, ["f0000", "f0001", "f0004"]),
+    ],
+)
+def test_what_goes_in_is_configuration(
+    lake: Lake, releases: Storage, config: dict[str, Any], expected: list[str]
+) -> None:
+    create(lake, releases, ReleaseConfig(name="part", **config))
+
+    assert expected == ids("part", lake)
+
+
+@pytest.mark.parametrize("codec", ["png", "zstd", "jpeg"])
+def test_each_codec_gives_the_pictures_back(lake: Lake, releases: Storage, codec: Any) -> None:
+    create(lake, releases, ReleaseConfig(name=codec, codec=codec))
+
+    data = load(codec, lake=lake.storage.uri)
+
+    assert all(check.ok for check in verify(releases, codec))
+    for sample in data:
+        difference = sample.image.astype(int) - picture(int(sample.frame_id[1:]))
+        assert np.abs(difference).max() <= (40 if codec == "jpeg" else 0)
+
+
+def test_a_name_is_taken_once(lake: Lake, releases: Storage) -> None:
+    create(lake, releases, ReleaseConfig(name="2026.11"))
+    before = manifest_of(releases, "2026.11")
+
+    with pytest.raises(UsageError, match="releases never change"):
+        create(lake, releases, ReleaseConfig(name="2026.11", seed=1))
+
+    assert before == manifest_of(releases, "2026.11")
+    assert names(releases) == ["2026.11"]
+
+
+def test_an_empty_lake_and_an_empty_selection_are_one_line(
+    lake: Lake, releases: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckFailed, match="nothing was selected"):
+        create(lake, releases, ReleaseConfig(name="none", where="region = 'back'"))
+    with pytest.raises(UsageError, match=r"--where: .*regoin"):
+        create(lake, releases, ReleaseConfig(name="none", where="regoin = 'back'"))
+    with pytest.raises(CheckFailed, match="no frames yet"):
+        create(Lake(Storage.open(tmp_path / "new")), releases, ReleaseConfig(name="none"))
+
+    assert names(releases) == []
+
+
+def test_a_selection_reads_no_file_and_writes_none(lake: Lake, releases: Storage) -> None:
+    for expression in ("(SELECT count(*) FROM read_csv('/etc/passwd')) > 0", "1=1); COPY t TO 'x'"):
+        with pytest.raises(UsageError, match="--where"):
+            create(lake, releases, ReleaseConfig(name="none", where=expression))
+
+
+Break = Callable[[Storage, dict[str, Any]], None]
+
+
+def shard_of(releases: Storage, manifest: dict[str, Any]) -> tuple[str, bytearray]:
+    name = manifest["shards"][0]["file"]
+    return name, bytearray(releases.read(name))
+
+
+def _flip(releases: Storage, manifest: dict[str, Any]) -> None:
+    name, data = shard_of(releases, manifest)
+    data[700] ^= 1
+    releases.write(name, bytes(data))
+
+
+def _lose(releases: Storage, manifest: dict[str, Any]) -> None:
+    releases.delete([manifest["shards"][0]["file"]])
+
+
+def _promise_more(releases: Storage, manifest: dict[str, Any]) -> None:
+    _rewrite(releases, manifest | {"frames": manifest["frames"] + 1})
+
+
+def _rewrite(releases: Storage, manifest: dict[str, Any]) -> None:
+    releases.write(f"{manifest['name']}/manifest.json", json.dumps(manifest).encode())
+
+
+BROKEN: dict[str, tuple[Break, str]] = {
+    "a bit of a shard": (_flip, "shards are as published"),
+    "a shard is gone": (_lose, "shards are as published"),
+    "the manifest promises more": (_promise_more, "counts"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_promise_is_found(lake: Lake, releases: Storage, what: str) -> None:
+    create(lake, releases, ReleaseConfig(name="whole"))
+    assert all(check.ok for check in verify(releases, "whole"))
+    harm, where = BROKEN[what]
+
+    harm(releases, manifest_of(releases, "whole"))
+
+    assert where in {check.name for check in verify(releases, "whole") if not check.ok}
+
+
+def test_what_rides_along_in_an_image_is_found(lake: Lake, releases: Storage) -> None:
+    """A shard with a comment in a PNG, published as if it belonged there."""
+    manifest = create(lake, releases, ReleaseConfig(name="odd"))
+    name, data = shard_of(releases, manifest)
+    sink = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(bytes(data))) as old,
+        tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as new,
+    ):
+        for member in old:
+            content = old.extractfile(member)
+            assert content is not None
+            body = content.read()
+            if member.name.endswith(".png"):
+                body = body[:33] + b"\0\0\0\x04tEXtDOE!\0\0\0\0" + body[33:]
+            member.size = len(body)
+            new.addfile(member, io.BytesIO(body))
+    changed = sink.getvalue()
+    digest = hashlib.sha256(changed).hexdigest()
+    releases.write(f"shards/{digest}.tar", changed)
+    shard = manifest["shards"][0] | {"file": f"shards/{digest}.tar", "sha256": digest}
+    _rewrite(releases, manifest | {"shards": [shard]})
+
+    failed = {check.name for check in verify(releases, "odd") if not check.ok}
+
+    assert "nothing rides along in shards or images" in failed
+    assert name != shard["file"]
+
+
+def test_a_pull_that_was_cut_off_goes_on_and_a_damaged_one_is_refused(
+    lake: Lake, releases: Storage, tmp_path: Path
+) -> None:
+    create(lake, releases, ReleaseConfig(name="2026.11"))
+    pull(releases, "2026.11", tmp_path / "pulled", "files")
+    (tmp_path / "pulled" / "images" / "f0001.png").unlink()
+    kept = (tmp_path / "pulled" / "images" / "f0000.png").stat().st_mtime_ns
+
+    assert pull(releases, "2026.11", tmp_path / "pulled", "files") == 4
+    assert kept == (tmp_path / "pulled" / "images" / "f0000.png").stat().st_mtime_ns
+    assert (tmp_path / "pulled" / "images" / "f0001.png").is_file()
+    _flip(releases, manifest_of(releases, "2026.11"))
+    with pytest.raises(CheckFailed, match="a shard is damaged"):
+        pull(releases, "2026.11", tmp_path / "again", "files")
+
+
+def test_parquet_and_webdataset_carry_every_sample(
+    lake: Lake, releases: Storage, tmp_path: Path
+) -> None:
+    create(lake, releases, ReleaseConfig(name="2026.11"))
+
+    pull(releases, "2026.11", tmp_path / "parquet", "parquet")
+    pull(releases, "2026.11", tmp_path / "part", "webdataset", "region = 'thorax'")
+
+    (part,) = (tmp_path / "parquet").glob("*.parquet")
+    assert ids("2026.11", lake) == sorted(pq.read_table(part).column("frame_id").to_pylist())
+    (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
+    with tarfile.open(shard) as tar:
+        assert {"f0001.png", "f0001.json", "f0003.png", "f0003.json"} == set(tar.getnames())

@@ -1,0 +1,92 @@
+"""The report as a browser shows it: every picture drawn, nothing cut off, nothing complained of."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.pipeline.release import create
+from echoatlas.pipeline.report import write_report
+from echoatlas.schemas.config import ReleaseConfig
+from tables import quick_lake
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--hide-scrollbars",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
+LOOK = """<script>window.addEventListener("load", () => {
+  const page = document.documentElement;
+  const seen = {
+    pictures: [...document.images].map(image => image.naturalWidth),
+    cut: page.scrollWidth - page.clientWidth,
+    errors: window.errors,
+  };
+  document.body.innerHTML = "<pre>" + JSON.stringify(seen) + "</pre>";
+})</script>"""
+LISTEN = (
+    '<script>window.errors = []; window.onerror = text => window.errors.push("" + text)</script>'
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser is installed ({', '.join(BROWSERS)})")
+    return found
+
+
+def seen(browser: str, page: Path, width: int, profile: Path) -> Any:
+    """What a browser of a given width sees of a page."""
+    looked_at = page.with_name("looked-at.html")
+    text = page.read_text("utf-8")
+    looked_at.write_text(text.replace("<head>", f"<head>{LISTEN}", 1) + LOOK, "utf-8")
+    done = subprocess.run(
+        [
+            browser,
+            *QUIET,
+            f"--user-data-dir={profile}",
+            f"--window-size={width},1000",
+            "--dump-dom",
+            looked_at.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = re.search(r"<pre>(.*?)</pre>", done.stdout, re.S)
+    assert found, done.stderr
+    return json.loads(html.unescape(found[1]))
+
+
+@pytest.mark.parametrize("width", [1200, 500])
+def test_every_picture_is_drawn_and_nothing_is_cut_off(
+    browser: str, tmp_path: Path, width: int
+) -> None:
+    frames = [{"site": f"site-{n}", "path": "thorax/breast"} for n in range(12)]
+    lake = quick_lake(tmp_path / "lake", [*frames, {"like": 0, "patient": "p0000"}])
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="2026.11"))
+    write_report(lake, releases, "2026.11", tmp_path / "report.html")
+
+    found = seen(browser, tmp_path / "report.html", width, tmp_path / "profile")
+
+    assert found["errors"] == []
+    assert len(found["pictures"]) >= 12
+    assert {160} == set(found["pictures"])
+    assert found["cut"] == 0
