@@ -22,7 +22,7 @@ from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.read.archive import extract, is_archive, members
+from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.simulate.layouts import LAYOUTS
 from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.fan import Fan, Shape, Verdict
@@ -122,7 +122,7 @@ def opened(path: Path) -> Iterator[bytes]:
     """A file's bytes, or those of each file in an archive."""
     data = path.read_bytes()
     if is_archive(data):
-        yield from (extract(data, member.index) for member in members(data))
+        yield from (content() for _, content in opened(data))
     else:
         yield data
 
