@@ -113,12 +113,12 @@ def simulated(seed: int, frames: int, dim: float = 1.0, **options: Any) -> Found
 
 def measured(path: str, drawn: dict[str, Any]) -> Found:
     """A real sample; of an archive, the first scan in it."""
-    scan = read(next(opened(SAMPLES / path)))
+    scan = read(next(scans_in(SAMPLES / path)))
     pictures = Clip(scan).spread(PICTURES)
     return held(scan, pictures, drawn_mask(drawn, *pictures[0].shape[:2]))
 
 
-def opened(path: Path) -> Iterator[bytes]:
+def scans_in(path: Path) -> Iterator[bytes]:
     """A file's bytes, or those of each file in an archive."""
     data = path.read_bytes()
     if is_archive(data):
