@@ -408,3 +408,21 @@ def test_what_was_written_can_be_uploaded_whole_and_only_scans_are_taken(once):
     taken = [one.key for one in arrivals(site, Storage.open(str(once.dest)), make_key())]
 
     assert [path.relative_to(once.dest).as_posix() for path in once.outputs] == sorted(taken)
+
+
+def test_a_site_may_list_which_input_is_which_for_its_own_eyes(tool, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/kowalski.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+    (tmp_path / "in/notes.txt").write_text("Anna Kowalski")
+
+    refused = tool(tmp_path / "in", "--names", str(tmp_path / "clean/names.csv"))
+    assert not refused.dest.exists()
+    ran = tool(tmp_path / "in", "--names", str(tmp_path / "names.csv"))
+
+    lines = (tmp_path / "names.csv").read_text().splitlines()
+    output = ran.outputs[0].relative_to(ran.dest).as_posix()
+    assert refused.code == 2 and "put it elsewhere" in refused.complained
+    assert stat.S_IMODE((tmp_path / "names.csv").stat().st_mode) == 0o600
+    assert f"0,kowalski.dcm,released,,,{output}" in lines
+    assert lines[-1].startswith("1,notes.txt,quarantined,unsupported_format,")
+    assert b"kowalski" not in everything(ran.dest).lower()

@@ -18,6 +18,9 @@ Report = typer.Option(
 KeyFile = typer.Option(
     None, "--key", help="The key's file; default: ECHOATLAS_KEY_<SITE>, or one made on first use."
 )
+Names = typer.Option(
+    None, "--names", help="Also say which input is which, in a file for your own eyes (0600)."
+)
 Site = typer.Option("local", "--site", help="Whose key to use.")
 WhatIf = typer.Option(False, "--what-if", help="Say in words what would be done; do nothing.")
 Workers = typer.Option(1, "--workers", min=1, help="Processes; the output does not depend on it.")
@@ -36,6 +39,7 @@ def deidentify(
     policy: Path | None = PolicyFile,
     report: Path | None = Report,
     key: Path | None = KeyFile,
+    names: Path | None = Names,
     site: str = Site,
     what_if: bool = WhatIf,
     workers: int = Workers,
@@ -62,7 +66,7 @@ def deidentify(
     progress = Progress(context.as_json)
     try:
         done = deidentify_files(
-            src, dest, chosen, made.key, report, workers, float(seconds), progress
+            src, dest, chosen, made.key, report, names, workers, float(seconds), progress
         )
     finally:
         progress.close()

@@ -19,12 +19,13 @@ from echoatlas.pipeline.deidentify.policy import METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.standard import profile, sop_classes, tables
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.written import WRITERS
+from echoatlas.pipeline.ingest import DEIDENTIFICATION
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.rules import Rule
 
 HEAD = """\
-# What de-identification does to a DICOM header
+# What de-identification does
 
 This page is generated from the rules (`python -m echoatlas.pipeline.deidentify.explain`); a test
 holds it to them. A header is not edited: a new one is built from the attributes below, each by
@@ -45,6 +46,20 @@ ACTIONS = {
     "Z": "emptied, where the standard wants the attribute to be there",
     "X": "removed: all else, whatever it is, at every depth",
 }
+
+
+COMMAND = """\
+`echoatlas deidentify SRC DEST` needs neither lake nor deployment. SRC is a file, a folder or an
+archive, and is only read. DEST gets `PATIENT/CONTENT.suffix`, both keyed pseudonyms, and
+`{own}` with `report.json` (what was done to each input: codes, areas, hashes; no names and no
+values) and `masks` (a PNG for each output, white where pixels were kept); a later upload of DEST
+passes over that folder. Every input ends as released, quarantined or filtered; exit code 0 if
+nothing is in quarantine, else 1, and 2 for wrong usage. Inputs are worked on one at a time, each
+in a process that may die without the others; one that crashes or takes longer than `--seconds` is
+quarantined as `crashed`. Files get their names only when they are whole; a run that was killed
+goes on when it is started again with the same policy and key. `--names FILE` says which input is
+which, for the site's own eyes. `--what-if` prints what follows for a policy, and does nothing.
+"""
 
 
 def explain(policy: Policy) -> list[str]:
@@ -118,7 +133,8 @@ def _rows() -> list[str]:
 def page() -> str:
     """The page docs/deidentification.md."""
     attributes, concepts = tables()
-    lines = [HEAD.format(rows=len(attributes), concepts=len(concepts)), "## Attributes\n"]
+    lines = [HEAD.format(rows=len(attributes), concepts=len(concepts))]
+    lines += ["## Command\n", COMMAND.format(own=DEIDENTIFICATION), "## Attributes\n"]
     lines += ["| attribute | tag | rule |", "|---|---|---|"]
     lines += [
         f"| {keyword} | {_tag(keyword)} | {rule.sentence} |"

@@ -17,6 +17,7 @@ from echoatlas.pipeline.deidentify.attributes import clean
 from echoatlas.pipeline.deidentify.containers.tables import cleaned
 from echoatlas.pipeline.deidentify.inputs import Inputs, names_of
 from echoatlas.pipeline.deidentify.journal import Journal, input_id
+from echoatlas.pipeline.deidentify.names import Names
 from echoatlas.pipeline.deidentify.outcome import (
     RELEASED,
     Outcome,
@@ -28,7 +29,7 @@ from echoatlas.pipeline.deidentify.pixels import check_written, redact
 from echoatlas.pipeline.deidentify.task import Job, Task, put, quarantined
 from echoatlas.pipeline.deidentify.workers import SECONDS, Workers
 from echoatlas.pipeline.deidentify.written import LOOKED, rewritten
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.ingest import DEIDENTIFICATION
 from echoatlas.pipeline.read import ReadConfig, read
@@ -49,6 +50,7 @@ def deidentify_files(
     policy: Policy,
     key: SiteKey,
     told: Path | None = None,
+    names: Path | None = None,
     workers: int = 1,
     seconds: float = SECONDS,
     progress: Progress = lambda *_: None,
@@ -61,6 +63,8 @@ def deidentify_files(
             stopped and now goes on; outside of ``src``.
         key: makes the pseudonyms; the same key gives the same output.
         told: where the JSON report goes; ``dest``/_deidentification/report.json if not given.
+        names: where to say which input is which: names, outcomes and reasons, for the site's own
+            eyes; outside of ``dest``, readable by its owner alone. Not written if not given.
         workers: processes; what is written does not depend on their number.
         seconds: that an input may take before it is quarantined as ``crashed``.
 
@@ -72,13 +76,13 @@ def deidentify_files(
         raise UsageError(f"{dest} lies in {src}: what is written would be read again")
     job = Job(dest, key, policy)
     mark = _mark(job)
-    journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
-    run = _Run(inputs, journal, job)
-    with Workers(job, workers, seconds) as crew:
+    with Names.open(names, dest) as listed, Workers(job, workers, seconds) as crew:
+        journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
+        run = _Run(inputs, journal, job, listed)
         for done, outcome in enumerate(crew.outcomes(run.tasks())):
             run.note(outcome)
             progress("de-identifying", done + 1, 0)
-    run.write_tables()
+        run.write_tables()
     summary = Summary.of(policy.digest, key.key_id, journal)
     _write_report(told or dest / REPORT, summary, journal)
     journal.close()
@@ -107,12 +111,13 @@ class _Run:
         seen: digests of the inputs so far.
         spoken: what tables call an input to its output.
         tables: those that were met: index, name and digest.
-        under_way: index of an input to its id and name.
+        under_way: index of an input to its name and id.
     """
 
     inputs: Inputs
     journal: Journal
     job: Job
+    names: Names
     seen: set[bytes] = field(default_factory=set)
     spoken: dict[str, str] = field(default_factory=dict)
     tables: list[tuple[int, str, str]] = field(default_factory=list)
@@ -126,6 +131,7 @@ class _Run:
                 yield todo
 
     def _todo(self, one: Input) -> Task | Outcome | None:
+        self.under_way[one.index] = one.name, ""
         if one.unwanted:
             return filtered(one.index, one.unwanted)
         if one.problem is not None:
@@ -140,14 +146,17 @@ class _Run:
         sidecar = self.inputs.said_of(one.name)
         task = Task(one.index, one.name, one.data, digest.hex(), sidecar)
         identity = input_id(task, self.job.key)
-        self.under_way[one.index] = identity, one.name
+        self.under_way[one.index] = one.name, identity
         former = self.journal.former.get(identity)
-        return task if former is None else replace(former, input=one.index)
+        if former is None or former.reason == Reason.CRASHED:  # which is worth another try
+            return task
+        return replace(former, input=one.index)
 
     def note(self, outcome: Outcome) -> None:
         """Remember an outcome."""
-        identity, name = self.under_way.pop(outcome.input, ("", ""))
+        name, identity = self.under_way.pop(outcome.input)
         self.journal.add(identity, outcome)
+        self.names.add(name, outcome)
         if outcome.output:
             for spoken in names_of(name):
                 if any(spoken in table for table in self.inputs.tables.values()):
@@ -156,12 +165,14 @@ class _Run:
     def write_tables(self) -> None:
         """Write the sidecar tables, with the files that they speak of under their new names."""
         for index, name, digest in self.tables:
-            outcome = _table(index, digest, self.inputs.tables[name], self.spoken, self.job)
-            self.journal.add("", outcome)
+            self.note(_table(index, digest, self.inputs.tables[name], self.spoken, self.job))
 
 
 def _table(index: int, digest: str, table: Table, outputs: Mapping[str, str], job: Job) -> Outcome:
-    data = cleaned(table, outputs, job.key)
+    try:
+        data = cleaned(table, outputs, job.key)
+    except Exception as error:  # noqa: BLE001  (the boundary, as in ``perform``)
+        return quarantined(index, Reject(Reason.CRASHED, where(error)))
     output = f"{job.key.pseudonym('table', digest)}.csv"
     put(job.dest, output, data)
     written = hashlib.sha256(data).hexdigest()
