@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import date
 from io import BytesIO
 
@@ -370,3 +371,16 @@ def test_a_misspelled_key_deep_in_a_policy_names_the_right_one(tmp_path):
 
     with pytest.raises(ConfigError, match="did you mean 'creator'"):
         load_policy(tmp_path / "policy.yaml")
+
+
+def test_the_checker_objects_to_a_content_item_whose_concept_the_standard_removes(key):
+    report = quick_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR")
+    number = _content("NUM", ("11820-8", "LN", "x"), number="47.5")
+    report.ContentSequence = Sequence([number])
+    clean_one = rebuild(report, POLICY, key).dataset
+    kept = _content("PNAME", ("121008", "DCM", "Person Observer Name"), name="x")
+    leaking = deepcopy(clean_one)
+    leaking.ContentSequence = Sequence([*clean_one.ContentSequence, kept])
+
+    assert leaks(report, clean_one, POLICY) == []
+    assert {"concept"} == {one.why for one in leaks(report, leaking, POLICY)}

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 
-from echoatlas.pipeline.damage import DAMAGE, read_texts
-from echoatlas.pipeline.deidentify.standard import profile
+from echoatlas.pipeline.damage import DAMAGE, read_text, read_texts
+from echoatlas.pipeline.deidentify.standard import concept, profile
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault import is_standard
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.deidentify.policy import Policy
+    from echoatlas.pipeline.deidentify.policy import Option, Policy
 
 DEEPEST = 64
+CONCEPT_NAME = 0x0040A043
 LONG_ENOUGH = 6  # shorter values occur by chance in any text
 # Constants that stand in for anyone's value, and so may equal an input's.
 NOBODY = frozenset({"", "unknown", "UNVERIFIED", "19000101", "000000", "ANONYMIZED"})
@@ -41,7 +42,7 @@ class Finding:
     Attributes:
         place: tags from the root down, such as "00081140.00081155".
         action: what the table demands.
-        why: a code: "kept", "unchanged" or "identity".
+        why: a code: "kept", "unchanged", "identity" or "concept".
     """
 
     place: str
@@ -57,7 +58,8 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
 
     Returns:
         What must not be: an attribute whose action is X, U, Z or D and that stands unchanged, a
-        private or listed-for-removal attribute kept, and any value that identified the input.
+        private attribute kept, a content item whose concept Table E.3.4-1 removes, and any value
+        that identified the input.
 
     Raises:
         Reject: ``too_deep``.
@@ -86,6 +88,8 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
         judged = action not in ("", "K") and (action != "C" or element.VR in ("DA", "DT"))
         if tag >> 16 & 1 and "retain_safe_private" not in options:
             found.append(Finding(place, "X", "kept"))
+        elif tag == CONCEPT_NAME and (fate := _fate(element, options)):
+            found.append(Finding(place, fate, "concept"))
         elif unchanged and judged:
             found.append(Finding(place, action, "unchanged"))
         elif (
@@ -93,6 +97,15 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
         ):
             found.append(Finding(place, action, "identity"))
     return found
+
+
+def _fate(names: Any, options: frozenset[Option]) -> str:
+    """What Table E.3.4-1 demands of a content item that stands, if it may not."""
+    for name in names.value or []:
+        for row in concept(read_text(name, 0x00080102), read_text(name, 0x00080100)):
+            if (action := row.action(options)) not in ("K", "C"):
+                return action
+    return ""
 
 
 def _spoken(secrets: set[str], texts: list[str]) -> list[str]:
