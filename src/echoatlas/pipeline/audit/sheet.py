@@ -43,7 +43,7 @@ RISKS = {
     "unknown_device": 2.0,  # nobody has looked at its screen layout before
 }
 LOW_SCORE = 0.8  # of the fan: a fan that is accepted scores above it as a rule
-SCORED = ("frame_id", "object_id", "maker", "model", "fan_verdict", "fan_score")
+SCORED = ["frame_id", "object_id", "maker", "model", "fan_verdict", "fan_score"]
 
 
 @dataclass(frozen=True, slots=True)
