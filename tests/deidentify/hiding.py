@@ -370,6 +370,7 @@ def names_as_traps(picture: Picture | None = None) -> Iterator[Trap]:
         asked = Dataset()
         asked.RequestingPhysician, asked.RequestedProcedureDescription = name, f"liver {last}"
         ds.RequestAttributesSequence = Sequence([asked])
-        parts = {part for group in name.split("=") for part in group.split("^") if len(part) > 1}
+        parts = {part for group in name.split("=") for part in group.split("^")}
+        parts = {part for part in parts if len(part.encode()) > 3}  # shorter ones occur by chance
         planted = tuple(Planted(part, f"name in {charset}") for part in sorted(parts))
         yield Trap(f"{name} in {charset}", written(shown(ds, picture)), planted)

@@ -193,4 +193,6 @@ def shown(ds: Dataset, picture: Picture | None) -> Dataset:
         ds.Rows, ds.Columns = picture.shape
         ds.PixelData = picture.tobytes()
         ds["PixelData"].VR = "OB"
+        if ds.get("ManufacturerModelName") == "LOGIQ 9":
+            ds.ManufacturerModelName = "LOGIQe"  # some tools take no device that they don't know
     return ds
