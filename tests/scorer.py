@@ -29,7 +29,7 @@ ENCODINGS = (
     "utf-8", "utf-16-le", "utf-16-be", "gb18030", "shift_jis", "euc_jp", "euc_kr", "iso2022_jp",
     "iso8859-1", "iso8859-5", "iso8859-7",
 )  # fmt: skip
-LONG_ENOUGH = 6  # shorter values, turned around or coded, occur by chance
+LONG_ENOUGH = 6  # shorter values, turned around, coded or in either case, occur by chance
 DEEPEST = 4  # archives in archives
 
 
@@ -58,25 +58,29 @@ def leaked(written: Iterable[bytes | Path], planted: Iterable[Planted]) -> list[
         AssertionError: nothing was written: that would be no proof.
     """
     wanted = list(planted)
-    search = ahocorasick.Automaton()
+    exact, folded = ahocorasick.Automaton(), ahocorasick.Automaton()
     for number, one in enumerate(wanted):
+        search = folded if len(one.value) >= LONG_ENOUGH else exact
         for form in forms(one):
-            known = search.get(form, ())
-            search.add_word(form, (*known, number))
-    search.make_automaton()
+            text = (form.lower() if search is folded else form).decode("latin-1")
+            search.add_word(text, (*search.get(text, ()), number))
+    for search in (exact, folded):
+        search.make_automaton()
     found: set[int] = set()
     looked = 0
     for one in written:
         for data in readings(one):
             looked += 1
-            for _, numbers in search.iter(data.lower().decode("latin-1")):
-                found.update(numbers)
+            for search, seen in ((exact, data), (folded, data.lower())):
+                if len(search):
+                    for _, numbers in search.iter(seen.decode("latin-1")):
+                        found.update(numbers)
     assert looked, "there is nothing to search"
     return [wanted[number] for number in sorted(found)]
 
 
-def forms(planted: Planted) -> set[str]:
-    """How a value may stand in bytes, lower case, a character a byte."""
+def forms(planted: Planted) -> set[bytes]:
+    """How a value may stand in bytes."""
     value = planted.value
     texts = {value}
     if planted.action == "date_shifted" and len(value) >= 8 and value[:8].isdigit():
@@ -97,7 +101,7 @@ def forms(planted: Planted) -> set[str]:
         for ahead in range(3):  # base64 has three alignments
             coded = base64.b64encode(b"\0" * ahead + plain)
             found.add(coded[[0, 2, 3][ahead] : len(coded) // 4 * 4 - 4])
-    return {form.lower().decode("latin-1") for form in found if len(form) >= min(len(plain), 4)}
+    return {form for form in found if len(form) >= min(len(plain), 4)}
 
 
 def readings(one: bytes | Path) -> Iterator[bytes]:
