@@ -98,9 +98,10 @@ def forms(planted: Planted) -> set[bytes]:
     if len(plain) >= LONG_ENOUGH:
         found |= {plain.hex().encode(), value[::-1].encode(), quote(value, safe="").encode()}
         found.add(json.dumps(value).strip('"').encode())
-        for ahead in range(3):  # base64 has three alignments
+        for ahead in range(3):  # base64 has three alignments; its ends depend on what is beside
             coded = base64.b64encode(b"\0" * ahead + plain)
-            found.add(coded[[0, 2, 3][ahead] : len(coded) // 4 * 4 - 4])
+            core = coded[[0, 2, 3][ahead] : (ahead + len(plain)) // 3 * 4]
+            found |= {core} if len(core) >= 8 else set()
     return {form for form in found if len(form) >= min(len(plain), 4)}
 
 
