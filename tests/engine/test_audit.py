@@ -501,3 +501,27 @@ def test_a_release_that_nobody_can_hide_in_is_not_cut(made: Rehearsal, capsys: A
 
     assert code == 1
     assert "fewer than 500 patients are alike" in capsys.readouterr().err
+
+
+def test_people_are_told_in_words(reviewed: Any, capsys: Any) -> None:
+    made, sheet = reviewed
+    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    said(made, capsys, "release", "create", "hidden", "--min-k", "2", "--suppress", "age")
+    filled = str(filled_in(sheet, {leaking: "leak"}))
+    place = ("--deployment", str(made.home), "--lake", str(made.lake_path))
+
+    told = ""
+    for words in (
+        ("audit", "import", filled, "--by", "po-1"),
+        ("audit", "bound"),
+        ("audit", "reidentify", "--k", "3"),
+        ("release", "show", "hidden"),
+    ):
+        assert call([*place, *words]) == 0
+        told += capsys.readouterr().out
+
+    assert "back only by `quarantine retry --reason seen_by_reviewer`" in told
+    assert "all devices" in told and "at most" in told
+    assert "lake: min_k 3 would blank" in told
+    assert "each patient is one of at least 2; " in told
+    assert "age blanked of" in told or "patients left out" in told

@@ -13,7 +13,7 @@ from typing import Any
 
 from scipy.stats import beta
 
-from echoatlas.pipeline.audit.findings import RANDOM, REVIEWED, RISK, Verdict, standing
+from echoatlas.pipeline.audit.findings import LAKE, RANDOM, REVIEWED, RISK, Verdict, standing
 from echoatlas.pipeline.lake import Lake
 
 CONFIDENCE = 0.95
@@ -52,7 +52,7 @@ def clopper_pearson(hits: int, n: int, confidence: float = CONFIDENCE) -> tuple[
     return low, high
 
 
-def bounds(lake: Lake, population: str = "lake") -> list[Bound]:
+def bounds(lake: Lake, population: str = LAKE) -> list[Bound]:
     """The bound of each device of which frames were reviewed, and of all together, last.
 
     Frames are drawn at random from the whole population, so within a device they are a random

@@ -19,6 +19,7 @@ class Verdict(StrEnum):
 
 
 RANDOM, RISK = "random", "risk"
+LAKE = "lake"  # the population that is no release
 REVIEWED = "reviewed-"  # before the fingerprint of what a review put into quarantine
 ORDER = list(Verdict)
 HELD_BACK = frozenset({Verdict.LEAK, Verdict.UNSURE})  # what is not certainly clean stays in

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.anonymity import QUASI, Anonymity, Suppressed, anonymized, measured
+from echoatlas.pipeline.audit.findings import LAKE
 from echoatlas.pipeline.release import index_table, manifest_of, names
 from echoatlas.schemas.config import ReleaseConfig
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake import Lake
     from echoatlas.pipeline.storage import Storage
-
-LAKE = "lake"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.audit.findings import RANDOM, RISK
+from echoatlas.pipeline.audit.findings import LAKE, RANDOM, RISK
 from echoatlas.pipeline.codec import decode
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release import index_table, manifest_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.pipeline.vault import SiteKey
 
-LAKE = "lake"
 COLUMNS = (
     "frame_id", "population", "drawn", "stratum", "risk", "ticket", "verdict", "note",
 )  # fmt: skip

@@ -116,8 +116,9 @@ def bound(ctx: typer.Context, release: str | None = Release) -> None:
     """How many frames may leak, by device: Clopper-Pearson, 95 %, over frames drawn at random."""
     context: Context = ctx.obj
     from echoatlas.pipeline.audit.bound import bounds
+    from echoatlas.pipeline.audit.findings import LAKE
 
-    found = bounds(context.open().lake, release or "lake")
+    found = bounds(context.open().lake, release or LAKE)
     heads = (
         "device",
         "reviewed",
