@@ -1,9 +1,9 @@
-"""No codestream or container carries an identifier out: the tool itself, on files of every kind."""
+"""Nothing that lies in or about a codestream comes out of the tool."""
 
 from __future__ import annotations
 
 import pytest
-from carriers import FILES, HELD_BACK, carriers
+from codestreams import FILES, HELD_BACK, codestreams
 
 from echoatlas.pipeline.deidentify.files import deidentify_files
 from echoatlas.pipeline.deidentify.policy import Policy
@@ -12,10 +12,10 @@ from scorer import leaked
 
 @pytest.fixture(scope="module")
 def traps():
-    return list(carriers())
+    return list(codestreams())
 
 
-def test_no_carrier_of_pixels_carries_a_name_out(traps, key, tmp_path):
+def test_no_codestream_carries_a_name_out(traps, key, tmp_path):
     src = tmp_path / "in"
     src.mkdir()
     for trap in traps:
@@ -29,7 +29,7 @@ def test_no_carrier_of_pixels_carries_a_name_out(traps, key, tmp_path):
     assert leaked([tmp_path / "out", tmp_path / "report.json"], planted) == []
 
 
-def test_each_carrier_carries_what_was_planted(traps):
+def test_each_codestream_carries_what_was_planted(traps):
     for trap in traps:
         assert trap.planted, trap.name
         assert list(trap.planted) == leaked([trap.data], trap.planted), trap.name
