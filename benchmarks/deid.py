@@ -26,14 +26,19 @@ from pathlib import Path
 import pydicom
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / part) for part in (".", "deidentify")]
-from hiding import hiding_places, names_as_traps  # noqa: E402
+from hiding import hiding_places  # noqa: E402
+from names import names_as_traps  # noqa: E402
 from torture import DEPTHS, Trap, make_key, rows_as_traps  # noqa: E402
 
 from echoatlas.pipeline.deidentify.check import demand_clean  # noqa: E402
 from echoatlas.pipeline.deidentify.files import deidentify_files  # noqa: E402
+from echoatlas.pipeline.deidentify.pixels import RedactConfig  # noqa: E402
 from echoatlas.pipeline.deidentify.policy import Policy  # noqa: E402
 from echoatlas.pipeline.deidentify.rebuild import part10, rebuild  # noqa: E402
+from echoatlas.pipeline.deidentify.written import rewritten  # noqa: E402
 from echoatlas.pipeline.simulate import make_still  # noqa: E402
+from echoatlas.schemas.config import SiteConfig  # noqa: E402
+from echoatlas.schemas.records import Origin  # noqa: E402
 from scorer import Planted, leaked  # noqa: E402
 
 SECONDS = 900  # that a peer may take
@@ -194,11 +199,16 @@ def of_peer(peer: Peer, traps: Sequence[Trap], source: Path, scratch: Path) -> L
 
 
 def ours(traps: Sequence[Trap], source: Path, scratch: Path) -> Line:
-    """The tool itself, whole."""
-    out = scratch / "ours"
+    """The tool itself, whole; the time is that of one file of eight, in this process."""
+    out, key = scratch / "ours", make_key()
+    deidentify_files(source, out, Policy(), key)
+    site, some = SiteConfig(site=key.site, bucket="."), sorted(source.iterdir())[::8]
     start = time.process_time()
-    deidentify_files(source, out, Policy(), make_key(), out.with_suffix(".json"))
-    return _scored("EchoAtlas, with pixels", traps, out, time.process_time() - start)
+    for path in some:
+        origin = Origin(key.site, "", path.name, {})
+        rewritten(path.read_bytes(), origin, site, key, Policy(), RedactConfig())
+    seconds = (time.process_time() - start) * len(traps) / len(some)
+    return _scored("EchoAtlas, with pixels", traps, out, seconds)
 
 
 def attributes(traps: Sequence[Trap], source: Path, scratch: Path) -> Line:

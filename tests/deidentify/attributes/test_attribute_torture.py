@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from answer_key import checks, export, graded, mappings, passes, places
-from hiding import hiding_places, names_as_traps
+from hiding import hiding_places
+from names import names_as_traps
 from PIL import Image, PngImagePlugin
 from pydicom import dcmread
 from torture import DEPTHS, Trap, make_key, quick_dataset, rows_as_traps, written
