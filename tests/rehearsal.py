@@ -57,8 +57,12 @@ class Rehearsal:
         return json.loads(done.stdout)
 
     @property
+    def deployment(self) -> Deployment:
+        return Deployment.find(self.home, str(self.lake_path))
+
+    @property
     def lake(self) -> Lake:
-        return Deployment.find(self.home, str(self.lake_path)).lake
+        return self.deployment.lake
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table that does not tell the time, sorted by key."""

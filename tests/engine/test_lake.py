@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from echoatlas.pipeline.lake import Intent, Lake, write_part
@@ -53,6 +55,21 @@ def test_renewed_objects_lose_their_old_rows(storage: Storage) -> None:
 
     found = lake.read("evidence", ["object_id", "fingerprint"]).to_pylist()
     assert sorted((r["object_id"], r["fingerprint"]) for r in found) == [("a", "f2"), ("b", "f1")]
+
+
+def test_rows_are_found_by_a_value_after_others_of_their_file_were_removed(
+    tmp_path: Path,
+) -> None:
+    """What Delta rewrites has other types, and statistics that pyarrow can't compare with ours."""
+    lake = Lake(Storage.open(tmp_path / "lake"))
+    rows = [replace(row(name), site=site) for name, site in zip("abcd", "qqss", strict=True)]
+    part = write_part(lake.storage, to_arrow("evidence", rows), "evidence", "part-1")
+    lake.apply(Intent("run-g0", (part,)))
+
+    lake.drop("evidence", ["a"])
+    found = lake.read("evidence", ["object_id"], pc.field("site") == "q")
+
+    assert found.column("object_id").to_pylist() == ["b"]
 
 
 def test_create_has_one_winner(storage: Storage) -> None:

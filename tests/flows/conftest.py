@@ -34,8 +34,9 @@ FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 class Prefect:
     """A server, asked over its HTTP API as any client would."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, home: Path) -> None:
         self._address = address
+        self.home = home  # its database and the logs of its processes
 
     def ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -108,7 +109,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
                 env=env | {"PREFECT_API_URL": address},
             )
             _wait_for(f"{address}/deployments/name/release/test", runner)
-            yield Prefect(address)
+            yield Prefect(address, home)
         finally:
             for process in filter(None, (runner, server)):
                 process.send_signal(signal.SIGINT)
@@ -135,7 +136,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 def uploads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What simulated sites dropped, with a site file for each."""
     folder = tmp_path_factory.mktemp("uploads")
-    build_uploads(folder, 0.05)
+    build_uploads(folder, 0.05).write(folder / "truth.json")
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ import pytest
 from echoatlas.pipeline.jobs import JobState, LocalJobs
 from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.status import status
+from scorer import Planted, leaked
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Make, Prefect
@@ -80,6 +82,21 @@ def test_a_flow_s_logs_and_parameters_carry_counts_and_nothing_of_the_uploads(
     assert f"status: {status(deployment.lake)['frames']} frames, " in logs
     assert names
     assert [name for name in names if name in told] == []
+
+
+def test_prefect_s_database_and_the_logs_of_jobs_and_servers_name_nobody(
+    prefect: Prefect, curated: tuple[Deployment, str], uploads: Path
+) -> None:
+    deployment, run = curated
+    canaries = json.loads((uploads / "truth.json").read_text())["canaries"]
+    planted = [Planted(text, "upload") for text in canaries if len(text) >= 5]
+
+    found = leaked([prefect.home, deployment.root], planted)
+
+    assert len(planted) > 50
+    assert found == []
+    here = [Planted(run, "flow run")]
+    assert here == leaked([prefect.home], here), "the search does not see the database"
 
 
 def test_the_release_flow_cuts_verifies_and_reports(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -12,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from echoatlas.pipeline.audit.sheet import write_sheet
 from echoatlas.pipeline.release import create
 from echoatlas.pipeline.report import write_report
+from echoatlas.pipeline.vault import SiteKey
 from echoatlas.schemas.config import ReleaseConfig
 from tables import quick_lake
 
@@ -38,6 +43,18 @@ LOOK = """<script>window.addEventListener("load", () => {
   };
   document.body.innerHTML = "<pre>" + JSON.stringify(seen) + "</pre>";
 })</script>"""
+REVIEW = """<script>window.addEventListener("load", async () => {
+  let saved;
+  URL.createObjectURL = blob => { saved = blob; return "#"; };
+  const choose = (figure, verdict) => figure.querySelector(`input[value=${verdict}]`).click();
+  const figures = [...document.querySelectorAll("figure")];
+  figures.slice(1).forEach(figure => choose(figure, "clean"));
+  choose(figures[1], "leak");
+  const done = document.getElementById("done").textContent;
+  document.getElementById("save").click();
+  const seen = {errors: window.errors, done, table: await saved.text()};
+  document.body.innerHTML = "<pre>" + JSON.stringify(seen) + "</pre>";
+})</script>"""
 LISTEN = (
     '<script>window.errors = []; window.onerror = text => window.errors.push("" + text)</script>'
 )
@@ -51,17 +68,18 @@ def browser() -> str:
     return found
 
 
-def seen(browser: str, page: Path, width: int, profile: Path) -> Any:
-    """What a browser of a given width sees of a page."""
+def seen(browser: str, page: Path, width: int, profile: Path, look: str = LOOK) -> Any:
+    """What a browser of a given width sees of a page; ``look`` puts it into a ``pre``."""
     looked_at = page.with_name("looked-at.html")
     text = page.read_text("utf-8")
-    looked_at.write_text(text.replace("<head>", f"<head>{LISTEN}", 1) + LOOK, "utf-8")
+    looked_at.write_text(text.replace("<head>", f"<head>{LISTEN}", 1) + look, "utf-8")
     done = subprocess.run(
         [
             browser,
             *QUIET,
             f"--user-data-dir={profile}",
             f"--window-size={width},1000",
+            "--virtual-time-budget=3000",
             "--dump-dom",
             looked_at.as_uri(),
         ],
@@ -90,3 +108,21 @@ def test_every_picture_is_drawn_and_nothing_is_cut_off(
     assert len(found["pictures"]) >= 12
     assert {160} == set(found["pictures"])
     assert found["cut"] == 0
+
+
+def test_what_is_chosen_on_a_review_sheet_is_saved_as_its_table(
+    browser: str, tmp_path: Path
+) -> None:
+    lake = quick_lake(tmp_path / "lake", [{"maker": "GE", "model": "LOGIQ 9"}] * 6)
+    key = SiteKey.of("deployment", random.Random(1).randbytes(32))
+    drawn = write_sheet(lake, lake.storage.sub("releases"), key, tmp_path / "sheet", 4)
+
+    page = tmp_path / "sheet" / "review.html"
+    found = seen(browser, page, 1200, tmp_path / "profile", REVIEW)
+
+    empty = list(csv.DictReader((tmp_path / "sheet" / "review.csv").open(newline="")))
+    verdicts = ["", "leak", *["clean"] * (len(drawn) - 2)]
+    filled = [row | {"verdict": verdict} for row, verdict in zip(empty, verdicts, strict=True)]
+    assert found["errors"] == []
+    assert found["done"] == str(len(drawn) - 1)
+    assert filled == list(csv.DictReader(io.StringIO(found["table"], newline="")))

@@ -29,6 +29,17 @@ def counts(index: pa.Table) -> dict[str, dict[str, int]]:
     }
 
 
+def _hidden(manifest: Mapping[str, Any]) -> list[str]:
+    told = manifest.get("anonymity")
+    if told is None:  # a release of before this was measured
+        return []
+    parts = [f"by site, age, sex and device each patient is one of at least {told['k']}"]
+    parts += ["ages are decades"] if told["decades"] else []
+    parts += [f"{name} blanked of {number}" for name, number in told["blanked"].items() if number]
+    parts += [f"{told['left_out']} patients left out"] if told["left_out"] else []
+    return [f"- {'; '.join(parts)}"]
+
+
 def card(manifest: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     lines = [
@@ -40,6 +51,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         "",
         f"- made by EchoAtlas {manifest['version']}, tree `{manifest['tree']}`",
         f"- selection: `{manifest['config']['where'] or 'all'}`",
+        *_hidden(manifest),
         f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest['tables'].items()))}",
         "",
     ]

@@ -160,7 +160,16 @@ class Lake:
         names = list(columns) if columns is not None else schema(name).names
         if table is None:
             return schema(name).empty_table().select(names)
-        found = table.to_pyarrow_dataset().to_table(columns=names, filter=where)
+        dataset = table.to_pyarrow_dataset()
+        try:
+            found = dataset.to_table(columns=names, filter=where)
+        except pa.ArrowNotImplementedError:
+            # Files that a deletion rewrote hold string views; pyarrow can't compare those of their
+            # statistics with a string. Without statistics all rows are read, and then filtered.
+            whole = dataset.to_batches()
+            found = ds.Scanner.from_batches(
+                whole, schema=dataset.schema, columns=names, filter=where
+            ).to_table()
         return found.cast(pa.schema([schema(name).field(column) for column in names]))
 
     def batches(

@@ -49,10 +49,14 @@ def release_from_quarantine(
 ) -> int:
     """Forget rejections, so that the next run works on these objects anew.
 
-    ``objects`` goes last: should this be cut off, the objects are still rejected, and asking
-    again completes it.
+    What a reviewer saw leak is worked on anew only if its reason is named. ``objects`` goes last:
+    should this be cut off, the objects are still rejected, and asking again completes it.
     """
-    rows = quarantined(deployment, site, reason)
+    rows = [
+        row
+        for row in quarantined(deployment, site, reason)
+        if row.reason != Reason.SEEN_BY_REVIEWER or reason is not None
+    ]
     places = sorted(row.locator for row in rows)
     ids = sorted({row.object_id for row in rows})
     if rows:

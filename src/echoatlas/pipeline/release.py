@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoatlas._version import __version__
+from echoatlas.pipeline.anonymity import anonymized, measured
 from echoatlas.pipeline.card import card, counts
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
-from echoatlas.pipeline.select import index_of, where, without_duplicates
+from echoatlas.pipeline.select import index_of, where, without_duplicates, without_findings
 from echoatlas.pipeline.shard import Place, pack, packed_image
 from echoatlas.pipeline.split import assigned, groups
 from echoatlas.pipeline.storage import Storage, fault
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake import Lake
 
 PINNED = ("frames", "labels", "measures", "duplicates")
+REVIEWED = "findings"  # pinned as well, once anybody has looked
 MANIFEST = "manifest.json"
 ROWS_AT_ONCE = 4096
 
@@ -52,10 +55,14 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     index = where(index_of(lake, versions), config.where)
     if not config.review:
         index = index.filter(pc.equal(index.column("fan_verdict"), "accept"))
+    index = without_findings(index, lake.read("findings", version=versions.get("findings")))
     if config.duplicates == "drop":
         index = without_duplicates(index)
     if index.num_rows == 0:
         raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
+    index, suppressed = anonymized(index, config.min_k, config.suppress)
+    if index.num_rows == 0:
+        raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
     splits = assigned(groups(index), config.splits, config.seed)
     index = index.append_column("split", pa.array(splits, pa.string()))
     index = index.sort_by(
@@ -77,6 +84,7 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
         "index": {"file": f"index-{digest[:16]}.parquet", "sha256": digest},
         "shards": shards,
         "counts": counts(index),
+        "anonymity": {**asdict(suppressed), "k": measured(index, config.min_k).k},
     }
     releases.write(f"{config.name}/card.md", card(manifest).encode())
     text = json.dumps(manifest, sort_keys=True, indent=1).encode()
@@ -102,7 +110,8 @@ def _pinned(lake: Lake) -> dict[str, int]:
         if min(first.values()) < 0:
             raise CheckFailed("the lake holds no frames yet: run the pipeline first")
         if first == {name: lake.version(name) for name in PINNED}:
-            return first
+            reviewed = lake.version(REVIEWED)
+            return first | ({REVIEWED: reviewed} if reviewed >= 0 else {})
 
 
 def _sharded(

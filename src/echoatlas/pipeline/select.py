@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from echoatlas.pipeline.audit.findings import held_back
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,6 +124,15 @@ def where(index: pa.Table, expression: str) -> pa.Table:
             message = str(error).split("\n\n")[0].replace("\n", " ")
             raise UsageError(f"--where: {message}") from None
     return index.take(rows)
+
+
+def without_findings(index: pa.Table, findings: pa.Table) -> pa.Table:
+    """The frames that show nothing of which a reviewer saw, or could not rule out, that it leaks.
+
+    By picture, not by id alone: the same pixels leak wherever else they are.
+    """
+    seen = pa.array(sorted(held_back(findings)), pa.string())
+    return index.filter(pc.invert(pc.is_in(index.column("pixel_hash"), value_set=seen)))
 
 
 def without_duplicates(index: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.errors import Reason
 from echoatlas.pipeline.ingest import Arrival, Sidecars, arrivals, sidecars
 from echoatlas.pipeline.journey import journey_fingerprint
 from echoatlas.pipeline.work import Item
@@ -73,7 +74,7 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     outcomes = {
         row["locator"]: row
         for row in lake.read(
-            "objects", ["locator", "object_id", "status", "fingerprint"], where=here
+            "objects", ["locator", "object_id", "status", "reason", "fingerprint"], where=here
         ).to_pylist()
     }
     mark = journey_fingerprint(config, site)
@@ -97,6 +98,9 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
             else:
                 settled.add(sighting.object_id)
                 (pending if there else lost).append(sighting)
+        elif outcome["reason"] == Reason.SEEN_BY_REVIEWER:
+            # New settings don't show that a person would see nothing now: only a retry by name does
+            made_by[mark] = made_by.get(mark, 0) + 1
         elif outcome["status"] in ("kept", "rejected"):
             made_by[outcome["fingerprint"]] = made_by.get(outcome["fingerprint"], 0) + 1
             if outcome["fingerprint"] != mark:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from echoatlas.pipeline.anonymity import measured
 from echoatlas.pipeline.release import Manifest, index_table, manifest_of
 from echoatlas.pipeline.shard import ENDINGS, META, unpacked_image
 from echoatlas.pipeline.split import TIES
@@ -44,6 +45,7 @@ def verify(releases: Storage, name: str) -> list[Check]:
         *(_apart(index, tie) for tie in TIES),
         _labels(index),
         _values(index),
+        *_anonymous(manifest, index),
     ]
     return [*checks, *_shards(releases, manifest, index)]
 
@@ -87,6 +89,13 @@ def _values(index: pa.Table) -> Check:
         for value in index.column(column).to_pylist():
             wrong += not all(c.isalnum() or c in "-_." for c in value) or " " in value
     return _check("ids are opaque", wrong, "are not")
+
+
+def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:
+    asked = manifest["config"].get("min_k", 1)
+    if asked > 1:
+        under = measured(index, asked).under
+        yield _check(f"each patient is one of {asked}", under, "patients are not")
 
 
 def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[Check]:

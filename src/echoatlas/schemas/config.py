@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
+Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
+
 
 class ConfigError(Exception):
     """A configuration is wrong; the message is one line that says where and what to do."""
@@ -141,6 +143,17 @@ class ReleaseConfig(Strict):
         "drop", description="drop: representatives only; keep: all, in one split."
     )
     review: bool = Field(True, description="Include frames whose fan verdict is review.")
+    min_k: int = Field(
+        1,
+        ge=1,
+        description="Patients who must share what is published of age, sex, site and device; "
+        "what sets fewer apart is suppressed.",
+    )
+    suppress: tuple[Suppression, ...] = Field(
+        ("age_decade", "age", "sex", "model", "maker"),
+        description="What may be suppressed for min_k, in order; patients of whom all of it did "
+        "not suffice are left out.",
+    )
 
 
 Model = TypeVar("Model", bound=BaseModel)

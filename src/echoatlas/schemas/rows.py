@@ -271,6 +271,24 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingRow:
+    """What a person saw on a de-identified frame of a review sheet: closed codes, no words."""
+
+    frame_id: FrameId
+    object_id: ObjectId
+    author: Annotated[str, Column("Who looked: an id, no name.")]
+    ordinal: Annotated[int, Column("Number of the import; of one author the last one stands.")]
+    verdict: Annotated[str, Column("leak, clean, unsure, or open if not looked at.")]
+    decided: Annotated[str, Column("When: ISO 8601 date, as stated at import.")]
+    drawn: Annotated[str, Column("random or risk: how the frame came onto the sheet.")]
+    population: Annotated[str, Column("What was drawn from: lake, or a release.")]
+    stratum: Annotated[str, Column("Device, of a closed vocabulary.")]
+    risk: Annotated[str, Column("Codes of what made the frame risky, separated by blanks.")]
+    pixel_hash: Annotated[str, Column("Of the frame's pixels, wherever they are.", subject=True)]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """One run of the pipeline over one deployment."""
 

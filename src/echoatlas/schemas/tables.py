@@ -58,6 +58,7 @@ TABLES: dict[str, Table] = {
         Table("labels", rows.LabelRow, ("frame_id",), "lake"),
         Table("duplicates", rows.DuplicateRow, ("frame_id",), "lake"),
         Table("decisions", rows.DecisionRow, ("object_id", "decided"), "log"),
+        Table("findings", rows.FindingRow, ("frame_id", "author", "ordinal"), "log"),
         Table("runs", rows.RunRow, ("run_id",), "log"),
         Table("releases", rows.ReleaseRow, ("name",), "log"),
         Table("erasures", rows.ErasureRow, ("request",), "log"),

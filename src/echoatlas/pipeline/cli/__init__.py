@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own click
 
+import echoatlas.pipeline.cli.audit as audit
 import echoatlas.pipeline.cli.crosswalk as crosswalk
 import echoatlas.pipeline.cli.curation as curation
 import echoatlas.pipeline.cli.deidentify as deidentify
@@ -52,6 +53,7 @@ sites.add_to(app)
 releases.add_to(app)
 deidentify.add_to(app)
 crosswalk.add_to(app)
+audit.add_to(app)
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -10,6 +11,9 @@ from echoatlas.pipeline.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.schemas.config import ReleaseConfig, parse
 
+Suppress = typer.Option(
+    None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
+)
 release_app = typer.Typer(no_args_is_help=True, help="Dataset versions: create, list, show.")
 
 
@@ -28,12 +32,16 @@ def create(
     codec: str = typer.Option("png", help="png, zstd (fast) or jpeg (lossy)."),
     seed: int = typer.Option(0, help="Of the split."),
     duplicates: str = typer.Option("drop", help="drop or keep."),
+    min_k: int = typer.Option(1, help="Patients who must share site, age, sex and device."),
+    suppress: list[str] | None = Suppress,
 ) -> None:
     """Cut a named, immutable release of the lake as it stands."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release import create as cut
 
-    raw = {"name": name, "where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
+    raw: dict[str, Any] = {"name": name, "where": where, "codec": codec, "seed": seed}
+    raw |= {"duplicates": duplicates, "min_k": min_k}
+    raw |= {"suppress": tuple(suppress)} if suppress else {}
     config = parse(ReleaseConfig, raw, "release")
     deployment = context.open()
     manifest = cut(deployment.lake, deployment.releases, config)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import jinja2
@@ -22,6 +22,9 @@ from echoatlas.pipeline.release import index_table, manifest_of
 from echoatlas.pipeline.status import status
 from echoatlas.pipeline.storage import Storage
 from echoatlas.taxonomy.tree import tree
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.records import Picture
 
 GALLERY = 48  # frames
 PAIRS = 12  # clusters of duplicates
@@ -139,12 +142,16 @@ def _pictures(lake: Lake, ids: Sequence[str]) -> dict[str, str]:
     stored = lake.read(
         "frames", ["frame_id", "image"], pc.field("frame_id").isin(pa.array(ids, pa.string()))
     )
-    return {row["frame_id"]: _data_url(decode(row["image"])) for row in stored.to_pylist()}
+    return {row["frame_id"]: data_url(_small(decode(row["image"]))) for row in stored.to_pylist()}
 
 
-def _data_url(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
-    small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".png", small if small.ndim == 2 else small[..., ::-1])
+def _small(pixels: Picture) -> Picture:
+    return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def data_url(pixels: Picture) -> str:
+    """A picture as a PNG that stands in the page itself."""
+    _, data = cv2.imencode(".png", pixels if pixels.ndim == 2 else pixels[..., ::-1])
     return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
 
 

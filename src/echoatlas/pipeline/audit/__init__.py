@@ -1,0 +1,1 @@
+"""The privacy officer's proof: what was done, what people saw, how far the rest can be trusted."""

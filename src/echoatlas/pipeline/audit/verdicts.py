@@ -1,0 +1,251 @@
+"""Take a filled-in review sheet back, and take what leaks out of the lake.
+
+Of a sheet only closed codes are kept. A note may quote what its author saw, so none is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.audit.findings import HELD_BACK, REVIEWED, Verdict, standing
+from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
+from echoatlas.pipeline.commit import carry_out, recover
+from echoatlas.pipeline.errors import Reason, UsageError
+from echoatlas.pipeline.lake import Intent, write_part
+from echoatlas.pipeline.lock import held
+from echoatlas.pipeline.release import index_table, manifest_of, names
+from echoatlas.pipeline.stages import deduplicate_lake, label_lake
+from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow
+from echoatlas.schemas.tables import BY_ROW, to_arrow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake import Lake
+    from echoatlas.pipeline.storage import Storage
+
+Outcome = ObjectRow | AuditRow | QuarantineRow
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        findings: new ones, by verdict; what stood already is not counted again.
+        gone: frames of the sheet that are no longer in the lake: nothing is left to judge.
+        quarantined: ids of objects that were taken out of the lake.
+        releases: published releases that hold their pictures; they can't be changed.
+    """
+
+    findings: dict[str, int]
+    gone: int
+    quarantined: tuple[str, ...]
+    releases: tuple[str, ...]
+
+
+def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -> Imported:
+    """Write down what a reviewer found, and quarantine the objects of frames that leak.
+
+    Objects with a frame that leaks or may leak go into quarantine whole, and with them every
+    object of the same bytes or with a frame of the same pixels. They stay there until somebody
+    retries the reason by name, whatever settings change. Findings and quarantine are one commit.
+
+    Args:
+        author: id of the reviewer.
+        day: when it was decided.
+
+    Raises:
+        UsageError: a column is missing, a verdict is none, or a row was not drawn by this
+            deployment; names the line. Or another run holds the lake.
+    """
+    if not author.strip():
+        raise UsageError("--by: say who looked, by an id")
+    said = _read(deployment, source)
+    lake, run_id = deployment.lake, f"review-{secrets.token_hex(6)}"
+    with held(lake.storage, run_id) as lock:
+        if lock.before:
+            recover(lake, lock.before)
+        frames = _frames(lake, said)
+        fresh = _fresh(lake, said, frames, author, day)
+        leaking = {row.pixel_hash for row in fresh if row.verdict in HELD_BACK}
+        objects = _alike(lake, leaking)
+        _commit(deployment, run_id, fresh, objects)
+        if objects:
+            label_lake(lake, deployment.config)
+            deduplicate_lake(lake, deployment.config)
+    return Imported(
+        findings={v.value: sum(row.verdict == v for row in fresh) for v in Verdict},
+        gone=len(said) - len(frames),
+        quarantined=tuple(objects),
+        releases=_holding(deployment.releases, leaking),
+    )
+
+
+def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Verdict]]:
+    key = deployment.key()
+    found = {}
+    try:
+        stream = source.open(encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read ({error.strerror})") from None
+    with stream:
+        reader = csv.DictReader(stream)
+        missing = set(COLUMNS) - {"note"} - set(reader.fieldnames or ())
+        if missing:
+            raise UsageError(f"{source}: column '{min(missing)}' is missing")
+        for row in reader:
+            drawn, verdict, ticket = _row(row, f"{source}, line {reader.line_num}")
+            if not hmac.compare_digest(ticket.encode(), drawn.ticket(key).encode()):
+                raise UsageError(
+                    f"{source}, line {reader.line_num}: this row is not as it was drawn: only "
+                    "verdict and note may be changed"
+                )
+            found[drawn.frame_id] = drawn, verdict
+    return found
+
+
+def _row(row: Mapping[str, str | None], where: str) -> tuple[Drawn, Verdict, str]:
+    told = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    verdict = told["verdict"].lower() or Verdict.OPEN.value
+    if verdict not in set(Verdict):
+        # What stands there may be a note in the wrong column: it is not repeated.
+        raise UsageError(f"{where}: a verdict is leak, clean or unsure")
+    parts = (told[name] for name in ("frame_id", "population", "drawn", "stratum", "risk"))
+    return Drawn(*parts), Verdict(verdict), told["ticket"]
+
+
+def _frames(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Of the frames that are in the lake: object, fingerprint and pixels."""
+    wanted = pc.field("frame_id").isin(pa.array(sorted(ids), pa.string()))
+    columns = ["frame_id", "object_id", "pixel_hash", "fingerprint"]
+    found = lake.read("measures", columns, wanted).to_pylist()
+    return {row["frame_id"]: row for row in found}
+
+
+def _fresh(
+    lake: Lake,
+    said: Mapping[str, tuple[Drawn, Verdict]],
+    frames: Mapping[str, Mapping[str, Any]],
+    author: str,
+    day: date,
+) -> list[FindingRow]:
+    """The findings that say something new: the same sheet twice is one import."""
+    before = lake.read("findings")
+    mine = {
+        (row["frame_id"], row["population"]): row["verdict"]
+        for row in standing(before.filter(pc.equal(before.column("author"), author)))
+    }
+    ordinal = 1 + (pc.max(before.column("ordinal")).as_py() or 0)
+    return [
+        FindingRow(
+            author=author,
+            ordinal=ordinal,
+            verdict=verdict.value,
+            decided=day.isoformat(),
+            drawn=drawn.drawn,
+            population=drawn.population,
+            stratum=drawn.stratum,
+            risk=drawn.risk,
+            **frames[frame_id],
+        )
+        for frame_id, (drawn, verdict) in sorted(said.items())
+        if frame_id in frames and mine.get((frame_id, drawn.population)) != verdict
+    ]
+
+
+def _alike(lake: Lake, pixels: Iterable[str]) -> list[str]:
+    """Objects with a frame of these pixels, and objects of the same bytes as one of those."""
+    same = pc.field("pixel_hash").isin(pa.array(sorted(pixels), pa.string()))
+    ids = set(lake.read("measures", ["object_id"], same).column(0).to_pylist())
+    kept = lake.read("objects", ["object_id", "content_id"], pc.field("status") == "kept")
+    by_content = {row["content_id"] for row in kept.to_pylist() if row["object_id"] in ids}
+    return sorted(row["object_id"] for row in kept.to_pylist() if row["content_id"] in by_content)
+
+
+def _commit(
+    deployment: Deployment, run_id: str, findings: list[FindingRow], objects: list[str]
+) -> None:
+    """Findings and quarantine as intents that are all written down before any is carried out."""
+    if not findings:
+        return
+    lake = deployment.lake
+    groups = _out_of_the_lake(lake, objects)
+    if not groups:
+        groups = {"": []}
+    intents = []
+    for number, (mark, rows) in enumerate(sorted(groups.items())):
+        name = f"{run_id}-g{number}"
+        told = [*rows, *(findings if number == 0 else ())]
+        told.sort(key=_table)
+        parts = tuple(
+            write_part(lake.storage, to_arrow(table, part), table, f"part-{name}-{table}")
+            for table, part in groupby(told, key=_table)
+        )
+        renewed = sorted({row.object_id for row in rows})
+        intents.append(Intent(name, parts, tuple(renewed), mark))
+        lake.promise(intents[-1])
+    for intent in intents:
+        carry_out(lake, intent, deployment.config.engine.retries)
+
+
+def _out_of_the_lake(lake: Lake, objects: list[str]) -> dict[str, list[Outcome]]:
+    """The rows that say that kept objects are quarantined, by the fingerprint that they get.
+
+    What de-identification did to them stays in the audit, and their pseudonyms in ``objects``, so
+    that an erasure finds them.
+    """
+    among = pc.field("object_id").isin(pa.array(objects, pa.string()))
+    kept = among & (pc.field("status") == "kept")
+    audits = {
+        row["object_id"]: AuditRow(**row) for row in lake.read("audit", where=among).to_pylist()
+    }
+    reason = Reason.SEEN_BY_REVIEWER
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in (ObjectRow(**row) for row in lake.read("objects", where=kept).to_pylist()):
+        mark = f"{REVIEWED}{outcome.fingerprint}"
+        done = audits[outcome.object_id]
+        codes = " ".join(sorted({*done.verdicts.split(), reason.value}))
+        groups.setdefault(mark, []).extend(
+            (
+                replace(
+                    outcome, status="rejected", reason=reason.value, frames=0, fingerprint=mark
+                ),
+                replace(done, verdict="quarantined", verdicts=codes, fingerprint=mark),
+                QuarantineRow(
+                    object_id=outcome.object_id,
+                    site=outcome.site,
+                    upload=outcome.upload,
+                    step="review",
+                    reason=reason.value,
+                    detail=reason.sentence,
+                    locator=outcome.locator,
+                    fingerprint=mark,
+                ),
+            )
+        )
+    return groups
+
+
+def _table(row: object) -> str:
+    return BY_ROW[type(row)].name
+
+
+def _holding(releases: Storage, pixels: set[str]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in names(releases)
+        if pixels
+        and pixels
+        & set(index_table(releases, manifest_of(releases, name))["pixel_hash"].to_pylist())
+    )
