@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.beams import depths
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.once import OncePerArray
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.fan import Box, Fan, Mode
 from echoatlas.schemas.records import Normalized, Redaction
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Picture
 
-PLANS_HELD = 16
+BILINEAR = 1.4  # times smaller
+SUPERSAMPLED = 2.6
+MARK = 150  # gray levels by which thin graphics stand out of what is around them
+THIN = np.ones((7, 7), np.uint8)
 CHROMA = 40  # max - min of red, green and blue from which a pixel carries color
 BRIGHT = 60  # of their maximum
 
@@ -45,27 +50,53 @@ class NormalizeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Stencil:
+    """What of a picture may be seen: uint8, 255 there and 0 elsewhere, once for gray, once for RGB.
+
+    A plain "and" of two pictures takes a tenth of the time of a masked copy.
+    """
+
+    one: NDArray[np.uint8]
+    three: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> Stencil:
+        """The stencil of a boolean picture."""
+        one = mask.astype(np.uint8) * np.uint8(255)
+        return cls(one, np.repeat(one[..., None], 3, axis=2))
+
+    def held_over(self, picture: Picture) -> Picture:
+        """A copy of the picture, black where it may not be seen."""
+        over = self.one if picture.ndim == 2 else self.three
+        return np.asarray(cv2.bitwise_and(picture, over), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything of a clip's normalization that does not depend on the frame.
 
     Attributes:
         box: of the fan, in the source picture.
-        keep: (box height, box width) uint8, 255 where pixels may leave.
+        keep: of the box, where pixels may leave.
         target: of the resized box in the canvas; parts may lie outside it.
+        shown: of the canvas, where pixels are left.
         valid, hidden: (size, size) bool: may be seen; lies in the fan but is blacked out.
+        depth: (size, size) float32, see ``Normalized``.
     """
 
     box: Box
-    keep: NDArray[np.uint8]
+    keep: Stencil
     target: Box
     scale: float
+    shown: Stencil
     valid: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
+    depth: NDArray[np.float32]
     mm_per_px: tuple[float, float] | None
     flags: tuple[str, ...]
 
 
-@step("normalize", version=1)
+@step("normalize", version=2)
 def normalize(
     picture: Picture,
     fan: Fan,
@@ -88,7 +119,7 @@ def normalize(
     """
     if picture.shape[:2] != redaction.keep.shape:
         raise Reject(Reason.FRAME_MISMATCH, "picture and redaction differ in size")
-    plan = planned(fan, redaction.keep, config)
+    plan = planned(redaction.keep, fan, config)
     box = plan.box
     crop = picture[box.y0 : box.y1, box.x0 : box.x1]
     flags = list(plan.flags)
@@ -97,9 +128,9 @@ def normalize(
             flags.append("color")
         else:
             crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    pixels = _placed(cv2.bitwise_and(crop, crop, mask=plan.keep), plan, config.size)
-    pixels[~plan.valid] = 0
-    overlay = _marks(pixels, plan) | plan.hidden
+    pixels = _placed(plan.keep.held_over(crop), plan, config.size)
+    pixels = plan.shown.held_over(pixels)
+    overlay = _overlay(pixels, plan)
     return Normalized(
         pixels=pixels,
         valid=plan.valid,
@@ -109,6 +140,7 @@ def normalize(
         native=(box.width, box.height),
         mm_per_px=plan.mm_per_px,
         flags=tuple(flags),
+        depth=plan.depth,
     )
 
 
@@ -116,8 +148,12 @@ def _is_colored(crop: Picture, fan: Fan, plan: Plan, config: NormalizeConfig) ->
     """Whether what may leave of a crop carries color; every second pixel tells."""
     if fan.mode in (Mode.COLOR, Mode.POWER):
         return True
-    keep = plan.keep[::2, ::2] > 0
-    colored = chroma(np.ascontiguousarray(crop[::2, ::2])) & keep
+    keep = plan.keep.one[::2, ::2] > 0
+    thin = np.ascontiguousarray(crop[::2, ::2])
+    red, green, blue = cv2.split(thin)
+    if not (cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF)):
+        return False
+    colored = chroma(thin) & keep
     return int(colored.sum()) > config.color_share * max(int(keep.sum()), 1)
 
 
@@ -129,28 +165,7 @@ def chroma(pixels: Picture) -> NDArray[np.bool_]:
     return np.asarray((cv2.subtract(most, least) > CHROMA) & (most > BRIGHT))
 
 
-_plans: dict[tuple[int, Fan, NormalizeConfig], tuple[NDArray[np.bool_], Plan]] = {}
-
-
-def planned(fan: Fan, keep: NDArray[np.bool_], config: NormalizeConfig) -> Plan:
-    """The plan for a fan and a mask, made once a clip.
-
-    Plans are found by the mask's identity: it is held as long as its plan, and made read-only, so
-    that neither another array nor other content can come in its place.
-    """
-    key = (id(keep), fan, config)
-    found = _plans.get(key)
-    if found is not None:
-        return found[1]
-    plan = _plan(fan, keep, config)
-    keep.setflags(write=False)
-    if len(_plans) >= PLANS_HELD:
-        del _plans[next(iter(_plans))]
-    _plans[key] = (keep, plan)
-    return plan
-
-
-def _plan(fan: Fan, keep: NDArray[np.bool_], config: NormalizeConfig) -> Plan:
+def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:
     height, width = keep.shape
     box = fan.bounding_box(height, width)
     if min(box.width, box.height) < config.least_fan:
@@ -172,25 +187,35 @@ def _plan(fan: Fan, keep: NDArray[np.bool_], config: NormalizeConfig) -> Plan:
     allowed = keep[box.y0 : box.y1, box.x0 : box.x1] & inside
     plan = Plan(
         box,
-        allowed.astype(np.uint8) * 255,
+        Stencil.of(allowed),
         target,
         scale,
+        Stencil.of(np.zeros((size, size), bool)),
         np.zeros((size, size), bool),
         np.zeros((size, size), bool),
+        np.zeros((size, size), np.float32),
         (fan.mm_per_px[0] / scale, fan.mm_per_px[1] / scale) if fan.mm_per_px else None,
         flags,
     )
-    plan.valid[:] = _placed(plan.keep, plan, size) > 127
-    plan.hidden[:] = (_placed(inside.astype(np.uint8) * 255, plan, size) > 127) & ~plan.valid
-    plan.valid.setflags(write=False)
-    return plan
+    valid = _placed(plan.keep.one, plan, size) > 127
+    hidden = (_placed(inside.astype(np.uint8) * 255, plan, size) > 127) & ~valid
+    side = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    x, y = (side - target.x0) / scale + box.x0 - 0.5, (side - target.y0) / scale + box.y0 - 0.5
+    depth = depths(fan, x[None, :], y[:, None])
+    for shared in (valid, hidden, depth):
+        shared.setflags(write=False)
+    return replace(plan, shown=Stencil.of(valid), valid=valid, hidden=hidden, depth=depth)
+
+
+planned = OncePerArray(_plan)  # of (keep, fan, config)
 
 
 def _placed(crop: NDArray[np.uint8], plan: Plan, size: int) -> NDArray[np.uint8]:
     """A crop, resized and laid on a black canvas of (size, size[, 3])."""
     target = plan.target
-    how = cv2.INTER_AREA if plan.scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(crop, (target.width, target.height), interpolation=how)
+    small = resized(crop, target.width, target.height)
+    if (target.x0, target.y0, target.x1, target.y1) == (0, 0, size, size):
+        return small
     canvas = np.zeros((size, size, *crop.shape[2:]), np.uint8)
     seen = target.clipped(size, size)
     canvas[seen.y0 : seen.y1, seen.x0 : seen.x1] = small[
@@ -199,8 +224,28 @@ def _placed(crop: NDArray[np.uint8], plan: Plan, size: int) -> NDArray[np.uint8]
     return canvas
 
 
-def _marks(pixels: Picture, plan: Plan) -> NDArray[np.bool_]:
-    """Thin bright graphics (calipers, letters, marks) that stand out of the speckle."""
+def resized(picture: Picture, width: int, height: int) -> Picture:
+    """Resize (H, W) or (H, W, 3) uint8 without aliasing, by the cheapest way that has none.
+
+    Up to ``BILINEAR`` times smaller, two samples an axis see every source pixel. Up to
+    ``SUPERSAMPLED`` times, four do: it is as near to Lanczos as the mean over the area is, in
+    less than half of the time. Beyond, it is the mean over the area.
+    """
+    shrinking = max(picture.shape[0] / height, picture.shape[1] / width)
+    if shrinking > SUPERSAMPLED:
+        how = cv2.INTER_AREA
+    else:
+        how = cv2.INTER_LINEAR
+        if shrinking > BILINEAR:
+            picture = cv2.resize(picture, (2 * width, 2 * height), interpolation=how)
+            how = cv2.INTER_AREA
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
+
+
+def _overlay(pixels: Picture, plan: Plan) -> NDArray[np.bool_]:
+    """Thin bright graphics (calipers, letters, marks) that stand out, and what is blacked out."""
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    hat = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8))
-    return np.asarray((hat > 150) & (gray > 200) & plan.valid)
+    hat = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, THIN)
+    if cv2.minMaxLoc(hat)[1] <= MARK:
+        return plan.hidden
+    return np.asarray((hat > MARK) & (gray > 200) & plan.valid) | plan.hidden
