@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
+from echoatlas.pipeline.chroma import plain
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture, Scan
 
 HELD_BYTES = 96 << 20  # of decoded pictures; a 100-frame color cine of 640 x 480, 300 gray ones
-SAMPLED = 16  # one row of this many is looked at first: most colored screens show it there
 
 
 class Clip:
@@ -57,15 +55,3 @@ class Clip:
             return [plain(picture) for picture in found if picture is not None]
         chosen = set(wanted)
         return [picture for index, picture in enumerate(self) if index in chosen]
-
-
-def plain(picture: Picture) -> Picture:
-    """A picture as gray if it provably is: (H, W, 3) becomes (H, W) if no pixel has color."""
-    if picture.ndim == 2 or _colored(picture[::SAMPLED]):
-        return picture
-    return picture if _colored(picture) else np.ascontiguousarray(picture[..., 0])
-
-
-def _colored(picture: Picture) -> bool:
-    red, green, blue = cv2.split(picture)
-    return bool(cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF))

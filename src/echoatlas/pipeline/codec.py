@@ -61,6 +61,11 @@ def encode(pixels: Picture) -> bytes:
     )
 
 
+def encode_mask(mask: NDArray[np.bool_]) -> bytes:
+    """Encode (H, W) bool as a picture of 0 and 1; nothing at all if none is true."""
+    return encode(mask.view(np.uint8)) if mask.any() else b""
+
+
 def decode(data: bytes) -> Picture:
     """The pixels that ``encode`` was given.
 

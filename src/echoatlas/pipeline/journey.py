@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode
+from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
 from echoatlas.pipeline.deidentify.attributes import Policy, clean
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
@@ -221,6 +221,7 @@ def _frame_row(
         height=height,
         channels=1 if frame.pixels.ndim == 2 else 3,
         image=image,
+        overlay=encode_mask(frame.overlay),
         native_width=frame.native[0],
         native_height=frame.native[1],
         scale=frame.scale,

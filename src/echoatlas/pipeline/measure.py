@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline import hashing
+from echoatlas.pipeline.chroma import chroma
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.normalize import chroma
 from echoatlas.pipeline.once import OncePerArray
 from echoatlas.pipeline.step import step
 

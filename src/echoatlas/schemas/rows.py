@@ -96,6 +96,13 @@ class FrameRow:
     channels: Annotated[int, Column("1 gray, 3 RGB.")]
     image: Annotated[bytes, Column("The image, losslessly encoded.")]
     image_codec: Annotated[str, Column("How it is encoded.")]
+    overlay: Annotated[
+        bytes,
+        Column(
+            "Mask of graphics and redactions inside the fan, of the image's size and codec: "
+            "1 there, 0 elsewhere; empty if there are none."
+        ),
+    ]
     native_width: Annotated[int, Column("Width of the fan's box in the source picture.", "px")]
     native_height: Annotated[int, Column("Height of the fan's box in the source picture.", "px")]
     scale: Annotated[float, Column("Stored pixels a source pixel.", "px/px")]
