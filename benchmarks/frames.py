@@ -9,6 +9,7 @@ of several passes. The path is the journey itself, less the two looks for text, 
 from __future__ import annotations
 
 import io
+import secrets
 import time
 from collections.abc import Callable
 
@@ -79,7 +80,10 @@ def glued(data: bytes) -> None:
 def carried(data: bytes, watch: Stopwatch) -> list[bytes]:
     """One object's journey; the images that came of it."""
     sighting = SightingRow("l", "o", "c", "bench", "u", "", -1, 0, len(data))
-    key, site = SiteKey.of("bench", bytes(range(32))), SiteConfig(site="bench", bucket="bench")
+    key, site = (
+        SiteKey.of("bench", secrets.token_bytes(32)),
+        SiteConfig(site="bench", bucket="bench"),
+    )
     origin = Origin("bench", "u", "f")
     made = journey(data, sighting, origin, site, key, JourneyConfig(), watch)
     return [row.image for row in made.rows if isinstance(row, FrameRow)]

@@ -27,11 +27,15 @@ def chroma(pixels: Picture) -> NDArray[np.bool_]:
 
 def plain(picture: Picture) -> Picture:
     """A picture as gray if it provably is: (H, W, 3) becomes (H, W) if no pixel has color."""
-    if picture.ndim == 2 or _unequal(picture[::SAMPLED]):
+    if picture.ndim == 2 or _gray(picture[::SAMPLED]) is None:
         return picture
-    return picture if _unequal(picture) else np.ascontiguousarray(picture[..., 0])
+    gray = _gray(picture)
+    return picture if gray is None else gray
 
 
-def _unequal(picture: Picture) -> bool:
+def _gray(picture: Picture) -> Picture | None:
+    """One of three components that are equal, or None."""
     red, green, blue = cv2.split(picture)
-    return bool(cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF))
+    if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(green, blue, cv2.NORM_INF):
+        return None
+    return np.asarray(green, np.uint8)

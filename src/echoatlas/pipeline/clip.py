@@ -10,7 +10,7 @@ from echoatlas.pipeline.chroma import plain
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture, Scan
 
-HELD_BYTES = 96 << 20  # of decoded pictures; a 100-frame color cine of 640 x 480, 300 gray ones
+HELD_BYTES = 64 << 20  # of decoded pictures: 70 color frames of 640 x 480, or 200 gray ones
 
 
 class Clip:
@@ -29,17 +29,20 @@ class Clip:
         if self._held is not None:
             yield from self._held
             return
-        held: list[Picture] | None = []
-        size = 0
-        for decoded in self._scan.frames():
+        held: list[Picture] = []
+        room = 0
+        for number, decoded in enumerate(self._scan.frames()):
             picture = plain(decoded)
-            size += picture.nbytes
-            if held is not None:
+            if not number and picture.nbytes * self._scan.declared_frames <= self._most:
+                room = self._most
+            room -= picture.nbytes
+            if room >= 0:
                 held.append(picture)
-                if size > self._most:
-                    held = None
+            else:
+                held.clear()
             yield picture
-        self._held = held
+        if room >= 0:
+            self._held = held
 
     def spread(self, most: int) -> list[Picture]:
         """At most that many pictures, evenly spread from the first to the last.
