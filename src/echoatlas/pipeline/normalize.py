@@ -160,7 +160,9 @@ def _shown_in_color(
         return crop, True
     tinted = chroma(np.ascontiguousarray(crop[::2, ::2]))
     most = config.color_share * max(cv2.countNonZero(plan.keep.one[::2, ::2]), 1)
-    return crop, cv2.countNonZero(tinted.view(np.uint8)) > most
+    if cv2.countNonZero(tinted.view(np.uint8)) <= most:
+        return crop, False
+    return crop, cv2.countNonZero(overlays.without_bars(tinted).view(np.uint8)) > most
 
 
 def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:

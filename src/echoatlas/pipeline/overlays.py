@@ -27,7 +27,7 @@ THIN = np.ones((5, 5), np.uint8)
 LEAST_INK = 12  # pixels; specks of fewer are echoes
 ARMS = (5, 25)  # pixels, sides of a caliper's cross
 MOST = 400  # graphics that are looked at
-BAR = (4, 40)  # pixels, width of a color bar
+BAR = (2, 40)  # pixels, width of a color bar
 
 
 def drawn(picture: Picture, *, colored: bool) -> Mask | None:
@@ -60,7 +60,7 @@ def kinds(found: Mask) -> tuple[str, ...]:
         shape = labels[y : y + height, x : x + width] == number
         if _is_cross(shape):
             crosses += 1
-        elif BAR[0] <= width <= BAR[1] and height >= 4 * width and ink > 0.8 * width * height:
+        elif _is_bar(width, height, ink):
             names.add("color_bar")
         elif min(width, height) >= ARMS[1] and ink < 0.35 * width * height and _is_closed(shape):
             names.add("body_mark")
@@ -69,6 +69,17 @@ def kinds(found: Mask) -> tuple[str, ...]:
     if crosses:
         names.add("calipers")
     return tuple(sorted(names)) or ("marks",)
+
+
+def without_bars(tinted: Mask) -> Mask:
+    """Color less the bars that only say what the colors mean."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(tinted.view(np.uint8))
+    bars = [n for n in range(1, count) if _is_bar(*(int(value) for value in stats[n][2:]))]
+    return tinted & ~np.isin(labels, bars) if bars else tinted
+
+
+def _is_bar(width: int, height: int, ink: int) -> bool:
+    return BAR[0] <= width <= BAR[1] and height >= 4 * width and ink > 0.8 * width * height
 
 
 def _is_cross(shape: Mask) -> bool:
