@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -57,6 +59,17 @@ def test_depth_runs_from_the_probes_face_to_the_far_end(shape):
 
     expected = np.repeat((np.arange(32)[:, None] + 0.5) / 32, 9, axis=1)
     assert np.abs(found - expected).max() < 0.01
+
+
+def test_beams_of_a_picture_that_was_squeezed_lie_where_its_fan_does():
+    _, fan = fan_of("convex")
+    squeezed = replace(fan, apex=(fan.apex[0], fan.apex[1] / 2), stretch=2.0)
+
+    (x, y), (wide_x, wide_y) = grid(squeezed, 9, 32), grid(fan, 9, 32)
+
+    assert np.allclose(x, wide_x)
+    assert np.allclose(2 * y, wide_y, atol=1e-3)
+    assert np.allclose(depths(squeezed, x, y), depths(fan, wide_x, wide_y), atol=1e-3)
 
 
 def test_beams_of_a_probe_that_points_up_begin_at_its_face():

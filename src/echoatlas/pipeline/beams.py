@@ -29,7 +29,8 @@ def depths(fan: Fan, x: Floats, y: Floats) -> Floats:
         return np.asarray(
             (y + 0 * x - min(ys)) / np.float32(max(max(ys) - min(ys), 1e-6)), np.float32
         )
-    radius = np.hypot(x - np.float32(fan.apex[0]), y - np.float32(fan.apex[1]))
+    down = (y - np.float32(fan.apex[1])) * np.float32(fan.stretch)
+    radius = np.hypot(x - np.float32(fan.apex[0]), down)
     inner, outer = fan.radii
     return np.asarray((radius - inner) / max(outer - inner, 1e-6), np.float32)
 
@@ -49,7 +50,8 @@ def grid(fan: Fan, lines: int, samples: int) -> tuple[Floats, Floats]:
         inner, outer = fan.radii
         angle = fan.angles[0] + (fan.angles[1] - fan.angles[0]) * across
         radius = inner + (outer - inner) * down
-        x, y = fan.apex[0] + radius * np.sin(angle), fan.apex[1] + radius * np.cos(angle)
+        x = fan.apex[0] + radius * np.sin(angle)
+        y = fan.apex[1] + radius * np.cos(angle) / fan.stretch
     else:
         left, right = _sides(fan)
         start = left[0] + (left[1] - left[0]) * down
