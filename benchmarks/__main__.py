@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 
 import benchmarks
+from echoatlas.pipeline.run import ONE_CORE
 
 
 def main(names: list[str]) -> int:
@@ -23,4 +25,7 @@ def main(names: list[str]) -> int:
     return 0
 
 
+if not ONE_CORE.items() <= os.environ.items():  # libraries read it when they are loaded
+    command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
+    os.execve(sys.executable, command, os.environ | ONE_CORE)
 sys.exit(main(sys.argv[1:]))

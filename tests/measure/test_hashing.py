@@ -11,6 +11,8 @@ from PIL import Image
 from echoatlas.pipeline import hashing
 from echoatlas.pipeline.simulate.scans import make_cine
 
+LANCZOS = Image.Resampling.LANCZOS
+
 
 def distance(one: bytes, other: bytes) -> int:
     return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
@@ -46,3 +48,29 @@ def test_the_mirrors_hash_is_the_hash_of_the_mirror():
 
     assert distance(mirrored, hashing.phash(np.ascontiguousarray(gray[:, ::-1]), 16)) <= 4
     assert distance(mirrored, hashing.bits(low)) > 60
+
+
+@pytest.mark.parametrize(("height", "width"), [(172, 256), (256, 140), (90, 60), (256, 256)])
+def test_a_frame_and_its_fan_shrunk_together_are_as_shrunk_alone(height, width):
+    top, left = (256 - height) // 2, (256 - width) // 2
+    fan = np.random.default_rng(height).integers(0, 256, (height, width), np.uint8)
+    frame = np.zeros((256, 256), np.uint8)
+    frame[top : top + height, left : left + width] = fan
+
+    small = hashing.shrunk(fan, (256, 256), (top, left))
+
+    for ours, size in ((small.frame32, 32), (small.frame64, 64)):
+        assert np.array_equal(hashing.shrink(frame, size), ours)
+        assert np.array_equal(Image.fromarray(frame).resize((size, size), LANCZOS), ours)
+    for ours, size in ((small.fan32, 32), (small.fan64, 64)):
+        assert np.array_equal(hashing.shrink(fan, size), ours)
+
+
+@pytest.mark.parametrize("side", [8, 16])
+def test_half_of_the_bits_are_set_whatever_the_picture(side):
+    low = np.random.default_rng(side).normal(size=(side, side))
+
+    packed = np.frombuffer(hashing.bits(low), np.uint8)
+
+    assert np.unpackbits(packed).sum() == side * side // 2
+    assert np.array_equal(np.unpackbits(packed).reshape(side, side), low > np.median(low))

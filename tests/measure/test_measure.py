@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from echoatlas.pipeline.beams import depths
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.measure import Measures, measure
 from echoatlas.pipeline.normalize import normalize
@@ -139,3 +140,71 @@ def test_measuring_twice_gives_the_same():
     one, two = simulated(frames=2)
 
     assert measure(two, one) == measure(replace(two), one)
+
+
+def test_a_frozen_frame_is_still_and_a_moving_one_is_not():
+    one, two = simulated(frames=2)
+
+    assert measure(one, one).still == 1.0
+    assert measure(two, one).still < 0.9
+    assert measure(one).still is None
+
+
+def test_stillness_is_a_share_of_what_both_frames_show():
+    before, now = np.full((256, 256), 50, np.uint8), np.full((256, 256), 50, np.uint8)
+    now[:64] = 60
+    half = np.ones((256, 256), bool)
+    half[128:] = False
+
+    assert measure(frame(now), frame(before)).still == 0.75
+    assert measure(frame(now), frame(before, half)).still == 0.5
+    assert measure(frame(np.stack([now] * 3, -1)), frame(np.stack([before] * 3, -1))).still == 0.75
+
+
+def test_a_black_frame_has_no_peak_and_one_bright_pixel_makes_none():
+    black = np.zeros((256, 256), np.uint8)
+    black[5, 5] = 255
+
+    assert measure(frame(black)).peak == 0
+    assert measure(frame(np.full((256, 256), 90, np.uint8))).peak == 90
+
+
+def in_air(fan, height: int, width: int):
+    """Reverberation: bands along the probe's face that fade within a fifth of the depth."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    depth = depths(fan, x, y)
+    rings = 120 * (1 + np.cos(depth * 150)) * np.exp(-depth * 12)
+    return np.clip(rings + np.random.default_rng(0).normal(4, 2, rings.shape), 0, 255).astype("u1")
+
+
+@pytest.mark.parametrize("shape", ["convex", "linear", "phased"])
+def test_a_probe_in_air_shows_layers_and_does_not_reach_deep(shape):
+    scan = make_cine(1, fan=shape, frames=1, burned_in=())
+    fan, size = scan.fans[0], (scan.height, scan.width)
+    cut = Redaction(fan.mask(*size))
+
+    tissue = measure(normalize(scan.pictures[0], fan, cut))
+    air = measure(normalize(in_air(fan, *size), fan, cut))
+
+    assert air.reach < 0.35 < 0.8 <= tissue.reach
+    assert air.layering > 0.8 > 0.6 > tissue.layering
+
+
+def test_a_grid_of_patches_fits_any_size():
+    for side in (224, 250, 384):
+        pixels = np.random.default_rng(1).integers(80, 120, (side, side), np.uint8)
+        found = measure(Normalized(pixels, *(2 * [np.ones((side, side), bool)]), 1, (0, 0), (9, 9)))
+        patches = np.frombuffer(found.patch_map, np.uint8)
+        assert len(patches) == 256
+        assert patches.min() > 10
+
+
+def test_what_lies_outside_the_fan_is_not_measured():
+    valid = np.zeros((256, 256), bool)
+    valid[40:200, 30:220] = True
+    clean = np.where(valid, noise(), 0).astype(np.uint8)
+    dirty = np.where(valid, clean, noise(7)).astype(np.uint8)
+
+    one, two = measure(frame(clean, valid)), measure(frame(dirty, valid))
+
+    assert replace(one, pixel_hash="") == replace(two, pixel_hash="")

@@ -116,9 +116,9 @@ def test_a_mask_that_a_plan_was_made_of_can_no_longer_change():
     fan = rectangle(10, 10, 189, 189)
     redaction = keeping(fan, picture)
 
-    plan = planned(fan, redaction.keep, NormalizeConfig())
+    plan = planned(redaction.keep, fan, NormalizeConfig())
 
-    assert plan is planned(fan, redaction.keep, NormalizeConfig())
+    assert plan is planned(redaction.keep, fan, NormalizeConfig())
     with pytest.raises(ValueError, match="read-only"):
         redaction.keep[50, 50] = False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import resource
 import struct
 import subprocess
@@ -14,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus import corpus, mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.pipeline.simulate.encoding import SYNTAXES
-from echoatlas.pipeline.simulate.loose import write_gif, write_png, write_video
+from echoatlas.pipeline.simulate.loose import write_video
 from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.pipeline.simulate.write import write_dicom
 
@@ -246,35 +245,7 @@ def test_a_reject_says_nothing_of_the_record():
     assert "Zimmermann" not in str(caught.value)
 
 
-HEADS = [b"", bytes(128) + b"DICM", b"NRRD0004\n", b"GIF89a", b"II*\0", b"\x89HDF\r\n\x1a\n"]
-SEEDS = [
-    *(write_dicom(make_cine(1, frames=2, size=(160, 120)), syntax) for syntax in SYNTAXES),
-    write_dicom(CINE, LITTLE, "PALETTE COLOR"),
-    write_png(CINE),
-    write_gif(CINE),
-    write_video(CINE, "mp4", "libx264"),
-    write_video(CINE, "avi", "mjpeg"),
-]
-
-
-def mutated(data: bytes, seed: int) -> bytes:
-    """Truncate, overwrite, remove or repeat, mostly near the start where the claims are."""
-    rng = random.Random(seed)
-    if rng.random() < 0.3:
-        return data[: rng.randrange(len(data))]
-    changed = bytearray(data)
-    for _ in range(rng.choice((1, 2, 5, 20))):
-        place = rng.randrange(min(len(changed), rng.choice((600, 3000, len(changed)))))
-        kind = rng.randrange(4)
-        if kind == 0:
-            changed[place] = rng.choice((0, 127, 128, 255, rng.randrange(256)))
-        elif kind == 1:
-            changed[place : place + 4] = rng.choice((b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f"))
-        elif kind == 2:
-            del changed[place : place + rng.choice((1, 4, 100))]
-        else:
-            changed[place:place] = changed[place : place + rng.choice((1, 8, 100))]
-    return bytes(changed)
+SEEDS = list(corpus().values())
 
 
 @settings(

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.chroma import plain
+
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture, Scan
 
-HELD_BYTES = 96 << 20  # of decoded pictures; a 100-frame color cine of 640 x 480
+HELD_BYTES = 64 << 20  # of decoded pictures: 70 color frames of 640 x 480, or 200 gray ones
 
 
 class Clip:
-    """The ordered pictures of one object. Iterating starts from the first, each time."""
+    """The ordered pictures of one object. Iterating starts from the first, each time.
+
+    Pictures whose three components are equal in every pixel are given as gray: the same picture
+    in a third of the memory, and every step after has a third of the work.
+    """
 
     def __init__(self, scan: Scan, held_bytes: int = HELD_BYTES) -> None:
         self._scan = scan
@@ -23,20 +29,32 @@ class Clip:
         if self._held is not None:
             yield from self._held
             return
-        held: list[Picture] | None = []
-        size = 0
-        for picture in self._scan.frames():
-            size += picture.nbytes
-            if held is not None:
+        held: list[Picture] = []
+        room = 0
+        for number, decoded in enumerate(self._scan.frames()):
+            picture = plain(decoded)
+            if not number and picture.nbytes * self._scan.declared_frames <= self._most:
+                room = self._most
+            room -= picture.nbytes
+            if room >= 0:
                 held.append(picture)
-                if size > self._most:
-                    held = None
+            else:
+                held.clear()
             yield picture
-        self._held = held
+        if room >= 0:
+            self._held = held
 
     def spread(self, most: int) -> list[Picture]:
-        """At most that many pictures, evenly spread from the first to the last."""
+        """At most that many pictures, evenly spread from the first to the last.
+
+        A clip that will not fit in memory is not decoded for it, where single frames can be.
+        """
         declared = max(self._scan.declared_frames, 1)
         count = min(most, declared)
-        wanted = {round(i * (declared - 1) / max(count - 1, 1)) for i in range(count)}
-        return [picture for index, picture in enumerate(self) if index in wanted]
+        wanted = sorted({round(i * (declared - 1) / max(count - 1, 1)) for i in range(count)})
+        large = declared * self._scan.height * self._scan.width > self._most
+        if self._held is None and large and self._scan.single is not None:
+            found = (self._scan.single(index) for index in wanted)
+            return [plain(picture) for picture in found if picture is not None]
+        chosen = set(wanted)
+        return [picture for index, picture in enumerate(self) if index in chosen]

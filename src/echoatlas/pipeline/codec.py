@@ -11,6 +11,7 @@ import struct
 import threading
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import zstandard
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 IMAGE_CODEC = "zstd-left-1"
 HEADER = struct.Struct("<4sHHB")  # magic, height, width, channels
 MAGIC = b"EAz1"
-LEVEL = 3
+LEVEL = 1
 MOST_PIXELS = 1 << 28
 
 
@@ -60,6 +61,11 @@ def encode(pixels: Picture) -> bytes:
     )
 
 
+def encode_mask(mask: NDArray[np.bool_]) -> bytes:
+    """Encode (H, W) bool as a picture of 0 and 1; nothing at all if none is true."""
+    return encode(mask.view(np.uint8)) if mask.any() else b""
+
+
 def decode(data: bytes) -> Picture:
     """The pixels that ``encode`` was given.
 
@@ -81,17 +87,29 @@ def decode(data: bytes) -> Picture:
         raw = _CONTEXTS.decompressor.decompress(data[HEADER.size :])
     except zstandard.ZstdError as error:
         raise ValueError("the image is damaged") from error
-    differences = np.frombuffer(raw, np.uint8).reshape(channels, height, width)
-    planes = np.cumsum(differences, axis=2, dtype=np.uint8)
-    return planes[0] if channels == 1 else _correlated(planes)
+    planes = _summed(np.frombuffer(raw, np.uint8).reshape(channels * height, width))
+    if channels == 1:
+        return planes
+    return _correlated(planes.reshape(channels, height, width))
+
+
+def _summed(differences: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Sums along rows, modulo 256.
+
+    By way of OpenCV's sums over rectangles, which are vectorized: a quarter of the time of
+    ``np.cumsum``. They wrap modulo 2**32, so the sums of rows are right whatever the size.
+    """
+    sums = cv2.integral(differences, sdepth=cv2.CV_32S)
+    rows: NDArray[np.uint8] = np.subtract(sums[1:, 1:], sums[:-1, 1:]).astype(np.uint8)
+    return rows
 
 
 def _decorrelated(pixels: Picture) -> NDArray[np.uint8]:
     """Green, and red and blue less green: most color pictures are mostly gray."""
-    green = pixels[..., 1]
-    return np.stack([green, pixels[..., 0] - green, pixels[..., 2] - green])
+    red, green, blue = cv2.split(pixels)
+    return np.stack([green, red - green, blue - green])
 
 
 def _correlated(planes: NDArray[np.uint8]) -> Picture:
     green = planes[0]
-    return np.dstack([planes[1] + green, green, planes[2] + green])
+    return np.asarray(cv2.merge([planes[1] + green, green, planes[2] + green]), np.uint8)

@@ -7,7 +7,8 @@ versions, and the hash with it; here the order is fixed and versioned.
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Band = tuple[slice, slice, Floats]  # samples taken, samples made, the weights between them
 
 HASH_VERSION = "phash-lanczos-1"
+BAND = 8  # samples that are made in one product: wider ones are mostly zeros, narrower ones slow
 PRECISION = 22  # fractional bits of Pillow's resampling coefficients, for 8-bit pictures
 
 
@@ -27,30 +30,61 @@ def _lanczos(source: int, target: int) -> Floats:
     scale = source / target
     stretch = max(scale, 1.0)
     support = 3.0 * stretch
+    columns = np.arange(target)
+    centers = (columns + 0.5) * scale
+    first = np.maximum(np.trunc(centers - support + 0.5), 0).astype(np.int64)
+    last = np.minimum(np.trunc(centers + support + 0.5), source).astype(np.int64)
+    taps = first[:, None] + np.arange(int((last - first).max()))
+    used = taps < last[:, None]
+    values = np.where(used, _kernel((taps - centers[:, None] + 0.5) / stretch), 0.0)
+    # Summed one after the other, as Pillow does: another order may round differently.
+    exact = values / np.cumsum(values, axis=1)[:, -1:] * (1 << PRECISION)
     weights = np.zeros((source, target))
-    for column in range(target):
-        center = (column + 0.5) * scale
-        first = max(int(center - support + 0.5), 0)
-        last = min(int(center + support + 0.5), source)
-        taps = [_kernel((tap - center + 0.5) / stretch) for tap in range(first, last)]
-        total = sum(taps)
-        for tap, weight in enumerate(taps, first):
-            exact = weight / total * (1 << PRECISION)
-            weights[tap, column] = int(exact - 0.5) if exact < 0 else int(exact + 0.5)
+    whole = np.trunc(exact + np.where(exact < 0, -0.5, 0.5))
+    weights[taps[used], np.broadcast_to(columns[:, None], taps.shape)[used]] = whole[used]
     return weights
 
 
-def _kernel(x: float) -> float:
-    if not -3.0 <= x < 3.0:
-        return 0.0
-    return float(np.sinc(x) * np.sinc(x / 3))
+def _kernel(x: Floats) -> Floats:
+    inside = (x >= -3.0) & (x < 3.0)
+    return np.asarray(np.where(inside, np.sinc(x) * np.sinc(x / 3), 0.0))
+
+
+@lru_cache(maxsize=64)
+def _bands(source: int, target: int, start: int, stop: int) -> tuple[Band, ...]:
+    """The weights of samples ``start`` to ``stop``, without most of their zeros."""
+    weights = _lanczos(source, target)[start:stop]
+    bands = []
+    for left in range(0, target, BAND):
+        part = weights[:, left : left + BAND]
+        rows = np.flatnonzero(part.any(axis=1))
+        if len(rows):
+            taken = slice(int(rows[0]), int(rows[-1]) + 1)
+            place = slice(left, left + part.shape[1])
+            bands.append((taken, place, np.ascontiguousarray(part[taken])))
+    return tuple(bands)
 
 
 def shrink(gray: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Resample (H, W) uint8 to (size, size): Pillow's Lanczos, horizontally first."""
     height, width = gray.shape
-    across = _rounded(gray.astype(np.float64) @ _lanczos(width, size))
-    return _rounded(_lanczos(height, size).T @ across).astype(np.uint8)
+    return _down(_across(gray.astype(np.float64), size, width, 0), size, height, 0)
+
+
+def _across(rows: Floats, size: int, width: int, left: int) -> Floats:
+    """Resample the samples of rows to ``size``; they lie at ``left`` of ``width``, else black."""
+    out = np.zeros((rows.shape[0], size))
+    for taken, place, weights in _bands(width, size, left, left + rows.shape[1]):
+        np.matmul(rows[:, taken], weights, out=out[:, place])
+    return _rounded(out)
+
+
+def _down(rows: Floats, size: int, height: int, top: int) -> NDArray[np.uint8]:
+    """Resample rows to ``size`` of them; they lie at ``top`` of ``height``, else black."""
+    out = np.zeros((size, rows.shape[1]))
+    for taken, place, weights in _bands(height, size, top, top + rows.shape[0]):
+        np.matmul(weights.T, rows[taken], out=out[place])
+    return _rounded(out).astype(np.uint8)
 
 
 def _rounded(sums: Floats) -> Floats:
@@ -59,6 +93,41 @@ def _rounded(sums: Floats) -> Floats:
     sums *= 2.0**-PRECISION
     np.floor(sums, out=sums)
     return np.clip(sums, 0, 255, out=sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """A picture and its fan, small: what hashes are made of. All square, uint8.
+
+    Attributes:
+        frame32, frame64: of the whole picture.
+        fan32, fan64: of the fan's box alone.
+    """
+
+    frame32: NDArray[np.uint8]
+    frame64: NDArray[np.uint8]
+    fan32: NDArray[np.uint8]
+    fan64: NDArray[np.uint8]
+
+
+def shrunk(fan: NDArray[np.uint8], shape: tuple[int, int], corner: tuple[int, int]) -> Shrunk:
+    """``shrink`` a picture that is black around its fan, and the fan, sharing what is the same.
+
+    Args:
+        fan: (h, w), the part of the picture that is not black.
+        shape: (height, width) of the picture.
+        corner: (top, left) of the fan in it.
+    """
+    (height, width), (top, left) = shape, corner
+    rows = fan.astype(np.float64)
+    whole = {size: _across(rows, size, width, left) for size in (32, 64)}
+    alone = whole
+    if width != fan.shape[1]:
+        alone = {size: _across(rows, size, fan.shape[1], 0) for size in (32, 64)}
+    return Shrunk(
+        *(_down(whole[size], size, height, top) for size in (32, 64)),
+        *(_down(alone[size], size, fan.shape[0], 0) for size in (32, 64)),
+    )
 
 
 @cache
@@ -76,7 +145,9 @@ def coefficients(small: NDArray[np.uint8], kept: int) -> Floats:
 
 def bits(low: Floats) -> bytes:
     """One bit a coefficient, row-major: above the median or not."""
-    return np.packbits(low > np.median(low)).tobytes()
+    half = low.size // 2
+    middle = np.partition(low.ravel(), (half - 1, half))[half - 1 : half + 1]
+    return np.packbits(low > (middle[0] + middle[1]) / 2).tobytes()
 
 
 def mirrored(low: Floats) -> Floats:

@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode
+from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
 from echoatlas.pipeline.deidentify.attributes import Policy, clean
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
@@ -130,12 +130,14 @@ def journey(
         EvidenceRow(sighting.object_id, site.site, h.axis, h.node, h.source, h.weight, h.rule, mark)
         for h in hints
     ]
-    panes = [_Pane(fan, cut) for fan, cut in zip(fans, redactions, strict=True)]
-    indexes = frozenset(kept(scan.times, scan.declared_frames, site.sampling))
     facts = _facts(sighting, scan, header, site, mark)
+    panes = [
+        _Pane(fan, cut, facts | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
+    ]
+    indexes = frozenset(kept(scan.times, scan.declared_frames, site.sampling))
     written: list[bytes] = []
     numbers = (number for number in count() if number not in scan.damage.lost)
-    for index, picture in zip(numbers, clip, strict=False):
+    for index, picture in zip(numbers, watch.over("decode", clip), strict=False):
         if index not in indexes:
             continue
         for pane in panes:
@@ -148,7 +150,7 @@ def journey(
             pane.previous, pane.last_hash = frame, measures.pixel_hash
             with watch.step("encode"):
                 image = encode(frame.pixels)
-            row = _frame_row(facts, scan, pane.fan, frame, image, index)
+            row = _frame_row(pane, scan, frame, measures.pixel_hash, image, index)
             rows += [row, _measure_row(row, measures)]
             written.append(image)
     if not written:
@@ -165,6 +167,7 @@ class _Pane:
 
     fan: Fan
     redaction: Redaction
+    facts: dict[str, Any]
     previous: Normalized | None = None
     last_hash: str = ""
 
@@ -190,23 +193,35 @@ def _facts(
     }
 
 
+def _fan_facts(fan: Fan) -> dict[str, Any]:
+    """The columns that all frames of a pane share, besides."""
+    return {
+        "pane": fan.pane,
+        "image_codec": IMAGE_CODEC,
+        "fan_shape": fan.shape.value,
+        "fan": fan.to_json(),
+        "fan_score": fan.score,
+        "fan_verdict": fan.verdict.value,
+        "mode": fan.mode.value,
+    }
+
+
 def _frame_row(
-    facts: dict[str, Any], scan: Scan, fan: Fan, frame: Normalized, image: bytes, index: int
+    pane: _Pane, scan: Scan, frame: Normalized, pixel_hash: str, image: bytes, index: int
 ) -> FrameRow:
     height, width = frame.pixels.shape[:2]
-    place = f"{facts['object_id']}\0{index}\0{fan.pane}\0{frame.pixels.shape}\0".encode()
+    identity = f"{pane.facts['object_id']}\0{index}\0{pane.fan.pane}\0{pixel_hash}"
     spacing = frame.mm_per_px or (None, None)
     return FrameRow(
-        **facts,
-        frame_id=hashlib.blake2b(place + frame.pixels.tobytes(), digest_size=16).hexdigest(),
+        **pane.facts,
+        frame_id=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
         frame_index=index,
-        pane=fan.pane,
         time_ms=scan.times[index] if scan.times and index < len(scan.times) else None,
         width=width,
         height=height,
         channels=1 if frame.pixels.ndim == 2 else 3,
         image=image,
-        image_codec=IMAGE_CODEC,
+        overlay=encode_mask(frame.overlay),
         native_width=frame.native[0],
         native_height=frame.native[1],
         scale=frame.scale,
@@ -214,18 +229,16 @@ def _frame_row(
         offset_y=frame.offset[1],
         mm_per_px_x=spacing[0],
         mm_per_px_y=spacing[1],
-        spacing_source=fan.spacing_source if frame.mm_per_px else "",
-        fan_shape=fan.shape.value,
-        fan=fan.to_json(),
-        fan_score=fan.score,
-        fan_verdict=fan.verdict.value,
-        mode=fan.mode.value,
+        spacing_source=pane.fan.spacing_source if frame.mm_per_px else "",
         flags=" ".join(sorted({*scan.flags, *scan.damage.flags, *frame.flags})),
     )
 
 
+MEASURED = tuple(field.name for field in fields(Measures))
+
+
 def _measure_row(row: FrameRow, measures: Measures) -> MeasureRow:
-    measured = {field.name: getattr(measures, field.name) for field in fields(measures)}
+    measured = {name: getattr(measures, name) for name in MEASURED}
     return MeasureRow(
         frame_id=row.frame_id, object_id=row.object_id, fingerprint=row.fingerprint, **measured
     )

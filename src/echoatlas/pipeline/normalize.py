@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
+from echoatlas.pipeline import overlays
+from echoatlas.pipeline.chroma import chroma, plain
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.once import OncePerArray
+from echoatlas.pipeline.place import Place, beam_space, letterbox
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.fan import Box, Fan, Mode
 from echoatlas.schemas.records import Normalized, Redaction
@@ -18,10 +22,6 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Picture
 
-PLANS_HELD = 16
-CHROMA = 40  # max - min of red, green and blue from which a pixel carries color
-BRIGHT = 60  # of their maximum
-
 
 @dataclass(frozen=True, slots=True)
 class NormalizeConfig:
@@ -30,18 +30,47 @@ class NormalizeConfig:
     Attributes:
         size: pixels, both axes.
         least_fan: pixels, shorter side of the fan's box below which it is of no use.
+        space: "picture" crops and letterboxes. "beam" undoes the scanner's display: rows are
+            depths, columns are beams, and no pixel is background (``beams``); its images have a
+            scale along the depth only, and no offset.
         mm_per_px: None letterboxes; else the scale that every image gets where its spacing is
             known. What does not fit is cut off at the sides and below; where no spacing is known
             the image is letterboxed and flagged ``no_spacing``.
         color: "auto" keeps RGB where color is seen or the fan's mode says so; "gray" never does.
         color_share: share of the fan's pixels that must carry color.
+        inpaint: fill graphics from their surroundings. It invents tissue, so it is off; what was
+            filled stays in the overlay, and the image is flagged ``inpainted``.
     """
 
     size: int = 256
     least_fan: int = 32
+    space: Literal["picture", "beam"] = "picture"
     mm_per_px: float | None = None
     color: Literal["auto", "gray"] = "auto"
     color_share: float = 0.002
+    inpaint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stencil:
+    """What of a picture may be seen: uint8, 255 there and 0 elsewhere, once for gray, once for RGB.
+
+    A plain "and" of two pictures takes a tenth of the time of a masked copy.
+    """
+
+    one: NDArray[np.uint8]
+    three: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> Stencil:
+        """The stencil of a boolean picture."""
+        one = mask.astype(np.uint8) * np.uint8(255)
+        return cls(one, np.repeat(one[..., None], 3, axis=2))
+
+    def held_over(self, picture: Picture) -> Picture:
+        """A copy of the picture, black where it may not be seen."""
+        over = self.one if picture.ndim == 2 else self.three
+        return np.asarray(cv2.bitwise_and(picture, over), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +79,21 @@ class Plan:
 
     Attributes:
         box: of the fan, in the source picture.
-        keep: (box height, box width) uint8, 255 where pixels may leave.
-        target: of the resized box in the canvas; parts may lie outside it.
+        keep: of the box, where pixels may leave.
+        place: where they go.
+        shown: of the stored image, where pixels are left.
         valid, hidden: (size, size) bool: may be seen; lies in the fan but is blacked out.
     """
 
     box: Box
-    keep: NDArray[np.uint8]
-    target: Box
-    scale: float
+    keep: Stencil
+    place: Place
+    shown: Stencil
     valid: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
-    mm_per_px: tuple[float, float] | None
-    flags: tuple[str, ...]
 
 
-@step("normalize", version=1)
+@step("normalize", version=2)
 def normalize(
     picture: Picture,
     fan: Fan,
@@ -88,119 +116,71 @@ def normalize(
     """
     if picture.shape[:2] != redaction.keep.shape:
         raise Reject(Reason.FRAME_MISMATCH, "picture and redaction differ in size")
-    plan = planned(fan, redaction.keep, config)
+    plan = planned(redaction.keep, fan, config)
     box = plan.box
-    crop = picture[box.y0 : box.y1, box.x0 : box.x1]
-    flags = list(plan.flags)
-    if crop.ndim == 3:
-        if config.color == "auto" and _is_colored(crop, fan, plan, config):
-            flags.append("color")
-        else:
-            crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    pixels = _placed(cv2.bitwise_and(crop, crop, mask=plan.keep), plan, config.size)
-    pixels[~plan.valid] = 0
-    overlay = _marks(pixels, plan) | plan.hidden
+    crop = plan.keep.held_over(picture[box.y0 : box.y1, box.x0 : box.x1])
+    crop, colored = _shown_in_color(crop, fan, plan, config)
+    graphics = overlays.drawn(crop, colored=colored)
+    flags = [*plan.place.flags, *(("color",) if colored else ())]
+    flags += ["text_redacted"] if redaction.text_boxes else []
+    overlay = plan.hidden
+    if graphics is not None:
+        flags += overlays.kinds(graphics)
+        overlay = overlay | (plan.place.lay(graphics.astype(np.uint8) * 255) > 0)
+        if config.inpaint:
+            flags.append("inpainted")
+            crop = plan.keep.held_over(overlays.painted_over(crop, graphics))
+    if crop.ndim == 3 and not colored:
+        crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    pixels = plan.shown.held_over(plan.place.lay(crop))
     return Normalized(
         pixels=pixels,
         valid=plan.valid,
         overlay=overlay,
-        scale=plan.scale,
-        offset=(plan.target.x0 - box.x0 * plan.scale, plan.target.y0 - box.y0 * plan.scale),
+        scale=plan.place.scale,
+        offset=plan.place.offset,
         native=(box.width, box.height),
-        mm_per_px=plan.mm_per_px,
+        mm_per_px=plan.place.mm_per_px,
         flags=tuple(flags),
+        depth=plan.place.depth,
     )
 
 
-def _is_colored(crop: Picture, fan: Fan, plan: Plan, config: NormalizeConfig) -> bool:
-    """Whether what may leave of a crop carries color; every second pixel tells."""
-    if fan.mode in (Mode.COLOR, Mode.POWER):
-        return True
-    keep = plan.keep[::2, ::2] > 0
-    colored = chroma(np.ascontiguousarray(crop[::2, ::2])) & keep
-    return int(colored.sum()) > config.color_share * max(int(keep.sum()), 1)
+def _shown_in_color(
+    crop: Picture, fan: Fan, plan: Plan, config: NormalizeConfig
+) -> tuple[Picture, bool]:
+    """The crop, as gray if it has no color at all, and whether to store it in color.
 
-
-def chroma(pixels: Picture) -> NDArray[np.bool_]:
-    """Where (H, W, 3) pixels carry color: (H, W) bool."""
-    red, green, blue = cv2.split(pixels)
-    most = cv2.max(cv2.max(red, green), blue)
-    least = cv2.min(cv2.min(red, green), blue)
-    return np.asarray((cv2.subtract(most, least) > CHROMA) & (most > BRIGHT))
-
-
-_plans: dict[tuple[int, Fan, NormalizeConfig], tuple[NDArray[np.bool_], Plan]] = {}
-
-
-def planned(fan: Fan, keep: NDArray[np.bool_], config: NormalizeConfig) -> Plan:
-    """The plan for a fan and a mask, made once a clip.
-
-    Plans are found by the mask's identity: it is held as long as its plan, and made read-only, so
-    that neither another array nor other content can come in its place.
+    Every second pixel tells: flow is larger than that.
     """
-    key = (id(keep), fan, config)
-    found = _plans.get(key)
-    if found is not None:
-        return found[1]
-    plan = _plan(fan, keep, config)
-    keep.setflags(write=False)
-    if len(_plans) >= PLANS_HELD:
-        del _plans[next(iter(_plans))]
-    _plans[key] = (keep, plan)
-    return plan
+    crop = plain(crop)
+    if crop.ndim == 2 or config.color == "gray":
+        return crop, False
+    if fan.mode in (Mode.COLOR, Mode.POWER):
+        return crop, True
+    tinted = chroma(np.ascontiguousarray(crop[::2, ::2]))
+    most = config.color_share * max(cv2.countNonZero(plan.keep.one[::2, ::2]), 1)
+    if cv2.countNonZero(tinted.view(np.uint8)) <= most:
+        return crop, False
+    return crop, cv2.countNonZero(overlays.without_bars(tinted).view(np.uint8)) > most
 
 
-def _plan(fan: Fan, keep: NDArray[np.bool_], config: NormalizeConfig) -> Plan:
+def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:
     height, width = keep.shape
     box = fan.bounding_box(height, width)
     if min(box.width, box.height) < config.least_fan:
         raise Reject(Reason.FAN_TOO_SMALL, f"the fan is {box.width} x {box.height} pixels")
-    flags: tuple[str, ...] = ()
-    size = config.size
-    scale = min(size / box.width, size / box.height)
-    if config.mm_per_px is not None:
-        if fan.mm_per_px is None:
-            flags = ("no_spacing",)
-        else:
-            scale = fan.mm_per_px[1] / config.mm_per_px
-    wide, high = max(round(box.width * scale), 1), max(round(box.height * scale), 1)
-    left, top = (size - wide) // 2, max((size - high) // 2, 0)
-    target = Box(left, top, left + wide, top + high)
-    if target != target.clipped(size, size):
-        flags += ("cut_off",)
+    if config.space == "beam":
+        place = beam_space(fan, box, config.size)
+    else:
+        place = letterbox(fan, box, config.size, config.mm_per_px)
     inside = fan.mask(height, width)[box.y0 : box.y1, box.x0 : box.x1]
-    allowed = keep[box.y0 : box.y1, box.x0 : box.x1] & inside
-    plan = Plan(
-        box,
-        allowed.astype(np.uint8) * 255,
-        target,
-        scale,
-        np.zeros((size, size), bool),
-        np.zeros((size, size), bool),
-        (fan.mm_per_px[0] / scale, fan.mm_per_px[1] / scale) if fan.mm_per_px else None,
-        flags,
-    )
-    plan.valid[:] = _placed(plan.keep, plan, size) > 127
-    plan.hidden[:] = (_placed(inside.astype(np.uint8) * 255, plan, size) > 127) & ~plan.valid
-    plan.valid.setflags(write=False)
-    return plan
+    allowed = Stencil.of(keep[box.y0 : box.y1, box.x0 : box.x1] & inside)
+    valid = place.lay(allowed.one) > 127
+    hidden = (place.lay(inside.astype(np.uint8) * 255) > 127) & ~valid
+    for shared in (valid, hidden, place.depth):
+        shared.setflags(write=False)
+    return Plan(box, allowed, place, Stencil.of(valid), valid, hidden)
 
 
-def _placed(crop: NDArray[np.uint8], plan: Plan, size: int) -> NDArray[np.uint8]:
-    """A crop, resized and laid on a black canvas of (size, size[, 3])."""
-    target = plan.target
-    how = cv2.INTER_AREA if plan.scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(crop, (target.width, target.height), interpolation=how)
-    canvas = np.zeros((size, size, *crop.shape[2:]), np.uint8)
-    seen = target.clipped(size, size)
-    canvas[seen.y0 : seen.y1, seen.x0 : seen.x1] = small[
-        seen.y0 - target.y0 : seen.y1 - target.y0, seen.x0 - target.x0 : seen.x1 - target.x0
-    ]
-    return canvas
-
-
-def _marks(pixels: Picture, plan: Plan) -> NDArray[np.bool_]:
-    """Thin bright graphics (calipers, letters, marks) that stand out of the speckle."""
-    gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    hat = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8))
-    return np.asarray((hat > 150) & (gray > 200) & plan.valid)
+planned = OncePerArray(_plan)  # of (keep, fan, config)

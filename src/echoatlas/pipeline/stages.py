@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake import Lake
     from echoatlas.schemas.config import DeploymentConfig
 
-BULKY = ("image", "thumbnail", "patch_map")
+BULKY = ("image", "overlay", "thumbnail", "patch_map")
 GATED = ("objects", "frames", "measures", "labels", "duplicates", "quarantine")
 
 

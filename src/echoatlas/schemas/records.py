@@ -92,6 +92,8 @@ class Scan:
         text: metadata strings of a loose file (PNG text chunks, MP4 tags ...), key to value.
         flags: codes of what was odd but tolerable ("early_end", "frame_mismatch", ...).
         damage: filled while ``frames`` is iterated; empty for a sound scan.
+        single: the picture of one index, or None if it is damaged; None where pictures cannot be
+            decoded apart.
     """
 
     format: str
@@ -108,6 +110,7 @@ class Scan:
     text: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     damage: Damage = field(default_factory=Damage)
+    single: Callable[[int], Picture | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,8 @@ class Normalized:
         offset: (x, y): normalized = native * scale + offset.
         native: (width, height) of the fan's box in the source picture.
         mm_per_px: of the normalized picture, or None.
-        flags: codes ("color", "caliper", ...).
+        flags: codes ("color", "marks", ...).
+        depth: (size, size) float32, 0 at the probe's face to 1 at the far end, or None.
     """
 
     pixels: Picture
@@ -208,3 +212,4 @@ class Normalized:
     native: tuple[int, int]
     mm_per_px: tuple[float, float] | None = None
     flags: tuple[str, ...] = ()
+    depth: NDArray[np.float32] | None = None

@@ -96,6 +96,13 @@ class FrameRow:
     channels: Annotated[int, Column("1 gray, 3 RGB.")]
     image: Annotated[bytes, Column("The image, losslessly encoded.")]
     image_codec: Annotated[str, Column("How it is encoded.")]
+    overlay: Annotated[
+        bytes,
+        Column(
+            "Mask of graphics and redactions inside the fan, of the image's size and codec: "
+            "1 there, 0 elsewhere; empty if there are none."
+        ),
+    ]
     native_width: Annotated[int, Column("Width of the fan's box in the source picture.", "px")]
     native_height: Annotated[int, Column("Height of the fan's box in the source picture.", "px")]
     scale: Annotated[float, Column("Stored pixels a source pixel.", "px/px")]
@@ -136,6 +143,9 @@ class MeasureRow:
     blur: Annotated[float, Column("Variance of the Laplacian inside the fan; low is blurred.")]
     entropy: Annotated[float, Column("Shannon entropy of gray levels inside the fan.", "bit")]
     mean: Annotated[float, Column("Mean gray level inside the fan.", "0-255")]
+    peak: Annotated[
+        int, Column("Gray level that 99.5 % of fan pixels do not exceed; low is black.", "0-255")
+    ]
     saturation: Annotated[float, Column("Share of fan pixels at 250 or above.")]
     dark: Annotated[float, Column("Share of fan pixels below 12.")]
     fan_fill: Annotated[float, Column("Share of the stored image that the fan covers.")]
@@ -147,8 +157,22 @@ class MeasureRow:
     motion: Annotated[
         float | None, Column("Mean absolute change from the clip's previous frame.", "0-255")
     ]
+    still: Annotated[
+        float | None, Column("Share of fan samples unchanged since that frame; 1 is frozen.")
+    ]
+    reach: Annotated[
+        float, Column("Share of the depth down to which echoes are seen; low with a probe in air.")
+    ]
+    layering: Annotated[
+        float, Column("Share of the variance of gray that depth explains; high with one in air.")
+    ]
     patch_map: Annotated[
-        bytes, Column("16 x 16 informativeness of patches, row-major, 0 is outside.", "0-255")
+        bytes,
+        Column(
+            "Informativeness of 16 x 16 patches, row-major: twice the standard deviation of gray "
+            "inside the fan, from 1; 0 is outside.",
+            "0-255",
+        ),
     ]
     fingerprint: Fingerprint
 

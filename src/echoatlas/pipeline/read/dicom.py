@@ -18,7 +18,7 @@ from echoatlas.pipeline.read.header import Opened, open_dicom
 from echoatlas.pipeline.read.native import Layout, native_frame, read_layout
 from echoatlas.pipeline.read.palette import Palette, read_palette
 from echoatlas.pipeline.read.regions import pixel_spacing, ultrasound_regions
-from echoatlas.pipeline.read.stream import each
+from echoatlas.pipeline.read.stream import each, one
 from echoatlas.pipeline.read.times import frame_times
 from echoatlas.pipeline.read.video import read_video
 from echoatlas.schemas.records import Damage, Scan
@@ -121,6 +121,7 @@ def _scan(
         header=opened.header,
         flags=(*opened.flags, *flags),
         damage=damage,
+        single=lambda index: one(decoder, index, size, CODEC_ERRORS),
     )
 
 

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -25,6 +27,12 @@ MOST_SHEET_BYTES = 512 << 20
 KEY_NAMES = (
     "filename", "file_name", "file", "image", "image_name", "imagename", "image_file",
     "image_path", "img", "img_name", "path", "filepath", "file_path", "image_id", "name", "id",
+)  # fmt: skip
+# A damaged workbook fails wherever in it the damage is, and no sidecar may end a run.
+SHEET_ERRORS = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, InvalidFileException, LookupError,
+    OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile,
+    zlib.error,
 )  # fmt: skip
 LOOKS_LIKE_FILE = re.compile(
     r"\.(dcm|dicom|png|jpe?g|bmp|tiff?|gif|webp|mp4|avi|mov|mpe?g|mkv|nii|nii\.gz|mha|mhd|nrrd|mat|h5)$",
@@ -186,8 +194,5 @@ def _xlsx(data: bytes) -> Rows | None:
                 return None
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         return _rows(book.worksheets[0].iter_rows(values_only=True))
-    except (
-        InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError, TypeError,
-        AttributeError, OSError, SyntaxError, NotImplementedError,
-    ):  # fmt: skip
+    except SHEET_ERRORS:
         return None

@@ -55,3 +55,21 @@ def each(
             raise Reject(Reason.UNREADABLE, f"more than {config.max_lost} frames are damaged")
     if not good:
         raise Reject(Reason.UNREADABLE, f"none of {frames} frames can be decoded")
+
+
+def one(
+    decode: Callable[[int], Picture],
+    index: int,
+    size: tuple[int, int],
+    errors: tuple[type[Exception], ...],
+) -> Picture | None:
+    """The picture of an index, or None if it is damaged: ``each`` tells of that."""
+    try:
+        picture = decode(index)
+    except errors:
+        return None
+    except Reject as error:
+        if error.reason is not Reason.UNREADABLE:
+            raise
+        return None
+    return picture if picture.shape[:2] == size else None

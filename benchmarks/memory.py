@@ -1,0 +1,110 @@
+"""Peak memory of a process that carries one long cine from bytes to rows, beside ``pixel_array``.
+
+1,200 frames of 640 x 480, JPEG, in color and gray: 1.1 GB of pixels. Each way runs in a process
+of its own, on a file; what importing takes is told apart, and so is what the network that looks
+for text takes, which does not depend on the clip's length.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.encaps import encapsulate, generate_frames
+
+from echoatlas.pipeline.simulate import make_cine, write_dicom
+
+FRAMES, MADE = 1200, 40
+IMPORTS = """
+import secrets, sys
+from pathlib import Path
+import cv2
+from echoatlas.pipeline.journey import JourneyConfig, journey
+from echoatlas.pipeline.vault import SiteKey
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.records import Origin
+from echoatlas.schemas.rows import SightingRow
+from pydicom import dcmread
+cv2.setNumThreads(1)
+"""
+JOURNEY = """
+data = Path(sys.argv[1]).read_bytes()
+sighting = SightingRow("l", "o", "c", "bench", "u", "", -1, 0, len(data))
+key, site = SiteKey.of("bench", secrets.token_bytes(32)), SiteConfig(site="bench", bucket="bench")
+made = journey(data, sighting, Origin("bench", "u", "f"), site, key, JourneyConfig())
+assert made.frames == int(sys.argv[2]), made.frames
+"""
+BLIND = """
+from echoatlas.pipeline.clip import Clip
+from echoatlas.pipeline.codec import encode
+from echoatlas.pipeline.geometry import geometry
+from echoatlas.pipeline.measure import measure
+from echoatlas.pipeline.normalize import normalize
+from echoatlas.pipeline.read import read
+from echoatlas.schemas.records import Redaction
+scan = read(Path(sys.argv[1]).read_bytes())
+clip = Clip(scan)
+(fan,) = geometry(scan, clip.spread(16))
+cut = Redaction(fan.mask(scan.height, scan.width))
+assert sum(1 for _ in clip) == int(sys.argv[2])  # as text detection passes over it
+kept, previous = [], None
+for picture in clip:
+    frame = normalize(picture, fan, cut)
+    kept.append((measure(frame, previous), encode(frame.pixels)))
+    previous = frame
+"""
+USUAL = "assert dcmread(sys.argv[1]).pixel_array.shape[0] == int(sys.argv[2])\n"
+# Not ru_maxrss: a process inherits its parent's when it is started.
+PEAK = """
+status = Path("/proc/self/status").read_text()
+print(next(int(line.split()[1]) >> 10 for line in status.splitlines() if "VmHWM" in line))
+"""
+
+
+def long_cine(frames: int = FRAMES, *, color: bool = True) -> bytes:
+    """A cine as DICOM: a short one, over and over."""
+    scan = make_cine(2, frames=min(frames, MADE), size=(640, 480), color=color)
+    short = write_dicom(scan, "1.2.840.10008.1.2.4.50", "YBR_FULL_422" if color else None)
+    header = dcmread(BytesIO(short))
+    parts = list(generate_frames(header.PixelData, number_of_frames=len(scan.pictures)))
+    header.NumberOfFrames = frames
+    header.PixelData = encapsulate([parts[number % len(parts)] for number in range(frames)])
+    out = BytesIO()
+    header.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def peak(way: str, path: Path, frames: int = FRAMES) -> int:
+    """The most memory that a process holds while it does something, MB."""
+    command = [sys.executable, "-c", IMPORTS + way + PEAK, str(path), str(frames)]
+    # With compiled modules kept, as installed ones are: compiling them takes 100 MB.
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+    return int(done.stdout)
+
+
+def main() -> None:
+    """Print the peak of each way, MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cine"
+        for color in (True, False):
+            path.write_bytes(long_cine(color=color))
+            size = path.stat().st_size >> 20
+            print(f"{FRAMES} frames, {'color' if color else 'gray'}: {size} MB of JPEG")
+            ways = {
+                "imports alone": "",
+                "journey but text": BLIND,
+                "journey": JOURNEY,
+                "pixel_array": USUAL,
+            }
+            for name, way in ways.items():
+                print(f"  {name:18}{peak(way, path):6} MB")
+
+
+if __name__ == "__main__":
+    main()
