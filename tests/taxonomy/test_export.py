@@ -14,7 +14,7 @@ def test_the_printed_tree_counts_a_regions_organs_with_it():
     lines = {line.split()[1]: line.split()[-1] for line in text.splitlines()[:-1]}
     assert len(lines) == 61
     assert lines["thorax"] == "1,205"
-    assert lines["breast"] == "1,200"
+    assert lines["thorax/breast"] == "1,200"
     assert lines["abdomen"] == "0"
     assert text.splitlines()[-1].split() == ["unknown", "7"]
 

@@ -26,14 +26,19 @@ def evidence_of(lake: Lake) -> dict[str, tuple[Hint, ...]]:
     told: dict[str, list[Hint]] = defaultdict(list)
     for batch in lake.batches("evidence", columns=["object_id", *HINT_COLUMNS]):
         columns = [batch.column(name).to_pylist() for name in ("object_id", *HINT_COLUMNS)]
-        for object_id, *values in zip(*columns, strict=True):
-            told[object_id].append(Hint(*values))
+        for object_id, axis, node, *rest in zip(*columns, strict=True):
+            told[object_id].append(Hint(axis, _today(axis, node), *rest))
     shared: dict[tuple[Hint, ...], tuple[Hint, ...]] = {}
     found = {}
     for object_id, hints in told.items():
         ordered = tuple(sorted(set(hints), key=lambda hint: (hint.axis, hint.node, hint.rule)))
         found[object_id] = shared.setdefault(ordered, ordered)
     return found
+
+
+def _today(axis: str, node: str) -> str:
+    """A node as the tree calls it now: evidence outlives the tree that it was written on."""
+    return tree().migrate(node) if axis in ("anatomy", "also") else node
 
 
 def decisions(lake: Lake) -> dict[str, DecisionRow]:
@@ -90,6 +95,29 @@ def changes(lake: Lake, config: LabelConfig) -> Counter[tuple[str, str]]:
         if paths != new:
             found[_primary(paths), _primary(new)] += 1
     return found
+
+
+def counted(lake: Lake) -> Counter[str]:
+    """Frames at each path, each counted at its deepest known node; "unknown" for the rest."""
+    labels = lake.read("labels", ["region", "organ"]).to_pylist()
+    return Counter(tree().path(row["region"], row["organ"]) or UNKNOWN for row in labels)
+
+
+def standing(lake: Lake) -> dict[str, int]:
+    """How the labels of frames came about, and how many objects wait for a person."""
+    rows = lake.read("labels", ["object_id", "region", "conflict", "review", "decided_by"])
+    labels = rows.to_pylist()
+    done = decisions(lake)
+    waiting = {row["object_id"] for row in labels if row["review"]} - set(done)
+    return {
+        "frames": len(labels),
+        "by fusion": sum(row["decided_by"] == "fusion" for row in labels),
+        "by review": sum(row["decided_by"] == "review" for row in labels),
+        "unknown": sum(row["region"] == UNKNOWN for row in labels),
+        "abstaining by conflict": sum(row["conflict"] for row in labels),
+        "objects to review": len(waiting),
+        "objects decided": len(done),
+    }
 
 
 def _labeled(lake: Lake) -> Iterator[tuple[str, str]]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.codec import decode
 from echoatlas.pipeline.errors import UsageError
@@ -29,6 +32,8 @@ COLUMNS = (
     "object_id", "thumbnail", "proposal", "confidence", "conflict", "evidence", "decision",
     "laterality",
 )  # fmt: skip
+AT_ONCE = 256  # images in memory
+AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SIDES = ("", "left", "right", "bilateral", "unpaired", "unknown")
 
 
@@ -50,7 +55,7 @@ def export(lake: Lake, dest: Path, most: int | None = None) -> int:
     thumbnails = dest / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
     wanted = {row["frame_id"]: row["object_id"] for row in waiting}
-    for frame_id, image in _images(lake, wanted):
+    for frame_id, image in _images(lake, sorted(wanted)):
         picture = decode(image)
         shown = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(thumbnails / f"{wanted[frame_id]}.png"), shown)
@@ -82,29 +87,46 @@ def import_(lake: Lake, source: Path, author: str, day: date) -> int:
     """Take decisions back from a filled-in CSV; the same file twice is one import.
 
     Args:
-        author: id of the reviewer.
+        author: id of the reviewer: letters, digits and ".-_", so that it is no name.
         day: when it was decided.
 
     Returns:
         How many objects were decided; rows without a decision are passed over.
 
     Raises:
-        UsageError: a column is missing, or a decision is no path of the tree; names the line.
+        UsageError: the file is no CSV, a column is missing, an object is not in the lake, or a
+            decision is no path of the tree; names the line.
     """
-    with source.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = {"object_id", "proposal", "decision"} - set(reader.fieldnames or ())
-        if missing:
-            raise UsageError(f"{source}: column '{min(missing)}' is missing")
-        rows = [
-            _decision(row, author, day, f"{source}, line {reader.line_num}")
-            for row in reader
-            if (row["decision"] or "").strip()
-        ]
+    if not AUTHOR.fullmatch(author):
+        raise UsageError("--by is an id of letters, digits and .-_, such as reviewer-1")
+    labeled = set(lake.read("labels", ["object_id"]).column(0).to_pylist())
+    rows = []
+    for line, row in _lines(source):
+        where = f"{source}, line {line}"
+        if not (row["decision"] or "").strip():
+            continue
+        if row["object_id"].strip() not in labeled:
+            raise UsageError(f"{where}: there is no such object in the lake")
+        rows.append(_decision(row, author, day, where))
     table = to_arrow("decisions", rows)
     content = repr([(row.object_id, row.paths, row.laterality, author, day) for row in rows])
     lake.append("decisions", table, f"review-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
     return len(rows)
+
+
+def _lines(source: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and cells of each row; spreadsheets write commas, semicolons or tabs."""
+    try:
+        text = source.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source}: cannot be read ({type(error).__name__})") from None
+    head = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    missing = {"object_id", "proposal", "decision"} - set(reader.fieldnames or ())
+    if missing:
+        raise UsageError(f"{source}: column '{min(missing)}' is missing")
+    for row in reader:
+        yield reader.line_num, row
 
 
 def _decision(row: dict[str, str], author: str, day: date, where: str) -> DecisionRow:
@@ -138,9 +160,8 @@ def _waiting(lake: Lake) -> list[dict[str, Any]]:
     return sorted(first.values(), key=lambda row: (row["confidence"], row["object_id"]))
 
 
-def _images(lake: Lake, wanted: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    ids = set(wanted)
-    for batch in lake.batches("frames", columns=["frame_id", "image"]):
-        for place, frame_id in enumerate(batch.column("frame_id").to_pylist()):
-            if frame_id in ids:
-                yield frame_id, batch.column("image")[place].as_py()
+def _images(lake: Lake, wanted: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for start in range(0, len(wanted), AT_ONCE):
+        chosen = pc.field("frame_id").isin(wanted[start : start + AT_ONCE])
+        for row in lake.read("frames", ["frame_id", "image"], chosen).to_pylist():
+            yield row["frame_id"], row["image"]

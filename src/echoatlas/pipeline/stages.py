@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+from collections import Counter
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.commit import recover
 from echoatlas.pipeline.compared import compared, thumbnails
 from echoatlas.pipeline.deduplicate import deduplicate
 from echoatlas.pipeline.label import Label, label
+from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.plan import deduplicate_config, label_config
-from echoatlas.pipeline.relabel import fused
+from echoatlas.pipeline.relabel import changes, fused
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.pipeline.validate import validate
 from echoatlas.schemas.rows import LabelRow
@@ -20,6 +24,7 @@ from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake import Lake
     from echoatlas.schemas.config import DeploymentConfig
 
@@ -51,6 +56,23 @@ def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
     ]
     lake.replace("labels", to_arrow("labels", rows), inputs)
     return True
+
+
+def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
+    """Label a lake anew and do nothing else: no bucket is listed, no scan opened.
+
+    Returns:
+        (old path, new path) to number of frames, and whether anything was done.
+
+    Raises:
+        UsageError: a run holds the lake.
+    """
+    lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
+    with held(lake.storage, run_id) as lock:
+        if lock.before:
+            recover(lake, lock.before)
+        changed = changes(lake, label_config(deployment.config))
+        return changed, label_lake(lake, deployment.config)
 
 
 def deduplicate_lake(lake: Lake, config: DeploymentConfig) -> bool:

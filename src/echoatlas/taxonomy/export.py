@@ -17,20 +17,28 @@ def print_tree(counts: Mapping[str, int] | None = None, shown: Tree | None = Non
 
     Args:
         counts: frames by path, each counted at its deepest known node; a region's line shows
-            its own and those of its organs. Without counts, codes are shown instead.
+            its own and those of its organs. Where not given, codes are shown instead.
     """
     shown = shown or tree()
-    counts = counts or {}
-    lines = []
+    told = totals(counts, shown) if counts is not None else {}
+    lines = [_line(node, told.get(node.path)) for node in _in_order(shown)]
+    unknown = sum(count for path, count in (counts or {}).items() if path not in shown)
+    return "\n".join([*lines, *([f"{'unknown':<48}{unknown:>12,}"] if unknown else [])])
+
+
+def totals(counts: Mapping[str, int], shown: Tree | None = None) -> dict[str, int]:
+    """Frames by node, those of a region's organs counted with the region."""
+    shown = shown or tree()
+    found = {node.path: counts.get(node.path, 0) for node in shown.nodes}
+    for organ in shown.organs:
+        found[organ.parent] += counts.get(organ.path, 0)
+    return found
+
+
+def _in_order(shown: Tree) -> Iterator[Node]:
     for region in shown.regions:
-        inside = [region, *shown.children(region.path)]
-        total = sum(counts.get(node.path, 0) for node in inside)
-        lines.append(_line(region, 0, total if counts else None))
-        lines += [
-            _line(organ, 2, counts.get(organ.path, 0) if counts else None) for organ in inside[1:]
-        ]
-    unknown = sum(count for path, count in counts.items() if path not in shown)
-    return "\n".join([*lines, *([f"{'unknown':<40}{unknown:>12,}"] if unknown else [])])
+        yield region
+        yield from shown.children(region.path)
 
 
 def to_json(exported: Tree | None = None) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def _facts(node: Node) -> Iterator[str]:
     yield from (f"skos:narrowMatch <{SNOMED}{code}>" for code in node.related)
 
 
-def _line(node: Node, indent: int, count: int | None) -> str:
-    name = f"{' ' * indent}{node.index:>2} {node.id}"
+def _line(node: Node, count: int | None) -> str:
+    name = f"{'  ' if node.parent else ''}{node.index:>2} {node.path}"
     told = f"{count:>12,}" if count is not None else f"  {node.codes[0] if node.codes else '-'}"
-    return f"{name:<40}{told}"
+    return f"{name:<48}{told}"

@@ -16,6 +16,7 @@ import echoatlas.pipeline.cli.audit as audit
 import echoatlas.pipeline.cli.crosswalk as crosswalk
 import echoatlas.pipeline.cli.curation as curation
 import echoatlas.pipeline.cli.deidentify as deidentify
+import echoatlas.pipeline.cli.labels as labels
 import echoatlas.pipeline.cli.releases as releases
 import echoatlas.pipeline.cli.sites as sites
 from echoatlas.pipeline.cli.output import Context
@@ -49,6 +50,7 @@ def options(
 
 
 curation.add_to(app)
+labels.add_to(app)
 sites.add_to(app)
 releases.add_to(app)
 deidentify.add_to(app)

@@ -1,4 +1,4 @@
-"""Commands that run the pipeline: ``plan``, ``run``, ``status``, ``tree``, ``report``, ``demo``."""
+"""Commands that run the pipeline: ``plan``, ``run``, ``status``, ``report``, ``demo``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from echoatlas.pipeline.cli.labels import changes_rows, changes_text
 from echoatlas.pipeline.cli.output import Context, Progress, table
 
 Out = typer.Option(Path("report.html"), help="Where to write it.")
@@ -17,7 +18,7 @@ Sites = typer.Option(None, "--site", help="Only this site; may be given several 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (plan, run, status, tree, report, demo):
+    for command in (plan, run, status, report, demo):
         app.command()(command)
 
 
@@ -25,8 +26,9 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     """What would run, on how many objects, why; what de-identification will do, in words."""
     context: Context = ctx.obj
     from echoatlas.pipeline.deidentify.explain import explain
-    from echoatlas.pipeline.plan import journey_config
+    from echoatlas.pipeline.plan import journey_config, label_config
     from echoatlas.pipeline.plan import plan as planned
+    from echoatlas.pipeline.relabel import changes
 
     deployment = context.open()
     sites = planned(deployment, site)
@@ -35,9 +37,17 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     rows = [(s.site, s.new_files, s.pending, s.renewed, s.up_to_date, s.lost) for s in sites]
     lines = [table(heads, rows)]
     lines += [f"{s.site}: {reason}" for s in sites for reason in s.why]
+    changed = changes(deployment.lake, label_config(deployment.config))
+    if changed:
+        lines += ["", changes_text(changed)]
     lines += ["", "De-identification:", *(f"- {sentence}" for sentence in sentences)]
     context.say(
-        "\n".join(lines), {"sites": [asdict(s) for s in sites], "deidentification": sentences}
+        "\n".join(lines),
+        {
+            "sites": [asdict(s) for s in sites],
+            "labels": changes_rows(changed),
+            "deidentification": sentences,
+        },
     )
 
 
@@ -107,26 +117,6 @@ def status_text(found: dict[str, Any]) -> str:
 
 def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def tree(ctx: typer.Context) -> None:
-    """The label tree, with the number of frames at each node."""
-    context: Context = ctx.obj
-    from echoatlas.pipeline.status import status as stands
-    from echoatlas.taxonomy.tree import tree as anatomy
-
-    found = stands(context.open().lake)
-    rows: list[tuple[str, str, int]] = []
-    for region in anatomy().regions:
-        rows.append((region.path, region.name, found["regions"].get(region.id, 0)))
-        rows += [
-            (f"  {organ.path}", organ.name, found["organs"].get(organ.id, 0))
-            for organ in anatomy().children(region.path)
-        ]
-    context.say(
-        table(("node", "name", "frames"), rows),
-        [{"path": path.strip(), "name": name, "frames": n} for path, name, n in rows],
-    )
 
 
 def report(

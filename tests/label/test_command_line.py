@@ -1,0 +1,152 @@
+"""Labels from the command line: plan, label anew, review; no scan is opened for any of it."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+
+import pydicom
+import pytest
+import yaml
+
+from echoatlas.pipeline.cli import call
+from echoatlas.pipeline.simulate import make_still, write_dicom
+from rehearsal import Rehearsal
+
+TORN = {"StudyDescription": "US THYROID", "ImageType": ["ORIGINAL", "PRIMARY", "RENAL"]}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A site of two scans: one that is sure, one whose evidence is torn."""
+    made = Rehearsal(tmp_path_factory.mktemp("labels"))
+    made.engine(batch=8, workers=1)
+    upload = made.site("st-elsewhere") / "upload"
+    upload.mkdir()
+    for seed, says in enumerate((("study",), ("study", "torn"))):
+        scan = make_still(seed=seed, fan="convex", size=(400, 300), anatomy="abdomen/liver")
+        (upload / f"{seed}.dcm").write_bytes(torn(scan) if "torn" in says else write_dicom(scan))
+    made.run("run")
+    return made
+
+
+def said(made, *words):
+    """What a command printed; in this process, which has imported everything already."""
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        assert call(made.command(*words)[3:]) == 0
+    return stream.getvalue()
+
+
+def asked(made, *words):
+    """What a command printed as JSON."""
+    return json.loads(said(made, *words, "--json"))
+
+
+def torn(scan):
+    """The scan as a DICOM file that orders a thyroid and was done with a preset for kidneys."""
+    header = pydicom.dcmread(io.BytesIO(write_dicom(scan)))
+    for keyword in ("SeriesDescription", "BodyPartExamined", "AnatomicRegionSequence",
+                    "ProtocolName"):  # fmt: skip
+        if keyword in header:
+            del header[keyword]
+    for keyword, value in TORN.items():
+        setattr(header, keyword, value)
+    stream = io.BytesIO()
+    header.save_as(stream)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def settings(made):
+    """Sets the label step's settings, and takes them back."""
+    file = made.home / "echoatlas.yaml"
+    before = file.read_text()
+
+    def set_to(**values):
+        file.write_text(yaml.safe_dump(yaml.safe_load(before) | {"steps": {"label": values}}))
+
+    yield set_to
+    file.write_text(before)
+    asked(made, "label", "run")
+
+
+def decide(made, folder, path, day="2026-03-01"):
+    """Export, write one decision to the object that waits, import."""
+    asked(made, "label", "review", "export", str(folder))
+    with (folder / "review.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        row["decision"] = path
+    with (folder / "review.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0], delimiter=";")  # as a German spreadsheet saves it
+        writer.writeheader()
+        writer.writerows(rows)
+    asked(made, "label", "review", "import", str(folder / "review.csv"), "--by", "r1", "--on", day)
+    return rows
+
+
+def test_settings_of_labels_are_planned_and_applied_without_a_pixel(made, settings):
+    frames = made.lake.version("frames")
+    settings(answer=0.9999)
+
+    planned = asked(made, "plan")
+    applied = asked(made, "label", "run")
+    again = asked(made, "label", "run")
+
+    change = {"from": "abdomen/liver", "to": "abdomen", "frames": 1}
+    assert planned["labels"] == [change]
+    assert all(site["renewed"] == 0 for site in planned["sites"])
+    assert applied == {"done": True, "changes": [change]}
+    assert again == {"done": False, "changes": []}
+    assert frames == made.lake.version("frames")
+
+
+def test_nothing_changed_plans_nothing_and_the_tree_counts_what_is_there(made):
+    tree = {node["path"]: node["frames"] for node in asked(made, "tree")}
+
+    assert asked(made, "plan")["labels"] == []
+    assert (tree["abdomen"], tree["abdomen/liver"], tree["thorax"]) == (1, 1, 0)
+    assert " 1 abdomen/liver" in said(made, "tree")
+    assert "skos:ConceptScheme" in said(made, "tree", "--format", "skos")
+    assert len(json.loads(said(made, "tree", "--format", "json"))["nodes"]) == 61
+
+
+def test_a_torn_scan_goes_to_a_person_whose_decision_survives_runs(made, tmp_path):
+    before = asked(made, "label", "status")
+    rows = decide(made, tmp_path / "review", "abdomen/kidney")
+
+    planned = asked(made, "plan")["labels"]
+    asked(made, "label", "run")
+    labels = {row["object_id"]: row for row in made.rows()["labels"]}
+    decided = labels[rows[0]["object_id"]]
+    (decision,) = made.rows()["decisions"]
+
+    assert before["objects to review"] == 1
+    assert "head_neck/thyroid" in rows[0]["evidence"] and "abdomen/kidney" in rows[0]["evidence"]
+    assert (tmp_path / "review" / rows[0]["thumbnail"]).is_file()
+    assert planned == [{"from": "unknown", "to": "abdomen/kidney", "frames": 1}]
+    assert (decided["paths"], decided["decided_by"]) == ("abdomen/kidney", "review")
+    assert (decision["author"], decision["decided"]) == ("r1", "2026-03-01")
+    assert asked(made, "label", "status")["objects to review"] == 0
+    assert asked(made, "label", "run")["done"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--by", "Jane Doe"], "--by is an id"),
+        (["--by", "r1", "--on", "yesterday"], "'yesterday' is no date"),
+        (["--by", "r1"], "there is no such object in the lake"),
+    ],
+)
+def test_an_import_that_is_wrong_is_refused_in_one_line(made, tmp_path, capsys, words, complaint):
+    (tmp_path / "r.csv").write_text("object_id,proposal,decision\nnobody,unknown,thorax\n")
+
+    code = call(made.command("label", "review", "import", str(tmp_path / "r.csv"), *words)[3:])
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert complaint in told and told.count("\n") == 1
