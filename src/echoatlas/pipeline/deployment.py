@@ -14,6 +14,7 @@ from echoatlas.pipeline.lake import Lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault import SiteKey, Vault
 from echoatlas.schemas.config import DeploymentConfig, SiteConfig, load
+from echoatlas.taxonomy.collections import load as load_collection
 
 CONFIG = "echoatlas.yaml"
 DEPLOYMENT_KEY = "deployment"
@@ -57,7 +58,7 @@ class Deployment:
             raise UsageError(f"no deployment at {place}: make one with `echoatlas init PATH`")
         config = load(DeploymentConfig, root / CONFIG)
         sites = {
-            site.site: site
+            site.site: licensed(site)
             for site in (
                 load(SiteConfig, file) for file in sorted((root / config.sites).glob("*.yaml"))
             )
@@ -131,6 +132,19 @@ class Deployment:
     def site_key(self, name: str) -> SiteKey:
         """The key of a site's pseudonyms."""
         return self.vault.load(name)
+
+
+def licensed(site: SiteConfig) -> SiteConfig:
+    """A site with the license of the collection that it names, where it states none itself.
+
+    Raises:
+        ConfigError: there is no such collection; says which is nearest.
+    """
+    if site.collection is None:
+        return site
+    adapter = load_collection(site.collection)
+    stated = site.license if site.license != "unknown" else adapter.license
+    return site.model_copy(update={"license": stated})
 
 
 def resolve(root: Path, place: str, base: Path | None = None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
+from echoatlas.pipeline.companions import Companions, companions
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
 from echoatlas.pipeline.read.sidecar import read_sidecar
@@ -69,10 +70,20 @@ def upload_id(site: str, folder: str, key: SiteKey) -> str:
     return "u-" + key.pseudonym("upload", f"{site}\0{folder}")[:12]
 
 
-def identify(site: str, arrival: Arrival, data: bytes, key: SiteKey) -> Iterator[Seen]:
+def identify(
+    site: str,
+    arrival: Arrival,
+    data: bytes,
+    key: SiteKey,
+    passed_over: Callable[[str], bool] = lambda name: False,
+) -> Iterator[Seen]:
     """Name an uploaded file, or each member of an archive, by keyed hashes of the content.
 
-    An archive that is damaged or unsafe is named as one object, which reading then rejects.
+    An archive that is damaged or unsafe is named as one object, which reading then rejects; so
+    is one of which nothing is left.
+
+    Args:
+        passed_over: whether a member is known by its name to be no scan.
     """
     if is_archive(data):
         try:
@@ -86,6 +97,7 @@ def identify(site: str, arrival: Arrival, data: bytes, key: SiteKey) -> Iterator
                     member.index,
                 )
                 for member, content in opened(data)
+                if not passed_over(f"{arrival.key}!{member.name}")
             ]
         except Reject:
             found = []
@@ -181,12 +193,14 @@ class Sidecars:
     """The sidecar tables of a site. Trusted zone.
 
     Attributes:
-        keys: of the files that were read as tables.
+        keys: of the files that were read as tables, or are companions of a collection's pictures.
         rows: by folder of the table, then by name as the table gives it.
+        companions: of the collection that the site names.
     """
 
     keys: frozenset[str]
     rows: Mapping[str, Mapping[str, Mapping[str, str]]]
+    companions: Companions
 
     def row(self, name: str) -> Mapping[str, str]:
         """What the nearest table above a file says of it; empty if none does.
@@ -210,14 +224,15 @@ class Sidecars:
 
 
 def sidecars(site: SiteConfig, bucket: Storage, listed: Sequence[Arrival]) -> Sidecars:
-    """Read the tables that lie among a site's files."""
+    """Read the tables that lie among a site's files; a collection's own are told by name."""
+    beside = companions(site, [one.key for one in listed])
     keys: set[str] = set()
     rows: dict[str, dict[str, Mapping[str, str]]] = {}
     for one in listed:
-        if not is_sidecar(site, one.key) or one.size > MOST_BYTES:
+        if one.key in beside.names or not is_sidecar(site, one.key) or one.size > MOST_BYTES:
             continue
         table = read_sidecar(bucket.read(one.key), one.key, site.sidecar)
         if table is not None:
             keys.add(one.key)
             rows.setdefault(one.key.rpartition("/")[0], {}).update(table)
-    return Sidecars(frozenset(keys), rows)
+    return Sidecars(beside.names | keys, rows, beside)

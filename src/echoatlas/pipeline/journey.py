@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.annotate import AnnotateConfig, Given, annotate
 from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
+from echoatlas.pipeline.companions import Attached, facts_of
 from echoatlas.pipeline.deidentify.attributes import Policy, clean
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
+from echoatlas.pipeline.given import given, length
 from echoatlas.pipeline.measure import MeasureConfig, Measures, measure
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.normalize import NormalizeConfig, normalize
@@ -25,14 +28,24 @@ from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.sampling import kept
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.fan import Fan, Verdict
-from echoatlas.schemas.rows import AuditRow, EvidenceRow, FrameRow, MeasureRow, SightingRow
+from echoatlas.schemas.rows import (
+    AnnotationRow,
+    AuditRow,
+    EvidenceRow,
+    FrameRow,
+    MeasureRow,
+    SightingRow,
+)
+from echoatlas.taxonomy.collections import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from echoatlas.pipeline.vault import SiteKey
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import CleanHeader, Normalized, Origin, Redaction, Scan
 
-Row = FrameRow | MeasureRow | EvidenceRow | AuditRow
+Row = FrameRow | MeasureRow | EvidenceRow | AnnotationRow | AuditRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,7 @@ class JourneyConfig:
     redact: RedactConfig = field(default_factory=RedactConfig)
     normalize: NormalizeConfig = field(default_factory=NormalizeConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
+    annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
 
     def at(self, site: SiteConfig) -> JourneyConfig:
         """The same, with what the site's own file says of its scans."""
@@ -68,13 +82,16 @@ class JourneyConfig:
             (redact, self.redact),
             (normalize, self.normalize),
             (measure, self.measure),
+            (annotate, self.annotate),
         ]
 
 
 def journey_fingerprint(config: JourneyConfig, site: SiteConfig) -> str:
-    """What the frames of a site depend on, besides its scans: steps, settings, the site's file."""
+    """What the frames of a site depend on, besides its scans: steps, settings, the site's file,
+    and what the adapter of its collection says."""
     upstream = site.model_dump_json(exclude={"bucket", "license", "country"})
-    return fingerprint(config.steps(), upstream)
+    adapter = load(site.collection).digest if site.collection else ""
+    return fingerprint(config.steps(), upstream + adapter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,7 @@ def journey(
     key: SiteKey,
     config: JourneyConfig,
     watch: Stopwatch | None = None,
+    attached: Attached | None = None,
 ) -> Traveled:
     """Carry one object from its bytes to normalized, measured, de-identified frames.
 
@@ -103,6 +121,7 @@ def journey(
         origin: where it came from; trusted zone.
         key: of the site, for pseudonyms.
         watch: takes the time of each step.
+        attached: masks and table rows that lie beside it; trusted zone.
 
     Returns:
         All rows of the object; nothing of it is written if any step rejects it.
@@ -115,6 +134,8 @@ def journey(
     config = config.at(site)
     with watch.step("read"):
         scan = read(data, config.read)
+        facts = facts_of(site, origin)
+        scan, marks = _with_companions(scan, attached, facts, site, config)
         clip = Clip(scan)
     with watch.step("evidence"):
         hints = evidence(scan, origin, site, config.evidence)
@@ -130,9 +151,9 @@ def journey(
         EvidenceRow(sighting.object_id, site.site, h.axis, h.node, h.source, h.weight, h.rule, mark)
         for h in hints
     ]
-    facts = _facts(sighting, scan, header, site, mark)
+    shared = _shared(sighting, header, site, facts, mark)
     panes = [
-        _Pane(fan, cut, facts | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
+        _Pane(fan, cut, shared | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
     ]
     indexes = frozenset(kept(scan.times, scan.declared_frames, site.sampling))
     written: list[bytes] = []
@@ -152,6 +173,7 @@ def journey(
                 image = encode(frame.pixels)
             row = _frame_row(pane, scan, frame, measures.pixel_hash, image, index)
             rows += [row, _measure_row(row, measures)]
+            rows += _annotations(marks, index, frame, row, config)
             written.append(image)
     if not written:
         raise Reject(Reason.NO_PIXELS, "No frame was left to keep.", "read")
@@ -172,8 +194,41 @@ class _Pane:
     last_hash: str = ""
 
 
-def _facts(
-    sighting: SightingRow, scan: Scan, header: CleanHeader, site: SiteConfig, mark: str
+def _with_companions(
+    scan: Scan,
+    attached: Attached | None,
+    facts: Mapping[str, str],
+    site: SiteConfig,
+    config: JourneyConfig,
+) -> tuple[Scan, list[Given]]:
+    """The scan with what its collection knows of it, and what is marked on it."""
+    if site.collection is None:
+        return scan, []
+    adapter = load(site.collection)
+    marks, flags = given(attached or Attached(), facts, adapter, scan, config.read)
+    size = length(facts.get("mm_per_px", ""))
+    spacing = scan.spacing or ((size, size) if size else None)
+    return replace(scan, flags=(*scan.flags, *sorted(flags)), spacing=spacing), marks
+
+
+def _annotations(
+    marks: list[Given], index: int, frame: Normalized, row: FrameRow, config: JourneyConfig
+) -> Iterator[AnnotationRow]:
+    for mark in marks:
+        if mark.frame in (None, index):
+            tied = annotate(
+                mark, frame, row.frame_id, row.object_id, config.annotate, row.fingerprint
+            )
+            if tied is not None:
+                yield tied
+
+
+def _shared(
+    sighting: SightingRow,
+    header: CleanHeader,
+    site: SiteConfig,
+    facts: Mapping[str, str],
+    mark: str,
 ) -> dict[str, Any]:
     """The columns that all frames of an object share."""
     return {
@@ -185,7 +240,8 @@ def _facts(
         "patient_source": header.patient_source,
         "maker": header.maker,
         "model": header.model,
-        "subject_type": site.labels.subject,
+        "subject_type": facts.get("subject", site.labels.subject),
+        "native_split": facts.get("split", ""),
         "age": header.age,
         "sex": header.sex,
         "license": site.license,

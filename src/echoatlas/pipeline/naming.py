@@ -53,9 +53,7 @@ def _named(
     retries = deployment.config.engine.retries
     found = {one.key: [_unread(one, key)] for one in reel}
     readable = [one for one in reel if one.size <= MOST_BYTES]
-    tasks = (
-        Register(seen.site.site, bucket, tuple(files), key, retries) for files in _cut(readable)
-    )
+    tasks = (Register(seen.site, bucket, tuple(files), key, retries) for files in _cut(readable))
     for done in cluster().scatter(register, tasks):
         for arrival, objects in done.answer or ():
             found[arrival.key] = objects

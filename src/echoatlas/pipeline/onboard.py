@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.deployment import licensed
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.ingest import RECEIPTS
 from echoatlas.pipeline.storage import LocalStorage
@@ -29,13 +30,14 @@ def check_site(deployment: Deployment, file: Path) -> Checked:
     """Read a site's file, look its words up, and list its bucket.
 
     Raises:
-        ConfigError: the file is wrong; names the nearest key.
+        ConfigError: the file is wrong; names the nearest key, or collection.
         UsageError: an unknown organ, a missing or unreadable bucket.
     """
     site = load(SiteConfig, file)
     known = [node.path for node in tree().nodes]
     if site.labels.organ and site.labels.organ not in known:
         raise no_such("organ", site.labels.organ, known)
+    licensed(site)  # raises if there is no such collection
     bucket = deployment.bucket(site)
     if isinstance(bucket, LocalStorage) and not bucket.root.is_dir():
         raise UsageError(f"there is no folder {bucket.root} for site '{site.site}'")

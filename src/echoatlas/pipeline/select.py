@@ -42,6 +42,7 @@ FRAME = (
     "maker",
     "model",
     "subject_type",
+    "native_split",
     "age",
     "sex",
     "license",

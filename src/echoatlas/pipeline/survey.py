@@ -56,7 +56,8 @@ class Survey:
         found = []
         for sighting in sorted([*self.pending, *self.stale], key=lambda s: s.ordinal):
             name = names[sighting.container or sighting.locator]
-            found.append(Item(sighting, name, self.tables.row(name)))
+            beside = self.tables.companions.of(name)
+            found.append(Item(sighting, name, self.tables.row(name), beside))
         return found
 
 

@@ -14,11 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
+from echoatlas.pipeline.companions import Shelf, is_companion
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
@@ -44,7 +46,7 @@ Answer = TypeVar("Answer")
 class Register:
     """A batch of newly listed files to be named by their content."""
 
-    site: str
+    site: SiteConfig
     bucket: Storage
     arrivals: tuple[Arrival, ...]
     key: SiteKey
@@ -63,11 +65,12 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An object to be worked on. Trusted zone: file name and sidecar values."""
+    """An object to be worked on. Trusted zone: names of files and sidecar values."""
 
     sighting: SightingRow
     name: str
     sidecar: Mapping[str, str] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
             data = retrying(lambda a=arrival: task.bucket.read(a.key), task.retries)  # type: ignore[misc]
         except FileNotFoundError:  # removed since it was listed: seen again when it is back
             continue
-        named.append((arrival, list(identify(task.site, arrival, data, task.key))))
+        found = identify(task.site.site, arrival, data, task.key, partial(is_companion, task.site))
+        named.append((arrival, list(found)))
     return named
 
 
@@ -136,10 +140,11 @@ def work(batch: Batch) -> Worked:
     sealed: dict[str, Entry] = {}
     frames = 0
     reader = Reader(lambda key: retrying(lambda: batch.bucket.read(key), batch.retries))
+    shelf = _shelf(batch, reader)
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, reader, watch, sealed)
+            traveled = _travel(batch, item, reader, shelf, watch, sealed)
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
             rejected[rejection.reason.value] += 1
@@ -167,14 +172,32 @@ def work(batch: Batch) -> Worked:
     )
 
 
+def _shelf(batch: Batch, reader: Reader) -> Shelf:
+    members: dict[str, set[int]] = {}
+    for item in batch.items:
+        if item.sighting.member >= 0:
+            members.setdefault(item.name, set()).add(item.sighting.member)
+    return Shelf(batch.site, reader.read, {key: frozenset(some) for key, some in members.items()})
+
+
 def _travel(
-    batch: Batch, item: Item, reader: Reader, watch: Stopwatch, sealed: dict[str, Entry]
+    batch: Batch,
+    item: Item,
+    reader: Reader,
+    shelf: Shelf,
+    watch: Stopwatch,
+    sealed: dict[str, Entry],
 ) -> Traveled:
     with watch.step("ingest"):
         data, member = reader.content(item.name, item.sighting.member, item.sighting.bytes)
-    name = f"{item.name}!{member}" if member else item.name
-    origin = Origin(batch.site.site, item.sighting.upload, name, item.sidecar)
-    traveled = journey(data, item.sighting, origin, batch.site, batch.key, batch.config, watch)
+        name = f"{item.name}!{member}" if member else item.name
+        if is_companion(batch.site, name):
+            raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
+        attached = shelf.beside(name, item.companions)
+    row = {**attached.row, **item.sidecar}
+    origin = Origin(batch.site.site, item.sighting.upload, name, row)
+    site, key = batch.site, batch.key
+    traveled = journey(data, item.sighting, origin, site, key, batch.config, watch, attached)
     patient = traveled.header.patient
     if batch.crosswalk and patient not in sealed:
         entry = entry_of(batch.crosswalk, traveled.header, traveled.scan, origin, batch.site)

@@ -119,6 +119,9 @@ class FrameRow:
     maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
     model: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
     subject_type: Annotated[str, Column("human, animal, phantom or simulated.")]
+    native_split: Annotated[
+        str, Column("Split that a public collection's authors made: train, val, test, fold-3, ...")
+    ]
     age: Annotated[int | None, Column("Age, capped at 90.", "years", subject=True)]
     sex: Annotated[str, Column("F, M, O or empty.", subject=True)]
     license: Annotated[str, Column("License of the site's data.")]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.companions import facts_of
 from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.vault import normalized
 
@@ -63,7 +64,8 @@ def in_header(header: Any) -> Identity | None:
 
 
 def identify(header: Any, origin: Origin, site: SiteConfig) -> Identity:
-    """Find whose scan an object is: the header, the site's rule, the study, or the object alone.
+    """Find whose scan an object is: the header, the adapter of the site's collection, the site's
+    rule, the study, or the object alone.
 
     Args:
         header: pydicom Dataset, or None for a loose file.
@@ -71,6 +73,8 @@ def identify(header: Any, origin: Origin, site: SiteConfig) -> Identity:
     rule, name = site.patient, origin.name.replace("!", "/")
     if header is not None and (found := in_header(header)):
         return found
+    if rule.source == "auto" and (stated := facts_of(site, origin).get("patient", "")):
+        return Identity("name", patient_identity(stated))
     if rule.source in ("auto", "sidecar") and (told := _in_sidecar(origin, site)):
         return Identity("sidecar", told)
     if rule.source == "name" and (told := _in_name(name, rule.pattern)):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.companions import facts_of
 from echoatlas.pipeline.evidence import header as dicom
 from echoatlas.pipeline.evidence.matcher import Match, anatomy, axes
 from echoatlas.pipeline.evidence.terms import vocabulary
 from echoatlas.taxonomy.codes import body_part, coded
-from echoatlas.taxonomy.collections import load
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def findings(
         yield from said(text, "comment", config)
     yield from _path(origin.name, config)
     yield from _sidecar(origin, site, config)
-    yield from _collection(origin.name, site, config)
+    yield from _collection(origin, site, config)
     yield from _site(site, config)
 
 
@@ -192,11 +192,11 @@ def _sidecar(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Iterat
             yield from said(value, "sidecar", config)
 
 
-def _collection(name: str, site: SiteConfig, config: EvidenceConfig) -> Iterator[Finding]:
-    """What the adapter of the site's collection says of the path."""
+def _collection(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Iterator[Finding]:
+    """What the adapter of the site's collection says by the path and the collection's tables."""
     if site.collection is None:
         return
-    told = load(site.collection).origin_rules(name)
+    told = facts_of(site, origin)
     weight = config.collection
     yield from _nodes(told["organ"].split(), "collection", weight, site.collection)
     for path in told.get("also", "").split():

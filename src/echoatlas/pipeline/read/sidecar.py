@@ -52,14 +52,10 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> Mapping[str, Mapping[
         as text. Several rows of one file are joined, the first value winning. None if the bytes
         are no table, or no column of it names files.
     """
-    if not data or len(data) > MOST_BYTES:
-        return None
-    rows = _xlsx(data) if data[:4] == b"PK\x03\x04" else _json(data)
-    if rows is None and data[:4] != b"PK\x03\x04":
-        rows = _csv(data)
+    rows = read_rows(data)
     if not rows:
         return None
-    key = _key_column(rows, rule.key)
+    key = file_column(rows, rule.key)
     if key is None:
         return None
     table: dict[str, dict[str, str]] = {}
@@ -70,7 +66,17 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> Mapping[str, Mapping[
     return table or None
 
 
-def _key_column(rows: Rows, told: str | None) -> str | None:
+def read_rows(data: bytes) -> Rows | None:
+    """The rows of a CSV, JSON or XLSX, all values as text; None if the bytes are no table."""
+    if not data or len(data) > MOST_BYTES:
+        return None
+    if data[:4] == b"PK\x03\x04":
+        return _xlsx(data)
+    rows = _json(data)
+    return _csv(data) if rows is None else rows
+
+
+def file_column(rows: Rows, told: str | None) -> str | None:
     """The column that names files: as told, else by its values, else by its heading."""
     headings = list(rows[0])
     if told is not None:

@@ -7,22 +7,27 @@ One YAML a collection, named as a site's config names it (``collection: busi``).
 
 from __future__ import annotations
 
+import hashlib
 import re
+import string
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Literal
 
 import yaml
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from echoatlas.schemas.config import ConfigError, Slug, Strict, parse
+from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
 from echoatlas.taxonomy.tree import tree
 
 Subject = Literal["human", "animal", "phantom", "simulated"]
-Pattern = Annotated[str, StringConstraints(min_length=2)]
 # Groups of a pattern that mean something to others; the rest only help to tell paths apart.
 MEANINGS = ("patient", "class", "split", "view", "laterality")
+IMAGE, UNLISTED = "image", "unlisted"
+SUFFIX = re.compile(r"(\.nii\.gz|\.[A-Za-z0-9]{1,5})$")
 
 
 class Layout(Strict):
@@ -33,12 +38,33 @@ class Layout(Strict):
     organ: str | None = Field(None, description="Path of the tree, where the folder tells.")
     subject: Subject | None = Field(None, description="Where it differs from the collection's.")
     values: dict[str, str] = Field(default_factory=dict, description="Said by the match itself.")
+    key: str = Field(
+        "{stem}",
+        description="Ties masks to pictures with the same key; {stem}, {folder}, {above} and the "
+        "path's groups stand in it.",
+    )
+    mask: Mask = Mask()
 
     @field_validator("path")
     @classmethod
     def compiles(cls, pattern: str) -> str:
         re.compile(pattern)
         return pattern
+
+    @model_validator(mode="after")
+    def key_of_groups(self) -> Layout:
+        known = {"stem", "folder", "above", *re.compile(self.path).groupindex, *self.values}
+        for _, field, _, _ in string.Formatter().parse(self.key):
+            if field is not None and field not in known:
+                raise ValueError(f"key: '{field}' is no group of the path")
+        return self
+
+    def tie(self, path: str, match: re.Match[str]) -> str:
+        """The key of a path that the rule matched."""
+        above, folder, file = ["", "", *path.split("/")][-3:]
+        parts = {key: text or "" for key, text in match.groupdict().items()} | self.values
+        parts |= {"stem": SUFFIX.sub("", file), "folder": folder, "above": above}
+        return self.key.format_map(parts).lower()
 
 
 class Collection(Strict):
@@ -57,6 +83,8 @@ class Collection(Strict):
     layout: tuple[Layout, ...] = Field(description="The first that matches a path speaks of it.")
     classes: dict[str, str] = Field(default_factory=dict, description="As written, to a name.")
     class_organs: dict[str, str] = Field(default_factory=dict, description="Class to path.")
+    tables: tuple[Table, ...] = Field((), description="What its tables say.")
+    finding: str = Field("class", description="What the classes are about, a code.")
     split: str = Field("", description="The split that its authors made, in words.")
     defects: tuple[str, ...] = ()
     sources: tuple[str, ...] = Field(min_length=1, description="Where the facts stand.")
@@ -86,23 +114,77 @@ class Collection(Strict):
             ``subject``, ``organ`` (paths, separated by blanks: one of these), ``also``, and
             whatever the rule's groups and values say: patient, class, split, view, laterality.
         """
-        path = name.replace("!", "/").replace("\\", "/")
-        for rule in self.layout:
-            if match := re.search(rule.path, path):
-                return self._said(rule, match)
-        return {"role": "unlisted", "subject": self.subject, "organ": " ".join(self.organs)}
-
-    def _said(self, rule: Layout, match: re.Match[str]) -> dict[str, str]:
+        path = plain(name)
+        found = self._rule(path)
+        if found is None:
+            return {"role": UNLISTED, "subject": self.subject, "organ": " ".join(self.organs)}
+        rule, match = found
         groups = {key: text for key, text in match.groupdict().items() if text is not None}
         said = {key: groups[key] for key in MEANINGS if key in groups} | rule.values
+        said |= {"role": rule.role, "subject": rule.subject or self.subject}
+        said |= {"also": " ".join(self.also)} if self.also else {}
+        return self._classed(said, rule.organ)
+
+    def facts(self, name: str, row: Mapping[str, str]) -> dict[str, str]:
+        """What path and tables together say of a file; what the path says comes first, but for the
+        class, which a table states and a path only hints at.
+
+        Args:
+            row: what the collection's tables say of it, all columns.
+
+        Returns:
+            As ``origin_rules``; and ``mm_per_px``. The split is one of few words or absent.
+        """
+        path = plain(name)
+        said = self.origin_rules(path)
+        told: dict[str, str] = {}
+        for table in self.tables:
+            if table.speaks_of(path):
+                told = {**table.facts(row), **told}
+        found = self._rule(path)
+        if "class" in told:
+            said = self._classed(
+                {**said, "class": told["class"]}, found[0].organ if found else None
+            )
+        said = {**told, **said}
+        split = split_code(said.pop("split", ""))
+        return said | ({"split": split} if split else {})
+
+    def role(self, name: str) -> str:
+        """What a path is: "image", "mask", "table", "ignore" or "unlisted"."""
+        found = self._rule(plain(name))
+        return found[0].role if found else UNLISTED
+
+    def tie(self, name: str) -> tuple[Layout, str] | None:
+        """The rule that matches a path, and the key that ties it to others; None if unlisted."""
+        path = plain(name)
+        found = self._rule(path)
+        return (found[0], found[0].tie(path, found[1])) if found else None
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over all that it says: what is read by it depends on this."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    def _rule(self, path: str) -> tuple[Layout, re.Match[str]] | None:
+        for rule in self.layout:
+            if match := re.search(rule.path, path):
+                return rule, match
+        return None
+
+    def _classed(self, said: dict[str, str], organ: str | None) -> dict[str, str]:
         raw = said.get("class", "")
         folded = {key.lower(): key for key in self.classes}
         written = raw if raw in self.classes else folded.get(raw.lower(), raw)
         if raw:
             said["class"] = self.classes.get(written, raw)
-        organ = rule.organ or self.class_organs.get(written) or " ".join(self.organs)
-        said |= {"role": rule.role, "subject": rule.subject or self.subject, "organ": organ}
-        return said | ({"also": " ".join(self.also)} if self.also else {})
+        said["organ"] = organ or self.class_organs.get(written) or " ".join(self.organs)
+        return said
+
+
+def plain(name: str) -> str:
+    """A file's name as a path: members of archives as files of a folder."""
+    return name.replace("!", "/").replace("\\", "/")
 
 
 def names() -> tuple[str, ...]:

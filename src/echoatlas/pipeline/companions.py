@@ -1,0 +1,190 @@
+"""The files of a public collection that speak of its pictures: masks, and tables. Trusted zone.
+
+By the layout of the collection's adapter they are told from pictures by name alone, and tied to
+the pictures that they speak of. They are no objects: what they say becomes annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.read.sidecar import LOOKS_LIKE_FILE, Rows, file_column, read_rows
+from echoatlas.taxonomy.collections import IMAGE, UNLISTED, load
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import Origin
+    from echoatlas.taxonomy.collections import Collection, Layout
+    from echoatlas.taxonomy.collections.annotations import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Names of a collection's masks and tables.
+
+    Attributes:
+        names: of all files that are no pictures.
+        tables: those that are tables, in order.
+        masks: key of a picture to its masks, in order.
+    """
+
+    collection: Collection | None = None
+    names: frozenset[str] = frozenset()
+    tables: tuple[str, ...] = ()
+    masks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """The masks of a picture, and all tables: only their rows say of whom they speak."""
+        tied = self.collection.tie(name) if self.collection else None
+        return (*(self.masks.get(tied[1], ()) if tied else ()), *self.tables)
+
+
+def companions(site: SiteConfig, names: Iterable[str]) -> Companions:
+    """The masks and tables among files; none where the site names no collection."""
+    if site.collection is None:
+        return Companions()
+    collection = load(site.collection)
+    roles: dict[str, list[str]] = {}
+    masks: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        role = collection.role(name)
+        if role in (IMAGE, UNLISTED):
+            continue
+        roles.setdefault(role, []).append(name)
+        if role == "mask" and (tied := collection.tie(name)):
+            masks[tied[1]] = (*masks.get(tied[1], ()), name)
+    return Companions(
+        collection,
+        frozenset(name for some in roles.values() for name in some),
+        tuple(roles.get("table", ())),
+        masks,
+    )
+
+
+def is_companion(site: SiteConfig, name: str) -> bool:
+    """Whether a file is known by its name to be no picture of the site's collection."""
+    return site.collection is not None and load(site.collection).role(name) not in (IMAGE, UNLISTED)
+
+
+def facts_of(site: SiteConfig, origin: Origin) -> dict[str, str]:
+    """What a site's collection says of an object by its path and row; empty without one."""
+    if site.collection is None:
+        return {}
+    return load(site.collection).facts(origin.name, origin.sidecar)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What lies beside one picture. Trusted zone.
+
+    Attributes:
+        masks: the layout's rule, and the bytes of the file.
+        rows: the table's rule, and each row that names the picture.
+    """
+
+    masks: tuple[tuple[Layout, bytes], ...] = ()
+    rows: tuple[tuple[Table, Mapping[str, str]], ...] = ()
+
+    @property
+    def row(self) -> dict[str, str]:
+        """All columns of all rows; of a column that several have, the first that says anything."""
+        joined: dict[str, str] = {}
+        for _, row in self.rows:
+            joined |= {key: text for key, text in row.items() if text and not joined.get(key)}
+        return joined
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Gives what lies beside the pictures of a batch; each table is parsed once.
+
+    Attributes:
+        read: gives the bytes under a key of the site's bucket.
+        members: archives of the batch, and the members of each that the batch is about.
+    """
+
+    site: SiteConfig
+    read: Callable[[str], bytes]
+    members: Mapping[str, frozenset[int]]
+    _archives: dict[str, tuple[Companions, dict[str, bytes]]] = field(default_factory=dict)
+    _tables: dict[str, list[tuple[Table, dict[str, Rows]]]] = field(default_factory=dict)
+
+    def beside(self, name: str, listed: Sequence[str]) -> Attached:
+        """The masks of a picture, and the rows of tables that name it.
+
+        Args:
+            name: of the picture; archive and member joined by "!".
+            listed: companions outside archives.
+        """
+        if self.site.collection is None:
+            return Attached()
+        collection = load(self.site.collection)
+        archive, inside, _ = name.partition("!")
+        held: Mapping[str, bytes] = {}
+        names = list(listed)
+        if inside:
+            known, held = self._archive(archive)
+            names += known.of(name)
+        masks, rows = [], []
+        for one in names:
+            tied = collection.tie(one)
+            if tied is None:
+                continue
+            if tied[0].role == "mask":
+                masks.append((tied[0], held[one] if one in held else self.read(one)))
+            else:
+                rows += self._rows(collection, one, held, name)
+        return Attached(tuple(masks), tuple(rows))
+
+    def _archive(self, archive: str) -> tuple[Companions, dict[str, bytes]]:
+        """The companions in an archive, and the bytes of those that the batch needs."""
+        if archive not in self._archives:
+            data = self.read(archive)
+            try:
+                listed = {one.index: f"{archive}!{one.name}" for one, _ in opened(data)}
+                known = companions(self.site, listed.values())
+                mine = self.members.get(archive, frozenset())
+                wanted = {one for index in mine & listed.keys() for one in known.of(listed[index])}
+                held = {
+                    listed[one.index]: content()
+                    for one, content in opened(data)
+                    if listed[one.index] in wanted
+                }
+            except Reject:  # the object's own turn will say what is wrong with the archive
+                known, held = Companions(), {}
+            self._archives[archive] = known, held
+        return self._archives[archive]
+
+    def _rows(
+        self, collection: Collection, table: str, held: Mapping[str, bytes], picture: str
+    ) -> list[tuple[Table, Mapping[str, str]]]:
+        if table not in self._tables:
+            rules = [rule for rule in collection.tables if rule.matches(table)]
+            rows = read_rows(held[table] if table in held else self.read(table)) if rules else None
+            self._tables[table] = [(rule, _by_file(rows, rule)) for rule in rules if rows]
+        base = _stem(picture)
+        return [
+            (rule, row)
+            for rule, by_file in self._tables[table]
+            if rule.speaks_of(picture.replace("!", "/"))
+            for row in by_file.get(base, ())
+        ]
+
+
+def _by_file(rows: Rows, rule: Table) -> dict[str, Rows]:
+    column = file_column(rows, rule.file)
+    found: dict[str, Rows] = {}
+    for row in rows if column else ():
+        if file := row.get(column or "", "").strip():
+            found.setdefault(_stem(file), []).append(row)
+    return found
+
+
+def _stem(name: str) -> str:
+    """The last part of a path, without the suffix of a picture or clip, in lower case."""
+    base = name.replace("!", "/").replace("\\", "/").rpartition("/")[2]
+    return LOOKS_LIKE_FILE.sub("", base).lower()

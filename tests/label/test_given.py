@@ -1,0 +1,178 @@
+"""Masks and rows become annotations only where the adapter has a name for what they say."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from echoatlas.pipeline.companions import Attached, Shelf, companions, is_companion
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.given import given, in_codes, labeled
+from echoatlas.pipeline.read import ReadConfig
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.records import Scan
+from echoatlas.taxonomy.collections import load
+from echoatlas.taxonomy.collections.annotations import Mask, split_code
+
+SCAN = Scan("avi", "", 60, 112, 112, lambda: iter(()))
+
+
+def site(collection):
+    return SiteConfig(site="s", bucket="b", collection=collection)
+
+
+def read_from(files):
+    return lambda name: files[name].encode() if isinstance(files[name], str) else files[name]
+
+
+def beside(collection, picture, files):
+    """What lies beside a picture among these files."""
+    known = companions(site(collection), [picture, *files])
+    shelf = Shelf(site(collection), read_from(files), {})
+    return shelf.beside(picture, known.of(picture))
+
+
+def of(collection, picture, files, scan=SCAN):
+    attached = beside(collection, picture, files)
+    adapter = load(collection)
+    facts = adapter.facts(picture, attached.row)
+    return given(attached, facts, adapter, scan, ReadConfig())
+
+
+TRACINGS = """FileName,X1,Y1,X2,Y2,Frame
+0X1A.avi,50,20,60,90,46
+0X1A.avi,40,30,70,30,46
+0X1A.avi,51,21,61,91,52
+0XFF.avi,1,2,3,4,46
+"""
+LIST = "FileName,EF,ESV,EDV,FPS,Split\n0X1A,55.5,44,99,50,VAL\n0XFF,n/a,1,2,50,TRAIN\n"
+
+
+def test_an_echo_has_its_volumes_split_and_traced_frames():
+    files = {"E/FileList.csv": LIST, "E/VolumeTracings.csv": TRACINGS}
+
+    found, flags = of("echonet-dynamic", "E/Videos/0X1A.avi", files)
+
+    scalars = {one.name: (one.number, one.unit) for one in found if one.kind == "scalar"}
+    points = {one.frame: one.points for one in found if one.kind == "keypoints"}
+    row = beside("echonet-dynamic", "E/Videos/0X1A.avi", files).row
+    assert scalars == {
+        "ejection_fraction": (55.5, "%"),
+        "end_systolic_volume": (44.0, "mL"),
+        "end_diastolic_volume": (99.0, "mL"),
+    }
+    assert points[46] == ((50, 20), (60, 90), (40, 30), (70, 30))
+    assert set(points) == {46, 52}
+    assert load("echonet-dynamic").facts("E/Videos/0X1A.avi", row)["split"] == "val"
+    assert flags == frozenset()
+
+
+def test_what_is_no_number_is_no_scalar():
+    found, _ = of("echonet-dynamic", "E/Videos/0XFF.avi", {"E/FileList.csv": LIST})
+
+    assert "ejection_fraction" not in {one.name for one in found}
+
+
+def test_a_box_of_left_top_width_and_height_becomes_corners():
+    table = 'ID,Pathology,BIRADS,BBOX\nbus_0001-l,malignant,4,"[10,20,30,40]"\n'
+
+    found, _ = of("bus-bra", "B/Images/bus_0001-l.png", {"B/bus_data.csv": table})
+
+    assert [one.points for one in found if one.kind == "box"] == [((10, 20), (40, 60))]
+    assert {(one.name, one.value) for one in found if one.kind == "class"} == {
+        ("pathology", "malignant"), ("bi_rads", "4"),
+    }  # fmt: skip
+
+
+def test_a_class_that_the_adapter_does_not_list_stays_behind():
+    table = "ID,Pathology,BIRADS\nbus_0001-l,Mrs Doe,see Dr. Smith\n"
+
+    found, _ = of("bus-bra", "B/Images/bus_0001-l.png", {"B/bus_data.csv": table})
+
+    assert found == []
+
+
+def test_a_text_leaves_as_codes():
+    told = in_codes("Jane Doe: left kidney, no liver")
+
+    assert told == "kidney laterality.left"
+
+
+def test_a_picture_in_place_of_a_mask_is_no_mask():
+    picture = np.random.default_rng(0).integers(0, 255, (60, 60)).astype(np.uint8)
+
+    with pytest.raises(Reject, match="mask_unlike"):
+        labeled(picture, Mask())
+    with pytest.raises(Reject, match="mask_unlike"):
+        labeled(picture, Mask(labels={"1": "a", "2": "b"}))
+
+
+def test_a_mask_that_was_compressed_is_still_a_mask():
+    drawn = np.zeros((100, 100), np.uint8)
+    drawn[30:60, 40:80] = 255
+    lossy = cv2.imdecode(cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, 75])[1], 0)
+
+    inside = labeled(lossy, Mask())["lesion"]
+
+    assert np.count_nonzero(inside != (drawn > 0)) < 20
+
+
+def test_colors_name_structures_and_an_outline_means_its_inside():
+    picture = np.zeros((50, 50, 3), np.uint8)
+    picture[5:15, 5:15], picture[30:40, 30:40] = (255, 0, 0), (0, 255, 0)
+    ring = np.zeros((50, 50), np.uint8)
+    cv2.rectangle(ring, (10, 10), (29, 29), 255, 1)
+
+    told = labeled(picture, Mask(labels={"#ff0000": "vein", "#00ff00": "nerve"}))
+    filled = labeled(ring, Mask(name="head", outline=True))["head"]
+
+    assert {name: int(inside.sum()) for name, inside in told.items()} == {"vein": 100, "nerve": 100}
+    assert filled.sum() == 400
+
+
+def test_masks_that_cannot_be_used_are_flagged_and_cost_nothing_else():
+    scan = Scan("png", "", 1, 50, 50, lambda: iter(()))
+    files = {
+        "D/benign/benign (1)_mask.png": b"no picture",
+        "D/benign/benign (1)_mask_1.png": cv2.imencode(".png", np.zeros((9, 50)))[1].tobytes(),
+    }
+
+    found, flags = of("busi", "D/benign/benign (1).png", files, scan)
+
+    assert [one.value for one in found] == ["benign"]
+    assert flags == {"mask_unreadable", "mask_mismatch"}
+
+
+def test_masks_in_an_archive_are_found_in_it_and_only_those_of_the_batch_are_held():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in (1, 2):
+            archive.writestr(f"benign/benign ({number}).png", f"picture {number}")
+            archive.writestr(f"benign/benign ({number})_mask.png", f"mask {number}")
+    shelf = Shelf(site("busi"), read_from({"a.zip": packed.getvalue()}), {"a.zip": frozenset({0})})
+
+    attached = shelf.beside("a.zip!benign/benign (1).png", ())
+
+    assert [data for _, data in attached.masks] == [b"mask 1"]
+    assert set(shelf._archives["a.zip"][1]) == {"a.zip!benign/benign (1)_mask.png"}
+
+
+def test_without_an_adapter_nothing_is_a_companion():
+    plain = SiteConfig(site="s", bucket="b")
+
+    assert not is_companion(plain, "D/benign/benign (1)_mask.png")
+    assert companions(plain, ["D/benign/benign (1)_mask.png"]).names == frozenset()
+    assert Shelf(plain, read_from({}), {}).beside("x.png", ()) == Attached()
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("TRAIN", "train"), ("trainval", "train"), ("Test", "test"), ("validation", "val"),
+     ("3", "fold-3"), ("fold 07", "fold-7"), ("Dr. Doe", ""), ("", "")],
+)  # fmt: skip
+def test_a_split_is_one_of_few_words(written, code):
+    assert split_code(written) == code
