@@ -128,15 +128,33 @@ def path(found: Label) -> str:
     return found.paths.split(" ")[0]
 
 
-def calibration(pairs: list[tuple[float, bool]], bins: int = 10) -> float:
-    """Expected calibration error: mean gap between confidence and hit rate over equal bins."""
-    gap = 0.0
+def reliability(
+    pairs: list[tuple[float, bool]], bins: int = 10
+) -> list[tuple[float, float, int, float, float]]:
+    """Answers by confidence: (from, to, number, mean confidence, share right)."""
+    table = []
     for low in range(bins):
         inside = [(c, hit) for c, hit in pairs if low / bins < c <= (low + 1) / bins]
         if inside:
             mean = sum(c for c, _ in inside) / len(inside)
-            gap += abs(mean - sum(hit for _, hit in inside) / len(inside)) * len(inside)
-    return gap / max(len(pairs), 1)
+            right = sum(hit for _, hit in inside) / len(inside)
+            table.append((low / bins, (low + 1) / bins, len(inside), mean, right))
+    return table
+
+
+def calibration(pairs: list[tuple[float, bool]]) -> float:
+    """Expected calibration error: mean gap between confidence and share right over equal bins."""
+    gaps = sum(abs(mean - right) * count for _, _, count, mean, right in reliability(pairs))
+    return gaps / max(len(pairs), 1)
+
+
+def agreement(pairs: list[tuple[Case, Label]]) -> list[tuple[float, bool]]:
+    """Confidence of each answer, and whether it lies on the way to the truth or below it."""
+    return [
+        (found.confidence, one.truth.startswith(path(found)) or path(found).startswith(one.truth))
+        for one, found in pairs
+        if found.region_index
+    ]
 
 
 def score(pairs: list[tuple[Case, Label]]) -> dict[str, float]:
@@ -146,18 +164,20 @@ def score(pairs: list[tuple[Case, Label]]) -> dict[str, float]:
     named = [one for one, _ in pairs if "/" in one.truth]
     right = [found.region == one.truth.partition("/")[0] for one, found in regions]
     exact = [path(found) == one.truth for one, found in organs]
-    hits = [
-        (found.confidence, one.truth.startswith(path(found)) or path(found).startswith(one.truth))
-        for one, found in regions
-    ]
     return {
         "cases": len(pairs),
         "region answered": len(regions) / len(pairs),
         "region right": sum(right) / max(len(right), 1),
         "organ answered": len(organs) / max(len(named), 1),
         "organ right": sum(exact) / max(len(exact), 1),
-        "calibration error": calibration(hits),
+        "calibration error": calibration(agreement(pairs)),
     }
+
+
+def within(one: Case, kind: str) -> bool:
+    """Whether a case is of a kind: "all", or "telling" (all but those that state only what is not
+    shown), or its own."""
+    return kind in ("all", one.kind) or (kind == "telling" and one.kind != "false")
 
 
 def main(count: int = 4000, seed: int = 20261124, show: int = 0) -> dict[str, Any]:
@@ -171,10 +191,13 @@ def main(count: int = 4000, seed: int = 20261124, show: int = 0) -> dict[str, An
                "calibration error")  # fmt: skip
     print(f"{'':8}" + "".join(f"{name:>18}" for name in columns))
     rows = {}
-    for kind in ("all", "plain", "torn", "poor", "false"):
-        chosen = [pair for pair in pairs if kind in ("all", pair[0].kind)]
+    for kind in ("all", "telling", "plain", "torn", "poor", "false"):
+        chosen = [pair for pair in pairs if within(pair[0], kind)]
         rows[kind] = score(chosen)
         print(f"{kind:8}" + "".join(f"{rows[kind][name]:18.3f}" for name in columns))
+    print(f"{'confidence':14}{'answers':>10}{'mean':>10}{'right':>10}")
+    for low, high, number, mean, right in reliability(agreement(pairs)):
+        print(f"{low:.1f} to {high:.1f}    {number:10}{mean:10.3f}{right:10.3f}")
     print(f"{took / count * 1000:.2f} ms a header; review asked for "
           f"{sum(found.review for _, found in pairs) / count:.3f}")  # fmt: skip
     wrong = Counter(

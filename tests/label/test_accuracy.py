@@ -15,30 +15,34 @@ ROOT = Path(__file__).parents[2]
 def scores():
     """Scores by kind of header over 1,500 simulated headers."""
     sys.path.insert(0, str(ROOT))
-    from benchmarks.labels import answered, case, score
+    from benchmarks.labels import answered, case, score, within
 
     dice = random.Random(5)
     pairs = list(answered([case(dice) for _ in range(1500)]))
     sys.path.remove(str(ROOT))
-    kinds = {one.kind for one, _ in pairs}
-    told = {kind: score([pair for pair in pairs if pair[0].kind == kind]) for kind in kinds}
-    return told | {"all": score(pairs)}
+    kinds = ("all", "telling", "plain", "torn")
+    return {kind: score([pair for pair in pairs if within(pair[0], kind)]) for kind in kinds}
 
 
 def test_headers_that_agree_with_themselves_are_labeled_right(scores):
     plain = scores["plain"]
 
-    assert plain["region right"] >= 0.985
-    assert plain["organ right"] >= 0.98
-    assert plain["region answered"] >= 0.95
+    assert plain["region right"] >= 0.995
+    assert plain["organ right"] >= 0.99
+    assert plain["region answered"] >= 0.96
 
 
 def test_of_all_headers_enough_are_answered_and_nearly_all_right(scores):
     everything = scores["all"]
 
-    assert everything["region answered"] >= 0.85
-    assert everything["region right"] >= 0.96
-    assert everything["organ right"] >= 0.97
+    assert everything["region answered"] >= 0.87
+    assert everything["region right"] >= 0.98
+    assert everything["organ right"] >= 0.98
+
+
+def test_where_a_header_states_at_all_what_is_shown_99_of_100_regions_are_right(scores):
+    assert scores["telling"]["region right"] >= 0.99
+    assert scores["telling"]["organ right"] >= 0.99
 
 
 def test_torn_headers_are_answered_less_often(scores):

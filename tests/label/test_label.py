@@ -14,6 +14,7 @@ from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Hint, Origin, Scan
 from echoatlas.taxonomy.tree import tree
 
+ABDOMINAL = ["ORIGINAL", "PRIMARY", "ABDOMINAL"]
 OBSTETRICAL = ["ORIGINAL", "PRIMARY", "OBSTETRICAL"]
 
 
@@ -85,6 +86,18 @@ def test_a_weak_word_gives_way_to_a_strong_one(labeled):
         ({"StudyDescription": "OB TV cervical length"}, "pelvis/uterine_cervix"),
         ({"StudyDescription": "OB transvaginal"}, "fetus"),
         ({"StudyDescription": "heart"}, "thorax/heart"),
+        # A fetus has feet and a stomach, but nobody looks at its Achilles tendon or for its hernia.
+        ({"StudyDescription": "OB feet"}, "fetus/fetal_limb"),
+        ({"StudyDescription": "OB survey", "SeriesDescription": "femur"}, "fetus/fetal_limb"),
+        ({"StudyDescription": "OB survey", "SeriesDescription": "ACHILLES"}, "unknown"),
+        ({"StudyDescription": "FETAL ECHO", "SeriesDescription": "IVH"}, "unknown"),
+        # A preset of abdomens in an obstetric study tells nothing of the fetus's own abdomen.
+        ({"ImageType": ABDOMINAL, "StudyDescription": "OB 2ND TRIMESTER"}, "fetus"),
+        ({"ImageType": ABDOMINAL, "StudyDescription": "OB femur", "SeriesDescription": "adrenal"},
+         "unknown"),
+        # A preset that was left on makes no fetus of what was ordered.
+        ({"ImageType": OBSTETRICAL, "StudyDescription": "US BOWEL"}, "unknown"),
+        ({"StudyDescription": "OB TV CERVICAL"}, "pelvis/uterine_cervix"),
     ],
 )  # fmt: skip
 def test_the_fetal_context_comes_first(labeled, attributes, expected):

@@ -63,6 +63,12 @@ def test_every_node_but_other_is_spoken_of():
         ("liver_0012", {"abdomen/liver"}),
         ("KIDNEYS/BLADDER", {"abdomen/kidney", "pelvis/urinary_bladder"}),
         ("Head & Neck", {"head_neck"}),
+        ("échographie cardiaque fœtale", {"thorax/heart", "fetus"}),
+        ("FETLA ECHO", {"fetus/fetal_heart"}),
+        ("AORAT ILIAC DUPLEX", {"abdomen/abdominal_aorta"}),
+        ("LEA duplex lower extremtiy arterial", {"lower_limb"}),
+        ("Plexns brachialis", {"head_neck/brachial_plexus"}),
+        ("tib ant", {"lower_limb/lower_leg"}),
     ],
 )
 def test_what_people_write_is_understood(text, expected):
@@ -97,6 +103,10 @@ def test_what_is_denied_or_past_does_not_count(text, expected):
         "thyroidectomy clinic visit 3",
         "heart rate 80",
         "Dr. Livermore",
+        "Dr. Brian",
+        "burst mode",
+        "fascial plane",
+        "trail",
     ],
 )
 def test_words_that_look_alike_say_nothing(text):

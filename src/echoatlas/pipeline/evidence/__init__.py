@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
-from echoatlas.pipeline.evidence.fetal import settled
+from echoatlas.pipeline.evidence.fetal import fetal_sources, readings, settled
 from echoatlas.pipeline.evidence.sources import Finding, findings
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Hint
@@ -25,7 +25,7 @@ __all__ = ["EvidenceConfig", "evidence"]
 EXPLICIT = frozenset({"site_prior", "collection"})
 
 
-@step("evidence", version=1)
+@step("evidence", version=2)
 def evidence(
     scan: Scan, origin: Origin, site: SiteConfig, config: EvidenceConfig | None = None
 ) -> tuple[Hint, ...]:
@@ -41,33 +41,32 @@ def evidence(
         anatomy hints of one source mean "one of these".
     """
     found = list(findings(scan, origin, site, config or EvidenceConfig()))
-    fetal = any(_speaks_of_fetus(finding) for finding in found)
+    speaking = fetal_sources(one for one in found if one.source not in EXPLICIT)
     hints: dict[tuple[str, str, str, str], Hint] = {}
     for source in dict.fromkeys(finding.source for finding in found):
         told = [finding for finding in found if finding.source == source]
-        for hint in _hints(source, told, fetal and source not in EXPLICIT):
+        for hint in _hints(source, told, frozenset() if source in EXPLICIT else speaking):
             key = (hint.axis, hint.node, hint.source, hint.rule)
             if key not in hints or hints[key].weight < hint.weight:
                 hints[key] = hint
     return tuple(hints[key] for key in sorted(hints))
 
 
-def _speaks_of_fetus(finding: Finding) -> bool:
-    if finding.source in EXPLICIT or finding.axis != "anatomy" or finding.weak:
-        return False
-    # "OB/GYN" and an endovaginal probe say that it may be one: not enough to move a heart.
-    return finding.node.startswith("fetus") and not finding.alternative
+def _hints(source: str, told: list[Finding], speaking: frozenset[str]) -> list[Hint]:
+    """One source's hints: weak terms only where nothing stronger is said, ancestors left out.
 
-
-def _hints(source: str, told: list[Finding], fetal: bool) -> list[Hint]:
-    """One source's hints: weak terms only where nothing stronger is said, ancestors left out."""
+    Args:
+        speaking: sources that speak of a fetus; none where there is no fetal context.
+    """
     others = [finding for finding in told if finding.axis != "anatomy"]
     anatomy = [finding for finding in told if finding.axis == "anatomy"]
     if any(not finding.weak for finding in anatomy):
         anatomy = [finding for finding in anatomy if not finding.weak]
-    placed = [(finding, _place(finding, fetal)) for finding in anatomy]
+    placed = [(finding, finding.node) for finding in anatomy]
     paths = {path for _, path in placed}
-    paths = settled(paths) if fetal else paths
+    if speaking:
+        placed = [(one, node) for one in anatomy for node in readings(one, source in speaking)]
+        paths = settled({path for _, path in placed})
     deepest = {path for path in paths if not any(other.startswith(f"{path}/") for other in paths)}
     kept = [(finding, path) for finding, path in placed if path in deepest]
     kept += [(finding, finding.node) for finding in others]
@@ -75,7 +74,3 @@ def _hints(source: str, told: list[Finding], fetal: bool) -> list[Hint]:
         Hint(finding.axis, path, source, round(finding.weight, 4), f"{source}:{finding.rule}")
         for finding, path in kept
     ]
-
-
-def _place(finding: Finding, fetal: bool) -> str:
-    return next(iter(settled({finding.node})), finding.node) if fetal else finding.node

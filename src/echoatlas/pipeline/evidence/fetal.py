@@ -1,10 +1,18 @@
 """The fetal context: with it, an adult's organ is the fetus's.
 
 DICOM has no codes for fetal anatomy: "heart" in an obstetric study is the fetal heart. So the
-context is looked for first, over all sources, and then moves what the sources name.
+context is looked for first, over all sources, and what the sources name is read in it: surely the
+fetus's where the source itself speaks of a fetus, else either's. A preset alone, which is often
+left on from the patient before, makes no context against an order that names something else.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.evidence.sources import Finding
 
 # What is examined in a fetus, and where it stands there. The rest stays: a thyroid or a shoulder
 # under an obstetric preset is a preset that was left on, and has to show as a contradiction.
@@ -34,23 +42,47 @@ MOVED = {
     "thorax/heart": "fetus/fetal_heart",
     "thorax/lung": "fetus/fetal_thorax",
     "other": "fetus",
-    "other/soft_tissue": "fetus",
-    "other/peripheral_vessel": "fetus",
 }
 # The mother's, however pregnant she is: they are looked at in obstetric studies.
 MATERNAL = frozenset({"pelvis/uterine_cervix", "pelvis/ovary", "pelvis/pubic_symphysis"})
 
 
-def moved(path: str) -> str:
-    """Where an adult's node stands in a fetal context, if it moves at all."""
-    return MOVED.get(path, path)
+PRESET = "image_type"
+ORDERS = frozenset({"study", "procedure"})
 
 
-def settled(paths: set[str]) -> set[str]:
+def fetal_sources(found: Iterable[Finding]) -> frozenset[str]:
+    """The sources that speak of a fetus; none where there is no fetal context."""
+    listed = [one for one in found if one.axis == "anatomy" and not one.weak]
+    # "OB/GYN" and an endovaginal probe say that it may be one: not enough to move a heart.
+    speaking = {
+        one.source for one in listed if one.node.startswith("fetus") and not one.alternative
+    }
+    if speaking == {PRESET} and any(one.source in ORDERS for one in listed):
+        return frozenset()
+    return frozenset(speaking)
+
+
+def readings(finding: Finding, speaks: bool) -> tuple[str, ...]:
+    """The nodes that a finding may be about in a fetal context.
+
+    Args:
+        speaks: its own source speaks of a fetus.
+    """
+    there = MOVED.get(finding.node, finding.node)
+    if finding.adult or there == finding.node:
+        return (finding.node,)
+    if speaks:
+        return (there,)
+    # A preset for abdomens in an obstetric study tells nothing of the fetus's own abdomen.
+    return finding.node, "fetus" if finding.source == PRESET else there
+
+
+def settled(placed: set[str]) -> set[str]:
     """The paths of one source in a fetal context, without what the context itself explains."""
-    placed = {moved(path) for path in paths}
-    if placed & MATERNAL:
-        placed.discard("fetus")
-    if any(path.startswith("fetus") for path in placed):
-        placed.discard("pelvis")  # transvaginal is how one looks at an early pregnancy
-    return placed
+    kept = set(placed)
+    if kept & MATERNAL:
+        kept.discard("fetus")
+    if any(path.startswith("fetus") for path in kept):
+        kept.discard("pelvis")  # transvaginal is how one looks at an early pregnancy
+    return kept

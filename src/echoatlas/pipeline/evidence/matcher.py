@@ -43,6 +43,7 @@ class Matcher:
         self._latin = ahocorasick.Automaton()
         self._chinese = ahocorasick.Automaton()
         meanings: dict[str, str] = {}
+        parts: set[str] = set()
         known = set(self._context.no_typos)
         for rule in rules:
             for term in rule.words:
@@ -52,14 +53,16 @@ class Matcher:
                     continue
                 self._latin.add_word(f" {' '.join(words)} ", (rule, len(words)))
                 known.update(words)
-                if len(words) == 1 and not rule.exact:
+                if len(words) > 1:
+                    parts.update(words)
+                elif not rule.exact:
                     meanings[words[0]] = rule.node or rule.id
         for cue in (*self._context.before, *self._context.after):
             known.update(cue.split())
         self._known = frozenset(known)
         self._latin.make_automaton()
         self._chinese.make_automaton()
-        self._speller = Speller(meanings, self._known)
+        self._speller = Speller(meanings, parts - meanings.keys(), self._known)
 
     def find(self, text: str) -> list[Match]:
         """What a text speaks of, shields and denied terms left out, in order of the text."""

@@ -46,6 +46,7 @@ class Finding:
     Attributes:
         weak: to be overlooked where the same source says something stronger.
         alternative: one of several that a single code or term stands for.
+        adult: stays what it is in a fetal context.
     """
 
     axis: str
@@ -55,6 +56,7 @@ class Finding:
     rule: str
     weak: bool = False
     alternative: bool = False
+    adult: bool = False
 
 
 def findings(
@@ -86,7 +88,8 @@ def said(text: str, source: str, config: EvidenceConfig) -> Iterator[Finding]:
 def _finding(match: Match, node: str, axis: str, source: str, config: EvidenceConfig) -> Finding:
     factor = (config.weak if match.rule.weak else 1.0) * (config.typo if match.corrected else 1.0)
     weight = config.weight(source) * factor
-    return Finding(axis, node, source, weight, match.rule.id, match.rule.weak)
+    rule = match.rule
+    return Finding(axis, node, source, weight, rule.id, rule.weak, adult=rule.adult)
 
 
 def _coded(header: Any, config: EvidenceConfig) -> Iterator[Finding]:

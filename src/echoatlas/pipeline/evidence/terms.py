@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -55,19 +56,29 @@ def vocabulary(name: str) -> Any:
 
 @cache
 def anatomy_rules() -> tuple[Rule, ...]:
-    """The rules of ``terms.yaml``, in order of the file."""
-    return tuple(
-        Rule(
-            id=entry["rule"],
-            axis="anatomy" if entry["node"] else "shield",
-            node=entry["node"] or "",
-            words=tuple(word for code in LANGUAGES for word in entry.get(code, ())),
-            weak=entry.get("weak", False),
-            adult=entry.get("adult", False),
-            exact=entry.get("exact", False),
-        )
-        for entry in vocabulary("terms")
-    )
+    """The rules of ``terms.yaml``, in order of the file; one whose terms only partly stay with
+    the adult in a fetal context is two rules of the same id."""
+    return tuple(rule for entry in vocabulary("terms") for rule in _rules(entry))
+
+
+def _rules(entry: dict[str, Any]) -> Iterator[Rule]:
+    words = [word for code in LANGUAGES for word in entry.get(code, ())]
+    stays = entry.get("adult", ())
+    adults = set(words) if stays is True else set(stays)
+    if "fetal" in entry:
+        adults = set(words) - set(entry["fetal"])
+    for adult in (False, True):
+        chosen = tuple(word for word in words if (word in adults) is adult)
+        if chosen:
+            yield Rule(
+                id=entry["rule"],
+                axis="anatomy" if entry["node"] else "shield",
+                node=entry["node"] or "",
+                words=chosen,
+                weak=entry.get("weak", False),
+                adult=adult,
+                exact=entry.get("exact", False),
+            )
 
 
 @cache

@@ -11,7 +11,13 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+SHORTEST = 6  # letters from which on one slip is forgiven
 CHINESE = "\u3400-\u9fff"
+# Letters that no decomposition makes plain.
+LETTERS = str.maketrans(
+    {"ß": "ss", "\u0131": "i", "œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O",
+     "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+)  # fmt: skip
 _TOKEN = re.compile(rf"[a-z0-9]+|[{CHINESE}]+|[^\sa-z0-9{CHINESE}_'’-]")
 # German and file names write the examination onto the organ: Schilddrüsensonographie, breastusg.
 _EXAM = re.compile(
@@ -34,7 +40,7 @@ class Words:
 
 def fold(text: str) -> str:
     """Lower case without accents; compatibility forms (full width, ligatures) made plain."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("\u0131", "i"))
+    decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS))
     bare = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
     return bare.lower()
 
@@ -76,30 +82,46 @@ def _parts(token: str, known: Collection[str]) -> list[str]:
 
 
 class Speller:
-    """Puts a misspelled word right where only one node can be meant.
+    """Puts a misspelled word right where only one thing can be meant.
+
+    One slip is forgiven from six letters on, two from ten on, and two letters that changed places
+    from five on. A word that means something by itself comes before one that only occurs in
+    longer terms ("extremity").
 
     Args:
         meanings: single words of the vocabulary, and what each means (any hashable code).
+        parts: words that occur in longer terms only.
         known: all words that are right as they are.
-        shortest: letters from which on one slip is forgiven; two from ten letters on.
     """
 
     def __init__(
-        self, meanings: Mapping[str, str], known: Collection[str], shortest: int = 6
+        self, meanings: Mapping[str, str], parts: Collection[str], known: Collection[str]
     ) -> None:
         self._meanings = {word: meaning for word, meaning in meanings.items() if word.isascii()}
-        self._choices = sorted(word for word in self._meanings if len(word) >= shortest - 1)
+        self._choices = sorted(word for word in self._meanings if len(word) >= SHORTEST - 1)
+        self._parts = sorted(
+            word
+            for word in parts
+            if word.isascii() and word.isalpha() and len(word) >= SHORTEST - 1
+        )
         self._known = known
-        self._shortest = shortest
         self.correct = lru_cache(maxsize=4096)(self._correct)
 
     def _correct(self, word: str) -> str:
         """The word that was meant, or the word itself."""
-        if len(word) < self._shortest or word in self._known or not word.isalpha():
+        if len(word) < SHORTEST - 1 or word in self._known or not word.isalpha():
             return word
         allowed = 2 if len(word) >= 10 else 1
         # The first letter is seldom wrong, and asking for it leaves "biver" and "river" alone.
-        near = [choice for choice in self._choices if choice[0] == word[0]]
-        found = process.extract(word, near, scorer=OSA.distance, score_cutoff=allowed, limit=None)
-        meant = {self._meanings[choice] for choice, _, _ in found}
-        return min(found, key=lambda hit: (hit[1], hit[0]))[0] if len(meant) == 1 else word
+        for choices in (self._choices, self._parts):
+            near = [choice for choice in choices if choice[0] == word[0]]
+            if len(word) < SHORTEST:
+                near = [choice for choice in near if sorted(choice) == sorted(word)]
+            found = process.extract(
+                word, near, scorer=OSA.distance, score_cutoff=allowed, limit=None
+            )
+            meant = {self._meanings.get(choice, choice) for choice, _, _ in found}
+            if found:
+                nearest = min(found, key=lambda hit: (hit[1], hit[0]))[0]
+                return nearest if len(meant) == 1 else word
+        return word
