@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-
-import pydicom
 import pytest
 from labeling import hints_of, path_of
 
-from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label import Label, LabelConfig, label
-from echoatlas.schemas.config import SiteConfig
-from echoatlas.schemas.records import Hint, Origin, Scan
-from echoatlas.taxonomy.tree import tree
+from echoatlas.schemas.records import Hint
 
 ABDOMINAL = ["ORIGINAL", "PRIMARY", "ABDOMINAL"]
 OBSTETRICAL = ["ORIGINAL", "PRIMARY", "OBSTETRICAL"]
@@ -160,48 +154,3 @@ def test_thresholds_are_configuration():
 
     assert label(hints, LabelConfig()).organ == "liver"
     assert label(hints, LabelConfig(answer=0.7)).organ == "unknown"
-
-
-BRANCHES = {
-    "heart": "thorax/heart", "breast": "thorax/breast", "kidney": "abdomen/kidney",
-    "liver": "abdomen/liver", "fetal head": "fetus/fetal_head", "lung": "thorax/lung",
-    "thyroid": "head_neck/thyroid", "gallbladder": "abdomen/gallbladder", "eye": "head_neck/eye",
-    "vastus": "lower_limb/thigh", "gastrocnemius": "lower_limb/lower_leg",
-    "elbow": "upper_limb/forearm", "femoral": "lower_limb/thigh", "pelvic organs": "pelvis",
-}  # fmt: skip
-
-
-def expected_branches(organ):
-    if organ.startswith("uterus/obstetric"):
-        return ["pelvis/uterus", "fetus"]
-    return [node for words, node in BRANCHES.items() if organ.startswith(words)]
-
-
-def rows_naming_an_organ(samples):
-    with (samples / "manifest.csv").open(encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            if branches := expected_branches(row["organ"]):
-                yield row["path"], branches
-
-
-def test_real_scans_get_their_organ_an_ancestor_or_an_abstention(samples):
-    site = SiteConfig(site="s", bucket="b")
-    wrong, answered, count = [], 0, 0
-    for path, branches in rows_naming_an_organ(samples):
-        header = None
-        with (samples / path).open("rb") as stream:
-            if pydicom.misc.is_dicom(samples / path):
-                header = pydicom.dcmread(stream, stop_before_pixels=True)
-        # Named by number alone: the sample folder's own names give the organ away.
-        for name in (path, f"upload/{count:06d}"):
-            scan = Scan("dicom", "", 1, 1, 1, lambda: iter(()), header=header)
-            found = path_of(label(evidence(scan, Origin("s", "u", name), site)))
-            count += 1
-            answered += found != "unknown"
-            on_the_way = {a for branch in branches for a in tree().ancestors(branch)}
-            below = any(found.startswith(f"{branch}/") for branch in branches)
-            if found != "unknown" and found not in on_the_way and not below:
-                wrong.append((path, found))
-
-    assert not wrong
-    assert answered > count / 4
