@@ -65,6 +65,19 @@ def test_checked_codes_of_the_tree_stand_in_the_standards_tables():
     assert unchecked == ["abdomen/intestine"]
 
 
+def test_uberon_and_fma_terms_are_those_that_uberon_has():
+    """Against an excerpt of UBERON's own repository: id, name, cross-reference."""
+    lines = Path(__file__).with_name("uberon.tsv").read_text("utf-8").splitlines()[1:]
+    known = {id: (name, *more) for id, name, *more in (line.split("\t") for line in lines)}
+
+    ours = {
+        n.uberon: (n.uberon_name, *([n.fma] if n.fma else ())) for n in tree().nodes if n.uberon
+    }
+
+    assert known == ours
+    assert len(ours) == 42
+
+
 def test_parts_filed_under_a_node_are_codes_of_the_standard():
     known = SCT | {entry[1] for entry in TABLE_L1.values()}
 

@@ -32,3 +32,4 @@ def test_skos_has_a_concept_a_node_and_points_to_its_region():
     assert turtle.count("a skos:Concept ;") == 61
     assert turtle.count("skos:broader") == 52
     assert "tree:thorax/breast> a skos:Concept" in turtle
+    assert "skos:closeMatch <http://purl.obolibrary.org/obo/UBERON_0000310>" in turtle

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 from echoatlas.taxonomy.tree import Node, Tree, tree
 
 SCHEME = "urn:echoatlas:tree:"
+OBO = "http://purl.obolibrary.org/obo/"
 SNOMED = "http://snomed.info/id/"
 
 
@@ -57,6 +58,8 @@ def to_json(exported: Tree | None = None) -> dict[str, Any]:
                 "codes": list(node.codes),
                 "related": list(node.related),
                 "paired": node.paired,
+                "uberon": node.uberon or None,
+                "fma": node.fma or None,
             }
             for node in exported.nodes
         ],
@@ -64,7 +67,7 @@ def to_json(exported: Tree | None = None) -> dict[str, Any]:
 
 
 def to_skos(exported: Tree | None = None) -> str:
-    """The tree as SKOS in Turtle (W3C 2009): broader, notation, exact matches in SNOMED CT."""
+    """The tree as SKOS in Turtle (W3C 2009): broader, notation, matches in SNOMED CT and UBERON."""
     exported = exported or tree()
     head = [
         "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .",
@@ -90,6 +93,8 @@ def _facts(node: Node) -> Iterator[str]:
     relation = "relatedMatch" if node.path.startswith("fetus/") else "exactMatch"
     if node.codes and node.codes[0].isdigit():
         yield f"skos:{relation} <{SNOMED}{node.codes[0]}>"
+    if node.uberon:
+        yield f"skos:closeMatch <{OBO}{node.uberon.replace(':', '_')}>"
     yield from (f"skos:narrowMatch <{SNOMED}{code}>" for code in node.related)
 
 

@@ -35,6 +35,8 @@ class Node:
         related: SNOMED CT identifiers of parts that are filed under it.
         paired: whether there is a left and a right one.
         checked: whether the first code stands in a dictionary that it was compared with.
+        uberon, uberon_name: term of UBERON and what UBERON calls it; "" if there is none.
+        fma: what UBERON cross-references in the Foundational Model of Anatomy; "" if unclear.
     """
 
     path: str
@@ -46,6 +48,8 @@ class Node:
     paired: bool = False
     checked: bool = False
     uberon: str = ""
+    uberon_name: str = ""
+    fma: str = ""
 
     @property
     def id(self) -> str:
@@ -210,6 +214,7 @@ def parse_tree(raw: dict[str, Any]) -> Tree:
 def _node(entry: dict[str, Any], parent: str) -> Node:
     code = entry.get("snomed") or {}
     current = (code["code"],) if code else ()
+    uberon = entry.get("uberon") or {}
     return Node(
         path=f"{parent}/{entry['id']}" if parent else entry["id"],
         index=entry["index"],
@@ -219,7 +224,9 @@ def _node(entry: dict[str, Any], parent: str) -> Node:
         related=tuple(entry.get("related", ())),
         paired=entry.get("paired", False),
         checked=bool(code.get("checked")),
-        uberon=entry.get("uberon", ""),
+        uberon=uberon.get("code", ""),
+        uberon_name=uberon.get("name", ""),
+        fma=entry.get("fma", ""),
     )
 
 
