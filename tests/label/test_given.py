@@ -147,6 +147,31 @@ def test_masks_that_cannot_be_used_are_flagged_and_cost_nothing_else():
     assert flags == {"mask_unreadable", "mask_mismatch"}
 
 
+def test_a_polygon_is_filled_and_what_is_none_is_flagged():
+    scan = Scan("jpeg", "", 1, 50, 60, lambda: iter(()))
+    files = {
+        "Benign/segmentation/liver/7.json": "[[10, 20], [39, 20], [39, 29], [10, 29]]",
+        "Benign/segmentation/mass/7.json": '[["Jane", "Doe"]]',
+        "Malignant/segmentation/liver/7.json": "[[0, 0], [5, 0], [5, 5]]",
+    }
+
+    found, flags = of("aul", "Benign/image/7.jpg", files, scan)
+
+    (mask,) = [one for one in found if one.kind == "mask"]
+    assert (mask.name, int(mask.mask.sum())) == ("liver", 300)
+    assert flags == {"mask_unreadable"}
+
+
+def test_boxes_of_a_nested_list_come_one_by_one():
+    table = (
+        '{"im1.jpg": {"dim": [90, 80], "bbs": [["nml", [1, 2, 30, 40]], ["stn", [5, 6, 7, 8]]]}}'
+    )
+
+    found, _ = of("gbcu", "imgs/im1.jpg", {"bbox_annot.json": table})
+
+    assert [one.points for one in found] == [((1, 2), (30, 40)), ((5, 6), (7, 8))]
+
+
 def test_masks_in_an_archive_are_found_in_it_and_only_those_of_the_batch_are_held():
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from labeling import hints_of
 
-from echoatlas.pipeline.evidence.matcher import anatomy
-from echoatlas.pipeline.evidence.terms import anatomy_rules, axis_rules
+from echoatlas.pipeline.evidence.matcher import anatomy, axes
+from echoatlas.pipeline.evidence.terms import anatomy_rules, axis_rules, context
+from echoatlas.pipeline.evidence.words import split
 from echoatlas.taxonomy.tree import tree
 
 RULES = [rule for rule in anatomy_rules() if rule.axis == "anatomy"]
@@ -31,6 +32,40 @@ def test_phrases_that_shield_say_nothing_of_anatomy(rule):
     speaking = {phrase: nodes(phrase) for phrase in rule.words if nodes(phrase)}
 
     assert speaking == {}
+
+
+@pytest.mark.parametrize(
+    "rule", [r for r in axis_rules() if r.axis != "shield"], ids=lambda r: r.id
+)
+def test_each_term_of_an_axis_speaks_of_it(rule):
+    missed = [
+        word
+        for word in rule.words
+        if (rule.axis, rule.node) not in {(m.rule.axis, m.rule.node) for m in axes().find(word)}
+    ]
+
+    assert not missed
+
+
+@pytest.mark.parametrize("cue", [cue for cue in context().before if cue.isascii()])
+def test_a_word_of_denial_takes_back_what_follows(cue):
+    assert "head_neck/thyroid" not in nodes(f"{cue} thyroid")
+    assert "head_neck/thyroid" in nodes(f"{cue} parotid, thyroid")
+
+
+@pytest.mark.parametrize("cue", context().after)
+def test_a_word_of_denial_takes_back_what_precedes(cue):
+    assert nodes(f"spleen, thyroid {cue}") == {"abdomen/spleen"}
+
+
+@pytest.mark.parametrize("cue", context().before_zh)
+def test_a_sign_of_denial_takes_back_what_follows(cue):
+    assert nodes(f"{cue}甲状腺") == set()
+
+
+@pytest.mark.parametrize(("short", "long"), context().slashed.items())
+def test_an_abbreviation_with_a_slash_is_read_as_what_it_stands_for(short, long):
+    assert split(f"{short} thyroid", context().slashed).words == (*long.split(), "thyroid")
 
 
 def test_no_term_belongs_to_two_rules():

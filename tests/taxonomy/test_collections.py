@@ -41,6 +41,28 @@ def test_an_adapter_reads_a_tree_in_its_layout(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", names())
+def test_a_mask_is_tied_to_its_picture(name):
+    collection = load(name)
+    tied = {path: collection.tie(path) for path in collection.example}
+    pictures = {key for rule, key in tied.values() if rule.role == "image"}
+
+    loose = [
+        path for path, (rule, key) in tied.items() if rule.role == "mask" and key not in pictures
+    ]
+
+    assert loose == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_tables_of_an_adapter_are_tables_of_its_layout(name):
+    collection = load(name)
+    tables = [path for path in collection.example if collection.role(path) == "table"]
+
+    for rule in collection.tables:
+        assert any(rule.matches(path) for path in tables), rule.path
+
+
+@pytest.mark.parametrize("name", names())
 def test_what_an_adapter_says_is_sourced_or_marked_uncertain(name):
     collection = load(name)
 

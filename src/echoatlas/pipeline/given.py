@@ -6,6 +6,7 @@ list, or a mask with other values than it says, is left out and flagged. Texts b
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?")
 NEAR = 40  # gray levels or color steps that lossy masks stray from what they mean
+FARTHEST = 1 << 15  # pixels from the corner that a polygon may reach
 STRAY = 0.02  # share of a mask's pixels that may mean nothing
 
 
@@ -135,6 +137,9 @@ def _masks(
     Raises:
         Reject: by the reader, or by the step "annotate" with a flag for its detail.
     """
+    if data[:1] == b"[":
+        yield Given("mask", rule.mask.name, source, mask=_polygon(data, scan))
+        return
     opened = read(data, config)
     same = (opened.height, opened.width) == (scan.height, scan.width)
     if not same or opened.declared_frames not in (1, scan.declared_frames):
@@ -144,6 +149,21 @@ def _masks(
         for name, inside in sorted(labeled(picture, rule.mask).items()):
             drawn = inside.astype(np.uint8)
             yield Given("mask", name, source, mask=drawn, frame=frame)
+
+
+def _polygon(data: bytes, scan: Scan) -> NDArray[np.uint8]:
+    """What a polygon encloses, given as a JSON list of [x, y] in pixels of the picture."""
+    try:
+        points = np.array(json.loads(data), np.float64)
+    except (ValueError, TypeError, RecursionError):
+        raise Reject(Reason.UNREADABLE, "it is no list of points", "read") from None
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
+        raise Reject(Reason.UNREADABLE, "it is no list of points", "read")
+    if not np.isfinite(points).all() or np.abs(points).max() > FARTHEST:
+        raise _unusable("mask_mismatch")
+    drawn = np.zeros((scan.height, scan.width), np.uint8)
+    cv2.fillPoly(drawn, [np.rint(points).astype(np.int32)], 1)
+    return drawn
 
 
 def labeled(picture: Picture, rule: Mask) -> dict[str, NDArray[np.bool_]]:
