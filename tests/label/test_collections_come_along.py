@@ -248,3 +248,15 @@ def test_nothing_is_left_to_do(made):
     planned = plan(Deployment.find(made.home, str(made.lake_path)))
 
     assert all(site.idle for site in planned)
+
+
+def test_a_mask_that_comes_later_has_its_site_annotated_anew(made):
+    later = made.uploads / "busi/Dataset_BUSI_with_GT/malignant/malignant (1)_mask_1.png"
+    later.write_bytes(png(np.zeros((300, 400), np.uint8)))
+
+    planned = {one.site: one for one in plan(Deployment.find(made.home, str(made.lake_path)))}
+    later.unlink()
+
+    assert (planned["busi"].new_files, planned["busi"].renewed) == (0, 3)
+    assert planned["busi"].why == ("the collection's masks or tables: changed",)
+    assert planned["hc18"].idle

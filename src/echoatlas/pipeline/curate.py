@@ -142,6 +142,7 @@ def _batches(deployment: Deployment, seen: Survey, run_id: str) -> Iterator[Batc
             site=seen.site,
             key=deployment.site_key(seen.site.site),
             config=config,
+            mark=seen.mark,
             retries=engine.retries,
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,

@@ -113,6 +113,7 @@ def journey(
     config: JourneyConfig,
     watch: Stopwatch | None = None,
     attached: Attached | None = None,
+    mark: str = "",
 ) -> Traveled:
     """Carry one object from its bytes to normalized, measured, de-identified frames.
 
@@ -122,6 +123,7 @@ def journey(
         key: of the site, for pseudonyms.
         watch: takes the time of each step.
         attached: masks and table rows that lie beside it; trusted zone.
+        mark: what the rows depend on; the fingerprint of steps and site if not given.
 
     Returns:
         All rows of the object; nothing of it is written if any step rejects it.
@@ -130,7 +132,7 @@ def journey(
         Reject: by the step that found the record at fault.
     """
     watch = watch or Stopwatch()
-    mark = journey_fingerprint(config, site)
+    mark = mark or journey_fingerprint(config, site)
     config = config.at(site)
     with watch.step("read"):
         scan = read(data, config.read)

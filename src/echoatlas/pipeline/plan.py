@@ -13,7 +13,7 @@ from echoatlas.pipeline.journey import JourneyConfig, journey_fingerprint
 from echoatlas.pipeline.label import LabelConfig
 from echoatlas.pipeline.settings import as_plain, sections, settings
 from echoatlas.pipeline.step import declared
-from echoatlas.pipeline.survey import survey
+from echoatlas.pipeline.survey import BESIDE, survey
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -111,8 +111,12 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
     for site in deployment.chosen(sites):
         seen = survey(deployment, site, config)
         why: list[str] = []
+        beside = seen.mark.partition(BESIDE)[2]
         for mark in sorted(set(seen.made_by) - {seen.mark}):
-            key = f"{MARKS}{mark}.json"
+            then, _, lay_beside = mark.partition(BESIDE)
+            if lay_beside != beside:
+                why.append("the collection's masks or tables: changed")
+            key = f"{MARKS}{then}.json"
             if deployment.lake.storage.exists(key):
                 before = json.loads(deployment.lake.storage.read(key))
                 why += changes(before, _described(config, site))

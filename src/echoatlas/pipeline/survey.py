@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.journey import JourneyConfig
     from echoatlas.schemas.config import SiteConfig
 
+BESIDE = "-"  # between the fingerprint of the journey and that of the companions
 BATCH_BYTES = 256 << 20
 
 
@@ -78,10 +80,10 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
             "objects", ["locator", "object_id", "status", "reason", "fingerprint"], where=here
         ).to_pylist()
     }
-    mark = journey_fingerprint(config, site)
     known = {sighting.container or sighting.locator for sighting in seen}
     unknown = [arrival for arrival in listed if arrival.locator not in known]
     tables = sidecars(site, bucket, listed)
+    mark = journey_fingerprint(config, site) + companions_mark(listed, tables)
     present = {arrival.locator for arrival in listed}
     # A repeat may be in the books before the object itself, where a run was cut off between them
     settled = {row["object_id"] for row in outcomes.values() if row["status"] != "duplicate"}
@@ -119,6 +121,15 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         made_by=made_by,
         next_ordinal=seen[-1].ordinal + 1 if seen else 0,
     )
+
+
+def companions_mark(listed: Iterable[Arrival], tables: Sidecars) -> str:
+    """What a mark says of a collection's masks and tables: pictures are annotated anew if they
+    change, or come later than the pictures; "" where there are none."""
+    names = tables.companions.names
+    places = sorted(arrival.locator for arrival in listed if arrival.key in names)
+    text = "\0".join(places).encode()
+    return f"{BESIDE}{hashlib.sha256(text).hexdigest()[:16]}" if places else ""
 
 
 def cut(items: Iterable[Item], most: int, most_bytes: int = BATCH_BYTES) -> Iterator[list[Item]]:

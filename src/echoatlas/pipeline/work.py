@@ -24,7 +24,7 @@ from echoatlas.pipeline.companions import Shelf, is_companion
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
-from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
+from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey
 from echoatlas.pipeline.lake import Part, write_part
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.storage import Storage
@@ -88,6 +88,7 @@ class Batch:
     site: SiteConfig
     key: SiteKey
     config: JourneyConfig
+    mark: str
     retries: int
     seconds: int
     crosswalk: str | None = None
@@ -132,7 +133,7 @@ def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
 def work(batch: Batch) -> Worked:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
-    mark = journey_fingerprint(batch.config, batch.site)
+    mark = batch.mark
     writer = _Writer(batch.lake, batch.id)
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
@@ -197,7 +198,9 @@ def _travel(
     row = {**attached.row, **item.sidecar}
     origin = Origin(batch.site.site, item.sighting.upload, name, row)
     site, key = batch.site, batch.key
-    traveled = journey(data, item.sighting, origin, site, key, batch.config, watch, attached)
+    traveled = journey(
+        data, item.sighting, origin, site, key, batch.config, watch, attached, batch.mark
+    )
     patient = traveled.header.patient
     if batch.crosswalk and patient not in sealed:
         entry = entry_of(batch.crosswalk, traveled.header, traveled.scan, origin, batch.site)
