@@ -6,11 +6,25 @@ from collections.abc import Callable
 
 import pytest
 from labeling import hints_of
+from uploads import SITES, add, hospital
 
 from echoatlas.pipeline.label import Label, label
+from rehearsal import Rehearsal
 
 
 @pytest.fixture
 def labeled() -> Callable[..., Label]:
     """The label of a scan with these attributes."""
     return lambda *args, **kwargs: label(hints_of(*args, **kwargs))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """A deployment with a hospital and one site a collection, run from files to labels."""
+    made = Rehearsal(tmp_path_factory.mktemp("labels"))
+    made.engine(batch=8, workers=1)
+    hospital(add(made, "st-elsewhere"))
+    for name, fill in SITES.items():
+        fill(add(made, name, collection=name))
+    made.run("run")
+    return made

@@ -13,6 +13,7 @@ from echoatlas.pipeline.evidence import header as dicom
 from echoatlas.pipeline.evidence.matcher import Match, anatomy, axes
 from echoatlas.pipeline.evidence.terms import vocabulary
 from echoatlas.taxonomy.codes import body_part, coded
+from echoatlas.taxonomy.collections import UNLISTED
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def findings(
             yield from said(text, source, config)
     for text in scan.text.values():
         yield from said(text, "comment", config)
-    yield from _path(origin.name, config)
+    # The layout of a collection is read by its adapter; its folders' names were not meant as words.
+    if facts_of(site, origin).get("role", UNLISTED) == UNLISTED:
+        yield from _path(origin.name, config)
     yield from _sidecar(origin, site, config)
     yield from _collection(origin, site, config)
     yield from _site(site, config)
