@@ -101,6 +101,18 @@ def test_a_torn_scan_goes_to_a_person_whose_decision_survives_runs(made, tmp_pat
     assert asked(made, "label", "run")["done"] is False
 
 
+def test_the_adapters_of_collections_are_listed_and_each_is_shown(made, capsys):
+    listed = {row["name"]: row for row in asked(made, "collections")}
+    shown = asked(made, "collections", "hc18")
+
+    assert len(listed) >= 40
+    assert listed["hc18"]["organs"] == "fetus/fetal_head"
+    assert shown["license"] == "CC-BY-4.0"
+    assert "busi" in said(made, "collections")
+    assert call(["collections", "bussi"]) == 2
+    assert "did you mean 'busi'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from labeling import hints_of, path_of
 
+from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label import Label, LabelConfig, label
-from echoatlas.schemas.records import Hint
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.fan import Box
+from echoatlas.schemas.records import Hint, Origin, Scan, UltrasoundRegion
 
 ABDOMINAL = ["ORIGINAL", "PRIMARY", "ABDOMINAL"]
 OBSTETRICAL = ["ORIGINAL", "PRIMARY", "OBSTETRICAL"]
@@ -132,6 +135,21 @@ def test_other_axes_are_told_apart_from_anatomy(labeled):
 
     assert found.laterality == "left"
     assert found.view == "a4c"
+
+
+def test_the_kinds_of_ultrasound_regions_say_the_mode_and_an_ecg_supports_a_heart():
+    box = Box(0, 0, 9, 9)
+    kinds = [(1, 1), (2, 1), (3, 3), (1, 2), (4, 10)]
+    regions = tuple(UltrasoundRegion(box, spatial, data) for spatial, data in kinds)
+    scan = Scan("dicom", "", 1, 9, 9, lambda: iter(()), regions=regions)
+
+    hints = evidence(scan, Origin("s", "u", "a/1"), SiteConfig(site="s", bucket="b"))
+
+    modes = {hint.node for hint in hints if hint.axis == "mode"}
+    assert modes == {"m_mode", "spectral_doppler", "color_doppler"}
+    assert label(hints).region == "unknown"
+    assert label([*hints, hint("thorax")]).organ == "unknown"
+    assert label([*hints, hint("thorax", weight=0.6)]).confidence > 0.6
 
 
 def test_a_phantom_is_a_subject_and_no_organ():

@@ -28,8 +28,16 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake import Lake
     from echoatlas.schemas.config import DeploymentConfig
 
-BULKY = ("image", "overlay", "thumbnail", "patch_map")
-GATED = ("objects", "frames", "measures", "labels", "duplicates", "quarantine")
+BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
+GATED = (
+    "objects",
+    "frames",
+    "measures",
+    "annotations",
+    "labels",
+    "duplicates",
+    "quarantine",
+)
 
 
 def label_lake(lake: Lake, config: DeploymentConfig) -> bool:

@@ -1,4 +1,4 @@
-"""Commands about labels: ``label review``, ``label run``, ``label status``, ``tree``."""
+"""Commands about labels: ``label``, ``tree``, ``collections``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import typer
+import yaml
 
 from echoatlas.pipeline.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError, no_such
@@ -22,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     label_app.add_typer(review_app, name="review")
     app.add_typer(label_app, name="label")
     app.command()(tree)
+    app.command()(collections)
 
 
 @review_app.command("export")
@@ -133,3 +135,30 @@ def tree(
         exported.print_tree(counts),
         [{"path": n.path, "name": n.name, "frames": totals[n.path]} for n in anatomy().nodes],
     )
+
+
+def collections(
+    ctx: typer.Context,
+    name: str | None = typer.Argument(None, help="One of them: all that its adapter says."),
+) -> None:
+    """Public collections that a site's file may name (`collection: busi`)."""
+    context: Context = ctx.obj
+    from echoatlas.taxonomy.collections import load, names
+
+    if name:
+        adapter = load(name)
+        plain = adapter.model_dump(mode="json", exclude_defaults=True)
+        context.say(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True).rstrip(), plain)
+        return
+    rows = [
+        {
+            "name": one.name,
+            "title": one.title,
+            "organs": " ".join(one.organs),
+            "license": one.license,
+            "uncertain": " ".join(one.uncertain),
+        }
+        for one in map(load, names())
+    ]
+    heads = ("name", "organs", "license", "uncertain", "title")
+    context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)

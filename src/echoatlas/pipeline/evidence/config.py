@@ -13,7 +13,8 @@ class EvidenceConfig:
         anatomic_region, body_part, view: coded attributes, set by a person or a preset.
         image_type: exam type, third value of ImageType; the preset, often left as it was.
         study .. comment: free text, from what was ordered to what was typed at the scanner.
-        transducer, department: what probe or room suggest.
+        transducer, department: what probe or room suggest; an ECG strip as much as a probe.
+        ultrasound_region: kinds of regions in the header.
         sidecar: a table that the site wrote for the purpose.
         folder, name: of the upload.
         collection: what an adapter states of a public collection.
@@ -32,6 +33,7 @@ class EvidenceConfig:
     comment: float = 0.9
     transducer: float = 0.3
     department: float = 0.35
+    ultrasound_region: float = 0.9
     sidecar: float = 0.97
     folder: float = 0.85
     name: float = 0.88

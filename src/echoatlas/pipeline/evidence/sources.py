@@ -31,6 +31,10 @@ MODES = {
     0x0040: "3d",
     0x0100: "power_doppler",
 }
+# PS3.3 C.8.5.5.1.1 and .2: region spatial format 2, and region data types.
+TRACE_OF_MOTION = 2
+REGION_MODES = {2: "color_doppler", 3: "spectral_doppler", 4: "spectral_doppler"}
+ECG = 10  # recorded with hearts, hardly with anything else; supports, never decides alone
 SIDES = {"L": "left", "R": "right", "B": "bilateral", "U": "unpaired"}
 # Columns of a sidecar that speak of anatomy when the site has not said which do.
 LABEL_COLUMN = re.compile(
@@ -68,6 +72,7 @@ def findings(
         yield from _coded(scan.header, config)
         for source, text in dicom.texts(scan.header):
             yield from said(text, source, config)
+    yield from _regions(scan, config)
     for text in scan.text.values():
         yield from said(text, "comment", config)
     # The layout of a collection is read by its adapter; its folders' names were not meant as words.
@@ -129,6 +134,18 @@ def _coded(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
         header, "PatientSpeciesCodeSequence"
     ):
         yield from _species(header)
+
+
+def _regions(scan: Scan, config: EvidenceConfig) -> Iterator[Finding]:
+    """What the kinds of ultrasound regions say: modes, and an ECG of the heart."""
+    source, weight = "ultrasound_region", config.ultrasound_region
+    for region in scan.regions:
+        if region.spatial_format == TRACE_OF_MOTION:
+            yield Finding("mode", "m_mode", source, weight, "format.2")
+        if mode := REGION_MODES.get(region.data_type):
+            yield Finding("mode", mode, source, weight, f"type.{region.data_type}")
+        if region.data_type == ECG:
+            yield Finding("anatomy", "thorax/heart", source, config.transducer, "type.10")
 
 
 def _species(header: Any) -> Iterator[Finding]:
