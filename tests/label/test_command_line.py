@@ -71,6 +71,19 @@ def test_settings_of_labels_are_planned_and_applied_without_a_pixel(made, settin
     assert frames == made.lake.version("frames")
 
 
+def test_a_rule_that_is_taken_back_is_planned_and_applied_without_a_pixel(made, settings):
+    versions = {name: made.lake.version(name) for name in ("frames", "evidence", "objects")}
+    settings(sources={"image_type": 0.0})
+
+    planned = asked(made, "plan")
+    asked(made, "label", "run")
+
+    change = {"from": "unknown", "to": "head_neck/thyroid", "frames": 1}
+    assert change in planned["labels"]
+    assert all(site["renewed"] == 0 for site in planned["sites"])
+    assert versions == {name: made.lake.version(name) for name in versions}
+
+
 def test_nothing_changed_plans_nothing_and_the_tree_counts_what_is_there(made):
     tree = {node["path"]: node["frames"] for node in asked(made, "tree")}
 

@@ -7,7 +7,8 @@ from labeling import hints_of, path_of
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label import Label, LabelConfig, label
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.pipeline.settings import settings
+from echoatlas.schemas.config import ConfigError, SiteConfig
 from echoatlas.schemas.fan import Box
 from echoatlas.schemas.records import Hint, Origin, Scan, UltrasoundRegion
 
@@ -165,6 +166,24 @@ def test_the_order_of_hints_does_not_matter():
     ]  # fmt: skip
 
     assert label(hints) == label(hints[::-1])
+
+
+def test_a_rule_or_a_source_is_taken_back_by_configuration():
+    hints = [hint("abdomen/liver", "study"), hint("abdomen/kidney", "folder")]
+
+    assert label(hints).organ == "unknown"
+    assert label(hints, LabelConfig(without=("folder:test",))).organ == "liver"
+    assert label(hints, LabelConfig(sources={"study": 0.0})).organ == "kidney"
+    assert label(hints, LabelConfig(without=("test",))) == Label()
+    assert label(hints, LabelConfig(sources={"folder": 0.3})).organ == "liver"
+
+
+@pytest.mark.parametrize(
+    ("sources", "complaint"), [({"studdy": 0.5}, "'studdy' is no source"), ({"study": 2.0}, "lies")]
+)
+def test_a_source_that_is_not_there_is_told(sources, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        settings(LabelConfig, {"sources": sources}, "steps.label")
 
 
 def test_thresholds_are_configuration():

@@ -11,10 +11,11 @@ is not settled is left unknown.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.evidence.config import EvidenceConfig
 from echoatlas.pipeline.step import step
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
@@ -34,12 +35,32 @@ class LabelConfig:
         margin: least distance to the belief in the runner-up.
         conflict: share of contradictory evidence from which a person should look.
         beside: factor on priors where the object itself says something.
+        sources: source to a factor on its weight; 0 leaves it out.
+        without: ids of rules that are not heard, such as "heart.echo", or "study:heart.echo" for
+            one source. So rules are taken back without reading any scan again.
     """
 
     answer: float = 0.5
     margin: float = 0.45
     conflict: float = 0.3
     beside: float = 0.4
+    sources: Mapping[str, float] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {one.name for one in fields(EvidenceConfig)} - {"weak", "typo"}
+        for source, factor in self.sources.items():
+            if source not in known:
+                raise ValueError(f"'{source}' is no source ({', '.join(sorted(known))})")
+            if not 0 <= factor <= 1:
+                raise ValueError(f"the factor of '{source}' lies between 0 and 1")
+
+    def heard(self, hint: Hint) -> Hint | None:
+        """A hint with the weight that it is given here; None if it is not to be heard."""
+        factor = self.sources.get(hint.source, 1.0)
+        if not factor or hint.rule in self.without or hint.rule.partition(":")[2] in self.without:
+            return None
+        return hint if factor == 1.0 else replace(hint, weight=round(hint.weight * factor, 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +125,7 @@ def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
         is nothing to go by. Contradicting evidence sets ``conflict`` and ``review``.
     """
     config = config or LabelConfig()
+    hints = [one for one in map(config.heard, hints) if one is not None]
     anatomy = [hint for hint in hints if hint.axis == "anatomy"]
     supports = _supports(anatomy, config)
     region = _decide(_level(supports, ""), config)
