@@ -186,6 +186,17 @@ def test_masks_in_an_archive_are_found_in_it_and_only_those_of_the_batch_are_hel
     assert set(shelf._archives["a.zip"][1]) == {"a.zip!benign/benign (1)_mask.png"}
 
 
+def test_a_mask_that_vanished_costs_itself_alone():
+    def read(name):
+        raise FileNotFoundError(name)
+
+    known = companions(site("busi"), ["benign/benign (1).png", "benign/benign (1)_mask.png"])
+    shelf = Shelf(site("busi"), read, {})
+
+    assert len(known.of("benign/benign (1).png")) == 1
+    assert shelf.beside("benign/benign (1).png", known.of("benign/benign (1).png")) == Attached()
+
+
 def test_without_an_adapter_nothing_is_a_companion():
     plain = SiteConfig(site="s", bucket="b")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 import pytest
+import yaml
 
 from echoatlas.taxonomy.tree import parse_tree, tree
 
@@ -139,6 +142,20 @@ def test_a_gap_in_the_indexes_is_refused():
 
     with pytest.raises(ValueError, match="without gaps"):
         parse_tree(raw)
+
+
+def test_the_tree_grows_at_its_end_and_every_index_stays():
+    text = files("echoatlas.taxonomy").joinpath("tree.yaml").read_text("utf-8")
+    raw = yaml.safe_load(text)
+    thorax = next(region for region in raw["regions"] if region["id"] == "thorax")
+    thorax["organs"].append({"index": 53, "id": "thymus", "name": "Thymus"})
+
+    grown = parse_tree(raw)
+
+    assert grown.nodes[: len(tree())] == tree().nodes
+    assert grown.organ_index("thorax/thymus") == 53
+    assert (grown.multi_hot(["thorax/breast"])[:-1] == tree().multi_hot(["thorax/breast"])).all()
+    assert grown.hash != tree().hash
 
 
 def test_labels_of_an_older_tree_are_read_by_the_table_of_migrations():

@@ -132,12 +132,13 @@ class Shelf:
         masks, rows = [], []
         for one in names:
             tied = collection.tie(one)
-            if tied is None:
+            try:
+                if tied and tied[0].role == "mask":
+                    masks.append((tied[0], held[one] if one in held else self.read(one)))
+                elif tied:
+                    rows += self._rows(collection, one, held, name)
+            except FileNotFoundError:  # removed since it was listed: the next run sees that
                 continue
-            if tied[0].role == "mask":
-                masks.append((tied[0], held[one] if one in held else self.read(one)))
-            else:
-                rows += self._rows(collection, one, held, name)
         return Attached(tuple(masks), tuple(rows))
 
     def _archive(self, archive: str) -> tuple[Companions, dict[str, bytes]]:

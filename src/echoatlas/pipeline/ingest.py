@@ -225,7 +225,7 @@ class Sidecars:
 
 def sidecars(site: SiteConfig, bucket: Storage, listed: Sequence[Arrival]) -> Sidecars:
     """Read the tables that lie among a site's files; a collection's own are told by name."""
-    beside = companions(site, [one.key for one in listed])
+    beside = companions(site, [one.key for one in listed if one.size <= MOST_BYTES])
     keys: set[str] = set()
     rows: dict[str, dict[str, Mapping[str, str]]] = {}
     for one in listed:
