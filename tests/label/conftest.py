@@ -23,7 +23,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A deployment with a hospital and one site a collection, run from files to labels."""
     made = Rehearsal(tmp_path_factory.mktemp("labels"))
     made.engine(batch=8, workers=1)
-    hospital(add(made, "st-elsewhere"))
+    columns = {"quality": "score", "mm": "mm_per_px"}
+    hospital(add(made, "st-elsewhere", sidecar={"columns": columns}))
     for name, fill in SITES.items():
         fill(add(made, name, collection=name))
     made.run("run")

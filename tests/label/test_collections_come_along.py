@@ -36,7 +36,7 @@ def test_masks_and_tables_are_no_pictures_and_everything_is_accounted_for(made, 
     receipts = Counter(one.status for one in receipts_of(site, site.site("busi")))
 
     assert kept == {"busi": 3, "hc18": 3, "fetal-planes-db": 3, "camus": 1,
-                    "st-elsewhere": 2}  # fmt: skip
+                    "st-elsewhere": 3}  # fmt: skip
     assert rows["quarantine"] == []
     assert receipts == {"kept": 3, "sidecar": 4}
 
@@ -109,6 +109,16 @@ def test_the_table_says_class_split_and_organ_and_nothing_that_it_should_not(row
     assert told == {("class", "plane", "fetal brain"), ("class", "plane", "maternal cervix"),
                     ("class", "plane", "fetal femur"),
                     ("class", "brain_plane", "transthalamic")}  # fmt: skip
+
+
+def test_a_sites_own_table_gives_scores_and_the_size_of_pixels(rows):
+    told = [(row["name"], row["number"]) for row in of(rows, "annotations", "st-elsewhere")]
+    sizes = [row["mm_per_px_x"] and row["mm_per_px_x"] * row["scale"]
+             for row in of(rows, "frames", "st-elsewhere")
+             if row["spacing_source"] == "pixel_spacing"]  # fmt: skip
+
+    assert told == [("score", 0.75)]
+    assert sizes == [pytest.approx(0.5)]
 
 
 def test_a_sequence_of_labels_is_tied_frame_by_frame(rows):

@@ -125,8 +125,11 @@ def torn(scan):
 
 
 def hospital(folder):
-    """Two scans: one that is sure, one whose evidence is torn."""
+    """Two scans, one that is sure and one whose evidence is torn; a picture, a table of it."""
     sure, doubtful = (
         make_still(seed=seed, fan="convex", size=SIZE, anatomy="abdomen/liver") for seed in (0, 1)
     )
-    put(folder, {"upload/0.dcm": write_dicom(sure), "upload/1.dcm": torn(doubtful)})
+    table = "file,quality,mm\n2.png,0.75,0.5\n1.dcm,Mrs Doe,\n"
+    put(folder, {"upload/0.dcm": write_dicom(sure), "upload/1.dcm": torn(doubtful),
+                 "upload/2.png": png(still(40, "abdomen/liver")[0]),
+                 "upload/index.csv": table})  # fmt: skip

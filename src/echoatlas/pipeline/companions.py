@@ -71,10 +71,13 @@ def is_companion(site: SiteConfig, name: str) -> bool:
 
 
 def facts_of(site: SiteConfig, origin: Origin) -> dict[str, str]:
-    """What a site's collection says of an object by its path and row; empty without one."""
-    if site.collection is None:
-        return {}
-    return load(site.collection).facts(origin.name, origin.sidecar)
+    """What is known of an object by its path and row: from the adapter of the site's collection,
+    and the size of a pixel from the column that the site's file says holds it."""
+    facts = load(site.collection).facts(origin.name, origin.sidecar) if site.collection else {}
+    for column, means in site.sidecar.columns.items():
+        if means == "mm_per_px" and (size := origin.sidecar.get(column, "").strip()):
+            facts.setdefault(means, size)
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

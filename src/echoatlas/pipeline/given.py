@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.companions import Attached
+    from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import Picture, Scan
     from echoatlas.taxonomy.collections import Collection, Layout
     from echoatlas.taxonomy.collections.annotations import Mask, Shapes, Table
@@ -85,6 +86,17 @@ def _columns(table: Table, rows: Iterable[Mapping[str, str]], source: str) -> It
                 told.add((column.name, value, number))
                 yield Given(column.means.replace("finding", "class"), column.name, source, value,
                             number, column.unit)  # fmt: skip
+
+
+def scores(site: SiteConfig, row: Mapping[str, str]) -> list[Given]:
+    """The numbers in columns that a site's file calls scores; what is no number is left out."""
+    columns = [column for column, means in site.sidecar.columns.items() if means == "score"]
+    numbers = [_number(row.get(column, "").strip()) for column in sorted(columns)]
+    return [
+        Given("scalar", "score", "sidecar", number=number, unit="1")
+        for number in numbers
+        if number is not None
+    ]
 
 
 def in_codes(text: str) -> str:

@@ -20,7 +20,7 @@ from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, re
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
-from echoatlas.pipeline.given import given, length
+from echoatlas.pipeline.given import given, length, scores
 from echoatlas.pipeline.measure import MeasureConfig, Measures, measure
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.normalize import NormalizeConfig, normalize
@@ -137,7 +137,7 @@ def journey(
     with watch.step("read"):
         scan = read(data, config.read)
         facts = facts_of(site, origin)
-        scan, marks = _with_companions(scan, attached, facts, site, config)
+        scan, marks = _with_companions(scan, attached, facts, origin.sidecar, site, config)
         clip = Clip(scan)
     with watch.step("evidence"):
         hints = evidence(scan, origin, site, config.evidence)
@@ -200,14 +200,16 @@ def _with_companions(
     scan: Scan,
     attached: Attached | None,
     facts: Mapping[str, str],
+    row: Mapping[str, str],
     site: SiteConfig,
     config: JourneyConfig,
 ) -> tuple[Scan, list[Given]]:
-    """The scan with what its collection knows of it, and what is marked on it."""
-    if site.collection is None:
-        return scan, []
-    adapter = load(site.collection)
-    marks, flags = given(attached or Attached(), facts, adapter, scan, config.read)
+    """The scan with what tables and collection know of it, and what is marked on it."""
+    marks, flags = scores(site, row), frozenset[str]()
+    if site.collection is not None:
+        adapter = load(site.collection)
+        told, flags = given(attached or Attached(), facts, adapter, scan, config.read)
+        marks += told
     size = length(facts.get("mm_per_px", ""))
     spacing = scan.spacing or ((size, size) if size else None)
     return replace(scan, flags=(*scan.flags, *sorted(flags)), spacing=spacing), marks
