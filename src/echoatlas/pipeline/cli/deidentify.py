@@ -9,7 +9,7 @@ import typer
 
 from echoatlas.pipeline.cli.output import Context, Progress, needs_curate
 
-Src = typer.Argument(help="A file, a folder or an archive; it is only read.")
+Src = typer.Argument(exists=True, help="A file, a folder or an archive; it is only read.")
 Dest = typer.Argument(help="A folder that is not there yet, or holds a run that was stopped.")
 PolicyFile = typer.Option(None, "--policy", help="What may stay (YAML); default: see --what-if.")
 Report = typer.Option(
