@@ -86,6 +86,8 @@ def test_beam_space_is_a_setting_of_the_deployment(usual):
     frames, measures = carried(config=JourneyConfig(normalize=NormalizeConfig(space="beam")))
 
     assert all("beam_space" in row.flags for row in frames)
-    assert all(one.fan_fill > 0.95 > other.fan_fill for one, other in zip(measures, usual[1], strict=True))
+    assert all(
+        one.fan_fill > 0.95 > other.fan_fill for one, other in zip(measures, usual[1], strict=True)
+    )
     assert np.stack([decode(row.image) for row in frames]).shape == (6, 256, 256)
     assert frames[0].fingerprint != usual[0][0].fingerprint
