@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 
 from echoatlas.pipeline.beams import depths
+from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.measure import Measures, measure
 from echoatlas.pipeline.normalize import normalize
+from echoatlas.pipeline.read import read
 from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.records import Normalized, Redaction
 from echoatlas.schemas.rows import MeasureRow
@@ -208,3 +211,26 @@ def test_what_lies_outside_the_fan_is_not_measured():
     one, two = measure(frame(clean, valid)), measure(frame(dirty, valid))
 
     assert replace(one, pixel_hash="") == replace(two, pixel_hash="")
+
+
+@pytest.mark.parametrize(
+    ("name", "air", "flag"),
+    [
+        ("philips_cx50_ob_palette_evle.dcm", True, "calipers"),  # two crosses, measured in air
+        ("ge_logiq700_lymphnode_rgb_evle.dcm", False, "color"),
+        ("acuson_sequoia_thyroid_ybrfull_rle.dcm", False, "marks"),  # DOE, beside the tissue
+    ],
+)
+def test_real_scans_are_told_from_a_probe_in_air_and_their_graphics_are_found(
+    name, air, flag, samples
+):
+    scan = read((samples / "dicom" / name).read_bytes())
+    pictures = Clip(scan).spread(8)
+    fan = geometry(scan, pictures)[0]
+
+    one = normalize(pictures[0], fan, Redaction(fan.mask(scan.height, scan.width)))
+    found = measure(one)
+
+    assert flag in one.flags
+    assert (found.reach < 0.35 and found.layering > 0.8) == air
+    assert 0 < found.text_share < 0.08

@@ -118,4 +118,4 @@ def test_specks_are_echoes():
     picture = tissue(color=False)
     picture[50, 50] = picture[80, 90] = 255
 
-    assert overlays.drawn(picture, colored=False) is None
+    assert overlays.drawn(picture) is None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from echoatlas.pipeline.read.sampling import kept, without_repeats
+from echoatlas.pipeline.read.sampling import Kept, adds_nothing, kept
 from echoatlas.schemas.config import Sampling
 
 TIMES = tuple(index * 40.0 for index in range(10))
@@ -39,16 +38,32 @@ def test_a_pause_in_the_clip_does_not_make_frames_bunch():
     assert kept(times, 6, Sampling(every_ms=100)) == [0, 2, 5]
 
 
-def test_repeated_frames_are_left_out():
-    a, b = np.zeros((4, 4), np.uint8), np.full((4, 4), 9, np.uint8)
+def still_kept(frames: list[Kept], sampling: Sampling) -> list[int]:
+    last: Kept | None = None
+    found = []
+    for index, frame in enumerate(frames):
+        if not adds_nothing(frame, last, sampling):
+            found.append(index)
+            last = frame
+    return found
 
-    found = without_repeats(enumerate([a, a.copy(), b, b, a]))
 
-    assert [index for index, _ in found] == [0, 2, 4]
+def test_repeated_frames_are_left_out_unless_told():
+    frames = [Kept(pixels, b"") for pixels in "aabba"]
+
+    assert still_kept(frames, Sampling()) == [0, 2, 4]
+    assert still_kept(frames, Sampling(drop_repeats=False)) == [0, 1, 2, 3, 4]
 
 
-def test_a_coders_noise_counts_as_equal_if_told():
-    a = np.full((4, 4), 100, np.uint8)
+def test_a_frame_is_novel_once_it_has_moved_away_from_the_last_kept_one():
+    """Slow movement adds up: it is compared with what was kept, not with its neighbor."""
+    frames = [Kept(str(n), ((1 << n) - 1).to_bytes(32, "big")) for n in range(12)]
 
-    assert len(list(without_repeats(enumerate([a, a + 2]), tolerance=2))) == 1
-    assert len(list(without_repeats(enumerate([a, a + 3]), tolerance=2))) == 2
+    assert still_kept(frames, Sampling(novel=4)) == [0, 4, 8]
+    assert still_kept(frames, Sampling()) == list(range(12))
+
+
+def test_a_frame_too_flat_for_a_hash_is_told_by_its_pixels():
+    frames = [Kept("a", b""), Kept("b", b""), Kept("b", b""), Kept("c", bytes(32))]
+
+    assert still_kept(frames, Sampling(novel=200)) == [0, 1, 3]

@@ -92,7 +92,8 @@ def _rounded(sums: Floats) -> Floats:
     sums += 1 << (PRECISION - 1)
     sums *= 2.0**-PRECISION
     np.floor(sums, out=sums)
-    return np.clip(sums, 0, 255, out=sums)
+    np.maximum(sums, 0, out=sums)
+    return np.minimum(sums, 255, out=sums)
 
 
 @dataclass(frozen=True, slots=True)

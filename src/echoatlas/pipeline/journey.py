@@ -25,7 +25,7 @@ from echoatlas.pipeline.measure import MeasureConfig, Measures, measure
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.normalize import NormalizeConfig, normalize
 from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.pipeline.read.sampling import kept
+from echoatlas.pipeline.read.sampling import Kept, adds_nothing, kept
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.fan import Fan, Verdict
 from echoatlas.schemas.rows import (
@@ -168,9 +168,10 @@ def journey(
                 frame = normalize(picture, pane.fan, pane.redaction, config.normalize)
             with watch.step("measure"):
                 measures = measure(frame, pane.previous, config.measure)
-            if site.sampling.drop_repeats and measures.pixel_hash == pane.last_hash:
+            this = Kept(measures.pixel_hash, measures.fan_phash256)
+            if adds_nothing(this, pane.last, site.sampling):
                 continue
-            pane.previous, pane.last_hash = frame, measures.pixel_hash
+            pane.previous, pane.last = frame, this
             with watch.step("encode"):
                 image = encode(frame.pixels)
             row = _frame_row(pane, scan, frame, measures.pixel_hash, image, index)
@@ -193,7 +194,7 @@ class _Pane:
     redaction: Redaction
     facts: dict[str, Any]
     previous: Normalized | None = None
-    last_hash: str = ""
+    last: Kept | None = None
 
 
 def _with_companions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -138,9 +139,11 @@ class Area:
         mask: (H, W) uint8, 255 where pixels may be seen; ``seen`` of them.
         box: around them.
         inner: (H, W) int16, all bits set away from the fan's edges; ``inside`` such pixels.
-        counts: (32, 32), pixels of each window that may be seen.
+        window: pixels of a window, a quarter of a patch's.
+        patches: (16, 16), pixels of each patch that may be seen, 1 for none.
         whole: (32, 32) bool, windows of which all may be seen.
         bands: of each whole window, 0 at the probe to 15 at the far end.
+        layers: whole windows of each band.
     """
 
     mask: NDArray[np.uint8]
@@ -148,9 +151,11 @@ class Area:
     box: tuple[slice, slice]
     inner: NDArray[np.int16]
     inside: int
-    counts: NDArray[np.float64]
+    window: int
+    patches: NDArray[np.float64]
     whole: NDArray[np.bool_]
     bands: NDArray[np.int64]
+    layers: NDArray[np.int64]
 
 
 def _area(valid: NDArray[np.bool_], depth: NDArray[np.float32] | None) -> Area:
@@ -167,16 +172,18 @@ def _area(valid: NDArray[np.bool_], depth: NDArray[np.float32] | None) -> Area:
     counts = _windows(valid.astype(np.float32))
     window = int(np.prod([-(-side // WINDOWS) for side in valid.shape]))
     whole = counts == window
-    bands = (_windows(depth)[whole] / window * BANDS).astype(np.int64)
+    bands = np.clip((_windows(depth)[whole] / window * BANDS).astype(np.int64), 0, BANDS - 1)
     return Area(
-        mask,
-        seen,
-        box,
-        -inner.astype(np.int16),
-        int(inner.sum()),
-        counts,
-        whole,
-        np.clip(bands, 0, BANDS - 1),
+        mask=mask,
+        seen=seen,
+        box=box,
+        inner=-inner.astype(np.int16),
+        inside=int(inner.sum()),
+        window=window,
+        patches=np.maximum(_patches(counts), 1),
+        whole=whole,
+        bands=bands,
+        layers=np.bincount(bands, minlength=BANDS),
     )
 
 
@@ -240,16 +247,20 @@ def _speckle_snr(
 
     Fully developed speckle has 1.91 (Wagner et al., IEEE Trans. Sonics Ultrason. 30, 1983).
     """
-    lit = sums / np.maximum(area.counts, 1)
-    use = area.whole & (lit >= LIT) & (lit <= 255 - LIT)
+    use = area.whole & (sums >= LIT * area.window) & (sums <= (255 - LIT) * area.window)
     if not use.any():
         return 0.0
-    levels = np.arange(256) / 255 * config.dynamic_range / 20
-    amplitude = cv2.LUT(gray, (10.0**levels).astype(np.float32))
-    mean = _windows(amplitude)[use] / area.counts[use]
-    square = _windows(amplitude * amplitude)[use] / area.counts[use]
+    amplitude = cv2.LUT(gray, _amplitudes(config.dynamic_range))
+    mean = _windows(amplitude)[use] / area.window
+    square = _windows(amplitude * amplitude)[use] / area.window
     deviation = np.sqrt(np.maximum(square - mean**2, 1e-6))
     return float(np.median(mean / deviation))
+
+
+@cache
+def _amplitudes(decibels: float) -> NDArray[np.float32]:
+    """Gray level to amplitude: the scanner's log compression undone."""
+    return np.asarray(10.0 ** (np.arange(256) / 255 * decibels / 20), np.float32)
 
 
 def _layers(sums: NDArray[np.float64], area: Area, config: MeasureConfig) -> tuple[float, float]:
@@ -261,15 +272,15 @@ def _layers(sums: NDArray[np.float64], area: Area, config: MeasureConfig) -> tup
         The share of the depth down to the last of 16 bands that is lit; and the share of the
         windows' variance that lies between the bands (the correlation ratio), 0 if there is none.
     """
-    values = sums[area.whole] / area.counts[area.whole]
+    values = sums[area.whole] / area.window
     if not len(values):
         return 0.0, 0.0
-    counts = np.bincount(area.bands, minlength=BANDS)
-    means = np.bincount(area.bands, values, BANDS) / np.maximum(counts, 1)
-    lit = np.flatnonzero((counts > 0) & (means >= config.lit))
+    means = np.bincount(area.bands, values, BANDS) / np.maximum(area.layers, 1)
+    lit = np.flatnonzero((area.layers > 0) & (means >= config.lit))
     reach = (int(lit[-1]) + 1) / BANDS if len(lit) else 0.0
-    whole = float(((values - values.mean()) ** 2).sum())
-    between = float((counts * (means - values.mean()) ** 2).sum())
+    mean = float(values.mean())
+    whole = float(((values - mean) ** 2).sum())
+    between = float(area.layers @ (means - mean) ** 2)
     return reach, min(between / whole, 1.0) if whole > len(values) else 0.0
 
 
@@ -305,11 +316,12 @@ def _patch_map(sums: NDArray[np.float64], squares: NDArray[np.float64], area: Ar
     reconstruction has to explain there. 1 is the least inside the fan, 0 is outside of it (less
     than a quarter of the patch), so ``patch > 0`` is the background mask.
     """
-    first, second, count = (
-        part.reshape(GRID, 2, GRID, 2).sum(axis=(1, 3)) for part in (sums, squares, area.counts)
-    )
-    mean = first / np.maximum(count, 1)
-    deviation = np.sqrt(np.maximum(second / np.maximum(count, 1) - mean**2, 0))
-    patches = np.clip(np.round(2 * deviation), 1, 255)
-    inside = count >= 0.25 * area.mask.size / GRID**2
-    return np.where(inside, patches, 0).astype(np.uint8).tobytes()
+    mean = _patches(sums) / area.patches
+    deviation = np.sqrt(np.maximum(_patches(squares) / area.patches - mean**2, 0))
+    values = np.minimum(np.maximum(np.round(2 * deviation), 1), 255)
+    return np.where(area.patches >= area.window, values, 0).astype(np.uint8).tobytes()
+
+
+def _patches(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(32, 32) windows as (16, 16) patches."""
+    return np.asarray(windows.reshape(GRID, 2, GRID, 2).sum(axis=(1, 3)))

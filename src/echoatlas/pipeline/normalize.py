@@ -119,8 +119,11 @@ def normalize(
     plan = planned(redaction.keep, fan, config)
     box = plan.box
     crop = plan.keep.held_over(picture[box.y0 : box.y1, box.x0 : box.x1])
-    crop, colored = _shown_in_color(crop, fan, plan, config)
-    graphics = overlays.drawn(crop, colored=colored)
+    crop = plain(crop)
+    gray = crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    tinted, colored = _color(crop, fan, plan, config)
+    graphics = overlays.drawn(gray, None if colored else tinted)
+    shown = crop if colored else gray
     flags = [*plan.place.flags, *(("color",) if colored else ())]
     flags += ["text_redacted"] if redaction.text_boxes else []
     overlay = plan.hidden
@@ -129,10 +132,8 @@ def normalize(
         overlay = overlay | (plan.place.lay(graphics.astype(np.uint8) * 255) > 0)
         if config.inpaint:
             flags.append("inpainted")
-            crop = plan.keep.held_over(overlays.painted_over(crop, graphics))
-    if crop.ndim == 3 and not colored:
-        crop = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    pixels = plan.shown.held_over(plan.place.lay(crop))
+            shown = plan.keep.held_over(overlays.painted_over(shown, graphics))
+    pixels = plan.shown.held_over(plan.place.lay(shown))
     return Normalized(
         pixels=pixels,
         valid=plan.valid,
@@ -146,23 +147,19 @@ def normalize(
     )
 
 
-def _shown_in_color(
+def _color(
     crop: Picture, fan: Fan, plan: Plan, config: NormalizeConfig
-) -> tuple[Picture, bool]:
-    """The crop, as gray if it has no color at all, and whether to store it in color.
-
-    Every second pixel tells: flow is larger than that.
-    """
-    crop = plain(crop)
-    if crop.ndim == 2 or config.color == "gray":
-        return crop, False
+) -> tuple[NDArray[np.bool_] | None, bool]:
+    """Where a crop carries color, and whether it is to be stored in color."""
+    if crop.ndim == 2:
+        return None, False
     if fan.mode in (Mode.COLOR, Mode.POWER):
-        return crop, True
-    tinted = chroma(np.ascontiguousarray(crop[::2, ::2]))
-    most = config.color_share * max(cv2.countNonZero(plan.keep.one[::2, ::2]), 1)
-    if cv2.countNonZero(tinted.view(np.uint8)) <= most:
-        return crop, False
-    return crop, cv2.countNonZero(overlays.without_bars(tinted).view(np.uint8)) > most
+        return None, config.color == "auto"
+    tinted = chroma(crop)
+    most = config.color_share * max(cv2.countNonZero(plan.keep.one), 1)
+    if config.color == "gray" or cv2.countNonZero(tinted.view(np.uint8)) <= most:
+        return tinted, False
+    return tinted, cv2.countNonZero(overlays.without_bars(tinted).view(np.uint8)) > most
 
 
 def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.chroma import chroma
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -30,21 +28,19 @@ MOST = 400  # graphics that are looked at
 BAR = (2, 40)  # pixels, width of a color bar
 
 
-def drawn(picture: Picture, *, colored: bool) -> Mask | None:
+def drawn(gray: Picture, tinted: Mask | None = None) -> Mask | None:
     """Where graphics lie in a picture that is black outside the fan, or None if there are none.
 
     Args:
-        picture: (H, W) or (H, W, 3) uint8 in source pixels, before it is resized.
-        colored: color belongs to the scan (flow), so only form tells.
+        gray: (H, W) uint8 in source pixels, before it is resized.
+        tinted: where it has color, if color is none of the scan's own (as flow is).
     """
-    gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     hat = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, THIN)
-    found: Mask | None = None
+    found = tinted
     if cv2.minMaxLoc(hat)[1] > STANDS_OUT:
         found = (hat > STANDS_OUT) & (gray > BRIGHT)
-    if picture.ndim == 3 and not colored:
-        tinted = chroma(picture)
-        found = tinted if found is None else found | tinted
+        if tinted is not None:
+            found |= tinted
     if found is None or cv2.countNonZero(found.view(np.uint8)) < LEAST_INK:
         return None
     return found

@@ -64,6 +64,12 @@ class Sampling(Strict):
     every_ms: float | None = Field(None, gt=0, description="At most one frame in this time, ms.")
     every: int = Field(1, ge=1, description="One frame of this many.")
     most: int | None = Field(None, ge=1, description="At most this many, evenly spread.")
+    novel: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Bits of the fan's hash that must differ from the last kept.",
+    )
     drop_repeats: bool = Field(True, description="Leave out frames equal to the one before.")
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from echoatlas.schemas.config import Sampling
-
-if TYPE_CHECKING:
-    from echoatlas.schemas.records import Picture
 
 
 def kept(times: Sequence[float] | None, frames: int, sampling: Sampling) -> list[int]:
@@ -40,28 +37,25 @@ def _spaced(times: Sequence[float], step: float) -> Iterator[int]:
             due = ((time - times[0] + 1e-6) // step + 1) * step
 
 
-def without_repeats(
-    pictures: Iterable[tuple[int, Picture]], tolerance: int = 0
-) -> Iterator[tuple[int, Picture]]:
-    """Leave out pictures equal to the last one that was kept, as frame-rate converters insert.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is remembered of the last frame that was kept: its exact and its fan's hash."""
 
-    Args:
-        pictures: index and picture, in order.
-        tolerance: largest difference of a sample that still counts as equal; coders leave some.
+    pixels: str
+    fan: bytes
+
+
+def adds_nothing(frame: Kept, last: Kept | None, sampling: Sampling) -> bool:
+    """Whether a frame only repeats the last one that was kept.
+
+    Frame-rate converters insert equal frames; with ``sampling.novel``, one that looks much the
+    same is left out too. A frame too flat to have a hash of its fan is told by its pixels alone.
     """
-    last: Picture | None = None
-    for index, picture in pictures:
-        if last is not None and _same(last, picture, tolerance):
-            continue
-        last = picture
-        yield index, picture
-
-
-def _same(one: Picture, other: Picture, tolerance: int) -> bool:
-    if one.shape != other.shape:
+    if last is None:
         return False
-    if not tolerance:
-        return bool((one == other).all())
-    larger = one > other
-    apart = (one - other) * larger + (other - one) * ~larger
-    return int(apart.max()) <= tolerance
+    if sampling.drop_repeats and frame.pixels == last.pixels:
+        return True
+    if sampling.novel is None or not frame.fan or len(frame.fan) != len(last.fan):
+        return False
+    apart = int.from_bytes(frame.fan, "big") ^ int.from_bytes(last.fan, "big")
+    return apart.bit_count() < sampling.novel
