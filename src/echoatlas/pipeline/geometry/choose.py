@@ -121,7 +121,7 @@ def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[F
     if not found:
         raise Reject(Reason.NO_FAN)
     best = max(found, key=lambda one: one.value)
-    if not stated and best.support.cut > WHOLE and _fills(best.part):
+    if not stated and best.support.cut > WHOLE and _fills(best.part, signal):
         if signal.colored:  # a photograph fills its picture too
             raise Reject(Reason.NO_FAN, "the picture has no surround, and is colored")
         return [whole(width, height, "cropped_seen", Verdict.REVIEW, best.part.share)]
@@ -160,9 +160,11 @@ def _usual(one: Candidate, factor: int) -> bool:
     return bool(even and abs(np.sin(sum(fan.angles) / 2)) < UPRIGHT)
 
 
-def _fills(part: Part) -> bool:
+def _fills(part: Part, signal: Signal) -> bool:
     """Whether the picture is nothing but the fan: echoes up to its edges."""
     mask = part.mask
+    if part.solid or signal.filled(np.ones(signal.gray.shape, bool)) < GAPS / 2:
+        return False
     edges = sorted(edge.mean() for edge in (mask[3], mask[-4], mask[:, 3], mask[:, -4]))
     return bool(part.share > 0.8 and edges[1] > 0.75)  # one side may fade into the dark
 

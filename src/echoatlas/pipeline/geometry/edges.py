@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SAMPLES = 240  # along a boundary, about
 WINDOW = 4  # pixels on either side of a step that are compared
+DEEP = 8  # pixels further in, where an area goes on and a line does not
+LINE = 0.3  # of the level at the edge that is found there
 STEP = 0.6  # doublings of the level
 QUIET = 0.6  # of the level inside that is left outside
 ECHO = 1.0  # level, in doublings, of what can't be background
@@ -143,7 +145,7 @@ def seen(fan: Fan, evidence: Evidence, reach: int) -> Seen:
     """Look across a fan's boundary, that many pixels to either side."""
     height, width = evidence.shape
     around = boundary(fan, height, width, _apart(fan, height, width))
-    away = np.arange(-reach - WINDOW, reach + WINDOW + 1, dtype=np.float64)
+    away = np.arange(-reach - WINDOW - DEEP, reach + WINDOW + 1, dtype=np.float64)
     places = around.points[:, None, :] + away[None, :, None] * around.normals[:, None, :]
     if not len(places):
         none = np.zeros(0, bool)
@@ -155,19 +157,22 @@ def seen(fan: Fan, evidence: Evidence, reach: int) -> Seen:
     across = cv2.blur(across, (1, 5), borderType=cv2.BORDER_REPLICATE)
     total = np.zeros((len(across), across.shape[1] + 1))
     np.cumsum(across, axis=1, out=total[:, 1:])
-    within = (total[:, WINDOW:-WINDOW] - total[:, : -2 * WINDOW]) / WINDOW
-    beyond = (total[:, 2 * WINDOW :] - total[:, WINDOW:-WINDOW]) / WINDOW
+    edge = total[:, DEEP + WINDOW : -WINDOW]  # up to each place where a step may be
+    within = (edge - total[:, DEEP : -2 * WINDOW]) / WINDOW
+    beyond = (total[:, DEEP + 2 * WINDOW :] - edge) / WINDOW
+    deeper = (total[:, DEEP : -2 * WINDOW] - total[:, : -2 * WINDOW - DEEP]) / DEEP
     steps = within - beyond
     best = steps.argmax(axis=1)
     rows = np.arange(len(best))
     step, inner, outer = steps[rows, best], within[rows, best], beyond[rows, best]
     found = (step > STEP) & (outer < QUIET * inner)
+    found &= deeper[rows, best] > LINE * inner  # or it is a line that the screen draws
     middle = reach
     goes_on = (within[:, middle] > ECHO) & (beyond[:, middle] > 0.75 * within[:, middle])
     dark = (within[:, middle] < 0.5) & (beyond[:, middle] < 0.5)
-    points, edge = around.points + MARGIN * around.normals, MARGIN
-    cut = (points.min(axis=1) < edge) | (points[:, 0] > width - 1 - edge)
-    cut |= points[:, 1] > height - 1 - edge
+    points = around.points + MARGIN * around.normals
+    cut = (points.min(axis=1) < MARGIN) | (points[:, 0] > width - 1 - MARGIN)
+    cut |= points[:, 1] > height - 1 - MARGIN
     return Seen(around, best - middle - 0.5, found, goes_on, dark, cut)
 
 
