@@ -52,16 +52,18 @@ class JudgeConfig:
         score: of the network, from which crisp lines are text without being read.
         step, crisp: of edges, from which lines are text without being read.
         blunt_step, blunt: below which lines are no text, without being read.
+        blunt_strokes: the same of a line of strokes, which no network found.
         letters, sure: that must be read in the others, and how surely.
     """
 
     score: float = 0.7
-    step: float = 40.0
-    crisp: float = 0.75
+    step: float = 60.0
+    crisp: float = 0.95
     blunt_step: float = 14.0
     blunt: float = 0.3
+    blunt_strokes: float = 0.5
     letters: int = 2
-    sure: float = 0.7
+    sure: float = 0.6
 
 
 def edges(gray: NDArray[np.uint8], line: Line) -> Edges | None:
@@ -99,7 +101,8 @@ def lettered(
     if line.thickness > MOST_THICK:
         return False
     found = edges(gray, line)
-    if found is None or found.step < config.blunt_step or found.crisp < config.blunt:
+    blunt = config.blunt if line.score else config.blunt_strokes
+    if found is None or found.step < config.blunt_step or found.crisp < blunt:
         return False
     if (
         line.score >= config.score

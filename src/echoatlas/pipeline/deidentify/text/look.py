@@ -26,6 +26,7 @@ from echoatlas.pipeline.deidentify.text.strokes import (
     box_of,
     counted,
     gathered,
+    proposed,
     regions,
     spread,
     strokes,
@@ -143,22 +144,22 @@ def _look_at(block: Block, area: Mask | None, still: bool, config: LookConfig) -
 def _steady(view: Picture, where: Mask | None, still: bool, config: LookConfig) -> list[Line]:
     """Lines of what is there throughout."""
     gray = gray_of(view)
-    found = PaddleDetector(1.0, config.pixel, config.score).find([view])[0]
     shown = stretched(view)
+    bright = gray_of(shown)
+    found = PaddleDetector(1.0, config.pixel, config.score).find([view])[0]
+    lines = _judged(gray, found, where, config)
     if still:
         more = PaddleDetector(config.enlarged, config.pixel, config.score).find([shown])[0]
-    else:
-        raised = strokes(gray_of(shown))
-        hot = gathered(counted(raised, _noise(raised, config)), config.ink)
-        wanted = [
-            Candidate(gray_of(shown), box_of(cells, *gray.shape, config.margin))
-            for cells in regions(_inside(hot, where))
-        ]
-        more = [line for lines in _enlarged(wanted, config) for line in lines]
-    return [
-        *_judged(gray, found, where, config),
-        *_judged(gray_of(shown), more, where, config),
+        lines += _judged(bright, more, where, config)
+    raised = strokes(bright)
+    level = _noise(raised, config)
+    hot = _inside(gathered(counted(raised, level), config.ink), where)
+    wanted = [
+        Candidate(bright, box_of(cells, *gray.shape, config.margin)) for cells in regions(hot)
     ]
+    for found in _confirmed(wanted, level, where, config, enlarge=not still):
+        lines += found
+    return lines
 
 
 def _moments(
@@ -175,8 +176,10 @@ def _moments(
         for place in places(counts, hot, config.looks, max(config.apart // span, 1))
         for moment, cells in place
     ]
-    for candidate, lines in zip(wanted, _enlarged(wanted, config), strict=True):
-        for line in _judged(candidate.view, lines, where, config):
+    for candidate, lines in zip(
+        wanted, _confirmed(wanted, config.level, where, config), strict=True
+    ):
+        for line in lines:
             yield line
             for step in (1, -1) if lag else ():
                 for box in followed(hot, counts, line.box(*shape), candidate.moment, step):
@@ -191,8 +194,8 @@ def _flickering(block: Block, where: Mask | None, config: LookConfig) -> Iterato
     view, new = found
     hot = _inside(gathered(_stand_out(view, new, config), config.ink), where)
     wanted = [Candidate(view, box_of(cells, *view.shape, config.margin)) for cells in regions(hot)]
-    for lines in _enlarged(wanted, config):
-        yield from _judged(view, lines, where, config)
+    for lines in _confirmed(wanted, config.level, where, config):
+        yield from lines
 
 
 def _noise(raised: Gray, config: LookConfig) -> int:
@@ -227,8 +230,25 @@ def _inside(hot: Mask, where: Mask | None) -> Mask:
     return hot if where is None else hot & where
 
 
-def _enlarged(wanted: Sequence[Candidate], config: LookConfig) -> list[list[Line]]:
-    return mosaic.find(wanted, PaddleDetector(config.enlarged, config.pixel, config.score))
+def _confirmed(
+    wanted: Sequence[Candidate],
+    level: int,
+    where: Mask | None,
+    config: LookConfig,
+    enlarge: bool = True,
+) -> list[list[Line]]:
+    """The text of each candidate: what the network finds, else what can be read along strokes."""
+    detector = PaddleDetector(config.enlarged, config.pixel, config.score)
+    found = mosaic.find(wanted, detector) if enlarge else [[] for _ in wanted]
+    kept = [
+        _judged(candidate.view, lines, where, config)
+        for candidate, lines in zip(wanted, found, strict=True)
+    ]
+    for candidate, lines in zip(wanted, kept, strict=True):
+        if not lines:
+            strokes_of = proposed(candidate.view, candidate.box, level)
+            lines += _judged(candidate.view, strokes_of, where, config)
+    return kept
 
 
 def _judged(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.deidentify.text.detector import Line
 from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 CELL = 8  # pixels, both axes
 BESIDE = np.ones((5, 5), np.uint8)  # a stroke is narrower than this
+REACH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))  # joins the letters of a word
+SPECK = 6  # pixels; what is smaller is no letter
+LEAST_INK = 30  # pixels of stroke, of a word
+THIN, THICK = 4, 48  # pixels, of a line of strokes
 ACROSS, DOWN = 5, 3  # cells in which the strokes of a short word gather
 
 
@@ -66,6 +71,32 @@ def box_of(cells: NDArray[np.bool_], height: int, width: int, margin: int) -> Bo
         (int(columns[-1]) + 1) * CELL + margin,
         (int(rows[-1]) + 1) * CELL + margin,
     ).clipped(width, height)
+
+
+def proposed(gray: Gray, box: Box, level: int) -> list[Line]:
+    """Lines along which strokes lie in a part of a picture, of score 0: to be read.
+
+    Short words on bright speckle are what the network overlooks.
+    """
+    crop = np.ascontiguousarray(gray[box.y0 : box.y1, box.x0 : box.x1])
+    lit = (strokes(crop) > level).astype(np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(lit)
+    drawn = np.flatnonzero((boxes[:, 4] >= SPECK) & (boxes[:, 2:4].max(axis=1) >= 5))
+    letters = np.isin(labels, drawn[drawn > 0])
+    joined = cv2.dilate(letters.astype(np.uint8), REACH)
+    count, labels = cv2.connectedComponents(joined)
+    found = []
+    for index in range(1, count):
+        points = np.argwhere((labels == index) & letters)[:, ::-1].astype(np.float32)
+        if len(points) < LEAST_INK:
+            continue
+        center, size, angle = cv2.minAreaRect(points)
+        if not THIN <= min(size) <= THICK or max(size) < 2 * THIN:
+            continue
+        corners = cv2.boxPoints((center, (size[0] + 7, size[1] + 7), angle))
+        line = Line(tuple((float(x), float(y)) for x, y in corners), 0.0)
+        found.append(line.scaled(1.0, box.x0, box.y0))
+    return found
 
 
 def spread(scores: Sequence[float], most: int, apart: int, least: float) -> list[int]:

@@ -78,8 +78,12 @@ def nearly_steady(block: Block, span: int) -> tuple[Gray, Gray] | None:
     minima = [block.minimum(span, moment) for moment in range(len(block.frames) // span)]
     if len(minima) < 6:
         return None
-    third = np.partition(np.stack(minima), 2, axis=0)
-    return third[2], np.asarray(cv2.subtract(third[2], third[0]), np.uint8)
+    first = second = third = np.full_like(minima[0], 255)
+    for one in minima:
+        third = cv2.min(third, cv2.max(second, one))
+        second = cv2.min(second, cv2.max(first, one))
+        first = cv2.min(first, one)
+    return np.asarray(third, np.uint8), np.asarray(cv2.subtract(third, first), np.uint8)
 
 
 def blocks(pictures: Iterable[Picture], frames: int = 64) -> Iterator[Block]:
