@@ -52,7 +52,7 @@ class JudgeConfig:
         score: of the network, from which crisp lines are text without being read.
         step, crisp: of edges, from which lines are text without being read.
         blunt_step, blunt: below which lines are no text, without being read.
-        blunt_strokes: the same of a line of strokes, which no network found.
+        strokes_step, strokes: the same of a line of strokes, which no network found.
         letters, sure: that must be read in the others, and how surely.
     """
 
@@ -61,7 +61,8 @@ class JudgeConfig:
     crisp: float = 0.95
     blunt_step: float = 14.0
     blunt: float = 0.3
-    blunt_strokes: float = 0.5
+    strokes_step: float = 36.0
+    strokes: float = 0.55
     letters: int = 2
     sure: float = 0.6
 
@@ -101,8 +102,12 @@ def lettered(
     if line.thickness > MOST_THICK:
         return False
     found = edges(gray, line)
-    blunt = config.blunt if line.score else config.blunt_strokes
-    if found is None or found.step < config.blunt_step or found.crisp < blunt:
+    step, crisp = (
+        (config.blunt_step, config.blunt)
+        if line.score
+        else (config.strokes_step, config.strokes)
+    )
+    if found is None or found.step < step or found.crisp < crisp:
         return False
     if (
         line.score >= config.score

@@ -10,14 +10,14 @@ moving text, the strokes are followed through the frames.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.text import mosaic
-from echoatlas.pipeline.deidentify.text.detector import Line
+from echoatlas.pipeline.deidentify.text.detector import Line, drawn
 from echoatlas.pipeline.deidentify.text.letters import JudgeConfig, lettered
 from echoatlas.pipeline.deidentify.text.mosaic import Candidate
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
@@ -40,12 +40,12 @@ from echoatlas.pipeline.deidentify.text.temporal import (
     nearly_steady,
     news,
 )
+from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.deidentify.text.strokes import Cells
-    from echoatlas.schemas.fan import Box
     from echoatlas.schemas.records import Picture
 
     Gray = NDArray[np.uint8]
@@ -63,14 +63,16 @@ class LookConfig:
 
     Attributes:
         block: frames that are looked at together.
-        moved: frames from which tissue may be taken to have moved behind the text. A shorter
-            clip is looked at in full at both scales.
+        moved: frames from which tissue may be taken to have moved behind the text.
         pixel, score: of the detector, see ``PaddleDetector``.
+        overview: scale at which all that stands still is looked at, for letters so bold that they
+            have no thin strokes; a still is looked at in full size.
         enlarged: scale at which candidates are looked at.
         noise: how many times the median a stroke stands out in a minimum over time; the 98th
             percentile of tissue.
         ink: pixels of stroke in the space of a short word that make a candidate there.
-        level: gray levels by which a stroke stands out of what is beside it, and of other frames.
+        level: gray levels by which a stroke stands out of what is beside it and of other windows;
+            of each of ``SPANS``.
         looks: frames, windows of one place that are looked at.
         apart: frames between two looks at one place.
         margin: pixels around a candidate that are looked at with it.
@@ -82,10 +84,11 @@ class LookConfig:
     moved: int = 16
     pixel: float = 0.3
     score: float = 0.4
+    overview: float = 0.5
     enlarged: float = 2.0
     noise: float = 3.0
     ink: float = 40.0
-    level: int = 40
+    level: tuple[int, ...] = (40, 50, 50, 40)
     looks: int = 3
     apart: int = 4
     margin: int = 12
@@ -137,7 +140,11 @@ def _look_at(block: Block, area: Mask | None, still: bool, config: LookConfig) -
     return [
         *_steady(block.steady, where, still, config),
         *_flickering(block, where, config),
-        *(line for span, lag in SPANS for line in _moments(block, span, lag, where, config)),
+        *(
+            line
+            for (span, lag), level in zip(SPANS, config.level, strict=True)
+            for line in _moments(block, span, lag, level, where, config)
+        ),
     ]
 
 
@@ -146,28 +153,35 @@ def _steady(view: Picture, where: Mask | None, still: bool, config: LookConfig) 
     gray = gray_of(view)
     shown = stretched(view)
     bright = gray_of(shown)
-    found = PaddleDetector(1.0, config.pixel, config.score).find([view])[0]
-    lines = _judged(gray, found, where, config)
-    if still:
-        more = PaddleDetector(config.enlarged, config.pixel, config.score).find([shown])[0]
-        lines += _judged(bright, more, where, config)
     raised = strokes(bright)
     level = _noise(raised, config)
     hot = _inside(gathered(counted(raised, level), config.ink), where)
     wanted = [
         Candidate(bright, box_of(cells, *gray.shape, config.margin)) for cells in regions(hot)
     ]
-    for found in _confirmed(wanted, level, where, config, enlarge=not still):
-        lines += found
-    return lines
+    lines = [line for found in _confirmed(wanted, level, where, config) for line in found]
+    scale = 1.0 if still else config.overview
+    bold = PaddleDetector(scale, config.pixel, config.score).find([view])[0]
+    return lines + _judged(gray, _apart(bold, lines, *gray.shape), where, config)
+
+
+def _apart(lines: Sequence[Line], from_: Sequence[Line], height: int, width: int) -> list[Line]:
+    """The lines that are not half covered by others."""
+    known = drawn(from_, height, width)
+    areas = [drawn([line], height, width) for line in lines]
+    return [
+        line
+        for line, area in zip(lines, areas, strict=True)
+        if 2 * np.count_nonzero(area & known) < np.count_nonzero(area)
+    ]
 
 
 def _moments(
-    block: Block, span: int, lag: int, where: Mask | None, config: LookConfig
+    block: Block, span: int, lag: int, level: int, where: Mask | None, config: LookConfig
 ) -> Iterator[Line]:
     """Lines of what windows of ``span`` frames show and others do not, and the way of what moves."""
     shape = block.frames[0].shape
-    counts = [_stand_out(view, new, config) for view, new in news(block, span, lag)]
+    counts = [_stand_out(view, new, level, config.ink) for view, new in news(block, span, lag)]
     if not any(one.any() for one in counts):
         return
     hot = [_inside(gathered(one, config.ink), where) for one in counts]
@@ -177,7 +191,7 @@ def _moments(
         for moment, cells in place
     ]
     for candidate, lines in zip(
-        wanted, _confirmed(wanted, config.level, where, config), strict=True
+        wanted, _confirmed(wanted, level, where, config), strict=True
     ):
         for line in lines:
             yield line
@@ -192,9 +206,10 @@ def _flickering(block: Block, where: Mask | None, config: LookConfig) -> Iterato
     if found is None:
         return
     view, new = found
-    hot = _inside(gathered(_stand_out(view, new, config), config.ink), where)
+    level = config.level[-1]
+    hot = _inside(gathered(_stand_out(view, new, level, config.ink), config.ink), where)
     wanted = [Candidate(view, box_of(cells, *view.shape, config.margin)) for cells in regions(hot)]
-    for lines in _confirmed(wanted, config.level, where, config):
+    for lines in _confirmed(wanted, level, where, config):
         yield from lines
 
 
@@ -204,11 +219,11 @@ def _noise(raised: Gray, config: LookConfig) -> int:
     return max(int(config.noise * np.median(shown[shown > 0])) if shown.any() else 0, FAINT)
 
 
-def _stand_out(view: Gray, sudden: Gray, config: LookConfig) -> Cells:
+def _stand_out(view: Gray, new: Gray, level: int, ink: float) -> Cells:
     """Strokes of a view that are new in it, counted in cells."""
-    if np.count_nonzero(sudden > config.level) < config.ink:
+    if np.count_nonzero(new > level) < ink:
         return np.zeros((-(-view.shape[0] // CELL), -(-view.shape[1] // CELL)), np.float32)
-    return counted(np.asarray(cv2.min(strokes(view), sudden), np.uint8), config.level)
+    return counted(np.asarray(cv2.min(strokes(view), new), np.uint8), level)
 
 
 def places(
@@ -235,20 +250,63 @@ def _confirmed(
     level: int,
     where: Mask | None,
     config: LookConfig,
-    enlarge: bool = True,
 ) -> list[list[Line]]:
     """The text of each candidate: what the network finds, else what can be read along strokes."""
-    detector = PaddleDetector(config.enlarged, config.pixel, config.score)
-    found = mosaic.find(wanted, detector) if enlarge else [[] for _ in wanted]
-    kept = [
-        _judged(candidate.view, lines, where, config)
-        for candidate, lines in zip(wanted, found, strict=True)
-    ]
+    kept = _found(wanted, where, config)
     for candidate, lines in zip(wanted, kept, strict=True):
-        if not lines:
-            strokes_of = proposed(candidate.view, candidate.box, level)
-            lines += _judged(candidate.view, strokes_of, where, config)
+        along = proposed(candidate.view, candidate.box, level)
+        lines += _completing(along, lines) or _judged(candidate.view, along, where, config)
+    cut = [
+        (index, wider)
+        for index, lines in enumerate(kept)
+        if (wider := _wider(wanted[index], lines, config)) is not None
+    ]
+    again = _found([wider for _, wider in cut], where, config)
+    for (index, _), lines in zip(cut, again, strict=True):
+        kept[index] += lines
     return kept
+
+
+def _found(
+    wanted: Sequence[Candidate], where: Mask | None, config: LookConfig
+) -> list[list[Line]]:
+    detector = PaddleDetector(config.enlarged, config.pixel, config.score)
+    return [
+        _judged(candidate.view, lines, where, config)
+        for candidate, lines in zip(wanted, mosaic.find(wanted, detector), strict=True)
+    ]
+
+
+def _completing(along: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
+    """The lines of strokes that run on from lines of text: letters that the network left out."""
+    found = []
+    for one in along:
+        for line in lines:
+            reach = line.padded(0, line.thickness)
+            if one.thickness < SWOLLEN * line.thickness and one.meets(reach):
+                found.append(one)
+                break
+    return found
+
+
+def _wider(candidate: Candidate, lines: Sequence[Line], config: LookConfig) -> Candidate | None:
+    """A candidate with more around it, if text in it may run on beyond its edges."""
+    height, width = candidate.view.shape
+    box = candidate.box
+    boxes = [line.grown(config.margin).box(height, width) for line in lines]
+    if all(
+        box.x0 <= one.x0 and box.y0 <= one.y0 and one.x1 <= box.x1 and one.y1 <= box.y1
+        for one in boxes
+    ):
+        return None
+    more = 4 * config.margin
+    grown = Box(
+        min(one.x0 for one in boxes) - more,
+        min(one.y0 for one in boxes) - more,
+        max(one.x1 for one in boxes) + more,
+        max(one.y1 for one in boxes) + more,
+    )
+    return replace(candidate, box=grown.clipped(width, height))
 
 
 def _judged(
