@@ -68,8 +68,9 @@ class LookConfig:
         overview: scale at which all that stands still is looked at, for letters so bold that they
             have no thin strokes; a still is looked at in full size.
         enlarged: scale at which candidates are looked at.
-        noise: how many times the median a stroke stands out in a minimum over time; the 98th
-            percentile of tissue.
+        noise: how many times the median a stroke stands out of what is beside it, in a minimum
+            over time; about the 98th percentile of tissue.
+        rare: percentile that serves as well, where it is lower.
         ink: pixels of stroke in the space of a short word that make a candidate there.
         level: gray levels by which a stroke stands out of what is beside it and of other windows;
             of each of ``SPANS``.
@@ -87,6 +88,7 @@ class LookConfig:
     overview: float = 0.5
     enlarged: float = 2.0
     noise: float = 3.0
+    rare: float = 98.5
     ink: float = 40.0
     level: tuple[int, ...] = (40, 50, 50, 40)
     looks: int = 3
@@ -216,7 +218,11 @@ def _flickering(block: Block, where: Mask | None, config: LookConfig) -> Iterato
 def _noise(raised: Gray, config: LookConfig) -> int:
     """The level that few strokes of tissue reach, in a picture where it is what most shows."""
     shown = raised[::2, ::2]
-    return max(int(config.noise * np.median(shown[shown > 0])) if shown.any() else 0, FAINT)
+    shown = shown[shown > 0]
+    if not shown.size:
+        return FAINT
+    middle, high = np.percentile(shown, (50, config.rare))
+    return max(int(min(config.noise * middle, high)), FAINT)
 
 
 def _stand_out(view: Gray, new: Gray, level: int, ink: float) -> Cells:
