@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.look import LookConfig, look
+from echoatlas.pipeline.deidentify.text.look import look
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.step import step
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.schemas.records import Picture
-
-
-BLACK = 24  # gray level up to which lossy coding may lift a blacked-out pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +68,18 @@ def redact(
     if first is None:
         raise Reject(Reason.NO_PIXELS)
     height, width = first.shape[:2]
-    box = _around(fans, height, width, config.margin)
-    area = np.logical_or.reduce([fan.mask(height, width) for fan in fans])
+    masks = [fan.mask(height, width) for fan in fans]
+    area = np.logical_or.reduce(masks)
+    box = _around(area, config.margin)
     seen = look(
-        (_crop(picture, box) for picture in _chained(first, frames)), _crop(area, box), config.look
+        (_crop(picture, box) for picture in _chained(first, frames)),
+        area[box.y0 : box.y1, box.x0 : box.x1],
+        config.look,
     )
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
     lines = [] if config.keep_text else [line.scaled(1.0, box.x0, box.y0) for line in seen.lines]
-    return tuple(_redaction(fan, lines, height, width, config) for fan in fans)
+    return tuple(_redaction(mask, lines, config) for mask in masks)
 
 
 @step("check_written", version=2)
@@ -115,30 +116,31 @@ def _chained(first: Picture, rest: Iterable[Picture]) -> Iterable[Picture]:
         yield picture
 
 
-def _around(fans: Sequence[Fan], height: int, width: int, margin: int) -> Box:
-    boxes = [fan.bounding_box(height, width) for fan in fans]
-    outer = Box(
-        min(box.x0 for box in boxes) - margin,
-        min(box.y0 for box in boxes) - margin,
-        max(box.x1 for box in boxes) + margin,
-        max(box.y1 for box in boxes) + margin,
-    ).clipped(width, height)
-    if outer.area == 0 or outer.width < 8 or outer.height < 8:
+def _around(area: NDArray[np.bool_], margin: int) -> Box:
+    rows, columns = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
+    if rows.size < 8 or columns.size < 8:
         raise Reject(Reason.FAN_TOO_SMALL)
-    return outer
+    return Box(
+        int(columns[0]) - margin,
+        int(rows[0]) - margin,
+        int(columns[-1]) + 1 + margin,
+        int(rows[-1]) + 1 + margin,
+    ).clipped(area.shape[1], area.shape[0])
 
 
 def _crop(picture: Picture, box: Box) -> Picture:
     return np.ascontiguousarray(picture[box.y0 : box.y1, box.x0 : box.x1])
 
 
-def _redaction(
-    fan: Fan, lines: Sequence[Line], height: int, width: int, config: RedactConfig
-) -> Redaction:
-    inside: NDArray[np.bool_] = fan.mask(height, width)
+def _redaction(inside: NDArray[np.bool_], lines: Sequence[Line], config: RedactConfig) -> Redaction:
+    height, width = inside.shape
     whole = int(inside.sum())
-    grown = [line.padded(1 + config.pad * line.thickness, 1 + config.ends * line.thickness) for line in lines]
-    touching = [line for line in grown if (drawn([line], height, width) & inside).any()]
+    touching = []
+    for line in lines:
+        thick = line.thickness
+        grown = line.padded(1 + config.pad * thick, 1 + config.ends * thick)
+        if (drawn([grown], height, width) & inside).any():
+            touching.append(grown)
     text = drawn(touching, height, width)
     detector = PaddleDetector()
     return Redaction(

@@ -82,9 +82,7 @@ def edges(gray: NDArray[np.uint8], line: Line) -> Edges | None:
     ink, ground = inside[inside > level], inside[inside <= level]
     if not ink.size or not ground.size:
         return None
-    return Edges(
-        float(np.percentile(steps(crop)[core], STEEP)), float(ink.mean() - ground.mean())
-    )
+    return Edges(float(np.percentile(steps(crop)[core], STEEP)), float(ink.mean() - ground.mean()))
 
 
 def steps(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -95,25 +93,17 @@ def steps(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return rise
 
 
-def lettered(
-    gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeConfig()
-) -> bool:
+def lettered(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeConfig()) -> bool:
     """Whether a line on an (H, W) uint8 picture holds letters."""
     if line.thickness > MOST_THICK:
         return False
     found = edges(gray, line)
     step, crisp = (
-        (config.blunt_step, config.blunt)
-        if line.score
-        else (config.strokes_step, config.strokes)
+        (config.blunt_step, config.blunt) if line.score else (config.strokes_step, config.strokes)
     )
     if found is None or found.step < step or found.crisp < crisp:
         return False
-    if (
-        line.score >= config.score
-        and found.step >= config.step
-        and found.crisp >= config.crisp
-    ):
+    if line.score >= config.score and found.step >= config.step and found.crisp >= config.crisp:
         return True
     reading = read(gray, line.grown(1))
     return reading.letters >= config.letters and reading.sure >= config.sure

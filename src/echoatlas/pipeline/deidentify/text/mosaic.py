@@ -73,5 +73,3 @@ def packed(sizes: Sequence[tuple[int, int]]) -> list[list[tuple[int, int, int]]]
         canvases[-1].append((index, x, y))
         x, shelf = x + width + GAP, max(shelf, height)
     return canvases
-
-

@@ -55,9 +55,7 @@ def straightened(gray: NDArray[np.uint8], line: Line) -> tuple[bool, NDArray[np.
     size = max(round(width), 2), max(round(height), 2)
     turn = cv2.getRotationMatrix2D(center, angle, 1.0)
     turn[:, 2] += (width / 2 - center[0], height / 2 - center[1])
-    strip = cv2.warpAffine(
-        gray, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    strip = cv2.warpAffine(gray, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return abs(angle) > 45, np.asarray(strip, np.uint8)
 
 

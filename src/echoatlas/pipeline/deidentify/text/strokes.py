@@ -62,15 +62,15 @@ def regions(cells: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     return [np.asarray(labels == index) for index in range(1, count)]
 
 
-def box_of(cells: NDArray[np.bool_], height: int, width: int, margin: int) -> Box:
-    """The pixels of cells, with a margin, inside a picture of (height, width)."""
+def box_of(cells: NDArray[np.bool_], shape: tuple[int, ...], margin: int) -> Box:
+    """The pixels of cells, with a margin, inside a picture of ``shape``."""
     rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
     return Box(
         int(columns[0]) * CELL - margin,
         int(rows[0]) * CELL - margin,
         (int(columns[-1]) + 1) * CELL + margin,
         (int(rows[-1]) + 1) * CELL + margin,
-    ).clipped(width, height)
+    ).clipped(shape[1], shape[0])
 
 
 def proposed(gray: Gray, box: Box, level: int) -> list[Line]:
