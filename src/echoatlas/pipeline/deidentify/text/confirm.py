@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.text import mosaic
@@ -35,16 +34,11 @@ def confirmed(
     """The text of each candidate: what the network finds, else what can be read along strokes."""
     kept = _found(wanted, where, config)
     for candidate, lines in zip(wanted, kept, strict=True):
-        along = proposed(candidate.view, candidate.box, level)
-        lines += _completing(along, lines) or judged(candidate.view, along, where, config)
-    cut = [
-        (index, wider)
-        for index, lines in enumerate(kept)
-        if (wider := _wider(wanted[index], lines, config)) is not None
-    ]
-    again = _found([wider for _, wider in cut], where, config)
-    for (index, _), lines in zip(cut, again, strict=True):
-        kept[index] += lines
+        around = _around(candidate, lines, config.margin)
+        along = proposed(candidate.view, around, level)
+        more = _completing(along, lines)
+        apart = [one for one in along if not any(one.meets(line) for line in (*lines, *more))]
+        lines += more + judged(candidate.view, apart, where, config)
     return kept
 
 
@@ -68,27 +62,26 @@ def _completing(along: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
     return found
 
 
-def _wider(candidate: Candidate, lines: Sequence[Line], config: LookConfig) -> Candidate | None:
-    """A candidate with more around it, if text in it may run on beyond its edges."""
+def _around(candidate: Candidate, lines: Sequence[Line], margin: int) -> Box:
+    """The box of a candidate, or of what text in it may run on to."""
+    if not lines:
+        return candidate.box
     height, width = candidate.view.shape
-    box = candidate.box
-    boxes = [line.grown(config.margin).box(height, width) for line in lines]
-    if all(
-        box.x0 <= one.x0 and box.y0 <= one.y0 and one.x1 <= box.x1 and one.y1 <= box.y1
-        for one in boxes
-    ):
-        return None
-    more = 4 * config.margin
-    grown = Box(
-        min(one.x0 for one in boxes) - more,
-        min(one.y0 for one in boxes) - more,
-        max(one.x1 for one in boxes) + more,
-        max(one.y1 for one in boxes) + more,
+    boxes = [line.grown(4 * margin).box(height, width) for line in lines]
+    return Box(
+        min(box.x0 for box in boxes),
+        min(box.y0 for box in boxes),
+        max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
     )
-    return replace(candidate, box=grown.clipped(width, height))
 
 
 def judged(gray: Gray, lines: Sequence[Line], where: Mask | None, config: LookConfig) -> list[Line]:
+    """The lines on an (H, W) uint8 picture that hold letters and lie where text matters.
+
+    Args:
+        where: cells of the picture; None for everywhere.
+    """
     kept = []
     for line in lines:
         box = line.grown(2).box(*gray.shape)
