@@ -48,7 +48,7 @@ class Shares:
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
         self._watch(confirm.mosaic, "find", "network, at candidates")
-                self._watch(look.PaddleDetector, "find", "network, all runs")
+        self._watch(look.PaddleDetector, "find", "network, all runs")
         self._watch(letters, "read", "reader")
         self._watch(look, "_steady", "what is steady, in all")
 
