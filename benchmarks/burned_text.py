@@ -55,35 +55,15 @@ class Shares:
     def _watch(self, module: object, name: str, stage: str) -> None:
         work: Callable[..., object] = getattr(module, name)
 
-        def timed(*given: object, **named: object) -> object:
-            start = time.process_time()
-            result = work(*given, **named)
-            self.seconds[stage] += time.process_time() - start
-            return result
+        class Timer:
+    """CPU milliseconds a frame of what is done within it."""
 
-        setattr(module, name, timed)
+    def __enter__(self) -> Timer:
+        self._start = time.process_time()
+        return self
 
-
-def stored(pictures: Iterable[Picture], clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
-    """Frames as the lake has them."""
-    cut = Redaction(keep)
-    return [normalize(picture, clip.fan, cut).pixels for picture in pictures]
-
-
-def finds(frames: list[Picture]) -> bool:
-    """Whether the second look finds text."""
-    try:
-        check_written(frames)
-    except Reject as rejection:
-        return rejection.reason is Reason.RESIDUAL_TEXT
-    return False
-
-
-def timed(work: Callable[[], object]) -> tuple[float, object]:
-    """CPU milliseconds a frame, and what came of it."""
-    start = time.process_time()
-    result = work()
-    return 1e3 * (time.process_time() - start) / FRAMES, result
+    def __exit__(self, *_: object) -> None:
+        self.took = 1e3 * (time.process_time() - self._start) / FRAMES
 
 
 def covering(seeds: range) -> None:
@@ -95,9 +75,9 @@ def covering(seeds: range) -> None:
         count: Counter[str] = Counter()
         for seed in seeds:
             clip = burned(how, seed)
-            took, found = timed(lambda clip=clip: redact(clip.pictures, (clip.fan,)))  # type: ignore[misc]
-            (cut,) = found  # type: ignore[misc]
-            costs[how.name].append(took)
+            with Timer() as timer:
+                (cut,) = redact(clip.pictures, (clip.fan,))
+            costs[how.name].append(timer.took)
             left = [word for word in clip.words if (word & ~cut.keep).sum() < COVERED * word.sum()]
             caught = bool(left) and finds(stored(clip.pictures, clip, cut.keep))
             count["words"] += len(clip.words)
@@ -128,14 +108,14 @@ def text_free(seeds: range) -> None:
     shares = Shares()
     for seed in seeds:
         clip = burned(kind_of("plain"), seed, words=0)
-        took, found = timed(lambda clip=clip: redact(clip.pictures, (clip.fan,)))  # type: ignore[misc]
-        (cut,) = found  # type: ignore[misc]
-        first.append(took)
+        with Timer() as timer:
+            (cut,) = redact(clip.pictures, (clip.fan,))
+        first.append(timer.took)
         lost.append(cut.text_area)
         frames = stored(clip.pictures, clip, cut.keep)
-        took, hit = timed(lambda frames=frames: finds(frames))  # type: ignore[misc]
-        second.append(took)
-        refused += bool(hit)
+        with Timer() as timer:
+            refused += finds(frames)
+        second.append(timer.took)
     print(f"without text, {len(seeds)} clips, {len(seeds) * FRAMES} frames, fans {', '.join(FANS)}")
     print(f"  lost of the fan {np.mean(lost):8.3%}, at most {max(lost):.3%}")
     print(f"  quarantined     {refused:5} of {len(seeds)}")

@@ -33,6 +33,8 @@ class RedactConfig:
 
     Attributes:
         look: how it is looked for.
+        again: how, at what was written: pictures are smaller, so fewer pixels of stroke have to do;
+            one find is enough to reject, so each place is looked at once.
         margin: pixels around a fan's box that are looked at with it, so that a word that is cut
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
@@ -41,6 +43,7 @@ class RedactConfig:
     """
 
     look: LookConfig = field(default_factory=LookConfig)
+    again: LookConfig = field(default_factory=lambda: LookConfig(flash=20.0, looks=1))
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0
@@ -98,7 +101,7 @@ def check_written(
         Reject: ``residual_text`` if text is still there, ``no_dynamic_range`` if nothing could
             be seen, ``no_pixels`` without a frame.
     """
-    seen = look(pictures, None, config.look)
+    seen = look(pictures, None, config.again)
     if not seen.frames:
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:

@@ -22,6 +22,7 @@ class LookConfig:
             over time; about the 98th percentile of tissue.
         rare: percentile that serves as well, where it is lower.
         ink: pixels of stroke in the space of a short word that make a candidate there.
+        flash: the same, of strokes that are new in a window of frames.
         level: gray levels by which a stroke stands out of what is beside it and of other windows;
             of each of ``SPANS``.
         looks: frames, windows of one place that are looked at.
@@ -40,6 +41,7 @@ class LookConfig:
     noise: float = 3.0
     rare: float = 98.5
     ink: float = 40.0
+    flash: float = 40.0
     level: tuple[int, ...] = (40, 50, 50, 40)
     looks: int = 3
     apart: int = 4

@@ -135,10 +135,10 @@ def _moments(
 ) -> Iterator[Line]:
     """Lines of what some windows of ``span`` frames show, and the way of what moves."""
     shape = block.frames[0].shape
-    counts = [_stand_out(view, new, level, config.ink) for view, new in news(block, span, lag)]
+    counts = [_stand_out(view, new, level, config.flash) for view, new in news(block, span, lag)]
     if not any(one.any() for one in counts):
         return
-    hot = [_inside(gathered(one, config.ink), where) for one in counts]
+    hot = [_inside(gathered(one, config.flash), where) for one in counts]
     wanted = [
         Candidate(block.minimum(span, moment), box_of(cells, shape, config.margin), moment)
         for place in places(counts, hot, config.looks, max(config.apart // span, 1))
@@ -159,7 +159,7 @@ def _flickering(block: Block, where: Mask | None, config: LookConfig) -> Iterato
         return
     view, new = found
     level = config.level[-1]
-    hot = _inside(gathered(_stand_out(view, new, level, config.ink), config.ink), where)
+    hot = _inside(gathered(_stand_out(view, new, level, config.flash), config.flash), where)
     wanted = [Candidate(view, box_of(cells, view.shape, config.margin)) for cells in regions(hot)]
     for lines in confirmed(wanted, level, where, config):
         yield from lines
