@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import beta
 
 from echoatlas.pipeline.deidentify.pixels import check_written, redact
-from echoatlas.pipeline.deidentify.text import confirm, letters, look
+from echoatlas.pipeline.deidentify.text import letters, look, mosaic, paddle
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.normalize import normalize
 from echoatlas.pipeline.simulate.words import FANS, KINDS, Burned, burned
@@ -46,16 +46,40 @@ class Shares:
     """CPU seconds by stage: the functions of a look, timed where they are called."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
-        self._watch(confirm.mosaic, "find", "network, at candidates")
-        self._watch(look.PaddleDetector, "find", "network, all runs")
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._watch(mosaic, "find", "network, at candidates")
+        self._watch(paddle.PaddleDetector, "find", "network, all runs")
         self._watch(letters, "read", "reader")
         self._watch(look, "_steady", "what is steady, in all")
 
     def _watch(self, module: object, name: str, stage: str) -> None:
         work: Callable[..., object] = getattr(module, name)
 
-        class Timer:
+        def timed(*given: object, **named: object) -> object:
+            start = time.process_time()
+            result = work(*given, **named)
+            self.seconds[stage] += time.process_time() - start
+            return result
+
+        setattr(module, name, timed)
+
+
+def stored(pictures: Iterable[Picture], clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
+    """Frames as the lake has them."""
+    cut = Redaction(keep)
+    return [normalize(picture, clip.fan, cut).pixels for picture in pictures]
+
+
+def finds(frames: list[Picture]) -> bool:
+    """Whether the second look finds text."""
+    try:
+        check_written(frames)
+    except Reject as rejection:
+        return rejection.reason is Reason.RESIDUAL_TEXT
+    return False
+
+
+class Timer:
     """CPU milliseconds a frame of what is done within it."""
 
     def __enter__(self) -> Timer:
@@ -122,7 +146,7 @@ def text_free(seeds: range) -> None:
     print(f"  first look      {np.mean(first):8.2f} ms a frame (limit 8)")
     print(f"  second look     {np.mean(second):8.2f} ms a frame")
     whole = sum(first) + sum(second)
-    for stage, seconds in shares.seconds.most_common():
+    for stage, seconds in sorted(shares.seconds.items(), key=lambda one: -one[1]):
         print(f"    {stage:30}{1e3 * seconds / FRAMES / whole:7.0%} of both")
 
 
