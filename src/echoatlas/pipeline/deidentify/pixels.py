@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.deidentify.text import reader
 from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
 from echoatlas.pipeline.deidentify.text.look import look
@@ -151,8 +152,8 @@ def _redaction(inside: NDArray[np.bool_], lines: Sequence[Line], config: RedactC
         text_boxes=tuple(sorted({line.box(height, width) for line in touching}, key=_order)),
         outside_area=1.0 - whole / (height * width),
         text_area=float((inside & text).sum()) / max(whole, 1),
-        detector=detector.id,
-        model=detector.weights,
+        detector=f"strokes, {detector.id}",
+        model=f"{detector.weights} {reader.SHA256}",
         verdicts=("text_kept",)
         if config.keep_text
         else ("text_redacted",)
