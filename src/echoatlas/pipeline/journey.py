@@ -158,7 +158,6 @@ def journey(
         _Pane(fan, cut, shared | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
     ]
     indexes = frozenset(kept(scan.times, scan.declared_frames, site.sampling))
-    written: list[bytes] = []
     numbers = (number for number in count() if number not in scan.damage.lost)
     for index, picture in zip(numbers, watch.over("decode", clip), strict=False):
         if index not in indexes:
@@ -177,24 +176,27 @@ def journey(
             row = _frame_row(pane, scan, frame, measures.pixel_hash, image, index)
             rows += [row, _measure_row(row, measures)]
             rows += _annotations(marks, index, frame, row, config)
-            written.append(image)
+            pane.written.append(image)
+    written = [pane.written for pane in panes if pane.written]
     if not written:
         raise Reject(Reason.NO_PIXELS, "No frame was left to keep.", "read")
     with watch.step("check"):
-        check_written((decode(image) for image in written), config.redact)
+        for images in written:  # each pane is a clip of its own: time must not mix them
+            check_written((decode(image) for image in images), config.redact)
     rows.append(_audit_row(sighting, scan, header, fans, redactions, mark))
-    return Traveled(rows, scan, header, len(written))
+    return Traveled(rows, scan, header, sum(map(len, written)))
 
 
 @dataclass(slots=True)
 class _Pane:
-    """One scanned area of a clip, and the last frame that was kept of it."""
+    """One scanned area of a clip, the images kept of it, and the last frame of them."""
 
     fan: Fan
     redaction: Redaction
     facts: dict[str, Any]
     previous: Normalized | None = None
     last: Kept | None = None
+    written: list[bytes] = field(default_factory=list)
 
 
 def _with_companions(

@@ -174,8 +174,8 @@ class Redaction:
         text_boxes: inside the fan, blacked out, pixels of the source picture.
         outside_area: share of the picture that lies outside the fan and was blacked out.
         text_area: share of the fan's area that was blacked out as text.
-        detector: id and version of the detector that looked.
-        model: hash of its weights, "" for none.
+        detector: ids and versions of the detectors that looked.
+        model: hashes of their weights, "" for none.
         verdicts: codes, one for each check that was made ("no_text", "text_redacted", ...).
     """
 

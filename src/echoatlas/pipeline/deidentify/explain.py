@@ -18,6 +18,7 @@ from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.standard import profile, sop_classes, tables
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
+from echoatlas.pipeline.deidentify.text.temporal import SPANS
 from echoatlas.pipeline.deidentify.written import WRITERS
 from echoatlas.pipeline.ingest import DEIDENTIFICATION
 
@@ -84,9 +85,10 @@ def pixels(policy: Policy) -> list[str]:
         "BurnedInAnnotation is recorded and never trusted.",
         "Text inside the scanned area: left standing, as the policy says."
         if settings.keep_text
-        else f"Text inside the scanned area: looked for by {detector.id} and by strokes, on minima "
-        f"over {settings.window} frames and over the clip, at scales "
-        f"{', '.join(f'{scale:g}' for scale in settings.scales)}; blacked out.",
+        else f"Text inside the scanned area: looked for by strokes on minima over "
+        f"{', '.join(str(span) for span, _ in SPANS)} and {settings.look.block} frames, by "
+        f"{detector.id} at {settings.look.enlarged:g} times their size, and by reading whether "
+        "they are letters; blacked out, along its way where it moves.",
         "What is written is decoded and looked at again; text that is left, pictures without "
         "dynamic range, or anything outside the mask: quarantined.",
     ]

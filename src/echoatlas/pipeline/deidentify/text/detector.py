@@ -41,6 +41,19 @@ class Line:
         corners = cv2.boxPoints((center, size, angle))
         return Line(tuple((float(x), float(y)) for x, y in corners), self.score)
 
+    def padded(self, across: float, along: float) -> Line:
+        """The line made thicker and longer, by so many pixels on each side and at each end."""
+        center, (width, height), angle = cv2.minAreaRect(np.asarray(self.corners, np.float32))
+        more = (along, across) if width >= height else (across, along)
+        size = (width + 2 * more[0], height + 2 * more[1])
+        corners = cv2.boxPoints((center, size, angle))
+        return Line(tuple((float(x), float(y)) for x, y in corners), self.score)
+
+    def meets(self, other: Line) -> bool:
+        """Whether two lines have any area in common."""
+        one, two = (np.asarray(line.corners, np.float32) for line in (self, other))
+        return cv2.rotatedRectangleIntersection(cv2.minAreaRect(one), cv2.minAreaRect(two))[0] > 0
+
     @property
     def thickness(self) -> float:
         """The shorter side of its rectangle: the height of the letters, pixels."""

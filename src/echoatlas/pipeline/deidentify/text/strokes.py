@@ -1,84 +1,110 @@
-"""Letters as thin bright strokes that stand out of the tissue: a top-hat, and how strokes gather.
+"""Where letters may be: thin bright strokes that stand out of the tissue, gathered in cells.
 
-Finds what the network misses on bright speckle: short words, wide gaps, and letters smeared by
-moving. It asks for strokes far above the picture's own noise, so it says nothing where tissue is
-as sharp as letters.
+A stroke is brighter than all that is within two pixels beside it; tissue seen through a beam of
+finite width hardly ever is. Strokes say where to look, never what is text: that is for the network
+and the reader.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.text.detector import Line
-from echoatlas.pipeline.deidentify.text.letters import gray_of
+from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.schemas.records import Picture
+    Gray = NDArray[np.uint8]
+    Cells = NDArray[np.float32]
 
-SIGMA = 1.4826  # of a normal distribution, in median absolute deviations
+CELL = 8  # pixels, both axes
+BESIDE = np.ones((5, 5), np.uint8)  # a stroke is narrower than this
+REACH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))  # joins the letters of a word
+SPECK = 6  # pixels; what is smaller is no letter
+LEAST_INK = 30  # pixels of stroke, of a word
+THIN, THICK = 4, 48  # pixels, of a line of strokes
+ACROSS, DOWN = 5, 3  # cells in which the strokes of a short word gather
 
 
-@dataclass(frozen=True, slots=True)
-class StrokeDetector:
-    """Top-hat strokes, gathered to lines.
+def strokes(gray: Gray) -> Gray:
+    """By how much each pixel outshines what is beside it: (H, W) uint8 gray levels."""
+    return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, BESIDE), np.uint8)
 
-    Attributes:
-        width: of the widest stroke, pixels.
-        least: gray levels by which a stroke outshines its surroundings.
-        noise: the same, in standard deviations of the picture's top-hat.
-        gap: pixels between the letters of a line.
-        ink: pixels of stroke that make a line.
-        thick: of the highest line, pixels.
+
+def counted(raised: Gray, level: int) -> Cells:
+    """Pixels above a level in each cell: (ceil(H / 8), ceil(W / 8)) float32, 0 to 64."""
+    height, width = raised.shape
+    _, lit = cv2.threshold(raised, level, 255, cv2.THRESH_BINARY)
+    lit = cv2.copyMakeBorder(lit, 0, -height % CELL, 0, -width % CELL, cv2.BORDER_CONSTANT)
+    share = cv2.resize(lit, None, fx=1 / CELL, fy=1 / CELL, interpolation=cv2.INTER_AREA)
+    return np.asarray(share, np.float32) * np.float32(CELL * CELL / 255)
+
+
+def gathered(counts: Cells, ink: float) -> NDArray[np.bool_]:
+    """Cells around which at least ``ink`` pixels of stroke lie in the space of a short word."""
+    flat = cv2.boxFilter(
+        counts, -1, (ACROSS, DOWN), normalize=False, borderType=cv2.BORDER_CONSTANT
+    )
+    tall = cv2.boxFilter(
+        counts, -1, (DOWN, ACROSS), normalize=False, borderType=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(cv2.max(flat, tall) >= ink)
+
+
+def regions(cells: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Connected cells, each as a mask of all cells."""
+    count, labels = cv2.connectedComponents(cells.astype(np.uint8))
+    return [np.asarray(labels == index) for index in range(1, count)]
+
+
+def box_of(cells: NDArray[np.bool_], shape: tuple[int, ...], margin: int) -> Box:
+    """The pixels of cells, with a margin, inside a picture of ``shape``."""
+    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+    return Box(
+        int(columns[0]) * CELL - margin,
+        int(rows[0]) * CELL - margin,
+        (int(columns[-1]) + 1) * CELL + margin,
+        (int(rows[-1]) + 1) * CELL + margin,
+    ).clipped(shape[1], shape[0])
+
+
+def proposed(gray: Gray, box: Box, level: int) -> list[Line]:
+    """Lines along which strokes lie in a part of a picture, of score 0: to be read.
+
+    Short words on bright speckle are what the network overlooks.
     """
+    crop = np.ascontiguousarray(gray[box.y0 : box.y1, box.x0 : box.x1])
+    lit = (strokes(crop) > level).astype(np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(lit)
+    drawn = np.flatnonzero((boxes[:, 4] >= SPECK) & (boxes[:, 2:4].max(axis=1) >= 5))
+    letters = np.isin(labels, drawn[drawn > 0])
+    joined = cv2.dilate(letters.astype(np.uint8), REACH)
+    count, labels = cv2.connectedComponents(joined)
+    found = []
+    for index in range(1, count):
+        points = np.argwhere((labels == index) & letters)[:, ::-1].astype(np.float32)
+        if len(points) < LEAST_INK:
+            continue
+        center, size, angle = cv2.minAreaRect(points)
+        if not THIN <= min(size) <= THICK or max(size) < 2 * THIN:
+            continue
+        corners = cv2.boxPoints((center, (size[0] + 7, size[1] + 7), angle))
+        line = Line(tuple((float(x), float(y)) for x, y in corners), 0.0)
+        found.append(line.scaled(1.0, box.x0, box.y0))
+    return found
 
-    width: int = 7
-    least: float = 45.0
-    noise: float = 7.0
-    gap: int = 9
-    ink: int = 36
-    thick: int = 48
-    scale: float = 1.0
-    id: str = "strokes"
-    weights: str = ""
 
-    def find(self, pictures: Sequence[Picture]) -> list[list[Line]]:
-        """The lines of each picture."""
-        return [self._lines(gray_of(picture)) for picture in pictures]
-
-    def _lines(self, gray: NDArray[np.uint8]) -> list[Line]:
-        strokes = self._strokes(gray)
-        reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (self.gap, self.gap))
-        count, labels, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(strokes, reach))
-        found = []
-        for index in range(1, count):
-            x, y, width, height, _ = (int(value) for value in boxes[index])
-            window = (slice(y, y + height), slice(x, x + width))
-            inside = (labels[window] == index) & (strokes[window] > 0)
-            if int(inside.sum()) < self.ink:
-                continue
-            points = (np.argwhere(inside)[:, ::-1] + np.array([x, y])).astype(np.float32)
-            center, size, angle = cv2.minAreaRect(points)
-            if not 5 <= min(size) <= self.thick or max(size) < 10:
-                continue
-            corners = cv2.boxPoints((center, (size[0] + 4, size[1] + 4), angle))
-            found.append(Line(tuple((float(a), float(b)) for a, b in corners), 0.5))
-        return found
-
-    def _strokes(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Pixels of strokes: (H, W) uint8, 0 or 1."""
-        element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (self.width, self.width))
-        raised = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, element)
-        seen = raised[::2, ::2][gray[::2, ::2] > 0]
-        if seen.size < 100:
-            return np.asarray(raised > self.least, np.uint8)
-        middle = float(np.median(seen))
-        spread = SIGMA * float(np.median(np.abs(seen - middle)))
-        level = max(self.least, middle + self.noise * spread)
-        return np.asarray(raised > level, np.uint8)
+def spread(scores: Sequence[float], most: int, apart: int, least: float) -> list[int]:
+    """Indexes of the highest scores that are at least ``least``, no two closer than ``apart``."""
+    picked: list[int] = []
+    for index in sorted(range(len(scores)), key=lambda i: (-scores[i], i)):
+        if scores[index] < least or len(picked) == most:
+            break
+        if all(abs(index - other) >= apart for other in picked):
+            picked.append(index)
+    return picked

@@ -1,0 +1,50 @@
+"""How text is looked for: one configuration, that each part of a look reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class LookConfig:
+    """How text is looked for.
+
+    Attributes:
+        block: frames that are looked at together.
+        moved: frames from which tissue may be taken to have moved behind the text.
+        pixel, score: of the detector, see ``PaddleDetector``.
+        overview: scale at which all that stands still is looked at, for letters so bold that they
+            have no thin strokes; a still is looked at in full size.
+        enlarged: scale at which candidates are looked at.
+        noise: how many times the median a stroke stands out of what is beside it, in a minimum
+            over time; about the 98th percentile of tissue.
+        rare: percentile that serves as well, where it is lower.
+        ink: pixels of stroke in the space of a short word that make a candidate there.
+        flash: the same, of strokes that are new in a window of frames.
+        level: gray levels by which a stroke stands out of what is beside it and of other windows;
+            of each of ``SPANS``.
+        looks: frames, windows of one place that are looked at.
+        apart: frames between two looks at one place.
+        margin: pixels around a candidate that are looked at with it.
+        least_range: gray levels that a picture must span to count as seen.
+        judge: what counts as letters.
+    """
+
+    block: int = 64
+    moved: int = 16
+    pixel: float = 0.3
+    score: float = 0.4
+    overview: float = 0.5
+    enlarged: float = 2.0
+    noise: float = 3.0
+    rare: float = 98.5
+    ink: float = 40.0
+    flash: float = 40.0
+    level: tuple[int, ...] = (40, 50, 50, 40)
+    looks: int = 3
+    apart: int = 4
+    margin: int = 12
+    least_range: int = 12
+    judge: JudgeConfig = field(default_factory=JudgeConfig)

