@@ -25,28 +25,33 @@ def add_to(app: typer.Typer) -> None:
 def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     """What would run, on how many objects, why; what de-identification will do, in words."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.deidentify.explain import explain
+    from echoatlas.pipeline.deidentify.explain import brief, explain
     from echoatlas.pipeline.plan import journey_config, label_config
     from echoatlas.pipeline.plan import plan as planned
     from echoatlas.pipeline.relabel import changes
 
     deployment = context.open()
     sites = planned(deployment, site)
-    sentences = explain(journey_config(deployment.config).deidentify)
+    policy = journey_config(deployment.config).deidentify
     heads = ("site", "new files", "pending", "renewed", "up to date", "lost")
     rows = [(s.site, s.new_files, s.pending, s.renewed, s.up_to_date, s.lost) for s in sites]
     lines = [table(heads, rows)]
-    lines += [f"{s.site}: {reason}" for s in sites for reason in s.why]
+    by_reason: dict[str, list[str]] = {}
+    for one in sites:
+        for reason in one.why:
+            by_reason.setdefault(reason, []).append(one.site)
+    for reason, names in by_reason.items():
+        lines.append(f"{reason} ({'all sites' if len(names) == len(sites) else ', '.join(names)})")
     changed = changes(deployment.lake, label_config(deployment.config))
     if changed:
         lines += ["", changes_text(changed)]
-    lines += ["", "De-identification:", *(f"- {sentence}" for sentence in sentences)]
+    lines += ["", "De-identification:", *(f"- {sentence}" for sentence in brief(policy))]
     context.say(
         "\n".join(lines),
         {
             "sites": [asdict(s) for s in sites],
             "labels": changes_rows(changed),
-            "deidentification": sentences,
+            "deidentification": explain(policy),
         },
     )
 

@@ -66,8 +66,20 @@ which, for the site's own eyes. `--what-if` prints what follows for a policy, an
 def explain(policy: Policy) -> list[str]:
     """What a policy means for a DICOM file: a sentence each, in the order of the allow-list."""
     told = [f"{', '.join(keywords)}: {sentence}" for sentence, keywords in _grouped(policy).items()]
+    return [*told, *_rest(policy)]
+
+
+def brief(policy: Policy) -> list[str]:
+    """The same in a few lines: attributes are counted by what becomes of them."""
+    counts = _counts(policy)
+    told = [
+        f"{words} ({counts[code]} attributes)" for code, words in ACTIONS.items() if code != "X"
+    ]
+    return [*told, *_rest(policy)]
+
+
+def _rest(policy: Policy) -> list[str]:
     return [
-        *told,
         "All else: dropped, at every depth; private attributes, overlays, curves, icons, "
         "signatures, preamble, file meta and trailing bytes among it.",
         f"SOP classes other than the {len(sop_classes())} listed: quarantined.",
@@ -111,20 +123,25 @@ def files() -> list[str]:
 
 def short_table(policy: Policy | None = None) -> str:
     """What becomes of attributes, as a short Markdown table between two markers."""
-    chosen = policy or Policy()
-    counts: Counter[str] = Counter()
-    for keyword, rule in RULES.items():
-        off = rule.needs is not None and rule.needs not in chosen.options
-        tag = tag_for_keyword(keyword)
-        listed = tag is not None and profile(tag) is not None
-        action = "K" if rule.action == "D" and not listed else rule.action
-        counts["X" if off else action] += 1
+    counts = _counts(policy or Policy())
     others = len(set(_rows()) - {_tag(keyword) for keyword in RULES})
     lines = ["| action | what becomes of the value | attributes |", "|---|---|---|"]
     for action, words in ACTIONS.items():
         more = f" and all that are not listed, {others} rows of Table E.1-1 among them"
         lines.append(f"| {action} | {words} | {counts[action]}{more if action == 'X' else ''} |")
     return "\n".join([START, *lines, END])
+
+
+def _counts(policy: Policy) -> Counter[str]:
+    """Listed attributes by PS3.15's code for what becomes of them under a policy."""
+    counts: Counter[str] = Counter()
+    for keyword, rule in RULES.items():
+        off = rule.needs is not None and rule.needs not in policy.options
+        tag = tag_for_keyword(keyword)
+        listed = tag is not None and profile(tag) is not None
+        action = "K" if rule.action == "D" and not listed else rule.action
+        counts["X" if off else action] += 1
+    return counts
 
 
 def _rows() -> list[str]:
