@@ -23,6 +23,7 @@ from echoatlas.pipeline.jobs import GRACE, JobState
 from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
+STARTS = 3  # tries to start a Ray of our own
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -105,6 +106,20 @@ def connected(engine: Engine) -> Iterator[Cluster]:
                 raise UsageError(f"no Ray cluster can be reached at {address}: {hint}") from None
         else:
             scratch = tempfile.mkdtemp(prefix="ea-ray-")
+            _start(engine, scratch)
+        yield Cluster(engine)
+    finally:
+        ray.shutdown()
+        if scratch:  # Ray's logs and sockets: nothing of a run stays behind
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start(engine: Engine, scratch: str) -> None:
+    """Start a Ray of our own. It gives itself 30 seconds, which a busy machine may not have."""
+    import ray
+
+    for attempt in range(1, STARTS + 1):
+        try:
             ray.init(
                 address="local",
                 num_cpus=width(engine),
@@ -114,11 +129,14 @@ def connected(engine: Engine) -> Iterator[Cluster]:
                 object_store_memory=128 << 20,
                 _temp_dir=scratch,
             )
-        yield Cluster(engine)
-    finally:
-        ray.shutdown()
-        if scratch:  # Ray's logs and sockets: nothing of a run stays behind
-            shutil.rmtree(scratch, ignore_errors=True)
+        except Exception as error:  # noqa: BLE001  (Ray says this with nothing narrower)
+            if type(error) is not Exception or "timed out" not in str(error):
+                raise
+            ray.shutdown()
+            if attempt == STARTS:
+                raise Retry("Ray does not start on this machine, which is too busy") from None
+        else:
+            return
 
 
 def _prepare(*, join: bool) -> None:
