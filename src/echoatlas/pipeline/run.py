@@ -129,7 +129,7 @@ def _start(engine: Engine, scratch: str) -> None:
                 object_store_memory=128 << 20,
                 _temp_dir=scratch,
             )
-        except Exception as error:  # noqa: BLE001  (Ray says this with nothing narrower)
+        except Exception as error:
             if type(error) is not Exception or "timed out" not in str(error):
                 raise
             ray.shutdown()
