@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from planted import MAKERS, PlantedFile, planted_file, unpacked
+from planted import MAKERS, PlantedFile, cine, planted_file, unpacked
 from pydicom import dcmread
 
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly
-from echoatlas.pipeline.deidentify.written import BY_FORMAT
+from echoatlas.pipeline.deidentify.pixels import RedactConfig
+from echoatlas.pipeline.deidentify.policy import Policy
+from echoatlas.pipeline.deidentify.written import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.records import Origin
 
 Outcome = Mapping[str, Any]
 
@@ -50,7 +55,7 @@ def pictures(data: bytes) -> NDArray[np.uint8]:
 
 def alike(one: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Gray pictures as color where the others are."""
-    return one if one.ndim == len(shape) else np.repeat(one[..., None], 3, axis=-1)
+    return one if one.ndim >= len(shape) else np.repeat(one[..., None], 3, axis=-1)
 
 
 @pytest.mark.parametrize("container", MAKERS)
@@ -167,3 +172,20 @@ def test_no_container_is_forgotten():
     made: list[PlantedFile] = [planted_file(container) for container in MAKERS]
 
     assert {*BY_FORMAT, "dicom"} - {"mpeg", "asf", "flv"} == {read(one.data).format for one in made}
+
+
+def test_a_clip_that_is_gray_here_and_in_color_there_is_written_in_color(key):
+    made = np.repeat(cine().pictures[..., None], 3, axis=-1)
+    made[1, 60:80, 90:110, 0] = 255
+    out = io.BytesIO()
+    with h5py.File(out, "w") as file:
+        file["frames"] = made
+    site = SiteConfig(site="st-elsewhere", bucket=".")
+    origin = Origin("st-elsewhere", "", "a.h5")
+
+    done = rewritten(out.getvalue(), origin, site, key, Policy(), RedactConfig())
+
+    keep = cv2.imdecode(np.frombuffer(done.mask, np.uint8), cv2.IMREAD_GRAYSCALE) > 0
+    after = pictures(done.data)
+    assert after.shape == made.shape
+    assert np.array_equal(made[:, keep], after[:, keep])

@@ -106,14 +106,20 @@ def _report(data: bytes, origin: Origin, site: SiteConfig, key: SiteKey, policy:
 
 
 class Redacted:
-    """Pictures with black wherever ``keep`` is false; iterating starts from the first."""
+    """Pictures with black wherever ``keep`` is false; iterating starts from the first.
+
+    All are gray, (H, W), or all in color, (H, W, 3): a clip gives its gray pictures as such even
+    between those in color, and no format of files can hold both.
+    """
 
     def __init__(self, pictures: Iterable[Picture], keep: NDArray[np.bool_]) -> None:
         self._pictures, self._keep = pictures, keep
+        self._color = any(picture.ndim == 3 for picture in pictures)
 
     def __iter__(self) -> Iterator[Picture]:
         for picture in self._pictures:
-            cut = picture.copy()
+            flat = self._color and picture.ndim == 2
+            cut = np.repeat(picture[..., None], 3, axis=2) if flat else picture.copy()
             cut[~self._keep] = 0
             yield cut
 

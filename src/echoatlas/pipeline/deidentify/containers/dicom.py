@@ -69,7 +69,8 @@ def instance(
     Args:
         header: as ``rebuild`` made it.
         data: the source file; its JPEG frames are redacted as they are where that is possible.
-        pictures: redacted, as displayed, equally sized; each iteration starts from the first.
+        pictures: redacted, as displayed, equally sized, all gray or all in color; each iteration
+            starts from the first.
         keep: (H, W) bool, true where pixels may leave.
         cleaned: no text was left standing inside, so that Clean Pixel Data may be recorded.
 
@@ -86,17 +87,16 @@ def instance(
         header["PixelData"].VR = "OB"
         header["PixelData"].is_undefined_length = True
     else:
-        color = "MONOCHROME2" if all(one.ndim == 2 for one in pictures) else "RGB"
-        whole = (_as(one, color) for one in pictures)
+        color = "MONOCHROME2" if next(iter(pictures)).ndim == 2 else "RGB"
         if scan.codec in NATIVE:
             how, syntax = "native", EXPLICIT
-            parts = [np.ascontiguousarray(one).tobytes() for one in whole]
+            parts = [np.ascontiguousarray(one).tobytes() for one in pictures]
             raw = b"".join(parts)
             header.PixelData = raw + b"\0" * (len(raw) % 2)
             header["PixelData"].VR = "OB"
         else:
             how, syntax = "lossless", JPEG_LS
-            parts = [bytes(imagecodecs.jpegls_encode(one)) for one in whole]
+            parts = [bytes(imagecodecs.jpegls_encode(one)) for one in pictures]
             header.PixelData = encapsulate(parts)
             header["PixelData"].VR = "OB"
             header["PixelData"].is_undefined_length = True
@@ -105,12 +105,6 @@ def instance(
     if cleaned:
         _sign(header)
     return part10(header, syntax), how
-
-
-def _as(picture: Picture, color: str) -> Picture:
-    if color == "RGB" and picture.ndim == 2:
-        return np.repeat(picture[..., None], 3, axis=2)
-    return picture
 
 
 def _redacted_frames(
