@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import yaml
 
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.cli.reference import reference
+from echoatlas.pipeline.deidentify.explain import short_table
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.simulate import make_still, write_dicom
 from echoatlas.schemas.config import SiteConfig, parse
 from echoatlas.schemas.dictionary import dictionary
 
@@ -29,6 +32,10 @@ def test_the_data_dictionary_is_the_tables() -> None:
 
 def test_the_command_reference_is_the_command_line() -> None:
     assert (TOP / "docs/command-line.md").read_text("utf-8") == reference()
+
+
+def test_what_becomes_of_attributes_is_in_the_readme_as_the_rules_say() -> None:
+    assert short_table() in README
 
 
 def test_site_files_in_the_readme_are_right() -> None:
@@ -52,6 +59,10 @@ def test_commands_in_the_readme_do_what_it_says(
 
     fill(tmp_path / "uploads" / "st-elsewhere", stills=2, cine=False)
     site = next(text for text in blocks("yaml") if "st-elsewhere" in text)
+    (tmp_path / "scans").mkdir()
+    still = make_still(seed=1, fan="convex", size=(400, 300))
+    (tmp_path / "scans" / "still.dcm").write_bytes(write_dicom(still, "1.2.840.10008.1.2.1"))
+    monkeypatch.setenv("ECHOATLAS_KEY_LOCAL", secrets.token_hex(32))
     place = str(tmp_path / "uploads" / "st-elsewhere")
     (tmp_path / "st-elsewhere.yaml").write_text(
         re.sub(r"bucket: \S+", f"bucket: {place}", site), "utf-8"
