@@ -24,7 +24,7 @@ from echoatlas.pipeline.companions import Shelf, is_companion
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
-from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey
+from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.lake import Part, write_part
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.storage import Storage
@@ -88,10 +88,10 @@ class Batch:
     site: SiteConfig
     key: SiteKey
     config: JourneyConfig
-    mark: str
     retries: int
     seconds: int
     crosswalk: str | None = None
+    mark: str = ""  # what the rows depend on; the fingerprint of steps and site if not given
 
     def split(self) -> tuple[Batch, ...]:
         """Halves, so that an object which kills its worker can be found; () for a single one."""
@@ -133,7 +133,7 @@ def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
 def work(batch: Batch) -> Worked:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
-    mark = batch.mark
+    mark = batch.mark or journey_fingerprint(batch.config, batch.site)
     writer = _Writer(batch.lake, batch.id)
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
