@@ -94,12 +94,22 @@ def batch_of(rehearsal: Rehearsal, name: str) -> Batch:
     config, lake = journey_config(deployment.config), deployment.lake
     fresh = survey(deployment, site, config).fresh
     rows: list[object] = []
-    for arrival, seen in register(Register(name, bucket, tuple(fresh), deployment.key(), 0)):
+    for arrival, seen in register(Register(site, bucket, tuple(fresh), deployment.key(), 0)):
         rows += sightings(name, arrival, seen, len(rows))
     lake.append("sightings", to_arrow("sightings", rows))
-    items = tuple(survey(deployment, site, config).items())
-    key = deployment.site_key(name)
-    return Batch("b1", lake.storage, bucket, items, site, key, config, 0, 600)
+    found = survey(deployment, site, config)
+    return Batch(
+        id="b1",
+        lake=lake.storage,
+        bucket=bucket,
+        items=tuple(found.items()),
+        site=site,
+        key=deployment.site_key(name),
+        config=config,
+        mark=found.mark,
+        retries=0,
+        seconds=600,
+    )
 
 
 def test_a_crash_tells_its_place_and_nothing_of_the_object(
