@@ -87,7 +87,8 @@ def to_bytes(samples: Samples, bits: int) -> NDArray[np.uint8]:
     """Samples of ``bits`` significant bits as 8 bits, by their highest bits."""
     if bits <= 8:
         if bits == 8:
-            return samples.astype(np.uint8)
+            # What a decoder made is ours; what lies in the file is not, and is copied.
+            return samples.astype(np.uint8, copy=not samples.flags.writeable)
         return (samples.astype(np.uint16) * 255 // ((1 << bits) - 1)).astype(np.uint8)
     return (samples >> (bits - 8)).astype(np.uint8)
 
