@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STEEP = 92  # percentile: a line of text is about a tenth edge
+SQUAT = 2.0
 MOST_THICK = 60.0  # pixels, of the line's rectangle
 
 
@@ -54,6 +55,8 @@ class JudgeConfig:
         blunt_step, blunt: below which lines are no text, without being read.
         strokes_step, strokes: the same of a line of strokes, which no network found.
         letters, sure: that must be read in the others, and how surely.
+        strokes_sure: the same in a line of strokes; squat_sure: in one less than ``SQUAT`` times
+            as long as it is thick, as specks of tissue are.
     """
 
     score: float = 0.7
@@ -65,6 +68,8 @@ class JudgeConfig:
     strokes: float = 0.55
     letters: int = 2
     sure: float = 0.6
+    strokes_sure: float = 0.6
+    squat_sure: float = 0.9
 
 
 def edges(gray: NDArray[np.uint8], line: Line) -> Edges | None:
@@ -106,4 +111,8 @@ def lettered(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeCon
     if line.score >= config.score and found.step >= config.step and found.crisp >= config.crisp:
         return True
     reading = read(gray, line.grown(1))
-    return reading.letters >= config.letters and reading.sure >= config.sure
+    sure = config.sure
+    if not line.score:
+        squat = line.length < SQUAT * line.thickness
+        sure = config.squat_sure if squat else config.strokes_sure
+    return reading.letters >= config.letters and reading.sure >= sure
