@@ -47,7 +47,9 @@ class RedactConfig:
 
     look: LookConfig = field(default_factory=LookConfig)
     again: LookConfig = field(
-        default_factory=lambda: LookConfig(flash=20.0, looks=1, judge=JudgeConfig(strokes_sure=0.8))
+        default_factory=lambda: LookConfig(
+            flash=20.0, looks=1, judge=JudgeConfig(long=2.0, strokes_sure=0.8)
+        )
     )
     margin: int = 16
     pad: float = 0.15

@@ -52,6 +52,7 @@ class JudgeConfig:
     Attributes:
         score: of the network, from which crisp lines are text without being read.
         step, crisp: of edges, from which lines are text without being read.
+        long: times its thickness, that a line must be long for that: calipers are as crisp.
         blunt_step, blunt: below which lines are no text, without being read.
         strokes_step, strokes: the same of a line of strokes, which no network found.
         letters, sure: that must be read in the others, and how surely.
@@ -62,6 +63,7 @@ class JudgeConfig:
     score: float = 0.7
     step: float = 60.0
     crisp: float = 0.95
+    long: float = 0.0
     blunt_step: float = 14.0
     blunt: float = 0.3
     strokes_step: float = 36.0
@@ -108,7 +110,8 @@ def lettered(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeCon
     )
     if found is None or found.step < step or found.crisp < crisp:
         return False
-    if line.score >= config.score and found.step >= config.step and found.crisp >= config.crisp:
+    sharp = found.step >= config.step and found.crisp >= config.crisp
+    if sharp and line.score >= config.score and line.length >= config.long * line.thickness:
         return True
     reading = read(gray, line.grown(1))
     sure = config.sure
