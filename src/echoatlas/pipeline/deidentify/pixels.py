@@ -15,6 +15,7 @@ import numpy as np
 from echoatlas.pipeline.deidentify.text import reader
 from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
+from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.deidentify.text.look import look
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.errors import Reason, Reject
@@ -35,7 +36,8 @@ class RedactConfig:
     Attributes:
         look: how it is looked for.
         again: how, at what was written: pictures are smaller, so fewer pixels of stroke have to do;
-            one find is enough to reject, so each place is looked at once.
+            one find is enough to reject, so each place is looked at once, and strokes alone have to
+            read surely.
         margin: pixels around a fan's box that are looked at with it, so that a word that is cut
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
@@ -44,7 +46,11 @@ class RedactConfig:
     """
 
     look: LookConfig = field(default_factory=LookConfig)
-    again: LookConfig = field(default_factory=lambda: LookConfig(flash=20.0, looks=1))
+    again: LookConfig = field(
+        default_factory=lambda: LookConfig(
+            flash=20.0, looks=1, judge=JudgeConfig(long=2.0, strokes_sure=0.8)
+        )
+    )
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0

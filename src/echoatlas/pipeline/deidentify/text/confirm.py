@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Gray = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
-THICKER = 2.5  # times a line's letters, from which what runs on from it is no letter
+THICKER = 2.0  # times a line's letters, from which what runs on from it is no letter
 
 
 def confirmed(

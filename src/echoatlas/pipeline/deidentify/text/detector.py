@@ -59,6 +59,11 @@ class Line:
         """The shorter side of its rectangle: the height of the letters, pixels."""
         return float(min(cv2.minAreaRect(np.asarray(self.corners, np.float32))[1]))
 
+    @property
+    def length(self) -> float:
+        """The longer side of its rectangle, pixels."""
+        return float(max(cv2.minAreaRect(np.asarray(self.corners, np.float32))[1]))
+
     def box(self, height: int, width: int) -> Box:
         """The upright box around it, inside a picture of (height, width)."""
         x, y = zip(*self.corners, strict=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STEEP = 92  # percentile: a line of text is about a tenth edge
+SQUAT = 2.0
 MOST_THICK = 60.0  # pixels, of the line's rectangle
 
 
@@ -51,20 +52,26 @@ class JudgeConfig:
     Attributes:
         score: of the network, from which crisp lines are text without being read.
         step, crisp: of edges, from which lines are text without being read.
+        long: times its thickness, that a line must be long for that: calipers are as crisp.
         blunt_step, blunt: below which lines are no text, without being read.
         strokes_step, strokes: the same of a line of strokes, which no network found.
         letters, sure: that must be read in the others, and how surely.
+        strokes_sure: the same in a line of strokes; squat_sure: in one less than ``SQUAT`` times
+            as long as it is thick, as specks of tissue are.
     """
 
     score: float = 0.7
     step: float = 60.0
     crisp: float = 0.95
+    long: float = 0.0
     blunt_step: float = 14.0
     blunt: float = 0.3
     strokes_step: float = 36.0
     strokes: float = 0.55
     letters: int = 2
     sure: float = 0.6
+    strokes_sure: float = 0.6
+    squat_sure: float = 0.9
 
 
 def edges(gray: NDArray[np.uint8], line: Line) -> Edges | None:
@@ -103,7 +110,12 @@ def lettered(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeCon
     )
     if found is None or found.step < step or found.crisp < crisp:
         return False
-    if line.score >= config.score and found.step >= config.step and found.crisp >= config.crisp:
+    sharp = found.step >= config.step and found.crisp >= config.crisp
+    if sharp and line.score >= config.score and line.length >= config.long * line.thickness:
         return True
     reading = read(gray, line.grown(1))
-    return reading.letters >= config.letters and reading.sure >= config.sure
+    sure = config.sure
+    if not line.score:
+        squat = line.length < SQUAT * line.thickness
+        sure = config.squat_sure if squat else config.strokes_sure
+    return reading.letters >= config.letters and reading.sure >= sure
