@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.geometry.areas import Part
 
 PAIRS = 7  # of sides
+BEHIND = 0.6  # by which a quick agreement falls short of the best one's, to be left out
 
 
 def guesses(part: Part, most: int, square: bool) -> list[Guess]:
@@ -60,10 +61,11 @@ def guesses(part: Part, most: int, square: bool) -> list[Guess]:
         far = far_of(look, up) if lefts or rights else look.hull[:0]
         for line in lefts[:1] + rights[:1]:
             rings += mirrored(look, line, far, up)
-    likely = [one.fan for one in _unlike(rings)[: most + 3]]
+    likely = _unlike(rings)[: most + 3]
     for shape in (Shape.LINEAR, Shape.TRAPEZOID):
-        likely += [one.fan for one in _unlike(polygons) if one.fan.shape is shape][:2]
-    scored = [Guess(fan, _agreement(fan, look)) for fan in likely]
+        likely += [one for one in _unlike(polygons) if one.fan.shape is shape][:2]
+    top = max((one.agreement for one in likely), default=0.0) - BEHIND
+    scored = [Guess(one.fan, _agreement(one.fan, look)) for one in likely if one.agreement >= top]
     scored.sort(key=lambda guess: -guess.agreement)
     found = [guess for guess in scored if guess.fan.apex is not None][:most]
     for shape in (Shape.LINEAR, Shape.TRAPEZOID):
