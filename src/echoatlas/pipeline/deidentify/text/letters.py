@@ -52,12 +52,14 @@ class JudgeConfig:
     Attributes:
         score: of the network, from which crisp lines are text without being read.
         step, crisp: of edges, from which lines are text without being read.
-        long: times its thickness, that a line must be long for that: calipers are as crisp.
+        long: times its thickness, that a line must be long for that: calipers are as crisp. A
+            shorter one has to read surely.
         blunt_step, blunt: below which lines are no text, without being read.
         strokes_step, strokes: the same of a line of strokes, which no network found.
         letters, sure: that must be read in the others, and how surely.
-        strokes_sure: the same in a line of strokes; squat_sure: in one less than ``SQUAT`` times
-            as long as it is thick, as specks of tissue are.
+        strokes_sure: the same in a line of strokes.
+        squat_sure: in strokes, and in what is not ``long``, that are less than ``SQUAT`` times as
+            long as thick: specks of tissue are.
     """
 
     score: float = 0.7
@@ -114,8 +116,8 @@ def lettered(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeCon
     if sharp and line.score >= config.score and line.length >= config.long * line.thickness:
         return True
     reading = read(gray, line.grown(1))
-    sure = config.sure
-    if not line.score:
-        squat = line.length < SQUAT * line.thickness
-        sure = config.squat_sure if squat else config.strokes_sure
+    sure = config.sure if line.score else config.strokes_sure
+    doubtful = not line.score or line.length < config.long * line.thickness
+    if doubtful and line.length < SQUAT * line.thickness:
+        sure = config.squat_sure
     return reading.letters >= config.letters and reading.sure >= sure
