@@ -13,8 +13,10 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.normalize import normalize
 from echoatlas.pipeline.read import read
+from echoatlas.pipeline.settings import settings
 from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.pipeline.simulate.words import FANS, KINDS, burned, kind
+from echoatlas.schemas.config import ConfigError
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Redaction
 
@@ -203,3 +205,9 @@ def test_real_scans_without_text_keep_their_tissue(samples):
     lost = {name: max(cut.text_area for cut in looked_at(samples / name)) for name in TEXT_FREE}
 
     assert np.mean(list(lost.values())) < 0.005, lost
+
+
+@pytest.mark.parametrize("wrong", [{"block": 0}, {"looks": 0}, {"enlarged": 0.0}, {"level": (40,)}])
+def test_a_look_that_would_see_nothing_is_no_setting(wrong):
+    with pytest.raises(ConfigError, match=r"'steps\.redact\.look"):
+        settings(RedactConfig, {"look": wrong}, "steps.redact")

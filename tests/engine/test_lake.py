@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from echoatlas.pipeline.lake import Intent, Lake, write_part
+from echoatlas.pipeline.lake import Intent, Lake
+from echoatlas.pipeline.part import write_part
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EvidenceRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow

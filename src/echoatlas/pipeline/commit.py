@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
 
-from echoatlas.pipeline.lake import Intent, Lake, Part, write_part
+from echoatlas.pipeline.lake import Intent, Lake
+from echoatlas.pipeline.part import Part, write_part
 from echoatlas.pipeline.work import retrying
 from echoatlas.schemas.config import Engine
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow

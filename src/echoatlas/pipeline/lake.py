@@ -1,6 +1,6 @@
 """The lake's Delta tables: the one module that knows Delta.
 
-Workers write Parquet files with ``write_part``; the driver alone makes them part of tables with
+Workers write Parquet files (``part``); the driver alone makes them part of tables with
 ``apply``. A commit is first written down as an ``Intent`` (a write-ahead log of one entry), then
 carried out table by table, each under an application transaction, ``objects`` last. Whoever
 finds an intent carries it out again: what is done already is passed over.
@@ -18,7 +18,6 @@ from typing import ParamSpec, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from deltalake import (
     ColumnProperties,
     CommitProperties,
@@ -31,23 +30,14 @@ from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from echoatlas.pipeline.errors import Retry
+from echoatlas.pipeline.part import Part, counted
 from echoatlas.pipeline.storage import Storage, fault
-from echoatlas.schemas.tables import TABLES, columns, schema, subject_columns
+from echoatlas.schemas.tables import TABLES, columns, schema
 
 INTENTS = "_intents/"
 CHECKPOINT_EVERY = "20"
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A Parquet file of one table, written but not yet part of it."""
-
-    table: str
-    path: str
-    size: int
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +114,7 @@ class Lake:
             return known
         table = self._open(name)
         if table is None:
-            kept = [column for column in columns(TABLES[name].row) if column in _counted(name)]
+            kept = [column for column in columns(TABLES[name].row) if column in counted(name)]
             folder = self._folder(name)
             table = DeltaTable.create(
                 folder.uri,
@@ -302,38 +292,9 @@ class Lake:
         ]
 
 
-def write_part(storage: Storage, rows: pa.Table, name: str, stem: str) -> Part:
-    """Write rows as a Parquet file in a table's folder, without making it part of the table.
-
-    Args:
-        storage: the lake's.
-        stem: unique name of the file, without an ending.
-    """
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows.cast(schema(name)),
-        sink,
-        compression="none" if name == "frames" else "zstd",  # images are compressed already
-        use_dictionary=[c for c in schema(name).names if c in _counted(name)],
-        write_statistics=[c for c in schema(name).names if c in _counted(name)],
-        store_schema=False,
-    )
-    data = sink.getvalue().to_pybytes()
-    path = f"{stem}.parquet"
-    storage.write(f"tables/{name}/{path}", data)
-    return Part(name, path, len(data), rows.num_rows)
-
-
-def _counted(name: str) -> frozenset[str]:
-    """Columns that may have statistics: those that speak of no single patient and are short."""
-    kinds = columns(TABLES[name].row)
-    plain = {column for column, (kind, _, _) in kinds.items() if kind in (str, int, float, bool)}
-    return frozenset(plain - subject_columns(name))
-
-
 def _properties(name: str) -> WriterProperties:
     silent = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
-    hidden = [column for column in schema(name).names if column not in _counted(name)]
+    hidden = [column for column in schema(name).names if column not in counted(name)]
     return WriterProperties(compression="ZSTD", column_properties=dict.fromkeys(hidden, silent))
 
 

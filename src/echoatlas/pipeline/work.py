@@ -25,8 +25,8 @@ from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
-from echoatlas.pipeline.lake import Part, write_part
 from echoatlas.pipeline.metrics import Stopwatch
+from echoatlas.pipeline.part import Part, write_part
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow, SightingRow

@@ -22,8 +22,9 @@ from echoatlas.pipeline.audit.findings import HELD_BACK, REVIEWED, Verdict, stan
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
 from echoatlas.pipeline.commit import carry_out, recover
 from echoatlas.pipeline.errors import Reason, UsageError
-from echoatlas.pipeline.lake import Intent, write_part
+from echoatlas.pipeline.lake import Intent
 from echoatlas.pipeline.lock import held
+from echoatlas.pipeline.part import write_part
 from echoatlas.pipeline.release import index_table, manifest_of, names
 from echoatlas.pipeline.stages import deduplicate_lake, label_lake
 from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow

@@ -48,3 +48,10 @@ class LookConfig:
     margin: int = 12
     least_range: int = 12
     judge: JudgeConfig = field(default_factory=JudgeConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse what would look at nothing, and find nothing there."""
+        if min(self.block, self.looks, self.apart) < 1 or min(self.overview, self.enlarged) <= 0:
+            raise ValueError("block, looks, apart, overview and enlarged must be above 0")
+        if len(self.level) != 4:
+            raise ValueError("level needs a number for each of the four spans of time")
