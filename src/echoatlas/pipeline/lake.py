@@ -28,10 +28,11 @@ from deltalake import (
 )
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.part import Part, counted
-from echoatlas.pipeline.storage import Storage, fault
+from echoatlas.pipeline.storage import LocalStorage, Storage, fault
 from echoatlas.schemas.tables import TABLES, columns, schema
 
 INTENTS = "_intents/"
@@ -132,6 +133,21 @@ class Lake:
         self._handles[name] = table
         return table
 
+    @property
+    def _native(self) -> bool:
+        """Whether pyarrow reads the lake's files by itself, and not through delta-rs.
+
+        Through delta-rs its threads call back into Python. Some still do as the interpreter ends,
+        which then aborts: half of all short commands did. So it reads local files itself, and
+        others without threads of its own.
+        """
+        return isinstance(self.storage, LocalStorage)
+
+    def _dataset(self, table: DeltaTable, name: str) -> ds.Dataset:
+        folder = self._folder(name)
+        local = SubTreeFileSystem(folder.uri, LocalFileSystem()) if self._native else None
+        return table.to_pyarrow_dataset(filesystem=local)
+
     def version(self, name: str) -> int:
         """The newest version of a table, or -1 if there is none."""
         table = self._open(name)
@@ -150,15 +166,19 @@ class Lake:
         names = list(columns) if columns is not None else schema(name).names
         if table is None:
             return schema(name).empty_table().select(names)
-        dataset = table.to_pyarrow_dataset()
+        dataset = self._dataset(table, name)
         try:
-            found = dataset.to_table(columns=names, filter=where)
+            found = dataset.to_table(columns=names, filter=where, use_threads=self._native)
         except pa.ArrowNotImplementedError:
             # Files that a deletion rewrote hold string views; pyarrow can't compare those of their
             # statistics with a string. Without statistics all rows are read, and then filtered.
-            whole = dataset.to_batches()
+            whole = dataset.to_batches(use_threads=self._native)
             found = ds.Scanner.from_batches(
-                whole, schema=dataset.schema, columns=names, filter=where
+                whole,
+                schema=dataset.schema,
+                columns=names,
+                filter=where,
+                use_threads=self._native,
             ).to_table()
         return found.cast(pa.schema([schema(name).field(column) for column in names]))
 
@@ -168,13 +188,14 @@ class Lake:
         """Rows of a table, a bounded number at a time."""
         table = self._open(name, version)
         if table is not None:
-            scan: ds.Dataset = table.to_pyarrow_dataset()
-            yield from scan.to_batches(columns=columns, batch_size=1024, batch_readahead=1)
+            yield from self._dataset(table, name).to_batches(
+                columns=columns, batch_size=1024, batch_readahead=1, use_threads=self._native
+            )
 
     def count(self, name: str) -> int:
         """Number of rows of a table."""
         table = self._open(name)
-        return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
+        return 0 if table is None else int(self._dataset(table, name).count_rows())
 
     def files(self, name: str, version: int | None = None) -> list[str]:
         """Paths below the table's folder of the files that make up a version."""
