@@ -203,4 +203,5 @@ def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
     data = releases.read(f"{manifest['name']}/{manifest['index']['file']}")
     if hashlib.sha256(data).hexdigest() != manifest["index"]["sha256"]:
         raise CheckFailed(f"the index of release '{manifest['name']}' is damaged")
-    return pq.read_table(io.BytesIO(data))
+    # Threads that read bytes of Python's may outlive the interpreter, which then aborts
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
