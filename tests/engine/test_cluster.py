@@ -75,16 +75,23 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@pytest.fixture
-def let_in(running: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
-    """The cluster, for a process that has its token."""
+def _read_anew() -> None:
+    """Have Ray read its token from the environment, which it does but once a process."""
     from ray._raylet import AuthenticationTokenLoader, Config
 
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", running.token)
-    Config.initialize("")  # Ray reads both once a process, which other tests may have had it do
+    Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
-    return running
+
+
+@pytest.fixture
+def let_in(running: Running) -> Iterator[Running]:
+    """The cluster, for a process that has its token till the test's end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", running.token)
+        _read_anew()
+        yield running
+    _read_anew()
 
 
 def test_a_run_joins_the_cluster_that_the_environment_names(

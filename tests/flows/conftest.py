@@ -70,9 +70,17 @@ class Prefect:
         found = self.ask("task_runs/filter", body)
         return {one["name"].rsplit("-", 1)[0]: one["state_type"] for one in found}
 
-    def logs(self, run: str) -> list[str]:
+    def logs(self, run: str, seconds: float = 30) -> list[str]:
+        """What a run that has ended logged: it is sent in batches, the last after the end."""
         body = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
-        return [one["message"] for one in self.ask("logs/filter", body)]
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = self.ask("logs/filter", body)
+            ends = [one for one in found if one["message"].startswith("Finished in state")]
+            if any(one["task_run_id"] is None for one in ends):
+                return [one["message"] for one in found]
+            time.sleep(0.2)
+        raise TimeoutError(f"{len(found)} lines of the run after {seconds} s, and not its last")
 
 
 def _free_port() -> int:
