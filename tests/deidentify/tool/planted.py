@@ -125,7 +125,10 @@ def gif(container: str) -> PlantedFile:
     comment, after = hidden = words(container, 2)
     frames = [Image.fromarray(one).convert("P") for one in cine().pictures]
     out = io.BytesIO()
-    frames[0].save(out, "gif", save_all=True, append_images=frames[1:], comment=comment.encode())
+    frames[0].save(
+        out, "gif", save_all=True, append_images=frames[1:], comment=comment.encode(),
+        duration=[40, 70, 110][: len(frames)],
+    )  # fmt: skip
     return PlantedFile(container, ".gif", out.getvalue() + after.encode(), tuple(hidden))
 
 

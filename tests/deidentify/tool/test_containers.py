@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageSequence
 from planted import MAKERS, PlantedFile, cine, planted_file, unpacked
 from pydicom import dcmread
+from pydicom.encaps import generate_frames
 
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly
+from echoatlas.pipeline.deidentify.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.written import BY_FORMAT, rewritten
@@ -102,12 +106,39 @@ def test_pixels_inside_the_mask_are_what_they_were_and_black_outside(ran, contai
         ("dicom jpeg color", "dct"),
         ("png", "lossless"),
         ("dicom native", "native"),
-        ("dicom h264", "lossless"),
+        ("dicom mpeg-2", "video"),
+        ("dicom h264", "video"),
+        ("dicom hevc", "video"),
         ("mp4", "video"),
     ],
 )
 def test_pixels_are_written_in_the_gentlest_way_there_is(ran, container, how):
     assert how == ran[1][container]["pixels"]
+
+
+def test_a_dicom_video_stays_one_that_archives_can_play(ran):
+    """PS3.5 8.2.7: High Profile at level 4.1 or below, 4:2:0; no picture twice, none lost."""
+    dest, outcomes = ran
+    header = dcmread(dest / outcomes["dicom h264"]["output"])
+    (stream,) = generate_frames(header.PixelData, number_of_frames=1)
+
+    with av.open(io.BytesIO(stream)) as container:
+        track = container.streams.video[0]
+        told = track.codec_context.profile, track.codec_context.pix_fmt, track.frames
+        level = track.codec_context.extradata[3]  # AVCDecoderConfigurationRecord
+
+    assert ("High", "yuv420p", header.NumberOfFrames) == told
+    assert 9 < level <= 41
+    assert header.PhotometricInterpretation == "YBR_PARTIAL_420"
+    assert header.LossyImageCompression == "01"
+
+
+@pytest.mark.parametrize("size", [(193, 144), (192, 145)])
+def test_a_video_of_a_size_that_h264_cannot_halve_is_kept_without_loss(size):
+    assert not fits_high_41(size[1], size[0], None)
+    assert fits_high_41(1080, 1920, (0.0, 100 / 3))
+    assert not fits_high_41(1080, 1920, (0.0, 100 / 6))
+    assert not fits_high_41(2160, 3840, None)
 
 
 def test_a_png_has_its_critical_chunks_alone(ran):
@@ -122,6 +153,17 @@ def test_a_png_has_its_critical_chunks_alone(ran):
 
     assert {b"IHDR", b"IDAT", b"IEND"} == set(kinds)
     assert at == len(data)
+
+
+def test_a_gif_stays_an_animation_with_its_times(ran):
+    dest, outcomes = ran
+    data = (dest / outcomes["gif"]["output"]).read_bytes()
+
+    with Image.open(io.BytesIO(data)) as image:
+        shown = [image.info["duration"] for image in ImageSequence.Iterator(image)]
+
+    assert shown[:2] == [40.0, 70.0] and len(shown) == 3
+    assert read(data).times == (0.0, 40.0, 110.0)
 
 
 def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):

@@ -110,8 +110,8 @@ def files() -> list[str]:
     """What becomes of files that are not DICOM, and of what is no scan."""
     columns = ", ".join(sorted(LABELS | NUMBERS | set(CLOSED)))
     return [
-        "DICOM: native stays native, JPEG is redacted by blocks without loss, all other codecs, "
-        "video too, become JPEG-LS lossless.",
+        "DICOM: native stays native, JPEG is redacted by blocks without loss, video becomes H.264 "
+        "(High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
         "JPEG files: redacted by blocks without loss, or written as PNG where that can't be.",
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
         "Tables (CSV, JSON, XLSX) that name files: a CSV of the new names, the patient's "

@@ -54,7 +54,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=1)
+@step("rewrite", version=2)
 def rewritten(
     data: bytes,
     origin: Origin,
@@ -145,7 +145,8 @@ WRITERS = (
         ("png", "bmp", "webp", "jpeg", "gif", "tiff"),
         ".png",
         "lossless",
-        "one picture: a PNG of its critical chunks alone; several: a TIFF",
+        "one picture: a PNG of its critical chunks alone; several: an animated PNG where their "
+        "times are known, else a TIFF",
         lambda pictures, _: stills.png(next(iter(pictures))),
     ),
     Writer(
@@ -182,6 +183,8 @@ def _loose(
             return redacted, ".jpg", "dct"
     writer = BY_FORMAT[scan.format]
     if writer.suffix == ".png" and scan.declared_frames > 1:
+        if scan.times is not None:
+            return stills.animation(pictures, scan.times), ".png", "lossless"
         return stills.tiff(pictures), ".tiff", "lossless"
     return writer.write(pictures, scan), writer.suffix, writer.how
 

@@ -1,4 +1,4 @@
-"""Pixels of a rebuilt DICOM instance: native, JPEG redacted by blocks, or JPEG-LS lossless.
+"""Pixels of a rebuilt DICOM instance: native, JPEG redacted by blocks, H.264, or JPEG-LS.
 
 Whatever a picture was coded as, only its displayed samples are written, eight bits each: no
 overlay in unused bits, no palette, icon, excess byte, comment or application segment survives.
@@ -6,15 +6,17 @@ overlay in unused bits, no palette, icon, excess byte, comment or application se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import cv2
 import imagecodecs
 import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as Items
 
-from echoatlas.pipeline.deidentify.containers import jpeg
+from echoatlas.pipeline.deidentify.containers import jpeg, video
 from echoatlas.pipeline.deidentify.policy import CLEAN_PIXELS, METHODS
 from echoatlas.pipeline.deidentify.rebuild import code_item, part10
 from echoatlas.pipeline.read import fragments
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Picture, Scan
 
-EXPLICIT, JPEG_BASELINE, JPEG_LS = (
+EXPLICIT, JPEG_BASELINE, JPEG_LS, H264 = (
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.102",
 )  # fmt: skip
+VIDEO = frozenset(f"1.2.840.10008.1.2.4.{end}" for end in range(100, 109))
+RIM = 4  # pixels from the mask's edge without color: half-resolution chroma would cross it
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
 LOSSLESS = NATIVE | {f"1.2.840.10008.1.2.{end}" for end in ("5", "4.57", "4.70", "4.80", "4.90")}
@@ -75,17 +80,21 @@ def instance(
         cleaned: no text was left standing inside, so that Clean Pixel Data may be recorded.
 
     Returns:
-        The file, and how its pixels were written: "native", "dct" or "lossless".
+        The file, and how its pixels were written: "native", "dct", "video" or "lossless".
     """
     frames = _redacted_frames(scan, data, keep)
     if frames is not None:
-        how, syntax = "dct", JPEG_BASELINE
+        how, syntax, count = "dct", JPEG_BASELINE, len(frames[0])
         gray, half = frames[1]
         color = "MONOCHROME2" if gray else "YBR_FULL_422" if half else "YBR_FULL"
-        _describe(header, scan, len(frames[0]), color)
-        header.PixelData = encapsulate(frames[0])
-        header["PixelData"].VR = "OB"
-        header["PixelData"].is_undefined_length = True
+        _encapsulate(header, frames[0])
+    elif scan.codec in VIDEO and video.fits_high_41(scan.height, scan.width, scan.times):
+        how, syntax, color = "video", H264, "YBR_PARTIAL_420"
+        numbers = itertools.count()
+        numbered = zip(_gray_rim(pictures, keep), numbers, strict=False)
+        shown = (picture for picture, _ in numbered)
+        _encapsulate(header, [video.mp4(shown, scan.times, video.HIGH_41)])
+        count = next(numbers)
     else:
         color = "MONOCHROME2" if next(iter(pictures)).ndim == 2 else "RGB"
         if scan.codec in NATIVE:
@@ -97,14 +106,29 @@ def instance(
         else:
             how, syntax = "lossless", JPEG_LS
             parts = [bytes(imagecodecs.jpegls_encode(one)) for one in pictures]
-            header.PixelData = encapsulate(parts)
-            header["PixelData"].VR = "OB"
-            header["PixelData"].is_undefined_length = True
-        _describe(header, scan, len(parts), color)
+            _encapsulate(header, parts)
+        count = len(parts)
+    _describe(header, scan, count, color)
     header.BurnedInAnnotation = "NO" if cleaned else "YES"
     if cleaned:
         _sign(header)
     return part10(header, syntax), how
+
+
+def _encapsulate(header: Dataset, parts: list[bytes]) -> None:
+    header.PixelData = encapsulate(parts)
+    header["PixelData"].VR = "OB"
+    header["PixelData"].is_undefined_length = True
+
+
+def _gray_rim(pictures: Iterable[Picture], keep: NDArray[np.bool_]) -> Iterator[Picture]:
+    """Pictures whose color ends ``RIM`` pixels before the mask does."""
+    window = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    rim = keep & (cv2.erode(keep.astype(np.uint8), window, borderValue=0) == 0)
+    for picture in pictures:
+        if picture.ndim == 3:
+            picture[rim] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[rim][:, None]
+        yield picture
 
 
 def _redacted_frames(

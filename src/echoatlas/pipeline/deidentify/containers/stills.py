@@ -1,10 +1,10 @@
-"""Clean stills: PNG, and TIFF for several pages. Pixels only: no text, EXIF, ICC or times."""
+"""Clean pictures: PNG, animated PNG, TIFF of several pages. No text, EXIF, ICC or dates."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -24,18 +24,54 @@ def png(picture: Picture) -> bytes:
 
 def critical_chunks(data: bytes) -> bytes:
     """A PNG without its ancillary chunks and without what follows its end (PNG 3rd ed., 5.4)."""
-    clean, at = [data[:8]], 8
+    return data[:8] + b"".join(_chunk(kind, body) for kind, body in _critical(data))
+
+
+def _critical(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         kind = data[at + 4 : at + 8]
-        body = data[at + 8 : at + 8 + length]
         if kind in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
-            crc = struct.pack(">I", zlib.crc32(kind + body))
-            clean.append(struct.pack(">I", length) + kind + body + crc)
+            yield kind, data[at + 8 : at + 8 + length]
         if kind == b"IEND":
             break
         at += 12 + length
-    return b"".join(clean)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def animation(pictures: Iterable[Picture], times: Sequence[float]) -> bytes:
+    """Pictures as an animated PNG of whole frames (PNG 3rd ed., 5.3 and 11.3.5).
+
+    Args:
+        pictures: equally sized, all (H, W) or all (H, W, 3) RGB uint8.
+        times: milliseconds from the first, one a picture; the last is shown as long as the one
+            before it.
+    """
+    shown = [*np.diff(np.asarray(times)), times[-1] - times[-2]]
+    parts: list[bytes] = []
+    number = 0
+    for picture, milliseconds in zip(pictures, shown, strict=True):
+        whole = png(picture)
+        height, width = picture.shape[:2]
+        delay = min(round(float(milliseconds)), 65535)
+        control = struct.pack(">IIIIIHHBB", number, width, height, 0, 0, delay, 1000, 0, 0)
+        number += 1
+        first = not parts
+        for kind, body in _critical(whole):
+            if kind == b"IHDR" and first:
+                parts += [_chunk(kind, body), _chunk(b"acTL", struct.pack(">II", len(shown), 0))]
+            if kind == b"IHDR":
+                parts.append(_chunk(b"fcTL", control))
+            if kind == b"IDAT" and first:
+                parts.append(_chunk(kind, body))
+            elif kind == b"IDAT":
+                parts.append(_chunk(b"fdAT", struct.pack(">I", number) + body))
+                number += 1
+    return b"".join([whole[:8], *parts, _chunk(b"IEND", b"")])
 
 
 def tiff(pictures: Iterable[Picture]) -> bytes:
