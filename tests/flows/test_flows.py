@@ -13,6 +13,7 @@ import pytest
 
 from echoatlas.pipeline.jobs import JobState, LocalJobs
 from echoatlas.pipeline.lock import held
+from echoatlas.pipeline.release import manifest_of
 from echoatlas.pipeline.status import status
 from scorer import Planted, leaked
 
@@ -104,15 +105,15 @@ def test_the_release_flow_cuts_verifies_and_reports(
 ) -> None:
     deployment, _ = curated
 
-    run = prefect.start("release", deployment=str(deployment.root), name="2026.11")
-    again = prefect.start("release", deployment=str(deployment.root), name="2026.11", seed=1)
+    run = prefect.start("release", deployment=str(deployment.root), name="2026.11", min_k=2)
+    again = prefect.start("release", deployment=str(deployment.root), name="2026.11", min_k=2, seed=1)
     ends = [prefect.ended(run), prefect.ended(again)]
 
     winner = next(r for r, end in zip((run, again), ends, strict=True) if end["type"] != "FAILED")
     assert sorted(end["type"] for end in ends) == ["COMPLETED", "FAILED"]
     assert ["2026.11" in end["message"] for end in ends if end["type"] == "FAILED"] == [True]
     assert {"create", "verify", "report"} == set(prefect.tasks(winner))
-    assert deployment.releases.exists("2026.11/manifest.json")
+    assert manifest_of(deployment.releases, "2026.11")["anonymity"]["k"] >= 2
     assert (deployment.root / "reports" / "2026.11.html").stat().st_size > 1000
 
 

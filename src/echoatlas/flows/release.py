@@ -41,23 +41,28 @@ async def release(
     where: str = "",
     codec: Literal["png", "zstd", "jpeg"] = "png",
     seed: int = 0,
+    duplicates: Literal["drop", "keep"] = "drop",
+    min_k: int = 1,
 ) -> State[Any] | dict[str, Counts]:
     """Cut a release of the lake as it stands, verify it, and write DEPLOYMENT/reports/NAME.html.
 
     Args:
         deployment: the folder of ``echoatlas.yaml``, as flow and cluster both see it.
         where: SQL expression over the index; all frames if empty.
+        duplicates: whether frames that duplicate others stay out.
+        min_k: patients who must share what is published of age, sex, site and device.
 
     Returns:
         Counts by stage; a failed state with one line if a stage failed.
     """
     folder = deployment.absolute()
-    raw = {"name": name, "where": where, "codec": codec, "seed": seed}
+    asked = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
+    asked |= {"min_k": min_k}
     try:
-        config = parse(ReleaseConfig, raw, "release")
+        config = parse(ReleaseConfig, {"name": name, **asked}, "release")
     except ConfigError as error:
         return Failed(message=str(error))
-    options = [f"--where={config.where}", f"--codec={config.codec}", f"--seed={config.seed}"]
+    options = [f"--{key.replace('_', '-')}={value}" for key, value in asked.items()]
     out = folder / "reports" / f"{config.name}.html"
     stages = (
         Stage("create", ["release", "create", config.name, *options], created),
