@@ -106,7 +106,9 @@ def test_the_release_flow_cuts_verifies_and_reports(
     deployment, _ = curated
 
     run = prefect.start("release", deployment=str(deployment.root), name="2026.11", min_k=2)
-    again = prefect.start("release", deployment=str(deployment.root), name="2026.11", min_k=2, seed=1)
+    again = prefect.start(
+        "release", deployment=str(deployment.root), name="2026.11", min_k=2, seed=1
+    )
     ends = [prefect.ended(run), prefect.ended(again)]
 
     winner = next(r for r, end in zip((run, again), ends, strict=True) if end["type"] != "FAILED")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
 from echoatlas.pipeline.balance import Balance, balance
+from echoatlas.pipeline.booking import object_row, rejection_rows
 from echoatlas.pipeline.commit import Committer, recover
 from echoatlas.pipeline.crosswalk import Crosswalk
 from echoatlas.pipeline.errors import CheckFailed, Reason, Reject
@@ -33,7 +34,7 @@ from echoatlas.pipeline.run import Cluster, connected
 from echoatlas.pipeline.stages import deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.pipeline.survey import Survey, cut, survey
-from echoatlas.pipeline.work import Batch, object_row, rejection_rows, work
+from echoatlas.pipeline.work import Batch, work
 from echoatlas.schemas.rows import RunRow
 from echoatlas.schemas.tables import to_arrow
 

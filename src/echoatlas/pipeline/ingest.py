@@ -7,14 +7,12 @@ file by its ``locator``, a keyed hash of its place, size and version.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 
-from echoatlas.pipeline.companions import Companions, companions
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
-from echoatlas.pipeline.read.sidecar import read_sidecar
+from echoatlas.pipeline.sidecars import MOST_BYTES, Inside
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault import SiteKey
 from echoatlas.schemas.config import SiteConfig
@@ -22,7 +20,6 @@ from echoatlas.schemas.rows import SightingRow
 
 RECEIPTS = "_receipts/"
 DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deidentify`
-MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def identify(
     arrival: Arrival,
     data: bytes,
     key: SiteKey,
-    passed_over: Callable[[str], bool] = lambda name: False,
+    passed_over: Callable[[str, Content], bool] = lambda name, content: False,
 ) -> Iterator[Seen]:
     """Name an uploaded file, or each member of an archive, by keyed hashes of the content.
 
@@ -83,7 +80,7 @@ def identify(
     is one of which nothing is left.
 
     Args:
-        passed_over: whether a member is known by its name to be no scan.
+        passed_over: whether a member is known to be no scan.
     """
     if is_archive(data):
         try:
@@ -97,7 +94,7 @@ def identify(
                     member.index,
                 )
                 for member, content in opened(data)
-                if not passed_over(f"{arrival.key}!{member.name}")
+                if not passed_over(f"{arrival.key}!{member.name}", content)
             ]
         except Reject:
             found = []
@@ -145,10 +142,13 @@ class Reader:
 
     Attributes:
         read: gives the bytes under a key of the site's bucket.
+        inside: is given each archive before its members are, if there is one.
     """
 
     read: Callable[[str], bytes]
+    inside: Inside | None = None
     _key: str = ""
+    _told: str = ""
     _walk: Iterator[tuple[Member, Content]] = field(default_factory=lambda: iter(()))
 
     def content(self, key: str, member: int, size: int) -> tuple[bytes, str]:
@@ -161,7 +161,11 @@ class Reader:
         if member < 0:
             return self._whole(key, size), ""
         if key != self._key:
-            self._key, self._walk = key, opened(self._whole(key, 0))
+            data = self._whole(key, 0)
+            if self.inside and key != self._told:
+                self.inside.open(key, opened(data))
+                self._told = key
+            self._key, self._walk = key, opened(data)
         try:
             for found, content in self._walk:
                 if found.index == member:
@@ -181,58 +185,3 @@ class Reader:
             return self.read(key)
         except FileNotFoundError:
             raise Reject(Reason.VANISHED) from None
-
-
-def is_sidecar(site: SiteConfig, name: str) -> bool:
-    """Whether a file may be a table that speaks of the scans beside it."""
-    return fnmatch(name.rsplit("/", 1)[-1].lower(), site.sidecar.files.lower())
-
-
-@dataclass(frozen=True, slots=True)
-class Sidecars:
-    """The sidecar tables of a site. Trusted zone.
-
-    Attributes:
-        keys: of the files that were read as tables, or are companions of a collection's pictures.
-        rows: by folder of the table, then by name as the table gives it.
-        companions: of the collection that the site names.
-    """
-
-    keys: frozenset[str]
-    rows: Mapping[str, Mapping[str, Mapping[str, str]]]
-    companions: Companions
-
-    def row(self, name: str) -> Mapping[str, str]:
-        """What the nearest table above a file says of it; empty if none does.
-
-        Args:
-            name: key of the file, with "!" and the member's name for members of archives.
-        """
-        path = name.replace("!", "/")
-        folder = path.rpartition("/")[0]
-        while True:
-            table = self.rows.get(folder)
-            if table:
-                below = path.removeprefix(f"{folder}/")
-                base = path.rpartition("/")[2]
-                for form in (below, base, base.rpartition(".")[0]):
-                    if form and form in table:
-                        return table[form]
-            if not folder:
-                return {}
-            folder = folder.rpartition("/")[0]
-
-
-def sidecars(site: SiteConfig, bucket: Storage, listed: Sequence[Arrival]) -> Sidecars:
-    """Read the tables that lie among a site's files; a collection's own are told by name."""
-    beside = companions(site, [one.key for one in listed if one.size <= MOST_BYTES])
-    keys: set[str] = set()
-    rows: dict[str, dict[str, Mapping[str, str]]] = {}
-    for one in listed:
-        if one.key in beside.names or not is_sidecar(site, one.key) or one.size > MOST_BYTES:
-            continue
-        table = read_sidecar(bucket.read(one.key), one.key, site.sidecar)
-        if table is not None:
-            keys.add(one.key)
-            rows.setdefault(one.key.rpartition("/")[0], {}).update(table)
-    return Sidecars(beside.names | keys, rows, beside)

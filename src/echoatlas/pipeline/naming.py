@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.ingest import MOST_BYTES, Arrival, Seen, sightings
+from echoatlas.pipeline.ingest import Arrival, Seen, sightings
+from echoatlas.pipeline.sidecars import MOST_BYTES
 from echoatlas.pipeline.work import Register, register
 from echoatlas.schemas.rows import SightingRow
 from echoatlas.schemas.tables import to_arrow

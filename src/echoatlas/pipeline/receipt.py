@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Retry, UsageError, sentence_of
-from echoatlas.pipeline.ingest import RECEIPTS, arrivals, sidecars, upload_id
+from echoatlas.pipeline.ingest import RECEIPTS, arrivals, upload_id
 from echoatlas.pipeline.read.archive import members
+from echoatlas.pipeline.sidecars import sidecars
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -56,7 +57,7 @@ def receipts(
         else:
             alone[row["locator"]] = row
     listed = list(arrivals(site, bucket, deployment.key()))
-    tables = sidecars(site, bucket, listed).keys
+    tables = sidecars(site, bucket, [(one.key, one.size) for one in listed]).keys
     key = deployment.key()
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     found: list[Receipt] = []
@@ -64,10 +65,15 @@ def receipts(
         if uploads is not None and arrival.upload not in {*uploads, *named}:
             continue
         if arrival.locator in inside:
-            names = {m.index: m.name for m in members(bucket.read(arrival.key))}
-            for row in sorted(inside[arrival.locator], key=lambda r: str(r["member"]).zfill(9)):
-                name = names.get(int(str(row["member"])), "?")
-                found.append(_receipt(f"{arrival.key}!{name}", row, outcomes))
+            rows = {int(str(row["member"])): row for row in inside[arrival.locator]}
+            names = dict.fromkeys(rows, "?")
+            names |= {m.index: m.name for m in members(bucket.read(arrival.key))}
+            for index, name in sorted(names.items()):
+                place = f"{arrival.key}!{name}"
+                if index in rows:
+                    found.append(_receipt(place, rows[index], outcomes))
+                else:
+                    found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in tables:
             found.append(Receipt(arrival.key, "", "sidecar", ""))
         else:

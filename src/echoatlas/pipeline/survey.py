@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reason
-from echoatlas.pipeline.ingest import Arrival, Sidecars, arrivals, sidecars
+from echoatlas.pipeline.ingest import Arrival, arrivals
 from echoatlas.pipeline.journey import journey_fingerprint
+from echoatlas.pipeline.sidecars import Sidecars, sidecars
 from echoatlas.pipeline.work import Item
 from echoatlas.schemas.rows import SightingRow
 
@@ -59,7 +60,9 @@ class Survey:
         for sighting in sorted([*self.pending, *self.stale], key=lambda s: s.ordinal):
             name = names[sighting.container or sighting.locator]
             beside = self.tables.companions.of(name)
-            found.append(Item(sighting, name, self.tables.row(name), beside))
+            row = self.tables.tables.row(name)
+            above = self.tables.above(name) if sighting.member >= 0 else ()
+            found.append(Item(sighting, name, row, beside, above))
         return found
 
 
@@ -82,7 +85,7 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     }
     known = {sighting.container or sighting.locator for sighting in seen}
     unknown = [arrival for arrival in listed if arrival.locator not in known]
-    tables = sidecars(site, bucket, listed)
+    tables = sidecars(site, bucket, [(one.key, one.size) for one in listed])
     mark = journey_fingerprint(config, site) + companions_mark(listed, tables)
     present = {arrival.locator for arrival in listed}
     # A repeat may be in the books before the object itself, where a run was cut off between them

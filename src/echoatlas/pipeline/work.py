@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
+from echoatlas.pipeline.booking import kept_row, rejection_rows
 from echoatlas.pipeline.companions import Shelf, is_companion
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
@@ -27,14 +28,16 @@ from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.part import Part, write_part
+from echoatlas.pipeline.sidecars import Inside, is_table
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.records import Origin
-from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow, SightingRow
+from echoatlas.schemas.rows import SightingRow
 from echoatlas.schemas.tables import BY_ROW, to_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from echoatlas.pipeline.read.archive import Content
     from echoatlas.pipeline.vault import SiteKey
     from echoatlas.schemas.config import SiteConfig
 
@@ -65,12 +68,18 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An object to be worked on. Trusted zone: names of files and sidecar values."""
+    """An object to be worked on. Trusted zone: names of files and sidecar values.
+
+    Attributes:
+        companions: names of what lies beside it in its collection.
+        tables: names of loose tables that may speak of it as a member of its archive.
+    """
 
     sighting: SightingRow
     name: str
     sidecar: Mapping[str, str] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +134,13 @@ def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
             data = retrying(lambda a=arrival: task.bucket.read(a.key), task.retries)  # type: ignore[misc]
         except FileNotFoundError:  # removed since it was listed: seen again when it is back
             continue
-        found = identify(task.site.site, arrival, data, task.key, partial(is_companion, task.site))
+        found = identify(task.site.site, arrival, data, task.key, partial(_no_scan, task.site))
         named.append((arrival, list(found)))
     return named
+
+
+def _no_scan(site: SiteConfig, name: str, content: Content) -> bool:
+    return is_companion(site, name) or is_table(site, name, content)
 
 
 def work(batch: Batch) -> Worked:
@@ -140,12 +153,11 @@ def work(batch: Batch) -> Worked:
     crashes: list[str] = []
     sealed: dict[str, Entry] = {}
     frames = 0
-    reader = Reader(lambda key: retrying(lambda: batch.bucket.read(key), batch.retries))
-    shelf = _shelf(batch, reader)
+    sources = _Sources.of(batch)
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, reader, shelf, watch, sealed)
+            traveled = _travel(batch, item, sources, watch, sealed)
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
             rejected[rejection.reason.value] += 1
@@ -157,7 +169,7 @@ def work(batch: Batch) -> Worked:
             writer.add(rejection_rows(item.sighting, batch.site, crash, mark))
             rejected[crash.reason.value] += 1
         else:
-            writer.add([*traveled.rows, _object_row(item.sighting, batch.site, traveled, mark)])
+            writer.add([*traveled.rows, kept_row(item.sighting, batch.site, traveled, mark)])
             frames += traveled.frames
         finally:
             faulthandler.cancel_dump_traceback_later()
@@ -173,29 +185,43 @@ def work(batch: Batch) -> Worked:
     )
 
 
-def _shelf(batch: Batch, reader: Reader) -> Shelf:
-    members: dict[str, set[int]] = {}
-    for item in batch.items:
-        if item.sighting.member >= 0:
-            members.setdefault(item.name, set()).add(item.sighting.member)
-    return Shelf(batch.site, reader.read, {key: frozenset(some) for key, some in members.items()})
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where a batch's objects come from, and what is said of them there."""
+
+    reader: Reader
+    shelf: Shelf
+    tables: Inside
+
+    @staticmethod
+    def of(batch: Batch) -> _Sources:
+        def read(key: str) -> bytes:
+            return retrying(lambda: batch.bucket.read(key), batch.retries)
+
+        members: dict[str, set[int]] = {}
+        for item in batch.items:
+            if item.sighting.member >= 0:
+                members.setdefault(item.name, set()).add(item.sighting.member)
+        tables = Inside(batch.site, read)
+        shelf = Shelf(batch.site, read, {key: frozenset(some) for key, some in members.items()})
+        return _Sources(Reader(read, tables), shelf, tables)
 
 
 def _travel(
     batch: Batch,
     item: Item,
-    reader: Reader,
-    shelf: Shelf,
+    sources: _Sources,
     watch: Stopwatch,
     sealed: dict[str, Entry],
 ) -> Traveled:
     with watch.step("ingest"):
-        data, member = reader.content(item.name, item.sighting.member, item.sighting.bytes)
+        data, member = sources.reader.content(item.name, item.sighting.member, item.sighting.bytes)
         name = f"{item.name}!{member}" if member else item.name
         if is_companion(batch.site, name):
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
-        attached = shelf.beside(name, item.companions)
-    row = {**attached.row, **item.sidecar}
+        attached = sources.shelf.beside(name, item.companions)
+        said = sources.tables.row(name, item.tables) if member else {}
+    row = {**attached.row, **item.sidecar, **said}
     origin = Origin(batch.site.site, item.sighting.upload, name, row)
     site, key = batch.site, batch.key
     traveled = journey(
@@ -221,99 +247,6 @@ def retrying(call: Callable[[], Answer], times: int) -> Answer:
         except Retry:
             time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))
     return call()
-
-
-def rejection_rows(
-    sighting: SightingRow, site: SiteConfig, rejection: Reject, mark: str
-) -> list[object]:
-    """The rows that say that an object is quarantined, and why."""
-    return [
-        QuarantineRow(
-            object_id=sighting.object_id,
-            site=sighting.site,
-            upload=sighting.upload,
-            step=rejection.step,
-            reason=rejection.reason.value,
-            detail=rejection.detail,
-            locator=sighting.locator,
-            fingerprint=mark,
-        ),
-        AuditRow(
-            object_id=sighting.object_id,
-            site=sighting.site,
-            verdict="quarantined",
-            policy="",
-            key_id="",
-            methods="",
-            actions="{}",
-            burned_in_annotation="",
-            geometry="",
-            outside_area=0.0,
-            text_area=0.0,
-            text_boxes=0,
-            detector="",
-            model="",
-            verdicts=rejection.reason.value,
-            maker="unknown",
-            device="unknown",
-            fingerprint=mark,
-        ),
-        object_row(sighting, site, mark, status="rejected", reason=rejection.reason.value),
-    ]
-
-
-def object_row(
-    sighting: SightingRow, site: SiteConfig, mark: str, status: str, reason: str = ""
-) -> ObjectRow:
-    """What became of an object of which nothing was kept."""
-    return ObjectRow(
-        object_id=sighting.object_id,
-        site=sighting.site,
-        upload=sighting.upload,
-        status=status,
-        reason=reason,
-        locator=sighting.locator,
-        content_id=sighting.content_id,
-        bytes=sighting.bytes,
-        format="",
-        codec="",
-        frames=0,
-        patient="",
-        study="",
-        series="",
-        maker="unknown",
-        model="unknown",
-        license=site.license,
-        flags="",
-        fingerprint=mark,
-    )
-
-
-def _object_row(
-    sighting: SightingRow, site: SiteConfig, traveled: Traveled, mark: str
-) -> ObjectRow:
-    scan, header = traveled.scan, traveled.header
-    return ObjectRow(
-        object_id=sighting.object_id,
-        site=sighting.site,
-        upload=sighting.upload,
-        status="kept",
-        reason="",
-        locator=sighting.locator,
-        content_id=sighting.content_id,
-        bytes=sighting.bytes,
-        format=scan.format,
-        codec=scan.codec,
-        frames=traveled.frames,
-        patient=header.patient,
-        study=header.study,
-        series=header.series,
-        maker=header.maker,
-        model=header.model,
-        license=site.license,
-        flags=" ".join(sorted({*scan.flags, *scan.damage.flags})),
-        fingerprint=mark,
-    )
 
 
 class _Writer:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
-from echoatlas.pipeline.ingest import DEIDENTIFICATION, MOST_BYTES, RECEIPTS
+from echoatlas.pipeline.ingest import DEIDENTIFICATION, RECEIPTS
 from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archive, opened
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.pipeline.read.sniff import sniff
+from echoatlas.pipeline.sidecars import MOST_BYTES
 from echoatlas.schemas.config import Sidecar
 
 TABLES = (".csv", ".tsv", ".json", ".xlsx")

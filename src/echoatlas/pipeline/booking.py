@@ -1,0 +1,105 @@
+"""The rows that say what became of an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.errors import Reject
+    from echoatlas.pipeline.journey import Traveled
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.rows import SightingRow
+
+
+def rejection_rows(
+    sighting: SightingRow, site: SiteConfig, rejection: Reject, mark: str
+) -> list[object]:
+    """The rows that say that an object is quarantined, and why."""
+    return [
+        QuarantineRow(
+            object_id=sighting.object_id,
+            site=sighting.site,
+            upload=sighting.upload,
+            step=rejection.step,
+            reason=rejection.reason.value,
+            detail=rejection.detail,
+            locator=sighting.locator,
+            fingerprint=mark,
+        ),
+        AuditRow(
+            object_id=sighting.object_id,
+            site=sighting.site,
+            verdict="quarantined",
+            policy="",
+            key_id="",
+            methods="",
+            actions="{}",
+            burned_in_annotation="",
+            geometry="",
+            outside_area=0.0,
+            text_area=0.0,
+            text_boxes=0,
+            detector="",
+            model="",
+            verdicts=rejection.reason.value,
+            maker="unknown",
+            device="unknown",
+            fingerprint=mark,
+        ),
+        object_row(sighting, site, mark, status="rejected", reason=rejection.reason.value),
+    ]
+
+
+def object_row(
+    sighting: SightingRow, site: SiteConfig, mark: str, status: str, reason: str = ""
+) -> ObjectRow:
+    """What became of an object of which nothing was kept."""
+    return ObjectRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        upload=sighting.upload,
+        status=status,
+        reason=reason,
+        locator=sighting.locator,
+        content_id=sighting.content_id,
+        bytes=sighting.bytes,
+        format="",
+        codec="",
+        frames=0,
+        patient="",
+        study="",
+        series="",
+        maker="unknown",
+        model="unknown",
+        license=site.license,
+        flags="",
+        fingerprint=mark,
+    )
+
+
+def kept_row(sighting: SightingRow, site: SiteConfig, traveled: Traveled, mark: str) -> ObjectRow:
+    """What became of an object of which frames were kept."""
+    scan, header = traveled.scan, traveled.header
+    return ObjectRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        upload=sighting.upload,
+        status="kept",
+        reason="",
+        locator=sighting.locator,
+        content_id=sighting.content_id,
+        bytes=sighting.bytes,
+        format=scan.format,
+        codec=scan.codec,
+        frames=traveled.frames,
+        patient=header.patient,
+        study=header.study,
+        series=header.series,
+        maker=header.maker,
+        model=header.model,
+        license=site.license,
+        flags=" ".join(sorted({*scan.flags, *scan.damage.flags})),
+        fingerprint=mark,
+    )
