@@ -23,7 +23,7 @@ from echoatlas.pipeline.quarantine import release_from_quarantine
 from echoatlas.pipeline.release import index_table, manifest_of
 from echoatlas.pipeline.survey import survey
 from echoatlas.schemas.config import SiteConfig
-from echoatlas.schemas.rows import AuditRow, SightingRow
+from echoatlas.schemas.rows import AuditRow, DuplicateRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
 from rehearsal import Rehearsal
 from tables import made as row
@@ -353,6 +353,24 @@ def test_the_same_pixels_and_the_same_bytes_elsewhere_go_too(
     assert [f"o{n:04d}" for n in sorted(gone)] == done["quarantined"]
     left = made.lake.read("frames", ["frame_id"])["frame_id"].to_pylist()
     assert sorted(left) == [f"f{n:04d}" for n in range(9) if n not in gone]
+
+
+def test_what_nearly_is_the_same_picture_goes_too(reviewed: Any, capsys: Any) -> None:
+    made, sheet = reviewed
+    row_of = {one["frame_id"]: one for one in csv.DictReader(sheet.open())}
+    leaking = next(name for name in row_of if name not in ("f0003", "f0004", "f0007", "f0008"))
+    other = next(name for name in ("f0000", "f0001", "f0002") if name != leaking)
+    alike = [
+        row(DuplicateRow, frame_id=one, cluster=other, representative=other, relation="near")
+        for one in (leaking, other)
+    ]
+    made.lake.replace("duplicates", to_arrow("duplicates", alike))
+
+    done = said(
+        made, capsys, "audit", "import", str(filled_in(sheet, {leaking: "leak"})), "--by", "po-1"
+    )
+
+    assert sorted(one.replace("f", "o") for one in (leaking, other)) == done["quarantined"]
 
 
 def test_the_same_pixels_stay_out_of_releases_when_they_come_again(

@@ -59,7 +59,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
     """Write down what a reviewer found, and quarantine the objects of frames that leak.
 
     Objects with a frame that leaks or may leak go into quarantine whole, and with them every
-    object of the same bytes or with a frame of the same pixels. They stay there until somebody
+    object of the same bytes or with a frame that duplicates it, if only nearly. They stay there until somebody
     retries the reason by name, whatever settings change. Findings and quarantine are one commit.
 
     Args:
@@ -166,9 +166,17 @@ def _fresh(
 
 
 def _alike(lake: Lake, pixels: Iterable[str]) -> list[str]:
-    """Objects with a frame of these pixels, and objects of the same bytes as one of those."""
-    same = pc.field("pixel_hash").isin(pa.array(sorted(pixels), pa.string()))
-    ids = set(lake.read("measures", ["object_id"], same).column(0).to_pylist())
+    """Objects with a frame of these pixels or one that duplicates it, also if only nearly, and
+    objects of the same bytes as one of those."""
+
+    def among(table: str, column: str, values: Iterable[str], wanted: str) -> set[str]:
+        where = pc.field(column).isin(pa.array(sorted(values), pa.string()))
+        return set(lake.read(table, [wanted], where).column(0).to_pylist())
+
+    same = among("measures", "pixel_hash", pixels, "frame_id")
+    clusters = among("duplicates", "frame_id", same, "cluster")
+    same |= among("duplicates", "cluster", clusters, "frame_id")
+    ids = among("measures", "frame_id", same, "object_id")
     kept = lake.read("objects", ["object_id", "content_id"], pc.field("status") == "kept")
     by_content = {row["content_id"] for row in kept.to_pylist() if row["object_id"] in ids}
     return sorted(row["object_id"] for row in kept.to_pylist() if row["content_id"] in by_content)
