@@ -14,6 +14,7 @@ import sys
 import tarfile
 import time
 import zipfile
+from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pydicom.sequence import Sequence
 from torture import make_key, quick_dataset, written
 
 from echoatlas.pipeline.cli import call
+from echoatlas.pipeline.deidentify.containers import stills
 from echoatlas.pipeline.ingest import arrivals
 from echoatlas.pipeline.simulate import SimulatedScan, make_still, write_dicom, write_png
 from echoatlas.pipeline.storage import Storage
@@ -400,6 +402,28 @@ def test_text_inside_stays_only_by_policy_and_is_then_recorded_as_there(tool, tm
     codes = [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
     assert ("113101" in codes) is not keep
     assert ("113101" in ran.report["outcomes"][0]["methods"]) is not keep
+
+
+SITE_FILE = """
+site: st-elsewhere
+bucket: s3://uploads/st-elsewhere/
+patient: {source: name, pattern: "^([0-9]+)_"}
+"""
+
+
+def test_the_site_s_own_file_tells_its_patients_apart(tool, tmp_path):
+    (tmp_path / "in").mkdir()
+    for seed, name in enumerate(("4711_left.png", "4711_right.png", "4712_left.png")):
+        (tmp_path / "in" / name).write_bytes(stills.png(scan(seed).pictures[0]))
+    (tmp_path / "st-elsewhere.yaml").write_text(SITE_FILE)
+    (tmp_path / "wrong.yaml").write_text(SITE_FILE.replace("patient", "pateint"))
+
+    ran = tool(tmp_path / "in", "--site", str(tmp_path / "st-elsewhere.yaml"))
+    refused = tool(tmp_path / "in", "--site", str(tmp_path / "wrong.yaml"), dest=tmp_path / "no")
+
+    assert sorted(Counter(path.parent.name for path in ran.outputs).values()) == [1, 2]
+    assert (refused.code, refused.dest.exists()) == (2, False)
+    assert "did you mean 'patient'" in refused.complained
 
 
 def test_what_was_written_can_be_uploaded_whole_and_only_scans_are_taken(once):

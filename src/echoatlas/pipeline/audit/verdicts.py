@@ -59,8 +59,9 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
     """Write down what a reviewer found, and quarantine the objects of frames that leak.
 
     Objects with a frame that leaks or may leak go into quarantine whole, and with them every
-    object of the same bytes or with a frame that duplicates it, if only nearly. They stay there until somebody
-    retries the reason by name, whatever settings change. Findings and quarantine are one commit.
+    object of the same bytes or with a frame that duplicates it, if only nearly. They stay there
+    until somebody retries the reason by name, whatever settings change. Findings and quarantine
+    are one commit.
 
     Args:
         author: id of the reviewer.

@@ -21,7 +21,9 @@ KeyFile = typer.Option(
 Names = typer.Option(
     None, "--names", help="Also say which input is which, in a file for your own eyes (0600)."
 )
-Site = typer.Option("local", "--site", help="Whose key to use.")
+Site = typer.Option(
+    "local", "--site", help="Whose key to use: a name, or the site's file (YAML) with its rules."
+)
 WhatIf = typer.Option(False, "--what-if", help="Say in words what would be done; do nothing.")
 Workers = typer.Option(1, "--workers", min=1, help="Processes; the output does not depend on it.")
 Seconds = typer.Option(600, "--seconds", min=1, help="Time that an input may take.")
@@ -52,6 +54,7 @@ def deidentify(
         from echoatlas.pipeline.deidentify.files import REPORT, deidentify_files, said
         from echoatlas.pipeline.deidentify.policy import Policy, load_policy
         from echoatlas.pipeline.vault import key_of_tool
+        from echoatlas.schemas.config import SiteConfig, load
     except ModuleNotFoundError as missing:
         raise needs_curate(missing) from None
     chosen = load_policy(policy) if policy else Policy()
@@ -60,13 +63,14 @@ def deidentify(
         plain = "\n".join(f"- {sentence}" for sentence in sentences)
         context.say(plain, {"policy": chosen.digest, "deidentification": sentences})
         return
-    made = key_of_tool(site, key)
+    rules = load(SiteConfig, Path(site)) if Path(site).is_file() else None
+    made = key_of_tool(rules.site if rules else site, key)
     if made.new:
         typer.echo(f"made the key {made.path}: back it up, and show it to no one", err=True)
     progress = Progress(context.as_json)
     try:
         done = deidentify_files(
-            src, dest, chosen, made.key, report, names, workers, float(seconds), progress
+            src, dest, chosen, made.key, report, names, workers, float(seconds), progress, rules
         )
     finally:
         progress.close()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.inputs import Input, Table
     from echoatlas.pipeline.deidentify.policy import Policy
     from echoatlas.pipeline.vault import SiteKey
+    from echoatlas.schemas.config import SiteConfig
 
 REPORT = f"{DEIDENTIFICATION}report.json"
 Progress = Callable[[str, int, int], None]
@@ -54,6 +55,7 @@ def deidentify_files(
     workers: int = 1,
     seconds: float = SECONDS,
     progress: Progress = lambda *_: None,
+    site: SiteConfig | None = None,
 ) -> Summary:
     """De-identify a file, a folder or an archive.
 
@@ -67,14 +69,15 @@ def deidentify_files(
             eyes; outside of ``dest``, readable by its owner alone. Not written if not given.
         workers: processes; what is written does not depend on their number.
         seconds: that an input may take before it is quarantined as ``crashed``.
+        site: whose rules tell patients apart and tables, and whether pictures come cropped.
 
     Raises:
         UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else.
     """
-    inputs = Inputs.of(src)
+    job = Job(dest, key, policy, site=site)
+    inputs = Inputs.of(src, job.rules.sidecar)
     if dest.resolve().is_relative_to(src.resolve()):
         raise UsageError(f"{dest} lies in {src}: what is written would be read again")
-    job = Job(dest, key, policy)
     mark = _mark(job)
     with Names.open(names, dest) as listed, Workers(job, workers, seconds) as crew:
         journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
@@ -99,7 +102,8 @@ def _mark(job: Job) -> str:
             (rewritten, None),
             (redact, job.config),
             (check_written, job.config),
-        ]
+        ],
+        job.site.model_dump_json(exclude={"bucket"}) if job.site else "",
     )
 
 

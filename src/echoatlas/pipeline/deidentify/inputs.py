@@ -56,8 +56,8 @@ class Inputs:
     tables: Mapping[str, Table] = field(default_factory=dict)
 
     @staticmethod
-    def of(src: Path) -> Inputs:
-        """Look for tables.
+    def of(src: Path, rule: Sidecar | None = None) -> Inputs:
+        """Look for tables; ``rule`` says how a site's are to be read.
 
         Raises:
             UsageError: there is no ``src``.
@@ -66,7 +66,7 @@ class Inputs:
             raise UsageError(f"there is no {src}")
         found: dict[str, Table] = {}
         for name, data in _texts(src):
-            table = _table(name, data)
+            table = _table(name, data, rule or Sidecar())
             if table is not None:
                 found[name] = table
         return Inputs(src, found)
@@ -93,9 +93,9 @@ class Inputs:
         return {}
 
 
-def _table(name: str, data: bytes) -> Table | None:
+def _table(name: str, data: bytes, rule: Sidecar) -> Table | None:
     try:
-        return read_sidecar(data, name, Sidecar())
+        return read_sidecar(data, name, rule)
     except Exception:  # noqa: BLE001  (the boundary; the file is then judged as any other)
         return None
 

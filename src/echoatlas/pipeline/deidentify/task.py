@@ -44,6 +44,12 @@ class Job:
     key: SiteKey
     policy: Policy
     config: RedactConfig = field(default_factory=RedactConfig)
+    site: SiteConfig | None = None
+
+    @property
+    def rules(self) -> SiteConfig:
+        """What the site's file says, or would say by default."""
+        return self.site or SiteConfig(site=self.key.site, bucket=".")
 
 
 def perform(task: Task, job: Job) -> Outcome:
@@ -55,8 +61,7 @@ def perform(task: Task, job: Job) -> Outcome:
     key = job.key
     try:
         origin = Origin(key.site, "", task.name, task.sidecar)
-        site = SiteConfig(site=key.site, bucket=".")
-        done = rewritten(task.data, origin, site, key, job.policy, job.config)
+        done = rewritten(task.data, origin, job.rules, key, job.policy, job.config)
     except Reject as error:
         return quarantined(task.index, error)
     except Exception as error:  # noqa: BLE001  (the boundary: see the docstring)
