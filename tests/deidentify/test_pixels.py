@@ -94,15 +94,23 @@ def test_each_pane_has_a_redaction_of_its_own():
     assert not (cuts[0].keep & cuts[1].keep).any()
 
 
-def test_a_site_may_keep_text_but_not_by_default():
-    clip = burned(kind("plain"), seed=2, frames=8)
+def test_a_site_that_keeps_measurements_keeps_no_names_beside_them():
+    clip = make_cine(3, frames=6, screen="none", burned_in=(("Dist 12.4 mm", "fan"),))
+    named = make_cine(3, frames=6, screen="none", burned_in=(("KOWALSKI A", "fan"),))
+    late = [*clip.pictures[:5], named.pictures[5]]
+    keeping = RedactConfig(keep_measurements=True)
 
-    (kept,) = redact(clip.pictures, (clip.fan,), RedactConfig(keep_text=True))
-    (cut,) = redact(clip.pictures, (clip.fan,))
+    (kept,) = redact(clip.pictures, clip.fans, keeping)
+    (cut,) = redact(named.pictures, named.fans, keeping)
+    (doubted,) = redact(late, clip.fans, keeping)
+    (strict,) = redact(clip.pictures, clip.fans)
 
-    assert np.array_equal(clip.fan.mask(480, 640), kept.keep)
-    assert kept.verdicts == ("text_kept",)
-    assert cut.text_area > 0
+    assert kept.verdicts == ("text_kept",) and kept.text_area == 0
+    assert kept.left is not None and kept.left.any()
+    assert all(one.verdicts == ("text_redacted",) for one in (cut, doubted, strict))
+    check_written(clip.pictures, keeping, ~clip.fans[0].mask(*kept.keep.shape) | kept.left)
+    with pytest.raises(Reject):
+        check_written(clip.pictures, keeping)
 
 
 def test_the_audit_learns_what_looked_and_where_but_not_what_it_read():

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from echoatlas.pipeline.annotate import AnnotateConfig, Given, annotate
 from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
@@ -41,6 +43,8 @@ from echoatlas.taxonomy.collections import load
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from echoatlas.pipeline.vault import SiteKey
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import CleanHeader, Normalized, Origin, Redaction, Scan
@@ -68,7 +72,9 @@ class JourneyConfig:
             read=replace(self.read, partial=site.partial or self.read.partial),
             geometry=replace(self.geometry, cropped=site.cropped or self.geometry.cropped),
             redact=replace(
-                self.redact, keep_text=self.redact.keep_text or self.deidentify.keep_text
+                self.redact,
+                keep_measurements=self.redact.keep_measurements
+                or self.deidentify.keep_measurements,
             ),
         )
 
@@ -177,14 +183,15 @@ def journey(
             rows += [row, _measure_row(row, measures)]
             rows += _annotations(marks, index, frame, row, config)
             pane.written.append(image)
-    written = [pane.written for pane in panes if pane.written]
+    written = [pane for pane in panes if pane.written]
     if not written:
         raise Reject(Reason.NO_PIXELS, "No frame was left to keep.", "read")
     with watch.step("check"):
-        for images in written:  # each pane is a clip of its own: time must not mix them
-            check_written((decode(image) for image in images), config.redact)
+        for pane in written:  # each pane is a clip of its own: time must not mix them
+            images = (decode(image) for image in pane.written)
+            check_written(images, config.redact, pane.left(config.normalize))
     rows.append(_audit_row(sighting, scan, header, fans, redactions, mark))
-    return Traveled(rows, scan, header, sum(map(len, written)))
+    return Traveled(rows, scan, header, sum(len(pane.written) for pane in written))
 
 
 @dataclass(slots=True)
@@ -197,6 +204,13 @@ class _Pane:
     previous: Normalized | None = None
     last: Kept | None = None
     written: list[bytes] = field(default_factory=list)
+
+    def left(self, config: NormalizeConfig) -> NDArray[np.bool_] | None:
+        """Where measurements were left standing, in pixels of the frames; None if none were."""
+        if self.redaction.left is None:
+            return None
+        shown = self.redaction.left.astype(np.uint8) * np.uint8(255)
+        return normalize(shown, self.fan, self.redaction, config).pixels > 0
 
 
 def _with_companions(

@@ -177,6 +177,7 @@ class Redaction:
         detector: ids and versions of the detectors that looked.
         model: hashes of their weights, "" for none.
         verdicts: codes, one for each check that was made ("no_text", "text_redacted", ...).
+        left: (H, W) bool, true where measurements were left standing; None if none were.
     """
 
     keep: NDArray[np.bool_]
@@ -186,6 +187,7 @@ class Redaction:
     detector: str = ""
     model: str = ""
     verdicts: tuple[str, ...] = ()
+    left: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -385,11 +385,16 @@ def test_a_dicom_that_hides_words_everywhere_comes_out_without_them(tool, tmp_pa
     assert made.words[0] not in ran.said + ran.complained
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_text_inside_stays_only_by_policy_and_is_then_recorded_as_there(tool, tmp_path, keep):
-    made = make_still(7, size=(400, 300), screen="none", burned_in=(("17.5 mm", "fan"),))
+@pytest.mark.parametrize(
+    ("text", "allowed", "keep"),
+    [("17.5 mm", False, False), ("17.5 mm", True, True), ("KOWALSKI", True, False)],
+)
+def test_text_inside_stays_only_by_policy_and_if_it_is_a_measurement(
+    tool, tmp_path, text, allowed, keep
+):
+    made = make_still(7, size=(400, 300), screen="none", burned_in=((text, "fan"),))
     (tmp_path / "a.dcm").write_bytes(write_dicom(made, NATIVE))
-    (tmp_path / "policy.yaml").write_text(f"keep_text: {str(keep).lower()}\n")
+    (tmp_path / "policy.yaml").write_text(f"keep_measurements: {str(allowed).lower()}\n")
     box = made.texts[-1].box
     place = (slice(box.y0, box.y1), slice(box.x0, box.x1))
 
@@ -398,10 +403,9 @@ def test_text_inside_stays_only_by_policy_and_is_then_recorded_as_there(tool, tm
     out = dcmread(ran.outputs[0])
     kept = (out.pixel_array[place] == made.pictures[0][place]).mean()
     assert bool(kept > 0.99) is keep
-    assert ("NO" if not keep else "YES") == out.BurnedInAnnotation
-    codes = [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
-    assert ("113101" in codes) is not keep
-    assert ("113101" in ran.report["outcomes"][0]["methods"]) is not keep
+    assert out.BurnedInAnnotation == "NO"
+    assert ["text_kept" if keep else "text_redacted"] == ran.report["outcomes"][0]["verdicts"]
+    assert "113101" in [code.CodeValue for code in out.DeidentificationMethodCodeSequence]
 
 
 SITE_FILE = """

@@ -84,7 +84,7 @@ def of_header(
         age=_years(read_text(new, PATIENT_AGE)),
         sex=read_text(new, PATIENT_SEX),
         actions=rebuilt.actions,
-        methods=tuple(sorted({*rebuilt.methods, *(_pixel_codes(config) if pixels else ())})),
+        methods=tuple(sorted({*rebuilt.methods, *([CLEAN_PIXELS] if pixels else [])})),
         key_id=key.key_id,
         policy=config.digest,
     )
@@ -102,14 +102,10 @@ def of_loose(origin: Origin, site: SiteConfig, key: SiteKey, config: Policy) -> 
         series=key.pseudonym("series", alone),
         instance=key.pseudonym("instance", alone),
         patient_source=who.source,
-        methods=(BASIC_PROFILE, *_pixel_codes(config)),
+        methods=(BASIC_PROFILE, CLEAN_PIXELS),
         key_id=key.key_id,
         policy=config.digest,
     )
-
-
-def _pixel_codes(config: Policy) -> tuple[str, ...]:
-    return () if config.keep_text else (CLEAN_PIXELS,)
 
 
 def _pseudonym(key: SiteKey, kind: str, header: Any, tag: int) -> str:

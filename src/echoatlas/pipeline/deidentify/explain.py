@@ -90,17 +90,20 @@ def _rest(policy: Policy) -> list[str]:
 
 def pixels(policy: Policy) -> list[str]:
     """What becomes of pictures."""
-    settings = RedactConfig(keep_text=policy.keep_text)
+    settings = RedactConfig()
     detector = PaddleDetector()
     return [
         "Pictures: black outside the scanned area, which header and picture have to agree on; "
         "BurnedInAnnotation is recorded and never trusted.",
-        "Text inside the scanned area: left standing, as the policy says."
-        if settings.keep_text
-        else f"Text inside the scanned area: looked for by strokes on minima over "
+        f"Text inside the scanned area: looked for by strokes on minima over "
         f"{', '.join(str(span) for span, _ in SPANS)} and {settings.look.block} frames, by "
         f"{detector.id} at {settings.look.enlarged:g} times their size, and by reading whether "
         "they are letters; blacked out, along its way where it moves.",
+        *(
+            ["Of that, left standing: what reads as measurements, all through the clip."]
+            if policy.keep_measurements
+            else []
+        ),
         "What is written is decoded and looked at again; text that is left, pictures without "
         "dynamic range, or anything outside the mask: quarantined.",
     ]

@@ -37,6 +37,7 @@ class Outcome:
         actions: PS3.15 action code to the number of attributes it became of.
         methods: codes of CID 7050 of what was really done.
         detector, model: what looked for text, and the hash of its weights.
+        verdicts: codes, one for each check of the pixels ("no_text", "text_redacted", ...).
     """
 
     input: int
@@ -59,6 +60,7 @@ class Outcome:
     methods: tuple[str, ...] = ()
     detector: str = ""
     model: str = ""
+    verdicts: tuple[str, ...] = ()
 
 
 def filtered(index: int, code: str) -> Outcome:
@@ -120,7 +122,7 @@ def from_json(line: str | bytes) -> Outcome:
         ValueError, TypeError: the line is no outcome.
     """
     raw: dict[str, Any] = json.loads(line)
-    for name in ("fans", "methods"):
+    for name in ("fans", "methods", "verdicts"):
         raw[name] = tuple(raw[name])
     raw["boxes"] = tuple(tuple(box) for box in raw["boxes"])
     return Outcome(**raw)

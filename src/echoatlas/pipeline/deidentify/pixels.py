@@ -6,10 +6,11 @@ at (no dynamic range) is not clean, it is rejected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.text import reader
@@ -17,7 +18,9 @@ from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
 from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.deidentify.text.look import look
+from echoatlas.pipeline.deidentify.text.measurement import is_measurement
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
+from echoatlas.pipeline.deidentify.text.temporal import gray_of
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.fan import Box, Fan
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.schemas.records import Picture
+
+MARGIN = 0.15  # of its letters' height, with which a line reads best
+PART = 0.8  # of a line's area; so much of it in a longer line makes it a word of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ class RedactConfig:
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
         ends: growth of a line at its two ends, the same way.
-        keep_text: leave text inside the fan standing; only by a site's policy.
+        keep_measurements: leave text inside the fan standing that says measurements and nothing
+            else; only by a site's policy.
     """
 
     look: LookConfig = field(default_factory=LookConfig)
@@ -54,7 +61,7 @@ class RedactConfig:
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0
-    keep_text: bool = False
+    keep_measurements: bool = False
 
 
 @step("redact", version=2)
@@ -81,25 +88,34 @@ def redact(
     masks = [fan.mask(height, width) for fan in fans]
     area = np.logical_or.reduce(masks)
     box = _around(area, config.margin)
+    crops = (_crop(picture, box) for picture in _chained(first, frames))
+    extremes = Extremes()
     seen = look(
-        (_crop(picture, box) for picture in _chained(first, frames)),
+        extremes.over(crops) if config.keep_measurements else crops,
         area[box.y0 : box.y1, box.x0 : box.x1],
         config.look,
     )
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
-    lines = [] if config.keep_text else [line.scaled(1.0, box.x0, box.y0) for line in seen.lines]
-    return tuple(_redaction(mask, lines, config) for mask in masks)
+    measures = [line for line in seen.lines if config.keep_measurements and extremes.measure(line)]
+    told = drawn(measures, box.height, box.width)
+    parts = [line for line in seen.lines if line not in measures and _within(line, told)]
+    cut = [line for line in seen.lines if line not in measures and line not in parts]
+    lines, left = ([one.scaled(1.0, box.x0, box.y0) for one in some] for some in (cut, measures))
+    return tuple(_redaction(mask, lines, left, config) for mask in masks)
 
 
 @step("check_written", version=2)
 def check_written(
-    pictures: Iterable[Picture], config: RedactConfig = RedactConfig()
+    pictures: Iterable[Picture],
+    config: RedactConfig = RedactConfig(),
+    left: NDArray[np.bool_] | None = None,
 ) -> tuple[str, ...]:
     """Look again, at what was written.
 
     Args:
         pictures: as a reader of the output sees them, equally sized, in order.
+        left: (H, W), where measurements were left standing: not looked at.
 
     Returns:
         Codes of the checks that were made.
@@ -108,14 +124,46 @@ def check_written(
         Reject: ``residual_text`` if text is still there, ``no_dynamic_range`` if nothing could
             be seen, ``no_pixels`` without a frame.
     """
-    seen = look(pictures, None, config.again)
+    seen = look(pictures if left is None else _blacked(pictures, left), None, config.again)
     if not seen.frames:
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
-    if seen.lines and not config.keep_text:
+    if seen.lines:
         raise Reject(Reason.RESIDUAL_TEXT, f"{len(seen.lines)} lines of text are left")
     return ("checked_written",)
+
+
+@dataclass(slots=True)
+class Extremes:
+    """The darkest and the brightest that each pixel of a clip gets.
+
+    Bright letters show in the one, dark ones in the other, whenever they show.
+    """
+
+    low: NDArray[np.uint8] | None = None
+    high: NDArray[np.uint8] | None = None
+
+    def over(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Pass pictures on, (H, W[, 3]) uint8 of one size, and take their extremes."""
+        for picture in pictures:
+            gray = gray_of(picture)
+            self.low = gray if self.low is None else cv2.min(self.low, gray)
+            self.high = gray if self.high is None else cv2.max(self.high, gray)
+            yield picture
+
+    def measure(self, line: Line) -> bool:
+        """Whether a line says measurements and nothing else, all through the clip."""
+        both = [gray for gray in (self.low, self.high) if gray is not None]
+        wider = line.grown(MARGIN * line.thickness)
+        return bool(both) and all(is_measurement(reader.says(gray, wider)) for gray in both)
+
+
+def _blacked(pictures: Iterable[Picture], where: NDArray[np.bool_]) -> Iterator[Picture]:
+    for picture in pictures:
+        cut = picture.copy()
+        cut[where] = 0
+        yield cut
 
 
 def _chained(first: Picture, rest: Iterable[Picture]) -> Iterable[Picture]:
@@ -142,16 +190,14 @@ def _crop(picture: Picture, box: Box) -> Picture:
     return np.ascontiguousarray(picture[box.y0 : box.y1, box.x0 : box.x1])
 
 
-def _redaction(inside: NDArray[np.bool_], lines: Sequence[Line], config: RedactConfig) -> Redaction:
+def _redaction(
+    inside: NDArray[np.bool_], lines: Sequence[Line], standing: Sequence[Line], config: RedactConfig
+) -> Redaction:
     height, width = inside.shape
     whole = int(inside.sum())
-    touching = []
-    for line in lines:
-        thick = line.thickness
-        grown = line.padded(1 + config.pad * thick, 1 + config.ends * thick)
-        if (drawn([grown], height, width) & inside).any():
-            touching.append(grown)
+    touching = _touching(lines, inside, config)
     text = drawn(touching, height, width)
+    left = drawn(_touching(standing, inside, config), height, width) & inside & ~text
     detector = PaddleDetector()
     return Redaction(
         keep=inside & ~text,
@@ -160,12 +206,30 @@ def _redaction(inside: NDArray[np.bool_], lines: Sequence[Line], config: RedactC
         text_area=float((inside & text).sum()) / max(whole, 1),
         detector=f"strokes, {detector.id}",
         model=f"{detector.weights} {reader.SHA256}",
-        verdicts=("text_kept",)
-        if config.keep_text
-        else ("text_redacted",)
-        if touching
-        else ("no_text",),
+        verdicts=(
+            *(["text_redacted"] if touching else []),
+            *(["text_kept"] if left.any() else []),
+        )
+        or ("no_text",),
+        left=left if left.any() else None,
     )
+
+
+def _within(line: Line, area: NDArray[np.bool_]) -> bool:
+    """Whether a line is part of what was read already: a word of it."""
+    own = drawn([line], *area.shape)
+    return bool((own & area).sum() >= PART * own.sum() > 0)
+
+
+def _touching(lines: Iterable[Line], inside: NDArray[np.bool_], config: RedactConfig) -> list[Line]:
+    """Lines with their margin, those that reach into an area."""
+    found = []
+    for line in lines:
+        thick = line.thickness
+        grown = line.padded(1 + config.pad * thick, 1 + config.ends * thick)
+        if (drawn([grown], *inside.shape) & inside).any():
+            found.append(grown)
+    return found
 
 
 def _order(box: Box) -> tuple[int, int, int, int]:

@@ -102,10 +102,10 @@ class Policy(Strict):
         True, description="Keep coded and numeric content of structured reports; else reject them."
     )
 
-    keep_text: bool = Field(
+    keep_measurements: bool = Field(
         False,
-        description="Leave text inside the scanned area standing, as measurements; outside all "
-        "is black even so. The option Clean Pixel Data is then not recorded.",
+        description="Leave standing what reads as measurements and nothing else (numbers with "
+        "units) inside the scanned area, throughout a clip.",
     )
 
     @property

@@ -102,6 +102,7 @@ def _released(index: int, output: str, mask: str, done: Written) -> Outcome:
         methods=done.header.methods,
         detector=cuts[0].detector if cuts else "",
         model=cuts[0].model if cuts else "",
+        verdicts=tuple(sorted({one for cut in cuts for one in cut.verdicts})),
     )
 
 

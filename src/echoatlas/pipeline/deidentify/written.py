@@ -70,7 +70,8 @@ def rewritten(
     """
     if is_report(data):
         return _report(data, origin, site, key, policy)
-    config = replace(config, keep_text=config.keep_text or policy.keep_text)
+    keeps = config.keep_measurements or policy.keep_measurements
+    config = replace(config, keep_measurements=keeps)
     scan = read(data)
     clip = Clip(scan)
     look = replace(LOOKED, cropped=site.cropped)
@@ -80,8 +81,7 @@ def rewritten(
     pictures = Redacted(clip, keep)
     if scan.header is not None:
         header, rebuilt = of_header(scan.header, origin, site, key, policy)
-        cleaned = not config.keep_text
-        whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep, cleaned=cleaned)
+        whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep)
         suffix = ".dcm"
     else:
         header = of_loose(origin, site, key, policy)
@@ -91,7 +91,8 @@ def rewritten(
         demand_clean(scan.header, seen.header, policy)
     again = Clip(seen)
     _demand_black(again, keep)
-    check_written(again, config)
+    left = [redaction.left for redaction in redactions if redaction.left is not None]
+    check_written(again, config, np.logical_or.reduce(left) if left else None)
     mask = stills.png(keep.astype(np.uint8) * 255)
     return Written(whole, suffix, how, scan, header, fans, redactions, mask)
 

@@ -66,8 +66,6 @@ def instance(
     data: bytes,
     pictures: Iterable[Picture],
     keep: NDArray[np.bool_],
-    *,
-    cleaned: bool = True,
 ) -> tuple[bytes, str]:
     """Write a rebuilt header with redacted pixels.
 
@@ -77,7 +75,6 @@ def instance(
         pictures: redacted, as displayed, equally sized, all gray or all in color; each iteration
             starts from the first.
         keep: (H, W) bool, true where pixels may leave.
-        cleaned: no text was left standing inside, so that Clean Pixel Data may be recorded.
 
     Returns:
         The file, and how its pixels were written: "native", "dct", "video" or "lossless".
@@ -109,9 +106,8 @@ def instance(
             _encapsulate(header, parts)
         count = len(parts)
     _describe(header, scan, count, color)
-    header.BurnedInAnnotation = "NO" if cleaned else "YES"
-    if cleaned:
-        _sign(header)
+    header.BurnedInAnnotation = "NO"
+    _sign(header)
     return part10(header, syntax), how
 
 
