@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from echoatlas.pipeline.codec import decode
+from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.journey import JourneyConfig, journey
 from echoatlas.pipeline.normalize import NormalizeConfig
 from echoatlas.pipeline.simulate import make_cine, write_dicom
@@ -92,3 +93,22 @@ def test_beam_space_is_a_setting_of_the_deployment(usual):
     )
     assert np.stack([decode(row.image) for row in frames]).shape == (6, 256, 256)
     assert frames[0].fingerprint != usual[0][0].fingerprint
+
+
+def test_measurements_stay_in_the_frames_of_a_site_that_keeps_them():
+    words = (("Dist 12.4 mm", "fan"),)
+    measured = make_cine(3, frames=6, size=(640, 480), screen="none", burned_in=words)
+    data = write_dicom(measured, "1.2.840.10008.1.2.4.50")
+    keeping = JourneyConfig(deidentify=Policy(keep_measurements=True))
+
+    (kept, *_), (cut, *_) = carried(data, keeping)[0], carried(data)[0]
+
+    (place,) = [text.box for text in measured.texts if text.text == words[0][0]]
+    left, top = (
+        round(at * kept.scale + offset)
+        for at, offset in ((place.x0, kept.offset_x), (place.y0, kept.offset_y))
+    )
+    there = (slice(top, top + round(place.height * kept.scale)),
+             slice(left, left + round(place.width * kept.scale)))  # fmt: skip
+    assert decode(kept.image)[there].max() > 150
+    assert decode(cut.image)[there].max() == 0
