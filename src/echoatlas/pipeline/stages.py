@@ -52,17 +52,25 @@ def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
     if lake.done("labels", inputs):
         return False
     labels = fused(lake, chosen)
-    rows = [
-        LabelRow(
-            frame_id=frame["frame_id"],
-            object_id=frame["object_id"],
-            tree=tree().hash,
-            fingerprint=mark,
-            **asdict(labels.get(frame["object_id"], Label())),
-        )
-        for frame in lake.read("frames", ["frame_id", "object_id"]).to_pylist()
-    ]
-    lake.replace("labels", to_arrow("labels", rows), inputs)
+    frames = lake.read("frames", ["frame_id", "object_id"]).combine_chunks()
+    objects = frames.column("object_id").combine_chunks().dictionary_encode()
+    once = to_arrow(  # a row an object, which its frames then share: they are many times as many
+        "labels",
+        [
+            LabelRow(
+                frame_id="",
+                object_id=object_id,
+                tree=tree().hash,
+                fingerprint=mark,
+                **asdict(labels.get(object_id, Label())),
+            )
+            for object_id in objects.dictionary.to_pylist()
+        ],
+    )
+    rows = once.take(objects.indices)
+    place = rows.schema.get_field_index("frame_id")
+    rows = rows.set_column(place, rows.schema.field(place), frames.column("frame_id"))
+    lake.replace("labels", rows, inputs)
     return True
 
 
