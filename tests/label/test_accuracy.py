@@ -35,14 +35,14 @@ def test_headers_that_agree_with_themselves_are_labeled_right(scores):
 def test_of_all_headers_enough_are_answered_and_nearly_all_right(scores):
     everything = scores["all"]
 
-    assert everything["region answered"] >= 0.87
-    assert everything["region right"] >= 0.98
+    assert everything["region answered"] >= 0.86
+    assert everything["region right"] >= 0.985
     assert everything["organ right"] >= 0.98
 
 
 def test_where_a_header_states_at_all_what_is_shown_99_of_100_regions_are_right(scores):
-    assert scores["telling"]["region right"] >= 0.99
-    assert scores["telling"]["organ right"] >= 0.99
+    assert scores["telling"]["region right"] >= 0.997
+    assert scores["telling"]["organ right"] >= 0.995
 
 
 def test_torn_headers_are_answered_less_often(scores):
@@ -50,4 +50,4 @@ def test_torn_headers_are_answered_less_often(scores):
 
 
 def test_confidence_means_what_it_says(scores):
-    assert scores["all"]["calibration error"] <= 0.07
+    assert scores["all"]["calibration error"] <= 0.02

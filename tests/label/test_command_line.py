@@ -63,7 +63,7 @@ def test_settings_of_labels_are_planned_and_applied_without_a_pixel(made, settin
     applied = asked(made, "label", "run")
     again = asked(made, "label", "run")
 
-    change = {"from": "abdomen/liver", "to": "abdomen", "frames": 1}
+    change = {"from": "abdomen/liver", "to": "unknown", "frames": 1}
     assert change in planned["labels"]
     assert all(site["renewed"] == 0 for site in planned["sites"])
     assert applied == {"done": True, "changes": planned["labels"]}

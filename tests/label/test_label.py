@@ -40,6 +40,48 @@ def test_agreement_raises_confidence(labeled):
     assert alone.confidence < agreed.confidence
 
 
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        # A preset does not rule out what is examined along with it, and alone decides nothing.
+        ({"StudyDescription": "Bladder volume"}, "pelvis/urinary_bladder"),
+        ({"StudyDescription": "US pleural effusion"}, "thorax/lung"),
+        ({"StudyDescription": "US aorta"}, "abdomen/abdominal_aorta"),
+        ({"StudyDescription": "US THYROID"}, "unknown"),
+        ({}, "unknown"),
+        ({"site": {"labels": {"organ": "abdomen"}}}, "abdomen"),
+    ],
+)
+def test_an_abdominal_preset_leaves_bladder_and_pleura_possible(labeled, attributes, expected):
+    assert expected == path_of(labeled(ImageType=ABDOMINAL, **attributes))
+
+
+def test_a_vague_word_against_a_plain_one_in_another_text_is_left_open(labeled):
+    torn = labeled(StudyDescription="US KNEE", SeriesDescription="US soft tissue")
+    alone = labeled(StudyDescription="US soft tissue")
+
+    assert path_of(torn) == "unknown"
+    assert torn.review
+    assert path_of(alone) == "other/soft_tissue"
+
+
+def test_two_readings_of_a_word_do_not_hide_that_both_contradict_the_order(labeled):
+    found = labeled(StudyDescription="OB femur length", SeriesDescription="urinary bladder")
+
+    assert path_of(found) == "unknown"
+    assert found.conflict
+
+
+def test_confidence_is_the_belief_after_the_curve_and_decides_nothing():
+    plain = LabelConfig(slope=1.0, offset=0.0)
+    hints = [hint("abdomen/liver", weight=0.6)]
+
+    assert label(hints, plain).confidence == pytest.approx(0.6)
+    assert label(hints).confidence > 0.9
+    assert label(hints).paths == label(hints, plain).paths
+    assert label([hint("abdomen/liver", weight=0.4)]).region == "unknown"
+
+
 def test_the_same_words_in_two_descriptions_count_once(labeled):
     once = label([hint("thorax/breast", "study")])
     copied = label([hint("thorax/breast", "study"), hint("thorax/breast", "protocol")])

@@ -2,17 +2,21 @@
 
 Dempster-Shafer evidence on the tree (Gordon and Shortliffe 1985, "A method for managing
 evidential reasoning in a hierarchical hypothesis space", Artificial Intelligence 26): a hint is a
-simple support for the set of leaves below its node. Sources that copy from each other are not
+simple support for the set of places below its node. Sources that copy from each other are not
 counted twice (the cautious rule of Denoeux 2008, Artificial Intelligence 172, on simple supports:
 the stronger one counts). Decided from the root down: region first, organ within it; a level that
-is not settled is left unknown.
+is not settled is left unknown. Belief becomes a confidence that means how often such answers are
+right (Platt 1999, "Probabilistic outputs for support vector machines": a logistic curve, here
+over the logit of the belief).
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
@@ -22,8 +26,8 @@ from echoatlas.taxonomy.tree import UNKNOWN, tree
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Hint
 
-Places = frozenset[str]  # a set of hypotheses: regions, or children of one region
-EVERYTHING: Places = frozenset({"*"})  # what the ignorant believe: no place is ruled out
+Places = int  # a set of hypotheses, one bit each: an organ, or what else there is of a region
+EVERYTHING: Places = (1 << len(tree())) - 1  # what the ignorant believe: nothing is ruled out
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +36,23 @@ class LabelConfig:
 
     Attributes:
         answer: least belief at which a node is named.
-        margin: least distance to the belief in the runner-up.
+        odds: how many times the belief against a node the belief in it has to be, at the least;
+            10 is where evidence is called strong (Jeffreys 1961, "Theory of probability").
+        slope, offset: of the curve from belief to confidence, in logits, where belief is at
+            least ``answer``. ``python -m benchmarks labels`` fits them on simulated headers.
         conflict: share of contradictory evidence from which a person should look.
-        beside: factor on priors where the object itself says something.
+        beside: factor on priors where the object itself says something else.
         sources: source to a factor on its weight; 0 leaves it out.
         without: ids of rules that are not heard, such as "heart.echo", or "study:heart.echo" for
             one source. So rules are taken back without reading any scan again.
     """
 
     answer: float = 0.5
-    margin: float = 0.45
+    odds: float = 10.0
     conflict: float = 0.3
     beside: float = 0.4
+    slope: float = 0.35
+    offset: float = 3.25
     sources: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
 
@@ -54,6 +63,11 @@ class LabelConfig:
                 raise ValueError(f"'{source}' is no source ({', '.join(sorted(known))})")
             if not 0 <= factor <= 1:
                 raise ValueError(f"the factor of '{source}' lies between 0 and 1")
+
+    def calibrated(self, belief: float) -> float:
+        """The confidence, 0 to 1, that a belief of 0 to 1 is worth."""
+        kept = min(max(belief, 1e-6), 1 - 1e-6)
+        return 1 / (1 + math.exp(-self.offset) * ((1 - kept) / kept) ** self.slope)
 
     def heard(self, hint: Hint) -> Hint | None:
         """A hint with the weight that it is given here; None if it is not to be heard."""
@@ -86,14 +100,31 @@ class Decision:
     """One level of the tree, decided or not.
 
     Attributes:
-        place: the winner, or "" where nothing wins.
-        belief: in the winner, 0 to 1, conflict set aside.
-        conflict: mass of evidence that contradicts itself, 0 to 1.
+        node: the winner's path, or "" where nothing wins.
+        confidence: in the winner, 0 to 1.
     """
 
-    place: str = ""
-    belief: float = 0.0
-    conflict: float = 0.0
+    node: str = ""
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What the evidence comes to.
+
+    Attributes:
+        masses: what is believed of each set of places and no smaller one.
+        between, within: mass that contradicts itself, between regions and within them, 0 to 1.
+    """
+
+    masses: Mapping[Places, float]
+    between: float
+    within: float
+
+    def of(self, places: Places) -> float:
+        """Belief that it is one of these, 0 to 1, conflict set aside."""
+        inside = sum(mass for focal, mass in self.masses.items() if focal & places == focal)
+        return inside / (1.0 - self.between - self.within)
 
 
 # Sources that are written from each other, or by the same hand at the same moment.
@@ -112,7 +143,7 @@ FAMILIES = {
 PRIORS = frozenset({"site_prior"})
 
 
-@step("label", version=1)
+@step("label", version=2)
 def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
     """Fuse the hints about an object into one label.
 
@@ -127,19 +158,21 @@ def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
     config = config or LabelConfig()
     hints = [one for one in map(config.heard, hints) if one is not None]
     anatomy = [hint for hint in hints if hint.axis == "anatomy"]
-    supports = _supports(anatomy, config)
-    region = _decide(_level(supports, ""), config)
+    belief = _combined(_supports(anatomy, config))
+    region = _decide(belief, (node.path for node in tree().regions), config)
     organ = Decision()
-    if region.place:
-        organ = _decide(_level(supports, region.place), config)
-    path = f"{region.place}/{organ.place}" if organ.place else region.place
-    abstained = _abstained(region, organ, config)
-    contradicted = max(region.conflict, organ.conflict) >= config.conflict
+    if region.node:
+        organ = _decide(belief, (node.path for node in tree().children(region.node)), config)
+    path = organ.node or region.node
+    contradicted = (belief.within if region.node else belief.between + belief.within) >= (
+        config.conflict
+    )
+    abstained = contradicted and not organ.node
     primary = [path] if path else []
     return Label(
-        region=region.place or UNKNOWN,
-        organ=organ.place or UNKNOWN,
-        confidence=round(min(region.belief, organ.belief or 1.0), 4),
+        region=region.node or UNKNOWN,
+        organ=organ.node.partition("/")[2] or UNKNOWN,
+        confidence=round(min(region.confidence, organ.confidence or 1.0), 4),
         region_index=tree().region_index(path),
         organ_index=tree().organ_index(path),
         paths=" ".join([*primary, *_further(hints, path)]),
@@ -147,80 +180,79 @@ def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
         view=_term(hints, "view", ""),
         application=_term(hints, "application", UNKNOWN),
         conflict=abstained,
-        review=abstained or contradicted,
+        review=belief.between + belief.within >= config.conflict,
         decided_by="fusion" if path else "none",
     )
 
 
-def _abstained(region: Decision, organ: Decision, config: LabelConfig) -> bool:
-    """Whether a level was left open because evidence contradicts itself."""
-    return any(not level.place and level.conflict >= config.conflict for level in (region, organ))
-
-
 def _supports(hints: Iterable[Hint], config: LabelConfig) -> dict[Places, float]:
-    """Simple supports: set of paths to weight, families merged cautiously."""
+    """Simple supports: set of places to weight, families merged cautiously."""
     by_source: dict[str, list[Hint]] = defaultdict(list)
     for hint in hints:
         by_source[hint.source].append(hint)
-    direct = any(source not in PRIORS for source in by_source)
+    direct = [_places(h.node for h in said) for s, said in by_source.items() if s not in PRIORS]
     families: dict[tuple[str, Places], float] = {}
     for source, said in by_source.items():
-        weight = max(hint.weight for hint in said)
-        if source in PRIORS and direct:
+        weight, places = max(hint.weight for hint in said), _places(hint.node for hint in said)
+        if source in PRIORS and not all(places & others for others in direct):
             weight *= config.beside
-        paths = frozenset(hint.node for hint in said)
-        key = (FAMILIES.get(source, source), paths)
+        key = (FAMILIES.get(source, source), places)
         families[key] = max(families.get(key, 0.0), weight)
     doubts: dict[Places, float] = defaultdict(lambda: 1.0)
-    for (_, paths), weight in families.items():
-        doubts[paths] *= 1.0 - min(weight, 0.99)
-    return {paths: 1.0 - doubt for paths, doubt in doubts.items()}
+    for (_, places), weight in families.items():
+        doubts[places] *= 1.0 - min(weight, 0.99)
+    return {places: 1.0 - doubt for places, doubt in doubts.items()}
 
 
-def _level(supports: dict[Places, float], region: str) -> dict[Places, float]:
-    """The supports as seen at one level: among regions (""), or among a region's organs.
-
-    Within a region, evidence for other regions has been weighed already and is left out.
-    """
-    seen: dict[Places, float] = defaultdict(lambda: 1.0)
-    for paths, weight in supports.items():
-        if not region:
-            places = frozenset(path.partition("/")[0] for path in paths)
-        else:
-            inside = [path for path in paths if path.partition("/")[0] == region]
-            if not inside or region in inside:
-                continue
-            places = frozenset(path.partition("/")[2] for path in inside)
-        seen[places] *= 1.0 - weight
-    return {places: 1.0 - doubt for places, doubt in seen.items()}
+def _places(paths: Iterable[str]) -> Places:
+    """All that "one of these" may mean."""
+    whole = 0
+    for path in paths:
+        whole |= _below()[path]
+    return whole
 
 
-def _decide(supports: dict[Places, float], config: LabelConfig) -> Decision:
-    """Combine simple supports by Dempster's rule, conflict kept apart, and pick a winner."""
+@cache
+def _below() -> dict[str, Places]:
+    """Path to the places at or below it: one bit an organ, one for the rest of each region."""
+    bits = {path: 1 << place for path, place in tree().positions.items()}
+    for organ in tree().organs:
+        bits[organ.parent] |= bits[organ.path]
+    return bits
+
+
+def _combined(supports: Mapping[Places, float]) -> Belief:
+    """Simple supports combined by Dempster's rule, conflict kept apart."""
     masses: dict[Places, float] = {EVERYTHING: 1.0}
-    conflict = 0.0
-    for places, weight in sorted(supports.items(), key=lambda item: sorted(item[0])):
+    between = within = 0.0
+    for places, weight in sorted(supports.items()):
         combined: dict[Places, float] = defaultdict(float)
         for focal, mass in masses.items():
             combined[focal] += mass * (1.0 - weight)
-            meet = places if focal == EVERYTHING else focal & places
-            if meet:
+            if meet := focal & places:
                 combined[meet] += mass * weight
+            elif _regions(focal) & _regions(places):
+                within += mass * weight
             else:
-                conflict += mass * weight
+                between += mass * weight
         masses = dict(combined)
-    left = 1.0 - conflict
-    beliefs: dict[str, float] = defaultdict(float)
-    for focal, mass in masses.items():
-        if len(focal) == 1 and focal != EVERYTHING:
-            beliefs[next(iter(focal))] += mass / left
-    ranked = sorted(beliefs.items(), key=lambda item: (-item[1], item[0]))
-    if not ranked:
-        return Decision(conflict=conflict)
-    (place, belief), second = ranked[0], ranked[1][1] if len(ranked) > 1 else 0.0
-    if belief < config.answer or belief - second < config.margin:
-        return Decision(conflict=conflict)
-    return Decision(place, belief, conflict)
+    return Belief(masses, between, within)
+
+
+@cache
+def _regions(places: Places) -> Places:
+    """The places widened to their regions."""
+    below = _below()
+    return _places(region.path for region in tree().regions if below[region.path] & places)
+
+
+def _decide(belief: Belief, nodes: Iterable[str], config: LabelConfig) -> Decision:
+    """The node that is believed enough, and far more than all else; none otherwise."""
+    node = max(sorted(nodes), key=lambda one: belief.of(_below()[one]))
+    believed, against = (belief.of(places) for places in (_below()[node], ~_below()[node]))
+    if believed < config.answer or believed < config.odds * against:
+        return Decision()
+    return Decision(node, config.calibrated(believed))
 
 
 def _further(hints: Sequence[Hint], primary: str) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
-from echoatlas.pipeline.evidence.fetal import fetal_sources, readings, settled
+from echoatlas.pipeline.evidence.fetal import PRESET, fetal_sources, readings, settled
 from echoatlas.pipeline.evidence.sources import Finding, findings
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Hint
@@ -25,7 +25,7 @@ __all__ = ["EvidenceConfig", "evidence"]
 EXPLICIT = frozenset({"site_prior", "collection"})
 
 
-@step("evidence", version=2)
+@step("evidence", version=3)
 def evidence(
     scan: Scan, origin: Origin, site: SiteConfig, config: EvidenceConfig | None = None
 ) -> tuple[Hint, ...]:
@@ -66,7 +66,8 @@ def _hints(source: str, told: list[Finding], speaking: frozenset[str]) -> list[H
     paths = {path for _, path in placed}
     if speaking:
         placed = [(one, node) for one in anatomy for node in readings(one, source in speaking)]
-        paths = settled({path for _, path in placed})
+        paths = {path for _, path in placed}
+        paths = paths if source == PRESET else settled(paths)
     deepest = {path for path in paths if not any(other.startswith(f"{path}/") for other in paths)}
     kept = [(finding, path) for finding, path in placed if path in deepest]
     kept += [(finding, finding.node) for finding in others]

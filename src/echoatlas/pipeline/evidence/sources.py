@@ -165,6 +165,8 @@ def _exam_type(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
         nodes = (nodes,) if isinstance(nodes, str) else tuple(nodes)
         rule = "term." + re.sub(r"[^a-z]+", "_", term.lower())
         yield from _nodes(nodes, "image_type", config.image_type, rule)
+        for node in entry.get("beside", ()):
+            yield Finding("anatomy", node, "image_type", config.image_type, rule, alternative=True)
         if application := entry.get("application"):
             yield Finding("application", application, "image_type", config.image_type, rule)
 
