@@ -20,13 +20,13 @@ from echoatlas.pipeline.companions import Attached, facts_of
 from echoatlas.pipeline.deidentify.attributes import Policy, clean
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.evidence import EvidenceConfig, evidence
+from echoatlas.pipeline.evidence import EvidenceConfig, evidence, measured
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.given import given, length, scores
 from echoatlas.pipeline.measure import MeasureConfig, Measures, measure
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.normalize import NormalizeConfig, normalize
-from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read import ReadConfig, read, read_report
 from echoatlas.pipeline.read.sampling import Kept, adds_nothing, kept
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.fan import Fan, Verdict
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.vault import SiteKey
     from echoatlas.schemas.config import SiteConfig
-    from echoatlas.schemas.records import CleanHeader, Normalized, Origin, Redaction, Scan
+    from echoatlas.schemas.records import CleanHeader, Hint, Normalized, Origin, Redaction, Scan
 
 Row = FrameRow | MeasureRow | EvidenceRow | AnnotationRow | AuditRow
 
@@ -136,10 +136,20 @@ def journey(
 
     Raises:
         Reject: by the step that found the record at fault.
+
+    A structured report of ultrasound measurements has no frames: what it measured becomes
+    evidence, which ``label`` joins to the pictures of its study.
     """
     watch = watch or Stopwatch()
     mark = mark or journey_fingerprint(config, site)
     config = config.at(site)
+    with watch.step("read"):
+        report = read_report(data, config.read)
+    if report is not None and (told := measured(report, config.evidence)):
+        with watch.step("deidentify"):
+            header = clean(report, origin, site, key, config.deidentify)
+        audited = _audit_row(sighting, report, header, mark)
+        return Traveled([*_evidence_rows(told, sighting, site, mark), audited], report, header, 0)
     with watch.step("read"):
         scan = read(data, config.read)
         facts = facts_of(site, origin)
@@ -155,10 +165,7 @@ def journey(
         header = clean(scan, origin, site, key, config.deidentify)
     with watch.step("redact"):
         redactions = redact(clip, fans, config.redact)
-    rows: list[Row] = [
-        EvidenceRow(sighting.object_id, site.site, h.axis, h.node, h.source, h.weight, h.rule, mark)
-        for h in hints
-    ]
+    rows: list[Row] = [*_evidence_rows(hints, sighting, site, mark)]
     shared = _shared(sighting, header, site, facts, mark)
     panes = [
         _Pane(fan, cut, shared | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
@@ -190,8 +197,17 @@ def journey(
         for pane in written:  # each pane is a clip of its own: time must not mix them
             images = (decode(image) for image in pane.written)
             check_written(images, config.redact, pane.left(config.normalize))
-    rows.append(_audit_row(sighting, scan, header, fans, redactions, mark))
+    rows.append(_audit_row(sighting, scan, header, mark, fans, redactions))
     return Traveled(rows, scan, header, sum(len(pane.written) for pane in written))
+
+
+def _evidence_rows(
+    hints: tuple[Hint, ...], sighting: SightingRow, site: SiteConfig, mark: str
+) -> Iterator[EvidenceRow]:
+    for h in hints:
+        yield EvidenceRow(
+            sighting.object_id, site.site, h.axis, h.node, h.source, h.weight, h.rule, mark
+        )
 
 
 @dataclass(slots=True)
@@ -325,10 +341,11 @@ def _audit_row(
     sighting: SightingRow,
     scan: Scan,
     header: CleanHeader,
-    fans: tuple[Fan, ...],
-    redactions: tuple[Redaction, ...],
     mark: str,
+    fans: tuple[Fan, ...] = (),
+    redactions: tuple[Redaction, ...] = (),
 ) -> AuditRow:
+    """What was done to an object; "filtered" if it is no picture, and only codes of it stay."""
     stated = str(getattr(scan.header, "BurnedInAnnotation", "") or "") if scan.header else ""
     verdicts = {code for cut in redactions for code in cut.verdicts}
     if any(fan.verdict is Verdict.REVIEW for fan in fans):
@@ -336,18 +353,18 @@ def _audit_row(
     return AuditRow(
         object_id=sighting.object_id,
         site=sighting.site,
-        verdict="released",
+        verdict="released" if redactions else "filtered",
         policy=header.policy,
         key_id=header.key_id,
         methods=" ".join(header.methods),
         actions=json.dumps(dict(header.actions), sort_keys=True),
         burned_in_annotation=stated if stated in ("YES", "NO") else "",
         geometry=" ".join(sorted({fan.found_by for fan in fans})),
-        outside_area=max(cut.outside_area for cut in redactions),
-        text_area=max(cut.text_area for cut in redactions),
+        outside_area=max((cut.outside_area for cut in redactions), default=0.0),
+        text_area=max((cut.text_area for cut in redactions), default=0.0),
         text_boxes=sum(len(cut.text_boxes) for cut in redactions),
-        detector=redactions[0].detector,
-        model=redactions[0].model,
+        detector=redactions[0].detector if redactions else "",
+        model=redactions[0].model if redactions else "",
         verdicts=" ".join(sorted(verdicts)),
         maker=header.maker,
         device=header.model,

@@ -67,7 +67,8 @@ class LabelConfig:
     def calibrated(self, belief: float) -> float:
         """The confidence, 0 to 1, that a belief of 0 to 1 is worth."""
         kept = min(max(belief, 1e-6), 1 - 1e-6)
-        return 1 / (1 + math.exp(-self.offset) * ((1 - kept) / kept) ** self.slope)
+        logit = math.log(kept / (1 - kept))
+        return 1 / (1 + math.exp(-self.slope * logit - self.offset))
 
     def heard(self, hint: Hint) -> Hint | None:
         """A hint with the weight that it is given here; None if it is not to be heard."""

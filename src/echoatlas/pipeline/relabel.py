@@ -1,15 +1,19 @@
 """Label a lake from its evidence table: no pixels, no text, so it can be run whenever rules change.
 
-What people decided stands above what fusion concludes.
+What people decided stands above what fusion concludes. What a structured report measured is
+evidence about all pictures of its study at its site, whenever either of them arrived.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.evidence.report import SOURCE as REPORT
 from echoatlas.pipeline.label import Label, LabelConfig, label
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows import DecisionRow
@@ -22,18 +26,44 @@ HINT_COLUMNS = ("axis", "node", "source", "weight", "rule")
 
 
 def evidence_of(lake: Lake) -> dict[str, tuple[Hint, ...]]:
-    """Object id to its hints, sorted; equal sets of hints are one object in memory."""
+    """Object id to its hints and those of its study's reports, sorted.
+
+    Equal sets of hints are one object in memory.
+    """
     told: dict[str, list[Hint]] = defaultdict(list)
     for batch in lake.batches("evidence", columns=["object_id", *HINT_COLUMNS]):
         columns = [batch.column(name).to_pylist() for name in ("object_id", *HINT_COLUMNS)]
         for object_id, axis, node, *rest in zip(*columns, strict=True):
             told[object_id].append(Hint(axis, _today(axis, node), *rest))
+    for object_id, measured in _reported(lake, told).items():
+        told[object_id] += measured
     shared: dict[tuple[Hint, ...], tuple[Hint, ...]] = {}
     found = {}
     for object_id, hints in told.items():
-        ordered = tuple(sorted(set(hints), key=lambda hint: (hint.axis, hint.node, hint.rule)))
+        ordered = tuple(sorted(set(hints), key=_ordered))
         found[object_id] = shared.setdefault(ordered, ordered)
     return found
+
+
+def _reported(lake: Lake, told: Mapping[str, list[Hint]]) -> dict[str, set[Hint]]:
+    """Object id to what the reports of its study measured.
+
+    Objects without a study, and those of other sites, are never joined: studies are compared as
+    pseudonyms under the site's key. The result depends on what is in the lake, not on the order
+    in which it came.
+    """
+    columns = ["object_id", "site", "study"]
+    kept = lake.read("objects", columns, pc.field("status") == "kept").to_pylist()
+    study = {row["object_id"]: (row["site"], row["study"]) for row in kept if row["study"]}
+    measured: dict[tuple[str, str], set[Hint]] = defaultdict(set)
+    for object_id, hints in told.items():
+        if object_id in study:
+            measured[study[object_id]] |= {one for one in hints if one.source == REPORT}
+    return {one: measured[where] for one, where in study.items() if measured.get(where)}
+
+
+def _ordered(hint: Hint) -> tuple[str, ...]:
+    return hint.axis, hint.node, hint.rule
 
 
 def _today(axis: str, node: str) -> str:

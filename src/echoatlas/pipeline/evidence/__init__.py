@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
 from echoatlas.pipeline.evidence.fetal import PRESET, fetal_sources, readings, settled
+from echoatlas.pipeline.evidence.report import measured
 from echoatlas.pipeline.evidence.sources import Finding, findings
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Hint
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
-__all__ = ["EvidenceConfig", "evidence"]
+__all__ = ["EvidenceConfig", "evidence", "measured"]
 
 # Sources that name nodes of the tree themselves: nothing in them is moved to the fetus.
 EXPLICIT = frozenset({"site_prior", "collection"})

@@ -15,6 +15,7 @@ class EvidenceConfig:
         study .. comment: free text, from what was ordered to what was typed at the scanner.
         transducer, department: what probe or room suggest; an ECG strip as much as a probe.
         ultrasound_region: kinds of regions in the header.
+        report: what a structured report of the same study measured; not all pictures show that.
         sidecar: a table that the site wrote for the purpose.
         folder, name: of the upload.
         collection: what an adapter states of a public collection.
@@ -34,6 +35,7 @@ class EvidenceConfig:
     transducer: float = 0.3
     department: float = 0.35
     ultrasound_region: float = 0.9
+    report: float = 0.8
     sidecar: float = 0.97
     folder: float = 0.85
     name: float = 0.88

@@ -9,6 +9,7 @@ from echoatlas.pipeline.read.archive import is_archive, members
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import read_dicom
 from echoatlas.pipeline.read.matrix import read_hdf5, read_mat
+from echoatlas.pipeline.read.report import read_report
 from echoatlas.pipeline.read.sniff import sniff
 from echoatlas.pipeline.read.still import read_jpeg, read_picture
 from echoatlas.pipeline.read.video import read_video
@@ -16,7 +17,7 @@ from echoatlas.pipeline.read.volume import read_meta, read_nifti, read_nrrd
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 
-__all__ = ["ReadConfig", "read"]
+__all__ = ["ReadConfig", "read", "read_report"]
 
 DEFAULT = ReadConfig()
 PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
