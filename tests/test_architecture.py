@@ -70,5 +70,5 @@ def test_the_face_is_what_it_says() -> None:
 
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
-    assert str(["Dataset", "Sample", "load"]) == shown.stdout.strip()
+    assert str(["Annotation", "Dataset", "Sample", "load"]) == shown.stdout.strip()
     assert all(getattr(echoatlas, name) for name in echoatlas.__all__)

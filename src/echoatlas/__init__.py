@@ -6,7 +6,7 @@ What trainers import::
 
     data = echoatlas.load("2026.11", lake="s3://bucket/lake", split="train")
     for sample in data.shuffled(seed=0, epoch=3):
-        sample.image, sample.labels, sample.asserted
+        sample.image, sample.labels, sample.asserted, sample.annotations
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from echoatlas._version import __version__
 
 if TYPE_CHECKING:
-    from echoatlas.loader import Dataset, Sample, load
+    from echoatlas.loader import Annotation, Dataset, Sample, load
 
-__all__ = ["Dataset", "Sample", "__version__", "load"]
+__all__ = ["Annotation", "Dataset", "Sample", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

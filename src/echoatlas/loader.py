@@ -15,22 +15,48 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import CheckFailed, no_such
+from echoatlas.pipeline.marks import TOLD, Mark
 from echoatlas.pipeline.release import Manifest, index_table, manifest_of
 from echoatlas.pipeline.select import where as selected
-from echoatlas.pipeline.shard import unpacked_image
+from echoatlas.pipeline.shard import MARKS, unpacked_image
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.taxonomy.tree import tree
 
 
 @dataclass(frozen=True, slots=True)
+class Annotation:
+    """What came with the data about a frame, in pixels of its image.
+
+    Attributes:
+        kind: "class", "mask", "box", "keypoints", "scalar" or "text".
+        name: what it is about, a code ("lesion", "ejection_fraction").
+        value: of a class; of a text, codes of what it speaks of.
+        number, unit: of a scalar; the unit in UCUM.
+        points: (N, 2) float64, x and y: two corners of a box, or the keypoints.
+        mask: (H, W) uint8 of the image's size, not 0 inside; None of other kinds.
+        source: the collection's adapter, or "sidecar".
+    """
+
+    kind: str
+    name: str
+    value: str
+    number: float | None
+    unit: str
+    points: NDArray[np.float64]
+    mask: NDArray[np.uint8] | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """A frame with its labels.
+    """A frame with its labels and annotations.
 
     Attributes:
         image: (H, W) gray or (H, W, 3) RGB uint8.
         region, organ: ids of the tree, or "unknown".
         labels: (61,) uint8, multi-hot over the tree's nodes, closed under ancestors.
         asserted: (61,) bool, nodes whose label is known, present or absent.
+        annotations: what came with the data; mostly none.
         meta: the other columns of the index.
     """
 
@@ -39,6 +65,7 @@ class Sample:
     organ: str
     labels: NDArray[np.uint8]
     asserted: NDArray[np.bool_]
+    annotations: tuple[Annotation, ...]
     frame_id: str
     split: str
     meta: dict[str, Any]
@@ -69,17 +96,29 @@ class Dataset:
             row = int(self._order[row])
         values = self.index.slice(row, 1).to_pylist()[0]
         paths = values["paths"].split()
-        data = self._bytes(values.pop("shard"), values.pop("offset"), values.pop("length"))
+        shard = values.pop("shard")
+        data = self._bytes(shard, values.pop("offset"), values.pop("length"))
+        marks = values.pop(MARKS, None) or []
         return Sample(
             image=unpacked_image(data, self.manifest["config"]["codec"]),
             region=values.pop("region"),
             organ=values.pop("organ"),
             labels=tree().multi_hot(paths),
             asserted=tree().asserted(paths),
+            annotations=tuple(self._annotation(shard, mark) for mark in marks),
             frame_id=values.pop("frame_id"),
             split=values.pop("split"),
             meta=values,
         )
+
+    def _annotation(self, shard: str, mark: Mark) -> Annotation:
+        mask = None
+        if mark["mask_length"]:
+            data = self._bytes(shard, mark["mask_offset"], mark["mask_length"])
+            mask = unpacked_image(data, "png")
+        told = {name: mark[name] for name in TOLD}
+        told["points"] = np.array(mark["points"], np.float64).reshape(-1, 2)
+        return Annotation(**told, mask=mask)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[position] for position in range(len(self)))

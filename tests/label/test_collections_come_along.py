@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from uploads import png
 
+from echoatlas.loader import load
 from echoatlas.pipeline.codec import decode
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.plan import plan
@@ -39,6 +40,20 @@ def test_masks_and_tables_are_no_pictures_and_everything_is_accounted_for(made, 
                     "st-elsewhere": 3}  # fmt: skip
     assert rows["quarantine"] == []
     assert receipts == {"kept": 3, "sidecar": 4}
+
+
+def test_masks_of_a_collection_reach_the_trainer_where_they_lay(made, rows):
+    made.run("release", "create", "marked", "--where", "annotated LIKE '%mask%'")
+
+    checks = made.run("verify", "marked")
+    samples = list(load("marked", lake=made.lake_path, where="site = 'busi'"))
+
+    assert checks["ok"]
+    assert len(samples) == len({r["frame_id"] for r in of(rows, "annotations", "busi")})
+    for sample in samples:
+        white = (sample.image if sample.image.ndim == 2 else sample.image[..., 0]) > 250
+        (mask,) = [one.mask > 0 for one in sample.annotations if one.kind == "mask"]
+        assert (mask & ~white).sum() <= 0.1 * mask.sum()
 
 
 def test_a_mask_lies_on_the_stored_image_where_it_lay_on_the_picture(rows):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,7 +26,9 @@ from echoatlas.pipeline.release import create, manifest_of, names
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.verify import verify
 from echoatlas.schemas.config import ReleaseConfig
-from tables import picture, quick_lake
+from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.tables import schema, to_arrow
+from tables import made, picture, quick_lake
 
 FRAMES = [
     {},
@@ -89,6 +95,109 @@ def test_each_codec_gives_the_pictures_back(lake: Lake, releases: Storage, codec
     for sample in data:
         difference = sample.image.astype(int) - picture(int(sample.frame_id[1:]))
         assert np.abs(difference).max() <= (40 if codec == "jpeg" else 0)
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Lake:
+    """A lake whose frames came with masks, boxes, points, numbers and classes."""
+    lake = quick_lake(tmp_path / "marked", FRAMES)
+    mask = np.zeros((16, 16), np.uint8)
+    mask[4:9, 2:12] = 1
+    drawn = cv2.imencode(".png", mask)[1].tobytes()
+    said: list[dict[str, Any]] = [
+        {"frame_id": "f0000", "kind": "mask", "name": "lesion", "mask": drawn},
+        {"frame_id": "f0000", "kind": "class", "name": "finding", "value": "benign"},
+        {"frame_id": "f0000", "kind": "mask", "name": "nodule", "mask": drawn},
+        {"frame_id": "f0001", "kind": "box", "name": "lesion", "points": [1.0, 2.0, 9.5, 12.0]},
+        {"frame_id": "f0001", "kind": "keypoints", "name": "axis", "points": [3.0, 4.0, 5.0, 6.0]},
+        {"frame_id": "f0001", "kind": "scalar", "name": "ef", "number": 55.5, "unit": "%"},
+    ]
+    rows = [made(AnnotationRow, annotation_id=f"a{n}", **one) for n, one in enumerate(said)]
+    lake.append("annotations", to_arrow("annotations", rows))
+    return lake
+
+
+@pytest.mark.parametrize("codec", ["png", "zstd"])
+def test_a_sample_comes_with_its_annotations(marked: Lake, codec: Any) -> None:
+    releases = marked.storage.sub("releases")
+    create(marked, releases, ReleaseConfig(name="one", codec=codec))
+
+    found = {sample.frame_id: sample for sample in load("one", lake=marked.storage.uri)}
+
+    assert all(check.ok for check in verify(releases, "one"))
+    first, second = found["f0000"].annotations, found["f0001"].annotations
+    assert [(a.kind, a.name, a.value) for a in first] == [
+        ("class", "finding", "benign"), ("mask", "lesion", ""), ("mask", "nodule", "")
+    ]  # fmt: skip
+    assert first[1].mask is not None
+    assert first[1].mask.shape == found["f0000"].image.shape[:2]
+    assert int(first[1].mask.sum()) == 50
+    assert [a.points.tolist() for a in second] == [
+        [[1.0, 2.0], [9.5, 12.0]], [[3.0, 4.0], [5.0, 6.0]], []
+    ]  # fmt: skip
+    assert (second[2].number, second[2].unit) == (55.5, "%")
+    assert found["f0003"].annotations == ()
+    assert found["f0000"].meta["annotated"] == "class mask"
+
+
+def test_what_came_with_the_data_can_be_asked_for(marked: Lake) -> None:
+    releases = marked.storage.sub("releases")
+    create(marked, releases, ReleaseConfig(name="one", where="annotated LIKE '%mask%'"))
+
+    assert ids("one", marked) == ["f0000"]
+
+
+def test_the_same_annotations_give_the_same_release(marked: Lake, tmp_path: Path) -> None:
+    other = quick_lake(tmp_path / "other", FRAMES)
+    rows = marked.read("annotations").to_pylist()
+    for row in rows[::-1]:
+        other.append("annotations", pa.Table.from_pylist([row], schema("annotations")))
+
+    first, second = (
+        create(one, one.storage.sub("releases"), ReleaseConfig(name="one"))
+        for one in (marked, other)
+    )
+
+    assert first["shards"] == second["shards"]
+    assert first["index"] == second["index"]
+
+
+def test_each_format_brings_the_annotations(marked: Lake, tmp_path: Path) -> None:
+    releases = marked.storage.sub("releases")
+    manifest = create(marked, releases, ReleaseConfig(name="one"))
+    for kind in ("files", "parquet", "webdataset"):
+        pull(releases, "one", tmp_path / kind, kind)
+    pull(releases, "one", tmp_path / "part", "webdataset", "frame_id = 'f0000'")
+
+    with (tmp_path / "files" / "index.csv").open() as stream:
+        told = {row["frame_id"]: row["annotations"] for row in csv.DictReader(stream)}
+    masks = [one["mask"] for one in json.loads(told["f0000"]) if one["kind"] == "mask"]
+    assert masks == ["masks/f0000.mask-0.png", "masks/f0000.mask-1.png"]
+    assert all((tmp_path / "files" / one).is_file() for one in masks)
+    assert told["f0003"] == ""
+    (part,) = (tmp_path / "parquet").glob("*.parquet")
+    rows = {row["frame_id"]: row for row in pq.read_table(part).to_pylist()}
+    assert rows["f0000"]["annotations"][1]["mask"].startswith(b"\x89PNG")
+    assert (tmp_path / "webdataset" / manifest["shards"][0]["file"]).is_file()
+    (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
+    with tarfile.open(shard) as tar:
+        assert {"f0000.png", "f0000.mask-0.png", "f0000.mask-1.png", "f0000.json"} == set(
+            tar.getnames()
+        )
+        meta = json.load(tar.extractfile("f0000.json"))  # type: ignore[arg-type]
+    assert [one["mask"] for one in meta["annotations"]] == ["", "mask-0.png", "mask-1.png"]
+
+
+def test_a_box_beside_its_image_is_found(marked: Lake) -> None:
+    row = made(AnnotationRow, annotation_id="b", frame_id="f0003", kind="box", name="x")
+    beside = replace(row, points=[3.0, 3.0, 17.0, 9.0])
+    marked.append("annotations", to_arrow("annotations", [beside]))
+    releases = marked.storage.sub("releases")
+    create(marked, releases, ReleaseConfig(name="one"))
+
+    failed = [check.name for check in verify(releases, "one") if not check.ok]
+
+    assert failed == ["annotations lie in their images"]
 
 
 def test_a_name_is_taken_once(lake: Lake, releases: Storage) -> None:

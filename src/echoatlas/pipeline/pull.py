@@ -6,17 +6,19 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.marks import WHOLE, Mark, mask_ending, told, with_masks
 from echoatlas.pipeline.release import MANIFEST, Manifest, index_table, manifest_of
 from echoatlas.pipeline.select import where
-from echoatlas.pipeline.shard import ENDINGS, pack
+from echoatlas.pipeline.shard import ENDINGS, MARKS, pack
 from echoatlas.pipeline.storage import LocalStorage, Storage
 
 FIRST = ["frame_id", "site", "patient", "region", "organ", "split", "device", "license"]
@@ -49,16 +51,22 @@ def pull(
     return int(index.num_rows)
 
 
-def _images(releases: Storage, index: pa.Table) -> dict[str, bytes]:
-    """Images by frame, one shard read at a time."""
-    found: dict[str, bytes] = {}
-    rows = index.select(["frame_id", *PLACES]).to_pylist()
+def _samples(releases: Storage, index: pa.Table) -> dict[str, tuple[bytes, list[Mark]]]:
+    """Images and annotations by frame, one shard read at a time."""
+    found: dict[str, tuple[bytes, list[Mark]]] = {}
+    rows = index.select(["frame_id", *_with_marks(index, PLACES)]).to_pylist()
     for shard in sorted({row["shard"] for row in rows}):
         data = _whole(releases, shard)
         for row in rows:
             if row["shard"] == shard:
-                found[row["frame_id"]] = data[row["offset"] : row["offset"] + row["length"]]
+                image = data[row["offset"] : row["offset"] + row["length"]]
+                found[row["frame_id"]] = image, with_masks(row.get(MARKS), data)
     return found
+
+
+def _with_marks(index: pa.Table, columns: Sequence[str]) -> list[str]:
+    """Columns, and that of the annotations if the release has it."""
+    return [*columns, *({MARKS} & set(index.column_names))]
 
 
 def _whole(releases: Storage, shard: str) -> bytes:
@@ -76,12 +84,16 @@ def _files(
         part = index.filter(pc.equal(index.column("shard"), shard))
         missing = [
             row
-            for row in part.select(["frame_id", *PLACES]).to_pylist()
+            for row in part.select(["frame_id", *_with_marks(index, PLACES)]).to_pylist()
             if not dest.exists(f"images/{row['frame_id']}.{ending}")
         ]
         if missing:
             data = _whole(releases, shard)
             for row in missing:
+                masks = [mark["mask"] for mark in with_masks(row.get(MARKS), data) if mark["mask"]]
+                for number, mask in enumerate(masks):
+                    dest.write(f"masks/{row['frame_id']}.{mask_ending(number)}", mask)
+                # The image last: where it is, its masks are too.
                 image = data[row["offset"] : row["offset"] + row["length"]]
                 dest.write(f"images/{row['frame_id']}.{ending}", image)
     dest.write("index.csv", _csv(index))
@@ -93,8 +105,17 @@ def _csv(index: pa.Table) -> bytes:
     sink = io.StringIO()
     writer = csv.DictWriter(sink, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(index.select(columns).to_pylist())
+    for row in index.select(columns).to_pylist():
+        writer.writerow(row | ({MARKS: _listed(row)} if MARKS in row else {}))
     return sink.getvalue().encode()
+
+
+def _listed(row: dict[str, Any]) -> str:
+    """Annotations as JSON, masks by the paths of their files; empty if there are none."""
+    marks = told(row[MARKS])
+    for mark in marks:
+        mark["mask"] = mark["mask"] and f"masks/{row['frame_id']}.{mark['mask']}"
+    return json.dumps(marks, sort_keys=True) if marks else ""
 
 
 def _webdataset(
@@ -105,12 +126,15 @@ def _webdataset(
             if not dest.exists(shard["file"]):
                 dest.write(shard["file"], _whole(releases, shard["file"]))
     else:
-        images = _images(releases, index)
+        samples = _samples(releases, index)
         rows = index.to_pylist()
         codec = manifest["config"]["codec"]
         most = manifest["config"]["shard_mb"] << 20
-        for made in pack(((row, images[row["frame_id"]]) for row in rows), codec, most):
+        whole = ((row, *samples[row["frame_id"]]) for row in rows)
+        packed = ((row | {MARKS: marks}, image) for row, image, marks in whole)
+        for made in pack(packed, codec, most):
             dest.write(f"shards/{made.sha256}.tar", made.data)
+        index = _whole_marks(index, samples)
     plain = index.select([c for c in index.column_names if not filtered or c not in PLACES])
     sink = io.BytesIO()
     pq.write_table(plain, sink, write_statistics=False)
@@ -123,8 +147,9 @@ def _parquet(
 ) -> None:
     for number, shard in enumerate(sorted(set(index.column("shard").to_pylist()))):
         part = index.filter(pc.equal(index.column("shard"), shard))
-        images = _images(releases, part)
-        column = pa.array([images[one] for one in part.column("frame_id").to_pylist()])
+        samples = _samples(releases, part)
+        column = pa.array([samples[one][0] for one in part.column("frame_id").to_pylist()])
+        part = _whole_marks(part, samples)
         sink = io.BytesIO()
         pq.write_table(
             part.drop_columns(list(PLACES)).append_column("image", column),
@@ -134,6 +159,15 @@ def _parquet(
             write_statistics=False,
         )
         dest.write(f"part-{number:05d}.parquet", sink.getvalue())
+
+
+def _whole_marks(index: pa.Table, samples: dict[str, tuple[bytes, list[Mark]]]) -> pa.Table:
+    """An index whose annotations hold their masks, for where they lie in no shard of its own."""
+    if MARKS not in index.column_names:
+        return index
+    marks = [samples[one][1] for one in index.column("frame_id").to_pylist()]
+    place = index.column_names.index(MARKS)
+    return index.set_column(place, MARKS, pa.array(marks, WHOLE))
 
 
 FORMATS: dict[str, Callable[[Storage, Manifest, pa.Table, LocalStorage, bool], None]] = {

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,8 +20,9 @@ from echoatlas._version import __version__
 from echoatlas.pipeline.anonymity import anonymized, measured
 from echoatlas.pipeline.card import card, counts
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
+from echoatlas.pipeline.marks import PLACED, TOLD, Mark, has_mask, marks_of
 from echoatlas.pipeline.select import index_of, where, without_duplicates, without_findings
-from echoatlas.pipeline.shard import Place, pack, packed_image
+from echoatlas.pipeline.shard import MARKS, Place, pack, packed_image
 from echoatlas.pipeline.split import assigned, groups
 from echoatlas.pipeline.storage import Storage, fault
 from echoatlas.schemas.config import ReleaseConfig
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake import Lake
 
 PINNED = ("frames", "labels", "measures", "duplicates")
-REVIEWED = "findings"  # pinned as well, once anybody has looked
+OPTIONAL = ("findings", "annotations")  # pinned as well, once there are any
 MANIFEST = "manifest.json"
 ROWS_AT_ONCE = 4096
 
@@ -68,7 +70,7 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     index = index.sort_by(
         [("split", "ascending"), ("patient", "ascending"), ("frame_id", "ascending")]
     )
-    index, shards = _sharded(lake, releases, index, versions["frames"], config)
+    index, shards = _sharded(lake, releases, index, versions, config)
     data = _parquet(index)
     digest = hashlib.sha256(data).hexdigest()
     releases.write(f"{config.name}/index-{digest[:16]}.parquet", data)
@@ -110,67 +112,91 @@ def _pinned(lake: Lake) -> dict[str, int]:
         if min(first.values()) < 0:
             raise CheckFailed("the lake holds no frames yet: run the pipeline first")
         if first == {name: lake.version(name) for name in PINNED}:
-            reviewed = lake.version(REVIEWED)
-            return first | ({REVIEWED: reviewed} if reviewed >= 0 else {})
+            more = {name: lake.version(name) for name in OPTIONAL}
+            return first | {name: version for name, version in more.items() if version >= 0}
 
 
 def _sharded(
-    lake: Lake, releases: Storage, index: pa.Table, version: int, config: ReleaseConfig
+    lake: Lake, releases: Storage, index: pa.Table, versions: dict[str, int], config: ReleaseConfig
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     described: list[dict[str, Any]] = []
     found: dict[str, tuple[str, Place]] = {}
-    samples = _samples(lake, index, version, config.codec)
-    for shard in pack(samples, config.codec, config.shard_mb << 20):
-        name = f"shards/{shard.sha256}.tar"
-        if not releases.exists(name):
-            releases.write(name, shard.data)
-        described.append(
-            {
-                "file": name,
-                "sha256": shard.sha256,
-                "bytes": len(shard.data),
-                "samples": len(shard.places),
-            }
-        )
-        found |= {place.frame_id: (name, place) for place in shard.places}
+    wanted = set(index.column("frame_id").to_pylist())
+    with tempfile.TemporaryFile() as spool:
+        marks = marks_of(lake, versions.get(MARKS, -1), wanted, partial(_spooled, spool))
+        samples = _samples(lake, index, versions["frames"], config.codec, marks, spool)
+        for shard in pack(samples, config.codec, config.shard_mb << 20):
+            name = f"shards/{shard.sha256}.tar"
+            if not releases.exists(name):
+                releases.write(name, shard.data)
+            described.append(
+                {
+                    "file": name,
+                    "sha256": shard.sha256,
+                    "bytes": len(shard.data),
+                    "samples": len(shard.places),
+                }
+            )
+            found |= {place.frame_id: (name, place) for place in shard.places}
     ids = index.column("frame_id").to_pylist()
     index = index.append_column("shard", pa.array([found[one][0] for one in ids]))
     index = index.append_column("offset", pa.array([found[one][1].offset for one in ids]))
-    return index.append_column("length", pa.array([found[one][1].length for one in ids])), described
+    index = index.append_column("length", pa.array([found[one][1].length for one in ids]))
+    placed = [_placed(marks.get(one, []), found[one][1]) for one in ids]
+    return index.append_column(MARKS, pa.array(placed, PLACED)), described
+
+
+def _placed(marks: list[Mark], place: Place) -> list[Mark]:
+    """Annotations with the places of their masks instead of these."""
+    masks = iter(place.masks)
+    placed = []
+    for mark in marks:
+        offset, length = next(masks) if has_mask(mark) else (None, None)
+        kept = {name: mark[name] for name in TOLD}
+        placed.append(kept | {"mask_offset": offset, "mask_length": length})
+    return placed
 
 
 def _samples(
-    lake: Lake, index: pa.Table, version: int, codec: str
+    lake: Lake,
+    index: pa.Table,
+    version: int,
+    codec: str,
+    marks: dict[str, list[Mark]],
+    spool: IO[bytes],
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Index rows with their images.
+    """Index rows with their annotations, and images.
 
     Images lie in the lake as they were made, not as a release orders them: one pass over the
-    table lays them down in a file of this machine, of about the release's own size.
+    table lays them down in a file of this machine, of about the release's own size. The masks of
+    ``marks`` lie there already.
     """
     wanted = set(index.column("frame_id").to_pylist())
     places: dict[str, tuple[int, int]] = {}
-    with tempfile.TemporaryFile() as spool:
-        for batch in lake.batches("frames", ["frame_id", "image"], version):
-            for frame_id, stored in zip(
-                *(batch.column(n).to_pylist() for n in (0, 1)), strict=True
-            ):
-                if frame_id in wanted:
-                    image = packed_image(stored, codec)
-                    places[frame_id] = spool.tell(), len(image)
-                    _spooled(spool, image)
-        for start in range(0, index.num_rows, ROWS_AT_ONCE):
-            for row in index.slice(start, ROWS_AT_ONCE).to_pylist():
-                offset, length = places[row["frame_id"]]
-                spool.seek(offset)
-                yield row, spool.read(length)
+    for batch in lake.batches("frames", ["frame_id", "image"], version):
+        for frame_id, stored in zip(*(batch.column(n).to_pylist() for n in (0, 1)), strict=True):
+            if frame_id in wanted:
+                places[frame_id] = _spooled(spool, packed_image(stored, codec))
+    for start in range(0, index.num_rows, ROWS_AT_ONCE):
+        for row in index.slice(start, ROWS_AT_ONCE).to_pylist():
+            mine = marks.get(row["frame_id"], [])
+            whole = [mark | {"mask": mark["mask"] and _read(spool, mark["mask"])} for mark in mine]
+            yield row | {MARKS: whole}, _read(spool, places[row["frame_id"]])
 
 
-def _spooled(spool: IO[bytes], image: bytes) -> None:
+def _spooled(spool: IO[bytes], data: bytes) -> tuple[int, int]:
     try:
-        spool.write(image)
+        start = spool.seek(0, io.SEEK_END)
+        spool.write(data)
         spool.flush()  # what a full disk refuses is known here, and not when it is read
     except OSError as error:
         raise fault(error.errno, tempfile.gettempdir()) from None
+    return start, len(data)
+
+
+def _read(spool: IO[bytes], place: tuple[int, int]) -> bytes:
+    spool.seek(place[0])
+    return spool.read(place[1])
 
 
 def _parquet(index: pa.Table) -> bytes:

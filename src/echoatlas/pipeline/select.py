@@ -81,7 +81,8 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
 
     Returns:
         One row a frame, ordered by ``frame_id``; ``cluster`` and ``representative`` are the
-        frame's own id where it has no duplicates.
+        frame's own id where it has no duplicates; ``annotated`` names the kinds of annotations
+        that came with it, separated by blanks.
     """
 
     def pinned(name: str, columns: Sequence[str]) -> pa.Table:
@@ -92,14 +93,18 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
         database.register("l", pinned("labels", ["frame_id", *LABEL]))
         database.register("m", pinned("measures", ["frame_id", *MEASURE]))
         database.register("d", pinned("duplicates", ["frame_id", "cluster", "representative"]))
+        database.register("a", pinned("annotations", ["frame_id", "kind"]))
         chosen = ", ".join(
             [f"f.{c}" for c in FRAME] + [f"l.{c}" for c in LABEL] + [f"m.{c}" for c in MEASURE]
         )
         return database.sql(
             f"SELECT {chosen}, trim(f.maker || ' ' || f.model) AS device, "
             "coalesce(d.cluster, f.frame_id) AS cluster, "
-            "coalesce(d.representative, f.frame_id) AS representative "
+            "coalesce(d.representative, f.frame_id) AS representative, "
+            "coalesce(k.kinds, '') AS annotated "
             "FROM f JOIN l USING (frame_id) JOIN m USING (frame_id) LEFT JOIN d USING (frame_id) "
+            "LEFT JOIN (SELECT frame_id, string_agg(DISTINCT kind, ' ' ORDER BY kind) AS kinds "
+            "FROM a GROUP BY frame_id) k USING (frame_id) "
             "ORDER BY f.frame_id"
         ).to_arrow_table()
 

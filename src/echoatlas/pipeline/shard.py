@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.codec import decode
+from echoatlas.pipeline.marks import has_mask, mask_ending, told
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
@@ -42,15 +43,22 @@ META = (
     "fan_shape",
     "frame_index",
 )
+MARKS = "annotations"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a sample's image lies: byte offset and length within a shard."""
+    """Where a sample lies within a shard, in bytes.
+
+    Attributes:
+        offset, length: of its image.
+        masks: (offset, length) of each mask, in order of its annotations.
+    """
 
     frame_id: str
     offset: int
     length: int
+    masks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ def pack(samples: Iterable[tuple[dict[str, Any], bytes]], codec: str, most: int)
     """Pack samples, in their order, into tar files of at most about ``most`` bytes.
 
     Args:
-        samples: index row and image, already in the release's codec.
+        samples: index row with its annotations, and image, already in the release's codec.
     """
     sink = io.BytesIO()
     places: list[Place] = []
@@ -107,9 +115,16 @@ def pack(samples: Iterable[tuple[dict[str, Any], bytes]], codec: str, most: int)
             yield _closed(sink, places)
             sink, places = io.BytesIO(), []
         key = row["frame_id"]
-        places.append(Place(key, sink.tell() + BLOCK, len(image)))
+        marks = row.get(MARKS) or []
+        masks = [mark["mask"] for mark in marks if has_mask(mark)]
+        start = sink.tell() + BLOCK
         _add(sink, f"{key}.{ENDINGS[codec]}", image)
-        meta = {name: row[name] for name in META}
+        drawn = []
+        for number, mask in enumerate(masks):
+            drawn.append((sink.tell() + BLOCK, len(mask)))
+            _add(sink, f"{key}.{mask_ending(number)}", mask)
+        places.append(Place(key, start, len(image), tuple(drawn)))
+        meta = {name: row[name] for name in META} | {MARKS: told(marks)}
         _add(sink, f"{key}.json", json.dumps(meta, sort_keys=True).encode())
     if places:
         yield _closed(sink, places)

@@ -9,12 +9,14 @@ import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from echoatlas.pipeline.anonymity import measured
+from echoatlas.pipeline.marks import has_mask, mask_ending, outside, told
 from echoatlas.pipeline.release import Manifest, index_table, manifest_of
-from echoatlas.pipeline.shard import ENDINGS, META, unpacked_image
+from echoatlas.pipeline.shard import ENDINGS, MARKS, META, unpacked_image
 from echoatlas.pipeline.split import TIES
 from echoatlas.pipeline.storage import Storage
 from echoatlas.taxonomy.tree import UNKNOWN, tree
@@ -45,6 +47,7 @@ def verify(releases: Storage, name: str) -> list[Check]:
         *(_apart(index, tie) for tie in TIES),
         _labels(index),
         _values(index),
+        _inside(index),
         *_anonymous(manifest, index),
     ]
     return [*checks, *_shards(releases, manifest, index)]
@@ -91,6 +94,13 @@ def _values(index: pa.Table) -> Check:
     return _check("ids are opaque", wrong, "are not")
 
 
+def _inside(index: pa.Table) -> Check:
+    marked = MARKS in index.column_names
+    rows = index.select(["width", "height", MARKS]).to_pylist() if marked else []
+    wrong = sum(outside(mark, row["width"], row["height"]) for row in rows for mark in row[MARKS])
+    return _check("annotations lie in their images", wrong, "do not")
+
+
 def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:
     asked = manifest["config"].get("min_k", 1)
     if asked > 1:
@@ -104,6 +114,10 @@ def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[
         (row["shard"], row["frame_id"]): (row["offset"], row["length"])
         for row in index.select(["shard", "frame_id", "offset", "length"]).to_pylist()
     }
+    rows = index.to_pylist() if MARKS in index.column_names else []
+    masks = {(row["shard"], f"{row['frame_id']}.{ending}"): (*place, row["height"], row["width"])
+             for row in rows for ending, place in _masks(row)}  # fmt: skip
+    marks = {(row["shard"], row["frame_id"]): told(row[MARKS]) for row in rows}
     damaged = misplaced = strange = undecodable = 0
     for shard in manifest["shards"]:
         try:
@@ -119,16 +133,23 @@ def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[
             content = data[member.offset_data : member.offset_data + member.size]
             strange += bool(member.mtime or member.uid or member.gid or member.uname)
             if ending == "json":
-                strange += set(json.loads(content)) != set(META)
+                meta = json.loads(content)
+                strange += not set(META) <= set(meta) <= {*META, MARKS}
+                misplaced += meta.get(MARKS, []) != marks.get((shard["file"], key), [])
             elif ending == ENDINGS[codec]:
                 place = places.pop((shard["file"], key), None)
                 misplaced += place != (member.offset_data, member.size)
                 strange += not CLEAN[codec](content)
                 undecodable += not _decodes(content, codec)
+            elif mask := masks.pop((shard["file"], member.name), None):
+                misplaced += mask[:2] != (member.offset_data, member.size)
+                strange += not _clean_png(content)
+                undecodable += not _decodes(content, "png", mask[2:])
             else:
                 strange += 1
     yield _check("shards are as published", damaged, "are damaged or missing")
-    yield _check("index and shards agree", misplaced + len(places), "samples are misplaced")
+    missing = len(places) + len(masks)
+    yield _check("index and shards agree", misplaced + missing, "samples are misplaced")
     yield _check("images decode", undecodable, "do not")
     yield _check("nothing rides along in shards or images", strange, "members are not clean")
 
@@ -138,9 +159,18 @@ def _members(data: bytes) -> Iterator[tarfile.TarInfo]:
         yield from tar
 
 
-def _decodes(content: bytes, codec: str) -> bool:
+def _masks(row: dict[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The ending of each mask of a sample, and where it should lie."""
+    drawn = [mark for mark in row[MARKS] if has_mask(mark)]
+    for number, mark in enumerate(drawn):
+        yield mask_ending(number), (mark["mask_offset"], mark["mask_length"])
+
+
+def _decodes(content: bytes, codec: str, shape: tuple[int, ...] = ()) -> bool:
+    """Whether there are pixels, of a shape if one is given."""
     try:
-        return bool(unpacked_image(content, codec).size)
+        pixels = unpacked_image(content, codec)
+        return pixels.shape == shape if shape else bool(pixels.size)
     except ValueError:
         return False
 
