@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 
 import cv2
@@ -11,12 +12,13 @@ import pytest
 
 from echoatlas.pipeline.companions import Attached, Shelf, companions, is_companion
 from echoatlas.pipeline.errors import Reject
-from echoatlas.pipeline.given import given, in_codes, labeled
-from echoatlas.pipeline.read import ReadConfig
+from echoatlas.pipeline.given import _outlines, given, in_codes, labeled
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.listed import listed_rows
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Scan
 from echoatlas.taxonomy.collections import load
-from echoatlas.taxonomy.collections.annotations import Mask, split_code
+from echoatlas.taxonomy.collections.annotations import Mask, Shapes, Table, split_code
 
 SCAN = Scan("avi", "", 60, 112, 112, lambda: iter(()))
 
@@ -69,6 +71,118 @@ def test_an_echo_has_its_volumes_split_and_traced_frames():
     assert set(points) == {46, 52}
     assert load("echonet-dynamic").facts("E/Videos/0X1A.avi", row)["split"] == "val"
     assert flags == frozenset()
+
+
+def marked(found):
+    return {one.name: np.argwhere(one.mask).tolist() for one in found if one.kind == "mask"}
+
+
+SQUARE = [[10, 20], [13, 20], [13, 22], [10, 22]]
+CASE = """<?xml version="1.0" encoding="UTF-8"?>
+<case><number>100</number><age>49</age><tirads>4a</tirads>
+<mark><image>1</image><svg>[{"points": %s, "annotation": {}, "regionType": "freehand"}]</svg></mark>
+<mark><image>2</image><svg></svg></mark></case>"""
+
+
+def test_a_case_of_ddti_outlines_its_pictures():
+    points = json.dumps([{"x": x, "y": y} for x, y in SQUARE])
+    files = {"ddti/100.xml": CASE % points}
+
+    first, flags = of("ddti", "ddti/100_1.jpg", files)
+    second, _ = of("ddti", "ddti/100_2.jpg", files)
+    other, _ = of("ddti", "ddti/101_1.jpg", files)
+
+    assert len(marked(first)["thyroid_nodule"]) == 12
+    assert [one.value for one in first if one.kind == "class"] == ["TI-RADS 4a"]
+    assert [one.kind for one in second] == ["class"]
+    assert other == []
+    assert flags == frozenset()
+
+
+def test_an_xml_file_with_entities_of_its_own_is_not_read():
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]>' + CASE.partition("?>")[2] % "[]"
+
+    assert of("ddti", "ddti/100_1.jpg", {"ddti/100.xml": bomb})[0] == []
+
+
+@pytest.mark.parametrize(
+    ("collection", "picture", "files", "facts"),
+    [
+        ("gbcu", "imgs/im00001.jpg", {"test.txt": "im00001.jpg,2\nim00002.jpg,0\n"},
+         ("test", "malignant")),
+        ("mmotu-2d", "OTU_2d/images/7.JPG",
+         {"OTU_2d/train_cls.txt": "6.JPG  0\n7.JPG  3\n", "OTU_2d/val.txt": "8\n"},
+         ("train", "theca cell tumor")),
+        ("mmotu-2d", "OTU_2d/images/8.JPG", {"OTU_2d/val.txt": "8\n"}, ("val", None)),
+    ],
+)  # fmt: skip
+def test_a_list_of_names_is_the_split_of_its_authors(collection, picture, files, facts):
+    row = beside(collection, picture, files).row
+    told = load(collection).facts(picture, row)
+
+    assert facts == (told["split"], told.get("class"))
+
+
+def test_an_echo_has_what_its_view_was_measured_at():
+    folder = "database_nifti/patient0001/"
+    files = {
+        f"{folder}Info_2CH.cfg": "ED: 1\nES: 18\nSex: F\nImageQuality: Good\nLVef: 47.5\n",
+        f"{folder}Info_4CH.cfg": "ED: 1\nImageQuality: Poor\nLVef: 52\n",
+        "database_nifti/patient0002/Info_2CH.cfg": "ImageQuality: Medium\nEF: 11\n",
+    }
+
+    found, _ = of("camus", f"{folder}patient0001_2CH_ED.nii.gz", files)
+
+    assert [(one.name, one.value or one.number) for one in found] == [
+        ("ejection_fraction", 47.5), ("image_quality", "good")
+    ]  # fmt: skip
+
+
+def test_polygons_of_labelme_are_masks_by_their_labels():
+    shapes = [
+        {"label": "nerve", "shape_type": "polygon", "points": SQUARE},
+        {"label": "nerve", "shape_type": "polygon", "points": [[30, 30], [31, 30], [31, 31]]},
+        {"label": "Mrs Doe", "shape_type": "polygon", "points": SQUARE},
+        {"label": "vein", "shape_type": "circle", "points": [[1, 1], [2, 2]]},
+    ]
+    rule = Table(path="json$", format="labelme", file="file")
+    rows = listed_rows(json.dumps({"shapes": shapes}).encode(), "images/0001.json", rule)
+
+    outlines = Shapes(
+        kind="polygon", name="x", columns=("points",), label="label", values={"nerve": "nerve"}
+    )
+    found, flags = _outlines(outlines, rows, "ubpd", SCAN)
+
+    assert {row["file"] for row in rows} == {"0001"}
+    assert {one.name: int(one.mask.sum()) for one in found} == {"nerve": 15}
+    assert flags == set()
+
+
+def npy(values):
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=True)
+    return stream.getvalue()
+
+
+def test_an_array_of_numpy_is_a_clip_and_its_mask():
+    volume = np.random.default_rng(0).integers(0, 255, (5, 40, 60)).astype(np.float64)
+    drawn = np.zeros((5, 40, 60), np.int64)
+    drawn[3, 10:20, 5:9] = 1
+    scan = read(npy(volume))
+
+    found, flags = of("asus", "D/001_ultrasound.npy", {"D/001_segmentation.npy": npy(drawn)}, scan)
+
+    assert (scan.format, scan.declared_frames, scan.height, scan.width) == ("npy", 5, 40, 60)
+    assert {one.frame: int(np.count_nonzero(one.mask)) for one in found}[3] == 40
+    assert flags == frozenset()
+
+
+@pytest.mark.parametrize("values", [np.array([{"a": 1}] * 400).reshape(20, 20), np.zeros(3)])
+def test_an_array_that_is_no_picture_is_refused_and_never_unpickled(values):
+    with pytest.raises(Reject) as refused:
+        read(npy(values))
+
+    assert refused.value.reason.value == "no_pixels"
 
 
 def test_what_is_no_number_is_no_scalar():

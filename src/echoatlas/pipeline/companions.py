@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import opened
-from echoatlas.pipeline.read.sidecar import LOOKS_LIKE_FILE, Rows, file_column, read_rows
+from echoatlas.pipeline.read.listed import listed_rows
+from echoatlas.pipeline.read.sidecar import LOOKS_LIKE_FILE, Rows, file_column
 from echoatlas.taxonomy.collections import IMAGE, UNLISTED, load
 
 if TYPE_CHECKING:
@@ -168,24 +169,33 @@ class Shelf:
     ) -> list[tuple[Table, Mapping[str, str]]]:
         if table not in self._tables:
             rules = [rule for rule in collection.tables if rule.matches(table)]
-            rows = read_rows(held[table] if table in held else self.read(table)) if rules else None
-            self._tables[table] = [(rule, _by_file(rows, rule)) for rule in rules if rows]
-        base = _stem(picture)
+            data = (held[table] if table in held else self.read(table)) if rules else b""
+            parsed = ((rule, listed_rows(data, table, rule)) for rule in rules)
+            self._tables[table] = [
+                (rule, _by_file(rows, rule, table)) for rule, rows in parsed if rows
+            ]
+        base, folder = _stem(picture), _folder(picture)
         return [
             (rule, row)
             for rule, by_file in self._tables[table]
             if rule.speaks_of(picture.replace("!", "/"))
-            for row in by_file.get(base, ())
+            for row in by_file.get(folder if rule.beside else base, ())
         ]
 
 
-def _by_file(rows: Rows, rule: Table) -> dict[str, Rows]:
+def _by_file(rows: Rows, rule: Table, path: str) -> dict[str, Rows]:
+    if rule.beside:
+        return {_folder(path): rows}
     column = file_column(rows, rule.file)
     found: dict[str, Rows] = {}
     for row in rows if column else ():
         if file := row.get(column or "", "").strip():
             found.setdefault(_stem(file), []).append(row)
     return found
+
+
+def _folder(name: str) -> str:
+    return name.replace("!", "/").replace("\\", "/").rpartition("/")[0]
 
 
 def _stem(name: str) -> str:

@@ -61,7 +61,12 @@ def given(
         table, rows = listed[0][0], [row for _, row in listed]
         found += _columns(table, rows, collection.name)
         for shapes in table.shapes:
-            found += _shapes(shapes, rows, collection.name)
+            if shapes.kind != "polygon":
+                found += _shapes(shapes, rows, collection.name)
+                continue
+            outlines, unusable = _outlines(shapes, rows, collection.name, scan)
+            found += outlines
+            flags |= unusable
     for rule, data in attached.masks:
         try:
             found += _masks(rule, data, collection.name, scan, config)
@@ -139,6 +144,26 @@ def _shapes(shapes: Shapes, rows: Iterable[Mapping[str, str]], source: str) -> I
                 far = (x0 + x1, y0 + y1) if shapes.size else (x1, y1)
                 corners = ((x0, y0), far)
                 yield Given("box", shapes.name, source, points=corners, frame=frame)
+
+
+def _outlines(
+    shapes: Shapes, rows: Iterable[Mapping[str, str]], source: str, scan: Scan
+) -> tuple[list[Given], set[str]]:
+    """A mask for each thing that is outlined, all its outlines filled; and flags."""
+    drawn: dict[str, NDArray[np.uint8]] = {}
+    flags: set[str] = set()
+    for row in rows:
+        name = shapes.values.get(row.get(shapes.label, ""), "") if shapes.label else shapes.name
+        written = row.get(shapes.columns[0], "")
+        if not (name and written):
+            continue
+        try:
+            inside = _polygon(written.encode(), scan)
+        except Reject as rejection:
+            flags.add("mask_unreadable" if rejection.step != "annotate" else rejection.detail)
+            continue
+        drawn[name] = np.maximum(drawn[name], inside) if name in drawn else inside
+    return [Given("mask", name, source, mask=mask) for name, mask in sorted(drawn.items())], flags
 
 
 def _masks(

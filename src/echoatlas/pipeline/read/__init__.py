@@ -8,7 +8,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import is_archive, members
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import read_dicom
-from echoatlas.pipeline.read.matrix import read_hdf5, read_mat
+from echoatlas.pipeline.read.matrix import read_hdf5, read_mat, read_npy
 from echoatlas.pipeline.read.report import read_report
 from echoatlas.pipeline.read.sniff import sniff
 from echoatlas.pipeline.read.still import read_jpeg, read_picture
@@ -31,10 +31,11 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
     "nrrd": read_nrrd,
     "hdf5": read_hdf5,
     "mat": read_mat,
+    "npy": read_npy,
 }
 
 
-@step("read", version=1)
+@step("read", version=2)
 def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """Open one object, whatever it is called.
 

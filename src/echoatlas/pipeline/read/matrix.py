@@ -1,4 +1,4 @@
-"""HDF5 and MATLAB files of collections: the array in them that is pictures."""
+"""HDF5, MATLAB and NumPy files of collections: the array in them that is pictures."""
 
 from __future__ import annotations
 
@@ -116,6 +116,31 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
     return array_scan(_from_matlab(np.asarray(values)), "mat", config)
+
+
+def read_npy(data: bytes, config: ReadConfig) -> Scan:
+    """An array that NumPy saved: (H, W[, 3]) or (frames, H, W[, 3]). Pickles are never loaded.
+
+    Raises:
+        Reject: ``no_pixels`` (objects and records too), ``unreadable``, ``too_large``.
+    """
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        heads = {(1, 0): np.lib.format.read_array_header_1_0}
+        read_head = heads.get(version, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = read_head(stream)
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if dtype.kind not in "buif":
+            raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
+        if size > min(config.max_inflated, len(data)):
+            raise Reject(Reason.TOO_LARGE, f"the array claims {size} bytes")
+        values = np.load(io.BytesIO(data), allow_pickle=False)
+    except ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
+        ) from None
+    return array_scan(values, "npy", config)
 
 
 def _from_matlab(values: NDArray[Any]) -> NDArray[Any]:

@@ -96,7 +96,7 @@ def file_column(rows: Rows, told: str | None) -> str | None:
     return named if named and len(distinct) * 2 > len(rows) else None
 
 
-def _text(data: bytes) -> str | None:
+def text_of(data: bytes) -> str | None:
     """Bytes as text: by their mark, as UTF-8, else in the Windows or Chinese code page."""
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
@@ -127,7 +127,7 @@ def _decoded(data: bytes, encoding: str) -> str | None:
 
 
 def _csv(data: bytes) -> Rows | None:
-    text = _text(data)
+    text = text_of(data)
     if text is None:
         return None
     first = text.split("\n", 1)[0]
@@ -167,7 +167,7 @@ def _json(data: bytes) -> Rows | None:
     """A list of objects, an object of objects by file name, or one list within an object."""
     if data.lstrip()[:1] not in (b"[", b"{", b"\xef"):
         return None
-    text = _text(data)
+    text = text_of(data)
     try:
         raw = json.loads(text) if text is not None else None
     except (ValueError, RecursionError):

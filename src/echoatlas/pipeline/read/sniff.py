@@ -28,6 +28,7 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
     (512, b"\x89HDF\r\n\x1a\n", "hdf5"),
     (0, b"MATLAB 5.0 MAT-file", "mat"),
+    (0, b"\x93NUMPY", "npy"),
     (344, b"n+1\x00", "nifti"),
     (344, b"ni1\x00", "nifti"),
     (4, b"n+2\x00\r\n\x1a\n", "nifti"),

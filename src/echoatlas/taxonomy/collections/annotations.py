@@ -51,21 +51,37 @@ class Column(Strict):
 
 
 class Shapes(Strict):
-    """Boxes or points whose coordinates stand in columns, in pixels of the picture."""
+    """Boxes, points or outlines whose coordinates stand in columns, in pixels of the picture.
 
-    kind: Literal["box", "keypoints"]
+    Outlines become masks; each row's is a JSON list of [x, y].
+    """
+
+    kind: Literal["box", "keypoints", "polygon"]
     name: str
     columns: tuple[str, ...] = Field(
         min_length=1, description="Their numbers, in order: x y x y ..., four a box."
     )
     size: bool = Field(False, description="Boxes are given as x, y, width, height.")
     frame: str = Field("", description="Column of the frame's number, from 0; all if not given.")
+    label: str = Field("", description="Column that says what an outline is of.")
+    values: dict[str, str] = Field(
+        default_factory=dict, description="Of that column, as written, to a code; no others."
+    )
 
 
 class Table(Strict):
     """A table that speaks of a collection's pictures, a row or several a picture."""
 
-    path: Pattern = Field(description="Of the table, searched in its path.")
+    path: Pattern = Field(
+        description="Of the table, searched in its path; its named groups are columns."
+    )
+    format: Literal["table", "lines", "keys", "labelme", "cases"] = Field(
+        "table",
+        description="table: CSV, JSON, XLSX; lines: no headings; keys: 'key: value'; labelme: "
+        "outlines of the picture of the same name; cases: DDTI's XML.",
+    )
+    headings: tuple[str, ...] = Field((), description="Of lines, in order.")
+    beside: bool = Field(False, description="It speaks of all pictures in its own folder.")
     file: str | None = Field(None, description="Column that names the picture; found if not given.")
     images: Pattern | None = Field(None, description="It speaks of pictures in whose path this is.")
     columns: dict[str, Column] = Field(default_factory=dict)
