@@ -68,7 +68,10 @@ def hc18(folder):
             packed.writestr(f"{name}.png", png(picture))
             packed.writestr(f"{name}_Annotation.png", png(edge))
         packed.writestr("test_set/010_HC.png", png(still(12, "fetus/fetal_head")[0]))
-    put(folder, {"training_set.zip": archive.getvalue(),
+    masks = io.BytesIO()
+    with zipfile.ZipFile(masks, "w") as packed:
+        packed.writestr("training_set/011_HC_Annotation.png", png(edge))
+    put(folder, {"training_set.zip": archive.getvalue(), "masks.zip": masks.getvalue(),
                  "training_set_pixel_size_and_HC.csv": HC})  # fmt: skip
 
 

@@ -28,28 +28,43 @@ def rejection_rows(
             locator=sighting.locator,
             fingerprint=mark,
         ),
-        AuditRow(
-            object_id=sighting.object_id,
-            site=sighting.site,
-            verdict="quarantined",
-            policy="",
-            key_id="",
-            methods="",
-            actions="{}",
-            burned_in_annotation="",
-            geometry="",
-            outside_area=0.0,
-            text_area=0.0,
-            text_boxes=0,
-            detector="",
-            model="",
-            verdicts=rejection.reason.value,
-            maker="unknown",
-            device="unknown",
-            fingerprint=mark,
-        ),
+        _unread(sighting, site, mark, "quarantined", rejection.reason.value),
         object_row(sighting, site, mark, status="rejected", reason=rejection.reason.value),
     ]
+
+
+def companion_rows(sighting: SightingRow, site: SiteConfig, mark: str) -> list[object]:
+    """The rows of an archive that holds only what speaks of pictures: masks, tables."""
+    return [
+        _unread(sighting, site, mark, "filtered", "companion"),
+        object_row(sighting, site, mark, status="kept"),
+    ]
+
+
+def _unread(
+    sighting: SightingRow, site: SiteConfig, mark: str, verdict: str, verdicts: str
+) -> AuditRow:
+    """The audit of an object of which nothing is released."""
+    return AuditRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        verdict=verdict,
+        policy="",
+        key_id="",
+        methods="",
+        actions="{}",
+        burned_in_annotation="",
+        geometry="",
+        outside_area=0.0,
+        text_area=0.0,
+        text_boxes=0,
+        detector="",
+        model="",
+        verdicts=verdicts,
+        maker="unknown",
+        device="unknown",
+        fingerprint=mark,
+    )
 
 
 def object_row(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
-from echoatlas.pipeline.booking import kept_row, rejection_rows
+from echoatlas.pipeline.booking import companion_rows, kept_row, rejection_rows
 from echoatlas.pipeline.companions import Shelf, is_companion
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
@@ -28,6 +28,7 @@ from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.part import Part, write_part
+from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.sidecars import Inside, is_table
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.records import Origin
@@ -143,6 +144,15 @@ def _no_scan(site: SiteConfig, name: str, content: Content) -> bool:
     return is_companion(site, name) or is_table(site, name, content)
 
 
+def _only_companions(site: SiteConfig, name: str, data: bytes) -> bool:
+    """Whether a file is an archive in which a collection's adapter knows every member as no
+    picture."""
+    if site.collection is None or not is_archive(data):
+        return False
+    known = [is_companion(site, f"{name}!{one.name}") for one, _ in opened(data)]
+    return bool(known) and all(known)
+
+
 def work(batch: Batch) -> Worked:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
@@ -169,6 +179,9 @@ def work(batch: Batch) -> Worked:
             writer.add(rejection_rows(item.sighting, batch.site, crash, mark))
             rejected[crash.reason.value] += 1
         else:
+            if traveled is None:
+                writer.add(companion_rows(item.sighting, batch.site, mark))
+                continue
             writer.add([*traveled.rows, kept_row(item.sighting, batch.site, traveled, mark)])
             frames += traveled.frames
         finally:
@@ -213,12 +226,15 @@ def _travel(
     sources: _Sources,
     watch: Stopwatch,
     sealed: dict[str, Entry],
-) -> Traveled:
+) -> Traveled | None:
+    """What an object became; None for an archive of masks and tables alone."""
     with watch.step("ingest"):
         data, member = sources.reader.content(item.name, item.sighting.member, item.sighting.bytes)
         name = f"{item.name}!{member}" if member else item.name
         if is_companion(batch.site, name):
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
+        if item.sighting.member < 0 and _only_companions(batch.site, name, data):
+            return None
         attached = sources.shelf.beside(name, item.companions)
         said = sources.tables.row(name, item.tables) if member else {}
     row = {**attached.row, **item.sidecar, **said}
