@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from echoatlas.schemas.fan import Verdict
 from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.errors import Reject
     from echoatlas.pipeline.journey import Traveled
     from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.fan import Fan
+    from echoatlas.schemas.records import CleanHeader, Redaction, Scan
     from echoatlas.schemas.rows import SightingRow
 
 
@@ -63,6 +67,41 @@ def _unread(
         verdicts=verdicts,
         maker="unknown",
         device="unknown",
+        fingerprint=mark,
+    )
+
+
+def audit_row(
+    sighting: SightingRow,
+    scan: Scan,
+    header: CleanHeader,
+    mark: str,
+    fans: tuple[Fan, ...] = (),
+    redactions: tuple[Redaction, ...] = (),
+) -> AuditRow:
+    """What was done to an object; "filtered" if it is no picture, and only codes of it stay."""
+    stated = str(getattr(scan.header, "BurnedInAnnotation", "") or "") if scan.header else ""
+    verdicts = {code for cut in redactions for code in cut.verdicts}
+    if any(fan.verdict is Verdict.REVIEW for fan in fans):
+        verdicts.add("geometry_review")
+    return AuditRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        verdict="released" if redactions else "filtered",
+        policy=header.policy,
+        key_id=header.key_id,
+        methods=" ".join(header.methods),
+        actions=json.dumps(dict(header.actions), sort_keys=True),
+        burned_in_annotation=stated if stated in ("YES", "NO") else "",
+        geometry=" ".join(sorted({fan.found_by for fan in fans})),
+        outside_area=max((cut.outside_area for cut in redactions), default=0.0),
+        text_area=max((cut.text_area for cut in redactions), default=0.0),
+        text_boxes=sum(len(cut.text_boxes) for cut in redactions),
+        detector=redactions[0].detector if redactions else "",
+        model=redactions[0].model if redactions else "",
+        verdicts=" ".join(sorted(verdicts)),
+        maker=header.maker,
+        device=header.model,
         fingerprint=mark,
     )
 

@@ -6,7 +6,6 @@ Steps know nothing of each other; this module strings them, and nothing else doe
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.pipeline.annotate import AnnotateConfig, Given, annotate
+from echoatlas.pipeline.booking import audit_row
 from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
 from echoatlas.pipeline.companions import Attached, facts_of
@@ -29,7 +29,7 @@ from echoatlas.pipeline.normalize import NormalizeConfig, normalize
 from echoatlas.pipeline.read import ReadConfig, read, read_report
 from echoatlas.pipeline.read.sampling import Kept, adds_nothing, kept
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.fan import Fan, Verdict
+from echoatlas.schemas.fan import Fan
 from echoatlas.schemas.rows import (
     AnnotationRow,
     AuditRow,
@@ -148,7 +148,7 @@ def journey(
     if report is not None and (told := measured(report, config.evidence)):
         with watch.step("deidentify"):
             header = clean(report, origin, site, key, config.deidentify)
-        audited = _audit_row(sighting, report, header, mark)
+        audited = audit_row(sighting, report, header, mark)
         return Traveled([*_evidence_rows(told, sighting, site, mark), audited], report, header, 0)
     with watch.step("read"):
         scan = read(data, config.read)
@@ -197,7 +197,7 @@ def journey(
         for pane in written:  # each pane is a clip of its own: time must not mix them
             images = (decode(image) for image in pane.written)
             check_written(images, config.redact, pane.left(config.normalize))
-    rows.append(_audit_row(sighting, scan, header, mark, fans, redactions))
+    rows.append(audit_row(sighting, scan, header, mark, fans, redactions))
     return Traveled(rows, scan, header, sum(len(pane.written) for pane in written))
 
 
@@ -334,39 +334,4 @@ def _measure_row(row: FrameRow, measures: Measures) -> MeasureRow:
     measured = {name: getattr(measures, name) for name in MEASURED}
     return MeasureRow(
         frame_id=row.frame_id, object_id=row.object_id, fingerprint=row.fingerprint, **measured
-    )
-
-
-def _audit_row(
-    sighting: SightingRow,
-    scan: Scan,
-    header: CleanHeader,
-    mark: str,
-    fans: tuple[Fan, ...] = (),
-    redactions: tuple[Redaction, ...] = (),
-) -> AuditRow:
-    """What was done to an object; "filtered" if it is no picture, and only codes of it stay."""
-    stated = str(getattr(scan.header, "BurnedInAnnotation", "") or "") if scan.header else ""
-    verdicts = {code for cut in redactions for code in cut.verdicts}
-    if any(fan.verdict is Verdict.REVIEW for fan in fans):
-        verdicts.add("geometry_review")
-    return AuditRow(
-        object_id=sighting.object_id,
-        site=sighting.site,
-        verdict="released" if redactions else "filtered",
-        policy=header.policy,
-        key_id=header.key_id,
-        methods=" ".join(header.methods),
-        actions=json.dumps(dict(header.actions), sort_keys=True),
-        burned_in_annotation=stated if stated in ("YES", "NO") else "",
-        geometry=" ".join(sorted({fan.found_by for fan in fans})),
-        outside_area=max((cut.outside_area for cut in redactions), default=0.0),
-        text_area=max((cut.text_area for cut in redactions), default=0.0),
-        text_boxes=sum(len(cut.text_boxes) for cut in redactions),
-        detector=redactions[0].detector if redactions else "",
-        model=redactions[0].model if redactions else "",
-        verdicts=" ".join(sorted(verdicts)),
-        maker=header.maker,
-        device=header.model,
-        fingerprint=mark,
     )
