@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -35,7 +36,7 @@ SHARE = 0.35  # of a reduced pixel that must be echo
 DENSE = 0.65  # of its neighborhood, where lines of text lie against the fan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A connected area of signal, or several that belong together, on the reduced picture.
 
@@ -55,11 +56,11 @@ class Part:
     joined: bool = False
     within: Box | None = None
 
-    @property
+    @cached_property
     def box(self) -> Box:
         return box_of(self.mask)
 
-    @property
+    @cached_property
     def share(self) -> float:
         """Of the picture."""
         return float(self.mask.mean())
@@ -157,8 +158,7 @@ def _cleaned(mask: Mask, thin: float) -> Mask:
     closed = _grown(raw, near)
     closed = 1 - _grown(1 - closed, near)
     opened = 1 - _grown(1 - closed, thin)
-    opened = _grown(opened, thin)
-    return np.asarray(opened[pad:-pad, pad:-pad], bool)
+    return np.asarray(_grown(opened, thin)[pad:-pad, pad:-pad], bool)
 
 
 def _grown(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:

@@ -115,17 +115,28 @@ def _unlike(found: list[Guess]) -> list[Guess]:
     """Guesses, best first, without those that become one with a better one."""
     kept: list[Guess] = []
     for guess in sorted(found, key=lambda one: -one.agreement):
-        if not any(_alike(guess.fan, one.fan) for one in kept):
+        if not any(alike(guess.fan, one.fan) for one in kept):
             kept.append(guess)
     return kept
 
 
-def _alike(one: Fan, other: Fan) -> bool:
-    """Whether two ring sectors become one when their limits are moved to the picture's edges."""
-    if one.apex is None or other.apex is None or one.clip != other.clip:
+def alike(one: Fan, other: Fan, factor: int = 1) -> bool:
+    """Whether two ring sectors become one when their limits are moved to the picture's edges.
+
+    Args:
+        factor: pixels of their picture to one of the reduced picture's.
+    """
+    if one.apex is None or other.apex is None or one.stretch != other.stretch:
         return False
-    places = zip((*one.apex, *one.radii), (*other.apex, *other.radii), strict=True)
-    return one.stretch == other.stretch and all(abs(a - b) < 3 * NEAR for a, b in places)
+    most = 3 * NEAR * factor
+    (x, y), (near, far) = one.apex, one.radii
+    return (
+        abs(x - other.apex[0]) < most
+        and abs(y - other.apex[1]) < most
+        and abs(far - other.radii[1]) < most
+        and abs(near - other.radii[0]) < most
+        and one.clip == other.clip
+    )
 
 
 def _agreement(fan: Fan, look: Outline) -> float:
