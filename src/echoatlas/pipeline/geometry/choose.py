@@ -122,6 +122,7 @@ FLAT = 0.3  # height over width, below which a fan shows no depth
 PANE = 0.7  # value from which a candidate is one more pane
 CRESCENT = 0.005  # share of the picture
 LOOKED = 3  # of them that are held against it twice
+WORSE = 0.3  # in value than the best of them, from which one is not
 
 
 def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[Fan]:
@@ -240,9 +241,15 @@ def _held(part: Part, looks: Looks) -> list[Candidate]:
             found = _candidate(near[0], looks, part)
             if found.sure:
                 return [found]
-        first.append(near)
-    first.sort(key=lambda one: oddness(*one) - one[1].value)
-    return [_candidate(fan, looks, part) for fan, _ in first[:LOOKED]]
+        if all(near is not one for one in first):
+            first.append(near)
+    first.sort(key=_worth, reverse=True)
+    least = _worth(first[0]) - WORSE
+    return [_candidate(one[0], looks, part) for one in first[:LOOKED] if _worth(one) >= least]
+
+
+def _worth(near: tuple[Fan, Support]) -> float:
+    return near[1].value - oddness(*near)
 
 
 def _candidate(fan: Fan, looks: Looks, part: Part) -> Candidate:

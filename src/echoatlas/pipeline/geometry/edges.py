@@ -23,7 +23,7 @@ from echoatlas.pipeline.geometry.bounds import (
     boundary,
     outside,
 )
-from echoatlas.pipeline.geometry.outline import line_along
+from echoatlas.pipeline.geometry.outline import line_along, quantile
 from echoatlas.schemas.fan import Box, Fan
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def _sector(fan: Fan, around: Boundary, along: Along) -> Fan:
     for slot, limit in ((1, FAR), (0, NEAR)):
         places = rows_spread(limit)
         if places is not None:
-            radii[slot] = float(np.median(np.hypot(*(places - apex).T)))
+            radii[slot] = quantile(np.hypot(*(places - apex).T), 0.5)
     if not 0 <= radii[0] < radii[1] or not 0.05 < angles[1] - angles[0] <= 2 * np.pi:
         return fan
     return replace(
@@ -284,14 +284,14 @@ def _clip(fan: Fan, near: Seen, along: Along, height: int, width: int) -> Box | 
             continue
         held = True
         if places is not None:
-            value = float(np.median(places[:, number % 2]))
+            value = quantile(places[:, number % 2], 0.5)
             sides[number] = round(value + 0.5)
     return Box(*sides) if held else None
 
 
 def _line(places: Points, normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Normal and offset of the line along most of the points, near to a normal."""
-    offset = float(np.median(places @ normal))
+    offset = quantile(places @ normal, 0.5)
     start = normal
     for tolerance in (3.0, 1.5):
         near = places[np.abs(places @ normal - offset) < tolerance]

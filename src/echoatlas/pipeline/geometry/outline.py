@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -120,6 +120,15 @@ def _straightened(near: Points, normal: NDArray[np.float64]) -> Line:
     if fine @ normal < 0.95 or abs(fine[0]) < 0.1:
         fine = normal
     return Line((float(fine[0]), float(fine[1])), float(fine @ middle), len(near))
+
+
+def quantile(values: NDArray[Any], share: float) -> float:
+    """As ``np.quantile``, of the few values that outlines have in a tenth of the time."""
+    ordered = np.sort(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return low + (place - below) * (high - low)
 
 
 def line_along(points: Points, normal: NDArray[np.float64]) -> tuple[Points, Points]:

@@ -14,6 +14,7 @@ from echoatlas.pipeline.geometry.outline import (
     Outline,
     far_of,
     guessed,
+    quantile,
     touching,
 )
 from echoatlas.schemas.fan import Fan, Shape
@@ -172,7 +173,7 @@ def _radii(
     far, close = np.zeros(BINS), np.full(BINS, np.inf)
     np.maximum.at(far, place[inside], radius[inside])
     np.minimum.at(close, place[inside], radius[inside])
-    high = float(np.percentile(far[far > 0], 92))
+    high = quantile(far[far > 0], 0.92)
     outers = [high]
     counts = np.bincount(radius[inside & (radius > 0.5 * high)].astype(int) // 2)
     for _ in range(2):
@@ -183,5 +184,5 @@ def _radii(
         if all(abs(common - outer) > 0.02 * high for outer in outers):
             outers.append(common)
         counts[max(best - 3, 0) : best + 4] = 0
-    inner = float(np.percentile(close[far > 0], 30))
+    inner = quantile(close[far > 0], 0.3)
     return (inner if inner < 0.9 * high else 0.0), outers
