@@ -244,7 +244,7 @@ def _held(part: Part, looks: Looks) -> list[Candidate]:
         if all(near is not one for one in first):
             first.append(near)
     first.sort(key=_worth, reverse=True)
-    least = _worth(first[0]) - WORSE
+    least = max(map(_worth, first), default=0.0) - WORSE
     return [_candidate(one[0], looks, part) for one in first[:LOOKED] if _worth(one) >= least]
 
 
