@@ -42,7 +42,7 @@ def coded(value: str, scheme: str) -> tuple[str, ...]:
     if scheme.upper() in SNOMED_CT or scheme in SNOMED_CT:
         return _by_code().get(value, ())
     if scheme.upper() in SNOMED_RT:
-        return _by_code().get(value, ()) or _by_code().get(_modern(value), ())
+        return _by_code().get(value, ()) or _by_code().get(modern().get(value, ""), ())
     return ()
 
 
@@ -69,11 +69,11 @@ def _by_code() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _modern(value: str) -> str:
-    """The SNOMED CT identifier of a SNOMED RT one, by pydicom's table of PS3.16."""
-    from pydicom.sr._snomed_dict import mapping
-
-    return str(mapping["SRT"].get(value, ""))
+@cache
+def modern() -> dict[str, str]:
+    """SNOMED RT identifiers to those of SNOMED CT, by PS3.16 (``tools/deid_tables.py``)."""
+    text = files("echoatlas.taxonomy").joinpath("vocabulary/srt.tsv").read_text("utf-8")
+    return dict(line.split("\t") for line in text.splitlines())
 
 
 def _tuple(node: str | list[str]) -> tuple[str, ...]:
