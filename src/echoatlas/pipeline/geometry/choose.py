@@ -111,6 +111,7 @@ class Candidate:
     def value(self) -> float:
         """Of candidates for one area the greatest is chosen."""
         worth = self.support.value - 2 * max(self.missed - 0.02, 0) + 0.6 * self.full
+        worth -= UNSEEN * max(0.75 - self.support.weakest, 0)
         return worth - oddness(self.fan, self.support)
 
 
@@ -122,6 +123,7 @@ FLAT = 0.3  # height over width, below which a fan shows no depth
 PANE = 0.7  # value from which a candidate is one more pane
 CRESCENT = 0.005  # share of the picture
 LOOKED = 3  # of them that are held against it twice
+UNSEEN = 0.2  # by which a fan is worth less of whose sides one is all but nowhere to be seen
 WORSE = 0.3  # in value than the best of them, from which one is not
 
 
@@ -287,7 +289,7 @@ def _apart(signal: Signal, ordered: Sequence[Candidate], most: int) -> list[Cand
 
 def _trace(one: Candidate, other: Candidate) -> bool:
     """Whether a candidate is the panel of an M-mode or spectral trace below a fan."""
-    if one.fan.shape is not Shape.LINEAR:
+    if one.fan.apex is not None:
         return False
     a, b = box_of(one.mask), box_of(other.mask)
     below = a.y0 >= b.y1 - 0.1 * a.height and min(a.x1, b.x1) - max(a.x0, b.x0) > 0.8 * b.width

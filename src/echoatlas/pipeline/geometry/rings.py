@@ -70,14 +70,27 @@ def mirrored(look: Outline, line: Line, far: Points, up: bool) -> list[Guess]:
 
 
 def disks(look: Outline) -> list[Guess]:
-    """The circle around an area that is about as wide as high."""
+    """Circles around an area that is about as wide as high, and along most of its outline.
+
+    The second one by least squares (Kasa), three times without the points that lie off it: text
+    that touches a circle belongs to its area.
+    """
     box = look.part.box
     if not 0.8 < box.width / box.height < 1.25:
         return []
     (x, y), radius = cv2.minEnclosingCircle(look.part.outline.astype(np.float32))
     whole = (-float(np.pi), float(np.pi))
-    fan = Fan(Shape.CIRCULAR, (float(x), float(y)), (0.0, float(radius)), whole)
-    return [guessed(fan, look)]
+    found = [((float(x), float(y)), float(radius))]
+    points = look.some
+    for _ in range(3):
+        left = np.column_stack([2 * points, np.ones(len(points))])
+        (x, y, rest), *_ = np.linalg.lstsq(left, (points**2).sum(axis=1), rcond=None)
+        radius = float(np.sqrt(max(rest + x * x + y * y, 0.0)))
+        off = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius)
+        points = points[off <= max(2 * quantile(off, 0.5), 1.0)]
+    found.append(((float(x), float(y)), radius))
+    fans = [Fan(Shape.CIRCULAR, center, (0.0, size), whole) for center, size in found]
+    return [guessed(fan, look) for fan in fans]
 
 
 def named(fan: Fan) -> Shape:
