@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from echoatlas.pipeline.companions import Companions, companions
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
+from echoatlas.pipeline.read.detached import beside_headers, read_whole
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault import SiteKey
@@ -178,7 +179,7 @@ class Reader:
                 Reason.TOO_LARGE, f"The file has {size} bytes, at most {MOST_BYTES} are read."
             )
         try:
-            return self.read(key)
+            return read_whole(key, self.read)
         except FileNotFoundError:
             raise Reject(Reason.VANISHED) from None
 
@@ -193,7 +194,8 @@ class Sidecars:
     """The sidecar tables of a site. Trusted zone.
 
     Attributes:
-        keys: of the files that were read as tables, or are companions of a collection's pictures.
+        keys: of the files that were read as tables, are companions of a collection's pictures, or
+            hold the values of a header beside them.
         rows: by folder of the table, then by name as the table gives it.
         companions: of the collection that the site names.
     """
@@ -235,4 +237,5 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Sequence[Arrival]) -> Si
         if table is not None:
             keys.add(one.key)
             rows.setdefault(one.key.rpartition("/")[0], {}).update(table)
-    return Sidecars(beside.names | keys, rows, beside)
+    values = beside_headers(one.key for one in listed)
+    return Sidecars(beside.names | keys | values, rows, beside)

@@ -27,6 +27,7 @@ from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
 from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.part import Part, write_part
+from echoatlas.pipeline.read.detached import read_whole
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow, SightingRow
@@ -122,7 +123,8 @@ def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
     named = []
     for arrival in task.arrivals:
         try:
-            data = retrying(lambda a=arrival: task.bucket.read(a.key), task.retries)  # type: ignore[misc]
+            key, read = arrival.key, task.bucket.read
+            data = retrying(partial(read_whole, key, read), task.retries)
         except FileNotFoundError:  # removed since it was listed: seen again when it is back
             continue
         found = identify(task.site.site, arrival, data, task.key, partial(is_companion, task.site))
