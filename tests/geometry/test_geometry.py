@@ -78,6 +78,31 @@ def test_two_panes_become_two_fans_from_left_to_right():
     assert fans[0].corners[1][0] < 640 < fans[1].corners[0][0]
 
 
+# Those of a thousand simulated scans that were found worst, each by what was wrong with it.
+@pytest.mark.parametrize(
+    ("seed", "screen", "what"),
+    [
+        pytest.param(11, "logiq-700", {"fan": "convex", "panes": 4}, id="one fan touches the next"),
+        pytest.param(13, "mindray", {"fan": "phased", "mode": "m_mode"}, id="arc near a panel"),
+        pytest.param(19, "atl", {"fan": "phased", "mode": "m_mode"}, id="slanting panel"),
+        pytest.param(7, "siemens", {"fan": "circular"}, id="text on a circle"),
+        pytest.param(33, "philips", {"fan": "trapezoid"}, id="text bar on a trapezoid"),
+    ],
+)
+def test_what_lies_against_a_fan_is_told_from_it(seed, screen, what):
+    scan = make_cine(seed, frames=1, screen=screen, **what)
+
+    fans = found_in(list(scan.pictures))
+
+    size = scan.height, scan.width
+    drawn, truth = (
+        np.logical_or.reduce([fan.mask(*size) for fan in some]) for some in (fans, scan.fans)
+    )
+    assert overlap(truth, drawn) > 0.98
+    assert len(scan.fans) == len(fans)
+    assert {Verdict.ACCEPT} == {fan.verdict for fan in fans}
+
+
 @pytest.mark.parametrize("spacing", [13, 16, 24])
 @pytest.mark.parametrize("quality", [None, 75])
 @pytest.mark.parametrize("line", [cv2.LINE_8, cv2.LINE_AA])

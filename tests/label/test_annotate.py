@@ -8,7 +8,9 @@ import pytest
 
 from echoatlas.pipeline.annotate import Given, annotate, carry, carry_mask
 from echoatlas.pipeline.errors import Reject
-from echoatlas.schemas.records import Normalized
+from echoatlas.pipeline.normalize import NormalizeConfig, normalize
+from echoatlas.pipeline.simulate import make_still
+from echoatlas.schemas.records import Normalized, Redaction
 
 
 def cropped(box=(100, 50, 500, 350), size=256):
@@ -98,3 +100,59 @@ def test_the_same_annotation_has_the_same_id_and_another_frame_another():
 
     assert here == again
     assert here.annotation_id != there.annotation_id
+
+
+@pytest.fixture(scope="module")
+def along_beams():
+    """A convex fan and its frame in beam space, where scale and offset carry nothing over."""
+    scan = make_still(3, fan="convex", screen="none", size=(640, 480))
+    fan = scan.fans[0]
+    keep = fan.mask(scan.height, scan.width)
+    cut = Redaction(keep, (), 0.0, 0.0, "", "", ())
+    return fan, normalize(scan.pictures[0], fan, cut, NormalizeConfig(space="beam"))
+
+
+def between(fan, depth, beam):
+    """The point of a picture at a share of a fan's depth and of its opening."""
+    radius = fan.radii[0] + (fan.radii[1] - fan.radii[0]) * depth
+    angle = fan.angles[0] + (fan.angles[1] - fan.angles[0]) * beam
+    return (
+        float(fan.apex[0] + radius * np.sin(angle)) + 0.5,
+        float(fan.apex[1] + radius * np.cos(angle)) + 0.5,
+    )
+
+
+def test_in_beam_space_a_point_lies_at_its_depth_on_its_beam(along_beams):
+    fan, frame = along_beams
+    given = Given("keypoints", "tip", "test", points=(between(fan, 0.25, 0.75),))
+
+    row = of(given, frame)
+
+    assert row.points == pytest.approx([0.75 * 256, 0.25 * 256], abs=1)
+
+
+def test_in_beam_space_a_box_is_the_box_around_its_mask(along_beams):
+    fan, frame = along_beams
+    x, y = (int(value) for value in between(fan, 0.5, 0.4))
+    mask = np.zeros((480, 640), np.uint8)
+    mask[y : y + 60, x : x + 40] = 2
+
+    box = of(Given("box", "lesion", "test", points=((x, y), (x + 40, y + 60))), frame)
+    drawn = of(Given("mask", "lesion", "test", mask=mask), frame)
+
+    stored = cv2.imdecode(np.frombuffer(drawn.mask, np.uint8), cv2.IMREAD_UNCHANGED)
+    rows, columns = np.nonzero(stored)
+    assert {0, 2} == set(np.unique(stored))
+    assert box.points == pytest.approx(
+        [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], abs=1.1
+    )
+
+
+def test_in_beam_space_what_lies_off_the_fan_or_has_a_direction_is_left_out(along_beams):
+    _, frame = along_beams
+    corner = ((0, 0), (30, 30))
+
+    assert of(Given("keypoints", "tip", "test", points=corner), frame) is None
+    assert of(Given("box", "lesion", "test", points=corner), frame) is None
+    assert of(Given("scalar", "length", "test", number=12.0, unit="px"), frame) is None
+    assert of(Given("scalar", "length", "test", number=12.0, unit="mm"), frame).number == 12.0

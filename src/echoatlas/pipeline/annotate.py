@@ -1,7 +1,8 @@
 """Bring what came with the data into the frame of the stored image: classes, masks, boxes, points.
 
 Coordinates are given in pixels of the source picture, edges of pixels at whole numbers, and go
-the way the picture went: normalized = native * scale + offset (``Normalized``).
+the way the picture went: normalized = native * scale + offset (``Normalized``). In beam space they
+go where the beams went that pass through them; a box becomes the box around what became of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.beams import cells, place_of
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.rows import AnnotationRow
@@ -65,7 +67,7 @@ class Given:
     frame: int | None = None
 
 
-@step("annotate", version=1)
+@step("annotate", version=2)
 def annotate(
     given: Given,
     frame: Normalized,
@@ -81,14 +83,20 @@ def annotate(
 
     Returns:
         The row, its points and mask in the stored image; or None where less of it than
-        ``config.least_inside`` lies inside the crop, so that it no longer says what it said.
+        ``config.least_inside`` lies inside the crop, so that it no longer says what it said. In
+        beam space also for points off the fan, and for lengths in pixels: these have a direction.
 
     Raises:
         Reject: ``frame_mismatch`` if a mask is smaller than the picture that was cropped.
     """
     config = config or AnnotateConfig()
     number, points, mask = given.number, list(given.points), b""
-    if given.kind in ("box", "keypoints"):
+    if frame.beams is not None and given.kind in ("box", "keypoints"):
+        found = _along_beams(given, frame, config)
+        if found is None:
+            return None
+        points = found
+    elif given.kind in ("box", "keypoints"):
         carried = carry(points, frame)
         if _inside(carried, frame, given.kind) < config.least_inside:
             return None
@@ -99,6 +107,8 @@ def annotate(
             return None
         mask = bytes(cv2.imencode(".png", drawn)[1].tobytes())
     elif given.kind == "scalar" and given.unit == "px" and number is not None:
+        if frame.beams is not None:
+            return None
         number = number * frame.scale
     flat = [float(value) for point in points for value in point]
     said = json.dumps([given.kind, given.name, given.value, number, given.unit, flat])
@@ -136,6 +146,14 @@ def carry_mask(mask: NDArray[np.uint8], frame: Normalized) -> tuple[NDArray[np.u
         Reject: ``frame_mismatch`` if the mask is smaller than the crop.
     """
     height, width = frame.pixels.shape[:2]
+    if frame.beams is not None:
+        x, y = frame.beams
+        fine = cv2.remap(mask, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+        inside = float(cells(frame.beams)[fine > 0].sum())
+        each = len(fine) // height
+        middle = np.ascontiguousarray(fine[each // 2 :: each, each // 2 :: each], np.uint8)
+        whole = float(np.count_nonzero(mask))
+        return middle, min(inside / whole, 1.0) if whole else 1.0
     left, top = (-frame.offset[0] / frame.scale, -frame.offset[1] / frame.scale)
     if mask.shape[1] < frame.native[0] or mask.shape[0] < frame.native[1]:
         raise Reject(Reason.FRAME_MISMATCH, "The mask is smaller than its picture.", "annotate")
@@ -150,6 +168,29 @@ def carry_mask(mask: NDArray[np.uint8], frame: Normalized) -> tuple[NDArray[np.u
     # An empty mask says that nothing is there, which stays true.
     share = min(np.count_nonzero(drawn) / whole, 1.0) if whole else 1.0
     return drawn, share
+
+
+def _along_beams(
+    given: Given, frame: Normalized, config: AnnotateConfig
+) -> list[tuple[float, float]] | None:
+    """A box or points in beam space, or None where too little of them lies in the fan."""
+    assert frame.beams is not None
+    each = len(frame.beams[0]) // frame.pixels.shape[0]
+    if given.kind == "keypoints":
+        places = [place_of(point, frame.beams) for point in given.points]
+        found = [(x / each, y / each) for place in places if place for x, y in (place,)]
+        return found if found and len(found) == len(places) else None
+    (x0, y0), (x1, y1) = given.points
+    x, y = frame.beams[0] + 0.5, frame.beams[1] + 0.5  # pixels begin at whole numbers
+    inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+    area = (x1 - x0) * (y1 - y0)
+    if area <= 0 or float(cells(frame.beams)[inside].sum()) < config.least_inside * area:
+        return None
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return [
+        (float(columns[0]) / each, float(rows[0]) / each),
+        (float(columns[-1] + 1) / each, float(rows[-1] + 1) / each),
+    ]
 
 
 def _inside(points: Points, frame: Normalized, kind: str) -> float:

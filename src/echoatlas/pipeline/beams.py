@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.fan import Fan
 
     Floats = NDArray[np.float32]
+    Place = tuple[float, float]
 
 
 def depths(fan: Fan, x: Floats, y: Floats) -> Floats:
@@ -60,6 +61,39 @@ def grid(fan: Fan, lines: int, samples: int) -> tuple[Floats, Floats]:
         ys = [corner[1] for corner in fan.corners]
         y = min(ys) + (max(ys) - min(ys)) * down + 0 * across
     return np.asarray(x, np.float32), np.asarray(y, np.float32)
+
+
+def place_of(point: tuple[float, float], samples: tuple[Floats, Floats]) -> Place | None:
+    """Where a point of a picture lies among its samples in beam space, or None off the fan.
+
+    Args:
+        point: (x, y), pixels beginning at whole numbers.
+        samples: what ``grid`` returned.
+
+    Returns:
+        (beam, depth) in samples, which begin at whole numbers as pixels do.
+    """
+    x, y = samples
+    away = np.hypot(x - np.float32(point[0] - 0.5), y - np.float32(point[1] - 0.5))
+    row, column = divmod(int(away.argmin()), x.shape[1])
+    row_before, row_after = max(row - 1, 0), min(row + 1, len(x) - 1)
+    before, after = max(column - 1, 0), min(column + 1, x.shape[1] - 1)
+    apart = max(
+        np.hypot(x[row, after] - x[row, before], y[row, after] - y[row, before]),
+        np.hypot(x[row_after, column] - x[row_before, column],
+                 y[row_after, column] - y[row_before, column]),
+    )  # fmt: skip
+    if away[row, column] > max(float(apart), 1.0):
+        return None
+    return column + 0.5, row + 0.5
+
+
+def cells(samples: tuple[Floats, Floats]) -> Floats:
+    """How many pixels of the picture each sample in beam space stands for."""
+    x, y = samples
+    x_down, x_across = np.gradient(x)
+    y_down, y_across = np.gradient(y)
+    return np.asarray(np.abs(x_across * y_down - x_down * y_across), np.float32)
 
 
 def _sides(fan: Fan) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -146,9 +146,16 @@ def coefficients(small: NDArray[np.uint8], kept: int) -> Floats:
 
 def bits(low: Floats) -> bytes:
     """One bit a coefficient, row-major: above the median or not."""
-    half = low.size // 2
-    middle = np.partition(low.ravel(), (half - 1, half))[half - 1 : half + 1]
-    return np.packbits(low > (middle[0] + middle[1]) / 2).tobytes()
+    return np.packbits(low > median(low.ravel())).tobytes()
+
+
+def median(values: Floats) -> float:
+    """As ``np.median``, of at least one number, in a third of its time."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    middle = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return float((middle[0] + middle[1]) / 2)
 
 
 def mirrored(low: Floats) -> Floats:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
+from echoatlas.pipeline.read.detached import read_whole
 from echoatlas.pipeline.sidecars import MOST_BYTES, Inside
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault import SiteKey
@@ -182,6 +183,6 @@ class Reader:
                 Reason.TOO_LARGE, f"The file has {size} bytes, at most {MOST_BYTES} are read."
             )
         try:
-            return self.read(key)
+            return read_whole(key, self.read)
         except FileNotFoundError:
             raise Reject(Reason.VANISHED) from None

@@ -254,7 +254,7 @@ def _speckle_snr(
     mean = _windows(amplitude)[use] / area.window
     square = _windows(amplitude * amplitude)[use] / area.window
     deviation = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    return float(np.median(mean / deviation))
+    return hashing.median(mean / deviation)
 
 
 @cache

@@ -82,6 +82,7 @@ class Plan:
         keep: of the box, where pixels may leave.
         place: where they go.
         shown: of the stored image, where pixels are left.
+        beams: of the samples in beam space, x and y in the source picture; else None.
         valid, hidden: (size, size) bool: may be seen; lies in the fan but is blacked out.
     """
 
@@ -89,6 +90,7 @@ class Plan:
     keep: Stencil
     place: Place
     shown: Stencil
+    beams: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     valid: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
 
@@ -144,6 +146,7 @@ def normalize(
         mm_per_px=plan.place.mm_per_px,
         flags=tuple(flags),
         depth=plan.place.depth,
+        beams=plan.beams,
     )
 
 
@@ -177,7 +180,8 @@ def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:
     hidden = (place.lay(inside.astype(np.uint8) * 255) > 127) & ~valid
     for shared in (valid, hidden, place.depth):
         shared.setflags(write=False)
-    return Plan(box, allowed, place, Stencil.of(valid), valid, hidden)
+    beams = place.samples and (place.samples[0] + box.x0, place.samples[1] + box.y0)
+    return Plan(box, allowed, place, Stencil.of(valid), beams, valid, hidden)
 
 
 planned = OncePerArray(_plan)  # of (keep, fan, config)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.companions import Companions, companions, is_companion
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import Content, Member
+from echoatlas.pipeline.read.detached import beside_headers
 from echoatlas.pipeline.read.sidecar import read_sidecar
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Sidecars:
     """What lies beside a site's scans.
 
     Attributes:
-        keys: of the files that were read as tables, or are companions of a collection's pictures.
+        keys: of the files that were read as tables, are companions of a collection's pictures, or
+            hold the values of a header beside them.
         tables: the loose ones.
         names: their keys, by folder.
         companions: of the collection that the site names.
@@ -92,6 +94,7 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
     Args:
         listed: key and size, bytes, of each file.
     """
+    listed = list(listed)
     small = [key for key, size in listed if size <= MOST_BYTES]
     beside = companions(site, small)
     tables = Tables()
@@ -104,7 +107,8 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
             tables.add(key, table)
             names[_folder(key)] = (*names.get(_folder(key), ()), key)
     read = frozenset(key for some in names.values() for key in some)
-    return Sidecars(beside.names | read, tables, names, beside)
+    values = beside_headers(key for key, _ in listed)
+    return Sidecars(beside.names | read | values, tables, names, beside)
 
 
 def is_table(site: SiteConfig, name: str, content: Content) -> bool:

@@ -29,6 +29,7 @@ from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.part import Part, write_part
 from echoatlas.pipeline.read.archive import is_archive, opened
+from echoatlas.pipeline.read.detached import read_whole
 from echoatlas.pipeline.sidecars import Inside, is_table
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.records import Origin
@@ -132,7 +133,8 @@ def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
     named = []
     for arrival in task.arrivals:
         try:
-            data = retrying(lambda a=arrival: task.bucket.read(a.key), task.retries)  # type: ignore[misc]
+            key, read = arrival.key, task.bucket.read
+            data = retrying(partial(read_whole, key, read), task.retries)
         except FileNotFoundError:  # removed since it was listed: seen again when it is back
             continue
         found = identify(task.site.site, arrival, data, task.key, partial(_no_scan, task.site))

@@ -204,6 +204,8 @@ class Normalized:
         mm_per_px: of the normalized picture, or None.
         flags: codes ("color", "marks", ...).
         depth: (size, size) float32, 0 at the probe's face to 1 at the far end, or None.
+        beams: in beam space, where in the source picture the samples lie that it was made of: x
+            and y, (n size, n size) float32 each, n x n samples a pixel. None elsewhere.
     """
 
     pixels: Picture
@@ -215,3 +217,4 @@ class Normalized:
     mm_per_px: tuple[float, float] | None = None
     flags: tuple[str, ...] = ()
     depth: NDArray[np.float32] | None = None
+    beams: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None

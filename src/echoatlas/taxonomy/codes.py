@@ -70,10 +70,15 @@ def _by_code() -> dict[str, tuple[str, ...]]:
 
 
 def modern(value: str) -> str:
-    """The SNOMED CT identifier of a SNOMED RT one, by pydicom's table of PS3.16; "" if unknown."""
-    from pydicom.sr._snomed_dict import mapping
+    """The SNOMED CT identifier of a SNOMED RT one, by PS3.16; "" if unknown."""
+    return retired().get(value, "")
 
-    return str(mapping["SRT"].get(value, ""))
+
+@cache
+def retired() -> dict[str, str]:
+    """SNOMED RT identifiers to those of SNOMED CT (``tools/deid_tables.py``)."""
+    text = files("echoatlas.taxonomy").joinpath("vocabulary/srt.tsv").read_text("utf-8")
+    return dict(line.split("\t") for line in text.splitlines())
 
 
 def _tuple(node: str | list[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from echoatlas.pipeline.deidentify.allowed import RULES
+from echoatlas.pipeline.deidentify.codes import dictionary
 from echoatlas.pipeline.deidentify.explain import ACTIONS, explain, page, short_table
 from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.standard import concept, profile, tables
@@ -30,6 +31,13 @@ def test_the_tables_are_those_of_the_installed_package():
 
     assert made.written(made.ps315()) == (DATA / "ps315.json").read_text("utf-8")
     assert made.written(made.iods()) == (DATA / "iods.json").read_text("utf-8")
+    assert made.codes() == (DATA / "codes.tsv").read_text("utf-8")
+    assert made.retired() == made.RETIRED.read_text("utf-8")
+
+
+def test_a_retired_code_has_the_meaning_of_the_code_that_took_its_place():
+    assert dictionary()["SRT", "T-04000"] == dictionary()["SCT", "76752008"] == "Breast"
+    assert ("99PRIVATE", "76752008") not in dictionary()
 
 
 def test_the_standards_table_is_the_pinned_one():

@@ -157,6 +157,24 @@ def test_an_archive_is_read_as_a_folder_is(tool, tmp_path, kind):
     assert b"kowalski" not in everything(ran.dest).lower()
 
 
+def test_a_volume_in_two_files_is_one_input_and_its_values_are_passed_over(tool, tmp_path):
+    src = tmp_path / "src"
+    src.mkdir()
+    picture = scan(7).pictures[0]
+    gray = picture if picture.ndim == 2 else picture[..., 1]
+    height, width = gray.shape
+    (src / "scan.mhd").write_text(
+        f"ObjectType = Image\nNDims = 2\nDimSize = {width} {height}\n"
+        "ElementType = MET_UCHAR\nElementDataFile = scan.raw\n"
+    )
+    (src / "scan.raw").write_bytes(gray.tobytes())
+
+    ran = tool(src)
+
+    assert ran.report["counts"] == {"released": 1, "quarantined": 0, "filtered": 1}
+    assert ran.report["reasons"] == {"values": 1}
+
+
 def test_a_bomb_is_quarantined_and_what_lies_beside_it_is_not(tool, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from echoatlas.pipeline.damage import read_text
-
-SCHEMES = {"SCT", "DCM", "LN", "UCUM", "SRT"}
+from echoatlas.taxonomy import codes
 
 
 def coded(item: Any) -> tuple[str, str, str] | None:
@@ -25,19 +25,13 @@ def coded(item: Any) -> tuple[str, str, str] | None:
 
 @cache
 def dictionary() -> dict[tuple[str, str], str]:
-    """(scheme, value) to meaning, of the context groups of PS3.16 as pydicom carries them."""
-    # Loaded at the first code that is met: it takes a second, and most scans carry none.
-    from pydicom.sr._concepts_dict import concepts
-    from pydicom.sr._snomed_dict import mapping
-
+    """(scheme, value) to meaning, of the context groups of PS3.16 (``tools/deid_tables.py``)."""
+    text = files("echoatlas.pipeline.deidentify").joinpath("data/codes.tsv").read_text("utf-8")
     found: dict[tuple[str, str], str] = {}
-    for scheme in sorted(SCHEMES & set(concepts)):
-        for codes in concepts[scheme].values():
-            for value, (meaning, _) in codes.items():
-                # Of a code's several wordings the shortest is the one that scanners show.
-                former = found.get((scheme, value), meaning)
-                found[scheme, value] = min(former, meaning, key=lambda text: (len(text), text))
-    for retired, modern in mapping["SRT"].items():
-        if (meaning := found.get(("SCT", modern))) is not None:
+    for line in text.splitlines():
+        scheme, value, meaning = line.split("\t")
+        found[scheme, value] = meaning
+    for retired, current in codes.retired().items():
+        if meaning := found.get(("SCT", current), ""):
             found["SRT", retired] = meaning
-    return {code: meaning for code, meaning in found.items() if len(meaning) <= 64}
+    return found

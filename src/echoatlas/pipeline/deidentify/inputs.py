@@ -14,6 +14,7 @@ from pathlib import Path
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
 from echoatlas.pipeline.ingest import DEIDENTIFICATION, RECEIPTS
 from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archive, opened
+from echoatlas.pipeline.read.detached import beside_headers, read_whole
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.pipeline.read.sniff import sniff
 from echoatlas.pipeline.sidecars import MOST_BYTES
@@ -72,8 +73,10 @@ class Inputs:
         return Inputs(src, found)
 
     def __iter__(self) -> Iterator[Input]:
+        values = beside_headers(name for name, path in _files(self.src) if path is not None)
         for index, (name, content) in enumerate(_entries(self.src)):
             unwanted = "link" if content is None else _unwanted(name)
+            unwanted = unwanted or ("values" if name in values else "")
             if content is None or unwanted:
                 yield Input(index, name, unwanted=unwanted)
                 continue
@@ -124,7 +127,7 @@ def _entries(src: Path) -> Iterator[tuple[str, Content | None]]:
         elif _looks_like_archive(path):
             yield from _members(name, path)
         else:
-            yield name, lambda path=path: _read(path)  # type: ignore[misc]
+            yield name, lambda path=path: _whole(path)  # type: ignore[misc]
 
 
 def _files(src: Path) -> Iterator[tuple[str, Path | None]]:
@@ -169,6 +172,18 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         told = os.strerror(error.errno or 0)
         raise Reject(Reason.UNREADABLE, f"the file cannot be read ({told})") from None
+
+
+def _whole(path: Path) -> bytes:
+    """A file, with the values of the volume that it is the header of."""
+
+    def beside(name: str) -> bytes:
+        there = path.with_name(name)
+        if there != path and (there.is_symlink() or not there.is_file()):
+            raise FileNotFoundError
+        return _read(there)
+
+    return read_whole(path.name, beside)
 
 
 def _looks_like_archive(path: Path) -> bool:

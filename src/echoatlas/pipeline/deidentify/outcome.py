@@ -14,6 +14,7 @@ STATUSES = (RELEASED, QUARANTINED, FILTERED)
 FILTERS = {
     "litter": "What file systems, browsers and EchoAtlas itself leave behind.",
     "link": "A link or a device; links are not followed.",
+    "values": "The values of a volume, read with the header beside them.",
     "index": "A DICOMDIR: names of patients and files, and no picture.",
     "duplicate": "The same bytes came before; see the outcome of that input.",
 }

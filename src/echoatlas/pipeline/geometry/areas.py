@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -32,10 +33,12 @@ SMALL = 0.12  # of the largest area, below which another is left out
 MOST = 6  # connected areas
 SAME = 0.98  # overlap of parts that tell the same
 SHARE = 0.35  # of a reduced pixel that must be echo
+LARGE = 0.1  # of the picture, an area that may be several fans
+HALF = 0.2  # of an area's echoes that lie on either side of a gap between two fans
 DENSE = 0.65  # of its neighborhood, where lines of text lie against the fan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A connected area of signal, or several that belong together, on the reduced picture.
 
@@ -55,11 +58,11 @@ class Part:
     joined: bool = False
     within: Box | None = None
 
-    @property
+    @cached_property
     def box(self) -> Box:
         return box_of(self.mask)
 
-    @property
+    @cached_property
     def share(self) -> float:
         """Of the picture."""
         return float(self.mask.mean())
@@ -92,7 +95,7 @@ def parts_of(
         limit = within and _shrunk(within, factor)
         new = [
             replace(part, within=limit)
-            for part in _grouped(_components(_cleaned(mask, thin), mask), solid)
+            for part in _grouped(_components(mask, thin), solid)
             if part.share >= least and not any(_same(part, other) for other in found)
         ]
         found += new
@@ -157,8 +160,7 @@ def _cleaned(mask: Mask, thin: float) -> Mask:
     closed = _grown(raw, near)
     closed = 1 - _grown(1 - closed, near)
     opened = 1 - _grown(1 - closed, thin)
-    opened = _grown(opened, thin)
-    return np.asarray(opened[pad:-pad, pad:-pad], bool)
+    return np.asarray(_grown(opened, thin)[pad:-pad, pad:-pad], bool)
 
 
 def _grown(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
@@ -167,40 +169,54 @@ def _grown(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
     return np.asarray(distance <= radius, np.uint8)
 
 
-def _components(mask: Mask, raw: Mask) -> list[Part]:
+def _components(mask: Mask, thin: float) -> list[Part]:
     """Connected areas with their holes filled, the largest first; panes side by side apart."""
     found: list[Part] = []
-    for part in _connected(mask):
-        for above in _over_panel(part, raw):
-            edges = _panes(above, raw)
+    for part in _connected(_cleaned(mask, thin)):
+        for above in _above_each_other(part, mask, thin):
+            edges = _panes(above, mask)
             if not edges:
                 found.append(above)
             for start, end in edges:
                 pane = np.zeros_like(mask)
-                rows = _rows_of(raw[:, start:end])[:, None]
+                rows = _rows_of(mask[:, start:end])[:, None]
                 pane[:, start:end] = above.mask[:, start:end] & rows
                 found += _connected(pane)[:1]
     return sorted(found, key=lambda part: -part.share)
 
 
-def _over_panel(part: Part, raw: Mask) -> list[Part]:
-    """What lies above and below an empty row, where the lower one starts as a panel does."""
+def _above_each_other(part: Part, raw: Mask, thin: float) -> list[Part]:
+    """What lies above and below empty rows: a panel below a fan, or one fan below another.
+
+    Each is cleaned anew, without the other, where that leaves enough of it: what was closed over
+    the gap is no echo.
+    """
     box = part.box
-    shown = (raw & part.mask)[box.pixels]
+    shown = raw[box.pixels] & part.mask[box.pixels]
     filled = shown.mean(axis=1)
-    for row in np.flatnonzero(filled == 0):
-        below = shown[row + 1 : row + 4]
-        if len(below) < 3 or filled[row + 1 :][:2].max() < 0.8:
+    empty = filled == 0
+    if not empty.any():
+        return [part]
+    sums = np.cumsum(filled)
+    for row in np.flatnonzero(empty[:-1] & ~empty[1:]):  # the last one of a gap
+        below = filled[row + 1 : row + 3]
+        panel = len(filled) > row + 3 and below.max() >= 0.8
+        halves = part.share > LARGE and HALF < sums[row] / sums[-1] < 1 - HALF
+        if not panel and not halves:
             continue
         found = []
         for rows in (slice(0, box.y0 + row), slice(box.y0 + row + 1, None)):
             half = np.zeros_like(part.mask)
             half[rows] = part.mask[rows]
-            found += _connected(half)
+            alone = _cleaned(half & raw, thin) if part.share > LARGE else half
+            strokes = np.count_nonzero(alone) < np.count_nonzero(half) / 2  # as of a probe in air
+            found += _connected(half if strokes else alone)
         return [
             one
             for half in found
-            for one in (_over_panel(half, raw) if half.box.y0 > box.y0 + row else [half])
+            for one in (
+                _above_each_other(half, raw, thin) if half.box.y0 > box.y0 + row else [half]
+            )
         ]
     return [part]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,9 +65,9 @@ def sides_of(
     left, right = angles
     if right - left >= 2 * np.pi - 1e-6:
         return np.full((2, len(dx)), -np.inf)
-    sides = np.stack(
-        [dy * np.sin(left) - dx * np.cos(left), dx * np.cos(right) - dy * np.sin(right)]
-    )
+    sides = np.empty((2, len(dx)))
+    sides[0] = dy * math.sin(left) - dx * math.cos(left)
+    sides[1] = dx * math.cos(right) - dy * math.sin(right)
     if right - left > np.pi:
         sides[:] = sides.min(axis=0)
     return sides
@@ -74,21 +75,21 @@ def sides_of(
 
 def boundary(fan: Fan, height: int, width: int, apart: float) -> Boundary:
     """The boundary of a fan, as far as it lies in a picture, by points some pixels apart."""
-    pieces = _polygon(fan, apart) if fan.apex is None else _sector(fan, apart)
-    pieces += _clip(fan, apart)
-    points = np.concatenate([place for _, (place, _) in pieces])
-    normals = np.concatenate([normal for _, (_, normal) in pieces])
-    limits = np.repeat([limit for limit, _ in pieces], [len(place) for _, (place, _) in pieces])
-    seen = outside(fan, points).max(axis=0) < 0.01
+    straights = _sides(fan) + _clip(fan)
+    pieces = [_straight(straights, apart)] if straights else []
+    if fan.apex is not None:
+        pieces += _arcs(fan, apart)
+    points, normals, limits = (np.concatenate(part) for part in zip(*pieces, strict=True))
     x, y = points[:, 0], points[:, 1]
-    seen &= (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    seen = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    seen &= outside(fan, points).max(axis=0) < 0.01
     return Boundary(points[seen], normals[seen], limits[seen])
 
 
 def _edges(fan: Fan) -> tuple[Points, NDArray[np.float64]]:
     """Outward normals and offsets of a convex polygon's edges."""
     corners = np.asarray(fan.corners, np.float64)
-    along = np.roll(corners, -1, axis=0) - corners
+    along = np.concatenate([corners[1:], corners[:1]]) - corners
     along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
     normals = np.stack([along[:, 1], -along[:, 0]], axis=1)
     offsets = (normals * corners).sum(axis=1)
@@ -97,57 +98,69 @@ def _edges(fan: Fan) -> tuple[Points, NDArray[np.float64]]:
     return normals, offsets
 
 
-Piece = tuple[int, tuple["Points", "Points"]]
+Straight = tuple[int, float, float, float, float, float, float]  # limit, start, end, normal
+Piece = tuple["Points", "Points", "NDArray[np.int64]"]  # points, normals, limits
 
 
-def _polygon(fan: Fan, apart: float) -> list[Piece]:
-    normals, _ = _edges(fan)
-    corners = np.asarray(fan.corners, np.float64)
-    ends = zip(corners, np.roll(corners, -1, axis=0), normals, strict=True)
-    return [(number, _straight(a, b, normal, apart)) for number, (a, b, normal) in enumerate(ends)]
+def _sides(fan: Fan) -> list[Straight]:
+    """A polygon's edges, or the straight sides of a ring sector."""
+    if fan.apex is None:
+        ends = zip(fan.corners, (*fan.corners[1:], fan.corners[0]), _edges(fan)[0], strict=True)
+        return [(n, *a, *b, normal[0], normal[1]) for n, (a, b, normal) in enumerate(ends)]
+    (x, y), (near, far), stretch = fan.apex, fan.radii, fan.stretch
+    if fan.angles[1] - fan.angles[0] >= 2 * np.pi - 1e-6:
+        return []
+    found = []
+    for limit, angle, sign in ((LEFT, fan.angles[0], -1.0), (RIGHT, fan.angles[1], 1.0)):
+        right, down = math.sin(angle), math.cos(angle) / stretch  # rows are spread by the stretch
+        normal = sign * math.cos(angle), -sign * math.sin(angle) * stretch
+        size = math.hypot(*normal)
+        start, end = (x + near * right, y + near * down), (x + far * right, y + far * down)
+        found.append((limit, *start, *end, normal[0] / size, normal[1] / size))
+    return found
 
 
-def _sector(fan: Fan, apart: float) -> list[Piece]:
+def _clip(fan: Fan) -> list[Straight]:
+    if fan.clip is None:
+        return []
+    first = len(fan.corners) if fan.apex is None else CLIP
+    x0, y0, x1, y1 = fan.clip.x0, fan.clip.y0, fan.clip.x1 - 1, fan.clip.y1 - 1
+    return [
+        (first, x0, y0, x0, y1, -1, 0),
+        (first + 1, x0, y0, x1, y0, 0, -1),
+        (first + 2, x1, y0, x1, y1, 1, 0),
+        (first + 3, x0, y1, x1, y1, 0, 1),
+    ]
+
+
+def _straight(sides: list[Straight], apart: float) -> Piece:
+    """Points along straight limits, all at once."""
+    table = np.array(sides, np.float64)
+    start, step = table[:, 1:3], table[:, 3:5] - table[:, 1:3]
+    count = np.maximum((np.hypot(step[:, 0], step[:, 1]) / apart).astype(np.int64), 1)
+    which = np.repeat(np.arange(len(sides)), count)
+    number = np.arange(len(which)) - (np.cumsum(count) - count)[which]
+    share = (number + 0.5) / count[which]
+    points = start[which] + share[:, None] * step[which]
+    return points, table[which, 5:], table[which, 0].astype(np.int64)
+
+
+def _arcs(fan: Fan, apart: float) -> list[Piece]:
     apex = np.asarray(fan.apex, np.float64)
     near, far = fan.radii
     left, right = fan.angles
     squeeze = np.array([1.0, 1 / fan.stretch])  # spread rows to the picture's
     pieces: list[Piece] = []
-    if right - left < 2 * np.pi - 1e-6:
-        for limit, angle, sign in ((LEFT, left, -1.0), (RIGHT, right, 1.0)):
-            along = np.array([np.sin(angle), np.cos(angle)]) * squeeze
-            normal = sign * np.array([np.cos(angle), -np.sin(angle)]) / squeeze
-            ends = apex + near * along, apex + far * along
-            pieces.append((limit, _straight(*ends, normal / np.hypot(*normal), apart)))
     for limit, radius, sign in ((FAR, far, 1.0), (NEAR, near, -1.0)):
-        count = max(int((right - left) * radius / apart), 2)
         if radius < 2:
             continue
-        angles = np.linspace(left, right, count + 1)[:-1] + (right - left) / count / 2
+        count = max(int((right - left) * radius / apart), 2)
+        angles = left + (np.arange(count) + 0.5) * ((right - left) / count)
         along = np.stack([np.sin(angles), np.cos(angles)], axis=1)
-        normals = sign * along / squeeze
-        normals /= np.hypot(normals[:, 0], normals[:, 1])[:, None]
-        pieces.append((limit, (apex + radius * along * squeeze, normals)))
+        normals = sign * along
+        if fan.stretch != 1:
+            normals /= squeeze
+            normals /= np.hypot(normals[:, 0], normals[:, 1])[:, None]
+        points = apex + radius * along * squeeze
+        pieces.append((points, normals, np.full(count, limit, np.int64)))
     return pieces
-
-
-def _clip(fan: Fan, apart: float) -> list[Piece]:
-    if fan.clip is None:
-        return []
-    first = len(fan.corners) if fan.apex is None else CLIP
-    box = fan.clip
-    x0, y0, x1, y1 = box.x0, box.y0, box.x1 - 1, box.y1 - 1
-    corners = [np.array(place, np.float64) for place in ((x0, y0), (x0, y1), (x1, y0), (x1, y1))]
-    sides = ((0, 1, (-1, 0)), (0, 2, (0, -1)), (2, 3, (1, 0)), (1, 3, (0, 1)))
-    return [
-        (first + number, _straight(corners[a], corners[b], np.array(normal, np.float64), apart))
-        for number, (a, b, normal) in enumerate(sides)
-    ]
-
-
-def _straight(
-    start: NDArray[np.float64], end: NDArray[np.float64], normal: NDArray[np.float64], apart: float
-) -> tuple[Points, Points]:
-    count = max(int(np.hypot(*(end - start)) / apart), 1)
-    share = (np.arange(count) + 0.5) / count
-    return start + share[:, None] * (end - start), np.tile(normal, (count, 1))

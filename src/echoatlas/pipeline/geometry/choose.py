@@ -10,8 +10,8 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry.areas import THIN, Part, box_of, factor_of, parts_of
-from echoatlas.pipeline.geometry.edges import Support, hollow, moved
 from echoatlas.pipeline.geometry.fit import guesses, hull_of, rounded, scaled
+from echoatlas.pipeline.geometry.looks import Looks
 from echoatlas.pipeline.geometry.rings import named
 from echoatlas.pipeline.geometry.signal import GAPS
 from echoatlas.schemas.fan import Box, Fan, Shape, Verdict, whole
@@ -19,6 +19,7 @@ from echoatlas.schemas.fan import Box, Fan, Shape, Verdict, whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.pipeline.geometry.edges import Support
     from echoatlas.pipeline.geometry.regions import Pane
     from echoatlas.pipeline.geometry.signal import Signal
 
@@ -85,9 +86,32 @@ class Candidate:
         )
 
     @property
+    def sure(self) -> bool:
+        """Whether no other shape need be looked at for its part, though the part is ragged."""
+        seen = self.support
+        return (
+            seen.borne_out > 0.97
+            and seen.contradicted < 0.005
+            and seen.weakest > 0.9
+            and seen.cut < 0.5
+            and seen.arcs
+            and seen.limits <= 4
+            and self.missed < 0.06
+            and self.full > 0.95
+        )
+
+    def of(self, part: Part) -> Candidate:
+        """The same fan, held against the signal of a part."""
+        both = int(np.count_nonzero(self.mask & part.signal))
+        missed = 1 - both / int(np.count_nonzero(part.signal))
+        full = both / max(int(np.count_nonzero(self.mask)), 1)
+        return replace(self, missed=missed, full=full, part=part)
+
+    @property
     def value(self) -> float:
         """Of candidates for one area the greatest is chosen."""
         worth = self.support.value - 2 * max(self.missed - 0.02, 0) + 0.6 * self.full
+        worth -= UNSEEN * max(0.75 - self.support.weakest, 0)
         return worth - oddness(self.fan, self.support)
 
 
@@ -99,6 +123,8 @@ FLAT = 0.3  # height over width, below which a fan shows no depth
 PANE = 0.7  # value from which a candidate is one more pane
 CRESCENT = 0.005  # share of the picture
 LOOKED = 3  # of them that are held against it twice
+UNSEEN = 0.2  # by which a fan is worth less of whose sides one is all but nowhere to be seen
+WORSE = 0.3  # in value than the best of them, from which one is not
 
 
 def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[Fan]:
@@ -179,7 +205,9 @@ def candidates(
     Args:
         in_air: of a probe in air no more may be seen than two crescents: near field and noise.
     """
-    evidence, solid = signal.evidence(), signal.solid_evidence()
+    looks = Looks(signal.evidence(), box)
+    solid = signal.solid_evidence()
+    solid_looks = looks if solid is None else Looks(solid, box)
     found: list[Candidate] = []
     least, thin = (CRESCENT, THIN / 2.5) if in_air else (limits.least_area, THIN)
     for parts in parts_of(signal, box, least, thin):
@@ -187,8 +215,7 @@ def candidates(
             parts = [replace(part, signal=part.mask) for part in parts if part.joined]
         plain = bool(parts)
         for part in parts:
-            looked = solid if part.solid and solid is not None else evidence
-            here = _held(part, looked, signal.gray.shape, box)
+            here = _known(part, found) or _held(part, solid_looks if part.solid else looks)
             found += here
             plain = plain and any(one.plain for one in here)
         if plain:
@@ -196,34 +223,41 @@ def candidates(
     return found
 
 
-def _held(
-    part: Part, evidence: NDArray[np.float32], shape: tuple[int, ...], box: Box | None
-) -> list[Candidate]:
+def _known(part: Part, found: Sequence[Candidate]) -> list[Candidate]:
+    """A fan that an earlier threshold left no doubt of, if it is this part's too."""
+    for one in found:
+        if one.sure and one.part.solid == part.solid:
+            same = one.of(part)
+            if same.sure:
+                return [same]
+    return []
+
+
+def _held(part: Part, looks: Looks) -> list[Candidate]:
     """The guesses at a part's fan, each held against the picture."""
-    factor = factor_of(shape[0], shape[1])
+    factor = looks.factor
     first: list[tuple[Fan, Support]] = []
-    for guess in guesses(part, GUESSES, box is not None):
-        near = moved(scaled(guess.fan, factor), evidence, int(2.5 * factor + 5), box)
-        if near[1].borne_out > 0.97 and near[1].limits <= 4:  # it may be plain already
-            found = _candidate(near[0], evidence, factor, part, box)
-            if found.plain:
+    for guess in guesses(part, GUESSES, looks.within is not None):
+        near = looks.rough(scaled(guess.fan, factor))
+        if near[1].borne_out > 0.9 and near[1].limits <= 4:  # it may be sure already
+            found = _candidate(near[0], looks, part)
+            if found.sure:
                 return [found]
-        first.append(near)
-    first.sort(key=lambda one: oddness(*one) - one[1].value)
-    return [_candidate(fan, evidence, factor, part, box) for fan, _ in first[:LOOKED]]
+        if all(near is not one for one in first):
+            first.append(near)
+    first.sort(key=_worth, reverse=True)
+    least = max(map(_worth, first), default=0.0) - WORSE
+    return [_candidate(one[0], looks, part) for one in first[:LOOKED] if _worth(one) >= least]
 
 
-def _candidate(
-    fan: Fan, evidence: NDArray[np.float32], factor: int, part: Part, box: Box | None
-) -> Candidate:
-    if fan.shape is Shape.CIRCULAR and fan.radii[0] == 0:
-        fan = replace(fan, radii=(hollow(fan, evidence), fan.radii[1]))
-    near, support = moved(fan, evidence, 7, box)
-    mask = scaled(near, 1 / factor).mask(*part.mask.shape)
-    both = int(np.count_nonzero(mask & part.signal))
-    missed = 1 - both / int(np.count_nonzero(part.signal))
-    full = both / max(int(np.count_nonzero(mask)), 1)
-    return Candidate(replace(near, found_by="fit"), support, mask, missed, full, part)
+def _worth(near: tuple[Fan, Support]) -> float:
+    return near[1].value - oddness(*near)
+
+
+def _candidate(fan: Fan, looks: Looks, part: Part) -> Candidate:
+    near, support = looks.fine(fan)
+    mask = scaled(near, 1 / looks.factor).mask(*part.mask.shape)
+    return Candidate(replace(near, found_by="fit"), support, mask, 0.0, 0.0, part).of(part)
 
 
 def oddness(fan: Fan, support: Support) -> float:
@@ -255,7 +289,7 @@ def _apart(signal: Signal, ordered: Sequence[Candidate], most: int) -> list[Cand
 
 def _trace(one: Candidate, other: Candidate) -> bool:
     """Whether a candidate is the panel of an M-mode or spectral trace below a fan."""
-    if one.fan.shape is not Shape.LINEAR:
+    if one.fan.apex is not None:
         return False
     a, b = box_of(one.mask), box_of(other.mask)
     below = a.y0 >= b.y1 - 0.1 * a.height and min(a.x1, b.x1) - max(a.x0, b.x0) > 0.8 * b.width

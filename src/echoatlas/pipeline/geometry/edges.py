@@ -23,6 +23,7 @@ from echoatlas.pipeline.geometry.bounds import (
     boundary,
     outside,
 )
+from echoatlas.pipeline.geometry.outline import line_along, quantile
 from echoatlas.schemas.fan import Box, Fan
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 240  # along a boundary, about
 WINDOW = 4  # pixels on either side of a step that are compared
-DEEP = 8  # pixels further in, where an area goes on and a line does not
+DEEP = 2 * WINDOW  # pixels further in, where an area goes on and a line does not
 LINE = 0.3  # of the level at the edge that is found there
 STEP = 0.6  # doublings of the level
 QUIET = 0.6  # of the level inside that is left outside
@@ -145,34 +146,31 @@ def seen(fan: Fan, evidence: Evidence, reach: int) -> Seen:
     """Look across a fan's boundary, that many pixels to either side."""
     height, width = evidence.shape
     around = boundary(fan, height, width, _apart(fan, height, width))
-    away = np.arange(-reach - WINDOW - DEEP, reach + WINDOW + 1, dtype=np.float64)
-    places = around.points[:, None, :] + away[None, :, None] * around.normals[:, None, :]
-    if not len(places):
+    if not len(around.points):
         none = np.zeros(0, bool)
         return Seen(around, np.zeros(0), none, none, none, none)
-    across = cv2.remap(
-        evidence, places[..., 0].astype(np.float32), places[..., 1].astype(np.float32),
+    away = np.arange(-reach - WINDOW - DEEP, reach + WINDOW + 1, dtype=np.float32)
+    points, normals = around.points.astype(np.float32), around.normals.astype(np.float32)
+    levels = cv2.remap(
+        evidence, points[:, :1] + away * normals[:, :1], points[:, 1:] + away * normals[:, 1:],
         cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0,
     )  # fmt: skip
-    across = cv2.blur(across, (1, 5), borderType=cv2.BORDER_REPLICATE)
-    total = np.zeros((len(across), across.shape[1] + 1))
-    np.cumsum(across, axis=1, out=total[:, 1:])
-    edge = total[:, DEEP + WINDOW : -WINDOW]  # up to each place where a step may be
-    within = (edge - total[:, DEEP : -2 * WINDOW]) / WINDOW
-    beyond = (total[:, DEEP + 2 * WINDOW :] - edge) / WINDOW
-    deeper = (total[:, DEEP : -2 * WINDOW] - total[:, : -2 * WINDOW - DEEP]) / DEEP
-    steps = within - beyond
+    # The mean over a window that ends at each place, and over a few samples along the boundary.
+    means = cv2.blur(levels, (WINDOW, 5), anchor=(WINDOW - 1, 2), borderType=cv2.BORDER_REPLICATE)
+    first = DEEP + WINDOW - 1  # the last place inside of the innermost step
+    within, beyond = means[:, first:-WINDOW], means[:, first + WINDOW :]
+    steps = cv2.subtract(within, beyond)
     best = steps.argmax(axis=1)
     rows = np.arange(len(best))
     step, inner, outer = steps[rows, best], within[rows, best], beyond[rows, best]
+    deeper = (means[rows, best + first - WINDOW] + means[rows, best + first - 2 * WINDOW]) / 2
     found = (step > STEP) & (outer < QUIET * inner)
-    found &= deeper[rows, best] > LINE * inner  # or it is a line that the screen draws
+    found &= deeper > LINE * inner  # or it is a line that the screen draws
     middle = reach
     goes_on = (within[:, middle] > ECHO) & (beyond[:, middle] > 0.75 * within[:, middle])
     dark = (within[:, middle] < 0.5) & (beyond[:, middle] < 0.5)
-    points = around.points + MARGIN * around.normals
-    cut = (points.min(axis=1) < MARGIN) | (points[:, 0] > width - 1 - MARGIN)
-    cut |= points[:, 1] > height - 1 - MARGIN
+    x, y = (around.points + MARGIN * around.normals).T
+    cut = (x < MARGIN) | (y < MARGIN) | (x > width - 1 - MARGIN) | (y > height - 1 - MARGIN)
     return Seen(around, best - middle - 0.5, found, goes_on, dark, cut)
 
 
@@ -259,7 +257,7 @@ def _sector(fan: Fan, around: Boundary, along: Along) -> Fan:
     for slot, limit in ((1, FAR), (0, NEAR)):
         places = rows_spread(limit)
         if places is not None:
-            radii[slot] = float(np.median(np.hypot(*(places - apex).T)))
+            radii[slot] = quantile(np.hypot(*(places - apex).T), 0.5)
     if not 0 <= radii[0] < radii[1] or not 0.05 < angles[1] - angles[0] <= 2 * np.pi:
         return fan
     return replace(
@@ -286,22 +284,20 @@ def _clip(fan: Fan, near: Seen, along: Along, height: int, width: int) -> Box | 
             continue
         held = True
         if places is not None:
-            value = float(np.median(places[:, number % 2]))
+            value = quantile(places[:, number % 2], 0.5)
             sides[number] = round(value + 0.5)
     return Box(*sides) if held else None
 
 
 def _line(places: Points, normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Normal and offset of the line along most of the points, near to a normal."""
-    offset = float(np.median(places @ normal))
+    offset = quantile(places @ normal, 0.5)
     start = normal
     for tolerance in (3.0, 1.5):
         near = places[np.abs(places @ normal - offset) < tolerance]
         if len(near) < FEW:
             break
-        middle = near.mean(axis=0)
-        _, _, directions = np.linalg.svd(near - middle, full_matrices=False)
-        fine = directions[1] * np.sign(directions[1] @ start)
+        middle, fine = line_along(near, start)
         if fine @ start < 0.97:
             break
         normal, offset = fine, float(fine @ middle)

@@ -23,6 +23,7 @@ from echoatlas.pipeline.geometry.outline import (
     far_of,
     guessed,
     outline_of,
+    quantile,
     sides,
     touching,
 )
@@ -30,14 +31,21 @@ from echoatlas.pipeline.geometry.rings import PARALLEL, disks, mirrored, sectors
 from echoatlas.schemas.fan import Box, Fan, Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from echoatlas.pipeline.geometry.areas import Part
 
 PAIRS = 7  # of sides
+CLEAR = 0.75  # quick agreement from which a guess is worth a look ahead of the others
 BEHIND = 0.6  # by which a quick agreement falls short of the best one's, to be left out
+FAR_BEHIND = 0.45  # likewise, of the agreement both ways
 
 
-def guesses(part: Part, most: int, square: bool) -> list[Guess]:
+def guesses(part: Part, most: int, square: bool) -> Iterator[Guess]:
     """The shapes that agree best with a part's outline, best first.
+
+    Ahead of all comes what the clearest two sides alone say, if it agrees well: whoever finds it
+    borne out by the picture need not ask for the others, which take most of the time.
 
     Args:
         most: ring sectors; rectangles and trapezoids come with them, the best of each.
@@ -45,7 +53,8 @@ def guesses(part: Part, most: int, square: bool) -> list[Guess]:
     """
     look = outline_of(part)
     if len(look.free) < 12:
-        return [Guess(_rectangle(part.box), 0.0)]
+        yield Guess(_rectangle(part.box), 0.0)
+        return
     lines = {up: [sides(look, sign, up) for sign in (-1, 1)] for up in (False, True)}
     pairs = sorted(
         ((left, right, up) for up, (lefts, rights) in lines.items()
@@ -53,24 +62,29 @@ def guesses(part: Part, most: int, square: bool) -> list[Guess]:
         key=lambda pair: -pair[0].support - pair[1].support,
     )[:PAIRS]  # fmt: skip
     rings, polygons = disks(look), [] if part.solid else _boxes(look)
-    for left, right, up in pairs:
-        if not part.solid:
-            polygons += _trapezoids(look, left, right)
-        rings += sectors(look, left, right, up, square)
+    rings += [ring for pair in pairs[:1] for ring in sectors(look, *pair, square)]
+    clear = max(rings + polygons, key=lambda one: one.agreement, default=None)
+    if clear is not None and clear.agreement > CLEAR:
+        yield clear
+    for left, right, _ in pairs if not part.solid else ():
+        polygons += _trapezoids(look, left, right)
+    for pair in pairs[1:]:
+        rings += sectors(look, *pair, square)
     for up, (lefts, rights) in lines.items():
         far = far_of(look, up) if lefts or rights else look.hull[:0]
         for line in lefts[:1] + rights[:1]:
             rings += mirrored(look, line, far, up)
-    likely = _unlike(rings)[: most + 3]
+    likely = _unlike(rings, most + 3)
     for shape in (Shape.LINEAR, Shape.TRAPEZOID):
-        likely += [one for one in _unlike(polygons) if one.fan.shape is shape][:2]
+        likely += _unlike([one for one in polygons if one.fan.shape is shape], 2)
     top = max((one.agreement for one in likely), default=0.0) - BEHIND
     scored = [Guess(one.fan, _agreement(one.fan, look)) for one in likely if one.agreement >= top]
     scored.sort(key=lambda guess: -guess.agreement)
+    scored = [one for one in scored if one.agreement > scored[0].agreement - FAR_BEHIND]
     found = [guess for guess in scored if guess.fan.apex is not None][:most]
     for shape in (Shape.LINEAR, Shape.TRAPEZOID):
         found += [guess for guess in scored if guess.fan.shape is shape][:1]
-    return sorted(found, key=lambda guess: -guess.agreement)
+    yield from sorted(found, key=lambda guess: -guess.agreement)
 
 
 def hull_of(part: Part) -> Fan:
@@ -111,21 +125,34 @@ def rounded(fan: Fan) -> Fan:
     )
 
 
-def _unlike(found: list[Guess]) -> list[Guess]:
-    """Guesses, best first, without those that become one with a better one."""
+def _unlike(found: list[Guess], most: int) -> list[Guess]:
+    """The best guesses, best first, without those that become one with a better one."""
     kept: list[Guess] = []
     for guess in sorted(found, key=lambda one: -one.agreement):
-        if not any(_alike(guess.fan, one.fan) for one in kept):
+        if len(kept) == most:
+            break
+        if not any(alike(guess.fan, one.fan) for one in kept):
             kept.append(guess)
     return kept
 
 
-def _alike(one: Fan, other: Fan) -> bool:
-    """Whether two ring sectors become one when their limits are moved to the picture's edges."""
-    if one.apex is None or other.apex is None or one.clip != other.clip:
+def alike(one: Fan, other: Fan, factor: int = 1) -> bool:
+    """Whether two ring sectors become one when their limits are moved to the picture's edges.
+
+    Args:
+        factor: pixels of their picture to one of the reduced picture's.
+    """
+    if one.apex is None or other.apex is None or one.stretch != other.stretch:
         return False
-    places = zip((*one.apex, *one.radii), (*other.apex, *other.radii), strict=True)
-    return one.stretch == other.stretch and all(abs(a - b) < 3 * NEAR for a, b in places)
+    most = 3 * NEAR * factor
+    (x, y), (near, far) = one.apex, one.radii
+    return (
+        abs(x - other.apex[0]) < most
+        and abs(y - other.apex[1]) < most
+        and abs(far - other.radii[1]) < most
+        and abs(near - other.radii[0]) < most
+        and one.clip == other.clip
+    )
 
 
 def _agreement(fan: Fan, look: Outline) -> float:
@@ -140,8 +167,8 @@ def _boxes(look: Outline) -> list[Guess]:
     """Rectangles: rows and columns that are filled at least half as well as the best ones."""
     part = look.part
     rows, columns = part.mask.sum(axis=1), part.mask.sum(axis=0)
-    y = np.flatnonzero(rows > 0.5 * np.percentile(rows[rows > 0], 90))
-    x = np.flatnonzero(columns > 0.5 * np.percentile(columns[columns > 0], 90))
+    y = np.flatnonzero(rows > 0.5 * quantile(rows[rows > 0], 0.9))
+    x = np.flatnonzero(columns > 0.5 * quantile(columns[columns > 0], 0.9))
     tight = Box(int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
     boxes = sorted({part.box, tight}, key=lambda box: -box.area)
     return [guessed(_rectangle(one), look) for one in boxes]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -98,7 +99,7 @@ def sides(look: Outline, sign: int, up: bool) -> list[Line]:
     """
     normals = np.stack([sign * np.cos(TILTS), np.sin(TILTS) * (1 if up else -1)])
     free = look.free
-    offsets = (look.part.outline @ normals).max(axis=0)
+    offsets = (look.hull @ normals).max(axis=0)
     support = (free @ normals > offsets - NEAR).sum(axis=0)
     found: list[Line] = []
     left = support.astype(np.float64)
@@ -115,12 +116,31 @@ def sides(look: Outline, sign: int, up: bool) -> list[Line]:
 
 def _straightened(near: Points, normal: NDArray[np.float64]) -> Line:
     """The line along points, turned as little as may be."""
-    middle = near.mean(axis=0)
-    _, _, directions = np.linalg.svd(near - middle, full_matrices=False)
-    fine = directions[1] * np.sign(directions[1] @ normal)
+    middle, fine = line_along(near, normal)
     if fine @ normal < 0.95 or abs(fine[0]) < 0.1:
         fine = normal
     return Line((float(fine[0]), float(fine[1])), float(fine @ middle), len(near))
+
+
+def quantile(values: NDArray[Any], share: float) -> float:
+    """As ``np.quantile``, of the few values that outlines have in a tenth of the time."""
+    ordered = np.sort(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    return low + (place - below) * (high - low)
+
+
+def line_along(points: Points, normal: NDArray[np.float64]) -> tuple[Points, Points]:
+    """The middle of points and the unit normal of the line along them, on the side of another.
+
+    The line of least squared distances, in closed form: points have two coordinates only.
+    """
+    middle = points.sum(axis=0) / len(points)
+    x, y = (points - middle).T
+    along = 0.5 * math.atan2(2 * float(x @ y), float(x @ x) - float(y @ y))
+    fine = np.array([-math.sin(along), math.cos(along)])
+    return middle, fine if fine @ normal >= 0 else -fine
 
 
 def far_of(look: Outline, up: bool, steep: float = 0.7) -> Points:
@@ -130,13 +150,14 @@ def far_of(look: Outline, up: bool, steep: float = 0.7) -> Points:
     length = np.hypot(along[:, 0], along[:, 1])
     facing = -along[:, 0] if _clockwise(hull) else along[:, 0]
     facing = np.where(up, -facing, facing)
-    places = []
-    for start, step, size, face in zip(hull, along, length, facing, strict=True):
-        if size > 0 and face / size > steep and size < 0.25 * part.mask.shape[0]:
-            places.append(start + np.linspace(0, 1, int(size / 3) + 2)[:, None] * step)
-    if not places:
+    used = (length > 0) & (facing > steep * length) & (length < 0.25 * part.mask.shape[0])
+    if not used.any():
         return hull[:0]
-    return free_of(np.concatenate(places), part)
+    count = (length[used] / 3).astype(int) + 2  # points an edge, its ends among them
+    number = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    share = number / np.repeat(count - 1, count)
+    places = np.repeat(hull[used], count, axis=0)
+    return free_of(places + share[:, None] * np.repeat(along[used], count, axis=0), part)
 
 
 def _clockwise(hull: Points) -> bool:

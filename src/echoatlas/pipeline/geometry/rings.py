@@ -14,6 +14,7 @@ from echoatlas.pipeline.geometry.outline import (
     Outline,
     far_of,
     guessed,
+    quantile,
     touching,
 )
 from echoatlas.schemas.fan import Fan, Shape
@@ -69,14 +70,27 @@ def mirrored(look: Outline, line: Line, far: Points, up: bool) -> list[Guess]:
 
 
 def disks(look: Outline) -> list[Guess]:
-    """The circle around an area that is about as wide as high."""
+    """Circles around an area that is about as wide as high, and along most of its outline.
+
+    The second one by least squares (Kasa), three times without the points that lie off it: text
+    that touches a circle belongs to its area.
+    """
     box = look.part.box
     if not 0.8 < box.width / box.height < 1.25:
         return []
     (x, y), radius = cv2.minEnclosingCircle(look.part.outline.astype(np.float32))
     whole = (-float(np.pi), float(np.pi))
-    fan = Fan(Shape.CIRCULAR, (float(x), float(y)), (0.0, float(radius)), whole)
-    return [guessed(fan, look)]
+    found = [((float(x), float(y)), float(radius))]
+    points = look.some
+    for _ in range(3):
+        left = np.column_stack([2 * points, np.ones(len(points))])
+        (x, y, rest), *_ = np.linalg.lstsq(left, (points**2).sum(axis=1), rcond=None)
+        radius = float(np.sqrt(max(rest + x * x + y * y, 0.0)))
+        off = np.abs(np.hypot(points[:, 0] - x, points[:, 1] - y) - radius)
+        points = points[off <= max(2 * quantile(off, 0.5), 1.0)]
+    found.append(((float(x), float(y)), radius))
+    fans = [Fan(Shape.CIRCULAR, center, (0.0, size), whole) for center, size in found]
+    return [guessed(fan, look) for fan in fans]
 
 
 def named(fan: Fan) -> Shape:
@@ -172,7 +186,7 @@ def _radii(
     far, close = np.zeros(BINS), np.full(BINS, np.inf)
     np.maximum.at(far, place[inside], radius[inside])
     np.minimum.at(close, place[inside], radius[inside])
-    high = float(np.percentile(far[far > 0], 92))
+    high = quantile(far[far > 0], 0.92)
     outers = [high]
     counts = np.bincount(radius[inside & (radius > 0.5 * high)].astype(int) // 2)
     for _ in range(2):
@@ -183,5 +197,5 @@ def _radii(
         if all(abs(common - outer) > 0.02 * high for outer in outers):
             outers.append(common)
         counts[max(best - 3, 0) : best + 4] = 0
-    inner = float(np.percentile(close[far > 0], 30))
+    inner = quantile(close[far > 0], 0.3)
     return (inner if inner < 0.9 * high else 0.0), outers

@@ -15,11 +15,12 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import IO
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.detached import is_header, joined, values_of
 from echoatlas.pipeline.read.sniff import sniff
 
 COMPRESSED = frozenset({"gzip", "bzip2", "xz"})
@@ -100,6 +101,9 @@ def is_archive(data: bytes) -> bool:
 def opened(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[Member, Content]]:
     """Walk an archive once, its files and those of archives within it, in its own order.
 
+    A volume's header comes with its values, in their place, where these come after it
+    (``detached``): one file of both sizes, by the header's index and name.
+
     Yields:
         Each file and a function that reads it, to be called before the walk goes on, or not at
         all. It raises ``unsafe_archive`` for a bomb, while it unfolds.
@@ -108,8 +112,24 @@ def opened(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[Member, Conte
         Reject: ``unsafe_archive`` for bombs, names that lead outside, encryption, damage.
     """
     budget = _Budget(limits)
+    waiting: dict[str, tuple[Member, bytes]] = {}  # headers, by the path of their values
     for index, (name, size, entry) in enumerate(_walk(data, "", limits, budget, 0)):
-        yield Member(index, name, size), entry.read
+        member = Member(index, name, size)
+        if name in waiting:
+            first, header = waiting.pop(name)
+            whole = replace(first, size=first.size + size)
+            yield whole, lambda header=header, entry=entry: joined(header, entry.read())  # type: ignore[misc]
+        elif is_header(name, size):
+            header = entry.read()
+            beside = values_of(name, header)
+            if beside and beside not in waiting:
+                waiting[beside] = member, header
+            else:
+                yield member, lambda header=header: header  # type: ignore[misc]
+        else:
+            yield member, entry.read
+    for member, header in waiting.values():
+        yield member, lambda header=header: header  # type: ignore[misc]
 
 
 def members(data: bytes, limits: Limits = LIMITS) -> Iterator[Member]:

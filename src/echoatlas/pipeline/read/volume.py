@@ -113,7 +113,7 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``no_pixels`` if the values lie in another file, ``unreadable``, ``truncated``.
     """
-    head = re.search(rb"ElementDataFile\s*=\s*([^\r\n]*)\r?\n", data[: 1 << 16])
+    head = re.search(rb"ElementDataFile\s*=\s*([^\r\n]*)(?:\r?\n|\Z)", data[: 1 << 16])
     if head is None:
         raise Reject(Reason.UNREADABLE, "the header does not say where its values are")
     if head.group(1).strip().upper() != b"LOCAL":
