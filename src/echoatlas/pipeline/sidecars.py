@@ -94,8 +94,8 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
     Args:
         listed: key and size, bytes, of each file.
     """
-    listed = list(listed)
-    small = [key for key, size in listed if size <= MOST_BYTES]
+    every = list(listed)
+    small = [key for key, size in every if size <= MOST_BYTES]
     beside = companions(site, small)
     tables = Tables()
     names: dict[str, tuple[str, ...]] = {}
@@ -107,7 +107,7 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
             tables.add(key, table)
             names[_folder(key)] = (*names.get(_folder(key), ()), key)
     read = frozenset(key for some in names.values() for key in some)
-    values = beside_headers(key for key, _ in listed)
+    values = beside_headers(key for key, _ in every)
     return Sidecars(beside.names | read | values, tables, names, beside)
 
 
