@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.deidentify.text import reader
-from echoatlas.pipeline.deidentify.text.config import LookConfig
+from echoatlas.pipeline.deidentify.text.again import look_again
+from echoatlas.pipeline.deidentify.text.config import AgainConfig, LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.deidentify.text.look import look
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.errors import Reason, Reject
@@ -35,9 +35,7 @@ class RedactConfig:
 
     Attributes:
         look: how it is looked for.
-        again: how, at what was written: pictures are smaller, so fewer pixels of stroke have to do;
-            one find is enough to reject, so each place is looked at once, and strokes alone have to
-            read surely.
+        again: how, at what was written; in another way, that does not overlook the same.
         margin: pixels around a fan's box that are looked at with it, so that a word that is cut
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
@@ -46,11 +44,7 @@ class RedactConfig:
     """
 
     look: LookConfig = field(default_factory=LookConfig)
-    again: LookConfig = field(
-        default_factory=lambda: LookConfig(
-            flash=20.0, looks=1, judge=JudgeConfig(long=2.0, strokes_sure=0.8)
-        )
-    )
+    again: AgainConfig = field(default_factory=AgainConfig)
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0
@@ -92,7 +86,7 @@ def redact(
     return tuple(_redaction(mask, lines, config) for mask in masks)
 
 
-@step("check_written", version=2)
+@step("check_written", version=3)
 def check_written(
     pictures: Iterable[Picture], config: RedactConfig = RedactConfig()
 ) -> tuple[str, ...]:
@@ -108,7 +102,7 @@ def check_written(
         Reject: ``residual_text`` if text is still there, ``no_dynamic_range`` if nothing could
             be seen, ``no_pixels`` without a frame.
     """
-    seen = look(pictures, None, config.again)
+    seen = look_again(pictures, config.again)
     if not seen.frames:
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
