@@ -140,10 +140,12 @@ def _redaction(inside: NDArray[np.bool_], lines: Sequence[Line], config: RedactC
     height, width = inside.shape
     whole = int(inside.sum())
     touching = []
-    for line in lines:
+    for line in dict.fromkeys(lines):
         thick = line.thickness
         grown = line.padded(1 + config.pad * thick, 1 + config.ends * thick)
-        if (drawn([grown], height, width) & inside).any():
+        box = grown.box(height, width)
+        part = grown.scaled(1.0, -box.x0, -box.y0)
+        if box.area and (drawn([part], box.height, box.width) & inside[box.pixels]).any():
             touching.append(grown)
     text = drawn(touching, height, width)
     detector = PaddleDetector()

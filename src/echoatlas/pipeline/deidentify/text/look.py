@@ -19,7 +19,7 @@ import numpy as np
 from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.confirm import confirmed, judged
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.follow import as_line, followed, places
+from echoatlas.pipeline.deidentify.text.follow import Trails, as_line, places
 from echoatlas.pipeline.deidentify.text.mosaic import Candidate
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.text.strokes import (
@@ -145,11 +145,12 @@ def _moments(
         for place in places(counts, hot, config.looks, max(config.apart // span, 1))
         for moment, cells in place
     ]
+    trails = Trails(hot, counts)
     for candidate, lines in zip(wanted, confirmed(wanted, level, where, config), strict=True):
         for line in lines:
             yield line
             for step in (1, -1) if lag else ():
-                for box in followed(hot, counts, line.box(*shape), candidate.moment, step):
+                for box in trails.followed(line.box(*shape), candidate.moment, step):
                     yield as_line(box, line.score)
 
 
