@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     Gray = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
+SCATTERED = 0.6  # of the area that holds them all, up to which places are looked at apart
 BRIGHTER = 3.0  # times, what is left of strokes once the noise is taken off
 
 
@@ -71,7 +72,12 @@ def look_again(pictures: Iterable[Picture], config: AgainConfig) -> Seen:
 
 def _outstanding(block: Block, config: AgainConfig) -> list[Line]:
     picture, hot = outstanding(block, config)
-    wanted = [Candidate(picture, box_of(c, picture.shape, config.margin)) for c in regions(hot)]
+    boxes = [box_of(cells, picture.shape, config.margin) for cells in regions(hot)]
+    if boxes:
+        whole = box_of(hot, picture.shape, config.margin)
+        if sum(box.area for box in boxes) > SCATTERED * whole.area:
+            boxes = [whole]
+    wanted = [Candidate(picture, box) for box in boxes]
     scale = min(config.enlarged, max(config.widest / max(picture.shape), 1.0))
     found = mosaic.find(wanted, PaddleDetector(scale, config.pixel, config.score))
     return [line for lines in found for line in lines]

@@ -74,7 +74,9 @@ class Trails:
                 if self._walked.get(key, 0.0) >= most:
                     return
                 self._walked[key] = most
-                gathered_here = np.isin(labels, met)
+                chosen = np.zeros(int(labels.max()) + 1, bool)
+                chosen[met] = True
+                gathered_here = np.asarray(chosen[labels])
                 inked = gathered_here & (self._counts[moment] >= 1)
                 inked = inked if inked.any() else gathered_here
                 reached = box_of(inked, (height * CELL, width * CELL), CELL // 2)
