@@ -3,8 +3,9 @@
 The first look shows the network gray pictures. Looking the same way twice finds the same twice, so
 this one shows it what stands out and nothing else: strokes, above the noise of the picture, bright
 on black, each place as it is at the moment that shows most of it. Tissue is gone from that picture,
-and so are the black rectangles of a redaction, which the network would take for bars of text; what
-it finds there need not be read. One run a block of frames is all it takes.
+and so are the black boxes of a redaction, which the network would take for bars of text. Layers
+of real tissue are crisp lines as well, so what the network finds has to be read. One run of the
+network a block of frames is all it takes.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _outstanding(block: Block, config: AgainConfig) -> list[Line]:
     wanted = [Candidate(picture, box) for box in boxes]
     scale = min(config.enlarged, max(config.widest / max(picture.shape), 1.0))
     found = mosaic.find(wanted, PaddleDetector(scale, config.pixel, config.score))
-    return [line for lines in found for line in lines]
+    return judged(picture, [line for lines in found for line in lines], None, config.reading)
 
 
 def outstanding(block: Block, config: AgainConfig) -> tuple[Gray, Mask]:

@@ -72,7 +72,8 @@ class AgainConfig:
         below: share of that level from which strokes are shown.
         enlarged: scale at which strokes are looked at; widest: pixels that this may lead to.
         margin: pixels around strokes that are looked at with them.
-        judge: what counts as letters, of bold ones: those are shown in gray.
+        reading: what counts as letters where strokes alone are shown: what can be read.
+        judge: the same of bold letters, which are shown in gray.
     """
 
     block: int = 64
@@ -92,6 +93,7 @@ class AgainConfig:
     margin: int = 6
     apart: int = 4
     least_range: int = 12
+    reading: JudgeConfig = field(default_factory=lambda: JudgeConfig(score=1.1, sure=0.55))
     judge: JudgeConfig = field(default_factory=lambda: JudgeConfig(long=2.0, strokes_sure=0.8))
 
     def __post_init__(self) -> None:
