@@ -10,7 +10,7 @@ import pytest
 
 from echoatlas.pipeline.deidentify.text import models, mosaic
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.follow import as_line, followed, places
+from echoatlas.pipeline.deidentify.text.follow import Trails, as_line, places
 from echoatlas.pipeline.deidentify.text.letters import edges, lettered
 from echoatlas.pipeline.deidentify.text.mosaic import Candidate, packed
 from echoatlas.pipeline.deidentify.text.paddle import SHA256, PaddleDetector, lines
@@ -206,9 +206,10 @@ def make_way(frames=12, speed=1):
 def test_moving_text_is_followed_in_both_directions_of_time():
     counts, hot = make_way()
     box = Box(8 * 8, 4 * 8, 12 * 8, 5 * 8)  # where it is in frame 6
+    trails = Trails(hot, counts)
 
-    onwards = list(followed(hot, counts, box, 6, 1))
-    backwards = list(followed(hot, counts, box, 6, -1))
+    onwards = list(trails.followed(box, 6, 1))
+    backwards = list(trails.followed(box, 6, -1))
 
     assert [len(onwards), len(backwards)] == [5, 6]
     assert onwards[-1].x1 == (2 + 11 + 4) * 8 + 4
@@ -216,11 +217,21 @@ def test_moving_text_is_followed_in_both_directions_of_time():
     assert all(one.y1 < 8 * 8 for one in onwards + backwards)
 
 
+def test_a_way_that_was_walked_is_not_walked_again_but_for_larger_text():
+    counts, hot = make_way()
+    trails = Trails(hot, counts)
+    box, larger = Box(8 * 8, 4 * 8, 12 * 8, 5 * 8), Box(8 * 8, 3 * 8, 13 * 8, 5 * 8)
+
+    lengths = [len(list(trails.followed(one, 6, 1))) for one in (box, box, larger)]
+
+    assert lengths == [5, 0, 5]
+
+
 def test_what_swells_beyond_the_text_is_followed_no_further():
     counts, hot = make_way()
     hot[8][:] = counts[8][:] = True
 
-    assert len(list(followed(hot, counts, Box(64, 32, 96, 40), 6, 1))) == 1
+    assert len(list(Trails(hot, counts).followed(Box(64, 32, 96, 40), 6, 1))) == 1
 
 
 def test_a_place_is_looked_at_when_it_shows_most():

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.text import reader
-from echoatlas.pipeline.deidentify.text.config import LookConfig
+from echoatlas.pipeline.deidentify.text.again import look_again
+from echoatlas.pipeline.deidentify.text.config import AgainConfig, LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.deidentify.text.look import look
 from echoatlas.pipeline.deidentify.text.measurement import is_measurement
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
@@ -41,9 +41,7 @@ class RedactConfig:
 
     Attributes:
         look: how it is looked for.
-        again: how, at what was written: pictures are smaller, so fewer pixels of stroke have to do;
-            one find is enough to reject, so each place is looked at once, and strokes alone have to
-            read surely.
+        again: how, at what was written; in another way, that does not overlook the same.
         margin: pixels around a fan's box that are looked at with it, so that a word that is cut
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
@@ -53,11 +51,7 @@ class RedactConfig:
     """
 
     look: LookConfig = field(default_factory=LookConfig)
-    again: LookConfig = field(
-        default_factory=lambda: LookConfig(
-            flash=20.0, looks=1, judge=JudgeConfig(long=2.0, strokes_sure=0.8)
-        )
-    )
+    again: AgainConfig = field(default_factory=AgainConfig)
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0
@@ -105,7 +99,7 @@ def redact(
     return tuple(_redaction(mask, lines, left, config) for mask in masks)
 
 
-@step("check_written", version=2)
+@step("check_written", version=3)
 def check_written(
     pictures: Iterable[Picture],
     config: RedactConfig = RedactConfig(),
@@ -124,7 +118,7 @@ def check_written(
         Reject: ``residual_text`` if text is still there, ``no_dynamic_range`` if nothing could
             be seen, ``no_pixels`` without a frame.
     """
-    seen = look(pictures if left is None else _blacked(pictures, left), None, config.again)
+    seen = look_again(pictures if left is None else _blacked(pictures, left), config.again)
     if not seen.frames:
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
@@ -223,11 +217,14 @@ def _within(line: Line, area: NDArray[np.bool_]) -> bool:
 
 def _touching(lines: Iterable[Line], inside: NDArray[np.bool_], config: RedactConfig) -> list[Line]:
     """Lines with their margin, those that reach into an area."""
+    height, width = inside.shape
     found = []
-    for line in lines:
+    for line in dict.fromkeys(lines):
         thick = line.thickness
         grown = line.padded(1 + config.pad * thick, 1 + config.ends * thick)
-        if (drawn([grown], *inside.shape) & inside).any():
+        box = grown.box(height, width)
+        part = grown.scaled(1.0, -box.x0, -box.y0)
+        if box.area and (drawn([part], box.height, box.width) & inside[box.pixels]).any():
             found.append(grown)
     return found
 

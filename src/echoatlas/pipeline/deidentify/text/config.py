@@ -55,3 +55,50 @@ class LookConfig:
             raise ValueError("block, looks, apart, overview and enlarged must be above 0")
         if len(self.level) != 4:
             raise ValueError("level needs a number for each of the four spans of time")
+
+
+@dataclass(frozen=True, slots=True)
+class AgainConfig:
+    """How text is looked for in what was written.
+
+    Attributes:
+        block, moved, pixel, overview, least_range, apart: as in ``LookConfig``.
+        score: of the detector, from which its lines are text.
+        noise, rare: as in ``LookConfig``; lower, as pictures are smaller and lines need not be
+            read. faint: gray levels; fainter strokes are of no letters.
+        ink: pixels of stroke in the space of a short word that are looked at.
+        flash: the same, of strokes that are new in a window of frames.
+        level: gray levels by which these stand out, of each of ``SPANS``.
+        below: share of that level from which strokes are shown.
+        enlarged: scale at which strokes are looked at; widest: pixels that this may lead to.
+        margin: pixels around strokes that are looked at with them.
+        reading: what counts as letters where strokes alone are shown: what can be read.
+        judge: the same of bold letters, which are shown in gray.
+    """
+
+    block: int = 64
+    moved: int = 16
+    pixel: float = 0.3
+    score: float = 0.5
+    overview: float = 0.5
+    noise: float = 2.3
+    rare: float = 97.0
+    faint: int = 12
+    ink: float = 40.0
+    flash: float = 30.0
+    level: tuple[int, ...] = (40, 50, 50, 40)
+    below: float = 0.35
+    enlarged: float = 2.0
+    widest: int = 1280
+    margin: int = 6
+    apart: int = 4
+    least_range: int = 12
+    reading: JudgeConfig = field(default_factory=lambda: JudgeConfig(score=1.1, sure=0.55))
+    judge: JudgeConfig = field(default_factory=lambda: JudgeConfig(long=2.0, strokes_sure=0.8))
+
+    def __post_init__(self) -> None:
+        """Refuse what would look at nothing, and find nothing there."""
+        if min(self.block, self.apart, self.widest) < 1 or min(self.overview, self.enlarged) <= 0:
+            raise ValueError("block, apart, widest, overview and enlarged must be above 0")
+        if len(self.level) != 4:
+            raise ValueError("level needs a number for each of the four spans of time")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.deidentify.text.config import LookConfig
     from echoatlas.pipeline.deidentify.text.detector import Line
+    from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
     from echoatlas.pipeline.deidentify.text.mosaic import Candidate
 
     Gray = NDArray[np.uint8]
@@ -38,14 +39,14 @@ def confirmed(
         along = proposed(candidate.view, around, level)
         more = _completing(along, lines)
         apart = [one for one in along if not any(one.meets(line) for line in (*lines, *more))]
-        lines += more + judged(candidate.view, apart, where, config)
+        lines += more + judged(candidate.view, apart, where, config.judge)
     return kept
 
 
 def _found(wanted: Sequence[Candidate], where: Mask | None, config: LookConfig) -> list[list[Line]]:
     detector = PaddleDetector(config.enlarged, config.pixel, config.score)
     return [
-        judged(candidate.view, lines, where, config)
+        judged(candidate.view, lines, where, config.judge)
         for candidate, lines in zip(wanted, mosaic.find(wanted, detector), strict=True)
     ]
 
@@ -76,7 +77,7 @@ def _around(candidate: Candidate, lines: Sequence[Line], margin: int) -> Box:
     )
 
 
-def judged(gray: Gray, lines: Sequence[Line], where: Mask | None, config: LookConfig) -> list[Line]:
+def judged(gray: Gray, lines: Sequence[Line], where: Mask | None, judge: JudgeConfig) -> list[Line]:
     """The lines on an (H, W) uint8 picture that hold letters and lie where text matters.
 
     Args:
@@ -91,6 +92,6 @@ def judged(gray: Gray, lines: Sequence[Line], where: Mask | None, config: LookCo
         columns = slice(box.x0 // CELL, -(-box.x1 // CELL))
         if where is not None and not where[rows, columns].any():
             continue
-        if lettered(gray, line, config.judge):
+        if lettered(gray, line, judge):
             kept.append(line)
     return kept

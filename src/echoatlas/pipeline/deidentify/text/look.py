@@ -19,7 +19,7 @@ import numpy as np
 from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.confirm import confirmed, judged
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.follow import as_line, followed, places
+from echoatlas.pipeline.deidentify.text.follow import Trails, as_line, places
 from echoatlas.pipeline.deidentify.text.mosaic import Candidate
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.text.strokes import (
@@ -27,6 +27,7 @@ from echoatlas.pipeline.deidentify.text.strokes import (
     box_of,
     counted,
     gathered,
+    noise,
     regions,
     strokes,
 )
@@ -110,13 +111,13 @@ def _steady(view: Picture, where: Mask | None, still: bool, config: LookConfig) 
     shown = stretched(view)
     bright = gray_of(shown)
     raised = strokes(bright)
-    level = _noise(raised, config)
+    level = noise(raised, config.noise, config.rare, FAINT)
     hot = _inside(gathered(counted(raised, level), config.ink), where)
     wanted = [Candidate(bright, box_of(cells, gray.shape, config.margin)) for cells in regions(hot)]
     lines = [line for found in confirmed(wanted, level, where, config) for line in found]
     scale = 1.0 if still else config.overview
     bold = PaddleDetector(scale, config.pixel, config.score).find([view])[0]
-    return lines + judged(gray, _apart(bold, lines, *gray.shape), where, config)
+    return lines + judged(gray, _apart(bold, lines, *gray.shape), where, config.judge)
 
 
 def _apart(lines: Sequence[Line], from_: Sequence[Line], height: int, width: int) -> list[Line]:
@@ -144,11 +145,12 @@ def _moments(
         for place in places(counts, hot, config.looks, max(config.apart // span, 1))
         for moment, cells in place
     ]
+    trails = Trails(hot, counts)
     for candidate, lines in zip(wanted, confirmed(wanted, level, where, config), strict=True):
         for line in lines:
             yield line
             for step in (1, -1) if lag else ():
-                for box in followed(hot, counts, line.box(*shape), candidate.moment, step):
+                for box in trails.followed(line.box(*shape), candidate.moment, step):
                     yield as_line(box, line.score)
 
 
@@ -163,16 +165,6 @@ def _flickering(block: Block, where: Mask | None, config: LookConfig) -> Iterato
     wanted = [Candidate(view, box_of(cells, view.shape, config.margin)) for cells in regions(hot)]
     for lines in confirmed(wanted, level, where, config):
         yield from lines
-
-
-def _noise(raised: Gray, config: LookConfig) -> int:
-    """The level that few strokes of tissue reach, in a picture where it is what most shows."""
-    shown = raised[::2, ::2]
-    shown = shown[shown > 0]
-    if not shown.size:
-        return FAINT
-    middle, high = np.percentile(shown, (50, config.rare))
-    return max(int(min(config.noise * middle, high)), FAINT)
 
 
 def _stand_out(view: Gray, new: Gray, level: int, ink: float) -> Cells:

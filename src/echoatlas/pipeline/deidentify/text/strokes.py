@@ -45,15 +45,33 @@ def counted(raised: Gray, level: int) -> Cells:
     return np.asarray(share, np.float32) * np.float32(CELL * CELL / 255)
 
 
+def around(counts: Cells) -> Cells:
+    """Pixels of stroke that lie in the space of a short word around each cell."""
+    flat, tall = (
+        cv2.boxFilter(counts, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+        for size in ((ACROSS, DOWN), (DOWN, ACROSS))
+    )
+    return np.asarray(cv2.max(flat, tall), np.float32)
+
+
 def gathered(counts: Cells, ink: float) -> NDArray[np.bool_]:
     """Cells around which at least ``ink`` pixels of stroke lie in the space of a short word."""
-    flat = cv2.boxFilter(
-        counts, -1, (ACROSS, DOWN), normalize=False, borderType=cv2.BORDER_CONSTANT
-    )
-    tall = cv2.boxFilter(
-        counts, -1, (DOWN, ACROSS), normalize=False, borderType=cv2.BORDER_CONSTANT
-    )
-    return np.asarray(cv2.max(flat, tall) >= ink)
+    return np.asarray(around(counts) >= ink)
+
+
+def noise(raised: Gray, times: float, rare: float, least: int) -> int:
+    """The level that few strokes of tissue reach, in a picture where it is what most shows.
+
+    Args:
+        times: the median of what is raised at all; rare: percentile that serves, where it is lower.
+        least: gray levels; fainter strokes are of no letters that can be read.
+    """
+    shown = raised[::2, ::2]
+    shown = shown[shown > 0]
+    if not shown.size:
+        return least
+    middle, high = np.percentile(shown, (50, rare))
+    return max(int(min(times * middle, high)), least)
 
 
 def regions(cells: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

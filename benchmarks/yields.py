@@ -1,0 +1,92 @@
+"""What of real scans is released: each file not released with its reason, and tissue lost to text.
+
+The pixel path of the lake on the real samples: fan, redaction, stored frames, second look. A scan
+without a fan is tried as one that was cropped to it before it came, as its site's file may say.
+``python -m benchmarks yields`` skips, and says so, where the samples are absent.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.geometry import SAMPLES, scans_in
+from echoatlas.pipeline.clip import Clip
+from echoatlas.pipeline.deidentify.pixels import check_written, redact
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.geometry import GeometryConfig, geometry
+from echoatlas.pipeline.normalize import normalize
+from echoatlas.pipeline.read import read
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.fan import Fan
+    from echoatlas.schemas.records import Scan
+
+MOST = 0.005  # of a fan, that text may cost where there is none
+FRAMES = 120  # of a clip that are looked at
+
+
+def fans_of(scan: Scan, clip: Clip) -> tuple[tuple[Fan, ...], bool]:
+    """The fans of a scan, and whether it had to be taken for cropped."""
+    spread = clip.spread(GeometryConfig().pictures)
+    try:
+        return geometry(scan, spread), False
+    except Reject as rejection:
+        if rejection.reason is not Reason.NO_FAN:
+            raise
+        return geometry(scan, spread, GeometryConfig(cropped=True)), True
+
+
+def released(data: bytes) -> tuple[float, bool]:
+    """The share of the fan that is lost to text, and whether the scan was taken for cropped.
+
+    Raises:
+        Reject: it is quarantined.
+    """
+    scan = read(data)
+    clip = Clip(scan)
+    fans, cropped = fans_of(scan, clip)
+    cuts = redact(islice(iter(clip), FRAMES), fans)
+    for fan, cut in zip(fans, cuts, strict=True):
+        check_written(normalize(one, fan, cut).pixels for one in islice(iter(clip), FRAMES))
+    return max(cut.text_area for cut in cuts), cropped
+
+
+def real() -> Iterator[str]:
+    """Paths of the real samples, below their folder."""
+    with (SAMPLES / "manifest.csv").open(newline="") as file:
+        yield from (row["path"] for row in csv.DictReader(file) if row["kind"] == "real")
+
+
+def main() -> None:
+    """Print what is not released and why, and where much of the fan is lost."""
+    if not (SAMPLES / "manifest.csv").is_file():
+        print("skipped: the folder of real sample scans is not beside this checkout")
+        return
+    reasons: Counter[str] = Counter()
+    lost: dict[str, float] = {}
+    cropped = 0
+    for path in real():
+        try:
+            lost[path], without = released(next(scans_in(SAMPLES / path)))
+            cropped += without
+        except Reject as rejection:
+            reasons[rejection.reason.value] += 1
+            print(f"  not released  {path}: {rejection.reason.value}")
+    for path, share in sorted(lost.items(), key=lambda one: -one[1]):
+        if share > MOST:
+            print(f"  {share:7.2%} lost to text  {path}")
+    whole = len(lost) + reasons.total()
+    print(f"{len(lost)} of {whole} real scans released, {cropped} of them taken for cropped")
+    for reason, count in reasons.most_common():
+        print(f"  {reason:20} {count}")
+    print(f"  lost of the fan, mean {np.mean(list(lost.values())):.2%}")
+
+
+if __name__ == "__main__":
+    main()
