@@ -26,7 +26,7 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
@@ -75,10 +75,14 @@ def _told(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
             return method(*args, **kwargs)
         except FileNotFoundError:
             raise
-        except OSError as error:  # delta-rs gives the system's number in its words only
+        except (OSError, DeltaError) as error:  # it gives the system's number in its words only
             place = args[0].storage.uri  # type: ignore[attr-defined]
             number = re.search(r"os error (\d+)", str(error))
-            raise fault(int(number[1]) if number else error.errno, place) from None
+            if number:
+                raise fault(int(number[1]), place) from None
+            if isinstance(error, OSError):
+                raise fault(error.errno, place) from None
+            raise
 
     return telling
 

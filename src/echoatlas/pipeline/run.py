@@ -261,11 +261,20 @@ class RayJobs:
     def submit(self, job_id: str, arguments: Sequence[str]) -> None:
         """Start ``echoatlas ARGUMENTS`` as a job; does nothing if the id is in use."""
         command = shlex.join(["python", "-m", "echoatlas.pipeline.cli", *arguments])
-        try:
-            self._asked(lambda: self._client.submit_job(entrypoint=command, submission_id=job_id))
-        except Retry:
-            if self.look(job_id) is None:  # else somebody was faster
-                raise
+        until = time.monotonic() + float(PATIENCE)
+        while True:
+            try:
+                self._asked(
+                    lambda: self._client.submit_job(entrypoint=command, submission_id=job_id)
+                )
+            except Retry:
+                if self.look(job_id) is not None:  # somebody was faster
+                    return
+                if time.monotonic() > until:  # one that has just started takes no jobs yet
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def stop(self, job_id: str) -> None:
         """End a job and wait until it has ended; does nothing if it is not running."""
