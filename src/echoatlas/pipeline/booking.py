@@ -109,7 +109,7 @@ def audit_row(
 def object_row(
     sighting: SightingRow, site: SiteConfig, mark: str, status: str, reason: str = ""
 ) -> ObjectRow:
-    """What became of an object of which nothing was kept."""
+    """What became of an object of which there are no frames."""
     return ObjectRow(
         object_id=sighting.object_id,
         site=sighting.site,

@@ -123,6 +123,9 @@ def journey(
 ) -> Traveled:
     """Carry one object from its bytes to normalized, measured, de-identified frames.
 
+    A structured report of ultrasound measurements has no frames: what it measured becomes
+    evidence, which ``label`` joins to the pictures of its study.
+
     Args:
         data: the object's bytes.
         origin: where it came from; trusted zone.
@@ -136,9 +139,6 @@ def journey(
 
     Raises:
         Reject: by the step that found the record at fault.
-
-    A structured report of ultrasound measurements has no frames: what it measured becomes
-    evidence, which ``label`` joins to the pictures of its study.
     """
     watch = watch or Stopwatch()
     mark = mark or journey_fingerprint(config, site)

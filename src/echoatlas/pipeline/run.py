@@ -24,7 +24,7 @@ from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
 STARTS = 3  # tries to start a Ray of our own
-PATIENCE = "60"  # seconds for its first server to answer: Ray's own 20 are few on a busy machine
+PATIENCE = 60  # seconds for a new cluster to answer: Ray's own 20 are few on a busy machine
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -146,7 +146,7 @@ def _prepare(*, join: bool) -> None:
         os.environ.setdefault(name, value)
     if not join:  # a token of our own for as long as we live, else Ray leaves one at home
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", PATIENCE)
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", str(PATIENCE))
     elif os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # else Ray has the token and keeps it
 
@@ -261,7 +261,7 @@ class RayJobs:
     def submit(self, job_id: str, arguments: Sequence[str]) -> None:
         """Start ``echoatlas ARGUMENTS`` as a job; does nothing if the id is in use."""
         command = shlex.join(["python", "-m", "echoatlas.pipeline.cli", *arguments])
-        until = time.monotonic() + float(PATIENCE)
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 self._asked(

@@ -133,12 +133,21 @@ def test_a_dicom_video_stays_one_that_archives_can_play(ran):
     assert header.LossyImageCompression == "01"
 
 
-@pytest.mark.parametrize("size", [(193, 144), (192, 145)])
-def test_a_video_of_a_size_that_h264_cannot_halve_is_kept_without_loss(size):
-    assert not fits_high_41(size[1], size[0], None)
-    assert fits_high_41(1080, 1920, (0.0, 100 / 3))
-    assert not fits_high_41(1080, 1920, (0.0, 100 / 6))
-    assert not fits_high_41(2160, 3840, None)
+@pytest.mark.parametrize(
+    ("height", "width", "times", "fits"),
+    [
+        (480, 640, None, True),
+        (1080, 1920, (0.0, 100 / 3), True),
+        (1080, 1920, (0.0, 100 / 6), False),
+        (2160, 3840, None, False),
+        (144, 193, None, False),
+        (145, 192, None, False),
+    ],
+)
+def test_sizes_that_cannot_be_halved_and_rates_beyond_level_4_1_are_no_video(
+    height, width, times, fits
+):
+    assert fits is fits_high_41(height, width, times)
 
 
 def test_a_png_has_its_critical_chunks_alone(ran):
