@@ -78,6 +78,7 @@ KINDS = (
     Kind("large", height=24),
     Kind("gray", gray=160),
     Kind("rotated 90", degrees=90),
+    Kind("rotated -90", degrees=-90),
     Kind("rotated 20", degrees=20),
     Kind("ideographs", height=16, script="ideographs"),
     Kind("dark on light", gray=20, plate=190),
@@ -93,6 +94,7 @@ KINDS = (
     Kind("yellow", color=(230, 220, 0)),
     Kind("on the edge", edge=True),
 )
+STANDING = tuple(one for one in KINDS if one.moment == "always" and not one.speed)
 
 
 @dataclass(frozen=True, slots=True)
