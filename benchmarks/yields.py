@@ -42,8 +42,9 @@ def fans_of(scan: Scan, clip: Clip) -> tuple[tuple[Fan, ...], bool]:
         return geometry(scan, spread, GeometryConfig(cropped=True)), True
 
 
-def released(data: bytes) -> tuple[float, bool]:
-    """The share of the fan that is lost to text, and whether the scan was taken for cropped.
+def released(data: bytes) -> tuple[float, bool, bool]:
+    """The share of the fan that is lost to text, whether some of it is in doubt, and whether the
+    scan was taken for cropped.
 
     Raises:
         Reject: it is quarantined.
@@ -54,7 +55,8 @@ def released(data: bytes) -> tuple[float, bool]:
     cuts = redact(islice(iter(clip), FRAMES), fans)
     for fan, cut in zip(fans, cuts, strict=True):
         check_written(normalize(one, fan, cut).pixels for one in islice(iter(clip), FRAMES))
-    return max(cut.text_area for cut in cuts), cropped
+    doubted = any("text_doubtful" in cut.verdicts for cut in cuts)
+    return max(cut.text_area for cut in cuts), doubted, cropped
 
 
 def real() -> Iterator[str]:
@@ -70,11 +72,14 @@ def main() -> None:
         return
     reasons: Counter[str] = Counter()
     lost: dict[str, float] = {}
-    cropped = 0
+    cropped = doubted = 0
     for path in real():
         try:
-            lost[path], without = released(next(scans_in(SAMPLES / path)))
+            lost[path], unsure, without = released(next(scans_in(SAMPLES / path)))
             cropped += without
+            doubted += unsure
+            if unsure:
+                print(f"  text in doubt blacked out  {path}")
         except Reject as rejection:
             reasons[rejection.reason.value] += 1
             print(f"  not released  {path}: {rejection.reason.value}")
@@ -85,6 +90,7 @@ def main() -> None:
     print(f"{len(lost)} of {whole} real scans released, {cropped} of them taken for cropped")
     for reason, count in reasons.most_common():
         print(f"  {reason:20} {count}")
+    print(f"  {doubted} released with text in doubt blacked out")
     print(f"  lost of the fan, mean {np.mean(list(lost.values())):.2%}")
 
 

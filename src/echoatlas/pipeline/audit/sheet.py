@@ -36,6 +36,7 @@ COLUMNS = (
 # Weights: how much likelier a frame is drawn for each thing that speaks against it.
 RISKS = {
     "text_kept": 8.0,  # the site's policy let text stand
+    "text_doubtful": 8.0,  # what may have been text was blacked out; more of it may stand
     "geometry_review": 4.0,  # the fan is not certain, so what lies outside is not
     "text_redacted": 4.0,  # where there was text, there may be more
     "low_score": 2.0,

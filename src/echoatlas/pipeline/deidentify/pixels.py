@@ -58,7 +58,7 @@ class RedactConfig:
     keep_measurements: bool = False
 
 
-@step("redact", version=2)
+@step("redact", version=3)
 def redact(
     pictures: Iterable[Picture], fans: Sequence[Fan], config: RedactConfig = RedactConfig()
 ) -> tuple[Redaction, ...]:
@@ -92,8 +92,10 @@ def redact(
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
     measures = [line for line in seen.lines if config.keep_measurements and extremes.measure(line)]
-    told = drawn(measures, box.height, box.width)
-    parts = [line for line in seen.lines if line not in measures and _within(line, told)]
+    parts = []
+    if measures:
+        told = drawn(measures, box.height, box.width)
+        parts = [line for line in seen.lines if line not in measures and _within(line, told)]
     cut = [line for line in seen.lines if line not in measures and line not in parts]
     lines, left = ([one.scaled(1.0, box.x0, box.y0) for one in some] for some in (cut, measures))
     return tuple(_redaction(mask, lines, left, config) for mask in masks)
@@ -202,6 +204,7 @@ def _redaction(
         model=f"{detector.weights} {reader.SHA256}",
         verdicts=(
             *(["text_redacted"] if touching else []),
+            *(["text_doubtful"] if any(line.doubt for line in touching) else []),
             *(["text_kept"] if left.any() else []),
         )
         or ("no_text",),

@@ -37,7 +37,7 @@ class LookConfig:
     pixel: float = 0.3
     score: float = 0.4
     overview: float = 0.5
-    enlarged: float = 2.0
+    enlarged: float = 1.5
     noise: float = 3.0
     rare: float = 98.5
     ink: float = 40.0
@@ -93,8 +93,12 @@ class AgainConfig:
     margin: int = 6
     apart: int = 4
     least_range: int = 12
-    reading: JudgeConfig = field(default_factory=lambda: JudgeConfig(score=1.1, sure=0.55))
-    judge: JudgeConfig = field(default_factory=lambda: JudgeConfig(long=2.0, strokes_sure=0.8))
+    reading: JudgeConfig = field(
+        default_factory=lambda: JudgeConfig(score=1.1, sure=0.55, doubtful=1.1)
+    )
+    judge: JudgeConfig = field(
+        default_factory=lambda: JudgeConfig(long=2.0, strokes_sure=0.8, doubtful=1.1)
+    )
 
     def __post_init__(self) -> None:
         """Refuse what would look at nothing, and find nothing there."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.text import mosaic
-from echoatlas.pipeline.deidentify.text.letters import lettered
+from echoatlas.pipeline.deidentify.text.letters import Verdict, weighed
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
-from echoatlas.pipeline.deidentify.text.strokes import CELL, proposed
+from echoatlas.pipeline.deidentify.text.strokes import CELL, lifted, proposed
 from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
@@ -31,24 +32,32 @@ def confirmed(
     level: int,
     where: Mask | None,
     config: LookConfig,
+    scale: float,
+    *,
+    alone: bool = True,
 ) -> list[list[Line]]:
-    """The text of each candidate: what the network finds, else what can be read along strokes."""
-    kept = _found(wanted, where, config)
-    for candidate, lines in zip(wanted, kept, strict=True):
-        around = _around(candidate, lines, config.margin)
-        along = proposed(candidate.view, around, level)
-        more = _completing(along, lines)
-        apart = [one for one in along if not any(one.meets(line) for line in (*lines, *more))]
-        lines += more + judged(candidate.view, apart, where, config.judge)
-    return kept
+    """The text of each candidate: what the network finds, else what can be read along strokes.
 
-
-def _found(wanted: Sequence[Candidate], where: Mask | None, config: LookConfig) -> list[list[Line]]:
-    detector = PaddleDetector(config.enlarged, config.pixel, config.score)
-    return [
+    Args:
+        level: gray levels by which strokes stand out. where: cells; None for everywhere.
+        scale: at which the network looks, at pictures of what outshines its surroundings.
+        alone: read strokes as well where the network finds nothing.
+    """
+    detector = PaddleDetector(scale, config.pixel, config.score)
+    kept = [
         judged(candidate.view, lines, where, config.judge)
-        for candidate, lines in zip(wanted, mosaic.find(wanted, detector), strict=True)
+        for candidate, lines in zip(wanted, mosaic.find(wanted, detector, lifted), strict=True)
     ]
+    for candidate, lines in zip(wanted, kept, strict=True):
+        if not lines and not alone:
+            continue
+        along = proposed(candidate.view, _around(candidate, lines, config.margin), level)
+        lines += (
+            _completing(along, lines)
+            if lines
+            else judged(candidate.view, along, where, config.judge)
+        )
+    return kept
 
 
 def _completing(along: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
@@ -57,7 +66,10 @@ def _completing(along: Sequence[Line], lines: Sequence[Line]) -> list[Line]:
     for one in along:
         for line in lines:
             reach = line.padded(0, line.thickness)
-            if one.thickness < THICKER * line.thickness and one.meets(reach):
+            level = line.padded(0, line.thickness + one.length).holds(one.middle)
+            if line.doubt or one.thickness >= THICKER * line.thickness:
+                continue
+            if level and one.meets(reach):
                 found.append(one)
                 break
     return found
@@ -78,7 +90,7 @@ def _around(candidate: Candidate, lines: Sequence[Line], margin: int) -> Box:
 
 
 def judged(gray: Gray, lines: Sequence[Line], where: Mask | None, judge: JudgeConfig) -> list[Line]:
-    """The lines on an (H, W) uint8 picture that hold letters and lie where text matters.
+    """The lines on an (H, W) uint8 picture that lie where text matters and hold letters, or may.
 
     Args:
         where: cells of the picture; None for everywhere.
@@ -92,6 +104,7 @@ def judged(gray: Gray, lines: Sequence[Line], where: Mask | None, judge: JudgeCo
         columns = slice(box.x0 // CELL, -(-box.x1 // CELL))
         if where is not None and not where[rows, columns].any():
             continue
-        if lettered(gray, line, judge):
-            kept.append(line)
+        verdict = weighed(gray, line, judge)
+        if verdict is not Verdict.TISSUE:
+            kept.append(replace(line, doubt=verdict is Verdict.DOUBT))
     return kept

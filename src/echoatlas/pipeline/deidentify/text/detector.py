@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import cv2
@@ -24,22 +24,24 @@ class Line:
     Attributes:
         corners: (x, y) of the four corners of a rotated rectangle, pixels.
         score: 0 to 1, how sure the detector is.
+        doubt: whether the judge could neither confirm nor dismiss it.
     """
 
     corners: tuple[tuple[float, float], ...]
     score: float
+    doubt: bool = False
 
     def scaled(self, by: float, dx: float = 0.0, dy: float = 0.0) -> Line:
         """The line in a picture ``by`` times as large, then moved by (dx, dy)."""
         moved = tuple((x * by + dx, y * by + dy) for x, y in self.corners)
-        return Line(moved, self.score)
+        return replace(self, corners=moved)
 
     def grown(self, pixels: float) -> Line:
         """The line with each of its edges moved outwards."""
         center, (width, height), angle = cv2.minAreaRect(np.asarray(self.corners, np.float32))
         size = (width + 2 * pixels, height + 2 * pixels)
         corners = cv2.boxPoints((center, size, angle))
-        return Line(tuple((float(x), float(y)) for x, y in corners), self.score)
+        return replace(self, corners=tuple((float(x), float(y)) for x, y in corners))
 
     def padded(self, across: float, along: float) -> Line:
         """The line made thicker and longer, by so many pixels on each side and at each end."""
@@ -47,12 +49,22 @@ class Line:
         more = (along, across) if width >= height else (across, along)
         size = (width + 2 * more[0], height + 2 * more[1])
         corners = cv2.boxPoints((center, size, angle))
-        return Line(tuple((float(x), float(y)) for x, y in corners), self.score)
+        return replace(self, corners=tuple((float(x), float(y)) for x, y in corners))
 
     def meets(self, other: Line) -> bool:
         """Whether two lines have any area in common."""
         one, two = (np.asarray(line.corners, np.float32) for line in (self, other))
         return cv2.rotatedRectangleIntersection(cv2.minAreaRect(one), cv2.minAreaRect(two))[0] > 0
+
+    def holds(self, point: tuple[float, float]) -> bool:
+        """Whether (x, y) lies in its rectangle."""
+        return cv2.pointPolygonTest(np.asarray(self.corners, np.float32), point, False) >= 0
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """(x, y) of its rectangle's middle."""
+        x, y = np.mean(self.corners, axis=0)
+        return float(x), float(y)
 
     @property
     def thickness(self) -> float:

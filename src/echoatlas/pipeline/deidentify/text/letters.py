@@ -11,6 +11,7 @@ Measured on 530 lines of 64 real pictures, 9 kinds of text burned in: see ``benc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import cv2
@@ -45,6 +46,14 @@ class Edges:
         return self.step / max(self.gap, 1.0)
 
 
+class Verdict(Enum):
+    """What the judge says of a line. Doubt is neither: to be treated as text, and told of."""
+
+    TEXT = "text"
+    DOUBT = "doubt"
+    TISSUE = "tissue"
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeConfig:
     """What counts as letters.
@@ -60,6 +69,8 @@ class JudgeConfig:
         strokes_sure: the same in a line of strokes.
         squat_sure: in strokes, and in what is not ``long``, that are less than ``SQUAT`` times as
             long as thick: specks of tissue are.
+        doubtful: how surely any letter must be read for a line of the network that is not text
+            by all this to be in doubt; above 1, nothing is.
     """
 
     score: float = 0.7
@@ -74,6 +85,7 @@ class JudgeConfig:
     sure: float = 0.6
     strokes_sure: float = 0.6
     squat_sure: float = 0.9
+    doubtful: float = 0.5
 
 
 def edges(gray: NDArray[np.uint8], line: Line) -> Edges | None:
@@ -102,22 +114,25 @@ def steps(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return rise
 
 
-def lettered(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeConfig()) -> bool:
+def weighed(gray: NDArray[np.uint8], line: Line, config: JudgeConfig = JudgeConfig()) -> Verdict:
     """Whether a line on an (H, W) uint8 picture holds letters."""
     if line.thickness > MOST_THICK:
-        return False
+        return Verdict.TISSUE
     found = edges(gray, line)
     step, crisp = (
         (config.blunt_step, config.blunt) if line.score else (config.strokes_step, config.strokes)
     )
     if found is None or found.step < step or found.crisp < crisp:
-        return False
+        return Verdict.TISSUE
     sharp = found.step >= config.step and found.crisp >= config.crisp
     if sharp and line.score >= config.score and line.length >= config.long * line.thickness:
-        return True
+        return Verdict.TEXT
     reading = read(gray, line.grown(1))
     sure = config.sure if line.score else config.strokes_sure
     doubtful = not line.score or line.length < config.long * line.thickness
     if doubtful and line.length < SQUAT * line.thickness:
         sure = config.squat_sure
-    return reading.letters >= config.letters and reading.sure >= sure
+    if reading.letters >= config.letters and reading.sure >= sure:
+        return Verdict.TEXT
+    unsure = line.score and reading.letters and reading.sure >= config.doubtful
+    return Verdict.DOUBT if unsure else Verdict.TISSUE

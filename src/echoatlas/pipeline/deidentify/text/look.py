@@ -40,6 +40,7 @@ from echoatlas.pipeline.deidentify.text.temporal import (
     nearly_steady,
     news,
 )
+from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     Gray = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
+COVERED = 0.85  # of a line's area; of dark letters on light, strokes show the gaps alone
 FAINT = 24  # gray levels; fainter strokes are of no letters that can be read
 
 
@@ -112,22 +114,30 @@ def _steady(view: Picture, where: Mask | None, still: bool, config: LookConfig) 
     bright = gray_of(shown)
     raised = strokes(bright)
     level = noise(raised, config.noise, config.rare, FAINT)
-    hot = _inside(gathered(counted(raised, level), config.ink), where)
-    wanted = [Candidate(bright, box_of(cells, gray.shape, config.margin)) for cells in regions(hot)]
-    lines = [line for found in confirmed(wanted, level, where, config) for line in found]
+    whole = [Candidate(bright, Box(0, 0, gray.shape[1], gray.shape[0]))]
+    if still:
+        found = confirmed(whole, level, where, config, config.enlarged)
+    else:
+        hot = _inside(gathered(counted(raised, level), config.ink), where)
+        parts = [
+            Candidate(bright, box_of(cells, gray.shape, config.margin)) for cells in regions(hot)
+        ]
+        found = confirmed(parts, level, where, config, config.enlarged)
+        found += confirmed(whole, level, where, config, 1.0, alone=False)
+    lines = [line for some in found for line in some]
     scale = 1.0 if still else config.overview
     bold = PaddleDetector(scale, config.pixel, config.score).find([view])[0]
     return lines + judged(gray, _apart(bold, lines, *gray.shape), where, config.judge)
 
 
 def _apart(lines: Sequence[Line], from_: Sequence[Line], height: int, width: int) -> list[Line]:
-    """The lines that are not half covered by others."""
+    """The lines that are not covered by others but for a rim."""
     known = drawn(from_, height, width)
     areas = [drawn([line], height, width) for line in lines]
     return [
         line
         for line, area in zip(lines, areas, strict=True)
-        if 2 * np.count_nonzero(area & known) < np.count_nonzero(area)
+        if np.count_nonzero(area & known) < COVERED * np.count_nonzero(area)
     ]
 
 
@@ -146,7 +156,8 @@ def _moments(
         for moment, cells in place
     ]
     trails = Trails(hot, counts)
-    for candidate, lines in zip(wanted, confirmed(wanted, level, where, config), strict=True):
+    found = confirmed(wanted, level, where, config, config.enlarged)
+    for candidate, lines in zip(wanted, found, strict=True):
         for line in lines:
             yield line
             for step in (1, -1) if lag else ():
@@ -163,7 +174,7 @@ def _flickering(block: Block, where: Mask | None, config: LookConfig) -> Iterato
     level = config.level[-1]
     hot = _inside(gathered(_stand_out(view, new, level, config.flash), config.flash), where)
     wanted = [Candidate(view, box_of(cells, view.shape, config.margin)) for cells in regions(hot)]
-    for lines in confirmed(wanted, level, where, config):
+    for lines in confirmed(wanted, level, where, config, config.enlarged):
         yield from lines
 
 

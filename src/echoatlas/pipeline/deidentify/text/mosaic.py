@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,15 +38,23 @@ class Candidate:
         return self.view[box.y0 : box.y1, box.x0 : box.x1]
 
 
-def find(candidates: Sequence[Candidate], detector: Detector) -> list[list[Line]]:
-    """The lines of each candidate, in pixels of its view."""
+def find(
+    candidates: Sequence[Candidate],
+    detector: Detector,
+    shown: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda crop: crop,
+) -> list[list[Line]]:
+    """The lines of each candidate, in pixels of its view.
+
+    Args:
+        shown: what the detector is to see of each crop, of the crop's size.
+    """
     found: list[list[Line]] = [[] for _ in candidates]
     for placed in packed([(one.box.width, one.box.height) for one in candidates]):
         wide = max(x + candidates[index].box.width for index, x, _ in placed)
         high = max(y + candidates[index].box.height for index, _, y in placed)
         canvas = np.zeros((high, wide), np.uint8)
         for index, x, y in placed:
-            crop = candidates[index].crop
+            crop = shown(candidates[index].crop)
             canvas[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
         (lines,) = detector.find([canvas])
         for line in lines:

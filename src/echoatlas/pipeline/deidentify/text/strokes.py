@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CELL = 8  # pixels, both axes
 BESIDE = np.ones((5, 5), np.uint8)  # a stroke is narrower than this
+AROUND = 11  # pixels; a median over so many is that of the ground, between letters as well
+LIFTED = 3.0  # times, what outshines it
 REACH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))  # joins the letters of a word
 SPECK = 6  # pixels; what is smaller is no letter
 LEAST_INK = 30  # pixels of stroke, of a word
@@ -34,6 +36,15 @@ ACROSS, DOWN = 5, 3  # cells in which the strokes of a short word gather
 def strokes(gray: Gray) -> Gray:
     """By how much each pixel outshines what is beside it: (H, W) uint8 gray levels."""
     return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, BESIDE), np.uint8)
+
+
+def lifted(gray: Gray) -> Gray:
+    """What outshines the middle of what is around it, bright on black: (H, W) uint8.
+
+    Letters that are hardly brighter than the tissue around them are plain to the network there.
+    """
+    ground = cv2.medianBlur(gray, AROUND)
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(gray, ground), alpha=LIFTED), np.uint8)
 
 
 def counted(raised: Gray, level: int) -> Cells:
