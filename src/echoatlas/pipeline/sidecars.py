@@ -107,7 +107,7 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
             tables.add(key, table)
             names[_folder(key)] = (*names.get(_folder(key), ()), key)
     read = frozenset(key for some in names.values() for key in some)
-    values = beside_headers(key for key, _ in every)
+    values = frozenset(beside_headers(key for key, _ in every))
     return Sidecars(beside.names | read | values, tables, names, beside)
 
 
