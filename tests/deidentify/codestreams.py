@@ -20,7 +20,6 @@ JPEG, JPEG_LS, J2K, RLE = (
     "1.2.840.10008.1.2.5",
 )  # fmt: skip
 STILL = make_still(seed=7, screen="none", size=(320, 240))
-HELD_BACK = frozenset({"rle-after.dcm"})  # such a frame is damaged: nothing of it is written
 Hide = Callable[[bytes, Say], bytes]
 
 

@@ -18,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 from planted import MAKERS, PlantedFile, cine, planted_file, unpacked
-from pydicom import dcmread
-from pydicom.encaps import generate_frames
+from pydicom import dcmread, dcmwrite
+from pydicom.encaps import encapsulate, generate_frames
 
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly
@@ -28,6 +28,7 @@ from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.written import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
+from echoatlas.pipeline.simulate import write_dicom
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
 
@@ -131,6 +132,57 @@ def test_a_dicom_video_stays_one_that_archives_can_play(ran):
     assert 9 < level <= 41
     assert header.PhotometricInterpretation == "YBR_PARTIAL_420"
     assert header.LossyImageCompression == "01"
+
+
+@pytest.mark.parametrize(
+    ("syntax", "codec", "kind", "pixels"),
+    [
+        ("1.2.840.10008.1.2.4.100", "mpeg2video", "mpeg2video", "yuv420p"),
+        ("1.2.840.10008.1.2.4.102", "libx264", "mpegts", "yuv444p"),
+    ],
+)
+def test_a_dicom_video_of_an_odd_size_keeps_its_last_row_and_column(
+    tool, tmp_path, syntax, codec, kind, pixels
+):
+    """4:2:0 has no odd sizes at level 4.1: such a clip is written without loss instead."""
+    data = odd_video(syntax, codec, kind, pixels)
+    (tmp_path / "odd.dcm").write_bytes(data)
+
+    ran = tool(tmp_path / "odd.dcm")
+
+    header = dcmread(ran.outputs[0])
+    before, after = pictures(data), pictures(ran.outputs[0].read_bytes())
+    keep = cv2.imread(str(next(ran.dest.rglob("masks/*/*.png"))), cv2.IMREAD_GRAYSCALE) > 0
+    assert (ran.code, ran.report["outcomes"][0]["pixels"]) == (0, "lossless")
+    assert header.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.80"
+    assert (header.Rows, header.Columns, header.NumberOfFrames) == (*ODD, 3)
+    assert header.LossyImageCompression == "01"
+    assert header.pixel_array.shape[:3] == (3, *ODD)  # as a stranger reads it
+    assert np.array_equal(before[:, keep], alike(after, before.shape)[:, keep])
+    assert after[:, ~keep].max() == 0
+
+
+ODD = (143, 191)  # rows, columns
+
+
+def odd_video(syntax: str, codec: str, kind: str, form: str) -> bytes:
+    """A DICOM video of an odd number of rows and columns, as its encoder writes it."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind) as file:
+        track = file.add_stream(codec, rate=30)
+        (track.height, track.width), track.pix_fmt = ODD, form
+        track.options = {"qscale": "2"} if codec == "mpeg2video" else {"crf": "12"}
+        for one in cine().pictures:
+            shown = np.ascontiguousarray(one[: ODD[0], : ODD[1]])
+            file.mux(track.encode(av.VideoFrame.from_ndarray(shown, format="gray")))
+        file.mux(track.encode(None))
+    header = dcmread(io.BytesIO(write_dicom(cine(), syntax)))
+    header.Rows, header.Columns = ODD
+    header.PixelData = encapsulate([out.getvalue()])
+    header["PixelData"].is_undefined_length = True
+    whole = io.BytesIO()
+    dcmwrite(whole, header)
+    return whole.getvalue()
 
 
 @pytest.mark.parametrize(

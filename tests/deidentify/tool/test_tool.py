@@ -188,6 +188,69 @@ def test_a_bomb_is_quarantined_and_what_lies_beside_it_is_not(tool, tmp_path):
     assert ran.report["counts"]["released"] == 1
 
 
+def test_a_copy_shares_the_fate_of_the_file_that_it_repeats(tool, tmp_path):
+    """Else a site that looks for the copy reads "duplicate" and takes it for uploaded."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good, bad = write_dicom(scan(5), NATIVE), b"no scan at all"
+    table = "filename,label\n1.dcm,liver\n"
+    for name, data in (("1.dcm", good), ("2.dcm", good), ("3.dcm", bad), ("4.dcm", bad)):
+        (folder / name).write_bytes(data)
+    for name in ("5.csv", "6.csv"):
+        (folder / name).write_text(table)
+
+    ran = tool(folder)
+
+    told = [(one["status"], one["reason"]) for one in ran.report["outcomes"]]
+    first, second, third, fourth, *_ = ran.report["outcomes"]
+    assert ran.code == 1
+    assert Counter(told) == {
+        ("released", ""): 2,
+        ("filtered", "duplicate"): 2,
+        ("quarantined", "unsupported_format"): 2,
+    }
+    assert (first["status"], second["detail"]) == ("released", "The same bytes as input 0.")
+    assert fourth["detail"] == f"The same bytes as input 2. {third['detail']}"
+    assert ran.report["counts"] == {"released": 2, "quarantined": 2, "filtered": 2}
+
+
+def test_a_table_on_which_the_parser_breaks_is_named_and_costs_one_input(
+    tool, tmp_path, monkeypatch
+):
+    """To pass it over in silence would put its patients' scans under other pseudonyms."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(write_png(scan(3)))
+    (folder / "table.csv").write_text("filename,patient_id\n1.png,MRN88123\n")
+
+    def breaks(*_: object, **__: object) -> None:
+        raise MemoryError("Anna Kowalski")
+
+    monkeypatch.setattr("csv.reader", breaks)
+
+    ran = tool(folder)
+
+    assert ran.report["counts"] == {"released": 1, "quarantined": 1, "filtered": 0}
+    assert ran.report["reasons"] == {"crashed": 1}
+    assert "MemoryError" in ran.report["outcomes"][1]["detail"]
+    assert b"kowalski" not in (everything(ran.dest) + ran.complained.encode()).lower()
+
+
+def test_a_text_that_is_no_table_is_judged_as_any_other_file(tool, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_text("Anna Kowalski")
+    for depth in range(960, 1000, 4):  # about where Python gives up to write what it has read
+        deep = "[" * depth + "]" * depth
+        text = f'[{{"file": "x.png", "x": {deep}}}, {{"file": "{depth}.png", "x": 1}}]'
+        (folder / f"{depth}.json").write_text(text)
+
+    ran = tool(folder)
+
+    assert set(ran.report["reasons"]) <= {"unsupported_format"}
+    assert ran.report["inputs"] == 11
+
+
 def test_a_report_of_measurements_is_released_without_its_text(tool, tmp_path):
     secret = words("report", 1)[0]
     header = quick_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR")
