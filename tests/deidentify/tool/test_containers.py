@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
-from planted import MAKERS, PlantedFile, cine, planted_file, unpacked
+from planted import MAKERS, SIZE, PlantedFile, cine, planted_file, unpacked
 from pydicom import dcmread, dcmwrite
 from pydicom.encaps import encapsulate, generate_frames
 
 from echoatlas.pipeline.cli import call
-from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly
+from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly, redacted
 from echoatlas.pipeline.deidentify.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import Policy
@@ -238,6 +238,38 @@ def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):
 
     assert set(markers) <= {0xE0, 0xDB, 0xC0, 0xC4}
     assert data.endswith(b"\xff\xd9") and data.count(b"\xff\xd9") == 1
+
+
+def test_letters_beyond_the_edge_of_a_jpeg_do_not_come_along(tool, tmp_path):
+    """A lossless crop cuts the header's height, not the blocks: up to 15 rows stay in the file."""
+    picture = cine().pictures[0]
+    taller = np.pad(picture, ((0, 16), (0, 0)), mode="edge")
+    taller[144:] = 90  # a bar
+    cv2.putText(taller, "KOWALSKI ANNA", (30, 157), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255)
+    for name, rows in (("plain.jpg", picture), ("cropped.jpg", taller)):
+        out = io.BytesIO()
+        Image.fromarray(np.repeat(rows[..., None], 3, axis=2)).save(out, "jpeg", quality=92)
+        data = bytearray(out.getvalue())
+        struct.pack_into(">H", data, data.index(b"\xff\xc0") + 5, 145 if rows is taller else 144)
+        (tmp_path / name).write_bytes(data)
+
+    plain = tool(tmp_path / "plain.jpg", dest=tmp_path / "plain")
+    cropped = tool(tmp_path / "cropped.jpg", dest=tmp_path / "cropped")
+
+    trap = (tmp_path / "cropped.jpg").read_bytes()
+    assert below(trap).std() > 20, "an empty trap"
+    assert redacted(trap, np.ones((145, SIZE[0]), bool)) is None  # though all of it may be seen
+    assert plain.report["outcomes"][0]["pixels"] == "dct"
+    assert cropped.report["outcomes"][0]["pixels"] != "dct" or (
+        below(cropped.outputs[0].read_bytes()).std() < 2
+    )
+
+
+def below(data: bytes) -> NDArray[np.uint8]:
+    """What a JPEG's last blocks hold below its picture."""
+    whole = bytearray(data)
+    struct.pack_into(">H", whole, whole.index(b"\xff\xc0") + 5, 160)
+    return np.asarray(Image.open(io.BytesIO(whole)).convert("L"))[146:]
 
 
 def test_a_nifti_says_its_shape_and_spacing_and_nothing_else(ran):

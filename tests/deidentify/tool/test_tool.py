@@ -361,6 +361,41 @@ def test_places_that_would_do_harm_are_refused(tool, tmp_path, where):
     assert tree(folder) == {"a.dcm": b"x"}
 
 
+@pytest.mark.parametrize("option", ["--names", "--report"])
+@pytest.mark.parametrize("place", ["a scan", "beside a scan", "the key"])
+def test_no_report_is_written_over_a_scan_or_a_key(tool, keyed, tmp_path, option, place):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data, secret = write_dicom(scan(1), NATIVE), keyed.read_text()
+    (folder / "a.dcm").write_bytes(data)
+    target = {"a scan": folder / "a.dcm", "beside a scan": folder / "new", "the key": keyed}[place]
+
+    ran = tool(folder, "--key", str(keyed), option, str(target))
+
+    assert ran.code == 2 and len(ran.complained.splitlines()) == 1
+    assert tree(folder) == {"a.dcm": data} and keyed.read_text() == secret
+    assert not ran.dest.exists()
+
+
+def test_a_report_and_a_list_of_names_are_written_again_where_they_were(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+    places = ["--names", str(tmp_path / "names.csv"), "--report", str(tmp_path / "told.json")]
+
+    codes = [tool(tmp_path / "a.dcm", *places, dest=tmp_path / name).code for name in "bc"]
+
+    assert codes == [0, 0]
+
+
+def test_a_full_disk_is_said_in_one_line(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+
+    ran = tool(tmp_path / "a.dcm", "--names", "/dev/full")
+
+    assert ran.code == 2
+    assert "cannot write /dev/full (No space left on device)" in ran.complained
+    assert "Traceback" not in ran.complained
+
+
 def test_what_if_says_in_words_what_would_be_done_and_does_nothing(tool, tmp_path):
     (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
     (tmp_path / "policy.yaml").write_text("institution: true\ndates: removed\n")

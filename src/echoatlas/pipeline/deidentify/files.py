@@ -17,8 +17,9 @@ from echoatlas.pipeline.deidentify.attributes import clean
 from echoatlas.pipeline.deidentify.containers.tables import cleaned
 from echoatlas.pipeline.deidentify.inputs import Inputs, names_of
 from echoatlas.pipeline.deidentify.journal import Journal, input_id
-from echoatlas.pipeline.deidentify.names import Names
+from echoatlas.pipeline.deidentify.names import Names, demand_own
 from echoatlas.pipeline.deidentify.outcome import (
+    HEAD_OF_REPORT,
     QUARANTINED,
     RELEASED,
     Outcome,
@@ -74,12 +75,16 @@ def deidentify_files(
         site: whose rules tell patients apart and tables, and whether pictures come cropped.
 
     Raises:
-        UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else.
+        UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else;
+            or a place to write is in ``src``, or is a file of another kind.
     """
     job = Job(dest, key, policy, site=site)
     inputs = Inputs.of(src, job.rules.sidecar)
-    if dest.resolve().is_relative_to(src.resolve()):
-        raise UsageError(f"{dest} lies in {src}: what is written would be read again")
+    for place in (dest, told, names):
+        if place is not None and place.resolve().is_relative_to(src.resolve()):
+            raise UsageError(f"{place} lies in {src}, which is only read: name another place")
+    if told is not None:
+        demand_own(told, HEAD_OF_REPORT)
     mark = _mark(job)
     with Names.open(names, dest) as listed, Workers(job, workers, seconds) as crew:
         journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})

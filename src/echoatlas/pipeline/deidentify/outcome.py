@@ -10,6 +10,7 @@ from typing import Any
 
 RELEASED, QUARANTINED, FILTERED = "released", "quarantined", "filtered"
 STATUSES = (RELEASED, QUARANTINED, FILTERED)
+HEAD_OF_REPORT = '{\n "counts": {'  # by which a report is known
 # Why an input that is no scan was passed over: not quarantined, as nothing is wrong with it.
 FILTERS = {
     "litter": "What file systems, browsers and EchoAtlas itself leave behind.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BLACK = -1024  # DC coefficient of a block of zeros, before quantization
 TOLERATED = 2  # gray levels by which a quantized black may miss zero
+RINGING = 24  # gray levels by which what encoders put beyond an edge may differ from the edge
 
 
 def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
@@ -32,7 +33,8 @@ def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
 
     Returns:
         A baseline JPEG, or None where it can't be done without loss (RGB or CMYK components,
-        other sizes, coefficients that libjpeg refuses): encode anew then.
+        other sizes, coefficients that libjpeg refuses), or where blocks that would stay show
+        something beyond the picture's edge, as a crop by whole blocks leaves it: encode anew then.
     """
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -64,9 +66,32 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> bytes | None
             if index == 0:
                 plane[touched, 0, 0] = round(BLACK / int(table[0, 0]))
         clean = jpeglib.from_dct(*planes, qt=image.qt, quant_tbl_no=image.quant_tbl_no)
+        whole = 8 * planes[0].shape[0], 8 * planes[0].shape[1]
+        if whole != keep.shape:
+            clean.height, clean.width = whole
+            clean.write_dct(str(target))
+            if not _is_padding(target.read_bytes(), keep.shape, space):
+                return None
         clean.height, clean.width = keep.shape  # from_dct rounds up to whole blocks
         clean.write_dct(str(target))
         return target.read_bytes()
+
+
+def _is_padding(data: bytes, shape: tuple[int, ...], space: str) -> bool:
+    """Whether beyond the edge of a picture there is the edge again, or nothing.
+
+    Args:
+        data: a JPEG of whole blocks. shape: (H, W) of the picture in it.
+    """
+    height, width = shape
+    colors = "GRAY" if space == "Gray" else "RGB"
+    seen = simplejpeg.decode_jpeg(data, colorspace=colors).astype(np.int16)
+    below, beside = seen[height:], seen[:height, width:]
+    edges = (below, seen[height - 1 : height]), (beside, seen[:, width - 1 : width][:height])
+    return all(
+        np.abs(part - edge).max(initial=0) <= RINGING or np.ptp(part) <= RINGING
+        for part, edge in edges
+    )
 
 
 def _sampling(planes: list[NDArray[np.int16]], shape: tuple[int, ...]) -> tuple[int, int]:
