@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import struct
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -238,6 +240,29 @@ def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):
 
     assert set(markers) <= {0xE0, 0xDB, 0xC0, 0xC4}
     assert data.endswith(b"\xff\xd9") and data.count(b"\xff\xd9") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory on this system")
+def test_no_picture_lies_on_the_disk_while_it_is_redacted(monkeypatch):
+    """A worker that is killed then would leave it there, with the names that are burned in."""
+    written: list[int] = []
+    made = tempfile.NamedTemporaryFile
+
+    def watched(*args: Any, **options: Any) -> Any:
+        file = made(*args, **options)
+        write = file.write
+        file.write = lambda data: written.append(len(data)) or write(data)
+        return file
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", watched)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", None)
+    keep = np.ones((SIZE[1], SIZE[0]), bool)
+    keep[:40] = False
+
+    done = [redacted(planted_file(one).data, keep) for one in ("jpeg gray", "jpeg 4:2:0")]
+
+    assert all(done)
+    assert written == []
 
 
 def test_letters_beyond_the_edge_of_a_jpeg_do_not_come_along(tool, tmp_path):
