@@ -27,6 +27,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from torture import make_key, quick_dataset, written
 
+from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deidentify.containers import stills
 from echoatlas.pipeline.ingest import arrivals
@@ -301,6 +302,28 @@ def test_the_first_key_is_made_for_its_owner_said_and_used_again(tool, tmp_path)
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert tree(first.dest) == tree(again.dest)
     assert place.read_text().strip().encode() not in everything(first.dest)
+
+
+def test_the_tool_leaves_nothing_at_home_and_reports_to_nobody(tmp_path):
+    """onnxruntime would keep a machine's id and a queue of events for its maker there."""
+    home, scratch = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    scratch.mkdir()
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), "1.2.840.10008.1.2.4.50"))
+    kept = {name: value for name, value in os.environ.items() if name not in (*SILENT, "CI")}
+    kept = {name: value for name, value in kept.items() if not name.startswith("XDG_")}
+    words = ["deidentify", str(tmp_path / "a.dcm"), str(tmp_path / "clean")]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "echoatlas.pipeline.cli", *words],
+        env={**kept, "HOME": str(home), "TMPDIR": str(scratch)},
+        capture_output=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert list(tree(home)) == [".config/echoatlas/keys/local.key"]
+    assert tree(scratch) == {}
 
 
 def test_a_key_from_the_environment_is_taken_and_none_is_made(tool, tmp_path, monkeypatch):
