@@ -292,6 +292,21 @@ class Lake:
             commit_properties=_once(transaction) if transaction else None,
         )
 
+    @_told
+    def vacuum(self, name: str) -> int:
+        """Delete for good the files that the newest version of a table does not need.
+
+        Nobody may be writing: what is not committed yet goes as well. Whoever still reads an
+        older version finds its files gone.
+        """
+        if self.version(name) < 0:
+            return 0
+        return len(
+            self._handle(name).vacuum(
+                retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
+            )
+        )
+
     def done(self, name: str, transaction: str) -> bool:
         """Whether the table stands as a commit under that transaction left it."""
         table = self._open(name)

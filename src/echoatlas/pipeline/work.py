@@ -22,6 +22,7 @@ import cv2
 
 from echoatlas.pipeline.booking import companion_rows, kept_row, rejection_rows
 from echoatlas.pipeline.companions import Shelf, is_companion
+from echoatlas.pipeline.cores import leave_no_core
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
@@ -158,6 +159,7 @@ def _only_companions(site: SiteConfig, name: str, data: bytes) -> bool:
 def work(batch: Batch) -> Worked:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
+    leave_no_core()
     mark = batch.mark or journey_fingerprint(batch.config, batch.site)
     writer = _Writer(batch.lake, batch.id)
     watch = Stopwatch()

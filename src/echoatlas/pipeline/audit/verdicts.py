@@ -28,7 +28,7 @@ from echoatlas.pipeline.part import write_part
 from echoatlas.pipeline.release import index_table, manifest_of, names
 from echoatlas.pipeline.stages import deduplicate_lake, label_lake
 from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow
-from echoatlas.schemas.tables import BY_ROW, to_arrow
+from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -92,6 +92,24 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         quarantined=tuple(objects),
         releases=_holding(deployment.releases, leaking),
     )
+
+
+def purge(deployment: Deployment) -> int:
+    """Delete for good the pictures and rows that only old versions of the tables still hold.
+
+    A quarantined object's are gone from every table, but Delta keeps the files of former versions.
+
+    Returns:
+        Number of files deleted.
+
+    Raises:
+        UsageError: another run holds the lake.
+    """
+    lake = deployment.lake
+    with held(lake.storage, f"purge-{secrets.token_hex(6)}") as lock:
+        if lock.before:
+            recover(lake, lock.before)
+        return sum(lake.vacuum(name) for name in TABLES)
 
 
 def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Verdict]]:

@@ -51,10 +51,13 @@ class Inputs:
     Attributes:
         tables: sidecar tables by name; read before anything else, as they say whose scans the
             others are. To that end an archive is listed twice; its scans are unpacked once.
+        broken: by name, why a file that may be a table could not be read as one or passed over:
+            whose scans the others are would then be a guess.
     """
 
     src: Path
     tables: Mapping[str, Table] = field(default_factory=dict)
+    broken: Mapping[str, Reject] = field(default_factory=dict)
 
     @staticmethod
     def of(src: Path, rule: Sidecar | None = None) -> Inputs:
@@ -66,11 +69,18 @@ class Inputs:
         if not src.exists():
             raise UsageError(f"there is no {src}")
         found: dict[str, Table] = {}
-        for name, data in _texts(src):
-            table = _table(name, data, rule or Sidecar())
+        broken: dict[str, Reject] = {}
+        for name, content in _texts(src):
+            try:
+                table = read_sidecar(content(), name, rule or Sidecar())
+            except Reject:
+                continue  # told when its turn comes
+            except Exception as error:  # noqa: BLE001  (the boundary)
+                broken[name] = Reject(Reason.CRASHED, where(error))
+                continue
             if table is not None:
                 found[name] = table
-        return Inputs(src, found)
+        return Inputs(src, found, broken)
 
     def __iter__(self) -> Iterator[Input]:
         values = beside_headers(name for name, path in _files(self.src) if path is not None)
@@ -79,6 +89,9 @@ class Inputs:
             unwanted = unwanted or ("values" if name in values else "")
             if content is None or unwanted:
                 yield Input(index, name, unwanted=unwanted)
+                continue
+            if name in self.broken:
+                yield Input(index, name, problem=self.broken[name])
                 continue
             try:
                 yield Input(index, name, content())
@@ -94,13 +107,6 @@ class Inputs:
                 if spoken in table:
                     return table[spoken]
         return {}
-
-
-def _table(name: str, data: bytes, rule: Sidecar) -> Table | None:
-    try:
-        return read_sidecar(data, name, rule)
-    except Exception:  # noqa: BLE001  (the boundary; the file is then judged as any other)
-        return None
 
 
 def names_of(name: str) -> tuple[str, str, str]:
@@ -215,11 +221,8 @@ def _raise(problem: Reject) -> bytes:
     raise problem
 
 
-def _texts(src: Path) -> Iterator[tuple[str, bytes]]:
+def _texts(src: Path) -> Iterator[tuple[str, Content]]:
     """The files that may be tables, by name, and nothing else: scans are not read for this."""
     for name, content in _entries(src):
         if content and name.lower().endswith(TABLES) and not _unwanted(name):
-            try:
-                yield name, content()
-            except Reject:
-                continue  # told when its turn comes
+            yield name, content
