@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -10,14 +11,18 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from echoatlas.pipeline.curate import batches
 from echoatlas.pipeline.evidence import EvidenceConfig, measured
 from echoatlas.pipeline.label import LabelConfig
 from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.plan import journey_config
 from echoatlas.pipeline.read import ReadConfig, read_report
 from echoatlas.pipeline.relabel import fused
+from echoatlas.pipeline.reread import reread
 from echoatlas.pipeline.simulate import make_still, write_dicom
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EvidenceRow
+from echoatlas.pipeline.survey import survey
+from echoatlas.schemas.rows import EvidenceRow, SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 from rehearsal import Rehearsal
 
@@ -187,3 +192,20 @@ def test_which_came_first_and_who_else_has_such_a_study_changes_nothing(tmp_path
     assert found["picture"].paths == "abdomen/kidney"
     assert "elsewhere" not in found
     assert "loose" not in found
+
+
+def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(tmp_path):
+    made = Rehearsal(tmp_path)
+    (made.site("st-elsewhere") / "sr.dcm").write_bytes(report(OBSTETRIC, number(BPD)))
+    made.run("run")
+    deployment = made.deployment
+    seen = survey(deployment, deployment.site("st-elsewhere"), journey_config(deployment.config))
+    items = seen.items(SightingRow(**row) for row in made.lake.read("sightings").to_pylist())
+    (batch,) = batches(deployment, seen, items, "again")
+
+    kept = reread(batch)
+    freed = reread(replace(batch, id="freed", items=(replace(items[0], rejected=True),)))
+
+    assert kept.reread == freed.renewed == (items[0].sighting.object_id,)
+    assert {"evidence", "readings"} == {part.table for part in kept.parts}
+    assert {"objects", "audit", "evidence", "readings"} == {part.table for part in freed.parts}

@@ -117,12 +117,13 @@ class Shelf:
     _archives: dict[str, tuple[Companions, dict[str, bytes]]] = field(default_factory=dict)
     _tables: dict[str, list[tuple[Table, dict[str, Rows]]]] = field(default_factory=dict)
 
-    def beside(self, name: str, listed: Sequence[str]) -> Attached:
+    def beside(self, name: str, listed: Sequence[str], *, masks: bool = True) -> Attached:
         """The masks of a picture, and the rows of tables that name it.
 
         Args:
             name: of the picture; archive and member joined by "!".
             listed: companions outside archives.
+            masks: give the bytes of masks, too.
         """
         if self.site.collection is None:
             return Attached()
@@ -133,17 +134,18 @@ class Shelf:
         if inside:
             known, held = self._archive(archive)
             names += known.of(name)
-        masks, rows = [], []
+        shown, rows = [], []
         for one in names:
             tied = collection.tie(one)
             try:
                 if tied and tied[0].role == "mask":
-                    masks.append((tied[0], held[one] if one in held else self.read(one)))
+                    if masks:
+                        shown.append((tied[0], held[one] if one in held else self.read(one)))
                 elif tied:
                     rows += self._rows(collection, one, held, name)
             except FileNotFoundError:  # removed since it was listed: the next run sees that
                 continue
-        return Attached(tuple(masks), tuple(rows))
+        return Attached(tuple(shown), tuple(rows))
 
     def _archive(self, archive: str) -> tuple[Companions, dict[str, bytes]]:
         """The companions in an archive, and the bytes of those that the batch needs."""

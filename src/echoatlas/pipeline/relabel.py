@@ -120,10 +120,10 @@ def changes(lake: Lake, config: LabelConfig) -> Counter[tuple[str, str]]:
     """
     labels = fused(lake, config)
     found: Counter[tuple[str, str]] = Counter()
-    for object_id, paths in _labeled(lake):
+    for object_id, paths in labeled(lake):
         new = labels.get(object_id, Label()).paths
         if paths != new:
-            found[_primary(paths), _primary(new)] += 1
+            found[primary(paths), primary(new)] += 1
     return found
 
 
@@ -150,12 +150,14 @@ def standing(lake: Lake) -> dict[str, int]:
     }
 
 
-def _labeled(lake: Lake) -> Iterator[tuple[str, str]]:
+def labeled(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Object id and paths of each label that stands."""
     for batch in lake.batches("labels", columns=["object_id", "paths"]):
         yield from zip(
             batch.column("object_id").to_pylist(), batch.column("paths").to_pylist(), strict=True
         )
 
 
-def _primary(paths: str) -> str:
+def primary(paths: str) -> str:
+    """The first of a label's paths; "unknown" where there is none."""
     return paths.split(" ")[0] or UNKNOWN
