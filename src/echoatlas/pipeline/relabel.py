@@ -1,7 +1,8 @@
 """Label a lake from its evidence table: no pixels, no text, so it can be run whenever rules change.
 
 What people decided stands above what fusion concludes. What a structured report measured is
-evidence about all pictures of its study at its site, whenever either of them arrived.
+evidence about all pictures of its study at its site, whenever either of them arrived; and one that
+measured a fetus is a fetal context for what the pictures say themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.evidence.fetal import beside_report
 from echoatlas.pipeline.evidence.report import SOURCE as REPORT
 from echoatlas.pipeline.label import Label, LabelConfig, label
 from echoatlas.schemas.records import Hint
@@ -36,7 +38,7 @@ def evidence_of(lake: Lake) -> dict[str, tuple[Hint, ...]]:
         for object_id, axis, node, *rest in zip(*columns, strict=True):
             told[object_id].append(Hint(axis, _today(axis, node), *rest))
     for object_id, measured in _reported(lake, told).items():
-        told[object_id] += measured
+        told[object_id] = [*beside_report(told[object_id], measured), *measured]
     shared: dict[tuple[Hint, ...], tuple[Hint, ...]] = {}
     found = {}
     for object_id, hints in told.items():
