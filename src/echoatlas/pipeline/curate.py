@@ -153,6 +153,7 @@ def batches(deployment: Deployment, seen: Survey, items: list[Item], stem: str) 
             key=deployment.site_key(seen.site.site),
             config=config,
             marks=seen.marks,
+            apart=seen.apart,
             retries=engine.retries,
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
 
 BESIDE = "-"  # between the fingerprint of the journey and that of the companions
+# An archive is named by its members; by itself, if there is no picture among them.
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 BATCH_BYTES = 256 << 20
 
 
@@ -34,6 +36,7 @@ class Survey:
         listed: every file in the bucket.
         fresh: files that are in no sighting yet; sidecar tables are not among them.
         tables: the sidecars.
+        apart: archives that hold only masks and tables of the collection's pictures.
         pending: sightings without an outcome, in order.
         stale: sightings whose rows were made by other steps or settings than today's.
         unread: sightings of which only the evidence was read by other words or rules.
@@ -50,6 +53,7 @@ class Survey:
     listed: list[Arrival]
     fresh: list[Arrival]
     tables: Sidecars
+    apart: tuple[str, ...]
     pending: list[SightingRow]
     stale: list[SightingRow]
     unread: list[SightingRow]
@@ -99,7 +103,13 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     known = {sighting.container or sighting.locator for sighting in seen}
     unknown = [arrival for arrival in listed if arrival.locator not in known]
     tables = sidecars(site, bucket, [(one.key, one.size) for one in listed])
-    marks = marks_of(config, site, companions_mark(listed, tables))
+    alone = {one.locator for one in seen if one.member < 0}
+    apart = tuple(
+        arrival.key
+        for arrival in listed
+        if site.collection and arrival.locator in alone and arrival.key.lower().endswith(ARCHIVES)
+    )
+    marks = marks_of(config, site, companions_mark(listed, tables, apart))
     readings = {
         row["object_id"]: row["fingerprint"]
         for row in lake.read("readings", ["object_id", "fingerprint"], where=here).to_pylist()
@@ -140,6 +150,7 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         listed=listed,
         fresh=[arrival for arrival in unknown if arrival.key not in tables.keys],
         tables=tables,
+        apart=apart,
         pending=pending,
         stale=stale,
         unread=unread,
@@ -154,10 +165,10 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     )
 
 
-def companions_mark(listed: Iterable[Arrival], tables: Sidecars) -> str:
+def companions_mark(listed: Iterable[Arrival], tables: Sidecars, apart: Iterable[str] = ()) -> str:
     """What a mark says of a collection's masks and tables: pictures are annotated anew if they
     change, or come later than the pictures; "" where there are none."""
-    names = tables.companions.names
+    names = tables.companions.names | frozenset(apart)
     places = sorted(arrival.locator for arrival in listed if arrival.key in names)
     text = "\0".join(places).encode()
     return f"{BESIDE}{hashlib.sha256(text).hexdigest()[:16]}" if places else ""

@@ -93,6 +93,7 @@ class Batch:
 
     Attributes:
         crosswalk: public key to which patients' identities are sealed, if they are kept at all.
+        apart: archives that hold only masks and tables of the collection's pictures.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Batch:
     retries: int
     seconds: int
     crosswalk: str | None = None
+    apart: tuple[str, ...] = ()
     marks: Marks | None = None  # what the rows depend on; of steps and site alone if not given
 
     @property
@@ -234,7 +236,13 @@ class Sources:
             if item.sighting.member >= 0:
                 members.setdefault(item.name, set()).add(item.sighting.member)
         tables = Inside(batch.site, read)
-        shelf = Shelf(batch.site, read, {key: frozenset(some) for key, some in members.items()})
+        shelf = Shelf(
+            batch.site,
+            read,
+            {key: frozenset(some) for key, some in members.items()},
+            tuple(item.name for item in batch.items if item.sighting.member < 0),
+            batch.apart,
+        )
         return Sources(read, Reader(read, tables), shelf, tables)
 
     def said_of(self, item: Item, name: str, attached: Attached) -> dict[str, str]:
