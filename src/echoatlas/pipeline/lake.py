@@ -288,7 +288,9 @@ class Lake:
         )
 
     @_told
-    def replace(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
+    def replace(
+        self, name: str, rows: pa.Table | pa.RecordBatchReader, transaction: str | None = None
+    ) -> None:
         """Make ``rows`` the whole table in one commit."""
         table = self._handle(name)
         write_deltalake(
