@@ -221,7 +221,7 @@ def test_it_stays_out_when_settings_change_and_when_all_is_retried(
     }
 
     assert kept_out == out and out
-    assert sum(one.made_by.get(one.mark, 0) for one in sites) == len(out)
+    assert sum(one.made_by.get(one.marks.frames, 0) for one in sites) == len(out)
     assert release_from_quarantine(made.deployment, reason="seen_by_reviewer") == len(out)
 
 

@@ -233,3 +233,28 @@ def test_thresholds_are_configuration():
 
     assert label(hints, LabelConfig()).organ == "liver"
     assert label(hints, LabelConfig(answer=0.7)).organ == "unknown"
+
+
+def test_one_weak_source_is_visibly_less_sure_than_three_that_agree():
+    weak = label([hint("thorax/breast", "study", 0.6), hint("thorax", "series", 0.6)])
+    one = label([hint("thorax/breast", "study", 0.93)])
+    three = label(
+        [
+            hint("thorax/breast", "study", 0.93),
+            hint("thorax/breast", "series", 0.95),
+            hint("thorax/breast", "image_type", 0.88),
+        ]
+    )
+
+    assert weak.confidence < 0.95
+    assert weak.confidence + 0.03 < one.confidence < three.confidence - 0.015
+    assert three.confidence > 0.995
+
+
+def test_a_protocol_that_copies_the_order_adds_nothing_and_a_typed_series_does():
+    order = hint("thorax/breast", "study", 0.93)
+
+    copied = label([order, hint("thorax/breast", "protocol", 0.92)])
+    typed = label([order, hint("thorax/breast", "series", 0.92)])
+
+    assert copied.confidence == label([order]).confidence < typed.confidence
