@@ -137,15 +137,15 @@ def _coded(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
                 yield Finding("laterality", SIDES[side.upper()], "body_part", 0.95, "tag")
     for region in dicom.items(header, "AnatomicRegionSequence"):
         for code in dicom.codes(region, "AnatomicRegionModifierSequence"):
-            if side := CODED_SIDES.get(modern(code.value) or code.value):
-                yield Finding("laterality", side, "anatomic_region", 0.95, "cid244")
+            if stated := CODED_SIDES.get(modern(code.value) or code.value):
+                yield Finding("laterality", stated, "anatomic_region", 0.95, "cid244")
     for kind in dicom.values(header, "TransducerType"):
         for head, term in vocabulary_transducers():
             if kind.upper().startswith(head):
                 yield Finding("application", term, "transducer", 0.8, f"type.{term}")
     for code in dicom.codes(header, "TransducerApplicationCodeSequence"):
-        if term := APPLICATIONS.get(code.value):
-            yield Finding("application", term, "transducer", 0.95, "cid12035")
+        if applied := APPLICATIONS.get(code.value):
+            yield Finding("application", applied, "transducer", 0.95, "cid12035")
     if "YES" in dicom.values(header, "QualityControlImage"):
         yield Finding("subject", "phantom", "image_type", 0.95, "quality_control")
     if dicom.values(header, "PatientSpeciesDescription") or dicom.items(
