@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from labeling import hints_of, path_of
+from labeling import coded_item, hints_of, path_of
+from pydicom.sr._cid_dict import cid_concepts
+from pydicom.sr._concepts_dict import concepts
 
 from echoatlas.pipeline.evidence import evidence
+from echoatlas.pipeline.evidence.sources import APPLICATIONS
 from echoatlas.pipeline.label import Label, LabelConfig, label
 from echoatlas.pipeline.settings import settings
 from echoatlas.schemas.config import ConfigError, SiteConfig
@@ -178,6 +181,34 @@ def test_other_axes_are_told_apart_from_anatomy(labeled):
 
     assert found.laterality == "left"
     assert found.view == "a4c"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (("24028007", "SCT"), "right"),
+        (("G-A101", "SRT"), "left"),
+        (("51440002", "SCT"), "bilateral"),
+        (("66459002", "SCT"), "unknown"),
+    ],
+)
+def test_codes_say_side_and_application_where_scanners_write_them(labeled, code, expected):
+    region = coded_item("64033007", "SCT")
+    region.AnatomicRegionModifierSequence = [coded_item(*code)]
+
+    found = labeled(
+        AnatomicRegionSequence=[region],
+        TransducerApplicationCodeSequence=[coded_item("125263", "DCM")],
+    )
+
+    assert found.paths == "abdomen/kidney"
+    assert (found.laterality, found.application) == (expected, "endovaginal")
+
+
+def test_every_application_of_cid_12035_is_known():
+    known = {v for names in cid_concepts[12035].values() for n in names for v in concepts["DCM"][n]}
+
+    assert set(APPLICATIONS) == known
 
 
 def test_the_kinds_of_ultrasound_regions_say_the_mode_and_an_ecg_supports_a_heart():

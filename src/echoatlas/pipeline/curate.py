@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.schemas.config import SiteConfig
 
+HEADERS_A_FRAME = 64  # about how many headers are read while an object is carried
 Progress = Callable[[str, int, int], None]  # what, done, of
 
 
@@ -228,7 +229,10 @@ def _reread(
     total = sum(len(seen.unread) for seen in surveys)
     if not total:
         return
-    committer = Committer(deployment.lake, f"{summary.run_id}-e", deployment.config.engine)
+    engine = deployment.config.engine
+    # Each commit looks for its objects in all evidence there is, and headers are read fast
+    few = engine.model_copy(update={"group": engine.group * HEADERS_A_FRAME})
+    committer = Committer(deployment.lake, f"{summary.run_id}-e", few)
     tasks = (
         batch
         for seen in surveys

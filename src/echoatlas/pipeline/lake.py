@@ -37,6 +37,7 @@ from echoatlas.schemas.tables import TABLES, columns, schema
 
 INTENTS = "_intents/"
 CHECKPOINT_EVERY = "20"
+NAMED = 10_000  # objects that one deletion names: each looks through the whole table
 READ = frozenset({"evidence", "readings"})  # what is read of headers, and goes without the pixels
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
@@ -256,8 +257,8 @@ class Lake:
         """Remove the rows of objects."""
         if not objects or self.version(name) < 0:
             return
-        for start in range(0, len(objects), 1000):
-            listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + 1000])
+        for start in range(0, len(objects), NAMED):
+            listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + NAMED])
             # Further sightings of the same bytes stay what they are
             spared = " AND status <> 'duplicate'" if name == "objects" else ""
             self._handle(name).delete(
