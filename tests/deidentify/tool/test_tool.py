@@ -138,6 +138,28 @@ def test_a_table_keeps_its_files_and_known_columns_and_nothing_else(once):
     assert label == "abdomen/liver"
 
 
+def test_a_table_speaks_of_its_own_folder_and_not_of_files_of_the_same_name_beside_it(
+    tool, tmp_path
+):
+    """Else two patients become one, and one's diagnosis is the other's."""
+    for number, (folder, label) in enumerate((("A", "liver"), ("B", "thyroid"), ("C", ""))):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / "1.png").write_bytes(write_png(scan(number)))
+        if label:
+            rows = f"filename,patient_id,label\n1.png,MRN-{folder},{label}\n"
+            (tmp_path / "in" / folder / "labels.csv").write_text(rows)
+
+    ran = tool(tmp_path / "in")
+
+    scans = [path for path in ran.outputs if path.suffix == ".png"]
+    tables = [path.read_text().splitlines() for path in ran.outputs if path.suffix == ".csv"]
+    told = sorted(line.split(",")[1] for lines in tables for line in lines[1:])
+    files = [line.split(",")[0] for lines in tables for line in lines[1:]]
+    assert len({path.parent for path in scans}) == 3
+    assert len(told) == 2 and "abdomen/liver" in told
+    assert len(set(files)) == 2 and all((ran.dest / file).is_file() for file in files)
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_an_archive_is_read_as_a_folder_is(tool, tmp_path, kind):
     data = write_dicom(scan(5), NATIVE)

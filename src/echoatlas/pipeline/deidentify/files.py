@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.attributes import clean
 from echoatlas.pipeline.deidentify.containers.tables import cleaned
-from echoatlas.pipeline.deidentify.inputs import Inputs, names_of
+from echoatlas.pipeline.deidentify.inputs import Inputs
 from echoatlas.pipeline.deidentify.journal import Journal, input_id
 from echoatlas.pipeline.deidentify.names import Names, demand_own
 from echoatlas.pipeline.deidentify.outcome import (
@@ -121,7 +121,7 @@ class _Run:
     Attributes:
         seen: digests of the inputs so far, to the first that had each.
         repeats: inputs whose bytes came before, to the first; and what is held back of those.
-        spoken: what tables call an input to its output.
+        spoken: by table, what it calls inputs to their outputs.
         tables: those that were met: index, name and digest.
         under_way: index of an input to its name and id.
     """
@@ -133,7 +133,7 @@ class _Run:
     seen: dict[bytes, int] = field(default_factory=dict)
     repeats: dict[int, int] = field(default_factory=dict)
     held_back: dict[int, Outcome] = field(default_factory=dict)
-    spoken: dict[str, str] = field(default_factory=dict)
+    spoken: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     tables: list[tuple[int, str, str]] = field(default_factory=list)
     under_way: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -157,7 +157,7 @@ class _Run:
         if one.name in self.inputs.tables:
             self.tables.append((one.index, one.name, digest.hex()))
             return None  # its outcome comes last, when all new names are known
-        sidecar = self.inputs.said_of(one.name)
+        sidecar = self.inputs.rows.row(one.name)
         task = Task(one.index, one.name, one.data, digest.hex(), sidecar)
         identity = input_id(task, self.job.key)
         self.under_way[one.index] = one.name, identity
@@ -184,19 +184,21 @@ class _Run:
         self.journal.add(identity, outcome)
         self.names.add(name, outcome)
         if outcome.output:
-            for spoken in names_of(name):
-                if any(spoken in table for table in self.inputs.tables.values()):
-                    self.spoken[spoken] = outcome.output
+            for table, called in self.inputs.tables_of(name):
+                self.spoken.setdefault(table, {}).setdefault(called, []).append(outcome.output)
 
     def write_tables(self) -> None:
         """Write the sidecar tables, with the files that they speak of under their new names."""
         for index, name, digest in self.tables:
-            self.note(_table(index, digest, self.inputs.tables[name], self.spoken, self.job))
+            outputs = self.spoken.get(name, {})
+            self.note(_table(index, digest, self.inputs.tables[name], outputs, self.job))
         for index in sorted(self.under_way):
             self.note(repeated(index, Outcome(self.repeats[index], RELEASED)))
 
 
-def _table(index: int, digest: str, table: Table, outputs: Mapping[str, str], job: Job) -> Outcome:
+def _table(
+    index: int, digest: str, table: Table, outputs: Mapping[str, Sequence[str]], job: Job
+) -> Outcome:
     try:
         data = cleaned(table, outputs, job.key)
     except Exception as error:  # noqa: BLE001  (the boundary, as in ``perform``)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
@@ -17,7 +18,7 @@ from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archiv
 from echoatlas.pipeline.read.detached import beside_headers, read_whole
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.pipeline.read.sniff import sniff
-from echoatlas.pipeline.sidecars import MOST_BYTES
+from echoatlas.pipeline.sidecars import MOST_BYTES, Tables, folder_of, folders_above, forms_of
 from echoatlas.schemas.config import Sidecar
 
 TABLES = (".csv", ".tsv", ".json", ".xlsx")
@@ -44,7 +45,7 @@ class Input:
     unwanted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inputs:
     """A file, a folder or an archive, walked in the order of names; links are not followed.
 
@@ -100,19 +101,22 @@ class Inputs:
             except Exception as error:  # noqa: BLE001  (the boundary)
                 yield Input(index, name, problem=Reject(Reason.CRASHED, where(error)))
 
-    def said_of(self, name: str) -> Mapping[str, str]:
-        """The row of a table that speaks of a file, by its path, its last part or its stem."""
-        for table in self.tables.values():
-            for spoken in names_of(name):
-                if spoken in table:
-                    return table[spoken]
-        return {}
+    @cached_property
+    def rows(self) -> Tables:
+        """What the tables say, by the folder that each lies in."""
+        rows = Tables()
+        for name, table in self.tables.items():
+            rows.add(name, table)
+        return rows
 
-
-def names_of(name: str) -> tuple[str, str, str]:
-    """What a table may call a file: its path, the path's last part, that without its suffix."""
-    plain = name.replace("!", "/")
-    return plain, plain.rpartition("/")[2], Path(plain).stem
+    def tables_of(self, name: str) -> Iterator[tuple[str, str]]:
+        """The tables that speak of a file, of its own folder or above, and what they call it."""
+        above = frozenset(folders_above(name))
+        for place, table in self.tables.items():
+            if folder_of(place) in above:
+                called = next((form for form in forms_of(name) if form in table), "")
+                if called:
+                    yield place, called
 
 
 def _unwanted(name: str) -> str:
