@@ -20,6 +20,7 @@ from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import SightingRow
 
 CLIPS, FRAMES = 3, 60
+WARMING = 3  # clips that a worker has met before: each network is loaded by the first that needs it
 
 
 def decode_only(data: bytes) -> int:
@@ -35,21 +36,21 @@ def main() -> None:
     cv2.setNumThreads(1)
     clips = [
         write_dicom(make_cine(seed=n, frames=FRAMES, size=(640, 480)), "1.2.840.10008.1.2.4.50")
-        for n in range(CLIPS)
+        for n in (*range(100, 100 + WARMING), *range(CLIPS))
     ]
     key = SiteKey.of("bench", secrets.token_bytes(32))
     site = SiteConfig(site="bench", bucket="bench")
     watch = Stopwatch(clock=time.process_time)
     decoding = working = 0.0
     frames = 0
-    for number, data in enumerate([clips[0], *clips]):
+    for number, data in enumerate(clips):
         start = time.process_time()
         decode_only(data)
         middle = time.process_time()
-        used = Stopwatch() if number == 0 else watch
+        used = Stopwatch() if number < WARMING else watch
         sighting = SightingRow("l", f"o{number}", "c", "bench", "u", "", -1, number, len(data))
         made = journey(data, sighting, Origin("bench", "u", "f"), site, key, JourneyConfig(), used)
-        if number:  # the first one loads models and caches
+        if number >= WARMING:
             decoding += middle - start
             working += time.process_time() - middle
             frames += made.frames

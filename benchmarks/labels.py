@@ -17,6 +17,7 @@ import string
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -92,7 +93,8 @@ def written(truth: str, dice: random.Random, names: slice) -> str:
 
 def case(dice: random.Random, names: slice = slice(None)) -> Case:
     """One header: plain ones agree with themselves, torn ones state two sides, poor ones say
-    little, and false ones state only what is not shown, which nobody could tell from codes."""
+    little, and false ones state only what is not shown, by one source or two, which nobody could
+    tell from codes."""
     truth = dice.choice(sorted(EXAMS))
     kind = dice.choices(["plain", "torn", "poor", "false"], [0.8, 0.1, 0.09, 0.01])[0]
     other = dice.choice([path for path in sorted(EXAMS) if path != truth])
@@ -106,7 +108,8 @@ def case(dice: random.Random, names: slice = slice(None)) -> Case:
     ordered = other if kind == "false" or (kind == "torn" and preset == truth) else truth
     header.StudyDescription = written(ordered, dice, names)
     if kind == "false":
-        header.ImageType = ["ORIGINAL", "PRIMARY", dice.choice(EXAMS[other]["preset"]), "0001"]
+        if "ImageType" in header:
+            header.ImageType[2] = dice.choice(EXAMS[other]["preset"])
         return Case(header, name, truth, kind)
     if dice.random() < 0.35 or (kind == "torn" and ordered == other):
         header.SeriesDescription = written(truth, dice, names)
@@ -133,22 +136,36 @@ def path(found: Label) -> str:
     return found.paths.split(" ")[0]
 
 
+EDGES = (0.0, 0.9, 0.95, 0.97, 0.985, 0.995, 1.0)  # where answers lie: all of them are rather sure
+
+
 def reliability(
-    pairs: list[tuple[float, bool]], bins: int = 10
+    pairs: list[tuple[float, bool]], edges: tuple[float, ...] = EDGES
 ) -> list[tuple[float, float, int, float, float]]:
     """Answers by confidence: (from, to, number, mean confidence, share right)."""
     table = []
-    for low in range(bins):
-        inside = [(c, hit) for c, hit in pairs if low / bins < c <= (low + 1) / bins]
+    for low, high in pairwise(edges):
+        inside = [(c, hit) for c, hit in pairs if low < c <= high]
         if inside:
             mean = sum(c for c, _ in inside) / len(inside)
             right = sum(hit for _, hit in inside) / len(inside)
-            table.append((low / bins, (low + 1) / bins, len(inside), mean, right))
+            table.append((low, high, len(inside), mean, right))
+    return table
+
+
+def trade(pairs: list[tuple[Case, Label]]) -> list[tuple[float, float, float]]:
+    """(least confidence, share of regions answered with it, share of these right)."""
+    table = []
+    for least in EDGES[:-1]:
+        sure = [(one, found) for one, found in pairs if found.region_index]
+        sure = [(one, found) for one, found in sure if found.confidence >= least]
+        right = sum(found.region == one.truth.partition("/")[0] for one, found in sure)
+        table.append((least, len(sure) / len(pairs), right / max(len(sure), 1)))
     return table
 
 
 def calibration(pairs: list[tuple[float, bool]]) -> float:
-    """Expected calibration error: mean gap between confidence and share right over equal bins."""
+    """Expected calibration error: mean gap between confidence and share right over bins."""
     gaps = sum(abs(mean - right) * count for _, _, count, mean, right in reliability(pairs))
     return gaps / max(len(pairs), 1)
 
@@ -169,7 +186,11 @@ def curve(pairs: list[tuple[float, bool]]) -> tuple[float, float]:
     """
     hits = sum(hit for _, hit in pairs)
     high, low = (hits + 1) / (hits + 2), 1 / (len(pairs) - hits + 2)
-    points = [(math.log(b / (1 - b)), high if hit else low) for b, hit in pairs if 0 < b < 1]
+    near = 5e-5  # beliefs are rounded to four places: 1 means "at least that near to it"
+    points = [
+        (math.log(b / (1 - b)), high if hit else low)
+        for b, hit in ((min(max(belief, near), 1 - near), hit) for belief, hit in pairs)
+    ]
     slope, offset = 1.0, 0.0
     for _ in range(50):
         found = [(x, t, 1 / (1 + math.exp(-slope * x - offset))) for x, t in points]
@@ -221,7 +242,10 @@ def main(count: int = 4000, seed: int = 20261124, show: int = 0) -> dict[str, An
         print(f"{kind:8}" + "".join(f"{rows[kind][name]:18.3f}" for name in columns))
     print(f"{'confidence':14}{'answers':>10}{'mean':>10}{'right':>10}")
     for low, high, number, mean, right in reliability(agreement(pairs)):
-        print(f"{low:.1f} to {high:.1f}    {number:10}{mean:10.3f}{right:10.3f}")
+        print(f"{low:.3f} to {high:.3f}{number:10}{mean:10.3f}{right:10.3f}")
+    print(f"{'at least':14}{'answered':>10}{'right':>10}")
+    for least, share, right in trade(pairs):
+        print(f"{least:<14.3f}{share:10.3f}{right:10.3f}")
     dice, raw = random.Random(seed + 1), LabelConfig(slope=1.0, offset=0.0)
     slope, offset = curve(
         agreement(list(answered([case(dice, FITTED) for _ in range(count)], raw)))

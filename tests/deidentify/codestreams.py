@@ -15,12 +15,11 @@ from torture import EXPLICIT, Trap
 
 from echoatlas.pipeline.simulate import make_still, write_dicom
 
-JPEG, JPEG_LS, J2K, RLE = (
+JPEG, JPEG_LS, J2K, JPEG_XL, RLE = (
     "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90",
-    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.5",
 )  # fmt: skip
 STILL = make_still(seed=7, screen="none", size=(320, 240))
-HELD_BACK = frozenset({"rle-after.dcm"})  # such a frame is damaged: nothing of it is written
 Hide = Callable[[bytes, Say], bytes]
 
 
@@ -37,7 +36,7 @@ def _dicom(syntax: str, change: Callable[[Dataset, Say], bytes | None]) -> Calla
         ds = dcmread(io.BytesIO(write_dicom(STILL, syntax)))
         behind = change(ds, say) or b""
         buffer = io.BytesIO()
-        dcmwrite(buffer, ds)
+        dcmwrite(buffer, ds, implicit_vr=False, little_endian=True, force_encoding=True)
         return buffer.getvalue() + behind
 
     return make
@@ -77,6 +76,51 @@ def _j2k_comment(stream: bytes, say: Say) -> bytes:
     at = stream.index(b"\xff\x52")  # before COD, in the main header
     body = b"\0\1" + say().encode()
     return stream[:at] + b"\xff\x64" + struct.pack(">H", 2 + len(body)) + body + stream[at:]
+
+
+def _unused_tables(stream: bytes, say: Say) -> bytes:
+    """A quantization and a Huffman table that no component of a JPEG refers to."""
+    quantization = b"\x03" + (say().encode() * 7)[:64]
+    word = say().encode()
+    huffman = b"\x13" + bytes([0] * 7 + [len(word)] + [0] * 8) + word
+    extra = [(0xDB, quantization), (0xC4, huffman)]
+    at = stream.index(b"\xff\xda")
+    segments = b"".join(struct.pack(">BBH", 0xFF, m, 2 + len(b)) + b for m, b in extra)
+    return stream[:at] + segments + stream[at:]
+
+
+def _second_picture(stream: bytes, say: Say) -> bytes:
+    """A thumbnail behind the picture, as some viewers leave it, with a comment of its own."""
+    return stream + _segments(0xFE)(stream, say)
+
+
+def _jp2_boxes(stream: bytes, say: Say) -> bytes:
+    """A JPEG 2000 codestream in a file of boxes, which DICOM forbids and readers accept."""
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    height, width = STILL.pictures[0].shape[:2]
+    head = box(b"ihdr", struct.pack(">IIHBBBB", height, width, 1, 7, 7, 0, 0))
+    color = box(b"colr", b"\1\0\0" + struct.pack(">I", 17))
+    return b"".join(
+        [
+            box(b"jP  ", b"\r\n\x87\n"),
+            box(b"ftyp", b"jp2 \0\0\0\0jp2 "),
+            box(b"jp2h", head + color),
+            box(b"uuid", b"U" * 16 + say().encode()),
+            box(b"xml ", say().encode()),
+            box(b"jp2c", stream),
+            box(b"free", say().encode()),
+        ]
+    )
+
+
+def _jxl_boxes(stream: bytes, say: Say) -> bytes:
+    """Boxes of metadata behind a JPEG XL codestream's own."""
+    words = [(b"Exif", b"\0\0\0\0" + say().encode()), (b"xml ", say().encode())]
+    boxes = [struct.pack(">I", 8 + len(body)) + kind + body for kind, body in words]
+    return stream + b"".join(boxes)
 
 
 def _after(stream: bytes, say: Say) -> bytes:
@@ -121,5 +165,9 @@ FILES: dict[str, Callable[[Say], bytes]] = {
     "jpegls-segments.dcm": _coded(JPEG_LS, _segments(0xE8, 0xFE)),
     "j2k-comment.dcm": _coded(J2K, _j2k_comment),
     "j2k-after.dcm": _coded(J2K, _after),
+    "jpeg-unused-tables.dcm": _coded(JPEG, _unused_tables),
+    "jpeg-second-picture.dcm": _coded(JPEG, _second_picture),
+    "j2k-boxes.dcm": _coded(J2K, _jp2_boxes),
+    "jxl-boxes.dcm": _coded(JPEG_XL, _jxl_boxes),
     "rle-after.dcm": _coded(RLE, _after),
 }

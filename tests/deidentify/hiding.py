@@ -227,6 +227,31 @@ def _record_number(ds: Dataset, say: Say) -> None:
     ds.PatientWeight, ds.HeartRate, ds.ReferencedFrameNumber = number, number, number
 
 
+@place("a medical record number among measurements")
+def _measurements(ds: Dataset, say: Say) -> None:
+    """Where any number may stand, in any unit: as it is, as a fraction, as an id with letters."""
+    number = say.digits()
+    ds.PatientID, ds.DepthOfScanField = f"H-{number}", int(number)
+    region = Dataset()
+    region.RegionSpatialFormat, region.RegionDataType = 1, 1
+    region.ReferencePixelPhysicalValueX = region.ReferencePixelPhysicalValueY = float(number)
+    region.PhysicalDeltaX = region.PhysicalDeltaY = float(f"0.{number}")
+    region.DopplerCorrectionAngle = region.SteeringAngle = -float(number)
+    region.TransducerFrequency = int(number)
+    ds.SequenceOfUltrasoundRegions = Sequence([region])
+    ds.FrameTimeVector = [0.0, float(number)]
+
+
+@place("an accession number and a birth date among measurements")
+def _other_numbers(ds: Dataset, say: Say) -> None:
+    region = Dataset()
+    ds.AccessionNumber = accession = say.digits()
+    ds.PatientBirthDate = born = "19440117"
+    say.planted.append(Planted(born, "an accession number and a birth date among measurements"))
+    region.TransducerFrequency, region.PulseRepetitionFrequency = int(accession), int(born)
+    ds.SequenceOfUltrasoundRegions = Sequence([region])
+
+
 @place("UIDs")
 def _uids(ds: Dataset, say: Say) -> None:
     ds.SOPInstanceUID = f"1.2.840.10008.{say.digits()}"

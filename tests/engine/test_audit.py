@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,7 +221,7 @@ def test_it_stays_out_when_settings_change_and_when_all_is_retried(
     }
 
     assert kept_out == out and out
-    assert sum(one.made_by.get(one.mark, 0) for one in sites) == len(out)
+    assert sum(one.made_by.get(one.marks.frames, 0) for one in sites) == len(out)
     assert release_from_quarantine(made.deployment, reason="seen_by_reviewer") == len(out)
 
 
@@ -353,6 +354,38 @@ def test_the_same_pixels_and_the_same_bytes_elsewhere_go_too(
     assert [f"o{n:04d}" for n in sorted(gone)] == done["quarantined"]
     left = made.lake.read("frames", ["frame_id"])["frame_id"].to_pylist()
     assert sorted(left) == [f"f{n:04d}" for n in range(9) if n not in gone]
+
+
+def test_what_leaked_stays_in_old_versions_until_it_is_purged_and_the_import_says_so(
+    reviewed: Any, capsys: Any
+) -> None:
+    made, sheet = reviewed
+    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    frames = made.lake.read("frames", ["frame_id", "image"]).to_pylist()
+    image = next(row["image"] for row in frames if row["frame_id"] == leaking)
+    said(made, capsys, "release", "create", "earlier")
+    filled = filled_in(sheet, {leaking: "leak"})
+    place = ["--deployment", str(made.home), "--lake", str(made.lake_path)]
+
+    capsys.readouterr()
+    call([*place, "audit", "import", str(filled), "--by", "po-1"])
+    told = capsys.readouterr().out
+    before = holding(made.lake_path / "tables", leaking, image)
+    call([*place, "audit", "purge"])
+
+    assert "echoatlas audit purge" in told
+    assert "release earlier holds such frames and cannot be changed" in told
+    assert before and not holding(made.lake_path / "tables", leaking, image)
+    assert leaking not in made.lake.read("frames", ["frame_id"])["frame_id"].to_pylist()
+    assert len(frames) > made.lake.count("frames") > 0
+    assert made.lake.count("findings") > 0
+
+
+def holding(folder: Path, frame_id: str, image: bytes) -> list[dict[str, Any]]:
+    """Rows that have a frame's picture, of whatever version of the table."""
+    files = [pq.ParquetFile(path) for path in sorted(folder.rglob("frames/**/*.parquet"))]
+    rows = [row for file in files for row in file.read().to_pylist()]
+    return [row for row in rows if row.get("frame_id") == frame_id and row.get("image") == image]
 
 
 def test_what_nearly_is_the_same_picture_goes_too(reviewed: Any, capsys: Any) -> None:

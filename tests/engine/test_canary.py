@@ -103,11 +103,11 @@ def batch_of(rehearsal: Rehearsal, name: str) -> Batch:
         id="b1",
         lake=lake.storage,
         bucket=bucket,
-        items=tuple(found.items()),
+        items=tuple(found.due),
         site=site,
         key=deployment.site_key(name),
         config=config,
-        mark=found.mark,
+        marks=found.marks,
         retries=0,
         seconds=600,
     )

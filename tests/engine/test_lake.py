@@ -38,7 +38,7 @@ def test_an_intent_carried_out_twice_adds_its_rows_once(storage: Storage) -> Non
 
 def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None:
     part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
-    intent = Intent("run-g0", (part,), ("a",), "f1")
+    intent = Intent("run-g0", (part,), ("a",))
 
     Lake(storage).promise(intent)
 
@@ -51,8 +51,8 @@ def test_renewed_objects_lose_their_old_rows(storage: Storage) -> None:
     lake.apply(Intent("run1-g0", (old,)))
     new = write_part(storage, to_arrow("evidence", [row("a", "f2")]), "evidence", "part-2")
 
-    lake.apply(Intent("run2-g0", (new,), ("a",), "f2"))
-    lake.apply(Intent("run2-g0", (new,), ("a",), "f2"))
+    lake.apply(Intent("run2-g0", (new,), ("a",)))
+    lake.apply(Intent("run2-g0", (new,), ("a",)))
 
     found = lake.read("evidence", ["object_id", "fingerprint"]).to_pylist()
     assert sorted((r["object_id"], r["fingerprint"]) for r in found) == [("a", "f2"), ("b", "f1")]

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.quarantine import release_from_quarantine
 from echoatlas.pipeline.receipt import write_receipts
+from echoatlas.schemas.config import SiteConfig
+from rehearsal import Rehearsal
 
 
 def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed: Any) -> None:
@@ -42,6 +45,34 @@ def test_a_receipt_says_of_each_file_what_the_lake_says_of_its_object(undisturbe
         told["upload-1/notes.txt"]["reason"],
     ) == ("rejected", "unsupported_format")
     assert told["upload-1/notes.txt"]["sentence"]
+
+
+def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(tmp_path: Path) -> None:
+    made = Rehearsal(tmp_path)
+    folder = made.uploads / "st-elsewhere"
+    for upload in ("upload-1", "upload-2"):
+        (folder / upload).mkdir(parents=True)
+        (folder / upload / "notes.txt").write_text("nothing to see")
+    made.deployment.add_site(SiteConfig(site="st-elsewhere", bucket=str(folder)))
+    made.run("run")
+    first, copy = told(folder, "upload-1"), told(folder, "upload-2")
+
+    release_from_quarantine(made.deployment, reason="unsupported_format")
+    write_receipts(made.deployment, made.deployment.site("st-elsewhere"))
+
+    assert (first["status"], copy["status"]) == ("rejected", "duplicate")
+    assert first["reason"] == copy["reason"] == "unsupported_format"
+    assert first["sentence"] == copy["sentence"]
+    assert first["object_id"] == copy["object_id"]
+    again = told(folder, "upload-1"), told(folder, "upload-2")
+    assert [(one["status"], one["reason"]) for one in again] == [("pending", ""), ("duplicate", "")]
+
+
+def told(folder: Path, upload: str) -> dict[str, str]:
+    """The only file of a receipt."""
+    (one,) = json.loads((folder / "_receipts" / f"{upload}.json").read_text())
+    assert isinstance(one, dict)
+    return one
 
 
 def test_one_upload_is_asked_for_by_its_folder_or_by_its_opaque_id(undisturbed: Any) -> None:

@@ -12,13 +12,12 @@ import pytest
 
 from echoatlas.pipeline.companions import Attached, Shelf, companions, is_companion
 from echoatlas.pipeline.errors import Reject
-from echoatlas.pipeline.given import _outlines, given, in_codes, labeled
+from echoatlas.pipeline.given import given, in_codes, labeled
 from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.pipeline.read.listed import listed_rows
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Scan
 from echoatlas.taxonomy.collections import load
-from echoatlas.taxonomy.collections.annotations import Mask, Shapes, Table, split_code
+from echoatlas.taxonomy.collections.annotations import Mask, split_code
 
 SCAN = Scan("avi", "", 60, 112, 112, lambda: iter(()))
 
@@ -136,26 +135,6 @@ def test_an_echo_has_what_its_view_was_measured_at():
     assert [(one.name, one.value or one.number) for one in found] == [
         ("ejection_fraction", 47.5), ("image_quality", "good")
     ]  # fmt: skip
-
-
-def test_polygons_of_labelme_are_masks_by_their_labels():
-    shapes = [
-        {"label": "nerve", "shape_type": "polygon", "points": SQUARE},
-        {"label": "nerve", "shape_type": "polygon", "points": [[30, 30], [31, 30], [31, 31]]},
-        {"label": "Mrs Doe", "shape_type": "polygon", "points": SQUARE},
-        {"label": "vein", "shape_type": "circle", "points": [[1, 1], [2, 2]]},
-    ]
-    rule = Table(path="json$", format="labelme", file="file")
-    rows = listed_rows(json.dumps({"shapes": shapes}).encode(), "images/0001.json", rule)
-
-    outlines = Shapes(
-        kind="polygon", name="x", columns=("points",), label="label", values={"nerve": "nerve"}
-    )
-    found, flags = _outlines(outlines, rows, "ubpd", SCAN)
-
-    assert {row["file"] for row in rows} == {"0001"}
-    assert {one.name: int(one.mask.sum()) for one in found} == {"nerve": 15}
-    assert flags == set()
 
 
 def npy(values):
@@ -297,7 +276,36 @@ def test_masks_in_an_archive_are_found_in_it_and_only_those_of_the_batch_are_hel
     attached = shelf.beside("a.zip!benign/benign (1).png", ())
 
     assert [data for _, data in attached.masks] == [b"mask 1"]
-    assert set(shelf._archives["a.zip"][1]) == {"a.zip!benign/benign (1)_mask.png"}
+    assert set(shelf._archives["a.zip"].held) == {"a.zip!benign/benign (1)_mask.png"}
+
+
+def test_masks_in_an_archive_of_their_own_are_tied_to_pictures_in_another_and_to_loose_ones():
+    def packed(names):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name in names:
+                archive.writestr(name, name)
+        return stream.getvalue()
+
+    masks = [f"kidneyUS-main/labels/reviewed_masks_1/capsule/{n}_a.png" for n in (1, 2, 3)]
+    files = {"images.zip": packed(["images/1_a.png"]), "kidneyUS-main.zip": packed(masks)}
+
+    def read(name):
+        if name not in files:
+            raise FileNotFoundError(name)
+        return files[name]
+
+    shelf = Shelf(
+        site("kidneyus"), read, {"images.zip": frozenset({0})},
+        ("images/2_a.png",), ("kidneyUS-main.zip", "gone.zip"),
+    )  # fmt: skip
+
+    archived = shelf.beside("images.zip!images/1_a.png", ())
+    loose = shelf.beside("images/2_a.png", ())
+
+    assert [data.decode() for _, data in archived.masks] == masks[:1]
+    assert [data.decode() for _, data in loose.masks] == masks[1:2]
+    assert len(shelf._apart["kidneyUS-main.zip"].held) == 2
 
 
 def test_a_mask_that_vanished_costs_itself_alone():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from labeling import hints_of, path_of
+from labeling import coded_item, hints_of, path_of
+from pydicom.sr._cid_dict import cid_concepts
+from pydicom.sr._concepts_dict import concepts
 
 from echoatlas.pipeline.evidence import evidence
+from echoatlas.pipeline.evidence.sources import APPLICATIONS
 from echoatlas.pipeline.label import Label, LabelConfig, label
 from echoatlas.pipeline.settings import settings
 from echoatlas.schemas.config import ConfigError, SiteConfig
@@ -180,6 +183,34 @@ def test_other_axes_are_told_apart_from_anatomy(labeled):
     assert found.view == "a4c"
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (("24028007", "SCT"), "right"),
+        (("G-A101", "SRT"), "left"),
+        (("51440002", "SCT"), "bilateral"),
+        (("66459002", "SCT"), "unknown"),
+    ],
+)
+def test_codes_say_side_and_application_where_scanners_write_them(labeled, code, expected):
+    region = coded_item("64033007", "SCT")
+    region.AnatomicRegionModifierSequence = [coded_item(*code)]
+
+    found = labeled(
+        AnatomicRegionSequence=[region],
+        TransducerApplicationCodeSequence=[coded_item("125263", "DCM")],
+    )
+
+    assert found.paths == "abdomen/kidney"
+    assert (found.laterality, found.application) == (expected, "endovaginal")
+
+
+def test_every_application_of_cid_12035_is_known():
+    known = {v for names in cid_concepts[12035].values() for n in names for v in concepts["DCM"][n]}
+
+    assert set(APPLICATIONS) == known
+
+
 def test_the_kinds_of_ultrasound_regions_say_the_mode_and_an_ecg_supports_a_heart():
     box = Box(0, 0, 9, 9)
     kinds = [(1, 1), (2, 1), (3, 3), (1, 2), (4, 10)]
@@ -233,3 +264,28 @@ def test_thresholds_are_configuration():
 
     assert label(hints, LabelConfig()).organ == "liver"
     assert label(hints, LabelConfig(answer=0.7)).organ == "unknown"
+
+
+def test_one_weak_source_is_visibly_less_sure_than_three_that_agree():
+    weak = label([hint("thorax/breast", "study", 0.6), hint("thorax", "series", 0.6)])
+    one = label([hint("thorax/breast", "study", 0.93)])
+    three = label(
+        [
+            hint("thorax/breast", "study", 0.93),
+            hint("thorax/breast", "series", 0.95),
+            hint("thorax/breast", "image_type", 0.88),
+        ]
+    )
+
+    assert weak.confidence < 0.95
+    assert weak.confidence + 0.03 < one.confidence < three.confidence - 0.015
+    assert three.confidence > 0.995
+
+
+def test_a_protocol_that_copies_the_order_adds_nothing_and_a_typed_series_does():
+    order = hint("thorax/breast", "study", 0.93)
+
+    copied = label([order, hint("thorax/breast", "protocol", 0.92)])
+    typed = label([order, hint("thorax/breast", "series", 0.92)])
+
+    assert copied.confidence == label([order]).confidence < typed.confidence

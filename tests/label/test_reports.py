@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
+from labeling import hints_of
 from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from echoatlas.pipeline.curate import batches
 from echoatlas.pipeline.evidence import EvidenceConfig, measured
-from echoatlas.pipeline.label import LabelConfig
+from echoatlas.pipeline.evidence.fetal import beside_report
+from echoatlas.pipeline.label import LabelConfig, label
 from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.plan import journey_config
 from echoatlas.pipeline.read import ReadConfig, read_report
 from echoatlas.pipeline.relabel import fused
+from echoatlas.pipeline.reread import reread
 from echoatlas.pipeline.simulate import make_still, write_dicom
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EvidenceRow
+from echoatlas.pipeline.survey import survey
+from echoatlas.schemas.records import Hint
+from echoatlas.schemas.rows import EvidenceRow, SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 from rehearsal import Rehearsal
 
@@ -187,3 +195,56 @@ def test_which_came_first_and_who_else_has_such_a_study_changes_nothing(tmp_path
     assert found["picture"].paths == "abdomen/kidney"
     assert "elsewhere" not in found
     assert "loose" not in found
+
+
+@pytest.mark.parametrize(
+    ("measured", "source", "rule", "said", "expected"),
+    [
+        # The heart of an obstetric study is the fetus's, whatever the report measured besides it.
+        (["fetus/fetal_heart", "fetus/fetal_head"], "study", "heart", "thorax/heart",
+         "fetus/fetal_heart"),
+        (["fetus"], "study", "heart", "thorax/heart", "fetus/fetal_heart"),
+        (["fetus/fetal_head"], "image_type", "term.cardiac", "thorax/heart", "fetus/fetal_head"),
+        # Without a fetus in the report it is the adult's; so it is where words say so.
+        (["thorax/heart"], "study", "heart", "thorax/heart", "thorax/heart"),
+        (["fetus/fetal_head"], "study", "heart.adult", "thorax/heart", ""),
+        (["fetus/fetal_head"], "site_prior", "config", "thorax/heart", ""),
+        # The mother's own organs are no fetus's.
+        (["fetus/fetal_head", "pelvis/uterine_cervix"], "study", "cervix", "pelvis/uterine_cervix",
+         "pelvis/uterine_cervix"),
+    ],
+)  # fmt: skip
+def test_a_report_that_measured_a_fetus_is_a_context_for_the_pictures_of_its_study(
+    measured, source, rule, said, expected
+):
+    told = [Hint("anatomy", said, source, 0.93, f"{source}:{rule}")]
+    reported = [Hint("anatomy", node, "report", 0.8, "report:t") for node in measured]
+
+    found = label([*beside_report(told, reported), *reported])
+
+    assert found.paths == expected
+
+
+def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(tmp_path):
+    made = Rehearsal(tmp_path)
+    (made.site("st-elsewhere") / "sr.dcm").write_bytes(report(OBSTETRIC, number(BPD)))
+    made.run("run")
+    deployment = made.deployment
+    seen = survey(deployment, deployment.site("st-elsewhere"), journey_config(deployment.config))
+    items = seen.items(SightingRow(**row) for row in made.lake.read("sightings").to_pylist())
+    (batch,) = batches(deployment, seen, items, "again")
+
+    kept = reread(batch)
+    freed = reread(replace(batch, id="freed", items=(replace(items[0], rejected=True),)))
+
+    assert kept.reread == freed.renewed == (items[0].sighting.object_id,)
+    assert {"evidence", "readings"} == {part.table for part in kept.parts}
+    assert {"objects", "audit", "evidence", "readings"} == {part.table for part in freed.parts}
+
+
+def test_words_that_are_an_adults_alone_are_marked_so_in_their_hints():
+    hearts = [one.rule for one in hints_of(StudyDescription="TEE") if one.axis == "anatomy"]
+    both = [one.rule for one in hints_of(StudyDescription="HEART") if one.axis == "anatomy"]
+
+    assert [f"{both[0]}.adult"] == hearts
+    assert not label(hints_of(StudyDescription="TEE"), LabelConfig(without=("heart",))).paths

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from labeling import hints_of
+from labeling import hints_of, path_of
 
 from echoatlas.pipeline.evidence.matcher import anatomy, axes
 from echoatlas.pipeline.evidence.terms import anatomy_rules, axis_rules, context
 from echoatlas.pipeline.evidence.words import split
+from echoatlas.pipeline.label import label
 from echoatlas.taxonomy.tree import tree
 
 RULES = [rule for rule in anatomy_rules() if rule.axis == "anatomy"]
@@ -162,3 +163,31 @@ def test_no_word_of_a_text_leaves():
     for hint in hints:
         assert hint.rule.partition(":")[2] in allowed
         assert hint.node in tree() or hint.axis != "anatomy"
+
+
+@pytest.mark.parametrize(
+    ("text", "view", "node"),
+    [
+        ("胸骨旁左室长轴切面", "plax", "thorax/heart"),
+        ("心尖四腔心切面", "a4c", "thorax/heart"),
+        ("apikaler Vierkammerblick", "a4c", "thorax/heart"),
+        ("apical cuatro cámaras", "a4c", "thorax/heart"),
+        ("coupe apicale 2 cavités", "a2c", "thorax/heart"),
+        ("parasternale asse lungo", "plax", "thorax/heart"),
+        ("eixo curto paraesternal", "psax", "thorax/heart"),
+        ("胎儿丘脑横切面", "fetal_transthalamic", "fetus/fetal_head"),
+        ("胎儿股骨长轴切面", "fetal_femur", "fetus/fetal_limb"),
+        ("上腹部横切面 胎儿", "fetal_abdomen_circumference", "fetus/fetal_abdomen"),
+        ("plano transtalámico", "fetal_transthalamic", "fetus/fetal_head"),
+        ("Nackentransparenz", "fetal_nuchal", "fetus/fetal_head"),
+        ("clarté nucale", "fetal_nuchal", "fetus/fetal_head"),
+        ("comprimento do fêmur", "fetal_femur", "fetus/fetal_limb"),
+        ("circonferenza addominale", "fetal_abdomen_circumference", "fetus/fetal_abdomen"),
+        ("头臀长", "crown_rump", "fetus"),
+    ],
+)
+def test_standard_planes_are_read_in_seven_languages(text, view, node):
+    found = {(one.axis, one.node) for one in hints_of(SeriesDescription=text)}
+
+    assert ("view", view) in found
+    assert path_of(label(hints_of(SeriesDescription=text))) == node

@@ -59,18 +59,22 @@ def busi(folder):
 
 
 def hc18(folder):
-    """Pictures and outlines in an archive, as they are downloaded; their table beside it."""
+    """Pictures and outlines in an archive, as they are downloaded; their table beside it.
+
+    One outline was put into an archive of its own, as other collections do with all.
+    """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         for number, name in enumerate(("training_set/010_HC", "training_set/010_2HC")):
             picture, mask = still(10 + number, "fetus/fetal_head")
             edge = mask - cv2.erode(mask, np.ones((3, 3), np.uint8))
             packed.writestr(f"{name}.png", png(picture))
-            packed.writestr(f"{name}_Annotation.png", png(edge))
+            if number == 0:
+                packed.writestr(f"{name}_Annotation.png", png(edge))
         packed.writestr("test_set/010_HC.png", png(still(12, "fetus/fetal_head")[0]))
     masks = io.BytesIO()
     with zipfile.ZipFile(masks, "w") as packed:
-        packed.writestr("training_set/011_HC_Annotation.png", png(edge))
+        packed.writestr("training_set/010_2HC_Annotation.png", png(edge))
     put(folder, {"training_set.zip": archive.getvalue(), "masks.zip": masks.getvalue(),
                  "training_set_pixel_size_and_HC.csv": HC})  # fmt: skip
 

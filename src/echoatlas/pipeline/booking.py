@@ -6,19 +6,22 @@ import json
 from typing import TYPE_CHECKING
 
 from echoatlas.schemas.fan import Verdict
-from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow
+from echoatlas.schemas.rows import AuditRow, EvidenceRow, ObjectRow, QuarantineRow, ReadingRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from echoatlas.pipeline.errors import Reject
+    from echoatlas.pipeline.fingerprints import Marks
     from echoatlas.pipeline.journey import Traveled
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.fan import Fan
-    from echoatlas.schemas.records import CleanHeader, Redaction, Scan
+    from echoatlas.schemas.records import CleanHeader, Hint, Redaction, Scan
     from echoatlas.schemas.rows import SightingRow
 
 
 def rejection_rows(
-    sighting: SightingRow, site: SiteConfig, rejection: Reject, mark: str
+    sighting: SightingRow, site: SiteConfig, rejection: Reject, marks: Marks
 ) -> list[object]:
     """The rows that say that an object is quarantined, and why."""
     return [
@@ -30,19 +33,46 @@ def rejection_rows(
             reason=rejection.reason.value,
             detail=rejection.detail,
             locator=sighting.locator,
-            fingerprint=mark,
+            fingerprint=marks.frames,
         ),
-        _unread(sighting, site, mark, "quarantined", rejection.reason.value),
-        object_row(sighting, site, mark, status="rejected", reason=rejection.reason.value),
+        reading_row(sighting, marks),
+        _unread(sighting, site, marks.frames, "quarantined", rejection.reason.value),
+        object_row(sighting, site, marks.frames, status="rejected", reason=rejection.reason.value),
     ]
 
 
-def companion_rows(sighting: SightingRow, site: SiteConfig, mark: str) -> list[object]:
+def companion_rows(sighting: SightingRow, site: SiteConfig, marks: Marks) -> list[object]:
     """The rows of an archive that holds only what speaks of pictures: masks, tables."""
     return [
-        _unread(sighting, site, mark, "filtered", "companion"),
-        object_row(sighting, site, mark, status="kept"),
+        reading_row(sighting, marks),
+        _unread(sighting, site, marks.frames, "filtered", "companion"),
+        object_row(sighting, site, marks.frames, status="kept"),
     ]
+
+
+def reading_row(sighting: SightingRow, marks: Marks) -> ReadingRow:
+    """The row that says by which rules an object's evidence was read."""
+    return ReadingRow(sighting.object_id, sighting.site, marks.evidence)
+
+
+def evidence_rows(
+    hints: Iterable[Hint], sighting: SightingRow, marks: Marks
+) -> list[EvidenceRow | ReadingRow]:
+    """What an object's header, path and tables say, and by which rules they were read."""
+    said = [
+        EvidenceRow(
+            sighting.object_id,
+            sighting.site,
+            h.axis,
+            h.node,
+            h.source,
+            h.weight,
+            h.rule,
+            marks.evidence,
+        )
+        for h in hints
+    ]
+    return [*said, reading_row(sighting, marks)]
 
 
 def _unread(

@@ -18,6 +18,7 @@ class _Group:
     parts: list[Part] = field(default_factory=list)
     rows: list[object] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
+    reread: list[str] = field(default_factory=list)
     batches: int = 0
 
 
@@ -42,15 +43,20 @@ class Committer:
         """Take rows that the driver itself has to say."""
         self._group(site).rows += rows
 
-    def finished(self, site: str, mark: str, renewed: Sequence[str]) -> None:
-        """A batch is complete; its group is committed when it is large enough."""
+    def finished(self, site: str, renewed: Sequence[str], reread: Sequence[str] = ()) -> None:
+        """A batch is complete; its group is committed when it is large enough.
+
+        Args:
+            renewed, reread: objects that were worked on, or only read, anew.
+        """
         group = self._group(site)
         group.renewed += renewed
+        group.reread += reread
         group.batches += 1
         if group.batches >= self._engine.group:
-            self.flush(site, mark)
+            self.flush(site)
 
-    def flush(self, site: str, mark: str) -> None:
+    def flush(self, site: str) -> None:
         """Commit what there is of a site."""
         group = self._groups.pop(site, None)
         if group is None or not (group.parts or group.rows):
@@ -62,7 +68,8 @@ class Committer:
             group.parts.append(
                 write_part(self._lake.storage, table, name, f"part-{intent_id}-rows")
             )
-        intent = Intent(intent_id, tuple(group.parts), tuple(sorted(group.renewed)), mark)
+        renewed, reread = tuple(sorted(group.renewed)), tuple(sorted(group.reread))
+        intent = Intent(intent_id, tuple(group.parts), renewed, reread)
         self._lake.promise(intent)
         carry_out(self._lake, intent, self._engine.retries)
 

@@ -102,6 +102,43 @@ class Attached:
         return joined
 
 
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """An archive's companions, the bytes of those that a batch needs, and the batch's pictures."""
+
+    known: Companions = Companions()
+    held: Mapping[str, bytes] = field(default_factory=dict)
+    mine: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of(
+        site: SiteConfig,
+        archive: str,
+        data: bytes,
+        members: frozenset[int] = frozenset(),
+        pictures: Iterable[str] = (),
+    ) -> _Archive:
+        """Open an archive.
+
+        Args:
+            members: those of it that the batch is about.
+            pictures: what the batch is about elsewhere.
+        """
+        try:
+            listed = {one.index: f"{archive}!{one.name}" for one, _ in opened(data)}
+            known = companions(site, listed.values())
+            mine = frozenset(listed[index] for index in members & listed.keys())
+            wanted = {one for picture in (*mine, *pictures) for one in known.of(picture)}
+            held = {
+                listed[one.index]: content()
+                for one, content in opened(data)
+                if listed[one.index] in wanted
+            }
+        except Reject:  # the object's own turn will say what is wrong with the archive
+            return _Archive()
+        return _Archive(known, held, mine)
+
+
 @dataclass(slots=True)
 class Shelf:
     """Gives what lies beside the pictures of a batch; each table is parsed once.
@@ -109,60 +146,69 @@ class Shelf:
     Attributes:
         read: gives the bytes under a key of the site's bucket.
         members: archives of the batch, and the members of each that the batch is about.
+        loose: names of the batch's pictures that lie in no archive.
+        apart: archives in which there are only masks and tables, of pictures elsewhere too.
     """
 
     site: SiteConfig
     read: Callable[[str], bytes]
     members: Mapping[str, frozenset[int]]
-    _archives: dict[str, tuple[Companions, dict[str, bytes]]] = field(default_factory=dict)
+    loose: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    _archives: dict[str, _Archive] = field(default_factory=dict)
+    _apart: dict[str, _Archive] = field(default_factory=dict)
     _tables: dict[str, list[tuple[Table, dict[str, Rows]]]] = field(default_factory=dict)
 
-    def beside(self, name: str, listed: Sequence[str]) -> Attached:
+    def beside(self, name: str, listed: Sequence[str], *, masks: bool = True) -> Attached:
         """The masks of a picture, and the rows of tables that name it.
 
         Args:
             name: of the picture; archive and member joined by "!".
             listed: companions outside archives.
+            masks: give the bytes of masks, too.
         """
         if self.site.collection is None:
             return Attached()
         collection = load(self.site.collection)
         archive, inside, _ = name.partition("!")
-        held: Mapping[str, bytes] = {}
+        held: dict[str, bytes] = {}
         names = list(listed)
         if inside:
-            known, held = self._archive(archive)
-            names += known.of(name)
-        masks, rows = [], []
+            names += self._archive(archive).known.of(name)
+            held |= self._archive(archive).held
+        for other in self.apart:
+            names += self._other(other).known.of(name)
+            held |= self._other(other).held
+        shown, rows = [], []
         for one in names:
             tied = collection.tie(one)
             try:
                 if tied and tied[0].role == "mask":
-                    masks.append((tied[0], held[one] if one in held else self.read(one)))
+                    if masks:
+                        shown.append((tied[0], held[one] if one in held else self.read(one)))
                 elif tied:
                     rows += self._rows(collection, one, held, name)
             except FileNotFoundError:  # removed since it was listed: the next run sees that
                 continue
-        return Attached(tuple(masks), tuple(rows))
+        return Attached(tuple(shown), tuple(rows))
 
-    def _archive(self, archive: str) -> tuple[Companions, dict[str, bytes]]:
-        """The companions in an archive, and the bytes of those that the batch needs."""
+    def _archive(self, archive: str) -> _Archive:
+        """An archive of the batch, and the companions in it that the batch needs."""
         if archive not in self._archives:
-            data = self.read(archive)
-            try:
-                listed = {one.index: f"{archive}!{one.name}" for one, _ in opened(data)}
-                known = companions(self.site, listed.values())
-                mine = self.members.get(archive, frozenset())
-                wanted = {one for index in mine & listed.keys() for one in known.of(listed[index])}
-                held = {
-                    listed[one.index]: content()
-                    for one, content in opened(data)
-                    if listed[one.index] in wanted
-                }
-            except Reject:  # the object's own turn will say what is wrong with the archive
-                known, held = Companions(), {}
-            self._archives[archive] = known, held
+            mine = self.members.get(archive, frozenset())
+            self._archives[archive] = _Archive.of(self.site, archive, self.read(archive), mine)
         return self._archives[archive]
+
+    def _other(self, archive: str) -> _Archive:
+        """An archive without pictures, and the companions in it that the batch needs."""
+        if archive not in self._apart:
+            pictures = {*self.loose, *(n for one in self.members for n in self._archive(one).mine)}
+            try:
+                found = _Archive.of(self.site, archive, self.read(archive), pictures=pictures)
+            except FileNotFoundError:  # removed since it was listed: the next run sees that
+                found = _Archive()
+            self._apart[archive] = found
+        return self._apart[archive]
 
     def _rows(
         self, collection: Collection, table: str, held: Mapping[str, bytes], picture: str

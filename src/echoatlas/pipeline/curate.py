@@ -4,8 +4,9 @@
 2. New files are named (``sightings``).
 3. Objects that are new, or whose steps changed, go through the journey batch by batch; the
    driver alone commits.
-4. What depends on the whole lake is computed anew: labels, duplicates.
-5. The gate is passed, the books are balanced, and each site gets its receipts.
+4. Where only words or rules changed, headers are read anew for evidence, and no pixels.
+5. What depends on the whole lake is computed anew: labels, duplicates.
+6. The gate is passed, the books are balanced, and each site gets its receipts.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from echoatlas.pipeline.metrics import run_metrics
 from echoatlas.pipeline.naming import name_arrivals
 from echoatlas.pipeline.plan import journey_config, remember
 from echoatlas.pipeline.receipt import write_receipts
+from echoatlas.pipeline.reread import reread
 from echoatlas.pipeline.run import Cluster, connected
 from echoatlas.pipeline.stages import deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.pipeline.survey import Survey, cut, survey
-from echoatlas.pipeline.work import Batch, work
+from echoatlas.pipeline.work import Batch, Item, work
 from echoatlas.schemas.rows import RunRow
 from echoatlas.schemas.tables import to_arrow
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.schemas.config import SiteConfig
 
+HEADERS_A_FRAME = 64  # about how many headers are read while an object is carried
 Progress = Callable[[str, int, int], None]  # what, done, of
 
 
@@ -52,6 +55,7 @@ class Summary:
     run_id: str
     named: int = 0
     objects: int = 0
+    reread: int = 0
     frames: int = 0
     repeats: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -103,11 +107,12 @@ def curate(
                 summary.named += name_arrivals(deployment, seen, cluster, tell)
             surveys = [survey(deployment, site, config) for site in chosen]
             _carry(deployment, surveys, cluster, summary, tell)
+            _reread(deployment, surveys, cluster, summary, tell)
         tell("labels", 0, 1)
         label_lake(lake, deployment.config)
         tell("duplicates", 0, 1)
         deduplicate_lake(lake, deployment.config)
-        worked = bool(summary.named or summary.objects)
+        worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
         summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
@@ -131,19 +136,25 @@ class _WhenNeeded:
         return self._cluster
 
 
-def _batches(deployment: Deployment, seen: Survey, run_id: str) -> Iterator[Batch]:
+def batches(deployment: Deployment, seen: Survey, items: list[Item], stem: str) -> Iterator[Batch]:
+    """Objects of a site as work that any number of workers can share.
+
+    Args:
+        stem: of the batches' ids, unique for ever.
+    """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
-    for number, items in enumerate(cut(seen.items(), engine.batch)):
+    for number, some in enumerate(cut(items, engine.batch)):
         yield Batch(
-            id=f"{run_id}-{seen.site.site}-{number:06d}",
+            id=f"{stem}-{seen.site.site}-{number:06d}",
             lake=deployment.lake.storage,
             bucket=deployment.bucket(seen.site),
-            items=tuple(items),
+            items=tuple(some),
             site=seen.site,
             key=deployment.site_key(seen.site.site),
             config=config,
-            mark=seen.mark,
+            marks=seen.marks,
+            apart=seen.apart,
             retries=engine.retries,
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,
@@ -159,21 +170,25 @@ def _carry(
 ) -> None:
     """Take all objects that have something to do through the journey, and commit as it goes."""
     committer = Committer(deployment.lake, summary.run_id, deployment.config.engine)
-    marks = {seen.site.site: seen.mark for seen in surveys}
+    marks = {seen.site.site: seen.marks for seen in surveys}
     crosswalks = {site: Crosswalk(deployment.vault.path, site) for site in marks}
     stale = {one.object_id for seen in surveys for one in seen.stale}
     for seen in surveys:
         vanished = Reject(Reason.VANISHED, step="ingest")
         rows: list[object] = []
         for one in seen.lost:
-            rows += rejection_rows(one, seen.site, vanished, seen.mark)
-        rows += [object_row(one, seen.site, seen.mark, "duplicate") for one in seen.repeats]
+            rows += rejection_rows(one, seen.site, vanished, seen.marks)
+        rows += [object_row(one, seen.site, seen.marks.frames, "duplicate") for one in seen.repeats]
         committer.rows(seen.site.site, rows)
         summary.repeats += len(seen.repeats)
         summary.rejected[Reason.VANISHED.value] += len(seen.lost)
     total = sum(len(seen.pending) + len(seen.stale) for seen in surveys)
     if total:
-        tasks = (batch for seen in surveys for batch in _batches(deployment, seen, summary.run_id))
+        tasks = (
+            batch
+            for seen in surveys
+            for batch in batches(deployment, seen, seen.due, summary.run_id)
+        )
         for done in cluster().scatter(work, tasks):
             site = done.task.site.site
             if done.answer is None:
@@ -193,11 +208,54 @@ def _carry(
                 summary.step_seconds.update(done.answer.seconds)
                 summary.crashes += done.answer.crashes
             ids = [item.sighting.object_id for item in done.task.items]
-            committer.finished(site, marks[site], [one for one in ids if one in stale])
+            committer.finished(site, [one for one in ids if one in stale])
             tell("objects", summary.objects, total)
-    for site, mark in marks.items():
-        committer.flush(site, mark)
+    for site in marks:
+        committer.flush(site)
     summary.rejected = +summary.rejected
+
+
+def _reread(
+    deployment: Deployment,
+    surveys: list[Survey],
+    cluster: Callable[[], Cluster],
+    summary: Summary,
+    tell: Progress,
+) -> None:
+    """Read the evidence of objects anew where only words or rules changed, and commit as it goes.
+
+    What can't be read is a crash of ours, and costs nothing: such evidence stays as it was.
+    """
+    total = sum(len(seen.unread) for seen in surveys)
+    if not total:
+        return
+    engine = deployment.config.engine
+    # Each commit looks for its objects in all evidence there is, and headers are read fast
+    few = engine.model_copy(update={"group": engine.group * HEADERS_A_FRAME})
+    committer = Committer(deployment.lake, f"{summary.run_id}-e", few)
+    tasks = (
+        batch
+        for seen in surveys
+        for batch in batches(deployment, seen, seen.items(seen.unread), f"{summary.run_id}-e")
+    )
+    passed = 0
+    for done in cluster().scatter(reread, tasks):
+        site, answer = done.task.site.site, done.answer
+        passed += len(done.task.items)
+        if answer is None:
+            summary.crashes.append("A worker died, each time, as it read a header anew.")
+            continue
+        if answer.sealed:
+            Crosswalk(deployment.vault.path, site).add(answer.sealed)
+        committer.parts(site, answer.parts)
+        committer.finished(site, answer.renewed, answer.reread)
+        summary.reread += len(answer.reread) + len(answer.renewed)
+        summary.rejected.update(answer.rejected)
+        summary.step_seconds.update(answer.seconds)
+        summary.crashes += answer.crashes
+        tell("headers", passed, total)
+    for seen in surveys:
+        committer.flush(seen.site.site)
 
 
 def _record(

@@ -149,21 +149,20 @@ def _shapes(shapes: Shapes, rows: Iterable[Mapping[str, str]], source: str) -> I
 def _outlines(
     shapes: Shapes, rows: Iterable[Mapping[str, str]], source: str, scan: Scan
 ) -> tuple[list[Given], set[str]]:
-    """A mask for each thing that is outlined, all its outlines filled; and flags."""
-    drawn: dict[str, NDArray[np.uint8]] = {}
+    """A mask of what is outlined, all its outlines filled; and flags."""
+    drawn: NDArray[np.uint8] | None = None
     flags: set[str] = set()
     for row in rows:
-        name = shapes.values.get(row.get(shapes.label, ""), "") if shapes.label else shapes.name
         written = row.get(shapes.columns[0], "")
-        if not (name and written):
+        if not written:
             continue
         try:
             inside = _polygon(written.encode(), scan)
         except Reject as rejection:
             flags.add("mask_unreadable" if rejection.step != "annotate" else rejection.detail)
             continue
-        drawn[name] = np.maximum(drawn[name], inside) if name in drawn else inside
-    return [Given("mask", name, source, mask=mask) for name, mask in sorted(drawn.items())], flags
+        drawn = inside if drawn is None else np.maximum(drawn, inside)
+    return [] if drawn is None else [Given("mask", shapes.name, source, mask=drawn)], flags
 
 
 def _masks(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
-from echoatlas.pipeline.read.detached import read_whole
+from echoatlas.pipeline.read.detached import beside_headers, read_whole
 from echoatlas.pipeline.sidecars import MOST_BYTES, Inside
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault import SiteKey
@@ -46,10 +46,20 @@ class Seen:
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Arrival]:
-    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote is passed over."""
-    for entry in bucket.list():
-        if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}":
-            yield arrival(site.site, entry, key)
+    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote is passed over.
+
+    A header of a volume in two files changes as its values do: other values are another scan.
+    """
+    entries = {
+        entry.key: entry
+        for entry in bucket.list()
+        if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
+    }
+    for values, header in beside_headers(entries).items():
+        beside, above = entries[values], entries[header]
+        entries[header] = replace(above, tag=f"{above.tag}\0{beside.size}\0{beside.tag}")
+    for entry in entries.values():
+        yield arrival(site.site, entry, key)
 
 
 def arrival(site: str, entry: Entry, key: SiteKey) -> Arrival:

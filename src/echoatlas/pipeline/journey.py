@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.pipeline.annotate import AnnotateConfig, Given, annotate
-from echoatlas.pipeline.booking import audit_row
+from echoatlas.pipeline.booking import audit_row, evidence_rows
 from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
 from echoatlas.pipeline.companions import Attached, facts_of
@@ -21,6 +21,7 @@ from echoatlas.pipeline.deidentify.attributes import Policy, clean
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence, measured
+from echoatlas.pipeline.fingerprints import Marks, marks_of
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.given import given, length, scores
 from echoatlas.pipeline.measure import MeasureConfig, Measures, measure
@@ -28,7 +29,6 @@ from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.normalize import NormalizeConfig, normalize
 from echoatlas.pipeline.read import ReadConfig, read, read_report
 from echoatlas.pipeline.read.sampling import Kept, adds_nothing, kept
-from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.fan import Fan
 from echoatlas.schemas.rows import (
     AnnotationRow,
@@ -36,6 +36,7 @@ from echoatlas.schemas.rows import (
     EvidenceRow,
     FrameRow,
     MeasureRow,
+    ReadingRow,
     SightingRow,
 )
 from echoatlas.taxonomy.collections import load
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.vault import SiteKey
     from echoatlas.schemas.config import SiteConfig
-    from echoatlas.schemas.records import CleanHeader, Hint, Normalized, Origin, Redaction, Scan
+    from echoatlas.schemas.records import CleanHeader, Normalized, Origin, Redaction, Scan
 
-Row = FrameRow | MeasureRow | EvidenceRow | AnnotationRow | AuditRow
+Row = FrameRow | MeasureRow | EvidenceRow | ReadingRow | AnnotationRow | AuditRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,6 @@ class JourneyConfig:
         ]
 
 
-def journey_fingerprint(config: JourneyConfig, site: SiteConfig) -> str:
-    """What the frames of a site depend on, besides its scans: steps, settings, the site's file,
-    and what the adapter of its collection says."""
-    upstream = site.model_dump_json(exclude={"bucket", "license", "country"})
-    adapter = load(site.collection).digest if site.collection else ""
-    return fingerprint(config.steps(), upstream + adapter)
-
-
 @dataclass(frozen=True, slots=True)
 class Traveled:
     """What an object became: its rows, and what the ``objects`` table says of it."""
@@ -119,7 +112,7 @@ def journey(
     config: JourneyConfig,
     watch: Stopwatch | None = None,
     attached: Attached | None = None,
-    mark: str = "",
+    marks: Marks | None = None,
 ) -> Traveled:
     """Carry one object from its bytes to normalized, measured, de-identified frames.
 
@@ -132,7 +125,7 @@ def journey(
         key: of the site, for pseudonyms.
         watch: takes the time of each step.
         attached: masks and table rows that lie beside it; trusted zone.
-        mark: what the rows depend on; the fingerprint of steps and site if not given.
+        marks: what the rows depend on; of steps and site alone if not given.
 
     Returns:
         All rows of the object; nothing of it is written if any step rejects it.
@@ -141,19 +134,19 @@ def journey(
         Reject: by the step that found the record at fault.
     """
     watch = watch or Stopwatch()
-    mark = mark or journey_fingerprint(config, site)
+    marks = marks or marks_of(config, site)
     config = config.at(site)
     with watch.step("read"):
         report = read_report(data, config.read)
     if report is not None and (told := measured(report, config.evidence)):
         with watch.step("deidentify"):
             header = clean(report, origin, site, key, config.deidentify)
-        audited = audit_row(sighting, report, header, mark)
-        return Traveled([*_evidence_rows(told, sighting, site, mark), audited], report, header, 0)
+        audited = audit_row(sighting, report, header, marks.frames)
+        return Traveled([*evidence_rows(told, sighting, marks), audited], report, header, 0)
     with watch.step("read"):
         scan = read(data, config.read)
         facts = facts_of(site, origin)
-        scan, marks = _with_companions(scan, attached, facts, origin.sidecar, site, config)
+        scan, marked = _with_companions(scan, attached, facts, origin.sidecar, site, config)
         clip = Clip(scan)
     with watch.step("evidence"):
         hints = evidence(scan, origin, site, config.evidence)
@@ -165,8 +158,8 @@ def journey(
         header = clean(scan, origin, site, key, config.deidentify)
     with watch.step("redact"):
         redactions = redact(clip, fans, config.redact)
-    rows: list[Row] = [*_evidence_rows(hints, sighting, site, mark)]
-    shared = _shared(sighting, header, site, facts, mark)
+    rows: list[Row] = [*evidence_rows(hints, sighting, marks)]
+    shared = _shared(sighting, header, site, facts, marks.frames)
     panes = [
         _Pane(fan, cut, shared | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
     ]
@@ -188,7 +181,7 @@ def journey(
                 image = encode(frame.pixels)
             row = _frame_row(pane, scan, frame, measures.pixel_hash, image, index)
             rows += [row, _measure_row(row, measures)]
-            rows += _annotations(marks, index, frame, row, config)
+            rows += _annotations(marked, index, frame, row, config)
             pane.written.append(image)
     written = [pane for pane in panes if pane.written]
     if not written:
@@ -197,17 +190,8 @@ def journey(
         for pane in written:  # each pane is a clip of its own: time must not mix them
             images = (decode(image) for image in pane.written)
             check_written(images, config.redact, pane.left(config.normalize))
-    rows.append(audit_row(sighting, scan, header, mark, fans, redactions))
+    rows.append(audit_row(sighting, scan, header, marks.frames, fans, redactions))
     return Traveled(rows, scan, header, sum(len(pane.written) for pane in written))
-
-
-def _evidence_rows(
-    hints: tuple[Hint, ...], sighting: SightingRow, site: SiteConfig, mark: str
-) -> Iterator[EvidenceRow]:
-    for h in hints:
-        yield EvidenceRow(
-            sighting.object_id, site.site, h.axis, h.node, h.source, h.weight, h.rule, mark
-        )
 
 
 @dataclass(slots=True)
@@ -238,20 +222,20 @@ def _with_companions(
     config: JourneyConfig,
 ) -> tuple[Scan, list[Given]]:
     """The scan with what tables and collection know of it, and what is marked on it."""
-    marks, flags = scores(site, row), frozenset[str]()
+    marked, flags = scores(site, row), frozenset[str]()
     if site.collection is not None:
         adapter = load(site.collection)
         told, flags = given(attached or Attached(), facts, adapter, scan, config.read)
-        marks += told
+        marked += told
     size = length(facts.get("mm_per_px", ""))
     spacing = scan.spacing or ((size, size) if size else None)
-    return replace(scan, flags=(*scan.flags, *sorted(flags)), spacing=spacing), marks
+    return replace(scan, flags=(*scan.flags, *sorted(flags)), spacing=spacing), marked
 
 
 def _annotations(
-    marks: list[Given], index: int, frame: Normalized, row: FrameRow, config: JourneyConfig
+    marked: list[Given], index: int, frame: Normalized, row: FrameRow, config: JourneyConfig
 ) -> Iterator[AnnotationRow]:
-    for mark in marks:
+    for mark in marked:
         if mark.frame in (None, index):
             tied = annotate(
                 mark, frame, row.frame_id, row.object_id, config.annotate, row.fingerprint

@@ -20,6 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
+from echoatlas.pipeline.evidence.fetal import ADULT
 from echoatlas.pipeline.step import step
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
@@ -51,8 +52,8 @@ class LabelConfig:
     odds: float = 10.0
     conflict: float = 0.3
     beside: float = 0.4
-    slope: float = 0.35
-    offset: float = 3.25
+    slope: float = 0.59
+    offset: float = 2.42
     sources: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
 
@@ -73,7 +74,8 @@ class LabelConfig:
     def heard(self, hint: Hint) -> Hint | None:
         """A hint with the weight that it is given here; None if it is not to be heard."""
         factor = self.sources.get(hint.source, 1.0)
-        if not factor or hint.rule in self.without or hint.rule.partition(":")[2] in self.without:
+        rule = hint.rule.removesuffix(ADULT)
+        if not factor or rule in self.without or rule.partition(":")[2] in self.without:
             return None
         return hint if factor == 1.0 else replace(hint, weight=round(hint.weight * factor, 4))
 
@@ -128,13 +130,14 @@ class Belief:
         return inside / (1.0 - self.between - self.within)
 
 
-# Sources that are written from each other, or by the same hand at the same moment.
+# Sources that are written from each other, or by the same hand at the same moment: what was ordered
+# is copied into the protocol, what is typed at the scanner is not.
 FAMILIES = {
-    "study": "text",
-    "series": "text",
-    "protocol": "text",
-    "procedure": "text",
-    "comment": "text",
+    "study": "order",
+    "procedure": "order",
+    "protocol": "order",
+    "series": "typed",
+    "comment": "typed",
     "folder": "path",
     "name": "path",
     "anatomic_region": "coded",
@@ -144,7 +147,7 @@ FAMILIES = {
 PRIORS = frozenset({"site_prior"})
 
 
-@step("label", version=2)
+@step("label", version=3)
 def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
     """Fuse the hints about an object into one label.
 

@@ -37,6 +37,8 @@ from echoatlas.schemas.tables import TABLES, columns, schema
 
 INTENTS = "_intents/"
 CHECKPOINT_EVERY = "20"
+NAMED = 10_000  # objects that one deletion names: each looks through the whole table
+READ = frozenset({"evidence", "readings"})  # what is read of headers, and goes without the pixels
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 
@@ -47,14 +49,14 @@ class Intent:
 
     Attributes:
         id: unique for ever; the application transaction under which each table takes its part.
-        renewed: objects worked on anew: their rows with another fingerprint go first.
-        fingerprint: of the rows in the parts.
+        renewed: objects worked on anew: all their rows go first.
+        reread: objects whose evidence alone was read anew: what was read before goes first.
     """
 
     id: str
     parts: tuple[Part, ...]
     renewed: tuple[str, ...] = ()
-    fingerprint: str = ""
+    reread: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True).encode()
@@ -63,7 +65,8 @@ class Intent:
     def from_json(data: bytes) -> Intent:
         raw = json.loads(data)
         parts = tuple(Part(**part) for part in raw.pop("parts"))
-        return Intent(parts=parts, renewed=tuple(raw.pop("renewed")), **raw)
+        objects = {name: tuple(raw[name]) for name in ("renewed", "reread")}
+        return Intent(raw["id"], parts, **objects)
 
 
 def _told(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
@@ -218,14 +221,20 @@ class Lake:
         by_table: dict[str, list[Part]] = {}
         for part in intent.parts:
             by_table.setdefault(part.table, []).append(part)
-        if intent.renewed:
-            for name, kind in TABLES.items():
-                # Objects last: they say that all else is in place
-                if kind.scope == "object" and name != "objects":
-                    self.drop(name, intent.renewed, intent.fingerprint)
-            self.drop("objects", intent.renewed, intent.fingerprint)
+        # Objects last: they say that all else is in place
+        for name in sorted(TABLES, key=lambda table: (table == "objects", table)):
+            if TABLES[name].scope == "object":
+                gone = (*intent.renewed, *(intent.reread if name in READ else ()))
+                self._supersede(name, gone, intent.id)
         for name in sorted(by_table, key=lambda table: (table == "objects", table)):
             self._add(name, by_table[name], intent.id)
+
+    def _supersede(self, name: str, objects: Sequence[str], transaction: str) -> None:
+        """Remove the rows of objects, unless the ones that take their place are there already."""
+        if not objects or self.version(name) < 0:
+            return
+        if self._handle(name).transaction_version(transaction) is None:
+            self.drop(name, objects)
 
     def _add(self, name: str, parts: Sequence[Part], transaction: str) -> None:
         table = self._handle(name)
@@ -244,15 +253,14 @@ class Lake:
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
     @_told
-    def drop(self, name: str, objects: Sequence[str], but: str | None = None) -> None:
-        """Remove the rows of objects, except those with the fingerprint ``but``."""
+    def drop(self, name: str, objects: Sequence[str]) -> None:
+        """Remove the rows of objects."""
         if not objects or self.version(name) < 0:
             return
-        for start in range(0, len(objects), 1000):
-            listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + 1000])
-            spared = f" AND fingerprint <> '{_opaque(but)}'" if but else ""
-            if name == "objects":  # further sightings of the same bytes stay what they are
-                spared += " AND status <> 'duplicate'"
+        for start in range(0, len(objects), NAMED):
+            listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + NAMED])
+            # Further sightings of the same bytes stay what they are
+            spared = " AND status <> 'duplicate'" if name == "objects" else ""
             self._handle(name).delete(
                 f"object_id IN ({listed}){spared}", writer_properties=_properties(name)
             )
@@ -281,7 +289,9 @@ class Lake:
         )
 
     @_told
-    def replace(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
+    def replace(
+        self, name: str, rows: pa.Table | pa.RecordBatchReader, transaction: str | None = None
+    ) -> None:
         """Make ``rows`` the whole table in one commit."""
         table = self._handle(name)
         write_deltalake(
@@ -290,6 +300,21 @@ class Lake:
             mode="overwrite",
             writer_properties=_properties(name),
             commit_properties=_once(transaction) if transaction else None,
+        )
+
+    @_told
+    def vacuum(self, name: str) -> int:
+        """Delete for good the files that the newest version of a table does not need.
+
+        Nobody may be writing: what is not committed yet goes as well. Whoever still reads an
+        older version finds its files gone.
+        """
+        if self.version(name) < 0:
+            return 0
+        return len(
+            self._handle(name).vacuum(
+                retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
+            )
         )
 
     def done(self, name: str, transaction: str) -> bool:

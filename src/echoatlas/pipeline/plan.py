@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deduplicate import DeduplicateConfig
 from echoatlas.pipeline.errors import no_such
-from echoatlas.pipeline.journey import JourneyConfig, journey_fingerprint
+from echoatlas.pipeline.fingerprints import marks_of, vocabulary_digests
+from echoatlas.pipeline.journey import JourneyConfig
 from echoatlas.pipeline.label import LabelConfig
 from echoatlas.pipeline.settings import as_plain, sections, settings
 from echoatlas.pipeline.step import declared
@@ -57,13 +58,30 @@ def _described(config: JourneyConfig, site: SiteConfig) -> dict[str, Any]:
     return {"steps": steps, "site": json.loads(site.model_dump_json(exclude={"bucket"}))}
 
 
+def _made_by(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What frames depend on, of all that is described."""
+    steps = {name: part for name, part in described["steps"].items() if name != "evidence"}
+    labels = {name: part for name, part in described["site"]["labels"].items() if name != "organ"}
+    return {**described, "steps": steps, "site": {**described["site"], "labels": labels}}
+
+
+def _read_by(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What evidence depends on, of all that is described."""
+    steps = {name: described["steps"][name] for name in ("read", "evidence")}
+    return {**described, "steps": steps, **vocabulary_digests()}
+
+
 def remember(storage: Storage, config: JourneyConfig, sites: list[SiteConfig]) -> None:
     """Keep what each fingerprint stands for, so that a later plan can say what changed."""
     for site in sites:
-        key = f"{MARKS}{journey_fingerprint(config, site)}.json"
-        if not storage.exists(key):
-            text = json.dumps(_described(config, site), sort_keys=True, indent=1)
-            storage.write(key, text.encode())
+        marks, described = marks_of(config, site), _described(config, site)
+        for mark, said in (
+            (marks.frames, _made_by(described)),
+            (marks.evidence, _read_by(described)),
+        ):
+            key = f"{MARKS}{mark}.json"
+            if not storage.exists(key):
+                storage.write(key, json.dumps(said, sort_keys=True, indent=1).encode())
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[str]:
@@ -87,6 +105,7 @@ class SitePlan:
         new_files: not yet named; an archive counts once, whatever it holds.
         pending: named, not yet worked on.
         renewed: to be worked on anew, because of ``why``.
+        reread: headers to be read anew for evidence, because of ``why``; frames stay as they are.
         up_to_date: nothing to do.
         lost: pending, but the site removed the file.
     """
@@ -95,13 +114,14 @@ class SitePlan:
     new_files: int
     pending: int
     renewed: int
+    reread: int
     up_to_date: int
     lost: int
     why: tuple[str, ...] = ()
 
     @property
     def idle(self) -> bool:
-        return not (self.new_files or self.pending or self.renewed or self.lost)
+        return not (self.new_files or self.pending or self.renewed or self.reread or self.lost)
 
 
 def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
@@ -111,22 +131,28 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
     for site in deployment.chosen(sites):
         seen = survey(deployment, site, config)
         why: list[str] = []
-        beside = seen.mark.partition(BESIDE)[2]
-        for mark in sorted(set(seen.made_by) - {seen.mark}):
-            then, _, lay_beside = mark.partition(BESIDE)
-            if lay_beside != beside:
-                why.append("the collection's masks or tables: changed")
-            key = f"{MARKS}{then}.json"
-            if deployment.lake.storage.exists(key):
-                before = json.loads(deployment.lake.storage.read(key))
-                why += changes(before, _described(config, site))
+        described = _described(config, site)
+        beside = seen.marks.frames.partition(BESIDE)[2]
+        for marks, now, today in (
+            (seen.made_by, seen.marks.frames, _made_by(described)),
+            (seen.read_by, seen.marks.evidence, _read_by(described)),
+        ):
+            for mark in sorted(set(marks) - {now}):
+                then, _, lay_beside = mark.partition(BESIDE)
+                if lay_beside != beside:
+                    why.append("the collection's masks or tables: changed")
+                key = f"{MARKS}{then}.json"
+                if deployment.lake.storage.exists(key):
+                    before = json.loads(deployment.lake.storage.read(key))
+                    why += changes(before, today)
         found.append(
             SitePlan(
                 site=site.site,
                 new_files=len(seen.fresh),
                 pending=len(seen.pending) + len(seen.repeats),
                 renewed=len(seen.stale),
-                up_to_date=seen.made_by.get(seen.mark, 0),
+                reread=len(seen.unread),
+                up_to_date=seen.made_by.get(seen.marks.frames, 0) - len(seen.unread),
                 lost=len(seen.lost),
                 why=tuple(dict.fromkeys(why)),
             )

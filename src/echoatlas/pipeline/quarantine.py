@@ -66,6 +66,7 @@ def release_from_quarantine(
             if lock.before:
                 recover(lake, lock.before)
             lake.drop("audit", ids)
+            lake.drop("readings", ids)
             lake.drop_rows("quarantine", "locator", places)
             lake.drop_rows("objects", "locator", places)
     return len(rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,12 @@ WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one file, as its site names it. Holds PHI: for the site's own zone only."""
+    """What became of one file, as its site names it. Holds PHI: for the site's own zone only.
+
+    Attributes:
+        reason, sentence: why it was rejected; of a duplicate, why the object was whose bytes it
+            repeats, as these are rejected wherever they lie.
+    """
 
     file: str
     object_id: str
@@ -49,6 +54,7 @@ def receipts(
     lake, bucket = deployment.lake, deployment.bucket(site)
     here = pc.field("site") == site.site
     outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
+    fates = _fates(outcomes.values())
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
     for row in lake.read("sightings", where=here).to_pylist():
@@ -71,25 +77,34 @@ def receipts(
             for index, name in sorted(names.items()):
                 place = f"{arrival.key}!{name}"
                 if index in rows:
-                    found.append(_receipt(place, rows[index], outcomes))
+                    found.append(_receipt(place, rows[index], outcomes, fates))
                 else:
                     found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in tables:
             found.append(Receipt(arrival.key, "", "sidecar", ""))
         else:
-            found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes))
+            found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates))
     return found
 
 
+def _fates(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Why each rejected object was; a duplicate is of the same id."""
+    return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == "rejected"}
+
+
 def _receipt(
-    name: str, sighting: dict[str, object] | None, outcomes: dict[str, dict[str, str]]
+    name: str,
+    sighting: dict[str, object] | None,
+    outcomes: dict[str, dict[str, str]],
+    fates: Mapping[str, str],
 ) -> Receipt:
     if sighting is None:
         return Receipt(name, "", "pending", "")
     outcome = outcomes.get(str(sighting["locator"]))
     if outcome is None:
         return Receipt(name, str(sighting["object_id"]), "pending", "")
-    reason = outcome["reason"]
+    repeats = outcome["status"] == "duplicate"
+    reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
     sentence = sentence_of(reason) if reason else ""
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)
 
@@ -125,7 +140,11 @@ def _outcomes(deployment: Deployment, site: SiteConfig) -> dict[str, str]:
     here = pc.field("site") == site.site
     columns = ["upload", "locator", "status", "reason"]
     lake = deployment.lake
-    lines = [tuple(row.values()) for row in lake.read("objects", columns, here).to_pylist()]
+    outcomes = lake.read("objects", [*columns, "object_id"], here).to_pylist()
+    fates = _fates(outcomes)
+    lines: list[tuple[str, ...]] = [
+        (*(row[column] for column in columns), fates.get(row["object_id"], "")) for row in outcomes
+    ]
     lines += [tuple(row.values()) for row in lake.read("sightings", columns[:2], here).to_pylist()]
     digests: dict[str, Any] = {}
     for line in sorted(lines):

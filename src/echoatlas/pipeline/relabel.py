@@ -1,18 +1,18 @@
 """Label a lake from its evidence table: no pixels, no text, so it can be run whenever rules change.
 
 What people decided stands above what fusion concludes. What a structured report measured is
-evidence about all pictures of its study at its site, whenever either of them arrived.
+evidence about all pictures of its study at its site, whenever either of them arrived; and one that
+measured a fetus is a fetal context for what the pictures say themselves.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from echoatlas.pipeline.evidence.fetal import beside_report
 from echoatlas.pipeline.evidence.report import SOURCE as REPORT
 from echoatlas.pipeline.label import Label, LabelConfig, label
 from echoatlas.schemas.records import Hint
@@ -25,45 +25,94 @@ if TYPE_CHECKING:
 HINT_COLUMNS = ("axis", "node", "source", "weight", "rule")
 
 
-def evidence_of(lake: Lake) -> dict[str, tuple[Hint, ...]]:
-    """Object id to its hints and those of its study's reports, sorted.
+class Told(Mapping[str, tuple[Hint, ...]]):
+    """Object id to its hints, sorted: equal sets of hints are one in memory, for whatever number
+    of objects, and an object is a number."""
 
-    Equal sets of hints are one object in memory.
-    """
-    told: dict[str, list[Hint]] = defaultdict(list)
+    def __init__(self) -> None:
+        self.sets: list[tuple[Hint, ...]] = [()]
+        self._numbers: dict[tuple[Hint, ...], int] = {(): 0}
+        self._grown: dict[tuple[int, Hint], int] = {}
+        self.numbers: dict[str, int] = {}
+
+    def __getitem__(self, object_id: str) -> tuple[Hint, ...]:
+        return self.sets[self.numbers[object_id]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def add(self, object_id: str, hint: Hint) -> None:
+        """An object has a hint more."""
+        step = self.numbers.get(object_id, 0), hint
+        grown = self._grown.get(step)
+        if grown is None:
+            grown = self._grown[step] = self._number((*self.sets[step[0]], hint))
+        self.numbers[object_id] = grown
+
+    def put(self, object_id: str, hints: Iterable[Hint]) -> None:
+        """An object has these hints and no others."""
+        self.numbers[object_id] = self._number(hints)
+
+    def _number(self, hints: Iterable[Hint]) -> int:
+        ordered = tuple(sorted(set(hints), key=_ordered))
+        if ordered not in self._numbers:
+            self._numbers[ordered] = len(self.sets)
+            self.sets.append(ordered)
+        return self._numbers[ordered]
+
+
+def evidence_of(lake: Lake) -> Told:
+    """Object id to its hints and those of its study's reports."""
+    told = Told()
+    known: dict[tuple[Any, ...], Hint] = {}
     for batch in lake.batches("evidence", columns=["object_id", *HINT_COLUMNS]):
         columns = [batch.column(name).to_pylist() for name in ("object_id", *HINT_COLUMNS)]
-        for object_id, axis, node, *rest in zip(*columns, strict=True):
-            told[object_id].append(Hint(axis, _today(axis, node), *rest))
-    for object_id, measured in _reported(lake, told).items():
-        told[object_id] += measured
-    shared: dict[tuple[Hint, ...], tuple[Hint, ...]] = {}
-    found = {}
-    for object_id, hints in told.items():
-        ordered = tuple(sorted(set(hints), key=_ordered))
-        found[object_id] = shared.setdefault(ordered, ordered)
-    return found
+        for object_id, *said in zip(*columns, strict=True):
+            key = tuple(said)
+            if key not in known:
+                axis, node, *rest = said
+                known[key] = Hint(axis, _today(axis, node), *rest)
+            told.add(object_id, known[key])
+    _report(lake, told)
+    return told
 
 
-def _reported(lake: Lake, told: Mapping[str, list[Hint]]) -> dict[str, set[Hint]]:
-    """Object id to what the reports of its study measured.
+def _report(lake: Lake, told: Told) -> None:
+    """Add what the reports of a study measured to its objects.
 
     Objects without a study, and those of other sites, are never joined: studies are compared as
     pseudonyms under the site's key. The result depends on what is in the lake, not on the order
     in which it came.
     """
-    columns = ["object_id", "site", "study"]
-    kept = lake.read("objects", columns, pc.field("status") == "kept").to_pylist()
-    study = {row["object_id"]: (row["site"], row["study"]) for row in kept if row["study"]}
-    measured: dict[tuple[str, str], set[Hint]] = defaultdict(set)
-    for object_id, hints in told.items():
-        if object_id in study:
-            measured[study[object_id]] |= {one for one in hints if one.source == REPORT}
-    return {one: measured[where] for one, where in study.items() if measured.get(where)}
+    measured = [frozenset(h for h in hints if h.source == REPORT) for hints in told.sets]
+    reports = {one: measured[n] for one, n in told.numbers.items() if measured[n]}
+    if not reports:
+        return
+    of_study: dict[tuple[str, str], set[Hint]] = defaultdict(set)
+    for object_id, where in _studies(lake):
+        if object_id in reports:
+            of_study[where] |= reports[object_id]
+    for object_id, where in _studies(lake):
+        if found := of_study.get(where):
+            own = told.get(object_id, ())
+            told.put(object_id, [*beside_report(own, found), *found])
 
 
-def _ordered(hint: Hint) -> tuple[str, ...]:
-    return hint.axis, hint.node, hint.rule
+def _studies(lake: Lake) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Kept objects that have a study: id, and (site, study)."""
+    names = ["object_id", "site", "study", "status"]
+    for batch in lake.batches("objects", columns=names):
+        columns = [batch.column(name).to_pylist() for name in names]
+        for object_id, site, study, status in zip(*columns, strict=True):
+            if study and status == "kept":
+                yield object_id, (site, study)
+
+
+def _ordered(hint: Hint) -> tuple[Any, ...]:
+    return hint.axis, hint.node, hint.rule, hint.source, hint.weight
 
 
 def _today(axis: str, node: str) -> str:
@@ -100,12 +149,9 @@ def decided(found: Label, decision: DecisionRow) -> Label:
 
 def fused(lake: Lake, config: LabelConfig) -> dict[str, Label]:
     """Object id to label, for all objects with evidence or a decision; the rest are unknown."""
-    labels: dict[tuple[Hint, ...], Label] = {}
-    found: dict[str, Label] = {}
-    for object_id, hints in evidence_of(lake).items():
-        if hints not in labels:
-            labels[hints] = label(hints, config)
-        found[object_id] = labels[hints]
+    told = evidence_of(lake)
+    labels = {n: label(told.sets[n], config) for n in sorted(set(told.numbers.values()))}
+    found = {object_id: labels[n] for object_id, n in told.numbers.items()}
     for object_id, decision in decisions(lake).items():
         found[object_id] = decided(found.get(object_id, Label()), decision)
     return found
@@ -120,10 +166,10 @@ def changes(lake: Lake, config: LabelConfig) -> Counter[tuple[str, str]]:
     """
     labels = fused(lake, config)
     found: Counter[tuple[str, str]] = Counter()
-    for object_id, paths in _labeled(lake):
+    for object_id, paths in labeled(lake):
         new = labels.get(object_id, Label()).paths
         if paths != new:
-            found[_primary(paths), _primary(new)] += 1
+            found[primary(paths), primary(new)] += 1
     return found
 
 
@@ -150,12 +196,14 @@ def standing(lake: Lake) -> dict[str, int]:
     }
 
 
-def _labeled(lake: Lake) -> Iterator[tuple[str, str]]:
+def labeled(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Object id and paths of each label that stands."""
     for batch in lake.batches("labels", columns=["object_id", "paths"]):
         yield from zip(
             batch.column("object_id").to_pylist(), batch.column("paths").to_pylist(), strict=True
         )
 
 
-def _primary(paths: str) -> str:
+def primary(paths: str) -> str:
+    """The first of a label's paths; "unknown" where there is none."""
     return paths.split(" ")[0] or UNKNOWN

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.jobs import GRACE, JobState
 from echoatlas.schemas.config import Engine
@@ -26,9 +27,8 @@ TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries m
 STARTS = 3  # tries to start a Ray of our own
 PATIENCE = 60  # seconds for a new cluster to answer: Ray's own 20 are few on a busy machine
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
+    **SILENT,
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "DO_NOT_TRACK": "1",
     "RAY_DEDUP_LOGS": "0",
 }
 ONE_CORE = {  # of a worker's native libraries

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ class Tables:
 
     def add(self, key: str, table: Table) -> None:
         """Put a table in its place; ``key`` is its own name."""
-        self.rows.setdefault(_folder(key), {}).update(table)
+        self.rows.setdefault(folder_of(key), {}).update(table)
 
     def row(self, name: str) -> Mapping[str, str]:
         """What the nearest table above a file says of it; empty if none does.
@@ -43,20 +43,33 @@ class Tables:
         Args:
             name: key of the file, with "!" and the member's name for members of archives.
         """
-        path = name.replace("!", "/")
-        parts = path.split("/")
-        # As much of the path as the table cares to give, the last part perhaps without its ending
-        forms = ["/".join(parts[start:]) for start in range(len(parts))]
-        forms.append(parts[-1].rpartition(".")[0])
-        for depth in range(len(parts) - 1, -1, -1):
-            table = self.rows.get("/".join(parts[:depth]), {})
-            for form in forms:
-                if form and form in table:
+        for folder in folders_above(name):
+            table = self.rows.get(folder, {})
+            for form in forms_of(name):
+                if form in table:
                     return table[form]
         return {}
 
 
-def _folder(key: str) -> str:
+def folders_above(name: str) -> Iterator[str]:
+    """The folders and archives that a file lies in, the nearest first, "" last."""
+    folder = folder_of(name)
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+    yield ""
+
+
+def forms_of(name: str) -> Iterator[str]:
+    """What a table may call a file: as much of its path as it cares to give, or its bare stem."""
+    parts = name.replace("!", "/").split("/")
+    yield from ("/".join(parts[start:]) for start in range(len(parts)))
+    if stem := parts[-1].rpartition(".")[0]:
+        yield stem
+
+
+def folder_of(key: str) -> str:
+    """The folder or archive that a file lies in."""
     return key.replace("!", "/").rpartition("/")[0]
 
 
@@ -79,7 +92,7 @@ class Sidecars:
 
     def above(self, key: str) -> tuple[str, ...]:
         """Keys of the loose tables that may speak of what is in an archive."""
-        folder = _folder(key)
+        folder = folder_of(key)
         return tuple(
             name
             for place in sorted(self.names)
@@ -105,9 +118,9 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
         table = read_sidecar(bucket.read(key), key, site.sidecar)
         if table is not None:
             tables.add(key, table)
-            names[_folder(key)] = (*names.get(_folder(key), ()), key)
+            names[folder_of(key)] = (*names.get(folder_of(key), ()), key)
     read = frozenset(key for some in names.values() for key in some)
-    values = beside_headers(key for key, _ in every)
+    values = frozenset(beside_headers(key for key, _ in every))
     return Sidecars(beside.names | read | values, tables, names, beside)
 
 

@@ -10,6 +10,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from echoatlas.pipeline.commit import recover
 from echoatlas.pipeline.compared import compared, thumbnails
 from echoatlas.pipeline.deduplicate import deduplicate
@@ -24,11 +26,14 @@ from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake import Lake
     from echoatlas.schemas.config import DeploymentConfig
 
 BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
+AT_ONCE = 1 << 16  # rows of labels that are made at a time
 GATED = (
     "objects",
     "frames",
@@ -52,26 +57,44 @@ def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
     if lake.done("labels", inputs):
         return False
     labels = fused(lake, chosen)
-    frames = lake.read("frames", ["frame_id", "object_id"]).combine_chunks()
-    objects = frames.column("object_id").combine_chunks().dictionary_encode()
-    once = to_arrow(  # a row an object, which its frames then share: they are many times as many
+    lake.replace("labels", _label_rows(lake, labels, mark), inputs)
+    return True
+
+
+def _label_rows(lake: Lake, labels: Mapping[str, Label], mark: str) -> pa.RecordBatchReader:
+    """The rows of ``labels``, a bounded number at a time: frames are many, labels are few."""
+    numbers: dict[Label, int] = {}
+    for one in (Label(), *labels.values()):
+        numbers.setdefault(one, len(numbers))
+    once = to_arrow(
         "labels",
         [
             LabelRow(
-                frame_id="",
-                object_id=object_id,
+                # Rows are sorted by this, and then found by their number
+                frame_id=f"{number:012d}",
+                object_id="",
                 tree=tree().hash,
                 fingerprint=mark,
-                **asdict(labels.get(object_id, Label())),
+                **asdict(one),
             )
-            for object_id in objects.dictionary.to_pylist()
+            for one, number in numbers.items()
         ],
     )
-    rows = once.take(objects.indices)
-    place = rows.schema.get_field_index("frame_id")
-    rows = rows.set_column(place, rows.schema.field(place), frames.column("frame_id"))
-    lake.replace("labels", rows, inputs)
-    return True
+    unknown = Label()
+    # Read before anything is written: delta-rs can't read while it writes
+    frames = lake.read("frames", ["frame_id", "object_id"])
+
+    def parts() -> Iterator[pa.RecordBatch]:
+        for batch in frames.to_batches(AT_ONCE):
+            ids = batch.column("object_id")
+            chosen = [numbers[labels.get(one, unknown)] for one in ids.to_pylist()]
+            rows = once.take(pa.array(chosen, pa.int64()))
+            for name in ("frame_id", "object_id"):
+                place = rows.schema.get_field_index(name)
+                rows = rows.set_column(place, rows.schema.field(place), batch.column(name))
+            yield from rows.combine_chunks().to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema("labels"), parts())
 
 
 def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reason
+from echoatlas.pipeline.fingerprints import Marks, marks_of
 from echoatlas.pipeline.ingest import Arrival, arrivals
-from echoatlas.pipeline.journey import journey_fingerprint
 from echoatlas.pipeline.sidecars import Sidecars, sidecars
 from echoatlas.pipeline.work import Item
 from echoatlas.schemas.rows import SightingRow
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
 
 BESIDE = "-"  # between the fingerprint of the journey and that of the companions
+# An archive is named by its members; by itself, if there is no picture among them.
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 BATCH_BYTES = 256 << 20
 
 
@@ -33,36 +36,50 @@ class Survey:
         listed: every file in the bucket.
         fresh: files that are in no sighting yet; sidecar tables are not among them.
         tables: the sidecars.
+        apart: archives that hold only masks and tables of the collection's pictures.
         pending: sightings without an outcome, in order.
         stale: sightings whose rows were made by other steps or settings than today's.
+        unread: sightings of which only the evidence was read by other words or rules.
         repeats: pending sightings of bytes that the site sent before.
+        rejected: ids of objects in quarantine.
         lost: pending or stale sightings whose file is not in the bucket any more.
         made_by: fingerprints of the rows that are there, to number of objects.
+        read_by: fingerprints of the evidence of the unread, to number of objects.
         next_ordinal: number of the next sighting.
     """
 
     site: SiteConfig
-    mark: str
+    marks: Marks
     listed: list[Arrival]
     fresh: list[Arrival]
     tables: Sidecars
+    apart: tuple[str, ...]
     pending: list[SightingRow]
     stale: list[SightingRow]
+    unread: list[SightingRow]
+    rejected: frozenset[str]
     repeats: list[SightingRow]
     lost: list[SightingRow]
     made_by: dict[str, int]
+    read_by: dict[str, int]
     next_ordinal: int
 
-    def items(self) -> list[Item]:
+    @property
+    def due(self) -> list[Item]:
         """Objects to be worked on, in order, with their names and sidecar rows."""
+        return self.items([*self.pending, *self.stale])
+
+    def items(self, sightings: Iterable[SightingRow]) -> list[Item]:
+        """Objects in order, with their names and sidecar rows."""
         names = {arrival.locator: arrival.key for arrival in self.listed}
         found = []
-        for sighting in sorted([*self.pending, *self.stale], key=lambda s: s.ordinal):
+        for sighting in sorted(sightings, key=lambda s: s.ordinal):
             name = names[sighting.container or sighting.locator]
             beside = self.tables.companions.of(name)
             row = self.tables.tables.row(name)
             above = self.tables.above(name) if sighting.member >= 0 else ()
-            found.append(Item(sighting, name, row, beside, above))
+            rejected = sighting.object_id in self.rejected
+            found.append(Item(sighting, name, row, beside, above, rejected))
         return found
 
 
@@ -86,7 +103,17 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     known = {sighting.container or sighting.locator for sighting in seen}
     unknown = [arrival for arrival in listed if arrival.locator not in known]
     tables = sidecars(site, bucket, [(one.key, one.size) for one in listed])
-    mark = journey_fingerprint(config, site) + companions_mark(listed, tables)
+    alone = {one.locator for one in seen if one.member < 0}
+    apart = tuple(
+        arrival.key
+        for arrival in listed
+        if site.collection and arrival.locator in alone and arrival.key.lower().endswith(ARCHIVES)
+    )
+    marks = marks_of(config, site, companions_mark(listed, tables, apart))
+    readings = {
+        row["object_id"]: row["fingerprint"]
+        for row in lake.read("readings", ["object_id", "fingerprint"], where=here).to_pylist()
+    }
     present = {arrival.locator for arrival in listed}
     # A repeat may be in the books before the object itself, where a run was cut off between them
     settled = {row["object_id"] for row in outcomes.values() if row["status"] != "duplicate"}
@@ -94,7 +121,9 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     stale: list[SightingRow] = []
     repeats: list[SightingRow] = []
     lost: list[SightingRow] = []
-    made_by: dict[str, int] = {}
+    unread: list[SightingRow] = []
+    made_by: Counter[str] = Counter()
+    read_by: Counter[str] = Counter()
     for sighting in seen:
         outcome = outcomes.get(sighting.locator)
         there = (sighting.container or sighting.locator) in present
@@ -106,30 +135,40 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
                 (pending if there else lost).append(sighting)
         elif outcome["reason"] == Reason.SEEN_BY_REVIEWER:
             # New settings don't show that a person would see nothing now: only a retry by name does
-            made_by[mark] = made_by.get(mark, 0) + 1
+            made_by[marks.frames] += 1
         elif outcome["status"] in ("kept", "rejected"):
-            made_by[outcome["fingerprint"]] = made_by.get(outcome["fingerprint"], 0) + 1
-            if outcome["fingerprint"] != mark:
+            made_by[outcome["fingerprint"]] += 1
+            read = readings.get(sighting.object_id, "")
+            if outcome["fingerprint"] != marks.frames:
                 (stale if there else lost).append(sighting)
+            elif read != marks.evidence and there:
+                unread.append(sighting)
+                read_by[read] += 1
     return Survey(
         site=site,
-        mark=mark,
+        marks=marks,
         listed=listed,
         fresh=[arrival for arrival in unknown if arrival.key not in tables.keys],
         tables=tables,
+        apart=apart,
         pending=pending,
         stale=stale,
+        unread=unread,
+        rejected=frozenset(
+            row["object_id"] for row in outcomes.values() if row["status"] == "rejected"
+        ),
         repeats=repeats,
         lost=[one for one in lost if one.locator not in outcomes],
-        made_by=made_by,
+        made_by=dict(made_by),
+        read_by=dict(read_by),
         next_ordinal=seen[-1].ordinal + 1 if seen else 0,
     )
 
 
-def companions_mark(listed: Iterable[Arrival], tables: Sidecars) -> str:
+def companions_mark(listed: Iterable[Arrival], tables: Sidecars, apart: Iterable[str] = ()) -> str:
     """What a mark says of a collection's masks and tables: pictures are annotated anew if they
     change, or come later than the pictures; "" where there are none."""
-    names = tables.companions.names
+    names = tables.companions.names | frozenset(apart)
     places = sorted(arrival.locator for arrival in listed if arrival.key in names)
     text = "\0".join(places).encode()
     return f"{BESIDE}{hashlib.sha256(text).hexdigest()[:16]}" if places else ""

@@ -6,7 +6,6 @@ no value of a row is quoted. Great Expectations takes seconds to import: it is, 
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,7 +25,6 @@ def suite_of(table: str) -> list[dict[str, Any]]:
 
 @cache
 def _context() -> Any:
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

@@ -84,7 +84,9 @@ class SiteKey:
         return hmac.new(self.secret, f"echoatlas v1 {purpose}".encode(), hashlib.sha256).digest()
 
     def _keyed(self, kind: str, value: str) -> bytes:
-        return hmac.new(self.derived(kind), value.encode(errors="replace"), hashlib.sha256).digest()
+        return hmac.new(
+            self.derived(kind), value.encode(errors="surrogatepass"), hashlib.sha256
+        ).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 
 from echoatlas.pipeline.booking import companion_rows, kept_row, rejection_rows
-from echoatlas.pipeline.companions import Shelf, is_companion
+from echoatlas.pipeline.companions import Attached, Shelf, is_companion
+from echoatlas.pipeline.cores import leave_no_core
 from echoatlas.pipeline.crosswalk import Entry, entry_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, where
+from echoatlas.pipeline.fingerprints import Marks, marks_of
 from echoatlas.pipeline.ingest import Arrival, Reader, Seen, identify
-from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey, journey_fingerprint
+from echoatlas.pipeline.journey import JourneyConfig, Traveled, journey
 from echoatlas.pipeline.metrics import Stopwatch
 from echoatlas.pipeline.part import Part, write_part
 from echoatlas.pipeline.read.archive import is_archive, opened
@@ -75,6 +77,7 @@ class Item:
     Attributes:
         companions: names of what lies beside it in its collection.
         tables: names of loose tables that may speak of it as a member of its archive.
+        rejected: it is in quarantine; only asked where its evidence is read anew.
     """
 
     sighting: SightingRow
@@ -82,6 +85,7 @@ class Item:
     sidecar: Mapping[str, str] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Batch:
 
     Attributes:
         crosswalk: public key to which patients' identities are sealed, if they are kept at all.
+        apart: archives that hold only masks and tables of the collection's pictures.
     """
 
     id: str
@@ -102,7 +107,13 @@ class Batch:
     retries: int
     seconds: int
     crosswalk: str | None = None
-    mark: str = ""  # what the rows depend on; the fingerprint of steps and site if not given
+    apart: tuple[str, ...] = ()
+    marks: Marks | None = None  # what the rows depend on; of steps and site alone if not given
+
+    @property
+    def made_by(self) -> Marks:
+        """What its rows depend on."""
+        return self.marks or marks_of(self.config, self.site)
 
     def split(self) -> tuple[Batch, ...]:
         """Halves, so that an object which kills its worker can be found; () for a single one."""
@@ -117,7 +128,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What became of a batch: the files written, and counts."""
+    """What became of a batch: the files written, and counts.
+
+    Attributes:
+        renewed, reread: objects that were worked on, or only read, anew.
+    """
 
     parts: tuple[Part, ...]
     objects: int
@@ -126,6 +141,8 @@ class Worked:
     seconds: Mapping[str, float]
     crashes: tuple[str, ...] = ()
     sealed: tuple[Entry, ...] = ()
+    renewed: tuple[str, ...] = ()
+    reread: tuple[str, ...] = ()
 
 
 def register(task: Register) -> list[tuple[Arrival, list[Seen]]]:
@@ -158,33 +175,35 @@ def _only_companions(site: SiteConfig, name: str, data: bytes) -> bool:
 def work(batch: Batch) -> Worked:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
-    mark = batch.mark or journey_fingerprint(batch.config, batch.site)
-    writer = _Writer(batch.lake, batch.id)
+    leave_no_core()
+    marks = batch.made_by
+    writer = Writer(batch.lake, batch.id)
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
     sealed: dict[str, Entry] = {}
     frames = 0
-    sources = _Sources.of(batch)
+    sources = Sources.of(batch)
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
             traveled = _travel(batch, item, sources, watch, sealed)
         except Reject as rejection:
-            writer.add(rejection_rows(item.sighting, batch.site, rejection, mark))
+            writer.add(rejection_rows(item.sighting, batch.site, rejection, marks))
             rejected[rejection.reason.value] += 1
         except (MemoryError, Retry):
             raise
         except Exception as error:  # noqa: BLE001  (the boundary: see the module's docstring)
             crash = Reject(Reason.CRASHED, where(error), "journey")
             crashes.append(crash.detail)
-            writer.add(rejection_rows(item.sighting, batch.site, crash, mark))
+            writer.add(rejection_rows(item.sighting, batch.site, crash, marks))
             rejected[crash.reason.value] += 1
         else:
             if traveled is None:
-                writer.add(companion_rows(item.sighting, batch.site, mark))
+                writer.add(companion_rows(item.sighting, batch.site, marks))
                 continue
-            writer.add([*traveled.rows, kept_row(item.sighting, batch.site, traveled, mark)])
+            kept = kept_row(item.sighting, batch.site, traveled, marks.frames)
+            writer.add([*traveled.rows, kept])
             frames += traveled.frames
         finally:
             faulthandler.cancel_dump_traceback_later()
@@ -201,31 +220,47 @@ def work(batch: Batch) -> Worked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sources:
+class Sources:
     """Where a batch's objects come from, and what is said of them there."""
 
+    read: Callable[..., bytes]
     reader: Reader
     shelf: Shelf
     tables: Inside
 
     @staticmethod
-    def of(batch: Batch) -> _Sources:
-        def read(key: str) -> bytes:
-            return retrying(lambda: batch.bucket.read(key), batch.retries)
+    def of(batch: Batch) -> Sources:
+        def read(key: str, length: int | None = None) -> bytes:
+            return retrying(lambda: batch.bucket.read(key, 0, length), batch.retries)
 
         members: dict[str, set[int]] = {}
         for item in batch.items:
             if item.sighting.member >= 0:
                 members.setdefault(item.name, set()).add(item.sighting.member)
         tables = Inside(batch.site, read)
-        shelf = Shelf(batch.site, read, {key: frozenset(some) for key, some in members.items()})
-        return _Sources(Reader(read, tables), shelf, tables)
+        shelf = Shelf(
+            batch.site,
+            read,
+            {key: frozenset(some) for key, some in members.items()},
+            tuple(item.name for item in batch.items if item.sighting.member < 0),
+            batch.apart,
+        )
+        return Sources(read, Reader(read, tables), shelf, tables)
+
+    def said_of(self, item: Item, name: str, attached: Attached) -> dict[str, str]:
+        """What tables say of an object, those of its collection first to be overruled.
+
+        Args:
+            name: of the object; archive and member joined by "!".
+        """
+        said = self.tables.row(name, item.tables) if item.sighting.member >= 0 else {}
+        return {**attached.row, **item.sidecar, **said}
 
 
 def _travel(
     batch: Batch,
     item: Item,
-    sources: _Sources,
+    sources: Sources,
     watch: Stopwatch,
     sealed: dict[str, Entry],
 ) -> Traveled | None:
@@ -238,12 +273,11 @@ def _travel(
         if item.sighting.member < 0 and _only_companions(batch.site, name, data):
             return None
         attached = sources.shelf.beside(name, item.companions)
-        said = sources.tables.row(name, item.tables) if member else {}
-    row = {**attached.row, **item.sidecar, **said}
+        row = sources.said_of(item, name, attached)
     origin = Origin(batch.site.site, item.sighting.upload, name, row)
     site, key = batch.site, batch.key
     traveled = journey(
-        data, item.sighting, origin, site, key, batch.config, watch, attached, batch.mark
+        data, item.sighting, origin, site, key, batch.config, watch, attached, batch.made_by
     )
     patient = traveled.header.patient
     if batch.crosswalk and patient not in sealed:
@@ -267,7 +301,7 @@ def retrying(call: Callable[[], Answer], times: int) -> Answer:
     return call()
 
 
-class _Writer:
+class Writer:
     """Rows of a batch on their way to Parquet files, a bounded number of bytes at a time."""
 
     def __init__(self, lake: Storage, stem: str) -> None:

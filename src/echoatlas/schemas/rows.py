@@ -195,6 +195,15 @@ class EvidenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """Which vocabulary and rules the evidence of an object was read by, whatever was found."""
+
+    object_id: ObjectId
+    site: Site
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class LabelRow:
     """Where a frame stands on the anatomy tree, as fused from its evidence."""
 

@@ -52,6 +52,7 @@ TABLES: dict[str, Table] = {
         Table("frames", rows.FrameRow, ("frame_id",), "object"),
         Table("measures", rows.MeasureRow, ("frame_id",), "object"),
         Table("evidence", rows.EvidenceRow, ("object_id", "axis", "node", "rule"), "object"),
+        Table("readings", rows.ReadingRow, ("object_id",), "object"),
         Table("annotations", rows.AnnotationRow, ("annotation_id",), "object"),
         Table("audit", rows.AuditRow, ("object_id",), "object"),
         Table("quarantine", rows.QuarantineRow, ("locator",), "object"),

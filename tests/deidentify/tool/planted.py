@@ -232,14 +232,18 @@ def mha(container: str) -> PlantedFile:
 
 
 def hdf5(container: str) -> PlantedFile:
-    attribute, own, text = hidden = words(container, 3)
+    attribute, own, text, gone, before = hidden = words(container, 5)
     out = io.BytesIO()
-    with h5py.File(out, "w") as file:
+    with h5py.File(out, "w", userblock_size=512) as file:
+        file["former"] = np.array([gone] * 64, "S10")
         file.attrs["patient"] = attribute
         node = file.create_dataset("frames", data=cine().pictures)
         node.attrs["name"] = own
         file["note"] = text
-    return PlantedFile(container, ".h5", out.getvalue(), tuple(hidden))
+        file.flush()
+        del file["former"]  # its bytes stay in the file
+    data = before.encode() + out.getvalue()[len(before) :]
+    return PlantedFile(container, ".h5", data, tuple(hidden))
 
 
 def mat(container: str) -> PlantedFile:

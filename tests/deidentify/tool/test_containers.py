@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import struct
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,17 +19,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
-from planted import MAKERS, PlantedFile, cine, planted_file, unpacked
-from pydicom import dcmread
-from pydicom.encaps import generate_frames
+from planted import MAKERS, SIZE, PlantedFile, cine, planted_file, unpacked
+from pydicom import dcmread, dcmwrite
+from pydicom.encaps import encapsulate, generate_frames
 
 from echoatlas.pipeline.cli import call
-from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly
+from echoatlas.pipeline.deidentify.containers.jpeg import kept_exactly, redacted
 from echoatlas.pipeline.deidentify.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify.pixels import RedactConfig
 from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.written import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
+from echoatlas.pipeline.simulate import write_dicom
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
 
@@ -134,6 +137,57 @@ def test_a_dicom_video_stays_one_that_archives_can_play(ran):
 
 
 @pytest.mark.parametrize(
+    ("syntax", "codec", "kind", "pixels"),
+    [
+        ("1.2.840.10008.1.2.4.100", "mpeg2video", "mpeg2video", "yuv420p"),
+        ("1.2.840.10008.1.2.4.102", "libx264", "mpegts", "yuv444p"),
+    ],
+)
+def test_a_dicom_video_of_an_odd_size_keeps_its_last_row_and_column(
+    tool, tmp_path, syntax, codec, kind, pixels
+):
+    """4:2:0 has no odd sizes at level 4.1: such a clip is written without loss instead."""
+    data = odd_video(syntax, codec, kind, pixels)
+    (tmp_path / "odd.dcm").write_bytes(data)
+
+    ran = tool(tmp_path / "odd.dcm")
+
+    header = dcmread(ran.outputs[0])
+    before, after = pictures(data), pictures(ran.outputs[0].read_bytes())
+    keep = cv2.imread(str(next(ran.dest.rglob("masks/*/*.png"))), cv2.IMREAD_GRAYSCALE) > 0
+    assert (ran.code, ran.report["outcomes"][0]["pixels"]) == (0, "lossless")
+    assert header.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.80"
+    assert (header.Rows, header.Columns, header.NumberOfFrames) == (*ODD, 3)
+    assert header.LossyImageCompression == "01"
+    assert header.pixel_array.shape[:3] == (3, *ODD)  # as a stranger reads it
+    assert np.array_equal(before[:, keep], alike(after, before.shape)[:, keep])
+    assert after[:, ~keep].max() == 0
+
+
+ODD = (143, 191)  # rows, columns
+
+
+def odd_video(syntax: str, codec: str, kind: str, form: str) -> bytes:
+    """A DICOM video of an odd number of rows and columns, as its encoder writes it."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind) as file:
+        track = file.add_stream(codec, rate=30)
+        (track.height, track.width), track.pix_fmt = ODD, form
+        track.options = {"qscale": "2"} if codec == "mpeg2video" else {"crf": "12"}
+        for one in cine().pictures:
+            shown = np.ascontiguousarray(one[: ODD[0], : ODD[1]])
+            file.mux(track.encode(av.VideoFrame.from_ndarray(shown, format="gray")))
+        file.mux(track.encode(None))
+    header = dcmread(io.BytesIO(write_dicom(cine(), syntax)))
+    header.Rows, header.Columns = ODD
+    header.PixelData = encapsulate([out.getvalue()])
+    header["PixelData"].is_undefined_length = True
+    whole = io.BytesIO()
+    dcmwrite(whole, header)
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize(
     ("height", "width", "times", "fits"),
     [
         (480, 640, None, True),
@@ -186,6 +240,61 @@ def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):
 
     assert set(markers) <= {0xE0, 0xDB, 0xC0, 0xC4}
     assert data.endswith(b"\xff\xd9") and data.count(b"\xff\xd9") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory on this system")
+def test_no_picture_lies_on_the_disk_while_it_is_redacted(monkeypatch):
+    """A worker that is killed then would leave it there, with the names that are burned in."""
+    written: list[int] = []
+    made = tempfile.NamedTemporaryFile
+
+    def watched(*args: Any, **options: Any) -> Any:
+        file = made(*args, **options)
+        write = file.write
+        file.write = lambda data: written.append(len(data)) or write(data)
+        return file
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", watched)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", None)
+    keep = np.ones((SIZE[1], SIZE[0]), bool)
+    keep[:40] = False
+
+    done = [redacted(planted_file(one).data, keep) for one in ("jpeg gray", "jpeg 4:2:0")]
+
+    assert all(done)
+    assert written == []
+
+
+def test_letters_beyond_the_edge_of_a_jpeg_do_not_come_along(tool, tmp_path):
+    """A lossless crop cuts the header's height, not the blocks: up to 15 rows stay in the file."""
+    picture = cine().pictures[0]
+    taller = np.pad(picture, ((0, 16), (0, 0)), mode="edge")
+    taller[144:] = 90  # a bar
+    cv2.putText(taller, "KOWALSKI ANNA", (30, 157), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255)
+    for name, rows in (("plain.jpg", picture), ("cropped.jpg", taller)):
+        out = io.BytesIO()
+        Image.fromarray(np.repeat(rows[..., None], 3, axis=2)).save(out, "jpeg", quality=92)
+        data = bytearray(out.getvalue())
+        struct.pack_into(">H", data, data.index(b"\xff\xc0") + 5, 145 if rows is taller else 144)
+        (tmp_path / name).write_bytes(data)
+
+    plain = tool(tmp_path / "plain.jpg", dest=tmp_path / "plain")
+    cropped = tool(tmp_path / "cropped.jpg", dest=tmp_path / "cropped")
+
+    trap = (tmp_path / "cropped.jpg").read_bytes()
+    assert below(trap).std() > 20, "an empty trap"
+    assert redacted(trap, np.ones((145, SIZE[0]), bool)) is None  # though all of it may be seen
+    assert plain.report["outcomes"][0]["pixels"] == "dct"
+    assert cropped.report["outcomes"][0]["pixels"] != "dct" or (
+        below(cropped.outputs[0].read_bytes()).std() < 2
+    )
+
+
+def below(data: bytes) -> NDArray[np.uint8]:
+    """What a JPEG's last blocks hold below its picture."""
+    whole = bytearray(data)
+    struct.pack_into(">H", whole, whole.index(b"\xff\xc0") + 5, 160)
+    return np.asarray(Image.open(io.BytesIO(whole)).convert("L"))[146:]
 
 
 def test_a_nifti_says_its_shape_and_spacing_and_nothing_else(ran):

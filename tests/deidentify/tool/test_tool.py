@@ -27,6 +27,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from torture import make_key, quick_dataset, written
 
+from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deidentify.containers import stills
 from echoatlas.pipeline.ingest import arrivals
@@ -137,6 +138,28 @@ def test_a_table_keeps_its_files_and_known_columns_and_nothing_else(once):
     assert label == "abdomen/liver"
 
 
+def test_a_table_speaks_of_its_own_folder_and_not_of_files_of_the_same_name_beside_it(
+    tool, tmp_path
+):
+    """Else two patients become one, and one's diagnosis is the other's."""
+    for number, (folder, label) in enumerate((("A", "liver"), ("B", "thyroid"), ("C", ""))):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / "1.png").write_bytes(write_png(scan(number)))
+        if label:
+            rows = f"filename,patient_id,label\n1.png,MRN-{folder},{label}\n"
+            (tmp_path / "in" / folder / "labels.csv").write_text(rows)
+
+    ran = tool(tmp_path / "in")
+
+    scans = [path for path in ran.outputs if path.suffix == ".png"]
+    tables = [path.read_text().splitlines() for path in ran.outputs if path.suffix == ".csv"]
+    told = sorted(line.split(",")[1] for lines in tables for line in lines[1:])
+    files = [line.split(",")[0] for lines in tables for line in lines[1:]]
+    assert len({path.parent for path in scans}) == 3
+    assert len(told) == 2 and "abdomen/liver" in told
+    assert len(set(files)) == 2 and all((ran.dest / file).is_file() for file in files)
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_an_archive_is_read_as_a_folder_is(tool, tmp_path, kind):
     data = write_dicom(scan(5), NATIVE)
@@ -186,6 +209,69 @@ def test_a_bomb_is_quarantined_and_what_lies_beside_it_is_not(tool, tmp_path):
 
     assert ran.report["reasons"] == {"unsafe_archive": 1}
     assert ran.report["counts"]["released"] == 1
+
+
+def test_a_copy_shares_the_fate_of_the_file_that_it_repeats(tool, tmp_path):
+    """Else a site that looks for the copy reads "duplicate" and takes it for uploaded."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good, bad = write_dicom(scan(5), NATIVE), b"no scan at all"
+    table = "filename,label\n1.dcm,liver\n"
+    for name, data in (("1.dcm", good), ("2.dcm", good), ("3.dcm", bad), ("4.dcm", bad)):
+        (folder / name).write_bytes(data)
+    for name in ("5.csv", "6.csv"):
+        (folder / name).write_text(table)
+
+    ran = tool(folder)
+
+    told = [(one["status"], one["reason"]) for one in ran.report["outcomes"]]
+    first, second, third, fourth, *_ = ran.report["outcomes"]
+    assert ran.code == 1
+    assert Counter(told) == {
+        ("released", ""): 2,
+        ("filtered", "duplicate"): 2,
+        ("quarantined", "unsupported_format"): 2,
+    }
+    assert (first["status"], second["detail"]) == ("released", "The same bytes as input 0.")
+    assert fourth["detail"] == f"The same bytes as input 2. {third['detail']}"
+    assert ran.report["counts"] == {"released": 2, "quarantined": 2, "filtered": 2}
+
+
+def test_a_table_on_which_the_parser_breaks_is_named_and_costs_one_input(
+    tool, tmp_path, monkeypatch
+):
+    """To pass it over in silence would put its patients' scans under other pseudonyms."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(write_png(scan(3)))
+    (folder / "table.csv").write_text("filename,patient_id\n1.png,MRN88123\n")
+
+    def breaks(*_: object, **__: object) -> None:
+        raise MemoryError("Anna Kowalski")
+
+    monkeypatch.setattr("csv.reader", breaks)
+
+    ran = tool(folder)
+
+    assert ran.report["counts"] == {"released": 1, "quarantined": 1, "filtered": 0}
+    assert ran.report["reasons"] == {"crashed": 1}
+    assert "MemoryError" in ran.report["outcomes"][1]["detail"]
+    assert b"kowalski" not in (everything(ran.dest) + ran.complained.encode()).lower()
+
+
+def test_a_text_that_is_no_table_is_judged_as_any_other_file(tool, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_text("Anna Kowalski")
+    for depth in range(960, 1000, 4):  # about where Python gives up to write what it has read
+        deep = "[" * depth + "]" * depth
+        text = f'[{{"file": "x.png", "x": {deep}}}, {{"file": "{depth}.png", "x": 1}}]'
+        (folder / f"{depth}.json").write_text(text)
+
+    ran = tool(folder)
+
+    assert set(ran.report["reasons"]) <= {"unsupported_format"}
+    assert ran.report["inputs"] == 11
 
 
 def test_a_report_of_measurements_is_released_without_its_text(tool, tmp_path):
@@ -238,6 +324,28 @@ def test_the_first_key_is_made_for_its_owner_said_and_used_again(tool, tmp_path)
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert tree(first.dest) == tree(again.dest)
     assert place.read_text().strip().encode() not in everything(first.dest)
+
+
+def test_the_tool_leaves_nothing_at_home_and_reports_to_nobody(tmp_path):
+    """onnxruntime would keep a machine's id and a queue of events for its maker there."""
+    home, scratch = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    scratch.mkdir()
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), "1.2.840.10008.1.2.4.50"))
+    kept = {name: value for name, value in os.environ.items() if name not in (*SILENT, "CI")}
+    kept = {name: value for name, value in kept.items() if not name.startswith("XDG_")}
+    words = ["deidentify", str(tmp_path / "a.dcm"), str(tmp_path / "clean")]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "echoatlas.pipeline.cli", *words],
+        env={**kept, "HOME": str(home), "TMPDIR": str(scratch)},
+        capture_output=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert list(tree(home)) == [".config/echoatlas/keys/local.key"]
+    assert tree(scratch) == {}
 
 
 def test_a_key_from_the_environment_is_taken_and_none_is_made(tool, tmp_path, monkeypatch):
@@ -296,6 +404,41 @@ def test_places_that_would_do_harm_are_refused(tool, tmp_path, where):
     assert ran.code == 2
     assert len(ran.complained.splitlines()) <= 2  # the second says which key was made
     assert tree(folder) == {"a.dcm": b"x"}
+
+
+@pytest.mark.parametrize("option", ["--names", "--report"])
+@pytest.mark.parametrize("place", ["a scan", "beside a scan", "the key"])
+def test_no_report_is_written_over_a_scan_or_a_key(tool, keyed, tmp_path, option, place):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data, secret = write_dicom(scan(1), NATIVE), keyed.read_text()
+    (folder / "a.dcm").write_bytes(data)
+    target = {"a scan": folder / "a.dcm", "beside a scan": folder / "new", "the key": keyed}[place]
+
+    ran = tool(folder, "--key", str(keyed), option, str(target))
+
+    assert ran.code == 2 and len(ran.complained.splitlines()) == 1
+    assert tree(folder) == {"a.dcm": data} and keyed.read_text() == secret
+    assert not ran.dest.exists()
+
+
+def test_a_report_and_a_list_of_names_are_written_again_where_they_were(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+    places = ["--names", str(tmp_path / "names.csv"), "--report", str(tmp_path / "told.json")]
+
+    codes = [tool(tmp_path / "a.dcm", *places, dest=tmp_path / name).code for name in "bc"]
+
+    assert codes == [0, 0]
+
+
+def test_a_full_disk_is_said_in_one_line(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+
+    ran = tool(tmp_path / "a.dcm", "--names", "/dev/full")
+
+    assert ran.code == 2
+    assert "cannot write /dev/full (No space left on device)" in ran.complained
+    assert "Traceback" not in ran.complained
 
 
 def test_what_if_says_in_words_what_would_be_done_and_does_nothing(tool, tmp_path):

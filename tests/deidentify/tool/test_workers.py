@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +102,14 @@ def test_workers_are_gone_when_the_work_is_done(tmp_path: Path, scans: list[byte
 
     assert len(processes) == 2
     assert not any(process.is_alive() for process in processes)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others are Linux's")
+def test_a_worker_that_dies_leaves_no_core_file(tmp_path: Path, scans: list[bytes]) -> None:
+    with Workers(Job(tmp_path, make_key(), Policy())) as workers:
+        list(workers.outcomes([task(0, scans[0])]))
+        (worker,) = workers._all
+
+        limits = resource.prlimit(worker.process.pid, resource.RLIMIT_CORE)
+
+    assert limits == (0, 0)

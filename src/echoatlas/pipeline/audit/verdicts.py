@@ -28,7 +28,7 @@ from echoatlas.pipeline.part import write_part
 from echoatlas.pipeline.release import index_table, manifest_of, names
 from echoatlas.pipeline.stages import deduplicate_lake, label_lake
 from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow
-from echoatlas.schemas.tables import BY_ROW, to_arrow
+from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -92,6 +92,24 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         quarantined=tuple(objects),
         releases=_holding(deployment.releases, leaking),
     )
+
+
+def purge(deployment: Deployment) -> int:
+    """Delete for good the pictures and rows that only old versions of the tables still hold.
+
+    A quarantined object's are gone from every table, but Delta keeps the files of former versions.
+
+    Returns:
+        Number of files deleted.
+
+    Raises:
+        UsageError: another run holds the lake.
+    """
+    lake = deployment.lake
+    with held(lake.storage, f"purge-{secrets.token_hex(6)}") as lock:
+        if lock.before:
+            recover(lake, lock.before)
+        return sum(lake.vacuum(name) for name in TABLES)
 
 
 def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Verdict]]:
@@ -186,31 +204,23 @@ def _alike(lake: Lake, pixels: Iterable[str]) -> list[str]:
 def _commit(
     deployment: Deployment, run_id: str, findings: list[FindingRow], objects: list[str]
 ) -> None:
-    """Findings and quarantine as intents that are all written down before any is carried out."""
+    """Findings and quarantine together: written down before they are carried out."""
     if not findings:
         return
     lake = deployment.lake
-    groups = _out_of_the_lake(lake, objects)
-    if not groups:
-        groups = {"": []}
-    intents = []
-    for number, (mark, rows) in enumerate(sorted(groups.items())):
-        name = f"{run_id}-g{number}"
-        told = [*rows, *(findings if number == 0 else ())]
-        told.sort(key=_table)
-        parts = tuple(
-            write_part(lake.storage, to_arrow(table, part), table, f"part-{name}-{table}")
-            for table, part in groupby(told, key=_table)
-        )
-        renewed = sorted({row.object_id for row in rows})
-        intents.append(Intent(name, parts, tuple(renewed), mark))
-        lake.promise(intents[-1])
-    for intent in intents:
-        carry_out(lake, intent, deployment.config.engine.retries)
+    rows: list[object] = [*_out_of_the_lake(lake, objects), *findings]
+    rows.sort(key=_table)
+    parts = tuple(
+        write_part(lake.storage, to_arrow(table, some), table, f"part-{run_id}-{table}")
+        for table, some in groupby(rows, key=_table)
+    )
+    intent = Intent(run_id, parts, tuple(objects))
+    lake.promise(intent)
+    carry_out(lake, intent, deployment.config.engine.retries)
 
 
-def _out_of_the_lake(lake: Lake, objects: list[str]) -> dict[str, list[Outcome]]:
-    """The rows that say that kept objects are quarantined, by the fingerprint that they get.
+def _out_of_the_lake(lake: Lake, objects: list[str]) -> list[Outcome]:
+    """The rows that say that kept objects are quarantined.
 
     What de-identification did to them stays in the audit, and their pseudonyms in ``objects``, so
     that an erasure finds them.
@@ -221,30 +231,26 @@ def _out_of_the_lake(lake: Lake, objects: list[str]) -> dict[str, list[Outcome]]
         row["object_id"]: AuditRow(**row) for row in lake.read("audit", where=among).to_pylist()
     }
     reason = Reason.SEEN_BY_REVIEWER
-    groups: dict[str, list[Outcome]] = {}
+    rows: list[Outcome] = []
     for outcome in (ObjectRow(**row) for row in lake.read("objects", where=kept).to_pylist()):
         mark = f"{REVIEWED}{outcome.fingerprint}"
         done = audits[outcome.object_id]
         codes = " ".join(sorted({*done.verdicts.split(), reason.value}))
-        groups.setdefault(mark, []).extend(
-            (
-                replace(
-                    outcome, status="rejected", reason=reason.value, frames=0, fingerprint=mark
-                ),
-                replace(done, verdict="quarantined", verdicts=codes, fingerprint=mark),
-                QuarantineRow(
-                    object_id=outcome.object_id,
-                    site=outcome.site,
-                    upload=outcome.upload,
-                    step="review",
-                    reason=reason.value,
-                    detail=reason.sentence,
-                    locator=outcome.locator,
-                    fingerprint=mark,
-                ),
-            )
-        )
-    return groups
+        rows += [
+            replace(outcome, status="rejected", reason=reason.value, frames=0, fingerprint=mark),
+            replace(done, verdict="quarantined", verdicts=codes, fingerprint=mark),
+            QuarantineRow(
+                object_id=outcome.object_id,
+                site=outcome.site,
+                upload=outcome.upload,
+                step="review",
+                reason=reason.value,
+                detail=reason.sentence,
+                locator=outcome.locator,
+                fingerprint=mark,
+            ),
+        ]
+    return rows
 
 
 def _table(row: object) -> str:

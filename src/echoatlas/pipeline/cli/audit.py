@@ -107,8 +107,26 @@ def import_(
             "`quarantine retry --reason seen_by_reviewer`:"
         )
         lines += done.quarantined
-    lines += [f"release {name} holds such frames: withdraw it" for name in done.releases]
+        lines.append(
+            "their pictures are still in old versions of the tables: `echoatlas audit purge` "
+            "deletes them for good; delete sheets and reports that show them yourself"
+        )
+    lines += [
+        f"release {name} holds such frames and cannot be changed: delete its folder, tell whoever "
+        "pulled it, and make another with `echoatlas release create`"
+        for name in done.releases
+    ]
     context.say("\n".join(lines), done)
+
+
+@audit_app.command("purge")
+def purge(ctx: typer.Context) -> None:
+    """Delete for good what only old versions of the lake's tables still hold."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.audit.verdicts import purge as purged
+
+    files = purged(context.open())
+    context.say(f"{files} files of old versions deleted", {"files": files})
 
 
 @audit_app.command("bound")

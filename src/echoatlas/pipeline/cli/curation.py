@@ -8,11 +8,14 @@ from typing import Any
 
 import typer
 
-from echoatlas.pipeline.cli.labels import changes_rows, changes_text
+from echoatlas.pipeline.cli.labels import changes_rows, changes_text, forecast_text
 from echoatlas.pipeline.cli.output import Context, Progress, table
 
 Out = typer.Option(Path("report.html"), help="Where to write it.")
 Dest = typer.Argument(Path("demo"), help="A new folder.")
+Headers = typer.Option(
+    100, min=0, help="Headers to read for a forecast, where words or rules changed."
+)
 Sites = typer.Option(None, "--site", help="Only this site; may be given several times.")
 
 
@@ -22,10 +25,11 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
+def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Headers) -> None:
     """What would run, on how many objects, why; what de-identification will do, in words."""
     context: Context = ctx.obj
     from echoatlas.pipeline.deidentify.explain import brief, explain
+    from echoatlas.pipeline.forecast import forecast
     from echoatlas.pipeline.plan import journey_config, label_config
     from echoatlas.pipeline.plan import plan as planned
     from echoatlas.pipeline.relabel import changes
@@ -33,8 +37,10 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     deployment = context.open()
     sites = planned(deployment, site)
     policy = journey_config(deployment.config).deidentify
-    heads = ("site", "new files", "pending", "renewed", "up to date", "lost")
-    rows = [(s.site, s.new_files, s.pending, s.renewed, s.up_to_date, s.lost) for s in sites]
+    heads = ("site", "new files", "pending", "renewed", "headers", "up to date", "lost")
+    rows = [
+        (s.site, s.new_files, s.pending, s.renewed, s.reread, s.up_to_date, s.lost) for s in sites
+    ]
     lines = [table(heads, rows)]
     by_reason: dict[str, list[str]] = {}
     for one in sites:
@@ -45,12 +51,20 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     changed = changes(deployment.lake, label_config(deployment.config))
     if changed:
         lines += ["", changes_text(changed)]
+    ahead = forecast(deployment, site, headers)
+    if ahead.of:
+        lines += ["", forecast_text(ahead)]
     lines += ["", "De-identification:", *(f"- {sentence}" for sentence in brief(policy))]
     context.say(
         "\n".join(lines),
         {
             "sites": [asdict(s) for s in sites],
             "labels": changes_rows(changed),
+            "forecast": {
+                "read": ahead.read,
+                "of": ahead.of,
+                "labels": changes_rows(ahead.changes),
+            },
             "deidentification": explain(policy),
         },
     )
@@ -70,6 +84,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         "run_id": summary.run_id,
         "named": summary.named,
         "objects": summary.objects,
+        "reread": summary.reread,
         "frames": summary.frames,
         "duplicates": summary.repeats,
         "rejected": dict(sorted(summary.rejected.items())),
@@ -86,6 +101,10 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         if summary.named or summary.objects
         else "nothing to do"
     )
+    if summary.reread:
+        plain = f"{summary.reread} objects' evidence read anew, no pixels touched" + (
+            f"; {plain}" if summary.objects else f", {summary.seconds:.1f} s"
+        )
     for name in summary.silent:
         plain += f"\n{name}: its bucket is read-only for us; receipts by `echoatlas site receipt`"
     context.say(plain, data)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 import yaml
@@ -15,6 +16,9 @@ from echoatlas.pipeline.errors import UsageError, no_such
 
 label_app = typer.Typer(no_args_is_help=True, help="Labels: review, label anew, how they stand.")
 review_app = typer.Typer(no_args_is_help=True, help="Uncertain labels: to a person and back.")
+if TYPE_CHECKING:
+    from echoatlas.pipeline.forecast import Forecast
+
 FORMATS = ("text", "json", "skos")
 
 
@@ -74,7 +78,9 @@ def _day(text: str | None) -> date:
 
 @label_app.command("run")
 def run(ctx: typer.Context) -> None:
-    """Label anew from evidence and decisions alone; no scan is opened, no pixel touched."""
+    """Label anew from evidence and decisions as they stand: no scan is opened.
+
+    Where words or rules of evidence changed, `echoatlas run` reads headers anew first."""
     context: Context = ctx.obj
     from echoatlas.pipeline.stages import relabel
 
@@ -101,6 +107,15 @@ def changes_text(changed: Mapping[tuple[str, str], int]) -> str:
     rows = [(old, new, number) for (old, new), number in ranked]
     head = f"{sum(changed.values())} frames would be labeled otherwise:"
     return f"{head}\n{table(('from', 'to', 'frames'), rows)}"
+
+
+def forecast_text(ahead: Forecast) -> str:
+    """What words or rules that changed will do, for people."""
+    head = (
+        f"evidence of {ahead.of} objects will be read anew from headers, names and tables, "
+        f"no pixels; of {ahead.read} read for this plan, "
+    )
+    return head + (changes_text(ahead.changes) if ahead.changes else "no label would change")
 
 
 def changes_rows(changed: Mapping[tuple[str, str], int]) -> list[dict[str, str | int]]:

@@ -113,7 +113,7 @@ def _is_listed(made: Dataset) -> bool:
 def _measured(made: Dataset, item: Any, context: Context) -> bool:
     for one in _items(item, MEASURED)[:1]:
         number, units = NUMBER.apply(read_value(one, NUMERIC), context), _codes(one, UNITS)
-        if number is None or not units:
+        if number is None or not units or context.tells(number):
             return False
         value = Dataset()
         value.NumericValue = f"{number[0]:.10g}"

@@ -32,9 +32,12 @@ This page is generated from the rules (`python -m echoatlas.pipeline.deidentify.
 holds it to them. A header is not edited: a new one is built from the attributes below, each by
 its rule, at every depth where the IOD of the SOP class has it. What is not listed does not leave:
 no private attribute, overlay, curve, graphic, icon, ICC profile, signature, encrypted or original
-attributes, nothing of the preamble or file meta, and nothing behind the dataset. Every output is
-then held against Tables E.1-1 and E.3.4-1 of PS3.15 (edition 2026d, {rows} and {concepts} rows)
-by a checker that does not know these rules; what it objects to is quarantined as `not_clean`.
+attributes, nothing of the preamble or file meta, and nothing behind the dataset. As no graphics
+ever stay, there is no switch to clean them, and code 113103 is never recorded. A number whose
+digits are those of a record number, an accession number or the birth date is dropped wherever it
+stands. Every output is then held against Tables E.1-1 and E.3.4-1 of PS3.15 (edition 2026d,
+{rows} and {concepts} rows) by a checker that does not know these rules; what it objects to is
+quarantined as `not_clean`.
 """
 
 

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.attributes import clean
 from echoatlas.pipeline.deidentify.containers.tables import cleaned
-from echoatlas.pipeline.deidentify.inputs import Inputs, names_of
+from echoatlas.pipeline.deidentify.inputs import Inputs
 from echoatlas.pipeline.deidentify.journal import Journal, input_id
-from echoatlas.pipeline.deidentify.names import Names
+from echoatlas.pipeline.deidentify.names import Names, demand_own
 from echoatlas.pipeline.deidentify.outcome import (
+    HEAD_OF_REPORT,
+    QUARANTINED,
     RELEASED,
     Outcome,
     Summary,
     filtered,
+    repeated,
     report,
 )
 from echoatlas.pipeline.deidentify.pixels import check_written, redact
@@ -72,12 +75,16 @@ def deidentify_files(
         site: whose rules tell patients apart and tables, and whether pictures come cropped.
 
     Raises:
-        UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else.
+        UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else;
+            or a place to write is in ``src``, or is a file of another kind.
     """
     job = Job(dest, key, policy, site=site)
     inputs = Inputs.of(src, job.rules.sidecar)
-    if dest.resolve().is_relative_to(src.resolve()):
-        raise UsageError(f"{dest} lies in {src}: what is written would be read again")
+    for place in (dest, told, names):
+        if place is not None and place.resolve().is_relative_to(src.resolve()):
+            raise UsageError(f"{place} lies in {src}, which is only read: name another place")
+    if told is not None:
+        demand_own(told, HEAD_OF_REPORT)
     mark = _mark(job)
     with Names.open(names, dest) as listed, Workers(job, workers, seconds) as crew:
         journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
@@ -112,8 +119,9 @@ class _Run:
     """A run under way, and what it has to remember: no scan, only ids.
 
     Attributes:
-        seen: digests of the inputs so far.
-        spoken: what tables call an input to its output.
+        seen: digests of the inputs so far, to the first that had each.
+        repeats: inputs whose bytes came before, to the first; and what is held back of those.
+        spoken: by table, what it calls inputs to their outputs.
         tables: those that were met: index, name and digest.
         under_way: index of an input to its name and id.
     """
@@ -122,8 +130,10 @@ class _Run:
     journal: Journal
     job: Job
     names: Names
-    seen: set[bytes] = field(default_factory=set)
-    spoken: dict[str, str] = field(default_factory=dict)
+    seen: dict[bytes, int] = field(default_factory=dict)
+    repeats: dict[int, int] = field(default_factory=dict)
+    held_back: dict[int, Outcome] = field(default_factory=dict)
+    spoken: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     tables: list[tuple[int, str, str]] = field(default_factory=list)
     under_way: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -142,12 +152,12 @@ class _Run:
             return quarantined(one.index, one.problem)
         digest = hashlib.sha256(one.data).digest()
         if digest in self.seen:
-            return filtered(one.index, "duplicate")
-        self.seen.add(digest)
+            return self._again(one.index, self.seen[digest])
+        self.seen[digest] = one.index
         if one.name in self.inputs.tables:
             self.tables.append((one.index, one.name, digest.hex()))
             return None  # its outcome comes last, when all new names are known
-        sidecar = self.inputs.said_of(one.name)
+        sidecar = self.inputs.rows.row(one.name)
         task = Task(one.index, one.name, one.data, digest.hex(), sidecar)
         identity = input_id(task, self.job.key)
         self.under_way[one.index] = one.name, identity
@@ -156,23 +166,39 @@ class _Run:
             return task
         return replace(former, input=one.index)
 
+    def _again(self, index: int, first: int) -> Outcome | None:
+        """The place of an input whose bytes came before; ``note`` fills it in."""
+        self.repeats[index] = first
+        if any(first == table for table, _, _ in self.tables):
+            return None  # after the table's own
+        return repeated(index, Outcome(first, RELEASED))
+
     def note(self, outcome: Outcome) -> None:
-        """Remember an outcome."""
+        """Remember an outcome. Outcomes come in order: a repeat's first is known by now."""
         name, identity = self.under_way.pop(outcome.input)
+        first = self.held_back.get(self.repeats.get(outcome.input, -1))
+        if first is not None:
+            outcome = repeated(outcome.input, first)
+        elif outcome.status == QUARANTINED:
+            self.held_back[outcome.input] = outcome
         self.journal.add(identity, outcome)
         self.names.add(name, outcome)
         if outcome.output:
-            for spoken in names_of(name):
-                if any(spoken in table for table in self.inputs.tables.values()):
-                    self.spoken[spoken] = outcome.output
+            for table, called in self.inputs.tables_of(name):
+                self.spoken.setdefault(table, {}).setdefault(called, []).append(outcome.output)
 
     def write_tables(self) -> None:
         """Write the sidecar tables, with the files that they speak of under their new names."""
         for index, name, digest in self.tables:
-            self.note(_table(index, digest, self.inputs.tables[name], self.spoken, self.job))
+            outputs = self.spoken.get(name, {})
+            self.note(_table(index, digest, self.inputs.tables[name], outputs, self.job))
+        for index in sorted(self.under_way):
+            self.note(repeated(index, Outcome(self.repeats[index], RELEASED)))
 
 
-def _table(index: int, digest: str, table: Table, outputs: Mapping[str, str], job: Job) -> Outcome:
+def _table(
+    index: int, digest: str, table: Table, outputs: Mapping[str, Sequence[str]], job: Job
+) -> Outcome:
     try:
         data = cleaned(table, outputs, job.key)
     except Exception as error:  # noqa: BLE001  (the boundary, as in ``perform``)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, where
@@ -17,7 +18,7 @@ from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archiv
 from echoatlas.pipeline.read.detached import beside_headers, read_whole
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.pipeline.read.sniff import sniff
-from echoatlas.pipeline.sidecars import MOST_BYTES
+from echoatlas.pipeline.sidecars import MOST_BYTES, Tables, folder_of, folders_above, forms_of
 from echoatlas.schemas.config import Sidecar
 
 TABLES = (".csv", ".tsv", ".json", ".xlsx")
@@ -44,17 +45,20 @@ class Input:
     unwanted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inputs:
     """A file, a folder or an archive, walked in the order of names; links are not followed.
 
     Attributes:
         tables: sidecar tables by name; read before anything else, as they say whose scans the
             others are. To that end an archive is listed twice; its scans are unpacked once.
+        broken: by name, why a file that may be a table could not be read as one or passed over:
+            whose scans the others are would then be a guess.
     """
 
     src: Path
     tables: Mapping[str, Table] = field(default_factory=dict)
+    broken: Mapping[str, Reject] = field(default_factory=dict)
 
     @staticmethod
     def of(src: Path, rule: Sidecar | None = None) -> Inputs:
@@ -66,11 +70,18 @@ class Inputs:
         if not src.exists():
             raise UsageError(f"there is no {src}")
         found: dict[str, Table] = {}
-        for name, data in _texts(src):
-            table = _table(name, data, rule or Sidecar())
+        broken: dict[str, Reject] = {}
+        for name, content in _texts(src):
+            try:
+                table = read_sidecar(content(), name, rule or Sidecar())
+            except Reject:
+                continue  # told when its turn comes
+            except Exception as error:  # noqa: BLE001  (the boundary)
+                broken[name] = Reject(Reason.CRASHED, where(error))
+                continue
             if table is not None:
                 found[name] = table
-        return Inputs(src, found)
+        return Inputs(src, found, broken)
 
     def __iter__(self) -> Iterator[Input]:
         values = beside_headers(name for name, path in _files(self.src) if path is not None)
@@ -80,6 +91,9 @@ class Inputs:
             if content is None or unwanted:
                 yield Input(index, name, unwanted=unwanted)
                 continue
+            if name in self.broken:
+                yield Input(index, name, problem=self.broken[name])
+                continue
             try:
                 yield Input(index, name, content())
             except Reject as problem:
@@ -87,26 +101,22 @@ class Inputs:
             except Exception as error:  # noqa: BLE001  (the boundary)
                 yield Input(index, name, problem=Reject(Reason.CRASHED, where(error)))
 
-    def said_of(self, name: str) -> Mapping[str, str]:
-        """The row of a table that speaks of a file, by its path, its last part or its stem."""
-        for table in self.tables.values():
-            for spoken in names_of(name):
-                if spoken in table:
-                    return table[spoken]
-        return {}
+    @cached_property
+    def rows(self) -> Tables:
+        """What the tables say, by the folder that each lies in."""
+        rows = Tables()
+        for name, table in self.tables.items():
+            rows.add(name, table)
+        return rows
 
-
-def _table(name: str, data: bytes, rule: Sidecar) -> Table | None:
-    try:
-        return read_sidecar(data, name, rule)
-    except Exception:  # noqa: BLE001  (the boundary; the file is then judged as any other)
-        return None
-
-
-def names_of(name: str) -> tuple[str, str, str]:
-    """What a table may call a file: its path, the path's last part, that without its suffix."""
-    plain = name.replace("!", "/")
-    return plain, plain.rpartition("/")[2], Path(plain).stem
+    def tables_of(self, name: str) -> Iterator[tuple[str, str]]:
+        """The tables that speak of a file, of its own folder or above, and what they call it."""
+        above = frozenset(folders_above(name))
+        for place, table in self.tables.items():
+            if folder_of(place) in above:
+                called = next((form for form in forms_of(name) if form in table), "")
+                if called:
+                    yield place, called
 
 
 def _unwanted(name: str) -> str:
@@ -215,11 +225,8 @@ def _raise(problem: Reject) -> bytes:
     raise problem
 
 
-def _texts(src: Path) -> Iterator[tuple[str, bytes]]:
+def _texts(src: Path) -> Iterator[tuple[str, Content]]:
     """The files that may be tables, by name, and nothing else: scans are not read for this."""
     for name, content in _entries(src):
         if content and name.lower().endswith(TABLES) and not _unwanted(name):
-            try:
-                yield name, content()
-            except Reject:
-                continue  # told when its turn comes
+            yield name, content

@@ -60,9 +60,17 @@ class Journal:
             raise UsageError(f"cannot write to {dest} ({os.strerror(error.errno or 0)})") from None
 
     def add(self, identity: str, outcome: Outcome) -> None:
-        """Note an outcome, so that it outlives this process."""
-        self.lines.write(_line(identity, outcome))
-        self.lines.flush()
+        """Note an outcome, so that it outlives this process.
+
+        Raises:
+            UsageError: DEST can't be written.
+        """
+        try:
+            self.lines.write(_line(identity, outcome))
+            self.lines.flush()
+        except OSError as error:
+            told = os.strerror(error.errno or 0)
+            raise UsageError(f"cannot write to {self.dest} ({told})") from None
 
     def __iter__(self) -> Iterator[Outcome]:
         """All outcomes so far, in the order in which they were noted."""

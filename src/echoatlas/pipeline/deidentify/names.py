@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,24 +20,28 @@ class Names:
     """A CSV file that is written line by line, or nothing; use as a context."""
 
     file: IO[str] | None = None
+    path: Path | None = None
 
     @staticmethod
     def open(path: Path | None, dest: Path) -> Names:
         """Begin the list, readable by its owner alone.
 
         Raises:
-            UsageError: it lies in ``dest``, which is to be handed on, or can't be written.
+            UsageError: it lies in ``dest``, which is to be handed on, is a file of another kind,
+                or can't be written.
         """
         if path is None:
             return Names()
         if path.resolve().is_relative_to(dest.resolve()):
             raise UsageError(f"{path} would say names within {dest}: put it elsewhere")
+        demand_own(path, ",".join(HEADS))
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.fchmod(handle, 0o600)  # it may have been there before
         except OSError as error:
-            raise UsageError(f"cannot write {path} ({os.strerror(error.errno or 0)})") from None
-        names = Names(os.fdopen(handle, "w", newline="", encoding="utf-8", errors="replace"))
+            raise UsageError(_unwritten(path, error)) from None
+        listed = os.fdopen(handle, "w", newline="", encoding="utf-8", errors="backslashreplace")
+        names = Names(listed, path)
         names._write(HEADS)
         return names
 
@@ -47,11 +52,40 @@ class Names:
 
     def _write(self, cells: tuple[object, ...]) -> None:
         if self.file is not None:
-            csv.writer(self.file, lineterminator="\n").writerow(cells)
+            try:
+                csv.writer(self.file, lineterminator="\n").writerow(cells)
+                self.file.flush()
+            except OSError as error:
+                raise UsageError(_unwritten(self.path, error)) from None
 
     def __enter__(self) -> Names:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.file is not None:
-            self.file.close()
+            with suppress(OSError):  # of what was told already: every line was flushed
+                self.file.close()
+
+
+def _unwritten(path: Path | None, error: OSError) -> str:
+    return f"cannot write {path} ({os.strerror(error.errno or 0)})"
+
+
+def demand_own(path: Path, head: str) -> None:
+    """Refuse to write over a file that is none of ours: it may be a scan, a policy or the key.
+
+    Args:
+        head: how a file begins that may be written over.
+
+    Raises:
+        UsageError: another kind of file is there.
+    """
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            found = file.read(len(head))
+    except OSError:
+        return  # writing says what is wrong
+    if found not in (b"", head.encode()):
+        raise UsageError(f"{path} is there and was not written by this command: name another file")

@@ -10,13 +10,14 @@ from typing import Any
 
 RELEASED, QUARANTINED, FILTERED = "released", "quarantined", "filtered"
 STATUSES = (RELEASED, QUARANTINED, FILTERED)
+HEAD_OF_REPORT = '{\n "counts": {'  # by which a report is known
 # Why an input that is no scan was passed over: not quarantined, as nothing is wrong with it.
 FILTERS = {
     "litter": "What file systems, browsers and EchoAtlas itself leave behind.",
     "link": "A link or a device; links are not followed.",
     "values": "The values of a volume, read with the header beside them.",
     "index": "A DICOMDIR: names of patients and files, and no picture.",
-    "duplicate": "The same bytes came before; see the outcome of that input.",
+    "duplicate": "The same bytes came before, and were released.",
 }
 
 
@@ -65,8 +66,20 @@ class Outcome:
 
 
 def filtered(index: int, code: str) -> Outcome:
-    """The outcome of an input that is no scan, or is one that came before."""
+    """The outcome of an input that is no scan."""
     return Outcome(index, FILTERED, code, FILTERS[code])
+
+
+def repeated(index: int, first: Outcome) -> Outcome:
+    """The outcome of an input whose bytes came before: it shares their fate.
+
+    What was released is not written twice; what was held back is held back wherever it lies, and
+    a site that looks for the copy's outcome reads the same reason.
+    """
+    if first.status == QUARANTINED:
+        told = f"The same bytes as input {first.input}. {first.detail}"
+        return Outcome(index, QUARANTINED, first.reason, told)
+    return Outcome(index, FILTERED, "duplicate", f"The same bytes as input {first.input}.")
 
 
 @dataclass(frozen=True, slots=True)

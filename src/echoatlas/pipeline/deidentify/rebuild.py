@@ -28,7 +28,7 @@ from echoatlas.pipeline.deidentify.content import rebuilt_content
 from echoatlas.pipeline.deidentify.identity import BIRTH_DATE, INSTANCE_UID, STUDY_UID, in_header
 from echoatlas.pipeline.deidentify.policy import BASIC_PROFILE, METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.private import keep_private
-from echoatlas.pipeline.deidentify.rules import AGE, DAY, Context
+from echoatlas.pipeline.deidentify.rules import AGE, DAY, Context, digits_in
 from echoatlas.pipeline.deidentify.standard import iod, profile
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence.matcher import anatomy
@@ -44,6 +44,12 @@ SOP_CLASS, STUDY_DATE, PATIENT_AGE = 0x00080016, 0x00080020, 0x00101010
 IMPLEMENTATION = "2.25.262743208475218377183926142104983225719"  # a UUID, made once
 TRANSIENT = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # pixels go a way of their own
 AMBIGUOUS = {"US or SS": "US", "US or OW": "OW", "OB or OW": "OW", "US or SS or OW": "US"}
+# PatientID, birth date, other ids, telephone; AccessionNumber, StudyID, requested procedure,
+# admission, placer's and filler's order: what might be written where a number is expected.
+NUMBERED = (
+    *(0x00100020, BIRTH_DATE, 0x00101000, 0x00102154, 0x00080050, 0x00200010, 0x00401001),
+    *(0x00380010, 0x00402016, 0x00402017),
+)
 WHOLE = frozenset({"US", "SS", "UL", "SL"})
 
 
@@ -94,7 +100,14 @@ def rebuild(
     identity = patient or _identity(dataset)
     shift = key.date_shift_days(identity)
     context = Context(
-        policy, key, key.pseudonym("patient", identity), shift, describe, dataset, dataset
+        policy,
+        key,
+        key.pseudonym("patient", identity),
+        shift,
+        describe,
+        dataset,
+        dataset,
+        numbers=frozenset(told for tag in NUMBERED for told in digits_in(read_text(dataset, tag))),
     )
     actions: Counter[str] = Counter()
     made = _item(dataset, level, context, actions)
@@ -178,6 +191,8 @@ def _made(
     if rule is rules.content:
         return rebuilt_content(_items(value), context, actions) or None
     made = rule.apply(value, context)
+    if isinstance(made, list) and context.tells(made):
+        made = None
     # An attribute of type 1C that is there is there because its condition holds.
     demanded = place.type == "1" or (place.type == "1C" and value is not None)
     return rule.dummy if made is None and demanded else made

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from echoatlas.pipeline.cores import leave_no_core
 from echoatlas.pipeline.deidentify.outcome import Outcome
 from echoatlas.pipeline.deidentify.task import Job, Task, perform, quarantined
 from echoatlas.pipeline.errors import Reason, Reject, UsageError
@@ -166,6 +167,7 @@ def serve(pipe: Connection, job: Job) -> None:
     for stream in (1, 2):
         os.dup2(silence, stream)
     cv2.setNumThreads(1)
+    leave_no_core()
     while True:
         try:
             task = pipe.recv()

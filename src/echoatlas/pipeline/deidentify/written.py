@@ -54,7 +54,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=2)
+@step("rewrite", version=3)
 def rewritten(
     data: bytes,
     origin: Origin,

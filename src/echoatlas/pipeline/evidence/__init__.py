@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
-from echoatlas.pipeline.evidence.fetal import PRESET, fetal_sources, readings, settled
+from echoatlas.pipeline.evidence.fetal import (
+    ADULT,
+    EXPLICIT,
+    MOVED,
+    PRESET,
+    fetal_sources,
+    readings,
+    settled,
+)
 from echoatlas.pipeline.evidence.report import measured
 from echoatlas.pipeline.evidence.sources import Finding, findings
 from echoatlas.pipeline.step import step
@@ -22,11 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EvidenceConfig", "evidence", "measured"]
 
-# Sources that name nodes of the tree themselves: nothing in them is moved to the fetus.
-EXPLICIT = frozenset({"site_prior", "collection"})
 
-
-@step("evidence", version=3)
+@step("evidence", version=4)
 def evidence(
     scan: Scan, origin: Origin, site: SiteConfig, config: EvidenceConfig | None = None
 ) -> tuple[Hint, ...]:
@@ -73,6 +78,12 @@ def _hints(source: str, told: list[Finding], speaking: frozenset[str]) -> list[H
     kept = [(finding, path) for finding, path in placed if path in deepest]
     kept += [(finding, finding.node) for finding in others]
     return [
-        Hint(finding.axis, path, source, round(finding.weight, 4), f"{source}:{finding.rule}")
+        Hint(finding.axis, path, source, round(finding.weight, 4), _rule(finding))
         for finding, path in kept
     ]
+
+
+def _rule(finding: Finding) -> str:
+    """The id of a hint's rule, which also says whether its words are an adult's alone."""
+    adult = finding.adult and finding.node in MOVED
+    return f"{finding.source}:{finding.rule}{ADULT if adult else ''}"

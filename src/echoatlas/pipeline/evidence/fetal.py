@@ -9,10 +9,12 @@ left on from the patient before, makes no context against an order that names so
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.evidence.sources import Finding
+    from echoatlas.schemas.records import Hint
 
 # What is examined in a fetus, and where it stands there. The rest stays: a thyroid or a shoulder
 # under an obstetric preset is a preset that was left on, and has to show as a contradiction.
@@ -47,7 +49,10 @@ MOVED = {
 MATERNAL = frozenset({"pelvis/uterine_cervix", "pelvis/ovary", "pelvis/pubic_symphysis"})
 
 
+# Sources that name nodes of the tree themselves: nothing in them is moved to the fetus.
+EXPLICIT = frozenset({"site_prior", "collection"})
 PRESET = "image_type"
+ADULT = ".adult"  # ends the rule of a hint that stays as it is in a fetal context
 ORDERS = frozenset({"study", "procedure"})
 
 
@@ -76,6 +81,25 @@ def readings(finding: Finding, speaks: bool) -> tuple[str, ...]:
         return (there,)
     # A preset for abdomens in an obstetric study tells nothing of the fetus's own abdomen.
     return finding.node, "fetus" if finding.source == PRESET else there
+
+
+def beside_report(hints: Iterable[Hint], measured: Iterable[Hint]) -> list[Hint]:
+    """The hints of a picture, read in the context that a report of its study makes.
+
+    A report that measured a fetus makes a heart the fetus's or the mother's: with what it
+    measured, most often the fetus's. What a site or collection says, and terms that are an
+    adult's alone, stay as they are.
+    """
+    told = list(hints)
+    if not any(one.axis == "anatomy" and one.node.startswith("fetus") for one in measured):
+        return told
+    moved = [
+        replace(one, node="fetus" if one.source == PRESET else MOVED[one.node])
+        for one in told
+        if one.axis == "anatomy" and one.node in MOVED and one.source not in EXPLICIT
+        if not one.rule.endswith(ADULT)
+    ]
+    return [*told, *moved]
 
 
 def settled(placed: set[str]) -> set[str]:

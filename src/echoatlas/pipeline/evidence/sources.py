@@ -12,7 +12,7 @@ from echoatlas.pipeline.companions import facts_of
 from echoatlas.pipeline.evidence import header as dicom
 from echoatlas.pipeline.evidence.matcher import Match, anatomy, axes
 from echoatlas.pipeline.evidence.terms import vocabulary
-from echoatlas.taxonomy.codes import body_part, coded
+from echoatlas.taxonomy.codes import body_part, coded, modern
 from echoatlas.taxonomy.collections import UNLISTED
 from echoatlas.taxonomy.tree import tree
 
@@ -35,6 +35,17 @@ MODES = {
 TRACE_OF_MOTION = 2
 REGION_MODES = {2: "color_doppler", 3: "spectral_doppler", 4: "spectral_doppler"}
 ECG = 10  # recorded with hearts, hardly with anything else; supports, never decides alone
+# PS3.16 CID 12035 and CID 244.
+APPLICATIONS = {
+    "125261": "external",
+    "125262": "transesophageal",
+    "125263": "endovaginal",
+    "125264": "endorectal",
+    "125265": "intravascular",
+    "125266": "endocavitary",
+    "125267": "intraoperative",
+}
+CODED_SIDES = {"24028007": "right", "7771000": "left", "51440002": "bilateral"}
 SIDES = {"L": "left", "R": "right", "B": "bilateral", "U": "unpaired"}
 # Columns of a sidecar that speak of anatomy when the site has not said which do.
 LABEL_COLUMN = re.compile(
@@ -120,14 +131,21 @@ def _coded(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
     for bit, mode in MODES.items():
         if bits & bit:
             yield Finding("mode", mode, "image_type", config.image_type, f"bit{bit:04x}")
-    for keyword in ("ImageLaterality", "Laterality"):
+    for keyword in ("ImageLaterality", "FrameLaterality", "Laterality"):
         for side in dicom.values(header, keyword):
             if side.upper() in SIDES:
                 yield Finding("laterality", SIDES[side.upper()], "body_part", 0.95, "tag")
+    for region in dicom.items(header, "AnatomicRegionSequence"):
+        for code in dicom.codes(region, "AnatomicRegionModifierSequence"):
+            if stated := CODED_SIDES.get(modern(code.value) or code.value):
+                yield Finding("laterality", stated, "anatomic_region", 0.95, "cid244")
     for kind in dicom.values(header, "TransducerType"):
         for head, term in vocabulary_transducers():
             if kind.upper().startswith(head):
                 yield Finding("application", term, "transducer", 0.8, f"type.{term}")
+    for code in dicom.codes(header, "TransducerApplicationCodeSequence"):
+        if applied := APPLICATIONS.get(code.value):
+            yield Finding("application", applied, "transducer", 0.95, "cid12035")
     if "YES" in dicom.values(header, "QualityControlImage"):
         yield Finding("subject", "phantom", "image_type", 0.95, "quality_control")
     if dicom.values(header, "PatientSpeciesDescription") or dicom.items(

@@ -10,18 +10,17 @@ from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import read_dicom
 from echoatlas.pipeline.read.matrix import read_hdf5, read_mat, read_npy
 from echoatlas.pipeline.read.report import read_report
-from echoatlas.pipeline.read.sniff import sniff
+from echoatlas.pipeline.read.sniff import PICTURES, VIDEOS, sniff
 from echoatlas.pipeline.read.still import read_jpeg, read_picture
 from echoatlas.pipeline.read.video import read_video
 from echoatlas.pipeline.read.volume import read_meta, read_nifti, read_nrrd
+from echoatlas.pipeline.read.words import read_words
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 
-__all__ = ["ReadConfig", "read", "read_report"]
+__all__ = ["ReadConfig", "read", "read_report", "read_words"]
 
 DEFAULT = ReadConfig()
-PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
-VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"})
 READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
     "dicom": read_dicom,
     "jpeg": read_jpeg,
@@ -35,7 +34,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
 }
 
 
-@step("read", version=2)
+@step("read", version=3)
 def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """Open one object, whatever it is called.
 

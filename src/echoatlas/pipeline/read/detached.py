@@ -72,18 +72,21 @@ def read_whole(name: str, read: Callable[[str], bytes]) -> bytes:
         return data
 
 
-def beside_headers(names: Iterable[str]) -> frozenset[str]:
-    """The files that hold the values of headers, by their names alone."""
+def beside_headers(names: Iterable[str]) -> dict[str, str]:
+    """The files that hold the values of headers, by their names alone, each with its header."""
     every = list(names)
-    stems = {
-        one[: -len(suffix)] for one in every for suffix in HEADERS if one.lower().endswith(suffix)
+    headers = {
+        one[: -len(suffix)]: one
+        for one in every
+        for suffix in HEADERS
+        if one.lower().endswith(suffix)
     }
-    return frozenset(
-        one
+    return {
+        one: headers[one[: -len(suffix)]]
         for one in every
         for suffix in VALUES
-        if stems and one.lower().endswith(suffix) and one[: -len(suffix)] in stems
-    )
+        if headers and one.lower().endswith(suffix) and one[: -len(suffix)] in headers
+    }
 
 
 def _entry(header: bytes) -> re.Match[bytes] | None:

@@ -13,7 +13,7 @@ from echoatlas.pipeline.read.sidecar import MOST_BYTES, MOST_CELL, Rows, read_ro
 if TYPE_CHECKING:
     from echoatlas.taxonomy.collections.annotations import Table
 
-FILE, LABEL, POINTS = "file", "label", "points"
+FILE, POINTS = "file", "points"
 MOST_POINTS = 100_000
 
 
@@ -46,18 +46,6 @@ def _keys(text: str, path: str, rule: Table) -> Rows:
     pairs = (line.partition(":") for line in text.splitlines())
     row = {key.strip(): value.strip()[:MOST_CELL] for key, colon, value in pairs if colon}
     return [row] if row else []
-
-
-def _labelme(text: str, path: str, rule: Table) -> Rows:
-    """The polygons of a LabelMe file about the picture of the same name: a row each."""
-    raw = _json(text)
-    shapes = raw.get("shapes") if isinstance(raw, dict) else None
-    rows = []
-    for shape in shapes if isinstance(shapes, list) else ():
-        if isinstance(shape, dict) and shape.get("shape_type", "polygon") == "polygon":
-            points = json.dumps(shape.get("points"))
-            rows.append({FILE: _base(path), LABEL: str(shape.get("label", "")), POINTS: points})
-    return rows
 
 
 def _cases(text: str, path: str, rule: Table) -> Rows:
@@ -104,6 +92,5 @@ def _base(path: str) -> str:
 READERS: dict[str, Callable[[str, str, Table], Rows]] = {
     "lines": _lines,
     "keys": _keys,
-    "labelme": _labelme,
     "cases": _cases,
 }

@@ -183,7 +183,10 @@ def _json(data: bytes) -> Rows | None:
     headings = list(dict.fromkeys(str(key) for row in raw for key in row))
     if not headings or len(headings) > MOST_COLUMNS:
         return None
-    return [{h: _flat(row.get(h)) for h in headings} for row in raw]
+    try:
+        return [{h: _flat(row.get(h)) for h in headings} for row in raw]
+    except RecursionError:  # written out it nests deeper than it did when it was read
+        return None
 
 
 def _flat(value: Any) -> str:

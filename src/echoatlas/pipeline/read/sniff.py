@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
+VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"})
 # (offset, magic, format): the first that fits; longer and rarer ones first.
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (128, b"DICM", "dicom"),

@@ -39,6 +39,7 @@ PIL_ERRORS = (
     zlib.error,
 )
 ORIENTATION = 0x0112
+PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
 
 
 def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
@@ -88,6 +89,18 @@ def still(
         text=text or {},
         flags=flags,
     )
+
+
+def jpeg_text(data: bytes, config: ReadConfig) -> dict[str, str]:
+    """The texts of a JPEG file, as ``read_jpeg`` finds them.
+
+    Raises:
+        Reject: ``unreadable``.
+    """
+    stream = probe(data)
+    if stream.components == 4:
+        return picture_text(data, "jpeg", config)
+    return _jpeg_text(stream.texts, config)[0]
 
 
 def _jpeg_text(
@@ -145,12 +158,36 @@ def read_picture(data: bytes, kind: str, config: ReadConfig) -> Scan:
             ) from None
 
 
+def picture_text(data: bytes, kind: str, config: ReadConfig) -> dict[str, str]:
+    """The texts of a picture, as ``read_picture`` finds them; no pixel is decoded, but of a PNG
+    with text, which may stand behind them.
+
+    Raises:
+        Reject: ``unreadable``.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
+                getattr(image, "n_frames", 1)  # some texts come to light by counting
+                return _texts(image, data, config)
+        except PIL_ERRORS as error:
+            raise Reject(
+                Reason.UNREADABLE, f"the picture cannot be opened ({type(error).__name__})"
+            ) from None
+
+
+def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str]:
+    written = any(chunk in data for chunk in PNG_TEXT) and getattr(image, "text", None)
+    return _strings(dict(written or image.info), config)
+
+
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
     with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
         check_size(image.height, image.width, 1, config)
         count = int(getattr(image, "n_frames", 1))
         check_size(image.height, image.width, count, config)
-        text = _strings(dict(getattr(image, "text", None) or image.info), config)
+        text = _texts(image, data, config)
         durations = []
         if count > 1:
             for index in range(count):

@@ -83,6 +83,29 @@ def _open(data: bytes) -> Any:
     return av.open(BytesIO(data), options={"format_whitelist": DEMUXERS}, metadata_errors="replace")
 
 
+def video_text(data: bytes, config: ReadConfig) -> dict[str, str]:
+    """The tags of a video, as ``read_video`` finds them; nothing is demuxed.
+
+    Raises:
+        Reject: ``unreadable``.
+    """
+    try:
+        with _open(data) as container:
+            return _tags(container, config)
+    except FILE_ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the video cannot be opened ({type(error).__name__})"
+        ) from None
+
+
+def _tags(container: Any, config: ReadConfig) -> dict[str, str]:
+    return {
+        str(key): str(value)[: config.max_text]
+        for source in (container.metadata, container.streams.video[0].metadata)
+        for key, value in source.items()
+    }
+
+
 def _demux(data: bytes, config: ReadConfig) -> _Facts:
     """Count packets and read their times, without decoding."""
     with _open(data) as container:
@@ -93,7 +116,7 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
         if context is None:
             raise Reject(Reason.UNSUPPORTED_CODEC, "the video's codec is not one that is read")
         check_size(context.height, context.width, 1, config)
-        stated = stream.frames
+        stated, text = stream.frames, _tags(container, config)
         stamps: list[float | None] = []
         passed = 0
         for packet in container.demux(stream):
@@ -107,11 +130,6 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
             if len(stamps) % 1024 == 0:
                 check_size(context.height, context.width, len(stamps), config)
         check_size(context.height, context.width, len(stamps), config)
-        text = {
-            str(key): str(value)[: config.max_text]
-            for source in (container.metadata, stream.metadata)
-            for key, value in source.items()
-        }
         aspect = stream.sample_aspect_ratio
         flags = ["anamorphic"] if aspect and aspect not in (0, 1) else []
         if len(stamps) + passed < stated:

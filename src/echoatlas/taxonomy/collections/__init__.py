@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -26,6 +26,14 @@ from echoatlas.taxonomy.tree import tree
 Subject = Literal["human", "animal", "phantom", "simulated"]
 # Groups of a pattern that mean something to others; the rest only help to tell paths apart.
 MEANINGS = ("patient", "class", "split", "view", "laterality")
+# What says nothing of frames and annotations: organs, which are evidence, and words about itself.
+ABOUT: Any = {
+    **dict.fromkeys(
+        ("title", "url", "citation", "license", "countries", "devices", "organs", "also",
+         "class_organs", "split", "defects", "sources", "uncertain", "example"), True
+    ),
+    "layout": {"__all__": {"organ"}},
+}  # fmt: skip
 IMAGE, UNLISTED = "image", "unlisted"
 SUFFIX = re.compile(r"(\.nii\.gz|\.[A-Za-z0-9]{1,5})$")
 
@@ -163,8 +171,14 @@ class Collection(Strict):
 
     @property
     def digest(self) -> str:
-        """16 hex digits over all that it says: what is read by it depends on this."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """16 hex digits over all that it says: evidence that is read by it depends on this."""
+        return _digest(self.model_dump_json())
+
+    @property
+    def digest_of_frames(self) -> str:
+        """16 hex digits over what it says but for organs and words about itself: frames and
+        annotations depend on this."""
+        return _digest(self.model_dump_json(exclude=ABOUT))
 
     def _rule(self, path: str) -> tuple[Layout, re.Match[str]] | None:
         for rule in self.layout:
@@ -180,6 +194,10 @@ class Collection(Strict):
             said["class"] = self.classes.get(written, raw)
         said["organ"] = organ or self.class_organs.get(written) or " ".join(self.organs)
         return said
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def plain(name: str) -> str:

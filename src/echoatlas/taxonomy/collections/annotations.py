@@ -63,10 +63,6 @@ class Shapes(Strict):
     )
     size: bool = Field(False, description="Boxes are given as x, y, width, height.")
     frame: str = Field("", description="Column of the frame's number, from 0; all if not given.")
-    label: str = Field("", description="Column that says what an outline is of.")
-    values: dict[str, str] = Field(
-        default_factory=dict, description="Of that column, as written, to a code; no others."
-    )
 
 
 class Table(Strict):
@@ -75,10 +71,10 @@ class Table(Strict):
     path: Pattern = Field(
         description="Of the table, searched in its path; its named groups are columns."
     )
-    format: Literal["table", "lines", "keys", "labelme", "cases"] = Field(
+    format: Literal["table", "lines", "keys", "cases"] = Field(
         "table",
-        description="table: CSV, JSON, XLSX; lines: no headings; keys: 'key: value'; labelme: "
-        "outlines of the picture of the same name; cases: DDTI's XML.",
+        description="table: CSV, JSON, XLSX; lines: no headings; keys: 'key: value'; "
+        "cases: DDTI's XML.",
     )
     headings: tuple[str, ...] = Field((), description="Of lines, in order.")
     beside: bool = Field(False, description="It speaks of all pictures in its own folder.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.identity import PATIENT_COLUMN, patient_pseudonym
@@ -28,13 +28,14 @@ NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,6})?")
 
 
 def cleaned(
-    table: Mapping[str, Mapping[str, str]], outputs: Mapping[str, str], key: SiteKey
+    table: Mapping[str, Mapping[str, str]], outputs: Mapping[str, Sequence[str]], key: SiteKey
 ) -> bytes:
     """A table of released files as CSV.
 
     Args:
         table: file as the table names it to its row.
-        outputs: the same name to the file's name in the output; rows of others are dropped.
+        outputs: the same name to the files' names in the output, as a bare name may stand for
+            several; rows of others are dropped.
 
     Returns:
         UTF-8 CSV: the output's name, the patient's pseudonym where a column names the patient,
@@ -42,8 +43,8 @@ def cleaned(
     """
     rows = []
     for name, row in sorted(table.items()):
-        if name in outputs:
-            kept = {"file": outputs[name]}
+        for output in sorted(outputs.get(name, ())):
+            kept = {"file": output}
             for column, value in row.items():
                 known = column.strip().lower().replace(" ", "_").replace("-", "_")
                 if PATIENT_COLUMN.fullmatch(column) and value:

@@ -6,7 +6,7 @@ vocabulary, a code, a number, a shifted date or a mapped UID, or it gives nothin
 
 from echoatlas.pipeline.deidentify.rules.identifiers import pseudonym, standard_uid, uid
 from echoatlas.pipeline.deidentify.rules.numbers import lookup_table, number, pointers, whole
-from echoatlas.pipeline.deidentify.rules.rule import Context, Rule
+from echoatlas.pipeline.deidentify.rules.rule import Context, Rule, digits_in, significant
 from echoatlas.pipeline.deidentify.rules.structure import codes, content, items
 from echoatlas.pipeline.deidentify.rules.times import (
     AGE,
@@ -45,6 +45,7 @@ __all__ = [
     "content",
     "day",
     "described",
+    "digits_in",
     "empty",
     "image_type",
     "items",
@@ -53,6 +54,7 @@ __all__ = [
     "number",
     "pointers",
     "pseudonym",
+    "significant",
     "standard_uid",
     "stated",
     "terms",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.deidentify.policy import Option, Policy
     from echoatlas.pipeline.vault import SiteKey
+
+
+LONG_ENOUGH = 6  # digits; shorter numbers occur by chance
+SHORT = 10 ** (LONG_ENOUGH - 1)
+LONG_NUMBER = re.compile(rf"\d{{{LONG_ENOUGH},64}}")
 
 
 @dataclass(slots=True)
@@ -24,6 +30,7 @@ class Context:
         source: the dataset that the value stands in.
         root: the whole header.
         followed: options that made a difference so far.
+        numbers: the digits of numbers that identify, as ``significant`` gives them.
     """
 
     policy: Policy
@@ -34,6 +41,31 @@ class Context:
     root: Any
     source: Any
     followed: set[Option] = field(default_factory=set)
+    numbers: frozenset[str] = frozenset()
+
+    def tells(self, made: Any) -> bool:
+        """Whether what a rule made is a number that identifies, whatever its unit."""
+        if not self.numbers:
+            return False
+        values = made if isinstance(made, list) else [made]
+        return any(
+            isinstance(one, (int, float))
+            and not (one == round(one) and abs(one) < SHORT)
+            and significant(one) in self.numbers
+            for one in values
+        )
+
+
+def significant(number: float) -> str:
+    """The digits of a number, ten at most, without its sign, point and zeros at either end."""
+    return f"{abs(number):.9e}".partition("e")[0].replace(".", "").rstrip("0")
+
+
+def digits_in(text: str) -> Iterator[str]:
+    """The numbers in an identifier that are long enough not to be met by chance."""
+    for run in LONG_NUMBER.findall(text):
+        if len(told := significant(int(run))) >= LONG_ENOUGH:
+            yield told
 
 
 Apply = Callable[[Any, Context], Any]

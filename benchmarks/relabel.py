@@ -1,0 +1,110 @@
+"""Memory and time of labeling a lake anew, beside what the tables that it reads take in Arrow.
+
+100,000 objects with 8 hints each and 4 frames, of which some are alike, as in a real lake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import pyarrow as pa
+
+from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.tables import schema
+from echoatlas.taxonomy.tree import tree
+
+OBJECTS, FRAMES, AT_ONCE = 100_000, 4, 20_000
+SAID = (("study", 0.93), ("series", 0.95), ("protocol", 0.92), ("image_type", 0.88),
+        ("site_prior", 0.85))  # fmt: skip
+IMPORTS = """
+import sys, time
+from pathlib import Path
+from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.stages import label_lake
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import DeploymentConfig
+lake = Lake(Storage.open(sys.argv[1]))
+lake.read("runs")
+started = time.process_time()
+"""
+LABEL = "label_lake(lake, DeploymentConfig())\n"
+# Not ru_maxrss: a process inherits its parent's when it is started.
+TOLD = """
+status = Path("/proc/self/status").read_text()
+peak = next(int(line.split()[1]) >> 10 for line in status.splitlines() if "VmHWM" in line)
+print(peak, time.process_time() - started)
+"""
+
+
+def identity(*parts: object) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def plain(name: str, number: int, **given: list[object]) -> pa.Table:
+    """Rows of a table with the given columns, and nothing in the others."""
+    empty = {"int64": 0, "double": 0.0, "string": "", "bool": False, "binary": b""}
+    columns = {}
+    for field in schema(name):
+        nothing = None if field.nullable else empty[str(field.type)]
+        columns[field.name] = given.get(field.name) or pa.array([nothing] * number, field.type)
+    return pa.table(columns, schema=schema(name))
+
+
+def make(lake: Lake) -> int:
+    """Fill a lake; how many bytes the columns that labeling reads have in Arrow."""
+    dice, nodes = random.Random(1), [organ.path for organ in tree().organs]
+    size = 0
+    for start in range(0, OBJECTS, AT_ONCE):
+        ids = [identity(number) for number in range(start, start + AT_ONCE)]
+        said = []
+        for one in ids:
+            node, side = dice.choice(nodes), dice.choice(["left", "right"])
+            said += [(one, "anatomy", node, *source, f"{source[0]}:t") for source in SAID]
+            said += [(one, axis, term, "series", 0.9, "series:t")
+                     for axis, term in (("laterality", side), ("mode", "m_mode"),
+                                        ("application", "external"))]  # fmt: skip
+        names = ("object_id", "axis", "node", "source", "weight", "rule")
+        given = dict(zip(names, map(list, zip(*said, strict=True)), strict=True))
+        evidence = plain("evidence", len(said), **given)
+        owners = [one for one in ids for _ in range(FRAMES)]
+        frames = plain(
+            "frames",
+            len(owners),
+            frame_id=[identity(one, place) for place, one in enumerate(owners)],
+            object_id=list(owners),
+        )
+        lake.append("evidence", evidence)
+        lake.append("frames", frames)
+        size += evidence.select(names).nbytes + frames.select(["frame_id", "object_id"]).nbytes
+    return size
+
+
+def run(way: str, folder: str) -> tuple[int, float]:
+    """Peak memory, MB, and CPU seconds of a process."""
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS + way + TOLD, folder],
+        check=True, capture_output=True, text=True, env=env,
+    )  # fmt: skip
+    peak, seconds = done.stdout.split()
+    return int(peak), float(seconds)
+
+
+def main() -> None:
+    """Print peak memory and CPU time of labeling, over what starting takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        size = make(Lake(Storage.open(folder))) >> 20
+        (idle, _), (peak, seconds) = run("", folder), run(LABEL, folder)
+    print(f"{OBJECTS} objects, {OBJECTS * FRAMES} frames: {peak - idle} MB over {idle} at rest, "
+          f"{(peak - idle) / size:.1f} times the {size} MB read; {seconds:.1f} s, "
+          f"{(peak - idle) * 1024 / OBJECTS:.1f} kB an object")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

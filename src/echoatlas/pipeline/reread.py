@@ -1,0 +1,125 @@
+"""Read evidence anew where words or rules changed: headers, names and tables, and no pixels.
+
+An object's frames stay as they are; its evidence is what a new run would find. Only an object
+whose very outcome hangs on the vocabulary, a structured report, is worked on anew as a whole.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.booking import evidence_rows
+from echoatlas.pipeline.errors import Reject, Retry, where
+from echoatlas.pipeline.evidence import evidence, measured
+from echoatlas.pipeline.metrics import Stopwatch
+from echoatlas.pipeline.part import Part
+from echoatlas.pipeline.read import read_report, read_words
+from echoatlas.pipeline.read.archive import is_archive
+from echoatlas.pipeline.read.words import HEAD, is_whole_header
+from echoatlas.pipeline.work import Batch, Item, Sources, Worked, Writer, work
+from echoatlas.schemas.records import Hint, Origin
+
+if TYPE_CHECKING:
+    pass
+
+
+def reread(batch: Batch) -> Worked:
+    """Read what a batch's objects say in words, and write it as Parquet files.
+
+    Returns:
+        ``reread`` names the objects whose evidence is in the parts; an object that can't be opened
+        any more keeps what was read of it before.
+    """
+    writer, watch, sources = Writer(batch.lake, batch.id), Stopwatch(), Sources.of(batch)
+    crashes: list[str] = []
+    done: list[str] = []
+    settled: list[tuple[Item, Worked]] = []
+    for item in batch.items:
+        faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
+        try:
+            with watch.step("evidence"):
+                hints = said(batch, item, sources)
+        except (MemoryError, Retry):
+            raise
+        except Exception as error:  # noqa: BLE001  (the boundary: see the module ``work``)
+            crashes.append(where(error))
+            continue
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        if hints is None:
+            alone = replace(batch, id=f"{batch.id}-{item.sighting.ordinal}", items=(item,))
+            settled.append((item, work(alone)))
+        else:
+            writer.add(evidence_rows(hints, item.sighting, batch.made_by))
+            done.append(item.sighting.object_id)
+    writer.flush()
+    whole = [worked for _, worked in settled]
+    return Worked(
+        parts=tuple(_parts(writer, whole)),
+        objects=len(batch.items),
+        frames=0,
+        rejected=_total(whole),
+        seconds=dict(watch.seconds),
+        crashes=(*crashes, *(crash for worked in whole for crash in worked.crashes)),
+        sealed=tuple(entry for worked in whole for entry in worked.sealed),
+        renewed=tuple(item.sighting.object_id for item, _ in settled),
+        reread=tuple(done),
+    )
+
+
+def _parts(writer: Writer, whole: Sequence[Worked]) -> Iterator[Part]:
+    yield from writer.parts
+    for worked in whole:
+        yield from worked.parts
+
+
+def _total(whole: Sequence[Worked]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for worked in whole:
+        for reason, number in worked.rejected.items():
+            total[reason] = total.get(reason, 0) + number
+    return total
+
+
+def said(batch: Batch, item: Item, sources: Sources) -> tuple[Hint, ...] | None:
+    """What an object says in words.
+
+    Returns:
+        Its hints; nothing for one in quarantine. None for an object that was kept only for what a
+        report measured, or could be now: such an outcome has to be found anew.
+
+    Raises:
+        Reject: the object can't be opened.
+    """
+    config, site = batch.config, batch.site
+    try:
+        data, name = _words_of(batch, item, sources)
+        report = read_report(data, config.read)
+    except Reject:
+        if item.rejected:
+            return ()
+        raise
+    told = measured(report, config.evidence) if report is not None else ()
+    if report is not None and bool(told) is item.rejected:
+        return None
+    if told or item.rejected or (item.sighting.member < 0 and is_archive(data)):
+        return told
+    attached = sources.shelf.beside(name, item.companions, masks=False)
+    row = sources.said_of(item, name, attached)
+    origin = Origin(site.site, item.sighting.upload, name, row)
+    return evidence(read_words(data, config.read), origin, site, config.evidence)
+
+
+def _words_of(batch: Batch, item: Item, sources: Sources) -> tuple[bytes, str]:
+    """An object's bytes, a DICOM file's only as far as its pixels where that is less; its name."""
+    sighting = item.sighting
+    if sighting.member < 0 and sighting.bytes > HEAD:
+        head = sources.read(item.name, HEAD)
+        if is_whole_header(head, batch.config.read):
+            return head, item.name
+    data, member = sources.reader.content(item.name, sighting.member, sighting.bytes)
+    return data, f"{item.name}!{member}" if member else item.name
