@@ -93,7 +93,7 @@ def stored(clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
 
 
 def full_size(clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
-    """Frames as the tool writes them."""
+    """Frames as the tool writes them, and as the lake's are before they are made small."""
     shown = keep if clip.pictures.ndim == 3 else keep[..., None]
     return list(clip.pictures * shown)
 
@@ -192,7 +192,7 @@ def _covering(kinds: Sequence[Kind], seeds: range, length: int) -> None:
                 (cut,) = redact(clip.pictures, (clip.fan,))
             costs.append(timer.took)
             left = [word for word in clip.words if (word & ~cut.keep).sum() < COVERED * word.sum()]
-            caught = bool(left) and finds(stored(clip, cut.keep))
+            caught = bool(left) and any(finds(way(clip, cut.keep)) for way in (full_size, stored))
             count["words"] += len(clip.words)
             count["covered"] += len(clip.words) - len(left)
             count["caught" if caught else "leaked"] += len(left)

@@ -1,7 +1,8 @@
 """What of real scans is released: each file not released with its reason, and tissue lost to text.
 
-The pixel path of the lake on the real samples: fan, redaction, stored frames, second look. A scan
-without a fan is tried as one that was cropped to it before it came, as its site's file may say.
+The pixel path of the lake on the real samples: fan, redaction, a second look in full size and one
+at stored frames. A scan without a fan is tried as one that was cropped to it before it came, as its
+site's file may say.
 ``python -m benchmarks yields`` skips, and says so, where the samples are absent.
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from benchmarks.geometry import SAMPLES, scans_in
 from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.deidentify.pixels import check_written, redact
+from echoatlas.pipeline.deidentify.pixels import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.normalize import normalize
@@ -53,6 +54,7 @@ def released(data: bytes) -> tuple[float, bool, bool]:
     clip = Clip(scan)
     fans, cropped = fans_of(scan, clip)
     cuts = redact(islice(iter(clip), FRAMES), fans)
+    check_redacted(list(islice(iter(clip), FRAMES)), cuts)
     for fan, cut in zip(fans, cuts, strict=True):
         check_written(normalize(one, fan, cut).pixels for one in islice(iter(clip), FRAMES))
     doubted = any("text_doubtful" in cut.verdicts for cut in cuts)

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
+from echoatlas.pipeline.deidentify.pixels import (
+    RedactConfig,
+    check_redacted,
+    check_written,
+    redact,
+)
 from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.errors import Reason, Reject
@@ -122,6 +127,7 @@ def test_a_site_that_keeps_measurements_keeps_no_names_beside_them():
     assert kept.verdicts == ("text_kept",) and kept.text_area == 0
     assert kept.left is not None and kept.left.any()
     assert all(one.verdicts == ("text_redacted",) for one in (cut, doubted, strict))
+    check_redacted(clip.pictures, [kept], keeping)
     check_written(clip.pictures, keeping, ~clip.fans[0].mask(*kept.keep.shape) | kept.left)
     with pytest.raises(Reject):
         check_written(clip.pictures, keeping)
@@ -160,15 +166,10 @@ def faults(clip):
         yield keep
 
 
-def full_size(clip, keep):
-    """Frames as the tool writes them."""
-    return list(clip.pictures * (keep if clip.pictures.ndim == 3 else keep[..., None]))
-
-
-def left_over(frames):
+def left_over(check, *given):
     """Whether the second look finds text."""
     try:
-        check_written(frames)
+        check(*given)
     except Reject as rejection:
         return rejection.reason is Reason.RESIDUAL_TEXT
     return False
@@ -177,13 +178,16 @@ def left_over(frames):
 @pytest.mark.parametrize(
     "name", ["plain", "rotated 20", "rotated 90", "one frame", "moving", "cyan"]
 )
-def test_a_word_left_out_of_a_redaction_quarantines_the_file_that_is_written(name):
+def test_a_word_left_out_of_a_redaction_quarantines_the_clip(name):
     clip = burned(kind(name), seed=300, words=2)
     *left_out, covered = faults(clip)
 
+    def found(keep):
+        return left_over(check_redacted, clip.pictures, [Redaction(keep)])
+
     assert len(left_out) == 2
-    assert all(left_over(full_size(clip, keep)) for keep in left_out)
-    assert not left_over(full_size(clip, covered))
+    assert all(found(keep) for keep in left_out)
+    assert not found(covered)
 
 
 # In the lake's smaller frames it finds far less, moving and gray letters hardly ever: all kinds'
@@ -196,10 +200,11 @@ def test_a_word_left_out_quarantines_what_the_lake_stores_as_often_as_was_measur
     clip = burned(kind(name), seed=301)
     *left_out, covered = faults(clip)
 
-    found = [left_over(stored(clip.pictures, clip.fan, keep)) for keep in left_out]
+    def found(keep):
+        return left_over(check_written, stored(clip.pictures, clip.fan, keep))
 
-    assert sum(found) >= words
-    assert not left_over(stored(clip.pictures, clip.fan, covered))
+    assert sum(found(keep) for keep in left_out) >= words
+    assert not found(covered)
 
 
 def test_what_the_first_look_covered_passes_the_second():

@@ -18,7 +18,12 @@ from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.codec import IMAGE_CODEC, decode, encode, encode_mask
 from echoatlas.pipeline.companions import Attached, facts_of
 from echoatlas.pipeline.deidentify.attributes import Policy, clean
-from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
+from echoatlas.pipeline.deidentify.pixels import (
+    RedactConfig,
+    check_redacted,
+    check_written,
+    redact,
+)
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence, measured
 from echoatlas.pipeline.fingerprints import Marks, marks_of
@@ -87,9 +92,11 @@ class JourneyConfig:
             (geometry, self.geometry),
             (clean, self.deidentify),
             (redact, self.redact),
+            (check_redacted, self.redact),
             (normalize, self.normalize),
             (measure, self.measure),
             (annotate, self.annotate),
+            (check_written, self.redact),
         ]
 
 
@@ -158,6 +165,8 @@ def journey(
         header = clean(scan, origin, site, key, config.deidentify)
     with watch.step("redact"):
         redactions = redact(clip, fans, config.redact)
+    with watch.step("check"):
+        check_redacted(clip, redactions, config.redact)
     rows: list[Row] = [*evidence_rows(hints, sighting, marks)]
     shared = _shared(sighting, header, site, facts, marks.frames)
     panes = [

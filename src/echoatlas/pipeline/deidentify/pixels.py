@@ -17,7 +17,7 @@ from echoatlas.pipeline.deidentify.text import reader
 from echoatlas.pipeline.deidentify.text.again import look_again
 from echoatlas.pipeline.deidentify.text.config import AgainConfig, LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
-from echoatlas.pipeline.deidentify.text.look import look
+from echoatlas.pipeline.deidentify.text.look import Seen, look
 from echoatlas.pipeline.deidentify.text.measurement import is_measurement
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.text.temporal import gray_of
@@ -101,6 +101,31 @@ def redact(
     return tuple(_redaction(mask, lines, left, config) for mask in masks)
 
 
+@step("check_redacted", version=1)
+def check_redacted(
+    pictures: Iterable[Picture],
+    redactions: Sequence[Redaction],
+    config: RedactConfig = RedactConfig(),
+) -> None:
+    """Look again in full size, at what may be seen, before it is made small.
+
+    Small letters are lost to a look at small frames, though not always to a person.
+
+    Args:
+        pictures: as given to ``redact``.
+        redactions: one a fan; where measurements were left standing is not looked at.
+
+    Raises:
+        Reject: ``residual_text`` if text is still there.
+    """
+    seen = [one.keep if one.left is None else one.keep & ~one.left for one in redactions]
+    for keep in seen:  # one fan at a time: what is dark in one may be bright in another
+        box = _around(keep, 0)
+        shown = keep[box.pixels]
+        crops = (_blacked(_crop(picture, box), ~shown) for picture in pictures)
+        _refuse_text(look_again(crops, config.again))
+
+
 @step("check_written", version=3)
 def check_written(
     pictures: Iterable[Picture],
@@ -120,14 +145,20 @@ def check_written(
         Reject: ``residual_text`` if text is still there, ``no_dynamic_range`` if nothing could
             be seen, ``no_pixels`` without a frame.
     """
-    seen = look_again(pictures if left is None else _blacked(pictures, left), config.again)
+    if left is not None:
+        pictures = (_blacked(picture, left) for picture in pictures)
+    seen = look_again(pictures, config.again)
     if not seen.frames:
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
+    _refuse_text(seen)
+    return ("checked_written",)
+
+
+def _refuse_text(seen: Seen) -> None:
     if seen.lines:
         raise Reject(Reason.RESIDUAL_TEXT, f"{len(seen.lines)} lines of text are left")
-    return ("checked_written",)
 
 
 @dataclass(slots=True)
@@ -155,11 +186,10 @@ class Extremes:
         return bool(both) and all(is_measurement(reader.says(gray, wider)) for gray in both)
 
 
-def _blacked(pictures: Iterable[Picture], where: NDArray[np.bool_]) -> Iterator[Picture]:
-    for picture in pictures:
-        cut = picture.copy()
-        cut[where] = 0
-        yield cut
+def _blacked(picture: Picture, where: NDArray[np.bool_]) -> Picture:
+    cut = picture.copy()
+    cut[where] = 0
+    return cut
 
 
 def _chained(first: Picture, rest: Iterable[Picture]) -> Iterable[Picture]:

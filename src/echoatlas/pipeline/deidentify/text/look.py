@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.deidentify.text import mosaic
 from echoatlas.pipeline.deidentify.text.config import LookConfig
 from echoatlas.pipeline.deidentify.text.confirm import confirmed, judged
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
@@ -114,17 +115,19 @@ def _steady(view: Picture, where: Mask | None, still: bool, config: LookConfig) 
     bright = gray_of(shown)
     raised = strokes(bright)
     level = noise(raised, config.noise, config.rare, FAINT)
+    hot = _inside(gathered(counted(raised, level), config.ink), where)
+    parts = [Candidate(bright, box_of(cells, gray.shape, config.margin)) for cells in regions(hot)]
     whole = [Candidate(bright, Box(0, 0, gray.shape[1], gray.shape[0]))]
     if still:
         found = confirmed(whole, level, where, config, config.enlarged)
     else:
-        hot = _inside(gathered(counted(raised, level), config.ink), where)
-        parts = [
-            Candidate(bright, box_of(cells, gray.shape, config.margin)) for cells in regions(hot)
-        ]
         found = confirmed(parts, level, where, config, config.enlarged)
         found += confirmed(whole, level, where, config, 1.0, alone=False)
     lines = [line for some in found for line in some]
+    # Dark letters on light outshine nothing, and bold ones are not where strokes are
+    enlarged = PaddleDetector(config.enlarged, config.pixel, config.score)
+    raw = [line for some in mosaic.find(parts, enlarged) for line in some]
+    lines += judged(bright, _apart(raw, lines, *gray.shape), where, config.judge)
     scale = 1.0 if still else config.overview
     bold = PaddleDetector(scale, config.pixel, config.score).find([view])[0]
     return lines + judged(gray, _apart(bold, lines, *gray.shape), where, config.judge)
