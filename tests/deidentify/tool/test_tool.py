@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -326,26 +327,40 @@ def test_the_first_key_is_made_for_its_owner_said_and_used_again(tool, tmp_path)
     assert place.read_text().strip().encode() not in everything(first.dest)
 
 
-def test_the_tool_leaves_nothing_at_home_and_reports_to_nobody(tmp_path):
-    """onnxruntime would keep a machine's id and a queue of events for its maker there."""
-    home, scratch = tmp_path / "home", tmp_path / "tmp"
-    home.mkdir()
-    scratch.mkdir()
-    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), "1.2.840.10008.1.2.4.50"))
+def at_home(folder, scratch):
+    """The command, as run by a user whose home is in ``folder``."""
+    (folder / "a.dcm").write_bytes(write_dicom(scan(1), "1.2.840.10008.1.2.4.50"))
+    (folder / "home").mkdir()
+    scratch.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name not in (*SILENT, "CI")}
     kept = {name: value for name, value in kept.items() if not name.startswith("XDG_")}
-    words = ["deidentify", str(tmp_path / "a.dcm"), str(tmp_path / "clean")]
-
-    done = subprocess.run(
+    words = ["deidentify", str(folder / "a.dcm"), str(folder / "clean")]
+    return subprocess.run(
         [sys.executable, "-m", "echoatlas.pipeline.cli", *words],
-        env={**kept, "HOME": str(home), "TMPDIR": str(scratch)},
+        env={**kept, "HOME": str(folder / "home"), "TMPDIR": str(scratch)},
         capture_output=True,
         timeout=120,
+        text=True,
     )
 
+
+def test_the_tool_leaves_nothing_at_home_and_reports_to_nobody(tmp_path):
+    """onnxruntime would keep a machine's id and a queue of events for its maker there."""
+    with tempfile.TemporaryDirectory() as scratch:
+        done = at_home(tmp_path, Path(scratch))
+        left = tree(Path(scratch))
+
     assert done.returncode == 0, done.stderr
-    assert list(tree(home)) == [".config/echoatlas/keys/local.key"]
-    assert tree(scratch) == {}
+    assert list(tree(tmp_path / "home")) == [".config/echoatlas/keys/local.key"]
+    assert left == {}
+
+
+def test_a_folder_for_scratch_that_no_socket_can_be_in_is_said_in_one_line(tmp_path):
+    done = at_home(tmp_path, tmp_path / ("long" * 25))
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("TMPDIR is too long for a socket")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_key_from_the_environment_is_taken_and_none_is_made(tool, tmp_path, monkeypatch):

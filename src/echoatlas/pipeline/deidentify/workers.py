@@ -149,7 +149,11 @@ def _started(job: Job) -> _Worker:
         context.set_forkserver_preload([__name__])
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, job), daemon=True)
-    process.start()
+    try:
+        process.start()
+    except OSError as error:
+        why = error.strerror or "the path of TMPDIR is too long for a socket"
+        raise UsageError(f"no worker can be started: {why}") from None
     theirs.close()
     return _Worker(process, ours)
 
