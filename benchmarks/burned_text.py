@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from scipy.stats import beta
 
-from echoatlas.pipeline.deidentify.pixels import check_written, redact
+from echoatlas.pipeline.deidentify.pixels import check_redacted, check_written, redact
 from echoatlas.pipeline.deidentify.text import letters, look, mosaic, paddle
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
 from echoatlas.pipeline.errors import Reason, Reject
@@ -92,19 +92,28 @@ def stored(clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
     return [normalize(picture, clip.fan, cut).pixels for picture in clip.pictures]
 
 
-def full_size(clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
-    """Frames as the tool writes them, and as the lake's are before they are made small."""
-    shown = keep if clip.pictures.ndim == 3 else keep[..., None]
-    return list(clip.pictures * shown)
+def finds_stored(frames: list[Picture]) -> bool:
+    """Whether the second look finds text in frames as the lake has them."""
+    return _finds(lambda: check_written(frames))
 
 
-def finds(frames: list[Picture]) -> bool:
-    """Whether the second look finds text."""
+def finds(clip: Burned, keep: NDArray[np.bool_]) -> bool:
+    """Whether the second look, in full size, finds text."""
+    return _finds(lambda: check_redacted(clip.pictures, [Redaction(keep)]))
+
+
+def _finds(look_at: Callable[[], object]) -> bool:
     try:
-        check_written(frames)
+        look_at()
     except Reject as rejection:
         return rejection.reason is Reason.RESIDUAL_TEXT
     return False
+
+
+WAYS: dict[str, Callable[[Burned, NDArray[np.bool_]], bool]] = {
+    "stored": lambda clip, keep: finds_stored(stored(clip, keep)),
+    "full size": finds,
+}
 
 
 def box(word: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -126,7 +135,6 @@ def faults(clip: Burned) -> Iterator[NDArray[np.bool_]]:
 
 def injected(seeds: range) -> None:
     """The second look's recall on words that were left out, and how often it doubts for nothing."""
-    ways = {"stored": stored, "full size": full_size}
     sums: Counter[str] = Counter()
     heads = ("clips stored", "full size", "stills stored", "full size")
     print(f"{'left out':15}{''.join(f'{head:>15}' for head in heads)}")
@@ -137,18 +145,18 @@ def injected(seeds: range) -> None:
             for seed in seeds:
                 clip = burned(how, seed, length)
                 *left_out, all_covered = faults(clip)
-                for name, way in ways.items():
-                    count[name] += sum(finds(way(clip, keep)) for keep in left_out)
-                    count[f"{name}, for nothing"] += finds(way(clip, all_covered))
+                for name, found in WAYS.items():
+                    count[name] += sum(found(clip, keep) for keep in left_out)
+                    count[f"{name}, for nothing"] += found(clip, all_covered)
                 count["words"] += len(left_out)
                 count["clips"] += 1
-            for name in ways:
+            for name in WAYS:
                 told += f"{count[name]:11}/{count['words']:<3}"
             sums += Counter({f"{name}, {length}": number for name, number in count.items()})
         print(told)
     for length, what in ((FRAMES, "clips"), (1, "stills")):
         words, of = sums[f"words, {length}"], sums[f"clips, {length}"]
-        for name in ways:
+        for name in WAYS:
             hits, nothing = sums[f"{name}, {length}"], sums[f"{name}, for nothing, {length}"]
             print(
                 f"  {what}, {name:10}{hits / words:7.1%} of {words} found, at least "
@@ -192,7 +200,7 @@ def _covering(kinds: Sequence[Kind], seeds: range, length: int) -> None:
                 (cut,) = redact(clip.pictures, (clip.fan,))
             costs.append(timer.took)
             left = [word for word in clip.words if (word & ~cut.keep).sum() < COVERED * word.sum()]
-            caught = bool(left) and any(finds(way(clip, cut.keep)) for way in (full_size, stored))
+            caught = bool(left) and any(found(clip, cut.keep) for found in WAYS.values())
             count["words"] += len(clip.words)
             count["covered"] += len(clip.words) - len(left)
             count["caught" if caught else "leaked"] += len(left)
@@ -226,11 +234,13 @@ def _text_free(seeds: range, length: int, shares: Shares | None) -> None:
             (cut,) = redact(clip.pictures, (clip.fan,))
         took["first look"].append(timer.took)
         lost.append(cut.text_area)
-        for name, way in (("stored", stored), ("full size", full_size)):
-            frames = way(clip, cut.keep)
-            with Timer(length) as timer:
-                refused[name] += finds(frames)
-            took[f"second look, {name}"].append(timer.took)
+        frames = stored(clip, cut.keep)
+        with Timer(length) as timer:
+            refused["stored"] += finds_stored(frames)
+        took["second look, stored"].append(timer.took)
+        with Timer(length) as timer:
+            refused["full size"] += finds(clip, cut.keep)
+        took["second look, full size"].append(timer.took)
     print(f"no text, {len(seeds)} clips, {len(seeds) * length} frames, fans {', '.join(FANS)}")
     print(f"  lost of the fan {np.mean(lost):8.3%}, at most {max(lost):.3%}")
     for name, number in sorted(refused.items()):
@@ -254,9 +264,9 @@ def main(wanted: Sequence[str] = ()) -> None:
     """Print recall by kind, tissue lost, and milliseconds a frame."""
     cv2.setNumThreads(1)
     seeds = TUNING if "tuning" in wanted else HELD_OUT
-    finds([np.zeros((64, 64), np.uint8)])
     clip = burned(kind_of("plain"), 0, frames=2)
-    redact(clip.pictures, (clip.fan,))
+    (cut,) = redact(clip.pictures, (clip.fan,))
+    finds(clip, cut.keep)
     for name in [one for one in wanted if one != "tuning"] or PARTS:
         some: range = getattr(seeds, name)
         PARTS[name](some[: max(len(some) // 10, 1)] if os.environ.get("QUICK") else some)

@@ -42,6 +42,7 @@ class RedactConfig:
     Attributes:
         look: how it is looked for.
         again: how, at what was written; in another way, that does not overlook the same.
+        full: the same in full size, before pictures are made small.
         margin: pixels around a fan's box that are looked at with it, so that a word that is cut
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
@@ -52,6 +53,7 @@ class RedactConfig:
 
     look: LookConfig = field(default_factory=LookConfig)
     again: AgainConfig = field(default_factory=AgainConfig)
+    full: AgainConfig = field(default_factory=lambda: AgainConfig(moving=1.5))
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0
@@ -123,7 +125,7 @@ def check_redacted(
         box = _around(keep, 0)
         shown = keep[box.pixels]
         crops = (_blacked(_crop(picture, box), ~shown) for picture in pictures)
-        _refuse_text(look_again(crops, config.again))
+        _refuse_text(look_again(crops, config.full))
 
 
 @step("check_written", version=3)

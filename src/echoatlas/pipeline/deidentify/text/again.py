@@ -79,7 +79,8 @@ def _outstanding(block: Block, config: AgainConfig) -> list[Line]:
         if sum(box.area for box in boxes) > SCATTERED * whole.area:
             boxes = [whole]
     wanted = [Candidate(picture, box) for box in boxes]
-    scale = min(config.enlarged, max(config.widest / max(picture.shape), 1.0))
+    enlarged = config.enlarged if len(block.frames) < config.moved else config.moving
+    scale = min(enlarged, max(config.widest / max(picture.shape), 1.0))
     found = mosaic.find(wanted, PaddleDetector(scale, config.pixel, config.score))
     return judged(picture, [line for lines in found for line in lines], None, config.reading)
 

@@ -70,7 +70,8 @@ class AgainConfig:
         flash: the same, of strokes that are new in a window of frames.
         level: gray levels by which these stand out, of each of ``SPANS``.
         below: share of that level from which strokes are shown.
-        enlarged: scale at which strokes are looked at; widest: pixels that this may lead to.
+        enlarged: scale at which strokes are looked at; moving: the same in a clip, whose tissue
+            hides less; widest: pixels that this may lead to.
         margin: pixels around strokes that are looked at with them.
         reading: what counts as letters where strokes alone are shown: what can be read.
         judge: the same of bold letters, which are shown in gray.
@@ -89,6 +90,7 @@ class AgainConfig:
     level: tuple[int, ...] = (40, 50, 50, 40)
     below: float = 0.35
     enlarged: float = 2.0
+    moving: float = 2.0
     widest: int = 1280
     margin: int = 6
     apart: int = 4
@@ -102,7 +104,9 @@ class AgainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what would look at nothing, and find nothing there."""
-        if min(self.block, self.apart, self.widest) < 1 or min(self.overview, self.enlarged) <= 0:
-            raise ValueError("block, apart, widest, overview and enlarged must be above 0")
+        if min(self.block, self.apart, self.widest) < 1:
+            raise ValueError("block, apart and widest must be above 0")
+        if min(self.overview, self.enlarged, self.moving) <= 0:
+            raise ValueError("overview, enlarged and moving must be above 0")
         if len(self.level) != 4:
             raise ValueError("level needs a number for each of the four spans of time")
