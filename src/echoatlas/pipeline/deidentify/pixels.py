@@ -17,6 +17,7 @@ from echoatlas.pipeline.deidentify.text import reader
 from echoatlas.pipeline.deidentify.text.again import look_again
 from echoatlas.pipeline.deidentify.text.config import AgainConfig, LookConfig
 from echoatlas.pipeline.deidentify.text.detector import Line, drawn
+from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 from echoatlas.pipeline.deidentify.text.look import Seen, look
 from echoatlas.pipeline.deidentify.text.measurement import is_measurement
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
@@ -42,7 +43,8 @@ class RedactConfig:
     Attributes:
         look: how it is looked for.
         again: how, at what was written; in another way, that does not overlook the same.
-        full: the same in full size, before pictures are made small.
+        full: the same in full size, before pictures are made small: letters read more surely
+            there, and so do the dots of a GIF's few colors.
         margin: pixels around a fan's box that are looked at with it, so that a word that is cut
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
@@ -53,7 +55,11 @@ class RedactConfig:
 
     look: LookConfig = field(default_factory=LookConfig)
     again: AgainConfig = field(default_factory=AgainConfig)
-    full: AgainConfig = field(default_factory=lambda: AgainConfig(moving=1.5))
+    full: AgainConfig = field(
+        default_factory=lambda: AgainConfig(
+            moving=1.5, reading=JudgeConfig(score=1.1, sure=0.7, doubtful=1.1)
+        )
+    )
     margin: int = 16
     pad: float = 0.15
     ends: float = 1.0
