@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import faulthandler
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.booking import evidence_rows
 from echoatlas.pipeline.errors import Reject, Retry, where
 from echoatlas.pipeline.evidence import evidence, measured
 from echoatlas.pipeline.metrics import Stopwatch
-from echoatlas.pipeline.part import Part
 from echoatlas.pipeline.read import read_report, read_words
 from echoatlas.pipeline.read.archive import is_archive
 from echoatlas.pipeline.read.words import HEAD, is_whole_header
 from echoatlas.pipeline.work import Batch, Item, Sources, Worked, Writer, work
 from echoatlas.schemas.records import Hint, Origin
-
-if TYPE_CHECKING:
-    pass
 
 
 def reread(batch: Batch) -> Worked:
@@ -37,7 +32,7 @@ def reread(batch: Batch) -> Worked:
     writer, watch, sources = Writer(batch.lake, batch.id), Stopwatch(), Sources.of(batch)
     crashes: list[str] = []
     done: list[str] = []
-    settled: list[tuple[Item, Worked]] = []
+    settled: dict[str, Worked] = {}
     for item in batch.items:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
@@ -52,37 +47,25 @@ def reread(batch: Batch) -> Worked:
             faulthandler.cancel_dump_traceback_later()
         if hints is None:
             alone = replace(batch, id=f"{batch.id}-{item.sighting.ordinal}", items=(item,))
-            settled.append((item, work(alone)))
+            settled[item.sighting.object_id] = work(alone)
         else:
             writer.add(evidence_rows(hints, item.sighting, batch.made_by))
             done.append(item.sighting.object_id)
     writer.flush()
-    whole = [worked for _, worked in settled]
+    rejected: Counter[str] = Counter()
+    for worked in settled.values():
+        rejected.update(worked.rejected)
     return Worked(
-        parts=tuple(_parts(writer, whole)),
+        parts=(*writer.parts, *(part for worked in settled.values() for part in worked.parts)),
         objects=len(batch.items),
         frames=0,
-        rejected=_total(whole),
+        rejected=dict(rejected),
         seconds=dict(watch.seconds),
-        crashes=(*crashes, *(crash for worked in whole for crash in worked.crashes)),
-        sealed=tuple(entry for worked in whole for entry in worked.sealed),
-        renewed=tuple(item.sighting.object_id for item, _ in settled),
+        crashes=(*crashes, *(crash for worked in settled.values() for crash in worked.crashes)),
+        sealed=tuple(entry for worked in settled.values() for entry in worked.sealed),
+        renewed=tuple(settled),
         reread=tuple(done),
     )
-
-
-def _parts(writer: Writer, whole: Sequence[Worked]) -> Iterator[Part]:
-    yield from writer.parts
-    for worked in whole:
-        yield from worked.parts
-
-
-def _total(whole: Sequence[Worked]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for worked in whole:
-        for reason, number in worked.rejected.items():
-            total[reason] = total.get(reason, 0) + number
-    return total
 
 
 def said(batch: Batch, item: Item, sources: Sources) -> tuple[Hint, ...] | None:

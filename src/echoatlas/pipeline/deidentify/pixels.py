@@ -120,7 +120,7 @@ def check_redacted(
     Small letters are lost to a look at small frames, though not always to a person.
 
     Args:
-        pictures: as given to ``redact``.
+        pictures: as given to ``redact``; read once a fan.
         redactions: one a fan; where measurements were left standing is not looked at.
 
     Raises:
