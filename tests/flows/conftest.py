@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,16 @@ class Prefect:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._address}/{path}", data)
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        for pause in (0.2, 0.5, 1.0, 2.0, 4.0, 8.0):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                # Prefect's own clients ask again too: its database was busy, nothing was done
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+            time.sleep(pause)
+        raise TimeoutError(f"Prefect stayed unavailable for {path.split('/')[0]}")
 
     def start(self, flow: str, **parameters: object) -> str:
         """Trigger a flow as a data engineer does; returns the run's id."""
