@@ -23,7 +23,8 @@ import yaml
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.ingest import sightings
-from echoatlas.pipeline.lake import Intent, Lake
+from echoatlas.pipeline.intent import Intent
+from echoatlas.pipeline.lake import Lake
 from echoatlas.pipeline.part import write_part
 from echoatlas.pipeline.plan import journey_config
 from echoatlas.pipeline.simulate import make_still, write_dicom, write_png

@@ -8,11 +8,13 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from echoatlas.pipeline.lake import Intent, Lake
-from echoatlas.pipeline.part import write_part
+from echoatlas.pipeline.intent import Intent, promise, promised, settle
+from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.part import Part, write_part
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EvidenceRow
+from echoatlas.schemas.rows import EvidenceRow, ObjectRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
+from tables import made
 
 
 def row(name: str, fingerprint: str = "f1") -> EvidenceRow:
@@ -40,9 +42,11 @@ def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None
     part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
     intent = Intent("run-g0", (part,), ("a",))
 
-    Lake(storage).promise(intent)
+    promise(storage, intent)
 
-    assert [intent] == Lake(storage).promised()
+    assert [intent] == promised(storage)
+    settle(storage, [intent])
+    assert promised(storage) == []
 
 
 def test_renewed_objects_lose_their_old_rows(storage: Storage) -> None:
@@ -58,6 +62,64 @@ def test_renewed_objects_lose_their_old_rows(storage: Storage) -> None:
     assert sorted((r["object_id"], r["fingerprint"]) for r in found) == [("a", "f2"), ("b", "f1")]
 
 
+def written(storage: Storage, stem: str, *rows: EvidenceRow) -> tuple[Part, ...]:
+    return (write_part(storage, to_arrow("evidence", rows), "evidence", stem),)
+
+
+def said(storage: Storage) -> list[tuple[str, str]]:
+    found = Lake(storage).read("evidence", ["object_id", "fingerprint"]).to_pylist()
+    return sorted((one["object_id"], one["fingerprint"]) for one in found)
+
+
+def test_many_intents_replace_rows_in_one_commit_and_touch_no_other_file(storage: Storage) -> None:
+    lake = Lake(storage)
+    lake.apply(Intent("run1-g0", written(storage, "part-1", row("a"), row("b"), row("c"))))
+    lake.apply(Intent("run1-g1", written(storage, "part-2", row("d"))))
+    lake.apply(Intent("run1-g2", written(storage, "part-3", row("e"), row("e2"))))
+    version = lake.version("evidence")
+
+    lake.apply(
+        Intent("run2-g0", written(storage, "part-4", row("a", "f2")), reread=("a",)),
+        Intent("run2-g1", written(storage, "part-5", row("b", "f2")), renewed=("b",)),
+        Intent("run2-g2", (), reread=("e", "e2")),
+    )
+
+    assert said(storage) == [("a", "f2"), ("b", "f2"), ("c", "f1"), ("d", "f1")]
+    assert lake.version("evidence") == version + 1
+    assert "part-2.parquet" in lake.files("evidence") and len(lake.files("evidence")) == 4
+    rest = next(file for file in lake.files("evidence") if "-rest-" in file)
+    assert rest.startswith("part-run2-g0-"), "a file that an interrupted run could not sweep away"
+
+
+def test_of_many_intents_those_carried_out_before_are_passed_over(storage: Storage) -> None:
+    lake = Lake(storage)
+    lake.apply(Intent("run1-g0", written(storage, "part-1", row("a"), row("b"))))
+    first = Intent("run2-g0", written(storage, "part-2", row("a", "f2")), reread=("a",))
+    second = Intent("run2-g1", written(storage, "part-3", row("b", "f2")), reread=("b",))
+    lake.apply(first)
+
+    for _ in range(2):
+        lake.apply(first, second)
+
+    assert said(storage) == [("a", "f2"), ("b", "f2")]
+
+
+def test_a_further_sighting_of_the_same_bytes_stays_when_its_object_is_renewed(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(Storage.open(tmp_path / "lake"))
+    rows = [
+        made(ObjectRow, locator=place, object_id="a", status=status)
+        for place, status in (("first", "kept"), ("second", "duplicate"))
+    ]
+    part = write_part(lake.storage, to_arrow("objects", rows), "objects", "part-1")
+    lake.apply(Intent("run1-g0", (part,)))
+
+    lake.apply(Intent("run2-g0", (), renewed=("a",)))
+
+    assert lake.read("objects", ["locator"]).column(0).to_pylist() == ["second"]
+
+
 def test_rows_are_found_by_a_value_after_others_of_their_file_were_removed(
     tmp_path: Path,
 ) -> None:
@@ -67,7 +129,7 @@ def test_rows_are_found_by_a_value_after_others_of_their_file_were_removed(
     part = write_part(lake.storage, to_arrow("evidence", rows), "evidence", "part-1")
     lake.apply(Intent("run-g0", (part,)))
 
-    lake.drop("evidence", ["a"])
+    lake.drop_rows("evidence", "object_id", ["a"])
     found = lake.read("evidence", ["object_id"], pc.field("site") == "q")
 
     assert found.column("object_id").to_pylist() == ["b"]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
 
-from echoatlas.pipeline.lake import Intent, Lake
+from echoatlas.pipeline.intent import Intent, promise, promised, settle
+from echoatlas.pipeline.lake import Lake
 from echoatlas.pipeline.part import Part, write_part
 from echoatlas.pipeline.work import retrying
 from echoatlas.schemas.config import Engine
@@ -23,7 +24,11 @@ class _Group:
 
 
 class Committer:
-    """Gathers what workers wrote, site by site, and commits a group of batches at a time."""
+    """Gathers what workers wrote, site by site, and commits a group of batches at a time.
+
+    A group that replaces rows is written down like any other, but carried out with all others of
+    its kind by ``close``: each such commit has to look through whole tables.
+    """
 
     def __init__(self, lake: Lake, run_id: str, engine: Engine) -> None:
         self._lake = lake
@@ -31,6 +36,7 @@ class Committer:
         self._engine = engine
         self._numbers = count()
         self._groups: dict[str, _Group] = {}
+        self._replacing: list[Intent] = []
 
     def _group(self, site: str) -> _Group:
         return self._groups.setdefault(site, _Group())
@@ -54,10 +60,16 @@ class Committer:
         group.reread += reread
         group.batches += 1
         if group.batches >= self._engine.group:
-            self.flush(site)
+            self._flush(site)
 
-    def flush(self, site: str) -> None:
-        """Commit what there is of a site."""
+    def close(self) -> None:
+        """Commit what there is left."""
+        for site in list(self._groups):
+            self._flush(site)
+        carry_out(self._lake, self._replacing, self._engine.retries)
+        self._replacing = []
+
+    def _flush(self, site: str) -> None:
         group = self._groups.pop(site, None)
         if group is None or not (group.parts or group.rows):
             return
@@ -70,20 +82,22 @@ class Committer:
             )
         renewed, reread = tuple(sorted(group.renewed)), tuple(sorted(group.reread))
         intent = Intent(intent_id, tuple(group.parts), renewed, reread)
-        self._lake.promise(intent)
-        carry_out(self._lake, intent, self._engine.retries)
+        promise(self._lake.storage, intent)
+        if renewed or reread:
+            self._replacing.append(intent)
+        else:
+            carry_out(self._lake, [intent], self._engine.retries)
 
 
-def carry_out(lake: Lake, intent: Intent, retries: int) -> None:
-    """Apply an intent until it holds, then forget it."""
-    retrying(lambda: lake.apply(intent), retries)
-    lake.settle(intent)
+def carry_out(lake: Lake, intents: Sequence[Intent], retries: int) -> None:
+    """Apply intents until they hold, then forget them."""
+    retrying(lambda: lake.apply(*intents), retries)
+    settle(lake.storage, intents)
 
 
 def recover(lake: Lake, run_id: str, retries: int = 4) -> None:
     """Finish what an interrupted run promised, and sweep away the files that it did not."""
-    for intent in lake.promised():
-        carry_out(lake, intent, retries)
+    carry_out(lake, promised(lake.storage), retries)
     for name in TABLES:
         used = set(lake.files(name))
         prefix = f"tables/{name}/"

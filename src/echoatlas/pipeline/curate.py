@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.schemas.config import SiteConfig
 
-HEADERS_A_FRAME = 64  # about how many headers are read while an object is carried
 Progress = Callable[[str, int, int], None]  # what, done, of
 
 
@@ -210,8 +209,7 @@ def _carry(
             ids = [item.sighting.object_id for item in done.task.items]
             committer.finished(site, [one for one in ids if one in stale])
             tell("objects", summary.objects, total)
-    for site in marks:
-        committer.flush(site)
+    committer.close()
     summary.rejected = +summary.rejected
 
 
@@ -229,10 +227,7 @@ def _reread(
     total = sum(len(seen.unread) for seen in surveys)
     if not total:
         return
-    engine = deployment.config.engine
-    # Each commit looks for its objects in all evidence there is, and headers are read fast
-    few = engine.model_copy(update={"group": engine.group * HEADERS_A_FRAME})
-    committer = Committer(deployment.lake, f"{summary.run_id}-e", few)
+    committer = Committer(deployment.lake, f"{summary.run_id}-e", deployment.config.engine)
     tasks = (
         batch
         for seen in surveys
@@ -254,8 +249,7 @@ def _reread(
         summary.step_seconds.update(answer.seconds)
         summary.crashes += answer.crashes
         tell("headers", passed, total)
-    for seen in surveys:
-        committer.flush(seen.site.site)
+    committer.close()
 
 
 def _record(

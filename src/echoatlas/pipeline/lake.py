@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -31,42 +32,15 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.part import Part, counted
+from echoatlas.pipeline.intent import Intent
+from echoatlas.pipeline.part import counted, write_part
+from echoatlas.pipeline.rest import rests
 from echoatlas.pipeline.storage import LocalStorage, Storage, fault
 from echoatlas.schemas.tables import TABLES, columns, schema
 
-INTENTS = "_intents/"
 CHECKPOINT_EVERY = "20"
-NAMED = 10_000  # objects that one deletion names: each looks through the whole table
-READ = frozenset({"evidence", "readings"})  # what is read of headers, and goes without the pixels
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A group of parts that become part of their tables together.
-
-    Attributes:
-        id: unique for ever; the application transaction under which each table takes its part.
-        renewed: objects worked on anew: all their rows go first.
-        reread: objects whose evidence alone was read anew: what was read before goes first.
-    """
-
-    id: str
-    parts: tuple[Part, ...]
-    renewed: tuple[str, ...] = ()
-    reread: tuple[str, ...] = ()
-
-    def to_json(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True).encode()
-
-    @staticmethod
-    def from_json(data: bytes) -> Intent:
-        raw = json.loads(data)
-        parts = tuple(Part(**part) for part in raw.pop("parts"))
-        objects = {name: tuple(raw[name]) for name in ("renewed", "reread")}
-        return Intent(raw["id"], parts, **objects)
 
 
 def _told(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
@@ -212,58 +186,62 @@ class Lake:
         return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
 
     @_told
-    def apply(self, intent: Intent) -> None:
-        """Carry out an intent, wherever an earlier attempt was cut off.
+    def apply(self, *intents: Intent) -> None:
+        """Carry out intents, wherever an earlier attempt was cut off: a table's in one commit.
+
+        Each table is looked through once, however many intents replace rows of it.
+
+        Args:
+            intents: no two of which speak of one object.
 
         Raises:
             Retry: another process committed to the table in between.
         """
-        by_table: dict[str, list[Part]] = {}
-        for part in intent.parts:
-            by_table.setdefault(part.table, []).append(part)
         # Objects last: they say that all else is in place
         for name in sorted(TABLES, key=lambda table: (table == "objects", table)):
-            if TABLES[name].scope == "object":
-                gone = (*intent.renewed, *(intent.reread if name in READ else ()))
-                self._supersede(name, gone, intent.id)
-        for name in sorted(by_table, key=lambda table: (table == "objects", table)):
-            self._add(name, by_table[name], intent.id)
+            touching = [
+                one
+                for one in intents
+                if one.gone(name) or any(part.table == name for part in one.parts)
+            ]
+            adds = any(part.table == name for one in touching for part in one.parts)
+            if touching and (adds or self.version(name) >= 0):
+                self._commit(name, touching)
 
-    def _supersede(self, name: str, objects: Sequence[str], transaction: str) -> None:
-        """Remove the rows of objects, unless the ones that take their place are there already."""
-        if not objects or self.version(name) < 0:
-            return
-        if self._handle(name).transaction_version(transaction) is None:
-            self.drop(name, objects)
-
-    def _add(self, name: str, parts: Sequence[Part], transaction: str) -> None:
+    def _commit(self, name: str, intents: Sequence[Intent]) -> None:
+        """Put what intents bring of a table in the place of what they replace."""
         table = self._handle(name)
-        if table.transaction_version(transaction) is not None:
+        due = [one for one in intents if table.transaction_version(one.id) is None]
+        added = [part for one in due for part in one.parts if part.table == name]
+        gone = {one for intent in due for one in intent.gone(name)}
+        removed: list[AddAction | RemoveAction] = []
+        if gone:
+            now = time.time_ns() // 1_000_000
+            dataset = self._dataset(table, name)
+            for path, left in rests(dataset, name, gone, threads=self._native):
+                removed.append(RemoveAction(path, True, now))
+                if left.num_rows:
+                    stem = f"part-{due[0].id}-rest-{len(removed):06d}"
+                    added.append(write_part(self.storage, left, name, stem))
+        if not added and not removed:
             return
-        actions: list[AddAction | RemoveAction] = [
-            AddAction(part.path, part.size, {}, 0, True, json.dumps({"numRecords": part.rows}))
-            for part in parts
+        actions = [
+            *removed,
+            *(
+                AddAction(part.path, part.size, {}, 0, True, json.dumps({"numRecords": part.rows}))
+                for part in added
+            ),
         ]
         try:
             table.create_write_transaction(
-                actions, "append", table.schema(), commit_properties=_once(transaction)
+                actions,
+                "append",
+                table.schema(),
+                commit_properties=_once(*(one.id for one in due)),
             )
         except CommitFailedError as error:
             self._handles.pop(name, None)
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
-
-    @_told
-    def drop(self, name: str, objects: Sequence[str]) -> None:
-        """Remove the rows of objects."""
-        if not objects or self.version(name) < 0:
-            return
-        for start in range(0, len(objects), NAMED):
-            listed = ", ".join(f"'{_opaque(one)}'" for one in objects[start : start + NAMED])
-            # Further sightings of the same bytes stay what they are
-            spared = " AND status <> 'duplicate'" if name == "objects" else ""
-            self._handle(name).delete(
-                f"object_id IN ({listed}){spared}", writer_properties=_properties(name)
-            )
 
     @_told
     def drop_rows(self, name: str, column: str, values: Sequence[str]) -> None:
@@ -325,22 +303,6 @@ class Lake:
         last = table.history(1)[0]
         return last.get("transaction") == transaction and last["version"] == table.version()
 
-    # The write-ahead log -----------------------------------------------------------------
-
-    def promise(self, intent: Intent) -> None:
-        """Write an intent down before it is carried out."""
-        self.storage.write(f"{INTENTS}{intent.id}.json", intent.to_json())
-
-    def settle(self, intent: Intent) -> None:
-        """Forget an intent that has been carried out."""
-        self.storage.delete([f"{INTENTS}{intent.id}.json"])
-
-    def promised(self) -> list[Intent]:
-        """Intents that somebody wrote down and did not live to settle, oldest id first."""
-        return [
-            Intent.from_json(self.storage.read(entry.key)) for entry in self.storage.list(INTENTS)
-        ]
-
 
 def _properties(name: str) -> WriterProperties:
     silent = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
@@ -348,10 +310,10 @@ def _properties(name: str) -> WriterProperties:
     return WriterProperties(compression="ZSTD", column_properties=dict.fromkeys(hidden, silent))
 
 
-def _once(transaction: str) -> CommitProperties:
+def _once(*transactions: str) -> CommitProperties:
     return CommitProperties(
-        custom_metadata={"transaction": transaction},
-        app_transactions=[Transaction(transaction, 0)],
+        custom_metadata={"transaction": transactions[0]},
+        app_transactions=[Transaction(one, 0) for one in transactions],
     )
 
 

@@ -22,7 +22,7 @@ from echoatlas.pipeline.audit.findings import HELD_BACK, REVIEWED, Verdict, stan
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
 from echoatlas.pipeline.commit import carry_out, recover
 from echoatlas.pipeline.errors import Reason, UsageError
-from echoatlas.pipeline.lake import Intent
+from echoatlas.pipeline.intent import Intent, promise
 from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.part import write_part
 from echoatlas.pipeline.release import index_table, manifest_of, names
@@ -215,8 +215,8 @@ def _commit(
         for table, some in groupby(rows, key=_table)
     )
     intent = Intent(run_id, parts, tuple(objects))
-    lake.promise(intent)
-    carry_out(lake, intent, deployment.config.engine.retries)
+    promise(lake.storage, intent)
+    carry_out(lake, [intent], deployment.config.engine.retries)
 
 
 def _out_of_the_lake(lake: Lake, objects: list[str]) -> list[Outcome]:

@@ -1,0 +1,44 @@
+"""What is left of a table's files when the rows of some objects go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from echoatlas.schemas.tables import schema
+
+
+def rests(
+    dataset: ds.Dataset, name: str, gone: Set[str], *, threads: bool
+) -> Iterator[tuple[str, pa.Table]]:
+    """The files of a table that hold rows of objects, and each one's other rows.
+
+    Only ids are read of a file that has none of them, and one file is held at a time. Sightings
+    of the same bytes that ``objects`` calls duplicates stay what they are.
+
+    Args:
+        gone: object ids. A set, and no join of Arrow's, since that is built anew for each file.
+
+    Yields:
+        A path below the table's folder; the rows that stay, perhaps none, in their order.
+    """
+    spares = name == "objects"
+    columns = ["object_id", "status"] if spares else ["object_id"]
+    for fragment in dataset.get_fragments():
+        # A rewritten file may hold views of strings, which have no kernels of their own
+        read = {"schema": dataset.schema, "use_threads": threads}
+        ids = fragment.to_table(columns=columns, **read)
+        owners = ids["object_id"].cast(pa.string())
+        named = [one for one in pc.unique(owners).to_pylist() if one in gone]
+        if not named:
+            continue
+        going = pc.is_in(owners, pa.array(named, pa.string()))
+        if spares:
+            going = pc.and_(going, pc.not_equal(ids["status"].cast(pa.string()), "duplicate"))
+        if pc.any(going).as_py():
+            whole = fragment.to_table(**read)
+            yield cast("str", fragment.path), whole.filter(pc.invert(going)).cast(schema(name))
