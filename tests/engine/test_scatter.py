@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.run import connected
+from echoatlas.pipeline.run import Cluster, connected
 from echoatlas.schemas.config import Engine
 
 
@@ -32,16 +35,66 @@ def doubled(task: Numbers) -> list[int]:
     return [2 * value for value in task.values]
 
 
+@dataclass(frozen=True)
+class Names(Numbers):
+    said: str = ""
+
+
+def repeated(task: Names) -> str:
+    return task.said * 2
+
+
+SPILLS = {  # an object store that is always full, and forgets nothing of what it spilled
+    "RAY_max_direct_call_object_size": "1000",
+    "RAY_object_spilling_threshold": "0.0",
+    "RAY_min_spilling_size": "0",
+    "RAY_free_objects_period_milliseconds": "1000000",
+}
+
+
 @pytest.fixture(scope="module")
-def cluster():  # type: ignore[no-untyped-def]
+def cluster() -> Iterator[Cluster]:
     from ray import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    with connected(Engine(workers=2)) as found:
-        yield found
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in SPILLS.items():
+            patched.setenv(name, value)
+        with connected(Engine(workers=2)) as found:
+            yield found
 
 
-def test_a_poison_object_is_found_by_halving(cluster) -> None:  # type: ignore[no-untyped-def]
+def spilled(size: int) -> bytes:
+    """What Ray has written to the disk of its object store, once it is that many bytes."""
+    import ray
+
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        ray.put(bytes(2000))  # Ray looks at how full it is when something comes in
+        found = b"".join(file.read_bytes() for file in session.rglob("ray_spilled*/*"))
+        if len(found) > size:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("nothing was spilled")
+
+
+def test_what_ray_spills_to_a_disk_is_sealed(cluster: Cluster) -> None:
+    import ray
+
+    plain = ray.put("Wisniewska" * 30_000)
+    before = spilled(300_000)
+
+    answers = cluster.scatter(repeated, [Names((1,), said="Kowalczyk" * 30_000)])
+    first = next(answers)  # and Ray keeps it until the next is asked for
+    after = spilled(len(before) + 500_000)
+
+    assert first.answer == "Kowalczyk" * 60_000 and plain
+    assert b"Wisniewska" in before, "the proof that this test can fail"
+    assert b"Kowalczyk" not in after
+
+
+def test_a_poison_object_is_found_by_halving(cluster: Cluster) -> None:
     tasks = [Numbers(tuple(range(start, start + 8))) for start in (0, 8, 16)]
 
     done = list(cluster.scatter(doubled, tasks))
@@ -51,6 +104,6 @@ def test_a_poison_object_is_found_by_halving(cluster) -> None:  # type: ignore[n
     assert [2 * n for n in range(24) if n not in (7, 13)] == answers
 
 
-def test_a_failing_world_ends_the_run_with_its_own_words(cluster) -> None:  # type: ignore[no-untyped-def]
+def test_a_failing_world_ends_the_run_with_its_own_words(cluster: Cluster) -> None:
     with pytest.raises(Retry, match="the storage is away"):
         list(cluster.scatter(doubled, [Numbers((99,))]))

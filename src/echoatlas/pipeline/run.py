@@ -7,6 +7,7 @@ A task whose worker dies twice is split in two, until the one object that kills 
 from __future__ import annotations
 
 import os
+import pickle
 import secrets
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.jobs import GRACE, JobState
+from echoatlas.pipeline.sealed import new_key, seal, unseal
 from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
@@ -159,19 +161,14 @@ class Cluster:
 
         self._ray = ray
         self._engine = engine
-        self._remotes: dict[Callable[..., Any], Any] = {}
-
-    def _remote(self, function: Callable[..., Any]) -> Any:
-        if function not in self._remotes:
-            declared = self._ray.remote(
-                num_cpus=1,
-                memory=min(self._engine.memory_mb << 20, self._memory()),
-                max_retries=0,
-                retry_exceptions=False,
-                max_calls=TASKS_A_WORKER,
-            )
-            self._remotes[function] = declared(function)
-        return self._remotes[function]
+        self._key = new_key()
+        self._remote = ray.remote(
+            num_cpus=1,
+            memory=min(engine.memory_mb << 20, self._memory()),
+            max_retries=0,
+            retry_exceptions=False,
+            max_calls=TASKS_A_WORKER,
+        )(_unsealed)
 
     def _memory(self) -> int:
         total = int(self._ray.cluster_resources().get("memory", 1 << 30))
@@ -189,7 +186,7 @@ class Cluster:
             Retry, UsageError: as the function raised them.
         """
         ray = self._ray
-        remote = self._remote(function)
+        remote = self._remote.options(name=function.__name__)
         waiting = iter(tasks)
         again: deque[tuple[Work, int]] = deque()
         flying: dict[Any, tuple[Work, int]] = {}
@@ -205,13 +202,15 @@ class Cluster:
                         exhausted = True
                         continue
                     task, attempt = following, 0
-                flying[remote.remote(task)] = (task, attempt)
+                sealed = seal(self._key, ray.cloudpickle.dumps((function, task)))
+                flying[remote.remote(self._key, sealed)] = (task, attempt)
             if not flying:
                 return
             ready, _ = ray.wait(list(flying), num_returns=1)
             task, attempt = flying.pop(ready[0])
             try:
-                yield Done(task, ray.get(ready[0]))
+                answer: Answer = unseal(self._key, ray.get(ready[0]))
+                yield Done(task, answer)
             except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
                 cause = getattr(error, "cause", None)
                 if isinstance(cause, Retry | UsageError):
@@ -226,6 +225,12 @@ class Cluster:
 
     def _slots(self) -> int:
         return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
+
+
+def _unsealed(key: bytes, sealed: bytes) -> bytes:
+    """Do in a worker what a sealed message asks for, and seal the answer."""
+    function, task = unseal(key, sealed)
+    return seal(key, pickle.dumps(function(task)))
 
 
 class RayJobs:
