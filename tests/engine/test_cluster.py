@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -20,6 +19,7 @@ import pytest
 
 from echoatlas.pipeline.jobs import JobState
 from echoatlas.pipeline.run import RayJobs
+from rehearsal import TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     # Its sockets' paths must be short
     scratch = Path(tempfile.mkdtemp(prefix="ea-ray-"))
     found = Running(
-        f"127.0.0.1:{_free_port()}", f"http://127.0.0.1:{_free_port()}", secrets.token_hex(32)
+        f"127.0.0.1:{_free_port()}",
+        f"http://127.0.0.1:{_free_port()}",
+        TOKEN["RAY_AUTH_TOKEN"],  # this process may be in a Ray already, and has but one token
     )
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
@@ -100,7 +102,7 @@ def test_a_run_joins_the_cluster_that_the_environment_names(
     joined = undisturbed.elsewhere("joined")
     monkeypatch.setenv("RAY_ADDRESS", let_in.address)
 
-    joined.run("run")
+    joined.alone("run")
 
     assert undisturbed.rows() == joined.rows()
 
@@ -144,6 +146,7 @@ ASK = """
 import sys
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.run import RayJobs
+from rehearsal import TOKEN
 try:
     RayJobs(sys.argv[1]).look("r-run-1")
 except UsageError as error:

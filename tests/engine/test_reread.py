@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import signal
 import subprocess
 import time
@@ -52,7 +51,7 @@ def kinds() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def before(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A lake of all formats, loose and in an archive, with a table beside them and one within."""
     made = Rehearsal(tmp_path_factory.mktemp("before"))
     made.engine(batch=3, group=1, workers=2)
@@ -87,8 +86,7 @@ def by_other_rules(made: Rehearsal) -> None:
 
 def renewed(before: Rehearsal, name: str) -> Rehearsal:
     """The lake as it was, and other rules."""
-    made = before.elsewhere(name)
-    shutil.copytree(before.lake_path, made.lake_path)
+    made = before.elsewhere(name, with_lake=True)
     by_other_rules(made)
     return made
 

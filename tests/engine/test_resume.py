@@ -31,8 +31,10 @@ def started(rehearsal: Any) -> subprocess.Popen[bytes]:
 
 
 def wait_for(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not reached() and process.poll() is None and time.monotonic() < deadline:
+    """Wait until a process has come to a moment, or has ended."""
+    until = time.monotonic() + 300
+    while not reached() and process.poll() is None:
+        assert time.monotonic() < until, "the run does not come to the moment"
         time.sleep(0.002)
 
 
@@ -114,7 +116,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
     other = undisturbed.elsewhere(f"workers-{workers}")
     other.engine(workers=workers, batch=batch)
 
-    other.run("run")
+    other.alone("run")
 
     assert undisturbed.rows() == other.rows()
 
@@ -133,8 +135,7 @@ def test_the_same_bytes_twice_are_one_object_and_one_duplicate(undisturbed: Any)
 
 
 def test_a_changed_setting_renews_the_frames_and_the_plan_says_so(undisturbed: Any) -> None:
-    changed = undisturbed.elsewhere("changed")
-    changed.run("run")
+    changed = undisturbed.elsewhere("changed", with_lake=True)
     config = (changed.home / "echoatlas.yaml").read_text()
     (changed.home / "echoatlas.yaml").write_text(config + "steps: {normalize: {size: 128}}\n")
 
@@ -147,8 +148,7 @@ def test_a_changed_setting_renews_the_frames_and_the_plan_says_so(undisturbed: A
 
 
 def test_a_rejected_object_can_be_tried_again(undisturbed: Any) -> None:
-    retried = undisturbed.elsewhere("retried")
-    retried.run("run")
+    retried = undisturbed.elsewhere("retried", with_lake=True)
 
     number = retried.run("quarantine", "retry")["retried"]
     pending = retried.run("status")["objects"].get("pending", 0)

@@ -90,6 +90,9 @@ def _cluster_address(engine: Engine) -> str | None:
 def connected(engine: Engine) -> Iterator[Cluster]:
     """A Ray cluster: the configured one, RAY_ADDRESS, or one of our own for as long as needed.
 
+    A process that is in a cluster already stays in it, since Ray allows one a process: whoever
+    runs twice within ``with connected(engine)``, or from a notebook, waits for Ray but once.
+
     Raises:
         UsageError: the configured cluster can't be reached.
     """
@@ -97,6 +100,9 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     _prepare(join=bool(address))
     import ray
 
+    if ray.is_initialized():
+        yield Cluster(engine)
+        return
     scratch: str | None = None
     try:
         if address:
