@@ -20,6 +20,7 @@ import pytest
 from echoatlas.pipeline.jobs import JobState
 from echoatlas.pipeline.run import RayJobs
 from rehearsal import TOKEN
+from waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,9 @@ def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, let_in:
 
     jobs.submit("r-run-1", command)
     jobs.submit("r-run-1", command)  # an id is used once
-    until = time.monotonic() + 240
-    while (state := jobs.look("r-run-1")) is JobState.RUNNING and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: jobs.look("r-run-1") is not JobState.RUNNING, "the job's end", pause=0.2)
 
-    assert JobState.SUCCEEDED is state, jobs.log("r-run-1")
+    assert JobState.SUCCEEDED is jobs.look("r-run-1"), jobs.log("r-run-1")
     assert jobs.log("r-run-1").count('"run_id"') == 1
     assert undisturbed.rows() == submitted.rows()
 
@@ -132,9 +131,7 @@ def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
     jobs.submit("r-run-2", ["--deployment", str(stopped.home), "run"])
     jobs.submit("r-run-3", ["--deployment", str(tmp_path), "status"])
     jobs.stop("r-run-2")
-    until = time.monotonic() + 120
-    while jobs.look("r-run-3") is JobState.RUNNING and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: jobs.look("r-run-3") is not JobState.RUNNING, "the job's end", pause=0.2)
 
     assert JobState.STOPPED is jobs.look("r-run-2")
     assert JobState.FAILED is jobs.look("r-run-3")
@@ -146,7 +143,6 @@ ASK = """
 import sys
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.run import RayJobs
-from rehearsal import TOKEN
 try:
     RayJobs(sys.argv[1]).look("r-run-1")
 except UsageError as error:

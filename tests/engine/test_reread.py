@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import signal
 import subprocess
-import time
 import zipfile
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from echoatlas.pipeline.simulate import (
 )
 from echoatlas.schemas.config import SiteConfig
 from rehearsal import Rehearsal, fill
+from waiting import wait_until
 
 NATIVE, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
 OTHER_RULES = "steps: {evidence: {image_type: 0.5, name: 0.6, study: 0.7}}\n"
@@ -127,8 +127,11 @@ def test_killed_as_it_reads_anew_and_run_again_equals_a_fresh_run(
     run = subprocess.Popen(
         killed.command("run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while run.poll() is None and not list(killed.lake_path.glob("_intents/*.json")):
-        time.sleep(0.002)
+    wait_until(
+        lambda: run.poll() is not None or list(killed.lake_path.glob("_intents/*.json")),
+        "a commit",
+        pause=0.002,
+    )
 
     run.send_signal(signal.SIGKILL)
     run.wait()

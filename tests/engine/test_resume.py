@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from waiting import wait_until
 
 MOMENTS: dict[str, Callable[[Path], bool]] = {
     "as it takes the lock": lambda lake: (lake / "_lock.json").exists(),
@@ -32,10 +33,7 @@ def started(rehearsal: Any) -> subprocess.Popen[bytes]:
 
 def wait_for(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
     """Wait until a process has come to a moment, or has ended."""
-    until = time.monotonic() + 300
-    while not reached() and process.poll() is None:
-        assert time.monotonic() < until, "the run does not come to the moment"
-        time.sleep(0.002)
+    wait_until(lambda: reached() or process.poll() is not None, "the moment", pause=0.002)
 
 
 def named(pid: int) -> str:

@@ -25,7 +25,7 @@ from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
 STARTS = 3  # tries to start a Ray of our own
-PATIENCE = 60  # seconds for a new cluster to answer: Ray's own 20 are few on a busy machine
+PATIENCE = 180  # seconds for a new cluster to answer: a busy machine needs more than Ray's own 20
 QUIET = {
     **SILENT,
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
