@@ -6,14 +6,18 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from echoatlas.pipeline.run import connected
 from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import Engine
 
 sys.path.insert(0, str(Path(__file__).parent))
 import s3server
+from rehearsal import as_in_a_process
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 
@@ -48,3 +52,12 @@ def bucket(s3: str) -> Storage:
     name = f"b{uuid.uuid4().hex[:12]}"
     s3server.client(s3).create_bucket(Bucket=name)
     return Storage.open(f"s3://{name}/prefix")
+
+
+@pytest.fixture(scope="session")
+def one_ray() -> Iterator[None]:
+    """One Ray for all that is run in this process, where each run would wait for a new one."""
+    with ExitStack() as stack:
+        with as_in_a_process():
+            stack.enter_context(connected(Engine(workers=2)))
+        yield

@@ -1,22 +1,30 @@
-"""A deployment of a test's own, driven by the real command line in a process of its own."""
+"""A deployment of a test's own, driven by the real command line."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import secrets
 import shutil
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.lake import Lake
 from echoatlas.pipeline.simulate import make_cine, make_still, write_dicom, write_png
 from echoatlas.schemas.tables import TABLES
 
 CLI = [sys.executable, "-m", "echoatlas.pipeline.cli"]
+TOKEN = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # Ray's, which it reads once a process
 
 
 class Rehearsal:
@@ -47,14 +55,24 @@ class Rehearsal:
         return [*CLI, "--deployment", str(self.home), "--lake", str(self.lake_path), *words]
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command, however it ends."""
+        """Run a command in a process of its own, however it ends."""
         return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=1500)
 
+    def alone(self, *words: str) -> Any:
+        """Run a command that must succeed in a process of its own, and return what it printed."""
+        return printed(self.call(*words, "--json"))
+
     def run(self, *words: str) -> Any:
-        """Run a command that must succeed, and return what it printed as JSON."""
-        done = self.call(*words, "--json")
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return json.loads(done.stdout)
+        """Run a command that must succeed in this process, and return what it printed as JSON."""
+        return printed(self.here(*words, "--json"))
+
+    def here(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in this process, however it ends: a new one takes seconds to begin."""
+        command = self.command(*words)
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), as_in_a_process():
+            code = call(command[len(CLI) :])
+        return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
     @property
     def deployment(self) -> Deployment:
@@ -73,14 +91,35 @@ class Rehearsal:
                 found[name] = sorted(rows, key=lambda row: [str(row[k]) for k in table.key])
         return found
 
-    def elsewhere(self, name: str) -> Rehearsal:
-        """The same deployment, sites and keys, with an empty lake of its own."""
+    def elsewhere(self, name: str, *, with_lake: bool = False) -> Rehearsal:
+        """The same deployment, sites and keys, with a lake of its own: empty, or as it is now."""
         other = object.__new__(Rehearsal)
         other.root, other.uploads = self.root, self.uploads
         other.home = self.root / name
-        shutil.copytree(self.home, other.home, ignore=shutil.ignore_patterns("lake"))
+        ignored = shutil.ignore_patterns(*(() if with_lake else ("lake",)))
+        shutil.copytree(self.home, other.home, ignore=ignored)
         other.lake_path = other.home / "lake"
         return other
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> Any:
+    """What a command that succeeded printed as JSON."""
+    assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def as_in_a_process() -> Iterator[None]:
+    """Have warnings be no errors, and the environment as it was at the end."""
+    before = dict(os.environ)
+    os.environ.update(TOKEN | before)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def fill(folder: Path, stills: int = 4, cine: bool = True) -> None:

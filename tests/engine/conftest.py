@@ -10,12 +10,12 @@ from rehearsal import Rehearsal, fill
 
 
 @pytest.fixture
-def rehearsal(tmp_path: Path) -> Rehearsal:
+def rehearsal(one_ray: None, tmp_path: Path) -> Rehearsal:
     return Rehearsal(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def undisturbed(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A small deployment that ran once, from start to end."""
     made = Rehearsal(tmp_path_factory.mktemp("undisturbed"))
     made.engine(batch=2, group=1, workers=2)

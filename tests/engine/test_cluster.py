@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -20,6 +19,8 @@ import pytest
 
 from echoatlas.pipeline.jobs import JobState
 from echoatlas.pipeline.run import RayJobs
+from rehearsal import TOKEN
+from waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     # Its sockets' paths must be short
     scratch = Path(tempfile.mkdtemp(prefix="ea-ray-"))
     found = Running(
-        f"127.0.0.1:{_free_port()}", f"http://127.0.0.1:{_free_port()}", secrets.token_hex(32)
+        f"127.0.0.1:{_free_port()}",
+        f"http://127.0.0.1:{_free_port()}",
+        TOKEN["RAY_AUTH_TOKEN"],  # this process may be in a Ray already, and has but one token
     )
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
@@ -100,7 +103,7 @@ def test_a_run_joins_the_cluster_that_the_environment_names(
     joined = undisturbed.elsewhere("joined")
     monkeypatch.setenv("RAY_ADDRESS", let_in.address)
 
-    joined.run("run")
+    joined.alone("run")
 
     assert undisturbed.rows() == joined.rows()
 
@@ -112,11 +115,9 @@ def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, let_in:
 
     jobs.submit("r-run-1", command)
     jobs.submit("r-run-1", command)  # an id is used once
-    until = time.monotonic() + 240
-    while (state := jobs.look("r-run-1")) is JobState.RUNNING and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: jobs.look("r-run-1") is not JobState.RUNNING, "the job's end", pause=0.2)
 
-    assert JobState.SUCCEEDED is state, jobs.log("r-run-1")
+    assert JobState.SUCCEEDED is jobs.look("r-run-1"), jobs.log("r-run-1")
     assert jobs.log("r-run-1").count('"run_id"') == 1
     assert undisturbed.rows() == submitted.rows()
 
@@ -130,9 +131,7 @@ def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
     jobs.submit("r-run-2", ["--deployment", str(stopped.home), "run"])
     jobs.submit("r-run-3", ["--deployment", str(tmp_path), "status"])
     jobs.stop("r-run-2")
-    until = time.monotonic() + 120
-    while jobs.look("r-run-3") is JobState.RUNNING and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: jobs.look("r-run-3") is not JobState.RUNNING, "the job's end", pause=0.2)
 
     assert JobState.STOPPED is jobs.look("r-run-2")
     assert JobState.FAILED is jobs.look("r-run-3")

@@ -26,7 +26,7 @@ Done = tuple[Any, Any]
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
+def done(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """A rehearsal whose seven sites went all the way, and the truth about them."""
     root = tmp_path_factory.mktemp("journey")
     made = Rehearsal(root)
@@ -241,7 +241,7 @@ def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
     (tmp_path / "st.yaml").write_text(yaml.safe_dump({"site": "st", "bucket": "s3://intake/st/"}))
 
     made.run("site", "add", str(tmp_path / "st.yaml"))
-    made.run("run")
+    made.alone("run")  # its workers have the credentials of their environment
     made.run("release", "create", "remote")
 
     assert made.run("verify", "remote")["ok"]
@@ -256,7 +256,9 @@ def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_the_journey_runs_on_every_real_sample(samples: Path, tmp_path: Path) -> None:
+def test_the_journey_runs_on_every_real_sample(
+    one_ray: None, samples: Path, tmp_path: Path
+) -> None:
     made = Rehearsal(tmp_path)
     # A copy: sites get receipts in their folders
     copied = shutil.copytree(samples, tmp_path / "samples", copy_function=shutil.copyfile)

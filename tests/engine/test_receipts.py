@@ -47,8 +47,8 @@ def test_a_receipt_says_of_each_file_what_the_lake_says_of_its_object(undisturbe
     assert told["upload-1/notes.txt"]["sentence"]
 
 
-def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(tmp_path: Path) -> None:
-    made = Rehearsal(tmp_path)
+def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(rehearsal: Rehearsal) -> None:
+    made = rehearsal
     folder = made.uploads / "st-elsewhere"
     for upload in ("upload-1", "upload-2"):
         (folder / upload).mkdir(parents=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import shutil
 import signal
 import subprocess
-import time
 import zipfile
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from echoatlas.pipeline.simulate import (
 )
 from echoatlas.schemas.config import SiteConfig
 from rehearsal import Rehearsal, fill
+from waiting import wait_until
 
 NATIVE, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
 OTHER_RULES = "steps: {evidence: {image_type: 0.5, name: 0.6, study: 0.7}}\n"
@@ -52,7 +51,7 @@ def kinds() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def before(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A lake of all formats, loose and in an archive, with a table beside them and one within."""
     made = Rehearsal(tmp_path_factory.mktemp("before"))
     made.engine(batch=3, group=1, workers=2)
@@ -87,8 +86,7 @@ def by_other_rules(made: Rehearsal) -> None:
 
 def renewed(before: Rehearsal, name: str) -> Rehearsal:
     """The lake as it was, and other rules."""
-    made = before.elsewhere(name)
-    shutil.copytree(before.lake_path, made.lake_path)
+    made = before.elsewhere(name, with_lake=True)
     by_other_rules(made)
     return made
 
@@ -129,8 +127,11 @@ def test_killed_as_it_reads_anew_and_run_again_equals_a_fresh_run(
     run = subprocess.Popen(
         killed.command("run"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while run.poll() is None and not list(killed.lake_path.glob("_intents/*.json")):
-        time.sleep(0.002)
+    wait_until(
+        lambda: run.poll() is not None or list(killed.lake_path.glob("_intents/*.json")),
+        "a commit",
+        pause=0.002,
+    )
 
     run.send_signal(signal.SIGKILL)
     run.wait()

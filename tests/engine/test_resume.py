@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from waiting import wait_until
 
 MOMENTS: dict[str, Callable[[Path], bool]] = {
     "as it takes the lock": lambda lake: (lake / "_lock.json").exists(),
@@ -31,9 +32,8 @@ def started(rehearsal: Any) -> subprocess.Popen[bytes]:
 
 
 def wait_for(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not reached() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
+    """Wait until a process has come to a moment, or has ended."""
+    wait_until(lambda: reached() or process.poll() is not None, "the moment", pause=0.002)
 
 
 def named(pid: int) -> str:
@@ -114,7 +114,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
     other = undisturbed.elsewhere(f"workers-{workers}")
     other.engine(workers=workers, batch=batch)
 
-    other.run("run")
+    other.alone("run")
 
     assert undisturbed.rows() == other.rows()
 
@@ -133,8 +133,7 @@ def test_the_same_bytes_twice_are_one_object_and_one_duplicate(undisturbed: Any)
 
 
 def test_a_changed_setting_renews_the_frames_and_the_plan_says_so(undisturbed: Any) -> None:
-    changed = undisturbed.elsewhere("changed")
-    changed.run("run")
+    changed = undisturbed.elsewhere("changed", with_lake=True)
     config = (changed.home / "echoatlas.yaml").read_text()
     (changed.home / "echoatlas.yaml").write_text(config + "steps: {normalize: {size: 128}}\n")
 
@@ -147,8 +146,7 @@ def test_a_changed_setting_renews_the_frames_and_the_plan_says_so(undisturbed: A
 
 
 def test_a_rejected_object_can_be_tried_again(undisturbed: Any) -> None:
-    retried = undisturbed.elsewhere("retried")
-    retried.run("run")
+    retried = undisturbed.elsewhere("retried", with_lake=True)
 
     number = retried.run("quarantine", "retry")["retried"]
     pending = retried.run("status")["objects"].get("pending", 0)

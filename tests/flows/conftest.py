@@ -64,7 +64,7 @@ class Prefect:
     def cancel(self, run: str) -> None:
         self.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
 
-    def ended(self, run: str, seconds: float = 90) -> dict[str, Any]:
+    def ended(self, run: str, seconds: float = 240) -> dict[str, Any]:
         """The state in which a run ends: its type and message."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -80,7 +80,7 @@ class Prefect:
         found = self.ask("task_runs/filter", body)
         return {one["name"].rsplit("-", 1)[0]: one["state_type"] for one in found}
 
-    def logs(self, run: str, seconds: float = 30) -> list[str]:
+    def logs(self, run: str, seconds: float = 120) -> list[str]:
         """What a run that has ended logged: it is sent in batches, the last after the end."""
         body = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
         until = time.monotonic() + seconds

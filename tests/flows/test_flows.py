@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.release import manifest_of
 from echoatlas.pipeline.status import status
 from scorer import Planted, leaked
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Make, Prefect
@@ -29,10 +29,9 @@ def _until_running(deployment: Deployment, job_id: str) -> int:
     """Wait until a job has begun to write to the lake; returns its process id."""
     pid = deployment.root / "jobs" / job_id / "pid"
     lock = deployment.root / "lake" / "_lock.json"
-    until = time.monotonic() + 60
-    while not (pid.is_file() and lock.is_file() and lock.read_text()):
-        assert time.monotonic() < until, "the job did not begin"
-        time.sleep(0.02)
+    wait_until(
+        lambda: pid.is_file() and lock.is_file() and lock.read_text(), "the job's first writing"
+    )
     return int(pid.read_text())
 
 
@@ -51,7 +50,7 @@ def curated(prefect: Prefect, make: Make) -> tuple[Deployment, str]:
     run = prefect.start("curate", deployment=str(deployment.root))
     pid = _until_running(deployment, f"{run}-run-1")
     os.killpg(pid, signal.SIGKILL)
-    assert prefect.ended(run, 240)["type"] == "COMPLETED", prefect.logs(run)
+    assert prefect.ended(run)["type"] == "COMPLETED", prefect.logs(run)
     return deployment, run
 
 
@@ -154,9 +153,7 @@ def test_a_cancelled_flow_stops_its_job(prefect: Prefect, make: Make) -> None:
     ended = prefect.ended(run)
 
     jobs = LocalJobs(deployment.root / "jobs")
-    until = time.monotonic() + 30
-    while _is_alive(pid) and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_until(lambda: not _is_alive(pid), "the end of the job's process")
     assert ended["type"] == "CANCELLED"
     assert not _is_alive(pid)
     assert jobs.look(f"{run}-run-1") is JobState.STOPPED

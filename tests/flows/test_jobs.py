@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.jobs import JobState, LocalJobs
+from waiting import wait_until
 
 
 def _ended(jobs: LocalJobs, job_id: str) -> JobState:
-    until = time.monotonic() + 60
-    while (state := jobs.look(job_id)) in (None, JobState.RUNNING):
-        assert time.monotonic() < until, "the job does not end"
-        time.sleep(0.05)
+    wait_until(lambda: jobs.look(job_id) not in (None, JobState.RUNNING), "the job's end")
+    state = jobs.look(job_id)
+    assert state is not None
     return state
 
 
@@ -60,8 +59,7 @@ def test_a_job_that_was_killed_is_lost(tmp_path: Path) -> None:
     jobs = LocalJobs(tmp_path / "jobs")
     jobs.submit("one", ["demo", str(tmp_path / "demo")])
     pid = tmp_path / "jobs" / "one" / "pid"
-    while not pid.is_file():
-        time.sleep(0.02)
+    wait_until(pid.is_file, "the job's beginning")
 
     os.killpg(int(pid.read_text()), signal.SIGKILL)
 

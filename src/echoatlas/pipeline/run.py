@@ -27,7 +27,7 @@ from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
 STARTS = 3  # tries to start a Ray of our own
-PATIENCE = 60  # seconds for a new cluster to answer: Ray's own 20 are few on a busy machine
+PATIENCE = 180  # seconds for a new cluster to answer: a busy machine needs more than Ray's own 20
 QUIET = {
     **SILENT,
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -92,6 +92,9 @@ def _cluster_address(engine: Engine) -> str | None:
 def connected(engine: Engine) -> Iterator[Cluster]:
     """A Ray cluster: the configured one, RAY_ADDRESS, or one of our own for as long as needed.
 
+    A process that is in a cluster already stays in it, since Ray allows one a process: whoever
+    runs twice within ``with connected(engine)``, or from a notebook, waits for Ray but once.
+
     Raises:
         UsageError: the configured cluster can't be reached.
     """
@@ -99,6 +102,9 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     _prepare(join=bool(address))
     import ray
 
+    if ray.is_initialized():
+        yield Cluster(engine)
+        return
     scratch: str | None = None
     try:
         if address:
