@@ -22,6 +22,25 @@ from rehearsal import as_in_a_process
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 
 
+# Files of tests that take longest, longest first: begun last, one would keep a worker alone
+LONGEST = (
+    "test_journey",
+    "test_resume",
+    "test_cluster",
+    "test_flows",
+    "test_full_disk",
+    "test_bounds",
+    "test_reread",
+    "test_in_a_browser",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that two workers end together."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """The folder of real scans beside the checkout; tests that need it are skipped without it."""

@@ -56,7 +56,7 @@ class Rehearsal:
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a process of its own, however it ends."""
-        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=1500)
+        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=500)
 
     def alone(self, *words: str) -> Any:
         """Run a command that must succeed in a process of its own, and return what it printed."""

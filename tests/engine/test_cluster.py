@@ -51,6 +51,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
     command += ["--dashboard-port", found.dashboard.rpartition(":")[2]]
     command += ["--temp-dir", str(scratch), "--disable-usage-stats"]
+    # Nobody uses ray:// here, and a cluster whose server for it is slow to start ends itself
+    command += ["--ray-client-server-port", "0"]
     # A job's `python` is the one that its cluster's PATH names, as in an image
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     log = tmp_path_factory.mktemp("cluster") / "log"

@@ -25,6 +25,56 @@ SCALE = 0.15
 Done = tuple[Any, Any]
 
 
+@pytest.mark.timeout(1800)
+def test_the_journey_runs_on_every_real_sample(
+    one_ray: None, samples: Path, tmp_path: Path
+) -> None:
+    made = Rehearsal(tmp_path)
+    # A copy: sites get receipts in their folders
+    copied = shutil.copytree(samples, tmp_path / "samples", copy_function=shutil.copyfile)
+    for folder in sorted(p for p in copied.iterdir() if p.is_dir()):
+        file = tmp_path / f"{folder.name}.yaml"
+        file.write_text(yaml.safe_dump({"site": folder.name, "bucket": str(folder)}))
+        made.run("site", "add", str(file))
+
+    ran = made.run("run")
+    status = made.run("status")
+
+    assert ran["failed"] == []
+    assert status["conservation"]
+    assert "crashed" not in status["quarantine"]
+    files = sum(1 for file in samples.rglob("*") if file.is_file() and file.parent != samples)
+    assert sum(status["objects"].values()) >= files - 2  # tables beside scans are no objects
+    assert status["objects"]["kept"] > 0
+
+
+def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
+    client = s3server.client(s3)
+    for name in ("intake", "lakehouse"):
+        client.create_bucket(Bucket=name)
+    fill(tmp_path / "local", stills=2, cine=False)
+    for file in (tmp_path / "local").rglob("*.*"):
+        key = file.relative_to(tmp_path / "local").as_posix()
+        client.put_object(Bucket="intake", Key=f"st/{key}", Body=file.read_bytes())
+    made = Rehearsal(tmp_path / "s3")
+    made.lake_path = "s3://lakehouse/lake"
+    (tmp_path / "st.yaml").write_text(yaml.safe_dump({"site": "st", "bucket": "s3://intake/st/"}))
+
+    made.run("site", "add", str(tmp_path / "st.yaml"))
+    made.alone("run")  # its workers have the credentials of their environment
+    made.run("release", "create", "remote")
+
+    assert made.run("verify", "remote")["ok"]
+    assert made.run("run")["objects"] == 0
+    data = load("remote", lake="s3://lakehouse/lake", cache=tmp_path / "cache")
+    assert data[0].image.shape[0] == 256
+    assert "kept" in {one["status"] for one in made.run("site", "receipt", "st")}
+    assert "_receipts/upload-1.json" in {
+        one["Key"].removeprefix("st/")
+        for one in client.list_objects_v2(Bucket="intake")["Contents"]
+    }
+
+
 @pytest.fixture(scope="module")
 def done(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """A rehearsal whose seven sites went all the way, and the truth about them."""
@@ -226,56 +276,6 @@ def test_receipts_lie_in_the_sites_own_zone(done: Done) -> None:
 
     assert found
     assert made.run("plan")["sites"][0]["new_files"] == 0
-
-
-def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
-    client = s3server.client(s3)
-    for name in ("intake", "lakehouse"):
-        client.create_bucket(Bucket=name)
-    fill(tmp_path / "local", stills=2, cine=False)
-    for file in (tmp_path / "local").rglob("*.*"):
-        key = file.relative_to(tmp_path / "local").as_posix()
-        client.put_object(Bucket="intake", Key=f"st/{key}", Body=file.read_bytes())
-    made = Rehearsal(tmp_path / "s3")
-    made.lake_path = "s3://lakehouse/lake"
-    (tmp_path / "st.yaml").write_text(yaml.safe_dump({"site": "st", "bucket": "s3://intake/st/"}))
-
-    made.run("site", "add", str(tmp_path / "st.yaml"))
-    made.alone("run")  # its workers have the credentials of their environment
-    made.run("release", "create", "remote")
-
-    assert made.run("verify", "remote")["ok"]
-    assert made.run("run")["objects"] == 0
-    data = load("remote", lake="s3://lakehouse/lake", cache=tmp_path / "cache")
-    assert data[0].image.shape[0] == 256
-    assert "kept" in {one["status"] for one in made.run("site", "receipt", "st")}
-    assert "_receipts/upload-1.json" in {
-        one["Key"].removeprefix("st/")
-        for one in client.list_objects_v2(Bucket="intake")["Contents"]
-    }
-
-
-@pytest.mark.timeout(1800)
-def test_the_journey_runs_on_every_real_sample(
-    one_ray: None, samples: Path, tmp_path: Path
-) -> None:
-    made = Rehearsal(tmp_path)
-    # A copy: sites get receipts in their folders
-    copied = shutil.copytree(samples, tmp_path / "samples", copy_function=shutil.copyfile)
-    for folder in sorted(p for p in copied.iterdir() if p.is_dir()):
-        file = tmp_path / f"{folder.name}.yaml"
-        file.write_text(yaml.safe_dump({"site": folder.name, "bucket": str(folder)}))
-        made.run("site", "add", str(file))
-
-    ran = made.run("run")
-    status = made.run("status")
-
-    assert ran["failed"] == []
-    assert status["conservation"]
-    assert "crashed" not in status["quarantine"]
-    files = sum(1 for file in samples.rglob("*") if file.is_file() and file.parent != samples)
-    assert sum(status["objects"].values()) >= files - 2  # tables beside scans are no objects
-    assert status["objects"]["kept"] > 0
 
 
 def test_deployments_are_opened_where_one_stands(done: Done) -> None:

@@ -39,16 +39,18 @@ def named(pid: int) -> str:
     """How a process calls itself."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
-def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and those that they started."""
-    found = []
+def children(pid: int) -> list[int]:
+    """Processes that a process started."""
+    found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *descendants(child)]
+        try:
+            found += map(int, task.read_text().split())
+        except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            continue
     return found
 
 
@@ -72,7 +74,8 @@ def test_killed_workers_cost_nothing(undisturbed: Any) -> None:
     process = started(harassed)
 
     def at_work() -> list[int]:
-        return [pid for pid in descendants(process.pid) if named(pid).startswith("ray::work")]
+        started = [pid for node in children(process.pid) for pid in children(node)]
+        return [pid for pid in started if named(pid).startswith("ray::work")]
 
     workers: list[int] = []
     wait_for(process, lambda: bool(workers.extend(at_work()) or workers))

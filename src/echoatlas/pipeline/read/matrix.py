@@ -9,9 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
-from scipy.io.matlab import MatReadError
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays import SMALLEST, array_scan
@@ -22,7 +20,6 @@ ERRORS = (
     AttributeError,
     EOFError,
     LookupError,
-    MatReadError,
     NotImplementedError,
     OSError,
     OverflowError,
@@ -95,6 +92,9 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``no_pixels``, ``unreadable``, ``too_large``.
     """
+    import scipy.io  # not with the module: few files need it, and each worker would load it
+    from scipy.io.matlab import MatReadError
+
     _check_inflated(data, config)
     try:
         names = [
@@ -111,7 +111,7 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
         values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
-    except ERRORS as error:
+    except (*ERRORS, MatReadError) as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None

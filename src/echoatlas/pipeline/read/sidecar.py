@@ -13,9 +13,6 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from echoatlas.schemas.config import Sidecar
 
 Rows = list[dict[str, str]]
@@ -30,8 +27,8 @@ KEY_NAMES = (
 )  # fmt: skip
 # A damaged workbook fails wherever in it the damage is, and no sidecar may end a run.
 SHEET_ERRORS = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, InvalidFileException, LookupError,
-    OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError,
+    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile,
     zlib.error,
 )  # fmt: skip
 LOOKS_LIKE_FILE = re.compile(
@@ -195,6 +192,9 @@ def _flat(value: Any) -> str:
 
 def _xlsx(data: bytes) -> Rows | None:
     """The first sheet of a workbook."""
+    import openpyxl  # not with the module: few tables need it, and each worker would load it
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             if "xl/workbook.xml" not in package.namelist():
@@ -203,5 +203,5 @@ def _xlsx(data: bytes) -> Rows | None:
                 return None
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         return _rows(book.worksheets[0].iter_rows(values_only=True))
-    except SHEET_ERRORS:
+    except (*SHEET_ERRORS, InvalidFileException):
         return None

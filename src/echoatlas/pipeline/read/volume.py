@@ -10,11 +10,7 @@ import struct
 import zlib
 from typing import Any
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
@@ -26,14 +22,11 @@ from echoatlas.schemas.records import Scan
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
 ERRORS = (
     EOFError,
-    HeaderDataError,
-    ImageFileError,
     LookupError,
     OSError,
     OverflowError,
     TypeError,
     ValueError,
-    WrapStructError,
     struct.error,
     zlib.error,
 )
@@ -79,6 +72,11 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``unreadable``, ``truncated``, ``too_large``, ``no_pixels`` for a header alone.
     """
+    import nibabel  # not with the module: few files need it, and each worker would load it
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
     if data[:2] == b"\x1f\x8b":
         data = gunzip(data, config.max_inflated)
     if data[344:348] == b"ni1\0":
@@ -93,7 +91,7 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         raw = np.asanyarray(image.dataobj)
         length, time = header.get_xyzt_units()
         zooms = [float(zoom) for zoom in header.get_zooms()]
-    except ERRORS as error:
+    except (*ERRORS, HeaderDataError, ImageFileError, WrapStructError) as error:
         raise _unreadable(error) from None
     if raw.dtype.names:
         raw = np.stack([raw[name] for name in raw.dtype.names[:3]], axis=-1)
