@@ -10,6 +10,7 @@ import struct
 from typing import Any
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 # What pydicom raises on bytes that are not DICOM, and on values that are not of their VR.
@@ -47,7 +48,13 @@ def each(value: Any) -> list[Any]:
 
 
 def read_texts(value: Any) -> list[str]:
-    """A value as texts, one for each of a multi-valued one, padding trimmed; none of bytes."""
+    """A value as texts, one for each of a multi-valued one, padding trimmed.
+
+    None of bytes, and none of a sequence that stands where a text should: as a text it would say
+    all that is in its items.
+    """
+    if isinstance(value, Sequence):
+        return []
     return ["" if one is None else str(one).strip("\0 ") for one in each(value)]
 
 

@@ -54,7 +54,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=3)
+@step("rewrite", version=4)
 def rewritten(
     data: bytes,
     origin: Origin,

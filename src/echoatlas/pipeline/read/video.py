@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.native import check_size
+from echoatlas.pipeline.read.times import since
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _times(stamps: list[float | None]) -> tuple[float, ...] | None:
     known = sorted(stamp for stamp in stamps if stamp is not None)
     if len(known) < 2 or len(known) != len(stamps) or len(set(known)) != len(known):
         return None
-    return tuple(round(stamp - known[0], 3) for stamp in known)
+    return tuple(since(stamp - known[0]) for stamp in known)
 
 
 def _pictures(
