@@ -137,7 +137,8 @@ def _read(data: bytes, depth: int) -> Iterator[bytes]:
             for member in archive:
                 said = (member.name, member.uname, member.gname, member.linkname)
                 yield repr((said, member.pax_headers)).encode()
-                if (content := archive.extractfile(member)) is not None:
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None:
                     yield from _read(content.read(), depth + 1)
     elif data[:8] == b"\x89PNG\r\n\x1a\n":
         yield from _png(data)

@@ -40,6 +40,12 @@ def read_value(dataset: Any, tag: int) -> Any:
         return None
 
 
+def read_items(dataset: Any, tag: int) -> list[Any]:
+    """The items of a sequence; none where it is absent, or something else stands there."""
+    value = read_value(dataset, tag)
+    return list(value) if isinstance(value, Sequence) else []
+
+
 def each(value: Any) -> list[Any]:
     """The values of a multi-valued attribute, or the one of another; none of None and bytes."""
     if value is None or isinstance(value, bytes):

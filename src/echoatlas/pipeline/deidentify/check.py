@@ -116,7 +116,7 @@ def _counts(texts: list[str], numbers: set[str]) -> bool:
 
 def _fate(names: Any, options: frozenset[Option]) -> str:
     """What Table E.3.4-1 demands of a content item that stands, if it may not."""
-    for name in names.value or []:
+    for name in names.value if isinstance(names.value, Sequence) else []:
         for row in concept(read_text(name, 0x00080102), read_text(name, 0x00080100)):
             if (action := row.action(options)) not in ("K", "C"):
                 return action
