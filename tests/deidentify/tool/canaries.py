@@ -36,10 +36,18 @@ from echoatlas.pipeline.simulate import write_dicom, write_png
 # Through which something came before it was looked for there.
 LEAKED_ONCE = (
     *("numbers.dcm", "grouped.dcm", "wrong-kinds.dcm", "volume.dcm", "report.dcm", "tables.jpg"),
-    *("tables.dcm", "spelled.nii", "spelled.mha", "array.npy"),
+    *("tables.dcm", "spelled.nii", "spelled.mha", "array.npy", "claims.dcm", "claims.mha"),
+    *("claims.npy", "claims.nrrd"),
 )
-# Of values that make no picture: these are held back.
-NO_PICTURE = frozenset({"records.npy", "objects.npy"})
+# What claims more than it has, or holds no picture: held back, and the report says why.
+HELD_BACK = {
+    "records.npy": "no_pixels",
+    "objects.npy": "no_pixels",
+    "claims.dcm": "too_large",
+    "claims.mha": "truncated",
+    "claims.npy": "too_large",
+    "claims.nrrd": "too_large",
+}
 JPEG, H264, HEVC, MPEG2 = (f"1.2.840.10008.1.2.4.{end}" for end in ("50", "102", "107", "100"))
 Make = Callable[[Say], bytes]
 MAKERS: dict[str, Make] = {}
@@ -482,3 +490,29 @@ def _tar(say: Say) -> bytes:
         member.pax_headers = {"comment": say()}
         archive.addfile(member, io.BytesIO(data))
     return out.getvalue()
+
+
+@file("claims.dcm")
+def _claims(say: Say) -> bytes:
+    return write_dicom(still(), overrides={"NumberOfFrames": say.digits()})
+
+
+@file("claims.mha")
+def _claims_mha(say: Say) -> bytes:
+    sizes = f"DimSize = {say.digits()} 1\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+    return f"ObjectType = Image\nNDims = 2\n{sizes}".encode() + bytes(64)
+
+
+@file("claims.nrrd")
+def _claims_nrrd(say: Say) -> bytes:
+    head = f"NRRD0005\ntype: uint8\ndimension: 2\nsizes: {say.digits()} 40\nencoding: raw\n\n"
+    return head.encode() + bytes(64)
+
+
+@file("claims.npy")
+def _claims_npy(say: Say) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        out, {"descr": "|u1", "fortran_order": False, "shape": (int(say.digits()), 1)}
+    )
+    return out.getvalue() + bytes(64)

@@ -52,7 +52,9 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                 raise Reject(Reason.NO_PIXELS, "no dataset can be a picture")
             size = int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize
             if size > config.max_inflated:
-                raise Reject(Reason.TOO_LARGE, f"the dataset claims {size} bytes")
+                raise Reject(
+                    Reason.TOO_LARGE, f"the dataset claims more than {config.max_inflated} bytes"
+                )
             values = found[()]
     except ERRORS as error:
         raise Reject(
@@ -107,7 +109,9 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
             raise Reject(Reason.NO_PIXELS, "no variable can be a picture")
         size, name = max(names)
         if size * 8 > config.max_inflated:
-            raise Reject(Reason.TOO_LARGE, f"the variable claims {size} values")
+            raise Reject(
+                Reason.TOO_LARGE, f"the variable claims more than {config.max_inflated} bytes"
+            )
         values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
@@ -134,7 +138,7 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
         if dtype.kind not in "buif":
             raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
         if size > min(config.max_inflated, len(data)):
-            raise Reject(Reason.TOO_LARGE, f"the array claims {size} bytes")
+            raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
         values = np.load(io.BytesIO(data), allow_pickle=False)
     except ERRORS as error:
         raise Reject(

@@ -136,7 +136,8 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
         if len(stamps) + passed < stated:
             if not config.partial:
                 raise Reject(
-                    Reason.TRUNCATED, f"the container says {stated} frames, {len(stamps)} are there"
+                    Reason.TRUNCATED,
+                    f"the container says more frames than the {len(stamps)} that are there",
                 )
             flags.append("early_end")
         return _Facts(
