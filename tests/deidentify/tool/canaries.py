@@ -37,7 +37,7 @@ from echoatlas.pipeline.simulate import write_dicom, write_png
 LEAKED_ONCE = (
     *("numbers.dcm", "grouped.dcm", "wrong-kinds.dcm", "volume.dcm", "report.dcm", "tables.jpg"),
     *("tables.dcm", "spelled.nii", "spelled.mha", "array.npy", "claims.dcm", "claims.mha"),
-    *("claims.npy", "claims.nrrd"),
+    *("claims.npy", "claims.nrrd", "syntax.dcm"),
 )
 # What claims more than it has, or holds no picture: held back, and the report says why.
 HELD_BACK = {
@@ -516,3 +516,12 @@ def _claims_npy(say: Say) -> bytes:
         out, {"descr": "|u1", "fortran_order": False, "shape": (int(say.digits()), 1)}
     )
     return out.getvalue() + bytes(64)
+
+
+@file("syntax.dcm")
+def _syntax(say: Say) -> bytes:
+    """A transfer syntax of somebody's own, which says what it is but to its maker."""
+    data = write_dicom(still())
+    stated, own = b"1.2.840.10008.1.2.1\0", f"1.2.826.0.{say.digits()}\0".encode()
+    assert len(stated) == len(own) and stated in data
+    return data.replace(stated, own, 1)
