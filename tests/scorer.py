@@ -11,6 +11,7 @@ import base64
 import gzip
 import io
 import json
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -165,6 +166,8 @@ def _parquet(data: bytes) -> Iterator[bytes]:
             for value in row.values():
                 if isinstance(value, bytes):
                     yield from _read(value, DEEPEST)
+                elif isinstance(value, float):
+                    yield struct.pack("<d", value)
 
 
 def _hidden(value: object) -> str:
