@@ -7,6 +7,9 @@ a charset that they don't name, and lengths that lead nowhere.
 from __future__ import annotations
 
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -28,6 +31,14 @@ DAMAGE = (
     ValueError,
     struct.error,
 )
+
+
+@contextmanager
+def unsaid() -> Iterator[None]:
+    """Let no library warn of what it reads: warnings quote names and values, and end in logs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def read_value(dataset: Any, tag: int) -> Any:

@@ -18,6 +18,7 @@ import av
 import h5py
 import nibabel
 import numpy as np
+import openpyxl
 import tifffile
 from conforming import volume as enhanced
 from hiding import Say
@@ -37,7 +38,7 @@ from echoatlas.pipeline.simulate import write_dicom, write_png
 LEAKED_ONCE = (
     *("numbers.dcm", "grouped.dcm", "wrong-kinds.dcm", "volume.dcm", "report.dcm", "tables.jpg"),
     *("tables.dcm", "spelled.nii", "spelled.mha", "array.npy", "claims.dcm", "claims.mha"),
-    *("claims.npy", "claims.nrrd", "syntax.dcm"),
+    *("claims.npy", "claims.nrrd", "syntax.dcm", "table.xlsx"),
 )
 # What claims more than it has, or holds no picture: held back, and the report says why.
 HELD_BACK = {
@@ -525,3 +526,17 @@ def _syntax(say: Say) -> bytes:
     stated, own = b"1.2.840.10008.1.2.1\0", f"1.2.826.0.{say.digits()}\0".encode()
     assert len(stated) == len(own) and stated in data
     return data.replace(stated, own, 1)
+
+
+@file("table.xlsx")
+def _table(say: Say) -> bytes:
+    """A table of which its reader complains, number by number and by the names in it."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    sheet.append(["filename", "patient_id", say()])
+    for _ in range(3):
+        sheet.append([f"{say()}.png", say(), int(f"12{say.digits()}")])
+        sheet.cell(sheet.max_row, 3).number_format = "yyyy-mm-dd"
+    book.properties.creator, book.properties.title = say(), say()
+    book.save(out)
+    return out.getvalue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from echoatlas.pipeline.damage import DAMAGE
+from echoatlas.pipeline.damage import DAMAGE, unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.structure import PIXELS, check_structure
@@ -62,8 +61,7 @@ def open_dicom(data: bytes, config: ReadConfig) -> Opened:
     Raises:
         Reject: ``unreadable``, ``too_deep``, ``too_large``.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unsaid():
         try:
             return _open(data, config)
         except RecursionError:

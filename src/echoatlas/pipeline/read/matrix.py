@@ -13,6 +13,7 @@ import scipy.io
 from numpy.typing import NDArray
 from scipy.io.matlab import MatReadError
 
+from echoatlas.pipeline.damage import unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays import SMALLEST, array_scan
 from echoatlas.pipeline.read.config import ReadConfig
@@ -99,9 +100,11 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
     """
     _check_inflated(data, config)
     try:
+        with unsaid():
+            listed = scipy.io.whosmat(io.BytesIO(data))
         names = [
             (int(np.prod(shape, dtype=object)), name)
-            for name, shape, kind in scipy.io.whosmat(io.BytesIO(data))
+            for name, shape, kind in listed
             if kind not in ("struct", "cell", "object", "char", "function", "opaque", "sparse")
             and sum(side >= SMALLEST for side in shape) >= 2
         ]
@@ -112,7 +115,8 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
             raise Reject(
                 Reason.TOO_LARGE, f"the variable claims more than {config.max_inflated} bytes"
             )
-        values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
+        with unsaid():
+            values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
     except ERRORS as error:

@@ -56,6 +56,10 @@ class Context:
             for one in values
         )
 
+    def spells(self, text: str) -> bool:
+        """Whether a text has a number in it that identifies."""
+        return not self.numbers.isdisjoint(digits_in(text))
+
 
 def significant(number: float) -> str:
     """The digits of a number, ten at most, without its sign, point and zeros at either end."""
