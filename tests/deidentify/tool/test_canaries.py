@@ -47,7 +47,7 @@ def test_no_canary_comes_into_a_lake(tmp_path: Path) -> None:
     for trap in traps:
         (upload / trap.name).write_bytes(trap.data)
     score = Planted("0.123456789", "score")
-    table = f"filename,score,Nowak\n{traps[-1].name},{score.value},Nowak\n"
+    table = f"filename,score,Nowak\n{traps[0].name},{score.value},Nowak\n"
     (upload / "table.csv").write_text(table)
     site = {"site": "st-elsewhere", "bucket": str(upload.parent)}
     rehearsal.deployment.add_site(
@@ -62,7 +62,7 @@ def test_no_canary_comes_into_a_lake(tmp_path: Path) -> None:
     # The report measures nothing, and the site's tables are no workbooks.
     assert {"truncated", "too_large", "no_pixels", "unsupported_format"} == set(done.rejected)
     marked = pq.read_table(part_of(rehearsal, "annotations"))
-    assert marked["number"].to_pylist() == [0.123457]
+    assert {0.123457} == set(marked["number"].to_pylist())
     assert leaked([rehearsal.home], [*planted, score, Planted("Nowak", "column")]) == []
 
 
