@@ -19,9 +19,13 @@ import yaml
 
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.ingest import sightings
 from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.plan import journey_config
 from echoatlas.pipeline.simulate import make_cine, make_still, write_dicom, write_png
-from echoatlas.schemas.tables import TABLES
+from echoatlas.pipeline.survey import survey
+from echoatlas.pipeline.work import Batch, Register, register
+from echoatlas.schemas.tables import TABLES, to_arrow
 
 CLI = [sys.executable, "-m", "echoatlas.pipeline.cli"]
 TOKEN = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # Ray's, which it reads once a process
@@ -90,6 +94,30 @@ class Rehearsal:
                 rows = self.lake.read(name).to_pylist()
                 found[name] = sorted(rows, key=lambda row: [str(row[k]) for k in table.key])
         return found
+
+    def batch(self, name: str) -> Batch:
+        """All that a site dropped, named, as the batch that a worker would get."""
+        deployment = self.deployment
+        site, bucket = deployment.site(name), deployment.bucket(deployment.site(name))
+        config, lake = journey_config(deployment.config), deployment.lake
+        fresh = survey(deployment, site, config).fresh
+        rows: list[object] = []
+        for arrival, seen in register(Register(site, bucket, tuple(fresh), deployment.key(), 0)):
+            rows += sightings(name, arrival, seen, len(rows))
+        lake.append("sightings", to_arrow("sightings", rows))
+        found = survey(deployment, site, config)
+        return Batch(
+            id="b1",
+            lake=lake.storage,
+            bucket=bucket,
+            items=tuple(found.due),
+            site=site,
+            key=deployment.site_key(name),
+            config=config,
+            marks=found.marks,
+            retries=0,
+            seconds=600,
+        )
 
     def elsewhere(self, name: str, *, with_lake: bool = False) -> Rehearsal:
         """The same deployment, sites and keys, with a lake of its own: empty, or as it is now."""

@@ -11,6 +11,7 @@ import base64
 import gzip
 import io
 import json
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -137,7 +138,8 @@ def _read(data: bytes, depth: int) -> Iterator[bytes]:
             for member in archive:
                 said = (member.name, member.uname, member.gname, member.linkname)
                 yield repr((said, member.pax_headers)).encode()
-                if (content := archive.extractfile(member)) is not None:
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None:
                     yield from _read(content.read(), depth + 1)
     elif data[:8] == b"\x89PNG\r\n\x1a\n":
         yield from _png(data)
@@ -164,6 +166,8 @@ def _parquet(data: bytes) -> Iterator[bytes]:
             for value in row.values():
                 if isinstance(value, bytes):
                     yield from _read(value, DEEPEST)
+                elif isinstance(value, float):
+                    yield struct.pack("<d", value)
 
 
 def _hidden(value: object) -> str:

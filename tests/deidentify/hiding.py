@@ -34,8 +34,20 @@ class Say:
         """A number of nine digits."""
         return self._planted(str(self._random.randrange(10**8, 2 * 10**9 // 10)))
 
+    def letters(self, count: int) -> str:
+        """A word of so many letters."""
+        return self._planted("".join(self._random.choices("BCDFGHJKLMNPQRTVWXZ", k=count)))
+
+    def fraction(self) -> str:
+        """Six digits, as behind the point of a time."""
+        return self._planted(str(self._random.randrange(10**5, 10**6)))
+
+    def made(self, value: str) -> Planted:
+        """A value of the caller's, planted in this place."""
+        return Planted(value, self._place)
+
     def _planted(self, value: str) -> str:
-        self.planted.append(Planted(value, self._place))
+        self.planted.append(self.made(value))
         return value
 
 

@@ -22,15 +22,12 @@ import pytest
 import yaml
 
 from echoatlas.pipeline.evidence import evidence
-from echoatlas.pipeline.ingest import sightings
 from echoatlas.pipeline.intent import Intent
 from echoatlas.pipeline.lake import Lake
 from echoatlas.pipeline.part import write_part
-from echoatlas.pipeline.plan import journey_config
 from echoatlas.pipeline.simulate import make_still, write_dicom, write_png
 from echoatlas.pipeline.storage import Storage
-from echoatlas.pipeline.survey import survey
-from echoatlas.pipeline.work import Batch, Register, register, work
+from echoatlas.pipeline.work import work
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
@@ -89,38 +86,13 @@ def upload(folder: Path) -> None:
         (folder / "upload-1" / f"kowalczyk_m.{ending}").write_bytes(data)
 
 
-def batch_of(rehearsal: Rehearsal, name: str) -> Batch:
-    """All that a site dropped, named, as the batch that a worker would get."""
-    deployment = rehearsal.deployment
-    site, bucket = deployment.site(name), deployment.bucket(deployment.site(name))
-    config, lake = journey_config(deployment.config), deployment.lake
-    fresh = survey(deployment, site, config).fresh
-    rows: list[object] = []
-    for arrival, seen in register(Register(site, bucket, tuple(fresh), deployment.key(), 0)):
-        rows += sightings(name, arrival, seen, len(rows))
-    lake.append("sightings", to_arrow("sightings", rows))
-    found = survey(deployment, site, config)
-    return Batch(
-        id="b1",
-        lake=lake.storage,
-        bucket=bucket,
-        items=tuple(found.due),
-        site=site,
-        key=deployment.site_key(name),
-        config=config,
-        marks=found.marks,
-        retries=0,
-        seconds=600,
-    )
-
-
 def test_a_crash_tells_its_place_and_nothing_of_the_object(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, capfd: Any, caplog: Any
 ) -> None:
     upload(rehearsal.uploads / "st-elsewhere")
     place = str(rehearsal.uploads / "st-elsewhere")
     rehearsal.deployment.add_site(SiteConfig(site="st-elsewhere", bucket=place))
-    batch = batch_of(rehearsal, "st-elsewhere")
+    batch = rehearsal.batch("st-elsewhere")
 
     @wraps(evidence)
     def broken(scan: Any, origin: Any, *_: object) -> Any:

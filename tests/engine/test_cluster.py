@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import wait_until
 
 from echoatlas.pipeline.jobs import JobState
 from echoatlas.pipeline.run import RayJobs
 from rehearsal import TOKEN
+from waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from waiting import wait_until
 
 from echoatlas.pipeline import fingerprints
 from echoatlas.pipeline.errors import Reject
@@ -29,6 +28,7 @@ from echoatlas.pipeline.simulate import (
 )
 from echoatlas.schemas.config import SiteConfig
 from rehearsal import Rehearsal, fill
+from waiting import wait_until
 
 NATIVE, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
 OTHER_RULES = "steps: {evidence: {image_type: 0.5, name: 0.6, study: 0.7}}\n"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import wait_until
 
 from echoatlas.pipeline.jobs import JobState, LocalJobs
 from echoatlas.pipeline.lock import held
 from echoatlas.pipeline.release import manifest_of
 from echoatlas.pipeline.status import status
 from scorer import Planted, leaked
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Make, Prefect

@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from waiting import wait_until
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.jobs import JobState, LocalJobs
+from waiting import wait_until
 
 
 def _ended(jobs: LocalJobs, job_id: str) -> JobState:

@@ -18,6 +18,7 @@ import numpy as np
 
 from echoatlas.pipeline.beams import cells, place_of
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.figures import rounded
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.rows import AnnotationRow
 
@@ -67,7 +68,7 @@ class Given:
     frame: int | None = None
 
 
-@step("annotate", version=2)
+@step("annotate", version=3)
 def annotate(
     given: Given,
     frame: Normalized,
@@ -110,7 +111,8 @@ def annotate(
         if frame.beams is not None:
             return None
         number = number * frame.scale
-    flat = [float(value) for point in points for value in point]
+    flat = [rounded(float(value)) for point in points for value in point]
+    number = rounded(number)
     said = json.dumps([given.kind, given.name, given.value, number, given.unit, flat])
     digest = hashlib.blake2b(f"{frame_id}\0{said}\0".encode() + mask, digest_size=16)
     return AnnotationRow(

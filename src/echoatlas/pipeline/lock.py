@@ -54,6 +54,15 @@ def held(storage: Storage, run_id: str) -> Iterator[Held]:
             yield lock
 
 
+def taken(file: IO[str] | int) -> bool:
+    """Take the kernel's lock on an open file, which ends with it; false if another has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _busy(other: dict[str, Any]) -> UsageError:
     return UsageError(
         f"another run holds this lake (run {other.get('run_id', '?')}, process "
@@ -74,11 +83,9 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
     except OSError as error:
         raise UsageError(f"cannot write to {storage.uri} ({error.strerror})") from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not taken(file):
             file.seek(0)
-            raise _busy(_parsed(file.read())) from None
+            raise _busy(_parsed(file.read()))
         file.seek(0)
         before = _parsed(file.read()).get("run_id", "")
         _rewrite(file, json.dumps(_note(run_id)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from copy import deepcopy
 from datetime import date
 from io import BytesIO
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from torture import quick_dataset, written
@@ -93,7 +95,7 @@ def test_the_scanners_regions_are_kept_number_for_number(key):
     region.RegionLocationMinX0, region.RegionLocationMinY0 = 10, 20
     region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 630, 470
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
-    region.PhysicalDeltaX, region.PhysicalDeltaY = -0.0123456789, 0.0123456789
+    region.PhysicalDeltaX, region.PhysicalDeltaY = -0.01234, 0.01234
 
     out = rebuild(quick_dataset(SequenceOfUltrasoundRegions=Sequence([region])), POLICY, key)
 
@@ -384,3 +386,82 @@ def test_the_checker_objects_to_a_content_item_whose_concept_the_standard_remove
 
     assert leaks(report, clean_one, POLICY) == []
     assert {"concept"} == {one.why for one in leaks(report, leaking, POLICY)}
+
+
+def test_digits_that_measure_nothing_do_not_leave(key):
+    """A double has room for a name, and its decimals for a record number."""
+    header, region = quick_dataset(), Dataset()
+    scanned = quick_dataset(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.7", PixelSpacing=["0.123456789", "0.987654321"]
+    )
+    region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 12345
+    spelled = struct.unpack("<d", b"NOWAKI0@")[0]  # a small number whose bytes spell a name
+    region.PhysicalDeltaX, region.ReferencePixelPhysicalValueX = 0.123456789, spelled
+    region.TableOfXBreakPoints = list(struct.unpack("<2L", b"KOWALSKI"))
+    region.PixelComponentMask, region.PixelComponentRangeStop = 123456789, 123456789
+    header.SequenceOfUltrasoundRegions = Sequence([region])
+
+    made = rebuild(header, Policy(), key).dataset
+
+    (kept,) = made.SequenceOfUltrasoundRegions
+    spacing = rebuild(scanned, Policy(), key).dataset.PixelSpacing
+    assert [str(one) for one in spacing] == ["0.1235", "0.9877"]
+    assert kept.PhysicalDeltaX == 0.1235
+    assert kept.ReferencePixelPhysicalValueX == float(f"{spelled:.5e}") != spelled
+    for keyword in ("TableOfXBreakPoints", "PixelComponentMask", "PixelComponentRangeStop"):
+        assert keyword not in kept
+    assert "RegionFlags" not in kept or kept.RegionFlags is None
+
+
+@pytest.mark.parametrize("stated", ["00MRN12345678", "123 456 78", "12-345-678", "12.345.678"])
+def test_a_record_number_is_known_however_it_is_grouped(key, stated):
+    header = quick_dataset(PatientID=stated)
+    region = Dataset()
+    region.RegionSpatialFormat, region.RegionDataType = 1, 1
+    region.ReferencePixelPhysicalValueX, region.ReferencePixelPhysicalValueY = 12345678.0, 7.5
+    header.SequenceOfUltrasoundRegions = Sequence([region])
+    after = Dataset()
+    after.add(DataElement(0x00186030, "UL", 12345678))
+
+    made = rebuild(header, Policy(), key).dataset
+
+    (kept,) = made.SequenceOfUltrasoundRegions
+    assert "ReferencePixelPhysicalValueX" not in kept and kept.ReferencePixelPhysicalValueY == 7.5
+    assert [one.why for one in leaks(header, after, Policy())] == ["identity"]
+
+
+def test_times_that_a_policy_keeps_are_kept_to_the_second(key):
+    header = quick_dataset(ContentTime="101112.123456", AcquisitionDateTime="20230517101112.654321")
+
+    made = rebuild(header, Policy(times=True), key).dataset
+
+    assert made.ContentTime == "101112"
+    assert "." not in made.get("AcquisitionDateTime", "")
+
+
+def test_a_text_where_a_sequence_stands_and_a_sequence_where_a_text_does_are_left_out(key):
+    header = quick_dataset()
+    item = Dataset()
+    item.PatientName = "Kowalski^Liver"
+    for tag in (0x00186011, 0x00082218, 0x00081140, 0x00082112, 0x52009230):
+        header.add(DataElement(tag, "LO", "Kowalski"))
+    for tag in (0x00081030, 0x00180015, 0x00080008, 0x00080070, 0x00081010, 0x00100020, 0x00280030):
+        header.add(DataElement(tag, "SQ", Sequence([item])))
+    policy = Policy(device_identity=True, institution=True)
+
+    made = rebuild(header, policy, key).dataset
+
+    assert "Kowalski" not in str(made) and "StationName" not in made
+    assert "SequenceOfUltrasoundRegions" not in made
+    assert leaks(header, made, policy) == []
+
+
+def test_what_an_option_keeps_as_it_stands_holds_no_number_of_the_patient(key):
+    header = quick_dataset(PatientID="MRN12345678", StationName="US-12345678")
+    header.DeviceSerialNumber, header.InstitutionName = "SN 12 345 678", "St. Elsewhere"
+    policy = Policy(device_identity=True, institution=True)
+
+    made = rebuild(header, policy, key).dataset
+
+    assert "12345678" not in str(made) and "12 345 678" not in str(made)
+    assert made.InstitutionName == "St. Elsewhere"

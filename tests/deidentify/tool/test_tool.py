@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -630,3 +631,68 @@ def test_a_site_may_list_which_input_is_which_for_its_own_eyes(tool, tmp_path):
     assert f"0,kowalski.dcm,released,,,{output}" in lines
     assert lines[-1].startswith("1,notes.txt,quarantined,unsupported_format,")
     assert b"kowalski" not in everything(ran.dest).lower()
+
+
+def started(src: Path, dest: Path, key: Path, *options: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, once its first output is there."""
+    command = [sys.executable, "-m", "echoatlas.pipeline.cli", "deidentify", str(src), str(dest)]
+    process = subprocess.Popen(
+        [*command, "--key", str(key), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(dest.rglob("*.dcm")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process
+
+
+def test_a_run_is_left_alone_by_others_and_goes_on_after_ctrl_c(tool, keyed, tmp_path):
+    src, dest, names = tmp_path / "in", tmp_path / "dest", tmp_path / "names.csv"
+    src.mkdir()
+    for seed in range(4):
+        (src / f"{seed}.dcm").write_bytes(write_dicom(scan(seed), NATIVE))
+    process = started(src, dest, keyed, "--names", str(names))
+    process.send_signal(signal.SIGSTOP)  # so that it is at it still when the others come
+    listed = names.read_text()
+
+    into_dest = tool(src, "--key", str(keyed), dest=dest)
+    into_names = tool(src, "--key", str(keyed), "--names", str(names), dest=tmp_path / "other")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    said, complained = process.communicate(timeout=60)
+    gone_on = tool(src, "--key", str(keyed), "--names", str(names), dest=dest)
+
+    assert (into_dest.code, into_names.code, process.returncode) == (2, 2, 130)
+    assert f"another run is writing to {dest}: wait for it to end" in into_dest.complained
+    assert f"another run is writing {names}: name another file" in into_names.complained
+    assert not (tmp_path / "other").exists()
+    assert listed.startswith("input,name,") and names.read_text().startswith(listed)
+    assert complained.splitlines()[-1] == "echoatlas: stopped; run again to go on"
+    assert said == "" and "Traceback" not in complained
+    assert (gone_on.code, len(gone_on.outputs)) == (0, 4)
+    assert not list(dest.rglob("unfinished"))
+
+
+def test_a_folder_is_no_place_for_a_report_and_that_is_said_before_the_work(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+
+    for option in ("--report", "--names"):
+        ran = tool(tmp_path / "a.dcm", option, str(tmp_path))
+
+        assert ran.code == 2 and not ran.dest.exists()
+        assert f"echoatlas: {tmp_path} is a folder: name a file" in ran.complained
+
+
+def test_a_name_in_the_list_is_no_formula_for_a_spreadsheet(tool, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("=cmd|' !A1.dcm", "+1.dcm", "-1.dcm", "@sum.dcm"):
+        (tmp_path / "in" / name).write_bytes(b"no scan")
+
+    tool(tmp_path / "in", "--names", str(tmp_path / "names.csv"))
+
+    with (tmp_path / "names.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert [row["name"][:2] for row in rows] == ["'+", "'-", "'=", "'@"]

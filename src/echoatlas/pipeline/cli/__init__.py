@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+STOPPED = 130  # 128 and the number of the signal, as shells have it
 GLOBAL = {"--json": False, "--lake": True, "--deployment": True}  # option: takes a value
 
 
@@ -87,8 +88,8 @@ def call(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         code = app(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
-    except typer.Abort:
-        return _say("stopped; run again to go on", 130)
+    except (typer.Abort, KeyboardInterrupt):
+        code = STOPPED
     except ClickException as error:
         return _say(error.format_message().rstrip("."), 2)
     except (UsageError, ConfigError) as error:
@@ -97,6 +98,8 @@ def call(arguments: Sequence[str]) -> int:
         return _say(str(error), 1)
     except BrokenPipeError:
         return 0
+    if code == STOPPED:  # by Ctrl-C, which typer turns into this code
+        return _say("stopped; run again to go on", STOPPED)
     return int(code or 0)
 
 

@@ -12,6 +12,7 @@ from pydicom.datadict import tag_for_keyword
 
 from echoatlas.pipeline.damage import read_text
 from echoatlas.pipeline.deidentify import rules as r
+from echoatlas.pipeline.figures import SCALE
 from echoatlas.taxonomy.codes import body_parts
 from echoatlas.taxonomy.devices import UNKNOWN, device
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 MANUFACTURER, MODEL = 0x00080070, 0x00081090
 ORIENTATIONS = ["".join(axes) for n in (1, 2, 3) for axes in permutations("ARHPLF", n)]
 YES_NO = r.terms("YES", "NO")
-COUNT = r.whole(0, 99999)
+COUNT, FEW = r.whole(0, 99999), r.whole(0, 999)
+LISTED = r.whole(0, 255)  # the standard's terms for units, types and flags are small numbers
+LEVEL = r.whole(0, 65535)
 BITS = r.whole(1, 16)
 SIZE = r.whole(1, 65535)
 PIXEL = r.whole(-65536, 65536)
 MEASURE = r.number(-1e9, 1e9)
-INDEX = r.number(0, 100)
+PITCH = r.number(-1e4, 1e4, figures=SCALE)  # from a pixel, slice or sample to the next
+INDEX = r.number(0, 100, digits=2)
 TIMING = r.number(-1e8, 1e8, most=100_000)
 DEVICE_ID = r.stated("retain_device_identity")
 INSTITUTION = r.stated("retain_institution_identity")
@@ -101,7 +105,8 @@ RULES: dict[str, Rule] = {
     ),
     **_all(INDEX, "MechanicalIndex BoneThermalIndex CranialThermalIndex SoftTissueThermalIndex"),
     **_all(INDEX, "SoftTissueFocusThermalIndex SoftTissueSurfaceThermalIndex"),
-    **_all(MEASURE, "DepthOfScanField FocusDepth AcquisitionDuration IVUSPullbackRate"),
+    "DepthOfScanField": r.whole(0, 9999),
+    **_all(r.number(0, 1e5), "FocusDepth AcquisitionDuration IVUSPullbackRate"),
     "DepthsOfFocus": r.number(0, 1e6, most=64),
     "IVUSAcquisition": r.terms("MOTOR_PULLBACK", "MANUAL_PULLBACK", "SELECTIVE", "GATED_PULLBACK"),
     "PositionMeasuringDeviceUsed": r.terms("RIGID", "FREEHAND"),
@@ -117,7 +122,7 @@ RULES: dict[str, Rule] = {
     "BitsAllocated": r.whole(1, 64),
     "BitsStored": BITS,
     "HighBit": r.whole(0, 15),
-    "PixelAspectRatio": r.whole(1, 65535, most=2),
+    "PixelAspectRatio": r.whole(1, 9999, most=2),
     **_all(
         r.whole(0, 65536, most=3),
         "RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor "
@@ -129,10 +134,10 @@ RULES: dict[str, Rule] = {
         "BluePaletteColorLookupTableData",
     ),
     "PaletteColorLookupTableUID": r.uid,
-    **_all(r.number(0, 1e4, most=2), "PixelSpacing NominalScannedPixelSpacing"),
+    **_all(r.number(0, 1e4, most=2, figures=SCALE), "PixelSpacing NominalScannedPixelSpacing"),
     "PixelSpacingCalibrationType": r.terms("GEOMETRY", "FIDUCIAL"),
     "LossyImageCompression": r.terms("00", "01").or_else("00"),
-    "LossyImageCompressionRatio": r.number(0, 1e5, most=16),
+    "LossyImageCompressionRatio": r.number(0, 1e5, most=16, figures=SCALE),
     "LossyImageCompressionMethod": r.terms(
         *("ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15", "ISO_18181_1"),
         *("ISO_13818_2", "ISO_14496_10", "ISO_23008_2"),
@@ -152,8 +157,9 @@ RULES: dict[str, Rule] = {
     **_all(r.number(0, 100_000), "RecommendedDisplayFrameRate CineRate StartTrim StopTrim"),
     **_all(r.whole(0, 1), "PreferredPlaybackSequencing"),
     "StereoPairsPresent": YES_NO,
-    **_all(COUNT, "StageNumber NumberOfStages ViewNumber NumberOfViewsInStage"),
-    **_all(COUNT, "NumberOfEventTimers IVUSPullbackStartFrameNumber IVUSPullbackStopFrameNumber"),
+    **_all(FEW, "StageNumber NumberOfStages ViewNumber NumberOfViewsInStage"),
+    "NumberOfEventTimers": FEW,
+    **_all(COUNT, "IVUSPullbackStartFrameNumber IVUSPullbackStopFrameNumber"),
     **_all(TIMING, "EventElapsedTimes LowRRValue HighRRValue IVUSGatedRate"),
     "HeartRate": r.whole(0, 400),
     "BeatRejectionFlag": r.terms("Y", "N"),
@@ -161,20 +167,23 @@ RULES: dict[str, Rule] = {
     "AcquisitionTimeSynchronized": r.terms("Y", "N"),
     # ultrasound regions
     "SequenceOfUltrasoundRegions": r.items,
-    **_all(r.whole(0, 65535), "RegionSpatialFormat RegionDataType PhysicalUnitsXDirection"),
-    **_all(r.whole(0, 65535), "PhysicalUnitsYDirection RegionFlags PixelComponentOrganization"),
-    **_all(r.whole(0, 65535), "PixelComponentPhysicalUnits PixelComponentDataType"),
-    **_all(r.whole(0, 2**32 - 1), "PixelComponentMask PixelComponentRangeStart"),
-    **_all(r.whole(0, 2**32 - 1), "PixelComponentRangeStop NumberOfTableBreakPoints"),
-    **_all(r.whole(0, 2**32 - 1), "NumberOfTableEntries"),
+    **_all(LISTED, "RegionSpatialFormat RegionDataType PhysicalUnitsXDirection"),
+    **_all(LISTED, "PhysicalUnitsYDirection RegionFlags PixelComponentOrganization"),
+    **_all(LISTED, "PixelComponentPhysicalUnits PixelComponentDataType"),
+    "PixelComponentMask": r.mask,
+    **_all(LEVEL, "PixelComponentRangeStart PixelComponentRangeStop"),
+    **_all(r.whole(0, 4096), "NumberOfTableBreakPoints NumberOfTableEntries"),
     **_all(PIXEL, "RegionLocationMinX0 RegionLocationMinY0 RegionLocationMaxX1"),
     **_all(PIXEL, "RegionLocationMaxY1 ReferencePixelX0 ReferencePixelY0"),
     **_all(PIXEL, "DopplerSampleVolumeXPosition DopplerSampleVolumeYPosition"),
     **_all(PIXEL, "TMLinePositionX0 TMLinePositionY0 TMLinePositionX1 TMLinePositionY1"),
-    **_all(MEASURE, "PhysicalDeltaX PhysicalDeltaY ReferencePixelPhysicalValueX"),
-    **_all(MEASURE, "ReferencePixelPhysicalValueY TransducerFrequency PulseRepetitionFrequency"),
-    **_all(MEASURE, "DopplerCorrectionAngle SteeringAngle"),
-    **_all(r.whole(0, 2**32 - 1, most=4096), "TableOfXBreakPoints TableOfPixelValues"),
+    **_all(PITCH, "PhysicalDeltaX PhysicalDeltaY SliceThickness SpacingBetweenSlices"),
+    **_all(
+        MEASURE, "ReferencePixelPhysicalValueX ReferencePixelPhysicalValueY TransducerFrequency"
+    ),
+    "PulseRepetitionFrequency": MEASURE,
+    **_all(r.number(-360, 360), "DopplerCorrectionAngle SteeringAngle"),
+    **_all(r.whole(0, 65535, most=4096, rising=True), "TableOfXBreakPoints TableOfPixelValues"),
     **_all(r.number(-1e12, 1e12, most=4096), "TableOfYBreakPoints TableOfParameterValues"),
     # references
     **_all(r.items, "ReferencedImageSequence SourceImageSequence ReferencedInstanceSequence"),
@@ -207,12 +216,11 @@ RULES: dict[str, Rule] = {
         *("FLOW_VARIANCE", "ELASTICITY", "PERFUSION", "SOUND_SPEED", "ATTENUATION"),
     ),
     "AliasedDataType": YES_NO,
-    "ZeroVelocityPixelValue": r.whole(0, 65535),
+    "ZeroVelocityPixelValue": LEVEL,
     **_all(COUNT, "InStackPositionNumber TemporalPositionIndex FrameAcquisitionNumber"),
     "StackID": r.whole(1, 99999),
     "DimensionIndexValues": r.whole(0, 99999, most=16),
-    **_all(MEASURE, "FrameAcquisitionDuration TemporalPositionTimeOffset SliceThickness"),
-    "SpacingBetweenSlices": MEASURE,
+    **_all(MEASURE, "FrameAcquisitionDuration TemporalPositionTimeOffset"),
     **_all(r.number(-1e6, 1e6, most=6), "ImagePositionVolume ImageOrientationVolume"),
     # structured reports
     "CompletionFlag": r.terms("PARTIAL", "COMPLETE").or_else("PARTIAL"),

@@ -15,7 +15,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
 
 from echoatlas.pipeline.damage import DAMAGE, read_text, read_texts
-from echoatlas.pipeline.deidentify.rules import significant
+from echoatlas.pipeline.deidentify.rules import digits_in, significant
 from echoatlas.pipeline.deidentify.standard import concept, profile
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault import is_standard
@@ -35,7 +35,7 @@ CLOSED = frozenset(
     | {0x00082120, 0x00082127}  # StageName and ViewName, which the table does not list
 )
 NUMERIC = frozenset({"DS", "IS", "FD", "FL", "SL", "UL"})  # that have room for so long a number
-NUMBER = re.compile(r"\D{0,8}(\d{6,16})\D{0,8}")  # an identifier that is but a number
+UID = re.compile(r"\d+(\.\d+){3,}")
 TEXT = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UI"})
 
 
@@ -80,7 +80,7 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
         if row.action(options) not in ("K", "C"):
             secrets.update(text for text in texts if not is_standard(text))
     secrets -= NOBODY
-    numbers = {told for one in secrets if (told := _digits(NUMBER.fullmatch(one)))}
+    numbers = {told for one in secrets if not UID.fullmatch(one) for told in digits_in(one)}
     written = [(place, element, _texts(element)) for place, element in walk(after)]
     long = _spoken(secrets, [text for _, _, texts in written for text in texts])
     found = []
@@ -104,12 +104,6 @@ def leaks(before: Any, after: Any, policy: Policy) -> list[Finding]:
     return found
 
 
-def _digits(match: re.Match[str] | None) -> str:
-    """The digits of a number as they stand in whatever unit, if they are too many for chance."""
-    told = significant(int(match[1])) if match else ""
-    return told if len(told) >= LONG_ENOUGH else ""
-
-
 def _counts(texts: list[str], numbers: set[str]) -> bool:
     for text in texts:
         try:
@@ -122,7 +116,7 @@ def _counts(texts: list[str], numbers: set[str]) -> bool:
 
 def _fate(names: Any, options: frozenset[Option]) -> str:
     """What Table E.3.4-1 demands of a content item that stands, if it may not."""
-    for name in names.value or []:
+    for name in names.value if isinstance(names.value, Sequence) else []:
         for row in concept(read_text(name, 0x00080102), read_text(name, 0x00080100)):
             if (action := row.action(options)) not in ("K", "C"):
                 return action

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from echoatlas.pipeline.damage import read_text, read_value
+from echoatlas.pipeline.damage import read_items, read_text, read_value
 from echoatlas.pipeline.deidentify import rules
 from echoatlas.pipeline.deidentify.codes import coded
 from echoatlas.pipeline.deidentify.standard import concept
@@ -72,7 +72,7 @@ def _item(item: Any, context: Context, actions: Counter[str], depth: int) -> Dat
     made.RelationshipType, made.ValueType = relation, kind
     if names:
         made.ConceptNameCodeSequence = _sequence(names[:1])
-    below = rebuilt_content(_items(item, CONTENT), context, actions, depth + 1)
+    below = rebuilt_content(read_items(item, CONTENT), context, actions, depth + 1)
     if not _fill(made, kind, item, bool(below), context):
         return None
     if below:
@@ -111,7 +111,7 @@ def _is_listed(made: Dataset) -> bool:
 
 
 def _measured(made: Dataset, item: Any, context: Context) -> bool:
-    for one in _items(item, MEASURED)[:1]:
+    for one in read_items(item, MEASURED)[:1]:
         number, units = NUMBER.apply(read_value(one, NUMERIC), context), _codes(one, UNITS)
         if number is None or not units or context.tells(number):
             return False
@@ -124,7 +124,7 @@ def _measured(made: Dataset, item: Any, context: Context) -> bool:
 
 
 def _referenced(made: Dataset, item: Any, context: Context) -> bool:
-    for one in _items(item, REFERENCED)[:1]:
+    for one in read_items(item, REFERENCED)[:1]:
         kind = rules.standard_uid.apply(read_value(one, REFERENCED_CLASS), context)
         instance = rules.uid.apply(read_value(one, REFERENCED_UID), context)
         if kind is None or instance is None:
@@ -138,13 +138,8 @@ def _referenced(made: Dataset, item: Any, context: Context) -> bool:
     return False
 
 
-def _items(item: Any, tag: int) -> list[Any]:
-    value = read_value(item, tag)
-    return list(value) if isinstance(value, Sequence) else []
-
-
 def _codes(item: Any, tag: int) -> list[tuple[str, str, str]]:
-    return [found for one in _items(item, tag) if (found := coded(one))]
+    return [found for one in read_items(item, tag) if (found := coded(one))]
 
 
 def _sequence(codes: list[tuple[str, str, str]]) -> Sequence:

@@ -85,9 +85,11 @@ def deidentify_files(
             raise UsageError(f"{place} lies in {src}, which is only read: name another place")
     if told is not None:
         demand_own(told, HEAD_OF_REPORT)
+        _demand_folder(told)
     mark = _mark(job)
     with Names.open(names, dest) as listed, Workers(job, workers, seconds) as crew:
         journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
+        listed.begin()
         run = _Run(inputs, journal, job, listed)
         for done, outcome in enumerate(crew.outcomes(run.tasks())):
             run.note(outcome)
@@ -207,6 +209,14 @@ def _table(
     put(job.dest, output, data)
     written = hashlib.sha256(data).hexdigest()
     return Outcome(index, RELEASED, format="table", output=output, sha256=written)
+
+
+def _demand_folder(path: Path) -> None:
+    """Find out before the work, not after it, that a report has no place to go."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {path} ({os.strerror(error.errno or 0)})") from None
 
 
 def _write_report(path: Path, summary: Summary, journal: Journal) -> None:

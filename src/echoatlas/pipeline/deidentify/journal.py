@@ -17,9 +17,10 @@ from typing import IO
 from echoatlas.pipeline.deidentify.outcome import Outcome, from_json, to_json
 from echoatlas.pipeline.deidentify.task import UNFINISHED, Task
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.lock import taken
 from echoatlas.pipeline.vault import SiteKey
 
-RUN, LINES, FORMER = "run.json", "outcomes.jsonl", "former.jsonl"
+RUN, LINES, FORMER, LOCK = "run.json", "outcomes.jsonl", "former.jsonl", "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Journal:
     dest: Path
     former: Mapping[str, Outcome]
     lines: IO[str]
+    lock: IO[str]
 
     @staticmethod
     def open(dest: Path, mark: Mapping[str, str]) -> Journal:
@@ -42,20 +44,19 @@ class Journal:
             mark: what the outputs depend on besides the inputs: policy, key id, steps.
 
         Raises:
-            UsageError: DEST holds something else, or can't be written.
+            UsageError: DEST holds something else, another run is at it, or it can't be written.
         """
         folder = dest / UNFINISHED
-        former: dict[str, Outcome] = {}
         try:
-            if folder.is_dir():
-                former = _former(folder, mark)
-            elif dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+            if not folder.is_dir() and dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
                 raise UsageError(f"{dest} is not an empty folder: name one that is not there yet")
             folder.mkdir(parents=True, exist_ok=True)
+            lock = _locked(dest)
+            former = _former(folder, mark)
             for part in folder.glob("*.part"):
                 part.unlink()
             (folder / RUN).write_text(json.dumps(dict(mark), sort_keys=True))
-            return Journal(dest, former, (folder / LINES).open("w", encoding="utf-8"))
+            return Journal(dest, former, (folder / LINES).open("w", encoding="utf-8"), lock)
         except OSError as error:
             raise UsageError(f"cannot write to {dest} ({os.strerror(error.errno or 0)})") from None
 
@@ -80,6 +81,18 @@ class Journal:
         """The run is over: take the folder away."""
         self.lines.close()
         shutil.rmtree(self.dest / UNFINISHED)
+        self.lock.close()  # last: until then nobody else begins
+
+
+def _locked(dest: Path) -> IO[str]:
+    """The lock of DEST, which the kernel lets go of when this process ends in any way."""
+    path = dest / UNFINISHED / LOCK
+    lock = path.open("a", encoding="utf-8")
+    # A run that ends takes the file away: who has waited for it holds the lock of no folder.
+    if not taken(lock) or not path.exists() or path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
+        lock.close()
+        raise UsageError(f"another run is writing to {dest}: wait for it to end")
+    return lock
 
 
 def input_id(task: Task, key: SiteKey) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +12,29 @@ from typing import IO
 
 from echoatlas.pipeline.deidentify.outcome import Outcome
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.lock import taken
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs what begins so
 HEADS = ("input", "name", "status", "reason", "detail", "output")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A CSV file that is written line by line, or nothing; use as a context."""
+    """A CSV file that is written line by line, or nothing; use as a context.
+
+    A name that a spreadsheet would take for a formula has an apostrophe before it.
+    """
 
     file: IO[str] | None = None
     path: Path | None = None
 
     @staticmethod
     def open(path: Path | None, dest: Path) -> Names:
-        """Begin the list, readable by its owner alone.
+        """Open the list, readable by its owner alone; what was in it stays until ``begin``.
 
         Raises:
             UsageError: it lies in ``dest``, which is to be handed on, is a file of another kind,
-                or can't be written.
+                another run is writing it, or it can't be written.
         """
         if path is None:
             return Names()
@@ -36,18 +42,26 @@ class Names:
             raise UsageError(f"{path} would say names within {dest}: put it elsewhere")
         demand_own(path, ",".join(HEADS))
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
             os.fchmod(handle, 0o600)  # it may have been there before
         except OSError as error:
             raise UsageError(_unwritten(path, error)) from None
         listed = os.fdopen(handle, "w", newline="", encoding="utf-8", errors="backslashreplace")
-        names = Names(listed, path)
-        names._write(HEADS)
-        return names
+        if not taken(listed):
+            listed.close()
+            raise UsageError(f"another run is writing {path}: name another file")
+        return Names(listed, path)
+
+    def begin(self) -> None:
+        """Write the list's head, over what was there."""
+        if self.file is not None:
+            if stat.S_ISREG(os.fstat(self.file.fileno()).st_mode):
+                os.ftruncate(self.file.fileno(), 0)
+            self._write(HEADS)
 
     def add(self, name: str, outcome: Outcome) -> None:
         """One line."""
-        one = outcome
+        one, name = outcome, f"'{name}" if name.startswith(FORMULA) else name
         self._write((one.input, name, one.status, one.reason, one.detail, one.output))
 
     def _write(self, cells: tuple[object, ...]) -> None:
@@ -78,8 +92,10 @@ def demand_own(path: Path, head: str) -> None:
         head: how a file begins that may be written over.
 
     Raises:
-        UsageError: another kind of file is there.
+        UsageError: another kind of file is there, or a folder.
     """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file")
     if not path.is_file():
         return
     try:

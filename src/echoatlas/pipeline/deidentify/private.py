@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataelem import DataElement
 
 from echoatlas.pipeline.damage import read_text, read_value
+from echoatlas.pipeline.figures import rounded
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -28,7 +29,7 @@ def keep_private(source: Any, made: Dataset, context: Context) -> None:
             value = read_value(source, tag)
             if not isinstance(value, (int, float)) or source[tag].VR not in NUMERIC:
                 continue
-            if known.low <= value <= known.high:
+            if known.low <= value <= known.high and not context.tells(value):
                 made.add(DataElement(creator, "LO", known.creator))
-                made.add(DataElement(tag, "FD", float(value)))
+                made.add(DataElement(tag, "FD", rounded(float(value))))
                 context.followed.add("retain_safe_private")

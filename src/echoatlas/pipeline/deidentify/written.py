@@ -54,7 +54,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=3)
+@step("rewrite", version=4)
 def rewritten(
     data: bytes,
     origin: Origin,
@@ -152,7 +152,7 @@ WRITERS = (
         lambda pictures, _: stills.png(next(iter(pictures))),
     ),
     Writer(
-        ("nifti", "mha", "hdf5", "mat"),
+        ("nifti", "mha", "hdf5", "mat", "npy"),
         ".nii.gz",
         "lossless",
         "a NIfTI-1 file whose header is written field by field, without description or extension",

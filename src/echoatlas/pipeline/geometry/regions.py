@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.figures import pitch
 from echoatlas.schemas.fan import Box, Fan
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def scaled_by(fan: Fan, stated: Sequence[Pane], scan: Scan) -> Fan:
     box = fan.bounding_box(scan.height, scan.width)
     for pane in stated:
         if pane.mm_per_px and box.met(pane.box).area > 0.5 * box.area:
-            return replace(fan, mm_per_px=pane.mm_per_px, spacing_source="region")
+            return replace(fan, mm_per_px=pitch(pane.mm_per_px), spacing_source="region")
     if scan.spacing is not None and not stated:
-        return replace(fan, mm_per_px=scan.spacing, spacing_source="pixel_spacing")
+        return replace(fan, mm_per_px=pitch(scan.spacing), spacing_source="pixel_spacing")
     return fan

@@ -11,6 +11,7 @@ import numpy as np
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.native import check_size
+from echoatlas.pipeline.read.times import since
 from echoatlas.schemas.records import Scan
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def array_scan(
         width=width,
         frames=frames,
         color="rgb:stated" if pictures.colored else "gray",
-        times=tuple(round(i * (step_ms or 0), 3) for i in range(count)) if timed else None,
+        times=tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None,
         spacing=spacing,
         text=text or {},
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,10 +13,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
-from echoatlas.pipeline.damage import DAMAGE
+from echoatlas.pipeline.damage import DAMAGE, unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.structure import PIXELS, check_structure
+from echoatlas.pipeline.vault import is_standard
 
 # pydicom's warnings quote the values that they complain of.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
@@ -61,8 +61,7 @@ def open_dicom(data: bytes, config: ReadConfig) -> Opened:
     Raises:
         Reject: ``unreadable``, ``too_deep``, ``too_large``.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unsaid():
         try:
             return _open(data, config)
         except RecursionError:
@@ -86,7 +85,9 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     if stated == DEFLATED:
         data = inflate(data[body:], config.max_inflated)
         body = 0
-    syntax = stated or _guess(data, body)
+    # It is told as the codec: a UID that no standard registers may hold anyone's number.
+    known = is_standard(stated) or stated == GE_BIG_PIXELS
+    syntax = stated if known else _guess(data, body)
     little = syntax != BIG_ENDIAN
     check_structure(data, body, config, little=little)
     stream = BytesIO(data)
@@ -97,7 +98,7 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     header.file_meta = meta
     pixels, encapsulated, declared = _pixel_element(data, place, little)
     words = data[place + 4 : place + 6] != b"OB"
-    flags = (("bad_elements",) if bad else ()) + (() if stated else ("no_transfer_syntax",))
+    flags = (("bad_elements",) if bad else ()) + (() if known else ("no_transfer_syntax",))
     little_pixels = little and syntax != GE_BIG_PIXELS
     return Opened(header, syntax, little_pixels, pixels, encapsulated, words, declared, flags)
 

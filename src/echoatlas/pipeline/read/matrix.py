@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.damage import unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays import SMALLEST, array_scan
 from echoatlas.pipeline.read.config import ReadConfig
@@ -49,7 +50,9 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                 raise Reject(Reason.NO_PIXELS, "no dataset can be a picture")
             size = int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize
             if size > config.max_inflated:
-                raise Reject(Reason.TOO_LARGE, f"the dataset claims {size} bytes")
+                raise Reject(
+                    Reason.TOO_LARGE, f"the dataset claims more than {config.max_inflated} bytes"
+                )
             values = found[()]
     except ERRORS as error:
         raise Reject(
@@ -97,9 +100,11 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
 
     _check_inflated(data, config)
     try:
+        with unsaid():
+            listed = scipy.io.whosmat(io.BytesIO(data))
         names = [
             (int(np.prod(shape, dtype=object)), name)
-            for name, shape, kind in scipy.io.whosmat(io.BytesIO(data))
+            for name, shape, kind in listed
             if kind not in ("struct", "cell", "object", "char", "function", "opaque", "sparse")
             and sum(side >= SMALLEST for side in shape) >= 2
         ]
@@ -107,8 +112,11 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
             raise Reject(Reason.NO_PIXELS, "no variable can be a picture")
         size, name = max(names)
         if size * 8 > config.max_inflated:
-            raise Reject(Reason.TOO_LARGE, f"the variable claims {size} values")
-        values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
+            raise Reject(
+                Reason.TOO_LARGE, f"the variable claims more than {config.max_inflated} bytes"
+            )
+        with unsaid():
+            values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
     except (*ERRORS, MatReadError) as error:
@@ -134,7 +142,7 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
         if dtype.kind not in "buif":
             raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
         if size > min(config.max_inflated, len(data)):
-            raise Reject(Reason.TOO_LARGE, f"the array claims {size} bytes")
+            raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
         values = np.load(io.BytesIO(data), allow_pickle=False)
     except ERRORS as error:
         raise Reject(

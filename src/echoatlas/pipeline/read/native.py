@@ -58,9 +58,9 @@ def read_layout(header: Dataset, config: ReadConfig) -> Layout:
     if height < 1 or width < 1:
         raise Reject(Reason.UNREADABLE, "the header gives the pictures no size")
     if components not in (1, 3):
-        raise Reject(Reason.UNREADABLE, f"{components} samples a pixel are not known")
+        raise Reject(Reason.UNREADABLE, "so many samples a pixel are not known")
     if allocated not in (8, 16, 32):
-        raise Reject(Reason.UNSUPPORTED_CODEC, f"{allocated} bits a sample are not read")
+        raise Reject(Reason.UNSUPPORTED_CODEC, "so many bits a sample are not read")
     check_size(height, width, frames, config)
     photometric = str(header.get("PhotometricInterpretation") or "").strip().upper()
     return Layout(
@@ -90,13 +90,15 @@ def number(header: Dataset, keyword: str, default: int = 0) -> int:
 def check_size(height: int, width: int, frames: int, config: ReadConfig) -> None:
     """Refuse what is beyond the bounds, before anything is allocated.
 
+    What is claimed is not told: it may be a number of another kind, a patient's.
+
     Raises:
         Reject: ``too_large``.
     """
     if height * width > config.max_pixels:
-        raise Reject(Reason.TOO_LARGE, f"a picture claims {height * width} pixels")
+        raise Reject(Reason.TOO_LARGE, f"a picture claims more than {config.max_pixels} pixels")
     if frames > config.max_frames or frames * height * width > config.max_total_pixels:
-        raise Reject(Reason.TOO_LARGE, f"the clip claims {frames} frames")
+        raise Reject(Reason.TOO_LARGE, "the clip claims more frames than are accepted")
 
 
 def native_frame(

@@ -6,9 +6,12 @@ import math
 
 from pydicom.dataset import Dataset
 
+from echoatlas.pipeline.damage import read_items
 from echoatlas.schemas.fan import Box
 from echoatlas.schemas.records import UltrasoundRegion
 
+REGIONS, PIXEL_MEASURES = 0x00186011, 0x00289110
+SHARED, PER_FRAME = 0x52009229, 0x52009230
 CORNERS = (
     "RegionLocationMinX0",
     "RegionLocationMinY0",
@@ -20,7 +23,7 @@ CORNERS = (
 def ultrasound_regions(header: Dataset) -> tuple[UltrasoundRegion, ...]:
     """The items of SequenceOfUltrasoundRegions that have a place, unchecked, in order."""
     regions = []
-    for item in header.get("SequenceOfUltrasoundRegions") or ():
+    for item in read_items(header, REGIONS):
         corners = [_value(item, keyword) for keyword in CORNERS]
         if any(corner is None for corner in corners):
             continue
@@ -47,9 +50,9 @@ def ultrasound_regions(header: Dataset) -> tuple[UltrasoundRegion, ...]:
 def pixel_spacing(header: Dataset) -> tuple[float, float] | None:
     """(x, y) millimeters a pixel; DICOM gives the distance of rows first."""
     places = [header]
-    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for item in (header.get(groups) or ())[:1]:
-            places += list(item.get("PixelMeasuresSequence") or ())[:1]
+    for groups in (SHARED, PER_FRAME):
+        for item in read_items(header, groups)[:1]:
+            places += read_items(item, PIXEL_MEASURES)[:1]
     for place in places:
         for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
             value = place.get(keyword)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from echoatlas.pipeline.damage import unsaid
 from echoatlas.schemas.config import Sidecar
 
 Rows = list[dict[str, str]]
@@ -201,7 +202,8 @@ def _xlsx(data: bytes) -> Rows | None:
                 return None
             if sum(info.file_size for info in package.infolist()) > MOST_SHEET_BYTES:
                 return None
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        return _rows(book.worksheets[0].iter_rows(values_only=True))
+        with unsaid():
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            return _rows(book.worksheets[0].iter_rows(values_only=True))
     except (*SHEET_ERRORS, InvalidFileException):
         return None

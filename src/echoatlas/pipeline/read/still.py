@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from echoatlas.pipeline.damage import unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
@@ -148,8 +148,7 @@ def read_picture(data: bytes, kind: str, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``unreadable``, ``too_large``.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unsaid():
         try:
             return _open(data, kind, config)
         except PIL_ERRORS as error:
@@ -165,8 +164,7 @@ def picture_text(data: bytes, kind: str, config: ReadConfig) -> dict[str, str]:
     Raises:
         Reject: ``unreadable``.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unsaid():
         try:
             with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
                 getattr(image, "n_frames", 1)  # some texts come to light by counting

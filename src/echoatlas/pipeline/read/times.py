@@ -6,6 +6,13 @@ import math
 
 from pydicom.dataset import Dataset
 
+from echoatlas.pipeline.figures import rounded
+
+
+def since(milliseconds: float) -> float:
+    """A time as it is worth telling: to the microsecond, and to no more figures than it has."""
+    return rounded(round(milliseconds, 3))
+
 
 def frame_times(header: Dataset, frames: int) -> tuple[float, ...] | None:
     """Milliseconds from the first frame (PS3.3 C.7.6.5).
@@ -24,7 +31,7 @@ def frame_times(header: Dataset, frames: int) -> tuple[float, ...] | None:
         total, times = 0.0, []
         for index, step in enumerate(steps):
             total += step if index else 0.0
-            times.append(round(total, 3))
+            times.append(since(total))
         return tuple(times)
     for keyword, per_second in (
         ("FrameTime", False),
@@ -35,7 +42,7 @@ def frame_times(header: Dataset, frames: int) -> tuple[float, ...] | None:
         value = next(iter(_numbers(header, keyword)), 0.0)
         if value > 0:
             step = 1000.0 / value if per_second else value
-            return tuple(round(index * step, 3) for index in range(frames))
+            return tuple(since(index * step) for index in range(frames))
     return None
 
 

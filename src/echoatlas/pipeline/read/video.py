@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.native import check_size
+from echoatlas.pipeline.read.times import since
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def _demux(data: bytes, config: ReadConfig) -> _Facts:
         if len(stamps) + passed < stated:
             if not config.partial:
                 raise Reject(
-                    Reason.TRUNCATED, f"the container says {stated} frames, {len(stamps)} are there"
+                    Reason.TRUNCATED,
+                    f"the container says more frames than the {len(stamps)} that are there",
                 )
             flags.append("early_end")
         return _Facts(
@@ -154,7 +156,7 @@ def _times(stamps: list[float | None]) -> tuple[float, ...] | None:
     known = sorted(stamp for stamp in stamps if stamp is not None)
     if len(known) < 2 or len(known) != len(stamps) or len(set(known)) != len(known):
         return None
-    return tuple(round(stamp - known[0], 3) for stamp in known)
+    return tuple(since(stamp - known[0]) for stamp in known)
 
 
 def _pictures(

@@ -216,9 +216,9 @@ def _check_there(
         raise Reject(Reason.NO_PIXELS, "the volume has no extent")
     claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if claimed > config.max_inflated:
-        raise Reject(Reason.TOO_LARGE, f"the volume claims {claimed} bytes")
+        raise Reject(Reason.TOO_LARGE, f"the volume claims more than {config.max_inflated} bytes")
     if claimed > there:
-        raise Reject(Reason.TRUNCATED, f"the volume claims {claimed} bytes, {there} are there")
+        raise Reject(Reason.TRUNCATED, "the volume claims more bytes than are there")
 
 
 def _unreadable(error: Exception) -> Reject:

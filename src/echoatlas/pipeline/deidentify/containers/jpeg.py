@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from echoatlas.pipeline.deidentify.containers.quantization import says_nothing
 from echoatlas.pipeline.once import OncePerArray
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
 
     Returns:
         A baseline JPEG, or None where it can't be done without loss (RGB or CMYK components,
-        other sizes, coefficients that libjpeg refuses), or where blocks that would stay show
-        something beyond the picture's edge, as a crop by whole blocks leaves it: encode anew then.
+        other sizes, coefficients that libjpeg refuses), where blocks that would stay show
+        something beyond the picture's edge, as a crop by whole blocks leaves it, or where its
+        tables could spell something: encode anew then.
     """
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -59,6 +61,8 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> bytes | None
         planes, quantization, numbers = _coefficients(data, 1 if space == "Gray" else 3)
         tables = [quantization[number] for number in numbers]
     except (OSError, RuntimeError, IndexError):
+        return None
+    if not all(map(says_nothing, tables)):
         return None
     step = _sampling(planes, keep.shape)
     for index, (plane, table) in enumerate(zip(planes, tables, strict=True)):
@@ -96,10 +100,12 @@ def _coefficients(
         tables, numbers = ((ctypes.c_ushort * 64) * 4)(), (ctypes.c_short * 4)()
         parts = dict(zip(("Y", "Cb", "Cr"), (*blocks, None, None), strict=False))
         CJpegLib.read_jpeg_dct(srcfile=path, **parts, K=None, qt=tables, quant_tbl_no=numbers)
-    used = [numbers[index] for index in range(components)]
+    stated = [numbers[index] for index in range(components)]
+    used = sorted(set(stated))  # a table that no component refers to may say anything
     planes = [np.ctypeslib.as_array(one) for one in blocks]
-    known = np.ctypeslib.as_array(tables).reshape(4, 8, 8)[: max(used) + 1]
-    return [plane.reshape(*plane.shape[:2], 8, 8) for plane in planes], known, used
+    known = np.ctypeslib.as_array(tables).reshape(4, 8, 8)[used]
+    shaped = [plane.reshape(*plane.shape[:2], 8, 8) for plane in planes]
+    return shaped, known, [used.index(number) for number in stated]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.identity import PATIENT_COLUMN, patient_pseudonym
 from echoatlas.pipeline.deidentify.rebuild import terms_in
+from echoatlas.pipeline.figures import SCALE, rounded
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.vault import SiteKey
@@ -24,7 +25,7 @@ CLOSED = {
     "class": frozenset({"benign", "malignant", "normal", "abnormal"}),
     "label": frozenset({"benign", "malignant", "normal", "abnormal"}),
 }
-NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,6})?")
+NUMBER = re.compile(r"-?\d{1,4}(\.\d{1,6})?")
 
 
 def cleaned(
@@ -62,7 +63,7 @@ def cleaned(
 
 def _value(column: str, value: str) -> str:
     if column in NUMBERS:
-        return value if NUMBER.fullmatch(value) else ""
+        return f"{rounded(float(value), SCALE):g}" if NUMBER.fullmatch(value) else ""
     if value.lower() in CLOSED.get(column, frozenset()):
         return value.lower()
     return " ".join(sorted(set(terms_in(value)))) if column in LABELS else ""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.pipeline.figures import rounded
+
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
@@ -101,4 +103,4 @@ def _rate(times: Sequence[float] | None) -> Fraction:
     if times is None or len(times) < 2 or times[-1] <= times[0]:
         return UNKNOWN_RATE
     seconds = (times[-1] - times[0]) / 1000
-    return Fraction((len(times) - 1) / seconds).limit_denominator(1000)
+    return Fraction(rounded((len(times) - 1) / seconds)).limit_denominator(1000)

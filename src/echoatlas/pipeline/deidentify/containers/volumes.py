@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.figures import pitch
+
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
@@ -31,7 +33,7 @@ def nifti(pictures: Sequence[Picture], spacing: tuple[float, float] | None, pack
     struct.pack_into("<i", header, 0, HEADER)
     struct.pack_into("<8h", header, 40, 3, width, height, len(pictures), 1, 1, 1, 1)
     struct.pack_into("<hh", header, 70, RGB24 if color else UINT8, 24 if color else 8)
-    x, y = spacing or (1.0, 1.0)
+    x, y = pitch(spacing) if spacing else (1.0, 1.0)
     struct.pack_into("<8f", header, 76, 1.0, x, y, 1.0, 1.0, 1.0, 1.0, 1.0)
     struct.pack_into("<f", header, 108, float(DATA_AT))
     struct.pack_into("<f", header, 112, 1.0)
@@ -46,7 +48,7 @@ def nrrd(pictures: Sequence[Picture], spacing: tuple[float, float] | None) -> by
     height, width = pictures[0].shape[:2]
     color = pictures[0].ndim == 3
     sizes = f"{3 if color else ''} {width} {height} {len(pictures)}".strip()
-    x, y = spacing or (float("nan"), float("nan"))
+    x, y = pitch(spacing) if spacing else (float("nan"), float("nan"))
     fields = [
         "NRRD0004",
         "type: uint8",

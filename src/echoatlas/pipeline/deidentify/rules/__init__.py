@@ -5,7 +5,7 @@ vocabulary, a code, a number, a shifted date or a mapped UID, or it gives nothin
 """
 
 from echoatlas.pipeline.deidentify.rules.identifiers import pseudonym, standard_uid, uid
-from echoatlas.pipeline.deidentify.rules.numbers import lookup_table, number, pointers, whole
+from echoatlas.pipeline.deidentify.rules.numbers import lookup_table, mask, number, pointers, whole
 from echoatlas.pipeline.deidentify.rules.rule import Context, Rule, digits_in, significant
 from echoatlas.pipeline.deidentify.rules.structure import codes, content, items
 from echoatlas.pipeline.deidentify.rules.times import (
@@ -50,6 +50,7 @@ __all__ = [
     "image_type",
     "items",
     "lookup_table",
+    "mask",
     "moment",
     "number",
     "pointers",

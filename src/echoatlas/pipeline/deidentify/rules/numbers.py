@@ -9,32 +9,64 @@ from pydicom.datadict import tag_for_keyword
 
 from echoatlas.pipeline.damage import each
 from echoatlas.pipeline.deidentify.rules.rule import Context, Rule
+from echoatlas.pipeline.figures import MEASURED, rounded
 
 
-def whole(low: int, high: int, most: int = 1) -> Rule:
-    """Whole numbers in a range, written anew."""
+def whole(low: int, high: int, most: int = 1, *, rising: bool = False) -> Rule:
+    """Whole numbers in a range, written anew; ``rising`` ones each no smaller than the last."""
 
-    def apply(value: Any, _: Context) -> list[int] | None:
+    def apply(value: Any, context: Context) -> list[int] | None:
         numbers = _numbers(value)
         fits = 0 < len(numbers) <= most and all(
             number == int(number) and low <= number <= high for number in numbers
         )
-        return [int(number) for number in numbers] if fits else None
+        if not fits or context.tells(numbers) or (rising and numbers != sorted(numbers)):
+            return None
+        return [int(number) for number in numbers]
 
-    return Rule(f"kept if a whole number from {low} to {high}, written anew.", apply)
+    many = ", each no smaller than the one before" if rising else ""
+    return Rule(f"kept if a whole number from {low} to {high}{many}, written anew.", apply)
 
 
-def number(low: float, high: float, most: int = 1, digits: int | None = None) -> Rule:
-    """Numbers in a range, written anew, so that no text hides in a decimal string."""
+def number(
+    low: float, high: float, most: int = 1, digits: int | None = None, figures: int = MEASURED
+) -> Rule:
+    """Numbers in a range, written anew, so that nothing hides in digits that measure nothing.
 
-    def apply(value: Any, _: Context) -> list[float] | None:
+    Args:
+        most: how many there may be.
+        digits: decimals that stay, instead of ``figures``, the significant ones that stay.
+    """
+
+    def apply(value: Any, context: Context) -> list[float] | None:
         numbers = _numbers(value)
         if not 0 < len(numbers) <= most or not all(low <= number <= high for number in numbers):
             return None
-        return numbers if digits is None else [round(number, digits) for number in numbers]
+        if context.tells(numbers):
+            return None
+        if digits is None:
+            return [rounded(number, figures) for number in numbers]
+        return [round(number, digits) for number in numbers]
 
-    rounded = "" if digits is None else f", rounded to {digits} decimals"
-    return Rule(f"kept if a number from {low:g} to {high:g}, written anew{rounded}.", apply)
+    kept = f"{figures} significant figures" if digits is None else f"{digits} decimals"
+    told = f"kept if a number from {low:g} to {high:g}, written anew, rounded to {kept}."
+    return Rule(told, apply)
+
+
+mask = Rule(
+    "kept if its bits that are set are neighbors.",
+    lambda value, _: [int(bits)] if (bits := _one(value)) and _is_run(int(bits)) else None,
+)
+
+
+def _one(value: Any) -> float:
+    numbers = _numbers(value)
+    return numbers[0] if len(numbers) == 1 and 0 < numbers[0] < 1 << 32 else 0.0
+
+
+def _is_run(bits: int) -> bool:
+    lowest = bits & -bits
+    return (bits + lowest) & bits == 0
 
 
 def _numbers(value: Any) -> list[float]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LONG_ENOUGH = 6  # digits; shorter numbers occur by chance
 SHORT = 10 ** (LONG_ENOUGH - 1)
 LONG_NUMBER = re.compile(rf"\d{{{LONG_ENOUGH},64}}")
+BETWEEN = re.compile(r"(?<=\d)[ ._/'’,-](?=\d)")  # what groups the digits of a number
 
 
 @dataclass(slots=True)
@@ -55,6 +56,10 @@ class Context:
             for one in values
         )
 
+    def spells(self, text: str) -> bool:
+        """Whether a text has a number in it that identifies."""
+        return not self.numbers.isdisjoint(digits_in(text))
+
 
 def significant(number: float) -> str:
     """The digits of a number, ten at most, without its sign, point and zeros at either end."""
@@ -62,8 +67,11 @@ def significant(number: float) -> str:
 
 
 def digits_in(text: str) -> Iterator[str]:
-    """The numbers in an identifier that are long enough not to be met by chance."""
-    for run in LONG_NUMBER.findall(text):
+    """The numbers in an identifier that are long enough not to be met by chance.
+
+    Behind letters and other digits ("00MRN12345678"), and with digits grouped ("123 456 789").
+    """
+    for run in {*LONG_NUMBER.findall(text), *LONG_NUMBER.findall(BETWEEN.sub("", text))}:
         if len(told := significant(int(run))) >= LONG_ENOUGH:
             yield told
 

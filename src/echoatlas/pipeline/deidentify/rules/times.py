@@ -15,6 +15,7 @@ TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 MOMENT = re.compile(r"(\d{8})(\d{2,6}(?:\.\d{1,6})?)?(?:[+-]\d{4})?")
 AGE = re.compile(r"(\d{3})([DWMY])")
 YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+TO_SECONDS = 6  # characters of a time: six digits behind the point may be anyone's number
 MIDNIGHT, NO_DAY = "000000", "19000101"
 
 
@@ -41,7 +42,7 @@ def _day(value: Any, context: Context) -> str | None:
 def _time(value: Any, context: Context) -> str | None:
     text = next(iter(read_texts(value)), "")
     allowed = context.policy.times and context.policy.dates != "removed"
-    return text if allowed and TIME.fullmatch(text) else None
+    return text[:TO_SECONDS] if allowed and TIME.fullmatch(text) else None
 
 
 def _moment(value: Any, context: Context) -> str | None:
@@ -60,9 +61,12 @@ day = Rule(
     "C",
     dummy=NO_DAY,
 )
-time = Rule("emptied, unless the policy keeps times of day.", _time, "C", dummy=MIDNIGHT)
+time = Rule(
+    "emptied, unless the policy keeps times of day: then to the second.", _time, "C", dummy=MIDNIGHT
+)
 moment = Rule(
-    "its date is moved like other dates; its time is dropped, unless the policy keeps times.",
+    "its date is moved like other dates; its time is dropped, unless the policy keeps times: "
+    "then to the second.",
     _moment,
     "C",
     dummy=NO_DAY,

@@ -47,7 +47,7 @@ def constant(value: Any, why: str) -> Rule:
 
 def _as_stated(option: Option) -> Apply:
     def apply(value: Any, context: Context) -> list[str] | None:
-        kept = [text[:64] for text in read_texts(value) if text]
+        kept = [text[:64] for text in read_texts(value) if text and not context.spells(text)]
         if kept:
             context.followed.add(option)
         return kept or None
