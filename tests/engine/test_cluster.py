@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,15 @@ class Running:
     token: str
 
 
+# The command `ray` without a server for ray://: nobody uses it here, it wants a port that another
+# cluster may have, and where it is slow to start the cluster ends itself.
+RAY = """
+from ray.scripts import scripts
+scripts.get_ray_client_dependency_error = lambda: "not wanted"
+scripts.main()
+"""
+
+
 def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -47,12 +55,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         f"http://127.0.0.1:{_free_port()}",
         TOKEN["RAY_AUTH_TOKEN"],  # this process may be in a Ray already, and has but one token
     )
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    command = [sys.executable, "-c", RAY, "start", "--head", "--block"]
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
     command += ["--dashboard-port", found.dashboard.rpartition(":")[2]]
     command += ["--temp-dir", str(scratch), "--disable-usage-stats"]
-    # Nobody uses ray:// here, and a cluster whose server for it is slow to start ends itself
-    command += ["--ray-client-server-port", "0"]
     # A job's `python` is the one that its cluster's PATH names, as in an image
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     log = tmp_path_factory.mktemp("cluster") / "log"
@@ -65,10 +71,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             start_new_session=True,
         )
     try:
-        until = time.monotonic() + 120
-        while "Ray runtime started" not in log.read_text():
-            assert process.poll() is None and time.monotonic() < until, log.read_text()
-            time.sleep(0.2)
+        wait_until(
+            lambda: process.poll() is not None or "Ray runtime started" in log.read_text(),
+            "the cluster",
+            pause=0.2,
+        )
+        assert process.poll() is None, log.read_text()
         yield found
     finally:
         process.send_signal(signal.SIGTERM)

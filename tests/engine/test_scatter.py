@@ -115,3 +115,12 @@ def test_a_poison_object_is_found_by_halving(cluster: Cluster) -> None:
 def test_a_failing_world_ends_the_run_with_its_own_words(cluster: Cluster) -> None:
     with pytest.raises(Retry, match="the storage is away"):
         list(cluster.scatter(doubled, [Numbers((99,))]))
+
+
+def test_who_is_in_a_cluster_stays_in_it_after_a_run_within(cluster) -> None:  # type: ignore[no-untyped-def]
+    with connected(Engine(workers=1)) as within:
+        (first,) = within.scatter(doubled, [Numbers((1,))])
+
+    (then,) = cluster.scatter(doubled, [Numbers((2,))])
+
+    assert (first.answer, then.answer) == ([2], [4])
