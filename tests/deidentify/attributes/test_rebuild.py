@@ -458,10 +458,11 @@ def test_a_text_where_a_sequence_stands_and_a_sequence_where_a_text_does_are_lef
 
 def test_what_an_option_keeps_as_it_stands_holds_no_number_of_the_patient(key):
     header = quick_dataset(PatientID="MRN12345678", StationName="US-12345678")
+    header.SoftwareVersions = "2.1\0Kowalski"
     header.DeviceSerialNumber, header.InstitutionName = "SN 12 345 678", "St. Elsewhere"
     policy = Policy(device_identity=True, institution=True)
 
     made = rebuild(header, policy, key).dataset
 
     assert "12345678" not in str(made) and "12 345 678" not in str(made)
-    assert made.InstitutionName == "St. Elsewhere"
+    assert made.InstitutionName == "St. Elsewhere" and made.SoftwareVersions == "2.1"

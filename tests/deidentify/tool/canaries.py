@@ -157,7 +157,7 @@ def _wrong_kinds(say: Say) -> bytes:
     item.PatientName, item.StudyDescription = say(), f"liver {say()}"
     for tag in (0x00186011, 0x00082218, 0x00081140, 0x00082112, 0x52009229, 0x00081115):
         header.add(DataElement(tag, "LO", say()))
-    for tag in (0x00081030, 0x00180015, 0x00081010, 0x00200060, 0x00181063, 0x00185012):
+    for tag in (0x00081030, 0x00180015, 0x00081010, 0x00200060, 0x00181063, 0x00080018):
         header.add(DataElement(tag, "SQ", Sequence([item])))
     return whole(header)
 

@@ -32,6 +32,7 @@ from torture import make_key, quick_dataset, written
 from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.cli import call
 from echoatlas.pipeline.deidentify.containers import stills
+from echoatlas.pipeline.deidentify.containers.tables import cleaned
 from echoatlas.pipeline.ingest import arrivals
 from echoatlas.pipeline.simulate import SimulatedScan, make_still, write_dicom, write_png
 from echoatlas.pipeline.storage import Storage
@@ -696,3 +697,12 @@ def test_a_name_in_the_list_is_no_formula_for_a_spreadsheet(tool, tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
     assert [row["name"][:2] for row in rows] == ["'+", "'-", "'=", "'@"]
+
+
+def test_a_number_in_a_table_is_written_anew(key):
+    table = {"1.png": {"filename": "1.png", "score": "0012.345678", "mm_per_px": "0.123456"}}
+    table["2.png"] = {"filename": "2.png", "score": "123456789", "grade": "-2", "=cmd": "=1+1"}
+
+    told = cleaned(table, {"1.png": ["p/a.png"], "2.png": ["p/b.png"]}, key).decode().splitlines()
+
+    assert told == ["file,grade,mm_per_px,score", "p/a.png,,0.1235,12.35", "p/b.png,-2,,"]

@@ -61,8 +61,9 @@ passes over that folder. Every input ends as released, quarantined or filtered; 
 nothing is in quarantine, else 1, and 2 for wrong usage. Inputs are worked on one at a time, each
 in a process that may die without the others; one that crashes or takes longer than `--seconds` is
 quarantined as `crashed`. Files get their names only when they are whole; a run that was killed
-goes on when it is started again with the same policy and key. `--names FILE` says which input is
-which, for the site's own eyes. `--what-if` prints what follows for a policy, and does nothing.
+goes on when it is started again with the same policy and key; no two write into one DEST.
+`--names FILE` says which input is which, for the site's own eyes; a name that begins as a formula
+does has an apostrophe before it. `--what-if` prints what follows for a policy, and does nothing.
 """
 
 
@@ -118,7 +119,8 @@ def files() -> list[str]:
     return [
         "DICOM: native stays native, JPEG is redacted by blocks without loss, video becomes H.264 "
         "(High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
-        "JPEG files: redacted by blocks without loss, or written as PNG where that can't be.",
+        "JPEG files: redacted by blocks without loss, or written as PNG where that can't be, as "
+        "where a table of quantizers could spell a name.",
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
         "Tables (CSV, JSON, XLSX) that name files: a CSV of the new names, the patient's "
         f"pseudonym, and of {columns} the values that are numbers or known terms.",

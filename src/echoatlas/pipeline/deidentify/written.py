@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,6 +82,7 @@ def rewritten(
     pictures = Redacted(clip, keep)
     if scan.header is not None:
         header, rebuilt = of_header(scan.header, origin, site, key, policy)
+        _name(rebuilt.dataset, data, key)
         whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep)
         suffix = ".dcm"
     else:
@@ -101,10 +103,17 @@ def _report(data: bytes, origin: Origin, site: SiteConfig, key: SiteKey, policy:
     """A structured report: codes, numbers and references, and no pixels at all."""
     before = open_report(data)
     header, rebuilt = of_header(before, origin, site, key, policy, pixels=False)
+    _name(rebuilt.dataset, data, key)
     whole = part10(rebuilt.dataset)
     demand_clean(before, open_dicom(whole, ReadConfig()).header, policy)
     scan = Scan("dicom", "", 0, 0, 0, lambda: iter(()), header=before)
     return Written(whole, ".dcm", "", scan, header)
+
+
+def _name(made: Any, data: bytes, key: SiteKey) -> None:
+    """An instance whose header has no usable UID gets one of its bytes, under the site's key."""
+    if not made.get("SOPInstanceUID"):
+        made.SOPInstanceUID = key.uid(hashlib.sha256(data).hexdigest())
 
 
 class Redacted:

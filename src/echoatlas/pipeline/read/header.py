@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from echoatlas.pipeline.damage import DAMAGE, unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.structure import PIXELS, check_structure
-from echoatlas.pipeline.vault import is_standard
 
 # pydicom's warnings quote the values that they complain of.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
@@ -27,6 +27,7 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+OF_STANDARD = re.compile(r"1\.2\.840\.10008\.1\.2(\.\d{1,2}(\.\d{1,3})?)?")  # newer ones too
 GE_BIG_PIXELS = "1.2.840.113619.5.2"  # implicit little endian, but pixels big endian
 
 
@@ -85,8 +86,8 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     if stated == DEFLATED:
         data = inflate(data[body:], config.max_inflated)
         body = 0
-    # It is told as the codec: a UID that no standard registers may hold anyone's number.
-    known = is_standard(stated) or stated == GE_BIG_PIXELS
+    # It is told as the codec: a UID of somebody's own may hold anyone's number.
+    known = OF_STANDARD.fullmatch(stated) or stated == GE_BIG_PIXELS
     syntax = stated if known else _guess(data, body)
     little = syntax != BIG_ENDIAN
     check_structure(data, body, config, little=little)

@@ -47,7 +47,8 @@ def constant(value: Any, why: str) -> Rule:
 
 def _as_stated(option: Option) -> Apply:
     def apply(value: Any, context: Context) -> list[str] | None:
-        kept = [text[:64] for text in read_texts(value) if text and not context.spells(text)]
+        shown = [text.partition("\0")[0][:64] for text in read_texts(value)]  # nobody sees the rest
+        kept = [text for text in shown if text and not context.spells(text)]
         if kept:
             context.followed.add(option)
         return kept or None
