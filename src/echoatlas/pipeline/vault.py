@@ -26,8 +26,6 @@ KEY_BYTES = 32
 LEAST_DISTINCT = 12  # of 32 random bytes fewer than 12 distinct ones come once in 10**20 keys
 SHIFT_LEAST, SHIFT_MOST = 30, 3650  # days into the past: no study lands in the future
 STANDARD_ROOT = "1.2.840.10008."
-# Transfer syntaxes of Supplement 232, which pydicom's copy of the registry has not yet
-JPEG_XL = frozenset(f"{STANDARD_ROOT}1.2.4.{number}" for number in (110, 111, 112))
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -210,7 +208,7 @@ def _registered() -> frozenset[str]:
     # The registry of PS3.6 Annex A; imported here because trainers don't have pydicom.
     from pydicom._uid_dict import UID_dictionary
 
-    return frozenset(UID_dictionary) | JPEG_XL
+    return frozenset(UID_dictionary)
 
 
 def is_standard(uid: str) -> bool:
