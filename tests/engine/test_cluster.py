@@ -31,15 +31,6 @@ class Running:
     token: str
 
 
-# The command `ray` without a server for ray://: nobody uses it here, it wants a port that another
-# cluster may have, and where it is slow to start the cluster ends itself.
-RAY = """
-from ray.scripts import scripts
-scripts.get_ray_client_dependency_error = lambda: "not wanted"
-scripts.main()
-"""
-
-
 def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -55,7 +46,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         f"http://127.0.0.1:{_free_port()}",
         TOKEN["RAY_AUTH_TOKEN"],  # this process may be in a Ray already, and has but one token
     )
-    command = [sys.executable, "-c", RAY, "start", "--head", "--block"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
     command += ["--dashboard-port", found.dashboard.rpartition(":")[2]]
     command += ["--temp-dir", str(scratch), "--disable-usage-stats"]
