@@ -254,6 +254,13 @@ def mat(container: str) -> PlantedFile:
     return PlantedFile(container, ".mat", out.getvalue(), tuple(hidden))
 
 
+def npy(container: str) -> PlantedFile:
+    (after,) = hidden = words(container, 1)
+    out = io.BytesIO()
+    np.save(out, cine().pictures)
+    return PlantedFile(container, ".npy", out.getvalue() + after.encode(), tuple(hidden))
+
+
 def dicom(container: str, syntax: str, color: bool = False) -> PlantedFile:
     """A cine, or a color still, whose header, preamble, codestream and tail hide words."""
     name, private, preamble, tail, icc = hidden = words(container, 5)
@@ -298,6 +305,7 @@ MAKERS: dict[str, Callable[[str], PlantedFile]] = {
     "mha": mha,
     "hdf5": hdf5,
     "mat": mat,
+    "npy": npy,
     **{
         f"dicom {name}": lambda made, syntax=syntax: dicom(made, syntax)  # type: ignore[misc]
         for name, syntax in DICOM.items()
