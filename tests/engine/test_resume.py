@@ -62,7 +62,7 @@ def test_killed_and_run_again_equals_undisturbed(undisturbed: Any, moment: str) 
     wait_for(process, lambda: MOMENTS[moment](killed.lake_path))
 
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL, "the run ended before that moment"
     killed.run("run")
 
     assert undisturbed.rows() == killed.rows()
