@@ -92,17 +92,18 @@ def crop(
             ),
         )
     picture = _worn(page.picture, rng)
-    half = page.text.reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3), dtype=np.float32)
-    weight = page.weight.reshape(SIDE // 2, 2, SIDE // 2, 2).min(axis=(1, 3))
-    return Crop(picture, (half >= 0.5).astype(np.float32), weight.astype(np.float32))
+    text, weight = (
+        cv2.resize(one * 4, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
+        for one in (page.text, page.weight)
+    )
+    return Crop(picture, (text >= 2).astype(np.float32), (weight == 4).astype(np.float32))
 
 
 def _page(ground: Ground, side: int, by: float, rng: Generator, at: tuple[int, int] | None) -> Page:
     """A square of a ground, turned and mirrored, enlarged ``by`` so much."""
     cut = math.ceil(side / by)
     if at is None:
-        spots = np.flatnonzero(ground.inside)
-        y, x = divmod(int(rng.choice(spots)), ground.inside.shape[1])
+        y, x = _somewhere(ground.inside, rng)
         at = (y + int(rng.integers(-cut // 3, cut // 3 + 1)), x + int(rng.integers(-9, 10)))
     rows, columns = (np.arange(middle - cut // 2, middle - cut // 2 + cut) for middle in at)
     inside = np.ix_(
@@ -121,8 +122,24 @@ def _page(ground: Ground, side: int, by: float, rng: Generator, at: tuple[int, i
             cv2.resize(weight, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8
         )
     if rng.random() < 0.7:
-        picture = np.repeat(picture.max(axis=2, keepdims=True), 3, axis=2)
+        picture = _gray(picture)
     return Page(picture.copy(), np.zeros((side, side), np.uint8), weight.copy())
+
+
+def _somewhere(inside: NDArray[np.bool_], rng: Generator) -> tuple[int, int]:
+    """(y, x) of a pixel of an area."""
+    for _ in range(50):
+        y, x = (int(rng.integers(size)) for size in inside.shape)
+        if inside[y, x]:
+            break
+    return y, x
+
+
+def _gray(picture: Color) -> Color:
+    """The brightest of the channels, in each of them, as a look sees it."""
+    red, green, blue = cv2.split(picture)
+    brightest = cv2.max(cv2.max(red, green), blue)
+    return np.asarray(cv2.merge((brightest, brightest, brightest)), np.uint8)
 
 
 def _toned(page: Page, rng: Generator) -> None:
@@ -210,7 +227,7 @@ def _flow(picture: Color, at: tuple[int, int], rng: Generator) -> None:
     if rng.random() < 0.5:
         where &= np.abs(shown) > rng.uniform(0.05, 0.4)
     if rng.random() < 0.4:
-        colors = np.repeat(colors.max(axis=2, keepdims=True), 3, axis=2)
+        colors = _gray(colors)
     picture[where] = colors[where]
 
 
@@ -282,7 +299,7 @@ def _inked(picture: Color, alpha: Mask, rims: Mask, rng: Generator) -> bool:
     """Blend letters into a picture in one of many manners; whether they can be seen."""
     lit = alpha > 128
     around = cv2.dilate(rims, np.ones((5, 5), np.uint8)) > 0
-    ground = float(picture[around].mean())
+    ground = float(cv2.mean(picture, around.astype(np.uint8))[0])
     manner, opacity = rng.random(), 1.0
     if manner < 0.3:
         ink = float(rng.uniform(180, 256))
@@ -312,8 +329,10 @@ def _inked(picture: Color, alpha: Mask, rims: Mask, rng: Generator) -> bool:
     if rng.random() < 0.12:
         shade = rng.uniform(0, 256, 3).astype(np.float32)
         shade[rng.integers(3)] = rng.uniform(180, 255)
-    before = picture.astype(np.float32)
-    contrast = float(np.abs(before - shade).max(axis=2)[lit].mean()) * opacity
+    away = cv2.absdiff(
+        picture[lit].astype(np.float32), np.broadcast_to(shade, (lit.sum(), 3)).copy()
+    )
+    contrast = float(away.mean(axis=0).max()) * opacity
     if manner >= 0.62 and manner < 0.85:
         contrast = max(contrast, 40.0)
     _blended(picture, alpha, shade, opacity)
@@ -323,9 +342,10 @@ def _inked(picture: Color, alpha: Mask, rims: Mask, rng: Generator) -> bool:
 def _blended(
     picture: Color, alpha: Mask, shade: NDArray[np.float32] | np.float32, opacity: float = 1.0
 ) -> None:
-    part = alpha[..., None].astype(np.float32) * np.float32(opacity / 255)
-    before = picture.astype(np.float32)
-    picture[:] = np.round(before + (shade - before) * part).astype(np.uint8)
+    where = alpha > 0
+    part = alpha[where][:, None].astype(np.float32) * np.float32(opacity / 255)
+    before = picture[where].astype(np.float32)
+    picture[where] = np.round(before + (shade - before) * part).astype(np.uint8)
 
 
 def _blacken(page: Page, rng: Generator) -> None:

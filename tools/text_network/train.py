@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import torch
 from tools.text_network.crops import Crop, batch, crop
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 BATCH = 16
 RATE, DECAY = 3e-3, 1e-3
 WARMING = 60  # steps
+PATIENCE = 1.65  # times the minutes of a core, that training may take by the clock
 KEPT = 0.995  # of the moving average of weights, each step
 MINED_AT = (0.3, 0.55, 0.75)  # shares of the time
 MINED = 0.3  # probability, from which a place is a false find
@@ -103,8 +105,25 @@ def _rate(share: float, steps: int) -> float:
     )
 
 
+class Clock:
+    """How far training is: by the time of its core, and by the clock where others use it as well.
+
+    Args:
+        minutes: of one core.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        self._seconds = 60 * minutes
+        self._used, self._began = time.process_time(), time.monotonic()
+
+    def share(self) -> float:
+        """0 at the start, 1 at the end."""
+        used, passed = time.process_time() - self._used, time.monotonic() - self._began
+        return max(used, passed / PATIENCE) / self._seconds
+
+
 def train(grounds: Sequence[Ground], out: Path, minutes: float, rng: Generator) -> None:
-    """Train for so long, and keep the best."""
+    """Train for so many minutes of one core, and keep the best."""
     out.mkdir(parents=True, exist_ok=True)
     network = TextNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = torch.optim.swa_utils.AveragedModel(
@@ -113,10 +132,11 @@ def train(grounds: Sequence[Ground], out: Path, minutes: float, rng: Generator) 
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
     chooser = np.random.default_rng(7)
     tests = [crop(grounds[chooser.integers(len(grounds))], chooser) for _ in range(TESTED)]
-    start, steps, mines = time.monotonic(), 0, list(MINED_AT)
+    clock = Clock(minutes)
+    steps, mines = 0, list(MINED_AT)
     hard: list[tuple[int, int, int]] = []
     best = math.inf
-    while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
+    while (share := clock.share()) < 1:
         for group in optimizer.param_groups:
             group["lr"] = _rate(share, steps)
         pictures, text, weight = tensors(batch(grounds, rng, BATCH, hard))
@@ -162,6 +182,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
     train(load(given.grounds), given.out, given.minutes, np.random.default_rng(given.seed))
 
