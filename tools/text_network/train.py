@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BATCH = 16
 RATE, DECAY = 3e-3, 1e-3
+SMALLER = 0.5  # times the rate, where training goes on
 WARMING = 60  # steps
 PATIENCE = 1.65  # times the minutes of a core, that training may take by the clock
 KEPT = 0.995  # of the moving average of weights, each step
@@ -98,10 +99,10 @@ def tested(network: nn.Module, crops: Sequence[Crop]) -> tuple[float, float, flo
     return total / len(crops), hits / max(texts, 1), wrong / max(grounds, 1)
 
 
-def _rate(share: float, steps: int) -> float:
+def _rate(rate: float, share: float, steps: int) -> float:
     """Up at first, then down along a cosine."""
     return (
-        RATE * min(1.0, (steps + 1) / WARMING) * (0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2)
+        rate * min(1.0, (steps + 1) / WARMING) * (0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2)
     )
 
 
@@ -122,23 +123,33 @@ class Clock:
         return max(used, passed / PATIENCE) / self._seconds
 
 
-def train(grounds: Sequence[Ground], out: Path, minutes: float, rng: Generator) -> None:
-    """Train for so many minutes of one core, and keep the best."""
+def train(
+    grounds: Sequence[Ground], out: Path, minutes: float, rng: Generator, start: Path | None = None
+) -> None:
+    """Train for so many minutes of one core, and keep the best.
+
+    Args:
+        start: weights to go on from, in smaller steps.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    network = TextNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = TextNetwork()
+    if start is not None:
+        network.load_state_dict(torch.load(start))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    rate = RATE if start is None else RATE * SMALLER
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(KEPT), use_buffers=True
     )
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=DECAY)
     chooser = np.random.default_rng(7)
     tests = [crop(grounds[chooser.integers(len(grounds))], chooser) for _ in range(TESTED)]
     clock = Clock(minutes)
-    steps, mines = 0, list(MINED_AT)
+    steps, mines = 0, [0.0, *MINED_AT] if start else list(MINED_AT)
     hard: list[tuple[int, int, int]] = []
     best = math.inf
     while (share := clock.share()) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = _rate(share, steps)
+            group["lr"] = _rate(rate, share, steps)
         pictures, text, weight = tensors(batch(grounds, rng, BATCH, hard))
         value = loss(network(pictures), text, weight)
         optimizer.zero_grad()
@@ -180,11 +191,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, default=None, help="weights to go on from")
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
-    train(load(given.grounds), given.out, given.minutes, np.random.default_rng(given.seed))
+    rng = np.random.default_rng(given.seed)
+    train(load(given.grounds), given.out, given.minutes, rng, given.start)
 
 
 if __name__ == "__main__":
