@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 SCATTERED = 0.6  # of the area that holds them all, up to which places are looked at apart
+SUREST = 0.6  # of our own network's finds; weaker ones are not read again, or a mark would do
 BRIGHTER = 3.0  # times, what is left of strokes once the noise is taken off
 
 
@@ -135,7 +136,7 @@ def _trained(block: Block, config: AgainConfig) -> list[Line]:
     """Lines of what our own network finds, where frames are too few to tell text from tissue."""
     if len(block.frames) >= config.moved:
         return []
-    lines = TrainedDetector().find([block.steady])[0]
+    lines = TrainedDetector(score=SUREST).find([block.steady])[0]
     return judged(gray_of(block.steady), lines, None, config.trained)
 
 

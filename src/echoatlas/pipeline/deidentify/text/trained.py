@@ -32,7 +32,7 @@ RATIO = (
     0.1  # it was taught rectangles that are smaller than the words, and shows them a little larger
 )
 RIM = 0.5  # pixels of the map
-FULL = 0.6  # of a picture's area; what fills more of it is no line of text
+HIGH = 0.15  # of a picture's longer side; what is thicker is color flow, or the picture itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class TrainedDetector:
     def _found(self, picture: Picture) -> list[Line]:
         core = probability(resized(gray_of(picture), self.scale))
         by = HALF / self.scale
-        most = FULL * picture.shape[0] * picture.shape[1]
+        most = HIGH * max(picture.shape)
         found = (
             line.scaled(by, (by - 1) / 2, (by - 1) / 2)
             for line in lines(core, self.pixel, self.score, RATIO, RIM)
         )
-        return [line for line in found if line.thickness * line.length <= most]
+        return [line for line in found if line.thickness <= most]
 
 
 def probability(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
