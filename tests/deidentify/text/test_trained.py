@@ -34,7 +34,7 @@ def test_our_weights_are_the_pinned_ones_and_others_are_refused():
         models.weights(MODEL, "0" * 64)
 
 
-@pytest.mark.parametrize(("name", "seed"), [("gray", 406), ("rotated 90", 400)])
+@pytest.mark.parametrize(("name", "seed"), [("gray", 405), ("rotated 90", 400)])
 def test_words_that_another_detector_overlooks_are_found(name, seed):
     picture, clip = still(name, seed)
 

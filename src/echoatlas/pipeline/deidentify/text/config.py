@@ -8,7 +8,7 @@ from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
 
 # Of what our own network finds: its word is taken where it is sure, however the edges rise.
 TRAINED = JudgeConfig(
-    score=0.6, step=0.0, crisp=0.0, long=1.2, blunt_step=0.0, blunt=0.0, sure=0.6, doubtful=1.1
+    score=0.5, step=0.0, crisp=0.0, long=1.2, blunt_step=0.0, blunt=0.0, sure=0.6, doubtful=1.1
 )
 
 
@@ -111,7 +111,7 @@ class AgainConfig:
         default_factory=lambda: JudgeConfig(long=2.0, strokes_sure=0.8, doubtful=1.1)
     )
     trained: JudgeConfig = field(
-        default_factory=lambda: replace(TRAINED, score=0.75, sure=0.7, long=1.5)
+        default_factory=lambda: replace(TRAINED, score=0.7, sure=0.7, long=1.5)
     )
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
 MODEL = "text-1.onnx"
-SHA256 = "91ab0a92ac8c67dab5a1ed37a75da17aeb91960aed7d709d0af5bd0de799eba0"
+SHA256 = "eeba40e33496ccf216cfb449121baae559e9c1ea7706785fcd5b2d2feae86423"
 STRIDE = 16  # the network halves its input four times, and doubles it three times
 HALF = 2  # pixels of a picture to one of the network's map
 RATIO = (
