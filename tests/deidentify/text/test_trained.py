@@ -49,7 +49,7 @@ def test_words_that_another_detector_overlooks_are_found(name, seed):
 def test_a_word_lies_where_it_is_said_to_whatever_the_size_of_the_picture():
     picture, clip = still("plain", 411, words=1)
     (ys, xs) = np.nonzero(clip.words[0])
-    window = np.s_[ys.min() - 21 : ys.max() + 18, xs.min() - 19 : xs.max() + 24]
+    window = np.s_[ys.min() - 71 : ys.max() + 68, xs.min() - 69 : xs.max() + 74]
 
     found = TrainedDetector().find([np.ascontiguousarray(picture[window])])[0]
     line = max(found, key=lambda line: line.score)
