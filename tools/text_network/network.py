@@ -23,7 +23,7 @@ def _convolved(inward: int, outward: int, size: int = 3, stride: int = 1) -> nn.
     )
 
 
-class Residual(nn.Module):
+class Residual(nn.Module):  # type: ignore[misc]  # torch is not installed where this is checked
     """Two convolutions beside a shortcut."""
 
     def __init__(self, width: int) -> None:
@@ -37,7 +37,7 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(self.first(x)))
 
 
-class TextNetwork(nn.Module):
+class TextNetwork(nn.Module):  # type: ignore[misc]
     """(N, 3, H, W) float32 in -1 to 1, RGB, to (N, 1, H / 2, W / 2): logits of text."""
 
     def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
@@ -57,7 +57,7 @@ class TextNetwork(nn.Module):
         self.at_quarter = _convolved(quarter, quarter)
         self.head = nn.Conv2d(quarter, 4, 1)
         self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-        nn.init.constant_(self.head.bias, -2.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.head.bias, -2.0)
 
     def forward(self, x: Tensor) -> Tensor:
         quarter = self.down_quarter(self.down_half(x))

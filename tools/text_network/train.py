@@ -135,14 +135,14 @@ def train(
     network = TextNetwork()
     if start is not None:
         network.load_state_dict(torch.load(start))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     rate = RATE if start is None else RATE * SMALLER
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(KEPT), use_buffers=True
     )
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=DECAY)
     chooser = np.random.default_rng(7)
-    tests = [crop(grounds[chooser.integers(len(grounds))], chooser) for _ in range(TESTED)]
+    tests = [crop(grounds[int(chooser.integers(len(grounds)))], chooser) for _ in range(TESTED)]
     clock = Clock(minutes)
     steps, mines = 0, [0.0, *MINED_AT] if start else list(MINED_AT)
     hard: list[tuple[int, int, int]] = []
@@ -153,7 +153,7 @@ def train(
         pictures, text, weight = tensors(batch(grounds, rng, BATCH, hard))
         value = loss(network(pictures), text, weight)
         optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         average.update_parameters(network)
