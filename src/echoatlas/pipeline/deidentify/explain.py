@@ -19,6 +19,7 @@ from echoatlas.pipeline.deidentify.policy import METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.standard import profile, sop_classes, tables
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.text.temporal import SPANS
+from echoatlas.pipeline.deidentify.text.trained import TrainedDetector
 from echoatlas.pipeline.deidentify.written import WRITERS
 from echoatlas.pipeline.ingest import DEIDENTIFICATION
 
@@ -95,14 +96,15 @@ def _rest(policy: Policy) -> list[str]:
 def pixels(policy: Policy) -> list[str]:
     """What becomes of pictures."""
     settings = RedactConfig()
-    detector = PaddleDetector()
+    detector, ours = PaddleDetector(), TrainedDetector()
     return [
         "Pictures: black outside the scanned area, which header and picture have to agree on; "
         "BurnedInAnnotation is recorded and never trusted.",
         f"Text inside the scanned area: looked for by strokes on minima over "
         f"{', '.join(str(span) for span, _ in SPANS)} and {settings.look.block} frames, by "
-        f"{detector.id} at {settings.look.enlarged:g} times their size, and by reading whether "
-        "they are letters; blacked out, along its way where it moves.",
+        f"{detector.id} at {settings.look.enlarged:g} times their size, where there are fewer than "
+        f"{settings.look.moved} frames by {ours.id} as well, and by reading whether they are "
+        "letters; blacked out, along its way where it moves.",
         *(
             ["Of that, left standing: what reads as measurements, all through the clip."]
             if policy.keep_measurements

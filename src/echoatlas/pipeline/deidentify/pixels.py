@@ -22,6 +22,7 @@ from echoatlas.pipeline.deidentify.text.look import Seen, look
 from echoatlas.pipeline.deidentify.text.measurement import is_measurement
 from echoatlas.pipeline.deidentify.text.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.text.temporal import gray_of
+from echoatlas.pipeline.deidentify.text.trained import TrainedDetector
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.fan import Box, Fan
@@ -66,7 +67,7 @@ class RedactConfig:
     keep_measurements: bool = False
 
 
-@step("redact", version=3)
+@step("redact", version=4)
 def redact(
     pictures: Iterable[Picture], fans: Sequence[Fan], config: RedactConfig = RedactConfig()
 ) -> tuple[Redaction, ...]:
@@ -109,7 +110,7 @@ def redact(
     return tuple(_redaction(mask, lines, left, config) for mask in masks)
 
 
-@step("check_redacted", version=1)
+@step("check_redacted", version=2)
 def check_redacted(
     pictures: Iterable[Picture],
     redactions: Sequence[Redaction],
@@ -134,7 +135,7 @@ def check_redacted(
         _refuse_text(look_again(crops, config.full))
 
 
-@step("check_written", version=3)
+@step("check_written", version=4)
 def check_written(
     pictures: Iterable[Picture],
     config: RedactConfig = RedactConfig(),
@@ -232,14 +233,14 @@ def _redaction(
     touching = _touching(lines, inside, config)
     text = drawn(touching, height, width)
     left = drawn(_touching(standing, inside, config), height, width) & inside & ~text
-    detector = PaddleDetector()
+    networks = (PaddleDetector(), TrainedDetector())
     return Redaction(
         keep=inside & ~text,
         text_boxes=tuple(sorted({line.box(height, width) for line in touching}, key=_order)),
         outside_area=1.0 - whole / (height * width),
         text_area=float((inside & text).sum()) / max(whole, 1),
-        detector=f"strokes, {detector.id}",
-        model=f"{detector.weights} {reader.SHA256}",
+        detector=", ".join(["strokes", *(one.id for one in networks)]),
+        model=" ".join([*(one.weights for one in networks), reader.SHA256]),
         verdicts=(
             *(["text_redacted"] if touching else []),
             *(["text_doubtful"] if any(line.doubt for line in touching) else []),

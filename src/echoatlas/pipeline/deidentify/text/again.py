@@ -39,6 +39,7 @@ from echoatlas.pipeline.deidentify.text.temporal import (
     nearly_steady,
     news,
 )
+from echoatlas.pipeline.deidentify.text.trained import TrainedDetector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 SCATTERED = 0.6  # of the area that holds them all, up to which places are looked at apart
+SUREST = 0.6  # of our own network's finds; weaker ones are not read again, or a mark would do
 BRIGHTER = 3.0  # times, what is left of strokes once the noise is taken off
 
 
@@ -66,6 +68,7 @@ def look_again(pictures: Iterable[Picture], config: AgainConfig) -> Seen:
     for block in blocks(pictures, config.block):
         lines += _outstanding(block, config)
         lines += _bold(block, config)
+        lines += _trained(block, config)
         frames += len(block.frames)
         ranged = ranged or has_range(most(block.frames[:: config.apart]), config.least_range)
     return Seen(tuple(lines), frames, ranged)
@@ -127,6 +130,14 @@ def _bold(block: Block, config: AgainConfig) -> list[Line]:
     scale = 1.0 if len(block.frames) < config.moved else config.overview
     lines = PaddleDetector(scale, config.pixel, config.score).find([block.steady])[0]
     return judged(gray_of(block.steady), lines, None, config.judge)
+
+
+def _trained(block: Block, config: AgainConfig) -> list[Line]:
+    """Lines of what our own network finds, where frames are too few to tell text from tissue."""
+    if len(block.frames) >= config.moved:
+        return []
+    lines = TrainedDetector(score=SUREST).find([block.steady])[0]
+    return judged(gray_of(block.steady), lines, None, config.trained)
 
 
 def _above(raised: Gray, level: int) -> Gray:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
+
+# Of what our own network finds: its word is taken where it is sure, however the edges rise.
+TRAINED = JudgeConfig(
+    score=0.5, step=0.0, crisp=0.0, long=1.2, blunt_step=0.0, blunt=0.0, sure=0.6, doubtful=1.1
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class LookConfig:
         margin: pixels around a candidate that are looked at with it.
         least_range: gray levels that a picture must span to count as seen.
         judge: what counts as letters.
+        trained: the same of what our own network finds; it looks where few frames tell text from
+            tissue.
     """
 
     block: int = 64
@@ -48,6 +55,7 @@ class LookConfig:
     margin: int = 12
     least_range: int = 12
     judge: JudgeConfig = field(default_factory=JudgeConfig)
+    trained: JudgeConfig = TRAINED
 
     def __post_init__(self) -> None:
         """Refuse what would look at nothing, and find nothing there."""
@@ -75,6 +83,7 @@ class AgainConfig:
         margin: pixels around strokes that are looked at with them.
         reading: what counts as letters where strokes alone are shown: what can be read.
         judge: the same of bold letters, which are shown in gray.
+        trained: as in ``LookConfig``, but surer: what it finds here, quarantines.
     """
 
     block: int = 64
@@ -100,6 +109,9 @@ class AgainConfig:
     )
     judge: JudgeConfig = field(
         default_factory=lambda: JudgeConfig(long=2.0, strokes_sure=0.8, doubtful=1.1)
+    )
+    trained: JudgeConfig = field(
+        default_factory=lambda: replace(TRAINED, score=0.7, sure=0.7, long=1.5)
     )
 
     def __post_init__(self) -> None:

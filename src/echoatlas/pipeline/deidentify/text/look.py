@@ -41,6 +41,7 @@ from echoatlas.pipeline.deidentify.text.temporal import (
     nearly_steady,
     news,
 )
+from echoatlas.pipeline.deidentify.text.trained import TrainedDetector
 from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
@@ -130,7 +131,11 @@ def _steady(view: Picture, where: Mask | None, still: bool, config: LookConfig) 
     lines += judged(bright, _apart(raw, lines, *gray.shape), where, config.judge)
     scale = 1.0 if still else config.overview
     bold = PaddleDetector(scale, config.pixel, config.score).find([view])[0]
-    return lines + judged(gray, _apart(bold, lines, *gray.shape), where, config.judge)
+    lines += judged(gray, _apart(bold, lines, *gray.shape), where, config.judge)
+    if still:
+        ours = TrainedDetector().find([view])[0]
+        lines += judged(gray, _apart(ours, lines, *gray.shape), where, config.trained)
+    return lines
 
 
 def _apart(lines: Sequence[Line], from_: Sequence[Line], height: int, width: int) -> list[Line]:

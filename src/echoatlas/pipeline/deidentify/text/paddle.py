@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MODEL = "ch_PP-OCRv4_det_infer.onnx"
 SHA256 = "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9"
+SHRUNK = 1.6  # that the network was taught, by the ratio of area to perimeter
 STRIDE = 32  # the network halves its input five times
 
 
@@ -48,11 +49,12 @@ class PaddleDetector:
         """The lines of each picture; pictures of one size in a row are looked at together."""
         return [
             [line.scaled(1 / self.scale) for line in lines(core, self.pixel, self.score)]
-            for core in (probability(_resized(picture, self.scale)) for picture in pictures)
+            for core in (probability(resized(picture, self.scale)) for picture in pictures)
         ]
 
 
-def _resized(picture: Picture, scale: float) -> Picture:
+def resized(picture: Picture, scale: float) -> Picture:
+    """A picture enlarged so many times."""
     if scale == 1.0:
         return picture
     return np.asarray(
@@ -75,8 +77,15 @@ def probability(picture: Picture) -> NDArray[np.float32]:
     return np.asarray(found[0, 0, :height, :width], np.float32)
 
 
-def lines(core: NDArray[np.float32], pixel: float, score: float) -> list[Line]:
-    """Lines of text out of a probability map, in its pixels."""
+def lines(
+    core: NDArray[np.float32], pixel: float, score: float, ratio: float = SHRUNK, rim: float = 0.0
+) -> list[Line]:
+    """Lines of text out of a probability map, in its pixels.
+
+    Args:
+        ratio: of a core's growth on both sides to its area over half its perimeter.
+        rim: pixels by which a core is grown on each side besides.
+    """
     binary = cv2.dilate((core > pixel).astype(np.uint8), np.ones((2, 2), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(binary)
     found = []
@@ -92,7 +101,7 @@ def lines(core: NDArray[np.float32], pixel: float, score: float) -> list[Line]:
         points = (np.argwhere(inside)[:, ::-1] + np.array([x, y])).astype(np.float32)
         center, (across, along), angle = cv2.minAreaRect(points)
         across, along = across + 1, along + 1
-        grow = 1.6 * across * along / (across + along)
+        grow = ratio * across * along / (across + along) + 2 * rim
         corners = cv2.boxPoints((center, (across + grow, along + grow), angle))
         found.append(Line(tuple((float(a), float(b)) for a, b in corners), sure))
     return found
