@@ -28,7 +28,9 @@ from echoatlas.pipeline.work import Batch, Register, register
 from echoatlas.schemas.tables import TABLES, to_arrow
 
 CLI = [sys.executable, "-m", "echoatlas.pipeline.cli"]
-TOKEN = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # Ray's, which it reads once a process
+# Ray reads its token once a process: this process and all that it starts have the same
+TOKEN = os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+os.environ["RAY_AUTH_MODE"] = "token"
 
 
 class Rehearsal:
@@ -140,7 +142,6 @@ def printed(done: subprocess.CompletedProcess[str]) -> Any:
 def as_in_a_process() -> Iterator[None]:
     """Have warnings be no errors, and the environment as it was at the end."""
     before = dict(os.environ)
-    os.environ.update(TOKEN | before)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -44,7 +44,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     found = Running(
         f"127.0.0.1:{_free_port()}",
         f"http://127.0.0.1:{_free_port()}",
-        TOKEN["RAY_AUTH_TOKEN"],  # this process may be in a Ray already, and has but one token
+        TOKEN,
     )
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
@@ -79,39 +79,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _read_anew() -> None:
-    """Have Ray read its token from the environment, which it does but once a process."""
-    from ray._raylet import AuthenticationTokenLoader, Config
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
-
-
-@pytest.fixture
-def let_in(running: Running) -> Iterator[Running]:
-    """The cluster, for a process that has its token till the test's end."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", running.token)
-        _read_anew()
-        yield running
-    _read_anew()
-
-
 def test_a_run_joins_the_cluster_that_the_environment_names(
-    undisturbed: Any, let_in: Running, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Any, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joined = undisturbed.elsewhere("joined")
-    monkeypatch.setenv("RAY_ADDRESS", let_in.address)
+    monkeypatch.setenv("RAY_ADDRESS", running.address)
 
     joined.alone("run")
 
     assert undisturbed.rows() == joined.rows()
 
 
-def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, let_in: Running) -> None:
+def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, running: Running) -> None:
     submitted = undisturbed.elsewhere("submitted")
-    jobs = RayJobs(let_in.dashboard)
+    jobs = RayJobs(running.dashboard)
     command = ["--deployment", str(submitted.home), "--json", "run"]
 
     jobs.submit("r-run-1", command)
@@ -124,10 +105,10 @@ def test_the_same_command_runs_as_a_job_of_the_cluster(undisturbed: Any, let_in:
 
 
 def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
-    undisturbed: Any, let_in: Running, tmp_path: Path
+    undisturbed: Any, running: Running, tmp_path: Path
 ) -> None:
     stopped = undisturbed.elsewhere("stopped")
-    jobs = RayJobs(let_in.dashboard)
+    jobs = RayJobs(running.dashboard)
 
     jobs.submit("r-run-2", ["--deployment", str(stopped.home), "run"])
     jobs.submit("r-run-3", ["--deployment", str(tmp_path), "status"])
