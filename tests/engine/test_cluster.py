@@ -49,6 +49,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += ["--port", found.address.rpartition(":")[2], "--num-cpus", "2"]
     command += ["--dashboard-port", found.dashboard.rpartition(":")[2]]
+    # Jobs are given to its agent, whose usual port is that of the Ray this process may be in
+    command += ["--dashboard-agent-listen-port", str(_free_port())]
     command += ["--temp-dir", str(scratch), "--disable-usage-stats"]
     # A job's `python` is the one that its cluster's PATH names, as in an image
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
