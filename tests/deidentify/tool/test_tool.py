@@ -652,7 +652,7 @@ def started(src: Path, dest: Path, key: Path, *options: str) -> subprocess.Popen
 def test_a_run_is_left_alone_by_others_and_goes_on_after_ctrl_c(tool, keyed, tmp_path):
     src, dest, names = tmp_path / "in", tmp_path / "dest", tmp_path / "names.csv"
     src.mkdir()
-    for seed in range(4):
+    for seed in range(10):
         (src / f"{seed}.dcm").write_bytes(write_dicom(scan(seed), NATIVE))
     process = started(src, dest, keyed, "--names", str(names))
     process.send_signal(signal.SIGSTOP)  # so that it is at it still when the others come
@@ -672,7 +672,7 @@ def test_a_run_is_left_alone_by_others_and_goes_on_after_ctrl_c(tool, keyed, tmp
     assert listed.startswith("input,name,") and names.read_text().startswith(listed)
     assert complained.splitlines()[-1] == "echoatlas: stopped; run again to go on"
     assert said == "" and "Traceback" not in complained
-    assert (gone_on.code, len(gone_on.outputs)) == (0, 4)
+    assert (gone_on.code, len(gone_on.outputs)) == (0, 10)
     assert not list(dest.rglob("unfinished"))
 
 
