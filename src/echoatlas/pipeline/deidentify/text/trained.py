@@ -28,9 +28,8 @@ MODEL = "text-1.onnx"
 SHA256 = "eeba40e33496ccf216cfb449121baae559e9c1ea7706785fcd5b2d2feae86423"
 STRIDE = 16  # the network halves its input four times, and doubles it three times
 HALF = 2  # pixels of a picture to one of the network's map
-RATIO = (
-    0.1  # it was taught rectangles that are smaller than the words, and shows them a little larger
-)
+# It was taught rectangles that are smaller than the words, and shows them a little larger.
+RATIO = 0.1
 RIM = 0.5  # pixels of the map
 HIGH = 0.15  # of a picture's longer side; what is thicker is color flow, or the picture itself
 
