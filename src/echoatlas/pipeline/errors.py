@@ -41,6 +41,11 @@ class Reason(StrEnum):
     NOT_ULTRASOUND = "not_ultrasound", "This is not an ultrasound scan."
     NO_PIXELS = "no_pixels", "The file holds no picture."
     UNSUPPORTED_CODEC = "unsupported_codec", "The pictures are encoded in a way that is not read."
+    AXES_UNCLEAR = (
+        "axes_unclear",
+        "It could not be told which axes of the array are the picture; nothing else is looked at "
+        "for names as safely.",
+    )
     TOO_LARGE = "too_large", "The content is larger than this deployment accepts."
     TOO_DEEP = "too_deep", "The content is nested deeper than any scanner writes."
     UNSAFE_ARCHIVE = "unsafe_archive", "The archive is damaged, oversized or leads outside itself."

@@ -24,6 +24,7 @@ from echoatlas.pipeline.deidentify.pixels import (
     check_written,
     redact,
 )
+from echoatlas.pipeline.deidentify.planes import check_planes
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence, measured
 from echoatlas.pipeline.fingerprints import Marks, marks_of
@@ -93,6 +94,7 @@ class JourneyConfig:
             (clean, self.deidentify),
             (redact, self.redact),
             (check_redacted, self.redact),
+            (check_planes, self.redact),
             (normalize, self.normalize),
             (measure, self.measure),
             (annotate, self.annotate),
@@ -167,6 +169,7 @@ def journey(
         redactions = redact(clip, fans, config.redact)
     with watch.step("check"):
         check_redacted(clip, redactions, config.redact)
+        check_planes(clip, redactions, scan.stack, config.redact)
     rows: list[Row] = [*evidence_rows(hints, sighting, marks)]
     shared = _shared(sighting, header, site, facts, marks.frames)
     panes = [

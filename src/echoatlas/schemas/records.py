@@ -94,6 +94,9 @@ class Scan:
         damage: filled while ``frames`` is iterated; empty for a sound scan.
         single: the picture of one index, or None if it is damaged; None where pictures cannot be
             decoded apart.
+        stack: sides of the axes that frames run over, the slowest first, where the pictures were
+            cut from an array and could have been cut another way; None where they are pictures by
+            the nature of the format.
     """
 
     format: str
@@ -111,6 +114,7 @@ class Scan:
     flags: tuple[str, ...] = ()
     damage: Damage = field(default_factory=Damage)
     single: Callable[[int], Picture | None] | None = None
+    stack: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from echoatlas.pipeline.deidentify.outcome import (
     report,
 )
 from echoatlas.pipeline.deidentify.pixels import check_written, redact
+from echoatlas.pipeline.deidentify.planes import check_planes
 from echoatlas.pipeline.deidentify.task import Job, Task, put, quarantined
 from echoatlas.pipeline.deidentify.workers import SECONDS, Workers
 from echoatlas.pipeline.deidentify.written import LOOKED, rewritten
@@ -110,6 +111,7 @@ def _mark(job: Job) -> str:
             (clean, job.policy),
             (rewritten, None),
             (redact, job.config),
+            (check_planes, job.config),
             (check_written, job.config),
         ],
         job.site.model_dump_json(exclude={"bucket"}) if job.site else "",

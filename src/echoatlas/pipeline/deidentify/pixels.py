@@ -132,7 +132,7 @@ def check_redacted(
         box = _around(keep, 0)
         shown = keep[box.pixels]
         crops = (_blacked(_crop(picture, box), ~shown) for picture in pictures)
-        _refuse_text(look_again(crops, config.full))
+        refuse_text(look_again(crops, config.full))
 
 
 @step("check_written", version=4)
@@ -161,11 +161,12 @@ def check_written(
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
-    _refuse_text(seen)
+    refuse_text(seen)
     return ("checked_written",)
 
 
-def _refuse_text(seen: Seen) -> None:
+def refuse_text(seen: Seen) -> None:
+    """Raise ``residual_text`` if lines were seen."""
     if seen.lines:
         raise Reject(Reason.RESIDUAL_TEXT, f"{len(seen.lines)} lines of text are left")
 

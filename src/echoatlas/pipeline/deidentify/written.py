@@ -14,6 +14,7 @@ from echoatlas.pipeline.deidentify.attributes import of_header, of_loose
 from echoatlas.pipeline.deidentify.check import demand_clean
 from echoatlas.pipeline.deidentify.containers import dicom, jpeg, stills, video, volumes
 from echoatlas.pipeline.deidentify.pixels import RedactConfig, check_written, redact
+from echoatlas.pipeline.deidentify.planes import check_planes
 from echoatlas.pipeline.deidentify.rebuild import part10
 from echoatlas.pipeline.deidentify.reports import is_report, open_report
 from echoatlas.pipeline.errors import Reason, Reject
@@ -78,6 +79,7 @@ def rewritten(
     look = replace(LOOKED, cropped=site.cropped)
     fans = geometry(scan, clip.spread(look.pictures), look)
     redactions = redact(clip, fans, config)
+    check_planes(clip, redactions, scan.stack, config)
     keep = np.logical_or.reduce([redaction.keep for redaction in redactions])
     pictures = Redacted(clip, keep)
     if scan.header is not None:

@@ -34,7 +34,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
 }
 
 
-@step("read", version=4)
+@step("read", version=5)
 def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """Open one object, whatever it is called.
 
@@ -48,7 +48,8 @@ def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     Raises:
         Reject: ``empty``, ``unsupported_format``, ``unreadable``, ``truncated``,
             ``not_ultrasound``, ``no_pixels``, ``unsupported_codec``, ``too_large``, ``too_deep``,
-            ``frame_mismatch``, ``unsafe_archive``.
+            ``frame_mismatch``, ``unsafe_archive``,
+            ``axes_unclear``.
     """
     if not data:
         raise Reject(Reason.EMPTY)

@@ -1,59 +1,24 @@
-"""Arrays of any shape as clips: which axes are the picture, and how values become gray."""
+"""Arrays of any shape as clips, and how values become gray."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.axes import arranged
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.native import check_size
 from echoatlas.pipeline.read.times import since
+from echoatlas.pipeline.read.upright import upright
 from echoatlas.schemas.records import Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.schemas.records import Picture
-
-SMALLEST = 16  # pixels, both sides: below this it is a table of numbers, not a picture
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """Pictures in an array of (frames, H, W) or (frames, H, W, 3)."""
-
-    values: NDArray[Any]
-
-    @property
-    def colored(self) -> bool:
-        return self.values.ndim == 4
-
-
-def stack(values: NDArray[Any], config: ReadConfig) -> Stack:
-    """Arrange (H, W), (H, W, 3), (N, H, W) or (N, H, W, 3) and higher as a stack of pictures.
-
-    Axes of length one are left out; a last axis of three or four is color; all axes before the
-    picture's two run over frames, in order.
-
-    Raises:
-        Reject: ``no_pixels`` if no two axes make a picture, ``too_large``.
-    """
-    if values.dtype.kind not in "buif":
-        raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
-    values = values.reshape([side for side in values.shape if side != 1] or [1])
-    colored = values.ndim >= 3 and values.shape[-1] in (3, 4) and values.shape[-2] >= SMALLEST
-    picture = values.ndim - 3 if colored else values.ndim - 2
-    sides = values.shape[picture : picture + 2] if picture >= 0 else ()
-    if len(sides) < 2 or min(sides) < SMALLEST:
-        raise Reject(Reason.NO_PIXELS, "no two axes are large enough to be a picture")
-    frames = int(np.prod(values.shape[:picture], dtype=np.int64))
-    check_size(sides[0], sides[1], max(frames, 1), config)
-    shape = (frames, *sides, *values.shape[picture + 2 :])
-    return Stack(values.reshape(shape)[..., :3] if colored else values.reshape(shape))
 
 
 def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
@@ -88,26 +53,40 @@ def array_scan(
     kind: str,
     config: ReadConfig,
     *,
-    spacing: tuple[float, float] | None = None,
+    kinds: Sequence[str] | None = None,
+    usual: tuple[int, int] | None = None,
+    usual_color: int | None = None,
+    rows: str = "",
+    sizes: Sequence[float | None] | None = None,
     step_ms: float | None = None,
     text: dict[str, str] | None = None,
 ) -> Scan:
     """An array as a scan.
 
     Args:
-        values: in the order (frames, rows, columns, color).
-        spacing: (x, y) millimeters a pixel.
+        values: of any axes, in the order that they lie in (the last is the fastest).
+        kinds, usual, usual_color: of the axes, as for ``arranged``.
+        rows: which way rows run by the header: "up", "down" or "" if it doesn't say.
+        sizes: millimeters from value to value along each axis, None where unknown.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
+
+    Raises:
+        Reject: ``no_pixels``, ``axes_unclear``, ``too_large``.
     """
-    pictures = stack(values, config)
-    scale = gray_scale(pictures.values)
+    if values.dtype.kind not in "buif":
+        raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
+    found = arranged(values, kinds, usual, usual_color)
+    pictures, turned = upright(found, up=rows == "up", down=rows == "down")
     count, height, width = pictures.values.shape[:3]
+    check_size(height, width, count, config)
+    scale = gray_scale(pictures.values)
 
     def frames() -> Iterator[Picture]:
         for index in range(count):
             yield np.ascontiguousarray(scale(pictures.values[index]))
 
-    timed = step_ms is not None and step_ms > 0 and count > 1
+    timed = step_ms is not None and step_ms > 0 and pictures.timed is not None
+    y, x = (sizes[axis] if sizes else None for axis in pictures.plane)
     return Scan(
         format=kind,
         codec=str(values.dtype),
@@ -117,6 +96,8 @@ def array_scan(
         frames=frames,
         color="rgb:stated" if pictures.colored else "gray",
         times=tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None,
-        spacing=spacing,
+        spacing=(x, y) if x and y else None,
         text=text or {},
+        flags=(*(["axes_found"] if found.found else []), *(["turned"] if turned else [])),
+        stack=pictures.stack,
     )

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.damage import unsaid
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.arrays import SMALLEST, array_scan
+from echoatlas.pipeline.read.arrays import array_scan
+from echoatlas.pipeline.read.axes import SMALLEST
 from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.kinds import hdf5_kinds
 from echoatlas.schemas.records import Scan
 
 ERRORS = (
@@ -53,13 +55,14 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                 raise Reject(
                     Reason.TOO_LARGE, f"the dataset claims more than {config.max_inflated} bytes"
                 )
-            values = found[()]
+            values, kinds = found[()], hdf5_kinds(found)
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    # MATLAB stores columns first, and HDF5 turns its axes round: undo the turn within pictures.
-    return array_scan(_from_matlab(values.T) if matlab else values, "hdf5", config)
+    if matlab:  # which stores columns first, so that HDF5 has its axes turned round
+        return _matlab_scan(values.T, "hdf5", config)
+    return array_scan(values, "hdf5", config, kinds=kinds)
 
 
 def _largest(file: Any) -> Any:
@@ -123,7 +126,7 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    return array_scan(_from_matlab(np.asarray(values)), "mat", config)
+    return _matlab_scan(np.asarray(values), "mat", config)
 
 
 def read_npy(data: bytes, config: ReadConfig) -> Scan:
@@ -151,13 +154,9 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
     return array_scan(values, "npy", config)
 
 
-def _from_matlab(values: NDArray[Any]) -> NDArray[Any]:
-    """(H, W), (H, W, 3), (H, W, N) or (H, W, 3, N) to frames first, color last."""
-    if values.ndim < 3 or (values.ndim == 3 and values.shape[2] in (3, 4)):
-        return values
-    if values.ndim == 4 and values.shape[2] in (3, 4):
-        return np.moveaxis(values, 3, 0)
-    return np.moveaxis(values, (0, 1), (-2, -1))
+def _matlab_scan(values: NDArray[Any], kind: str, config: ReadConfig) -> Scan:
+    """(H, W), (H, W, 3), (H, W, N) or (H, W, 3, N), as MATLAB's programs have it."""
+    return array_scan(values, kind, config, usual=(0, 1), usual_color=2)
 
 
 def _check_inflated(data: bytes, config: ReadConfig) -> None:

@@ -207,6 +207,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         times=_times(durations),
         text=text,
         flags=flags,
+        stack=(count,) if kind == "tiff" else None,  # whose pages are cut from arrays
     )
 
 

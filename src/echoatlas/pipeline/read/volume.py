@@ -8,6 +8,7 @@ import logging
 import re
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays import array_scan
+from echoatlas.pipeline.read.axes import COLOR, STACK
 from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.kinds import nifti_kinds, nrrd_kinds
 from echoatlas.schemas.records import Scan
 
 # Complaints about headers, to standard error.
@@ -93,16 +96,28 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         zooms = [float(zoom) for zoom in header.get_zooms()]
     except (*ERRORS, HeaderDataError, ImageFileError, WrapStructError) as error:
         raise _unreadable(error) from None
+    kinds = nifti_kinds(shape, int(header["intent_code"]), header.get_dim_info()[2])
+    values = raw.T
     if raw.dtype.names:
-        raw = np.stack([raw[name] for name in raw.dtype.names[:3]], axis=-1)
-        values = np.moveaxis(raw.T, 0, -1)
-    else:
-        values = raw.T
-    scale = MILLIMETERS.get(length)
-    spacing = (zooms[0] * scale, zooms[1] * scale) if scale and min(zooms[:2]) > 0 else None
+        values = np.stack([values[name] for name in raw.dtype.names[:3]], axis=-1)
+        kinds.append(COLOR)
+    scale = MILLIMETERS.get(length, 0.0)
+    sizes = [zoom * scale if axis < 3 else 0.0 for axis, zoom in enumerate(zooms)][::-1]
     per = MILLISECONDS.get(time)
     step = zooms[3] * per if per and len(zooms) > 3 and shape[2] == 1 else None
-    return array_scan(values, "nifti", config, spacing=spacing, step_ms=step)
+    return array_scan(
+        values, "nifti", config, kinds=kinds, sizes=[*sizes, 0.0], step_ms=step, rows=_rows(header)
+    )
+
+
+def _rows(header: Any) -> str:
+    """Which way rows run. DICOM's run to the back, so a NIfTI whose second axis runs there is as
+    it was; dcm2niix turns it, and leaves columns running to the left. A matrix without any sign
+    is the one of programs that ask for no orientation: it says nothing."""
+    sform = int(header["sform_code"])
+    affine = header.get_sform() if sform or not int(header["qform_code"]) else header.get_qform()
+    x, y = float(affine[0, 0]), float(affine[1, 1])
+    return "down" if y < 0 else "up" if x < 0 < y else ""
 
 
 def read_meta(data: bytes, config: ReadConfig) -> Scan:
@@ -131,11 +146,13 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
         if fields.get("CompressedData", "").lower() == "true":
             body = gunzip(body, config.max_inflated)
         values = _values(body, (*shape, channels) if channels > 1 else shape, dtype, config)
-        sizes = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
-        spacing = (float(sizes[0]), float(sizes[1])) if len(sizes) > 1 else None
+        kinds = nrrd_kinds(fields.get("Kinds", ""), shape[::-1])
+        kinds += [COLOR if channels in (3, 4) else STACK] if channels > 1 else []
+        written = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
+        sizes = _lengths(written, len(shape))
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "mha", config, spacing=spacing)
+    return array_scan(values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0])
 
 
 def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
@@ -162,14 +179,11 @@ def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
         dtype = np.dtype(order + NRRD_TYPES[fields["type"]])
         body = _decoded(data[end.end() :], fields.get("encoding", "raw").lower(), dtype, config)
         values = _values(body, sizes[::-1], dtype, config)
-        kinds = fields.get("kinds", "").lower().split()
-        color = bool(kinds) and kinds[0] in (
-            "rgb-color", "rgba-color", "vector", "3-color", "4-color", "3-vector",
-        )  # fmt: skip
-        spacing = _nrrd_spacing(fields, skip=int(color))
+        kinds = nrrd_kinds(fields.get("kinds", ""), sizes)
+        lengths = _nrrd_lengths(fields, len(sizes))
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "nrrd", config, spacing=spacing)
+    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths)
 
 
 def _decoded(body: bytes, encoding: str, dtype: np.dtype[Any], config: ReadConfig) -> bytes:
@@ -187,16 +201,20 @@ def _decoded(body: bytes, encoding: str, dtype: np.dtype[Any], config: ReadConfi
     raise Reject(Reason.UNSUPPORTED_CODEC, "the encoding of the values is not read")
 
 
-def _nrrd_spacing(fields: dict[str, str], skip: int) -> tuple[float, float] | None:
-    """Millimeters a pixel from "spacings" or "space directions"; the last needs space units."""
+def _nrrd_lengths(fields: dict[str, str], axes: int) -> list[float]:
+    """Millimeters along each axis by "spacings" or "space directions", the fastest axis last."""
     if "spacings" in fields:
-        parts = [float(part) for part in fields["spacings"].split()][skip:]
-    else:
-        vectors = re.findall(r"\(([^)]*)\)", fields.get("space directions", ""))
-        parts = [float(np.linalg.norm([float(x) for x in v.split(",")])) for v in vectors]
-    if len(parts) < 2 or not all(np.isfinite(part) and part > 0 for part in parts[:2]):
-        return None
-    return parts[0], parts[1]
+        return _lengths(fields["spacings"].split(), axes)
+    vectors = re.findall(r"none|\(([^)]*)\)", fields.get("space directions", ""))
+    norms = [float(np.linalg.norm([float(x) for x in v.split(",")])) if v else 0 for v in vectors]
+    return _lengths([str(norm) for norm in norms], axes)
+
+
+def _lengths(written: Sequence[str], axes: int) -> list[float]:
+    """Lengths as they are written, 0 for those that are none, the fastest axis last."""
+    told = [float(part) for part in written]
+    told = [part if np.isfinite(part) and part > 0 else 0.0 for part in told]
+    return told[::-1] if len(told) == axes else [0.0] * axes
 
 
 def _values(

@@ -10,7 +10,8 @@ network a block of frames is all it takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.deidentify.text.config import AgainConfig
     from echoatlas.pipeline.deidentify.text.detector import Line
+    from echoatlas.pipeline.deidentify.text.letters import JudgeConfig
     from echoatlas.pipeline.deidentify.text.strokes import Cells
     from echoatlas.schemas.records import Picture
 
@@ -57,35 +59,76 @@ SUREST = 0.6  # of our own network's finds; weaker ones are not read again, or a
 BRIGHTER = 3.0  # times, what is left of strokes once the noise is taken off
 
 
-def look_again(pictures: Iterable[Picture], config: AgainConfig) -> Seen:
+def look_again(pictures: Iterable[Picture], config: AgainConfig, every_way: bool = False) -> Seen:
     """Look at a clip that should have no text.
 
     Args:
         pictures: (H, W) or (H, W, 3) uint8, of one size, read once.
+        every_way: read them turned and mirrored as well; then lines are in pixels of what was
+            turned.
     """
     lines: list[Line] = []
     frames, ranged = 0, False
     for block in blocks(pictures, config.block):
-        lines += _outstanding(block, config)
-        lines += _bold(block, config)
-        lines += _trained(block, config)
-        frames += len(block.frames)
+        shown, hot = outstanding(block, config)
+        count = len(block.frames)
+        lines += _read(shown, hot, count, config, every_way)
+        lines += _bold(block.steady, count, config, every_way)
+        lines += _trained(block.steady, count, config, every_way)
+        if every_way:  # the networks see lines wherever letters face, but not where they stand
+            upended = np.ascontiguousarray(block.steady.swapaxes(0, 1))
+            lines += _read(*_upended(shown, hot), count, config, every_way)
+            lines += _bold(upended, count, config, every_way)
+            lines += _trained(upended, count, config, every_way)
+        frames += count
         ranged = ranged or has_range(most(block.frames[:: config.apart]), config.least_range)
     return Seen(tuple(lines), frames, ranged)
 
 
-def _outstanding(block: Block, config: AgainConfig) -> list[Line]:
-    picture, hot = outstanding(block, config)
+def _upended(picture: Gray, hot: Mask) -> tuple[Gray, Mask]:
+    return np.ascontiguousarray(picture.T), np.ascontiguousarray(hot.T)
+
+
+def _judged(
+    picture: Gray, lines: Sequence[Line], config: JudgeConfig, every_way: bool
+) -> list[Line]:
+    """The lines that have letters, or would have some if the picture were turned or mirrored."""
+    found = judged(picture, lines, None, config)
+    if not every_way or not lines:
+        return found
+    height, width = picture.shape
+    for down, mirrored in ((False, True), (True, False), (True, True)):
+        view = picture[::-1] if down else picture
+        view = np.ascontiguousarray(view[:, ::-1] if mirrored else view)
+        turned = [
+            replace(
+                line,
+                corners=tuple(
+                    (width - x if mirrored else x, height - y if down else y)
+                    for x, y in line.corners
+                ),
+            )
+            for line in lines
+        ]
+        found += judged(view, turned, None, config)
+    return found
+
+
+def _read(
+    picture: Gray, hot: Mask, frames: int, config: AgainConfig, every_way: bool
+) -> list[Line]:
+    """Lines of what stands out."""
     boxes = [box_of(cells, picture.shape, config.margin) for cells in regions(hot)]
     if boxes:
         whole = box_of(hot, picture.shape, config.margin)
         if sum(box.area for box in boxes) > SCATTERED * whole.area:
             boxes = [whole]
     wanted = [Candidate(picture, box) for box in boxes]
-    enlarged = config.enlarged if len(block.frames) < config.moved else config.moving
+    enlarged = config.enlarged if frames < config.moved else config.moving
     scale = min(enlarged, max(config.widest / max(picture.shape), 1.0))
     found = mosaic.find(wanted, PaddleDetector(scale, config.pixel, config.score))
-    return judged(picture, [line for lines in found for line in lines], None, config.reading)
+    lines = [line for lines in found for line in lines]
+    return _judged(picture, lines, config.reading, every_way)
 
 
 def outstanding(block: Block, config: AgainConfig) -> tuple[Gray, Mask]:
@@ -125,19 +168,19 @@ def _moments(block: Block, config: AgainConfig) -> Iterator[tuple[Gray, Gray, in
         yield *nearly, config.level[-1]
 
 
-def _bold(block: Block, config: AgainConfig) -> list[Line]:
+def _bold(steady: Picture, frames: int, config: AgainConfig, every_way: bool) -> list[Line]:
     """Lines of letters so bold that they have no thin strokes."""
-    scale = 1.0 if len(block.frames) < config.moved else config.overview
-    lines = PaddleDetector(scale, config.pixel, config.score).find([block.steady])[0]
-    return judged(gray_of(block.steady), lines, None, config.judge)
+    scale = 1.0 if frames < config.moved else config.overview
+    lines = PaddleDetector(scale, config.pixel, config.score).find([steady])[0]
+    return _judged(gray_of(steady), lines, config.judge, every_way)
 
 
-def _trained(block: Block, config: AgainConfig) -> list[Line]:
+def _trained(steady: Picture, frames: int, config: AgainConfig, every_way: bool) -> list[Line]:
     """Lines of what our own network finds, where frames are too few to tell text from tissue."""
-    if len(block.frames) >= config.moved:
+    if frames >= config.moved:
         return []
-    lines = TrainedDetector(score=SUREST).find([block.steady])[0]
-    return judged(gray_of(block.steady), lines, None, config.trained)
+    lines = TrainedDetector(score=SUREST).find([steady])[0]
+    return _judged(gray_of(steady), lines, config.trained, every_way)
 
 
 def _above(raised: Gray, level: int) -> Gray:

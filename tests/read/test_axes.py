@@ -1,0 +1,184 @@
+"""The pictures of an array are found along whichever axes they lie, and stated axes are obeyed."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import permutations
+
+import numpy as np
+import pytest
+from arrays import hdf5, mat, mha, nifti, nifti_of_dcm2niix, npy, nrrd_of, six, slicer_sequence
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read import read
+from echoatlas.pipeline.simulate import make_cine
+
+SIZE = (240, 180)
+Frames = NDArray[np.uint8]
+
+
+@cache
+def clip(frames: int = 24, fan: str = "convex", color: bool = False) -> Frames:
+    mode = "color_doppler" if color else "b_mode"
+    return make_cine(5, frames=frames, fan=fan, size=SIZE, color=color, mode=mode).pictures
+
+
+def pictures(data: bytes) -> Frames:
+    return np.stack(list(read(data).frames()))
+
+
+@pytest.mark.parametrize("name", six(clip()))
+def test_frames_that_are_not_the_first_axis_are_found(name):
+    found = pictures(six(clip())[name])
+
+    assert np.array_equal(clip(), found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    order=st.sampled_from(list(permutations(range(3)))),
+    fan=st.sampled_from(["convex", "phased", "trapezoid"]),
+    frames=st.integers(16, 40),
+    write=st.sampled_from([npy, hdf5, mat, mha, nifti, nrrd_of]),
+)
+def test_a_clip_in_any_order_of_axes_comes_out_upright(order, fan, frames, write):
+    made = make_cine(3, frames=frames, fan=fan, size=SIZE).pictures
+
+    found = pictures(write(np.ascontiguousarray(made.transpose(order))))
+
+    assert np.array_equal(made, found)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4, 5])
+def test_a_sequence_of_few_frames_is_no_color(frames):
+    made = clip(frames)
+
+    scan = read(slicer_sequence(made))
+
+    assert (frames, "gray") == (scan.declared_frames, scan.color)
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+@pytest.mark.parametrize("frames", [3, 4])
+@pytest.mark.parametrize("write", [mat, npy, mha, nrrd_of])
+def test_a_gray_clip_of_as_many_frames_as_colors_stays_gray(frames, write):
+    made = clip(frames)
+
+    scan = read(write(made.transpose(1, 2, 0)))
+
+    assert (frames, "gray") == (scan.declared_frames, scan.color)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_colors_are_found_on_any_axis(place):
+    made = clip(color=True)
+
+    found = pictures(npy(np.ascontiguousarray(np.moveaxis(made, 3, place))))
+
+    assert np.array_equal(made, found)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("kind", ["RGB-color", "vector", "3-color"])
+def test_colors_that_are_stated_are_obeyed_on_any_axis(place, kind):
+    made = clip(color=True)
+    values = np.moveaxis(made.transpose(2, 1, 0, 3), 3, place)
+    kinds = ["domain"] * 3
+    kinds.insert(place, kind)
+
+    found = pictures(nrrd_of(values, " ".join(kinds)))
+
+    assert np.array_equal(made, found)
+
+
+def test_a_picture_with_alpha_is_in_color_and_four_frames_are_not():
+    shown = clip(color=True)[0]
+    with_alpha = np.dstack([shown, np.full(shown.shape[:2], 255, np.uint8)])
+
+    one, four = read(npy(with_alpha)), read(npy(clip(4).transpose(1, 2, 0)))
+
+    assert (one.declared_frames, one.color) == (1, "rgb:stated")
+    assert (four.declared_frames, four.color) == (4, "gray")
+
+
+@pytest.mark.parametrize("intent", [1007, 2003, 2004])
+def test_the_vectors_of_a_nifti_are_colors(intent):
+    """SimpleITK writes color as a fifth dimension of three."""
+    made = clip(4, color=True)
+
+    scan = read(nifti(made.transpose(2, 1, 0, 3)[:, :, :, None], intent_code=intent))
+
+    assert (scan.declared_frames, scan.color) == (4, "rgb:stated")
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+def test_the_slice_dimension_of_a_nifti_is_obeyed():
+    made = clip(24, "linear")
+    values = np.ascontiguousarray(made.transpose(0, 2, 1))
+
+    scan = read(nifti(values, dim_info=1 << 4))
+
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+@pytest.mark.parametrize("labels", ["ytx", "htw", "-t-"])
+def test_the_scales_of_an_hdf5_dataset_are_obeyed(labels):
+    made = clip(24, "linear")
+
+    found = pictures(hdf5(np.ascontiguousarray(made.transpose(1, 0, 2)), labels))
+
+    assert np.array_equal(made, found)
+
+
+@pytest.mark.parametrize(
+    ("mode", "order"),
+    [("INTERLACE_PIXEL", (0, 1, 2)), ("INTERLACE_LINE", (0, 2, 1)), ("INTERLACE_PLANE", (2, 0, 1))],
+)
+def test_an_hdf5_image_has_its_colors_where_it_says(mode, order):
+    made = clip(color=True)[0]
+
+    found = pictures(hdf5(made.transpose(order), INTERLACE_MODE=np.bytes_(mode)))
+
+    assert np.array_equal(made, found[0])
+
+
+def test_values_that_are_no_gray_and_no_color_are_refused():
+    tensors = np.zeros((2, 64, 64), np.uint8)
+
+    with pytest.raises(Reject) as caught:
+        read(nrrd_of(tensors, "complex domain domain"))
+
+    assert Reason.NO_PIXELS is caught.value.reason
+
+
+def test_a_plane_that_cannot_be_told_is_refused():
+    """Noise has no outline that stands still; and no picture is 300 x 20."""
+    noise = np.random.default_rng(1).integers(0, 255, (200, 300, 20), np.uint8)
+
+    with pytest.raises(Reject) as caught:
+        read(npy(noise))
+
+    assert Reason.AXES_UNCLEAR is caught.value.reason
+
+
+def test_a_nifti_of_dcm2niix_comes_out_upright():
+    for fan in ("convex", "linear"):
+        made = clip(12, fan)
+
+        scan = read(nifti_of_dcm2niix(made))
+
+        assert "turned" in scan.flags
+        assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+def test_a_nifti_whose_rows_run_down_is_left_as_it_is():
+    """A probe that looks up is shown so."""
+    made = make_cine(5, frames=12, fan="phased", size=SIZE, up=True).pictures
+
+    scan = read(nifti(made.transpose(2, 1, 0), signs=(-1, -1)))
+
+    assert scan.flags == ()
+    assert np.array_equal(made, np.stack(list(scan.frames())))
