@@ -15,6 +15,7 @@ from echoatlas.pipeline.damage import unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays import SMALLEST, array_scan
 from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.surplus import check_end
 from echoatlas.schemas.records import Scan
 
 ERRORS = (
@@ -31,6 +32,10 @@ ERRORS = (
     zlib.error,
 )
 MOST_NODES = 10_000
+MATLAB_NUMBERS = frozenset(
+    {"double", "single", "logical", "cell", "struct"}
+    | {f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64)}
+)
 COMPRESSED, MATRIX_HEAD = 15, 128
 
 
@@ -73,6 +78,8 @@ def _largest(file: Any) -> Any:
                 raise Reject(Reason.TOO_LARGE, f"the file has more than {MOST_NODES} nodes")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 continue
+            if name == "#subsystem#":  # MATLAB's own objects, strings among them, as numbers
+                continue
             node = group[name]
             if isinstance(node, h5py.Group):
                 todo.append(node)
@@ -84,9 +91,16 @@ def _largest(file: Any) -> Any:
 def _may_be_pictures(node: Any) -> bool:
     if not isinstance(node, h5py.Dataset) or node.shape is None or node.dtype.kind not in "buif":
         return False
-    if node.external or node.is_virtual:
+    if node.external or node.is_virtual or _is_text(node):
         return False
     return bool(sum(side >= SMALLEST for side in node.shape) >= 2)
+
+
+def _is_text(node: Any) -> bool:
+    """MATLAB 7.3 stores text and objects as numbers, and says what they are in an attribute."""
+    kind = node.attrs.get("MATLAB_class", b"")
+    kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
+    return bool(kind) and kind not in MATLAB_NUMBERS
 
 
 def read_mat(data: bytes, config: ReadConfig) -> Scan:
@@ -143,6 +157,7 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
             raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
         if size > min(config.max_inflated, len(data)):
             raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
+        check_end(data, stream.tell() + size)
         values = np.load(io.BytesIO(data), allow_pickle=False)
     except ERRORS as error:
         raise Reject(
@@ -178,3 +193,4 @@ def _check_inflated(data: bytes, config: ReadConfig) -> None:
             except zlib.error:
                 raise Reject(Reason.UNREADABLE, "a compressed variable is damaged") from None
         place += 8 + length
+    check_end(data, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ def nrrd_header(data: bytes) -> NrrdHeader:
 
 
 def nrrd_values(
-    data: bytes, header: NrrdHeader, dtype: np.dtype[np.generic], size: int, config: ReadConfig
+    data: bytes, header: NrrdHeader, dtype: np.dtype[Any], size: int, config: ReadConfig
 ) -> memoryview:
     """The bytes of the values, exactly ``size`` of them.
 
@@ -140,7 +141,7 @@ def _behind_lines(data: bytes, place: int, lines: int) -> int:
     return place
 
 
-def _from_text(body: memoryview, dtype: np.dtype[np.generic], size: int) -> memoryview:
+def _from_text(body: memoryview, dtype: np.dtype[Any], size: int) -> memoryview:
     words = bytes(body).split()
     if len(words) * dtype.itemsize < size:
         raise Reject(Reason.TRUNCATED, "the volume claims more values than are there")
@@ -149,7 +150,8 @@ def _from_text(body: memoryview, dtype: np.dtype[np.generic], size: int) -> memo
     if max(map(len, words)) > 64:
         raise Reject(Reason.UNREADABLE, "a value is longer than numbers are")
     values: NDArray[np.float64] = np.array(words).astype(np.float64)
-    limits = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
-    if not ((values >= limits.min) & (values <= limits.max)).all():
+    with np.errstate(invalid="ignore"):  # what does not fit is told below
+        fitting = values.astype(dtype)
+    if dtype.kind in "iu" and (fitting != values).any():
         raise Reject(Reason.UNREADABLE, "a value does not fit the type that the header states")
-    return memoryview(values.astype(dtype).tobytes())
+    return memoryview(fitting.tobytes())

@@ -28,6 +28,23 @@ def check_end(data: bytes | memoryview, end: int) -> None:
         raise unexplained(len(data) - end)
 
 
+def check_padding(rest: memoryview, *, whole: bool) -> None:
+    """Refuse what follows the last whole frame of native DICOM pixels, but padding.
+
+    One byte makes the length even (PS3.5 7.1.1), whatever it is; writers that align values to
+    four bytes leave up to three zeros. More says that rows or samples are of another size.
+
+    Args:
+        whole: all frames are there that the header tells of; else what follows is half a frame,
+            and told as an early end.
+
+    Raises:
+        Reject: ``unreadable``.
+    """
+    if whole and len(rest) > 1 and (len(rest) > 3 or any(rest)):
+        raise unexplained(len(rest))
+
+
 def unexplained(count: int) -> Reject:
     """The reject for bytes that no field of a header speaks of."""
     return Reject(
