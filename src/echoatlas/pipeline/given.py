@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -176,7 +177,7 @@ def _masks(
     if data[:1] == b"[":
         yield Given("mask", rule.mask.name, source, mask=_polygon(data, scan))
         return
-    opened = read(data, config)
+    opened = read(data, replace(config, masks=True))
     same = (opened.height, opened.width) == (scan.height, scan.width)
     if not same or opened.declared_frames not in (1, scan.declared_frames):
         raise _unusable("mask_mismatch")

@@ -10,8 +10,10 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.imagery import demand_picture
 from echoatlas.pipeline.read.native import check_size
 from echoatlas.pipeline.read.times import since
+from echoatlas.pipeline.read.uff import is_decibels
 from echoatlas.schemas.records import Scan
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Picture
 
+DECIBELS, MOST_DECIBELS = 60.0, 100.0  # shown if the data don't say, and as many as any shows
 SMALLEST = 16  # pixels, both sides: below this it is a table of numbers, not a picture
 
 
@@ -60,7 +63,8 @@ def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
     """How values of an array become 8 bits, the same for all its frames.
 
     Unsigned values keep their scale by the fewest bits that hold the largest; others are spread
-    linearly between the least and the largest, which are 0 and 255.
+    linearly between the least and the largest, which are 0 and 255; decibels from as far below
+    the largest as scanners show them, where the least is further below than any does.
     """
     if values.dtype.kind == "b":
         return lambda part: part.astype(np.uint8) * np.uint8(255)
@@ -74,11 +78,13 @@ def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
     if values.dtype.kind == "u":
         shift = max(int(high).bit_length() - 8, 0)
         return lambda part: (part >> shift).astype(np.uint8)
+    if is_decibels(finite) and low < high - MOST_DECIBELS:
+        low = high - DECIBELS
     floor, scale = float(low), 255.0 / max(float(high) - float(low), 1e-12)
 
     def spread(part: NDArray[Any]) -> Picture:
         wide = np.nan_to_num(part.astype(np.float64), nan=floor, posinf=float(high), neginf=floor)
-        return np.rint((wide - floor) * scale).astype(np.uint8)
+        return np.rint(np.maximum(wide - floor, 0) * scale).astype(np.uint8)
 
     return spread
 
@@ -100,6 +106,8 @@ def array_scan(
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
     """
     pictures = stack(values, config)
+    if not config.masks:
+        demand_picture(pictures.values)
     scale = gray_scale(pictures.values)
     count, height, width = pictures.values.shape[:3]
 
