@@ -96,6 +96,7 @@ def array_scan(
     *,
     spacing: tuple[float, float] | None = None,
     step_ms: float | None = None,
+    times: tuple[float, ...] | None = None,
     text: dict[str, str] | None = None,
 ) -> Scan:
     """An array as a scan.
@@ -104,6 +105,7 @@ def array_scan(
         values: in the order (frames, rows, columns, color).
         spacing: (x, y) millimeters a pixel.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
+        times: of each frame, milliseconds from the first; if they are as many as the frames.
     """
     pictures = stack(values, config)
     if not config.masks:
@@ -116,6 +118,7 @@ def array_scan(
             yield np.ascontiguousarray(scale(pictures.values[index]))
 
     timed = step_ms is not None and step_ms > 0 and count > 1
+    stepped = tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None
     return Scan(
         format=kind,
         codec=str(values.dtype),
@@ -124,7 +127,7 @@ def array_scan(
         width=width,
         frames=frames,
         color="rgb:stated" if pictures.colored else "gray",
-        times=tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None,
+        times=times if times and len(times) == count else stepped,
         spacing=spacing,
         text=text or {},
     )

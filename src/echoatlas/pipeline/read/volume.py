@@ -17,6 +17,7 @@ from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.metaimage import meta_header, meta_values
 from echoatlas.pipeline.read.nrrd import nrrd_header, nrrd_values
 from echoatlas.pipeline.read.surplus import check_end, gunzip
+from echoatlas.pipeline.read.tracked import check_type, frame_stamps, toward_far
 from echoatlas.schemas.records import Scan
 
 # Complaints about headers, to standard error.
@@ -109,11 +110,14 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
         dtype = np.dtype((">" if big else "<") + META_TYPES[fields["ElementType"]])
         body = meta_values(data, header, _claimed(shape, dtype, config), config)
         values = _values(body, shape, dtype)
+        check_type(fields)
+        values = toward_far(fields, values, values.ndim - (2 if channels > 1 else 1))
+        times = frame_stamps(fields)
         sizes = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
         spacing = (float(sizes[0]), float(sizes[1])) if len(sizes) > 1 else None
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "mha", config, spacing=spacing)
+    return array_scan(values, "mha", config, spacing=spacing, times=times)
 
 
 def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
@@ -136,9 +140,12 @@ def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
             "rgb-color", "rgba-color", "vector", "3-color", "4-color", "3-vector",
         )  # fmt: skip
         spacing = _nrrd_spacing(fields, skip=int(color))
+        check_type(header.notes)
+        values = toward_far(header.notes, values, values.ndim - (2 if color else 1))
+        times = frame_stamps(header.notes)
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "nrrd", config, spacing=spacing)
+    return array_scan(values, "nrrd", config, spacing=spacing, times=times)
 
 
 def _nrrd_spacing(fields: dict[str, str], skip: int) -> tuple[float, float] | None:
