@@ -14,6 +14,7 @@ from echoatlas.pipeline.companions import Attached, Shelf, companions, is_compan
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.given import given, in_codes, labeled
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.simulate import make_cine
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Scan
 from echoatlas.taxonomy.collections import load
@@ -144,7 +145,7 @@ def npy(values):
 
 
 def test_an_array_of_numpy_is_a_clip_and_its_mask():
-    volume = np.random.default_rng(0).integers(0, 255, (5, 40, 60)).astype(np.float64)
+    volume = make_cine(0, frames=5, size=(60, 40)).pictures.astype(np.float64)
     drawn = np.zeros((5, 40, 60), np.int64)
     drawn[3, 10:20, 5:9] = 1
     scan = read(npy(volume))

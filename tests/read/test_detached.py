@@ -14,8 +14,9 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.read.detached import beside_headers, read_whole, values_of
+from echoatlas.pipeline.simulate import make_cine
 
-PICTURES = np.random.default_rng(4).integers(0, 256, (2, 120, 160), dtype=np.uint8)
+PICTURES = make_cine(4, frames=2, size=(160, 120)).pictures
 VALUES = PICTURES.tobytes()
 
 

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     TRUNCATED = "truncated", "The file ends before its content does."
     NOT_ULTRASOUND = "not_ultrasound", "This is not an ultrasound scan."
     NO_PIXELS = "no_pixels", "The file holds no picture."
+    NOT_AN_IMAGE = "not_an_image", "The values are measurements, a mask or a table, not a picture."
+    AMBIGUOUS = "ambiguous", "The file holds several arrays, and which are pictures is not told."
     UNSUPPORTED_CODEC = "unsupported_codec", "The pictures are encoded in a way that is not read."
     AXES_UNCLEAR = (
         "axes_unclear",

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from echoatlas.pipeline.annotate import Given
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence.matcher import anatomy, axes
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.schemas.records import Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -176,13 +178,14 @@ def _masks(
     if data[:1] == b"[":
         yield Given("mask", rule.mask.name, source, mask=_polygon(data, scan))
         return
-    opened = read(data, config)
-    same = (opened.height, opened.width) == (scan.height, scan.width)
-    if not same or opened.declared_frames not in (1, scan.declared_frames):
+    opened = read(data, replace(config, masks=True))
+    turn = scan.turn if opened.stack is not None else Turn()
+    size = (opened.width, opened.height) if turn.swapped else (opened.height, opened.width)
+    if size != (scan.height, scan.width) or opened.declared_frames not in (1, scan.declared_frames):
         raise _unusable("mask_mismatch")
     for index, picture in enumerate(opened.frames()):
         frame = index if opened.declared_frames > 1 else None
-        for name, inside in sorted(labeled(picture, rule.mask).items()):
+        for name, inside in sorted(labeled(turn.of(picture), rule.mask).items()):
             drawn = inside.astype(np.uint8)
             yield Given("mask", name, source, mask=drawn, frame=frame)
 

@@ -74,6 +74,24 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """How pictures that were cut from an array were turned to stand upright.
+
+    Attributes:
+        swapped: rows became columns, first.
+        flipped: the last row became the first, then.
+    """
+
+    swapped: bool = False
+    flipped: bool = False
+
+    def of(self, picture: Picture) -> Picture:
+        """A picture of the same array, (H, W) or (H, W, 3), turned alike."""
+        turned = picture.swapaxes(0, 1) if self.swapped else picture
+        return turned[::-1] if self.flipped else turned
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """One object, opened. Trusted zone: ``header`` and ``text`` hold what the site sent.
 
@@ -97,6 +115,7 @@ class Scan:
         stack: sides of the axes that frames run over, the slowest first, where the pictures were
             cut from an array and could have been cut another way; None where they are pictures by
             the nature of the format.
+        turn: how pictures cut from an array were turned; a mask beside them has to be, too.
     """
 
     format: str
@@ -115,6 +134,7 @@ class Scan:
     damage: Damage = field(default_factory=Damage)
     single: Callable[[int], Picture | None] | None = None
     stack: tuple[int, ...] | None = None
+    turn: Turn = Turn()
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,10 +255,14 @@ def mat(container: str) -> PlantedFile:
 
 
 def npy(container: str) -> PlantedFile:
-    (after,) = hidden = words(container, 1)
+    """The header is a line of Python, which may end in a comment."""
+    (comment,) = hidden = words(container, 1)
     out = io.BytesIO()
     np.save(out, cine().pictures)
-    return PlantedFile(container, ".npy", out.getvalue() + after.encode(), tuple(hidden))
+    said = f"# {comment}\n".encode()
+    head = out.getvalue()[:128]
+    data = head[: -len(said)] + said + out.getvalue()[128:]
+    return PlantedFile(container, ".npy", data, tuple(hidden))
 
 
 def dicom(container: str, syntax: str, color: bool = False) -> PlantedFile:

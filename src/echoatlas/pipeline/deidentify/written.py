@@ -56,7 +56,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=4)
+@step("rewrite", version=5)
 def rewritten(
     data: bytes,
     origin: Origin,

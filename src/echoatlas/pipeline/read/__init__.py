@@ -48,7 +48,7 @@ def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     Raises:
         Reject: ``empty``, ``unsupported_format``, ``unreadable``, ``truncated``,
             ``not_ultrasound``, ``no_pixels``, ``unsupported_codec``, ``too_large``, ``too_deep``,
-            ``frame_mismatch``, ``unsafe_archive``,
+            ``frame_mismatch``, ``unsafe_archive``, ``not_an_image``, ``ambiguous``,
             ``axes_unclear``.
     """
     if not data:

@@ -21,6 +21,7 @@ from typing import IO
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.detached import is_header, joined, values_of
+from echoatlas.pipeline.read.metaimage import MOST
 from echoatlas.pipeline.read.sniff import sniff
 
 COMPRESSED = frozenset({"gzip", "bzip2", "xz"})
@@ -122,7 +123,8 @@ def opened(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[Member, Conte
         elif is_header(name, size):
             header = entry.read()
             beside = values_of(name, header)
-            if beside and beside not in waiting:
+            held = sum(len(other) for _, other in waiting.values())
+            if beside and beside not in waiting and held + size <= MOST:
                 waiting[beside] = member, header
             else:
                 yield member, lambda header=header: header  # type: ignore[misc]

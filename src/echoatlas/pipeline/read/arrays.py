@@ -10,22 +10,27 @@ import numpy as np
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.axes import arranged
 from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.imagery import demand_picture
 from echoatlas.pipeline.read.native import check_size
 from echoatlas.pipeline.read.times import since
+from echoatlas.pipeline.read.uff import is_decibels
 from echoatlas.pipeline.read.upright import upright
-from echoatlas.schemas.records import Scan
+from echoatlas.schemas.records import Scan, Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.schemas.records import Picture
 
+DECIBELS, MOST_DECIBELS = 60.0, 100.0  # shown if the data don't say, and as many as any shows
+
 
 def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
     """How values of an array become 8 bits, the same for all its frames.
 
     Unsigned values keep their scale by the fewest bits that hold the largest; others are spread
-    linearly between the least and the largest, which are 0 and 255.
+    linearly between the least and the largest, which are 0 and 255; decibels from as far below
+    the largest as scanners show them, where the least is further below than any does.
     """
     if values.dtype.kind == "b":
         return lambda part: part.astype(np.uint8) * np.uint8(255)
@@ -39,11 +44,13 @@ def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
     if values.dtype.kind == "u":
         shift = max(int(high).bit_length() - 8, 0)
         return lambda part: (part >> shift).astype(np.uint8)
+    if is_decibels(finite) and low < high - MOST_DECIBELS:
+        low = high - DECIBELS
     floor, scale = float(low), 255.0 / max(float(high) - float(low), 1e-12)
 
     def spread(part: NDArray[Any]) -> Picture:
         wide = np.nan_to_num(part.astype(np.float64), nan=floor, posinf=float(high), neginf=floor)
-        return np.rint((wide - floor) * scale).astype(np.uint8)
+        return np.rint(np.maximum(wide - floor, 0) * scale).astype(np.uint8)
 
     return spread
 
@@ -59,6 +66,7 @@ def array_scan(
     rows: str = "",
     sizes: Sequence[float | None] | None = None,
     step_ms: float | None = None,
+    times: tuple[float, ...] | None = None,
     text: dict[str, str] | None = None,
 ) -> Scan:
     """An array as a scan.
@@ -69,14 +77,18 @@ def array_scan(
         rows: which way rows run by the header: "up", "down" or "" if it doesn't say.
         sizes: millimeters from value to value along each axis, None where unknown.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
+        times: of each frame, milliseconds from the first; if they are as many as the frames.
 
     Raises:
-        Reject: ``no_pixels``, ``axes_unclear``, ``too_large``.
+        Reject: ``no_pixels``, ``axes_unclear``, ``not_an_image``, ``too_large``.
     """
     if values.dtype.kind not in "buif":
         raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
     found = arranged(values, kinds, usual, usual_color)
-    pictures, turned = upright(found, up=rows == "up", down=rows == "down")
+    pictures, turn = found, Turn()
+    if not config.masks:  # a mask lies as its picture does, whatever its own outline
+        pictures, turn = upright(found, up=rows == "up", down=rows == "down")
+        demand_picture(pictures.values)
     count, height, width = pictures.values.shape[:3]
     check_size(height, width, count, config)
     scale = gray_scale(pictures.values)
@@ -86,6 +98,7 @@ def array_scan(
             yield np.ascontiguousarray(scale(pictures.values[index]))
 
     timed = step_ms is not None and step_ms > 0 and pictures.timed is not None
+    stepped = tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None
     y, x = (sizes[axis] if sizes else None for axis in pictures.plane)
     return Scan(
         format=kind,
@@ -95,9 +108,10 @@ def array_scan(
         width=width,
         frames=frames,
         color="rgb:stated" if pictures.colored else "gray",
-        times=tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None,
+        times=times if times and len(times) == count else stepped,
         spacing=(x, y) if x and y else None,
         text=text or {},
-        flags=(*(["axes_found"] if found.found else []), *(["turned"] if turned else [])),
+        flags=(*(["axes_found"] if found.found else []), *(["turned"] if turn != Turn() else [])),
         stack=pictures.stack,
+        turn=turn,
     )

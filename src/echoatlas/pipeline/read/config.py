@@ -19,6 +19,7 @@ class ReadConfig:
         max_elements: of a DICOM header, all levels together.
         max_depth: of nested DICOM sequences.
         max_text: of one metadata string of a loose file, characters.
+        masks: the file is known to be a mask, so that what is like one is wanted, not refused.
     """
 
     partial: bool = False
@@ -30,3 +31,4 @@ class ReadConfig:
     max_elements: int = 200_000
     max_depth: int = 32
     max_text: int = 1 << 14
+    masks: bool = False

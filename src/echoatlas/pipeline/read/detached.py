@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from echoatlas.pipeline.read import metaimage, nrrd
+
 HEADERS = (".mhd", ".nhdr")
 VALUES = (".raw", ".zraw", ".raw.gz", ".bin")
-MOST = 1 << 16  # bytes of a header
-META = re.compile(rb"^[ \t]*ElementDataFile[ \t]*=[ \t]*([^\r\n]*)\r?\n?", re.MULTILINE)
 NRRD = re.compile(rb"^data ?file:[ \t]*([^\r\n]*)\r?\n?", re.MULTILINE | re.IGNORECASE)
 
 
 def is_header(name: str, size: int) -> bool:
     """Whether a file may be half a volume, by its name and size."""
-    return name.lower().endswith(HEADERS) and size <= MOST
+    return name.lower().endswith(HEADERS) and size <= metaimage.MOST
 
 
 def values_of(name: str, header: bytes) -> str:
@@ -47,11 +47,12 @@ def joined(header: bytes, values: bytes) -> bytes:
     found = _entry(header)
     if found is None:
         return header
-    rest = header[: found.start()] + header[found.end() :].lstrip(b"\r\n")
-    head = rest.rstrip(b"\r\n") + b"\n"
-    if header.startswith(b"NRRD"):
-        return head + b"\n" + values
-    return head + b"ElementDataFile = LOCAL\n" + values
+    before = header[: found.start()]
+    if not header.startswith(b"NRRD"):
+        return before + b"ElementDataFile = LOCAL\n" + values
+    last = nrrd.END.search(header)
+    rest = header[found.end() : last.start() if last else None]
+    return (before + rest).rstrip(b"\r\n") + b"\n\n" + values
 
 
 def read_whole(name: str, read: Callable[[str], bytes]) -> bytes:
@@ -90,5 +91,7 @@ def beside_headers(names: Iterable[str]) -> dict[str, str]:
 
 
 def _entry(header: bytes) -> re.Match[bytes] | None:
-    pattern = NRRD if header.startswith(b"NRRD") else META
-    return pattern.search(header[:MOST])
+    if not header.startswith(b"NRRD"):
+        return metaimage.END.search(header, 0, metaimage.MOST)
+    last = nrrd.END.search(header, 0, nrrd.MOST)  # behind an empty line there is no header
+    return NRRD.search(header, 0, last.start() if last else nrrd.MOST)

@@ -19,6 +19,7 @@ from echoatlas.pipeline.read.native import Layout, native_frame, read_layout
 from echoatlas.pipeline.read.palette import Palette, read_palette
 from echoatlas.pipeline.read.regions import pixel_spacing, ultrasound_regions
 from echoatlas.pipeline.read.stream import each, one
+from echoatlas.pipeline.read.surplus import check_padding
 from echoatlas.pipeline.read.times import frame_times
 from echoatlas.pipeline.read.video import read_video
 from echoatlas.schemas.records import Damage, Scan
@@ -48,6 +49,8 @@ def read_dicom(data: bytes, config: ReadConfig) -> Scan:
     check_class(opened)
     if opened.pixels is None or not len(opened.pixels):
         raise Reject(Reason.NO_PIXELS, "the file has no pixel data")
+    if opened.floating:
+        raise Reject(Reason.UNSUPPORTED_CODEC, "pixels of floating point are not read")
     layout = read_layout(opened.header, config)
     if opened.syntax in VIDEO:
         return _video(opened, layout, config)
@@ -136,6 +139,7 @@ def _native(opened: Opened, layout: Layout, config: ReadConfig) -> Scan:
         _refuse_unless_partial(flags, there, layout.frames, config)
     elif len(pixels) >= frame_bytes * (layout.frames + 1):
         flags.append("frame_mismatch")
+    check_padding(pixels[there * frame_bytes :], whole=there >= layout.frames)
     display = _Display.of(opened, layout)
     code = _native_color(layout)
     if layout.components == 3 and not layout.half and there:

@@ -43,6 +43,7 @@ class Opened:
         encapsulated: the value is a sequence of fragments.
         words: native pixels are of VR OW: in big endian, bytes are swapped within each word.
         declared: the length that the pixel element claims, bytes; may be more than there is.
+        floating: the pixels are floating point values (PS3.3 C.7.6.24), of no whole samples.
         flags: "bad_elements" for values that could not be read and were left out.
     """
 
@@ -54,6 +55,7 @@ class Opened:
     words: bool
     declared: int
     flags: tuple[str, ...]
+    floating: bool = False
 
 
 def open_dicom(data: bytes, config: ReadConfig) -> Opened:
@@ -101,7 +103,10 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
     words = data[place + 4 : place + 6] != b"OB"
     flags = (("bad_elements",) if bad else ()) + (() if known else ("no_transfer_syntax",))
     little_pixels = little and syntax != GE_BIG_PIXELS
-    return Opened(header, syntax, little_pixels, pixels, encapsulated, words, declared, flags)
+    floating = pixels is not None and data[place + 2 : place + 4] not in (b"\x10\0", b"\0\x10")
+    return Opened(
+        header, syntax, little_pixels, pixels, encapsulated, words, declared, flags, floating
+    )
 
 
 def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:

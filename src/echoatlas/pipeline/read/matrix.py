@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import h5py
@@ -14,9 +15,14 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.damage import unsaid
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays import array_scan
-from echoatlas.pipeline.read.axes import SMALLEST
+from echoatlas.pipeline.read.axes import PLANE, SMALLEST, STACK, UNKNOWN
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.kinds import hdf5_kinds
+from echoatlas.pipeline.read.layouts import check_tree, check_workspace, zea_pictures
+from echoatlas.pipeline.read.surplus import check_end
+from echoatlas.pipeline.read.tree import walked
+from echoatlas.pipeline.read.uff import BEAMFORMED, uff_picture
+from echoatlas.pipeline.read.variables import Variable, choose, may_be_pictures
 from echoatlas.schemas.records import Scan
 
 ERRORS = (
@@ -32,71 +38,54 @@ ERRORS = (
     struct.error,
     zlib.error,
 )
-MOST_NODES = 10_000
 COMPRESSED, MATRIX_HEAD = 15, 128
 
 
 def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
-    """The largest numeric dataset of an HDF5 file (MATLAB 7.3 too) that can be pictures.
+    """The pictures of an HDF5 file (MATLAB 7.3 too), as ``choose`` finds them.
 
     Links to other files, external storage and virtual datasets are never followed.
 
     Raises:
-        Reject: ``no_pixels`` if there is none, ``unreadable``, ``too_large``.
+        Reject: ``no_pixels`` if there is none, ``not_an_image``, ``ambiguous``, ``unreadable``,
+            ``too_large``, ``unsupported_codec``.
     """
+    import hdf5plugin  # noqa: F401  (with it h5py undoes Blosc, Zstandard, LZ4 and others)
+
     matlab = data[:10] == b"MATLAB 7.3"
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            found = _largest(file)
-            if found is None:
-                raise Reject(Reason.NO_PIXELS, "no dataset can be a picture")
-            size = int(np.prod(found.shape, dtype=object)) * found.dtype.itemsize
-            if size > config.max_inflated:
-                raise Reject(
-                    Reason.TOO_LARGE, f"the dataset claims more than {config.max_inflated} bytes"
-                )
-            values, kinds = found[()], hdf5_kinds(found)
+            tree = walked(file)
+            check_tree(tree.paths, tree.classes.values())
+            for path, kind in sorted(tree.classes.items()):
+                if kind == BEAMFORMED:
+                    values, sizes = uff_picture(file[path])
+                    return array_scan(
+                        values, "hdf5", config, kinds=[STACK, PLANE, PLANE], sizes=sizes
+                    )
+            pictures = zea_pictures(tree.paths)
+            wanted = [one for one in tree.variables if not pictures or one.name in pictures]
+            chosen = choose(wanted, config)
+            parts = [one.load() for one in chosen.variables]
+            kinds = hdf5_kinds(chosen.one.source)
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
     if matlab:  # which stores columns first, so that HDF5 has its axes turned round
-        return _matlab_scan(values.T, "hdf5", config)
-    return array_scan(values, "hdf5", config, kinds=kinds)
-
-
-def _largest(file: Any) -> Any:
-    best: Any = None
-    todo, seen = [file], 0
-    while todo:
-        group = todo.pop()
-        for name in group:
-            seen += 1
-            if seen > MOST_NODES:
-                raise Reject(Reason.TOO_LARGE, f"the file has more than {MOST_NODES} nodes")
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                continue
-            node = group[name]
-            if isinstance(node, h5py.Group):
-                todo.append(node)
-            elif _may_be_pictures(node) and (best is None or node.size > best.size):
-                best = node
-    return best
-
-
-def _may_be_pictures(node: Any) -> bool:
-    if not isinstance(node, h5py.Dataset) or node.shape is None or node.dtype.kind not in "buif":
-        return False
-    if node.external or node.is_virtual:
-        return False
-    return bool(sum(side >= SMALLEST for side in node.shape) >= 2)
+        parts = [one.T for one in parts]
+    if chosen.stacked:
+        return _stacked_scan(parts, "hdf5", config)
+    if matlab:
+        return _matlab_scan(parts[0], "hdf5", config)
+    return array_scan(parts[0], "hdf5", config, kinds=kinds)
 
 
 def read_mat(data: bytes, config: ReadConfig) -> Scan:
-    """The largest numeric array of a MATLAB 5 file that can be pictures: (H, W[, 3][, frames]).
+    """The pictures of a MATLAB 5 file, as ``choose`` finds them: (H, W[, 3][, frames]) each.
 
     Raises:
-        Reject: ``no_pixels``, ``unreadable``, ``too_large``.
+        Reject: as ``read_hdf5``.
     """
     import scipy.io  # not with the module: few files need it, and each worker would load it
     from scipy.io.matlab import MatReadError
@@ -105,28 +94,46 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
     try:
         with unsaid():
             listed = scipy.io.whosmat(io.BytesIO(data))
-        names = [
-            (int(np.prod(shape, dtype=object)), name)
-            for name, shape, kind in listed
-            if kind not in ("struct", "cell", "object", "char", "function", "opaque", "sparse")
-            and sum(side >= SMALLEST for side in shape) >= 2
-        ]
-        if not names:
-            raise Reject(Reason.NO_PIXELS, "no variable can be a picture")
-        size, name = max(names)
-        if size * 8 > config.max_inflated:
-            raise Reject(
-                Reason.TOO_LARGE, f"the variable claims more than {config.max_inflated} bytes"
-            )
-        with unsaid():
-            values = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])[name]
+            check_workspace(name for name, _, _ in listed)
+            names = [name for name, shape, kind in listed if _may_hold(shape, kind)]
+            found = scipy.io.loadmat(io.BytesIO(data), variable_names=names) if names else {}
+        variables = [one for name in names for one in _variables(name, found[name])]
+        chosen = choose(variables, config)
+        parts = [np.asarray(one.load()) for one in chosen.variables]
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
     except (*ERRORS, MatReadError) as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    return _matlab_scan(np.asarray(values), "mat", config)
+    return (
+        _stacked_scan(parts, "mat", config)
+        if chosen.stacked
+        else _matlab_scan(parts[0], "mat", config)
+    )
+
+
+def _may_hold(shape: Sequence[int], kind: str) -> bool:
+    """Whether a variable may hold pictures: numbers of two large sides, or cells."""
+    if kind in ("struct", "object", "char", "function", "opaque", "sparse"):
+        return False
+    return kind == "cell" or sum(side >= SMALLEST for side in shape) >= 2
+
+
+def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
+    """A variable's array, or those of its cells, numbered in MATLAB's order."""
+    if values.dtype == object:
+        for index, one in enumerate(values.ravel(order="F")):
+            if isinstance(one, np.ndarray) and one.dtype != object:
+                yield from _variables(f"{name}{{{index}}}", one)
+    elif may_be_pictures(values.shape, values.dtype):
+        yield Variable(name, values.shape, values.dtype, lambda: values)
+
+
+def _stacked_scan(parts: list[NDArray[Any]], kind: str, config: ReadConfig) -> Scan:
+    """Arrays alike, (H, W) or (H, W, 3), as frames of one clip."""
+    flat = np.stack([one.reshape([side for side in one.shape if side != 1]) for one in parts])
+    return array_scan(flat, kind, config, kinds=[STACK, *[UNKNOWN] * (flat.ndim - 1)])
 
 
 def read_npy(data: bytes, config: ReadConfig) -> Scan:
@@ -146,6 +153,7 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
             raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
         if size > min(config.max_inflated, len(data)):
             raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
+        check_end(data, stream.tell() + size)
         values = np.load(io.BytesIO(data), allow_pickle=False)
     except ERRORS as error:
         raise Reject(
@@ -177,3 +185,4 @@ def _check_inflated(data: bytes, config: ReadConfig) -> None:
             except zlib.error:
                 raise Reject(Reason.UNREADABLE, "a compressed variable is damaged") from None
         place += 8 + length
+    check_end(data, place)

@@ -18,6 +18,7 @@ from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
 from echoatlas.pipeline.read.codestream import probe
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.native import check_size
+from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.schemas.records import Scan
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def read_picture(data: bytes, kind: str, config: ReadConfig) -> Scan:
         Reject: ``unreadable``, ``too_large``.
     """
     with unsaid():
+        check_rows(data, kind)
         try:
             return _open(data, kind, config)
         except PIL_ERRORS as error:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from echoatlas.schemas.records import Turn
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ class Lie(Enum):
     UNKNOWN = "unknown"
 
 
-def upright(pictures: Arranged, up: bool, down: bool) -> tuple[Arranged, bool]:
+def upright(pictures: Arranged, up: bool, down: bool) -> tuple[Arranged, Turn]:
     """Turn pictures so that the beams begin at the top.
 
     Args:
@@ -45,7 +47,7 @@ def upright(pictures: Arranged, up: bool, down: bool) -> tuple[Arranged, bool]:
         down: it says that they run downwards; then they are not turned upside down.
 
     Returns:
-        The pictures, and whether they were turned.
+        The pictures, and how they were turned.
     """
     lie = lie_of(pictures.values)
     if lie in (Lie.LEFT, Lie.RIGHT):
@@ -54,10 +56,10 @@ def upright(pictures: Arranged, up: bool, down: bool) -> tuple[Arranged, bool]:
             values=pictures.values.swapaxes(1, 2),
             plane=(pictures.plane[1], pictures.plane[0]),
         )
-        return (_flipped(lying) if lie is Lie.RIGHT else lying), True
+        return (_flipped(lying) if lie is Lie.RIGHT else lying), Turn(True, lie is Lie.RIGHT)
     if not down and (lie is Lie.BOTTOM or (up and lie is Lie.UNKNOWN)):
-        return _flipped(pictures), True
-    return pictures, False
+        return _flipped(pictures), Turn(flipped=True)
+    return pictures, Turn()
 
 
 def _flipped(pictures: Arranged) -> Arranged:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import io
 import logging
 import re
 import struct
@@ -19,6 +17,10 @@ from echoatlas.pipeline.read.arrays import array_scan
 from echoatlas.pipeline.read.axes import COLOR, STACK
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.kinds import nifti_kinds, nrrd_kinds
+from echoatlas.pipeline.read.metaimage import meta_header, meta_values
+from echoatlas.pipeline.read.nrrd import nrrd_header, nrrd_values
+from echoatlas.pipeline.read.surplus import check_end, gunzip
+from echoatlas.pipeline.read.tracked import check_type, frame_stamps, toward_far
 from echoatlas.schemas.records import Scan
 
 # Complaints about headers, to standard error.
@@ -47,26 +49,9 @@ NRRD_TYPES = {
     "int": "i4", "signed int": "i4", "int32": "i4", "int32_t": "i4",
     "float": "f4", "double": "f8",
 }  # fmt: skip
+EXTENSION_FLAG = 4  # bytes between a NIfTI header and what may follow it
 MILLISECONDS = {"sec": 1000.0, "msec": 1.0, "usec": 0.001}
 MILLIMETERS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
-
-
-def gunzip(data: bytes, limit: int) -> bytes:
-    """Undo gzip, to ``limit`` bytes at most.
-
-    Raises:
-        Reject: ``too_large``, or ``truncated``/``unreadable``.
-    """
-    engine = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        plain = engine.decompress(data, limit)
-    except zlib.error:
-        raise Reject(Reason.UNREADABLE, "the compressed data are damaged") from None
-    if engine.unconsumed_tail:
-        raise Reject(Reason.TOO_LARGE, f"the content inflates to more than {limit} bytes")
-    if not engine.eof:
-        raise Reject(Reason.TRUNCATED, "the compressed data end early")
-    return plain
 
 
 def read_nifti(data: bytes, config: ReadConfig) -> Scan:
@@ -90,7 +75,11 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         header = image.header
         shape = tuple(int(side) for side in header.get_data_shape())
         dtype = header.get_data_dtype()
-        _check_there(shape, dtype, len(data), config)
+        start = int(image.dataobj.offset)  # the header's own is reset by now
+        # 0 is what a header of its own file says: here it would show the header as a picture.
+        if start < int(header["sizeof_hdr"]) + EXTENSION_FLAG:
+            raise Reject(Reason.UNREADABLE, "the values are said to begin within the header")
+        check_end(data, start + _claimed(shape, dtype, config))
         raw = np.asanyarray(image.dataobj)
         length, time = header.get_xyzt_units()
         zooms = [float(zoom) for zoom in header.get_zooms()]
@@ -126,33 +115,27 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``no_pixels`` if the values lie in another file, ``unreadable``, ``truncated``.
     """
-    head = re.search(rb"ElementDataFile\s*=\s*([^\r\n]*)(?:\r?\n|\Z)", data[: 1 << 16])
-    if head is None:
-        raise Reject(Reason.UNREADABLE, "the header does not say where its values are")
-    if head.group(1).strip().upper() != b"LOCAL":
-        raise Reject(Reason.NO_PIXELS, "the volume's values lie in another file")
-    fields = {
-        key.strip(): value.strip()
-        for key, _, value in (
-            line.partition("=") for line in data[: head.start()].decode("latin-1").splitlines()
-        )
-    }
     try:
+        header = meta_header(data)
+        fields = header.fields
         shape = tuple(int(side) for side in fields["DimSize"].split())[::-1]
         channels = int(fields.get("ElementNumberOfChannels", "1"))
-        big = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "")) == "True"
+        shape = (*shape, channels) if channels != 1 else shape
+        big = header.flag("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
         dtype = np.dtype((">" if big else "<") + META_TYPES[fields["ElementType"]])
-        body = data[head.end() :]
-        if fields.get("CompressedData", "").lower() == "true":
-            body = gunzip(body, config.max_inflated)
-        values = _values(body, (*shape, channels) if channels > 1 else shape, dtype, config)
-        kinds = nrrd_kinds(fields.get("Kinds", ""), shape[::-1])
+        body = meta_values(data, header, _claimed(shape, dtype, config), config)
+        values = _values(body, shape, dtype)
+        check_type(fields)
+        values = toward_far(fields, values, values.ndim - (2 if channels > 1 else 1))
+        times = frame_stamps(fields)
+        axes = shape[:-1] if channels != 1 else shape
+        kinds = nrrd_kinds(fields.get("Kinds", ""), axes[::-1])
         kinds += [COLOR if channels in (3, 4) else STACK] if channels > 1 else []
         written = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
-        sizes = _lengths(written, len(shape))
+        sizes = _lengths(written, len(axes))
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0])
+    return array_scan(values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0], times=times)
 
 
 def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
@@ -162,43 +145,22 @@ def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
         Reject: ``no_pixels`` if they are detached, ``unreadable``, ``truncated``,
             ``unsupported_codec``.
     """
-    end = re.search(rb"\r?\n\r?\n", data[: 1 << 20])
-    head = data[: end.start() if end else 1 << 16].decode("latin-1")
-    fields = {
-        key.strip().lower(): value.strip()
-        for key, colon, value in (line.partition(":") for line in head.splitlines()[1:])
-        if colon and not key.startswith("#") and not value.startswith("=")
-    }
-    if "data file" in fields or "datafile" in fields:
-        raise Reject(Reason.NO_PIXELS, "the volume's values lie in another file")
-    if end is None:
-        raise Reject(Reason.TRUNCATED, "the header has no end")
     try:
+        header = nrrd_header(data)
+        fields = header.fields
         sizes = tuple(int(side) for side in fields["sizes"].split())
-        order = ">" if fields.get("endian") == "big" else "<"
+        order = {"big": ">", "little": "<"}[fields.get("endian", "little").lower()]
         dtype = np.dtype(order + NRRD_TYPES[fields["type"]])
-        body = _decoded(data[end.end() :], fields.get("encoding", "raw").lower(), dtype, config)
-        values = _values(body, sizes[::-1], dtype, config)
+        body = nrrd_values(data, header, dtype, _claimed(sizes, dtype, config), config)
+        values = _values(body, sizes[::-1], dtype)
         kinds = nrrd_kinds(fields.get("kinds", ""), sizes)
         lengths = _nrrd_lengths(fields, len(sizes))
+        check_type(header.notes)
+        values = toward_far(header.notes, values, values.ndim - (2 if kinds[-1] == COLOR else 1))
+        times = frame_stamps(header.notes)
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths)
-
-
-def _decoded(body: bytes, encoding: str, dtype: np.dtype[Any], config: ReadConfig) -> bytes:
-    if encoding == "raw":
-        return body
-    if encoding in ("gzip", "gz"):
-        return gunzip(body, config.max_inflated)
-    if encoding in ("bzip2", "bz2"):
-        plain = bz2.BZ2Decompressor().decompress(body, config.max_inflated + 1)
-        if len(plain) > config.max_inflated:
-            raise Reject(Reason.TOO_LARGE, "the content inflates to more than is accepted")
-        return plain
-    if encoding in ("ascii", "text", "txt"):
-        return np.loadtxt(io.BytesIO(body), dtype=np.float64).astype(dtype).tobytes()
-    raise Reject(Reason.UNSUPPORTED_CODEC, "the encoding of the values is not read")
+    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths, times=times)
 
 
 def _nrrd_lengths(fields: dict[str, str], axes: int) -> list[float]:
@@ -217,26 +179,23 @@ def _lengths(written: Sequence[str], axes: int) -> list[float]:
     return told[::-1] if len(told) == axes else [0.0] * axes
 
 
-def _values(
-    body: bytes, shape: tuple[int, ...], dtype: np.dtype[Any], config: ReadConfig
-) -> NDArray[Any]:
-    _check_there(shape, dtype, len(body), config)
-    count = int(np.prod(shape, dtype=object))
-    flat = np.frombuffer(body, dtype, count)
+def _values(body: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    flat = np.frombuffer(body, dtype)
     return flat.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
 
 
-def _check_there(
-    shape: tuple[int, ...], dtype: np.dtype[Any], there: int, config: ReadConfig
-) -> None:
-    """The header's claim against the bytes that are there, in exact arithmetic."""
+def _claimed(shape: tuple[int, ...], dtype: np.dtype[Any], config: ReadConfig) -> int:
+    """The bytes that a header claims, in exact arithmetic.
+
+    Raises:
+        Reject: ``no_pixels`` for none, ``too_large`` beyond the bounds.
+    """
     if not shape or min(shape) < 1:
         raise Reject(Reason.NO_PIXELS, "the volume has no extent")
     claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if claimed > config.max_inflated:
         raise Reject(Reason.TOO_LARGE, f"the volume claims more than {config.max_inflated} bytes")
-    if claimed > there:
-        raise Reject(Reason.TRUNCATED, "the volume claims more bytes than are there")
+    return claimed
 
 
 def _unreadable(error: Exception) -> Reject:
