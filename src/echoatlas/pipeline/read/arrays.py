@@ -74,7 +74,7 @@ def array_scan(
     Args:
         values: of any axes, in the order that they lie in (the last is the fastest).
         kinds, usual, usual_color: of the axes, as for ``arranged``.
-        rows: which way rows run by the header: "up", "down" or "" if it doesn't say.
+        rows: which way rows run by the header, as for ``upright``.
         sizes: millimeters from value to value along each axis, None where unknown.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
         times: of each frame, milliseconds from the first; if they are as many as the frames.
@@ -87,7 +87,7 @@ def array_scan(
     found = arranged(values, kinds, usual, usual_color)
     pictures, turn = found, Turn()
     if not config.masks:  # a mask lies as its picture does, whatever its own outline
-        pictures, turn = upright(found, up=rows == "up", down=rows == "down")
+        pictures, turn = upright(found, rows)
         demand_picture(pictures.values)
     count, height, width = pictures.values.shape[:3]
     check_size(height, width, count, config)

@@ -39,12 +39,13 @@ class Lie(Enum):
     UNKNOWN = "unknown"
 
 
-def upright(pictures: Arranged, up: bool, down: bool) -> tuple[Arranged, Turn]:
+def upright(pictures: Arranged, rows: str) -> tuple[Arranged, Turn]:
     """Turn pictures so that the beams begin at the top.
 
     Args:
-        up: the header says that rows run upwards.
-        down: it says that they run downwards; then they are not turned upside down.
+        rows: which way rows run by the header: "up", "down", "unsaid" where the format has a
+            place for it that is empty, or "" where it has none: such pictures lie as their
+            programs show them, and an endocavity probe's beams may well begin at the bottom.
 
     Returns:
         The pictures, and how they were turned.
@@ -57,7 +58,8 @@ def upright(pictures: Arranged, up: bool, down: bool) -> tuple[Arranged, Turn]:
             plane=(pictures.plane[1], pictures.plane[0]),
         )
         return (_flipped(lying) if lie is Lie.RIGHT else lying), Turn(True, lie is Lie.RIGHT)
-    if not down and (lie is Lie.BOTTOM or (up and lie is Lie.UNKNOWN)):
+    upwards = rows == "up" and lie is not Lie.TOP
+    if upwards or (rows == "unsaid" and lie is Lie.BOTTOM):
         return _flipped(pictures), Turn(flipped=True)
     return pictures, Turn()
 

@@ -106,7 +106,7 @@ def _rows(header: Any) -> str:
     sform = int(header["sform_code"])
     affine = header.get_sform() if sform or not int(header["qform_code"]) else header.get_qform()
     x, y = float(affine[0, 0]), float(affine[1, 1])
-    return "down" if y < 0 else "up" if x < 0 < y else ""
+    return "down" if y < 0 else "up" if x < 0 < y else "unsaid"
 
 
 def read_meta(data: bytes, config: ReadConfig) -> Scan:
