@@ -15,13 +15,13 @@ from io import BytesIO
 
 from pydicom import dcmread, dcmwrite
 
-from echoatlas.pipeline.deidentify.check import demand_clean
-from echoatlas.pipeline.deidentify.policy import Policy
-from echoatlas.pipeline.deidentify.rebuild import part10, rebuild
+from echoatlas.pipeline.deidentify.header.checker import demand_clean
+from echoatlas.pipeline.deidentify.header.policy import Policy
+from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.read.config import ReadConfig
-from echoatlas.pipeline.read.header import open_dicom
-from echoatlas.pipeline.simulate import make_still, write_dicom
-from echoatlas.pipeline.vault import SiteKey
+from echoatlas.pipeline.read.dicom.header import open_dicom
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from echoatlas.simulate import make_still, write_dicom
 
 FILES = 40
 ROUNDS = 5

@@ -24,14 +24,16 @@ import cv2
 import numpy as np
 from scipy.stats import beta
 
-from echoatlas.pipeline.deidentify.pixels import check_redacted, check_written, redact
-from echoatlas.pipeline.deidentify.text import letters, look, mosaic, paddle
-from echoatlas.pipeline.deidentify.text.detector import Line, drawn
+from echoatlas.pipeline.deidentify.pixels import legibility as letters
+from echoatlas.pipeline.deidentify.pixels import mosaic, paddle
+from echoatlas.pipeline.deidentify.pixels import search as look
+from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
+from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.normalize import normalize
-from echoatlas.pipeline.simulate.words import FANS, KINDS, STANDING, Burned, Kind, burned
-from echoatlas.pipeline.simulate.words import kind as kind_of
+from echoatlas.pipeline.frames.normalize import normalize
 from echoatlas.schemas.records import Redaction
+from echoatlas.simulate.pictures.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
+from echoatlas.simulate.pictures.burned_words import kind as kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,14 +23,15 @@ from pydicom.encaps import generate_frames
 from skimage import filters, transform
 from skimage import measure as skimage_measure
 
-from echoatlas.pipeline.codec import decode
-from echoatlas.pipeline.journey import JourneyConfig, journey
-from echoatlas.pipeline.metrics import Stopwatch
-from echoatlas.pipeline.simulate import make_cine, write_dicom
-from echoatlas.pipeline.vault import SiteKey
+from echoatlas.pipeline.frames.codec import decode
+from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.stopwatch import Stopwatch
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import FrameRow, SightingRow
+from echoatlas.simulate import make_cine, write_dicom
 
 FRAMES, PASSES = 60, 4
 STEPS = ("read", "decode", "geometry", "normalize", "measure", "encode")

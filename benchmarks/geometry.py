@@ -18,15 +18,15 @@ import cv2
 import numpy as np
 
 from benchmarks.drawn import drawn_fans, drawn_mask, overlap
-from echoatlas.pipeline.clip import Clip
 from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.archive import is_archive, opened
-from echoatlas.pipeline.simulate.layouts import LAYOUTS
-from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.fan import Fan, Shape, Verdict
 from echoatlas.schemas.records import Scan
+from echoatlas.simulate.pictures.layouts import LAYOUTS
+from echoatlas.simulate.pictures.scans import make_cine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

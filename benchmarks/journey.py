@@ -11,13 +11,14 @@ from pydicom import dcmread
 from pydicom.encaps import generate_frames
 from pydicom.filebase import DicomBytesIO
 
-from echoatlas.pipeline.journey import JourneyConfig, journey
-from echoatlas.pipeline.metrics import Stopwatch
-from echoatlas.pipeline.simulate import make_cine, write_dicom
-from echoatlas.pipeline.vault import SiteKey
+from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.stopwatch import Stopwatch
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import SightingRow
+from echoatlas.simulate import make_cine, write_dicom
 
 CLIPS, FRAMES = 3, 60
 WARMING = 3  # clips that a worker has met before: each network is loaded by the first that needs it

@@ -26,7 +26,7 @@ import yaml
 from pydicom import Dataset
 
 from echoatlas.pipeline.evidence import evidence
-from echoatlas.pipeline.label import Label, LabelConfig, label
+from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin, Scan
 from echoatlas.taxonomy.codes import body_parts

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 
-from echoatlas.pipeline.simulate import make_cine, write_dicom
+from echoatlas.simulate import make_cine, write_dicom
 
 FRAMES, MADE = 1200, 40
 IMPORTS = """

@@ -17,8 +17,8 @@ from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.simulate.scans import make_cine
-from echoatlas.pipeline.simulate.write import write_dicom
+from echoatlas.simulate.files.dicom import write_dicom
+from echoatlas.simulate.pictures.scans import make_cine
 
 FRAMES = 60
 ROUNDS = 5

@@ -14,7 +14,7 @@ import tempfile
 
 import pyarrow as pa
 
-from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.tables import schema
 from echoatlas.taxonomy.tree import tree

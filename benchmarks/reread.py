@@ -12,9 +12,9 @@ import tempfile
 import time
 from dataclasses import replace
 
-from echoatlas.pipeline.intent import Intent
-from echoatlas.pipeline.lake import Lake
-from echoatlas.pipeline.part import write_part
+from echoatlas.pipeline.lake.staged import write_part
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EvidenceRow
 from echoatlas.schemas.tables import to_arrow

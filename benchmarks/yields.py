@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.geometry import SAMPLES, scans_in
-from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.deidentify.pixels import check_redacted, check_written, redact
+from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.frames.clip import Clip
+from echoatlas.pipeline.frames.normalize import normalize
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
-from echoatlas.pipeline.normalize import normalize
 from echoatlas.pipeline.read import read
 
 if TYPE_CHECKING:

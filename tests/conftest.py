@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from echoatlas.pipeline.run import connected
+from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import Engine
 
 sys.path.insert(0, str(Path(__file__).parent))
-import s3server
-from rehearsal import as_in_a_process
+from tests.helpers import s3server
+from tests.helpers.rehearsal import as_in_a_process
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 

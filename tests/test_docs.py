@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from echoatlas.pipeline.cli import call
-from echoatlas.pipeline.cli.reference import reference
-from echoatlas.pipeline.deidentify.explain import short_table
+from echoatlas.cli import call
+from echoatlas.cli.reference import reference
+from echoatlas.pipeline.deidentify_tool.explain import short_table
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.simulate import make_still, write_dicom
 from echoatlas.schemas.config import SiteConfig, parse
 from echoatlas.schemas.dictionary import dictionary
+from echoatlas.simulate import make_still, write_dicom
 
 TOP = Path(__file__).parents[1]
 README = (TOP / "README.md").read_text("utf-8")
@@ -55,7 +55,7 @@ def test_commands_in_the_readme_do_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is called as written, in order, over a small rehearsal in place of a hospital."""
-    from rehearsal import fill
+    from tests.helpers.rehearsal import fill
 
     fill(tmp_path / "uploads" / "st-elsewhere", stills=2, cine=False)
     site = next(text for text in blocks("yaml") if "st-elsewhere" in text)

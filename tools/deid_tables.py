@@ -18,8 +18,8 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
 
-from echoatlas.pipeline.deidentify import rules
-from echoatlas.pipeline.deidentify.allowed import RULES
+from echoatlas.pipeline.deidentify.header import rules
+from echoatlas.pipeline.deidentify.header.allow_list import RULES
 
 SOURCE = Path(__file__).parents[1] / "src/echoatlas"
 DATA = SOURCE / "pipeline/deidentify/data"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas._version import __version__
 
 if TYPE_CHECKING:
-    from echoatlas.loader import Annotation, Dataset, Sample, load
+    from echoatlas.loader.dataset import Annotation, Dataset, Sample, load
 
 __all__ = ["Annotation", "Dataset", "Sample", "__version__", "load"]
 
@@ -24,7 +24,7 @@ __all__ = ["Annotation", "Dataset", "Sample", "__version__", "load"]
 def __getattr__(name: str) -> Any:
     """The loader, when it is asked for: the pipeline imports this package too."""
     if name in __all__:
-        from echoatlas import loader
+        from echoatlas.loader import dataset as loader
 
         return getattr(loader, name)
     raise AttributeError(f"module 'echoatlas' has no attribute '{name}'")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from echoatlas.pipeline.cli import call, hoisted
+from echoatlas.cli import call, hoisted
 from echoatlas.pipeline.deployment import Deployment
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.hamming import cut, pairs_within
+from echoatlas.pipeline.deduplicate.hamming import cut, pairs_within
 
 Codes = NDArray[np.uint8]
 

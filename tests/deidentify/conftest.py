@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from torture import make_key
+from tests.helpers.torture import make_key
 
-from echoatlas.pipeline.vault import SiteKey
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from rehearsal import Rehearsal, fill
+from tests.helpers.rehearsal import Rehearsal, fill
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from echoatlas.pipeline.engine.cluster import Cluster, connected
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.run import Cluster, connected
 from echoatlas.schemas.config import Engine
 
 

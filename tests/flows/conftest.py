@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.jobs import LocalJobs
-from echoatlas.pipeline.onboard import check_site
-from echoatlas.pipeline.simulate.uploads import build_uploads
+from echoatlas.pipeline.engine.jobs import LocalJobs
+from echoatlas.pipeline.sites.onboarding import check_site
+from echoatlas.simulate.uploads import build_uploads
 
 Make = Callable[..., Deployment]
 SERVE = """

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.helpers.scorer import Planted, leaked
+from tests.helpers.waiting import wait_until
 
-from echoatlas.pipeline.jobs import JobState, LocalJobs
-from echoatlas.pipeline.lock import held
-from echoatlas.pipeline.release import manifest_of
-from echoatlas.pipeline.status import status
-from scorer import Planted, leaked
-from waiting import wait_until
+from echoatlas.pipeline.engine.jobs import JobState, LocalJobs
+from echoatlas.pipeline.lake.lock import run_lock
+from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.run.status import status
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Make, Prefect
@@ -123,7 +123,7 @@ def test_a_job_that_fails_fails_its_flow_with_the_one_line_that_it_said(
 ) -> None:
     deployment = make(CLIPS)
 
-    with held(deployment.lake.storage, "r-other"):
+    with run_lock(deployment.lake.storage, "r-other"):
         run = prefect.start("curate", deployment=str(deployment.root))
         ended = prefect.ended(run)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from echoatlas.pipeline.geometry.bounds import boundary, outside
+from echoatlas.pipeline.geometry.boundary import boundary, outside
 from echoatlas.pipeline.geometry.edges import moved
 from echoatlas.pipeline.geometry.signal import signal_of
 from echoatlas.schemas.fan import Box, Fan, Shape

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.geometry import geometry
-from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.fan import Box, Fan, Mode, Shape, Verdict
 from echoatlas.schemas.records import Scan
+from echoatlas.simulate.pictures.scans import make_cine
 
 SIZE = 96, 128
 

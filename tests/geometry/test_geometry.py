@@ -9,9 +9,9 @@ from benchmarks.drawn import overlap
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
-from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.fan import Box, Fan, Mode, Shape, Verdict
 from echoatlas.schemas.records import Scan, UltrasoundRegion
+from echoatlas.simulate.pictures.scans import make_cine
 
 
 def scan_of(pictures, regions=(), header=None, spacing=None):

@@ -9,9 +9,9 @@ from benchmarks.drawn import overlap
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import geometry
-from echoatlas.pipeline.simulate.scans import make_cine
 from echoatlas.schemas.fan import Box, Shape, Verdict
 from echoatlas.schemas.records import Scan, UltrasoundRegion
+from echoatlas.simulate.pictures.scans import make_cine
 
 TISSUE, MONO = 1, {"units": (3, 3), "delta": (0.02, 0.02)}
 

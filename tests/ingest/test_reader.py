@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.ingest import Reader
-from echoatlas.pipeline.sidecars import MOST_BYTES
+from echoatlas.pipeline.ingest.reader import Reader
+from echoatlas.pipeline.sidecars.site import MOST_BYTES
 
 SCANS = {f"series/{number}.dcm": b"scan %d" % number * 50 for number in range(20)}
 

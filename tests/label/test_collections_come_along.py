@@ -7,14 +7,14 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from uploads import png
+from tests.helpers.uploads import png
 
-from echoatlas.loader import load
-from echoatlas.pipeline.codec import decode
+from echoatlas.loader.dataset import load
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.plan import plan
-from echoatlas.pipeline.receipt import receipts as receipts_of
-from echoatlas.pipeline.select import index_of
+from echoatlas.pipeline.frames.codec import decode
+from echoatlas.pipeline.plan.plan import plan
+from echoatlas.pipeline.release.select import index_of
+from echoatlas.pipeline.sites.receipts import receipts as receipts_of
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import json
 import pytest
 import yaml
 
-from echoatlas.pipeline.cli import call
+from echoatlas.cli import call
 
 
 def said(made, *words):

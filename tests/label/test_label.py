@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from labeling import coded_item, hints_of, path_of
 from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
+from tests.helpers.labeling import coded_item, hints_of, path_of
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.sources import APPLICATIONS
-from echoatlas.pipeline.label import Label, LabelConfig, label
+from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.pipeline.settings import settings
 from echoatlas.schemas.config import ConfigError, SiteConfig
 from echoatlas.schemas.fan import Box

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from echoatlas.pipeline.codec import encode
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.label import LabelConfig
-from echoatlas.pipeline.lake import Lake
-from echoatlas.pipeline.relabel import changes, fused
-from echoatlas.pipeline.review import export, import_
+from echoatlas.pipeline.frames.codec import encode
+from echoatlas.pipeline.label.fusion import LabelConfig
+from echoatlas.pipeline.label.relabel import changes, fused
+from echoatlas.pipeline.label.review import export, import_
+from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EvidenceRow, FrameRow, LabelRow
 from echoatlas.schemas.tables import columns, schema, to_arrow

@@ -20,10 +20,10 @@ with atheris.instrument_imports(include=["echoatlas.pipeline.read", "pydicom"]):
     from echoatlas.pipeline.errors import Reject
     from echoatlas.pipeline.read import ReadConfig, read
     from echoatlas.pipeline.read.archive import Limits, is_archive, opened
-    from echoatlas.pipeline.read.sidecar import read_sidecar
+    from echoatlas.pipeline.sidecars.tables import read_sidecar
     from echoatlas.schemas.config import Sidecar
 
-import corpus
+from tests.helpers import corpus
 
 CONFIG = ReadConfig(partial=True, max_pixels=1 << 20, max_frames=100, max_inflated=1 << 24)
 LIMITS = Limits(members=20, member_bytes=1 << 22, total_bytes=1 << 24)

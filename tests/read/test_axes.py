@@ -7,14 +7,24 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from arrays import hdf5, mat, mha, nifti, nifti_of_dcm2niix, npy, nrrd_of, six, slicer_sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.helpers.arrays import (
+    hdf5,
+    mat,
+    mha,
+    nifti,
+    nifti_of_dcm2niix,
+    npy,
+    nrrd_of,
+    six,
+    slicer_sequence,
+)
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.simulate import make_cine
+from echoatlas.simulate import make_cine
 
 SIZE = (240, 180)
 Frames = NDArray[np.uint8]

@@ -15,7 +15,7 @@ import pytest
 
 RUN = """
 import random, resource, signal, sys, time
-import corpus
+from tests.helpers import corpus
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.archive import Limits, opened

@@ -22,10 +22,10 @@ from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.codecs import decode
 from echoatlas.pipeline.read.codestream import probe
 from echoatlas.pipeline.read.sniff import sniff
-from echoatlas.pipeline.simulate.encoding import CODED, NATIVE, RLE, SYNTAXES, VIDEO
-from echoatlas.pipeline.simulate.loose import write_gif, write_video
-from echoatlas.pipeline.simulate.scans import SimulatedScan, make_cine
-from echoatlas.pipeline.simulate.write import write_dicom
+from echoatlas.simulate.files.dicom import write_dicom
+from echoatlas.simulate.files.encoding import CODED, NATIVE, RLE, SYNTAXES, VIDEO
+from echoatlas.simulate.files.other_formats import write_gif, write_video
+from echoatlas.simulate.pictures.scans import SimulatedScan, make_cine
 
 LITTLE = "1.2.840.10008.1.2.1"
 J = "1.2.840.10008.1.2.4."

@@ -7,8 +7,8 @@ import pytest
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.read.detached import read_whole
-from echoatlas.pipeline.simulate import make_cine
+from echoatlas.pipeline.read.arrays.detached_header import read_whole
+from echoatlas.simulate import make_cine
 
 CINE = np.tile(make_cine(31, frames=5, size=(64, 48)).pictures, (80, 1, 1))
 POSE = " ".join(["0.123456789"] * 16)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.pipeline.simulate import make_cine
+from echoatlas.simulate import make_cine
 
 CINE = make_cine(21, frames=5, size=(120, 100)).pictures
 STILL = CINE[0]

@@ -17,18 +17,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.helpers.tables import made, picture, quick_lake
 
-from echoatlas.loader import load
+from echoatlas.loader.dataset import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.lake import Lake
-from echoatlas.pipeline.pull import pull
-from echoatlas.pipeline.release import create, manifest_of, names
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.manifest import manifest_of, names
+from echoatlas.pipeline.release.pull import pull
+from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.storage import Storage
-from echoatlas.pipeline.verify import verify
 from echoatlas.schemas.config import ReleaseConfig
 from echoatlas.schemas.rows import AnnotationRow
 from echoatlas.schemas.tables import schema, to_arrow
-from tables import made, picture, quick_lake
 
 FRAMES = [
     {},

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from echoatlas.pipeline.simulate import BurnedIn, make_cine, make_still
-from echoatlas.pipeline.simulate.layouts import LAYOUTS
 from echoatlas.schemas.fan import Shape
+from echoatlas.simulate import BurnedIn, make_cine, make_still
+from echoatlas.simulate.pictures.layouts import LAYOUTS
 
 SHAPES = [shape for shape in Shape if shape is not Shape.CROPPED]
 

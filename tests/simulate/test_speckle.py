@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from echoatlas.pipeline.simulate.speckle import Psf, complex_field, compress, envelope
+from echoatlas.simulate.pictures.speckle import Psf, complex_field, compress, envelope
 
 RAYLEIGH = np.sqrt(np.pi / (4 - np.pi))  # 1.91
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from echoatlas.pipeline.errors import Reason
-from echoatlas.pipeline.simulate import build_uploads
 from echoatlas.schemas.config import SiteConfig, load
+from echoatlas.simulate import build_uploads
 
 
 @pytest.fixture(scope="module")

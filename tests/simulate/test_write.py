@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_color_lut
 
-from echoatlas.pipeline.simulate import (
+from echoatlas.simulate import (
     make_cine,
     make_still,
     write_dicom,
@@ -24,7 +24,7 @@ from echoatlas.pipeline.simulate import (
     write_png,
     write_video,
 )
-from echoatlas.pipeline.simulate.encoding import CODED, NATIVE, RLE, SYNTAXES, VIDEO
+from echoatlas.simulate.files.encoding import CODED, NATIVE, RLE, SYNTAXES, VIDEO
 
 JPEG = "1.2.840.10008.1.2.4.50"
 EXPLICIT = "1.2.840.10008.1.2.1"

@@ -12,8 +12,8 @@ from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping
 
 from echoatlas.pipeline.evidence.sources import exam_terms
-from echoatlas.pipeline.evidence.terms import vocabulary
 from echoatlas.taxonomy.codes import body_part, body_parts, coded
+from echoatlas.taxonomy.matching.rules import vocabulary
 from echoatlas.taxonomy.tree import tree
 
 TABLE_L1 = json.loads(

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from echoatlas.pipeline.evidence import evidence
-from echoatlas.pipeline.label import label
+from echoatlas.pipeline.label.fusion import label
 from echoatlas.schemas.config import ConfigError, SiteConfig
 from echoatlas.schemas.records import Origin, Scan
 from echoatlas.taxonomy.collections import load, names

@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from echoatlas.pipeline.cli import call
-from echoatlas.pipeline.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal
+from echoatlas.cli import call
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.journey import JourneyConfig
-from echoatlas.pipeline.simulate import make_still, write_dicom
+from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.plan.batch import Batch
+from echoatlas.pipeline.plan.survey import WorkItem
+from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.storage import Storage
-from echoatlas.pipeline.vault import SiteKey
-from echoatlas.pipeline.work import Batch, Item, work
+from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import ConfigError, SiteConfig
 from echoatlas.schemas.rows import SightingRow
+from echoatlas.simulate import make_still, write_dicom
 
 KEY = SiteKey.of("st-elsewhere", random.Random(1).randbytes(32))
 
@@ -126,7 +128,7 @@ def test_a_batch_seals_its_patients_only_if_a_crosswalk_is_kept(tmp_path, public
         id="b",
         lake=Storage.open(str(tmp_path / "lake")),
         bucket=Storage.open(str(tmp_path / "bucket")),
-        items=(Item(_sighting(data), "a.dcm"),),
+        items=(WorkItem(_sighting(data), "a.dcm"),),
         site=SiteConfig(site="st-elsewhere", bucket=str(tmp_path / "bucket")),
         key=KEY,
         config=JourneyConfig(),
@@ -178,7 +180,7 @@ def test_the_officer_reads_it_by_the_command(tmp_path, capsys):
 
 @pytest.mark.heavy
 def test_a_run_keeps_each_patient_once_and_a_second_run_adds_none(one_ray, tmp_path, public):
-    from rehearsal import Rehearsal, fill
+    from tests.helpers.rehearsal import Rehearsal, fill
 
     made = Rehearsal(tmp_path)
     folder = made.site("st-elsewhere")

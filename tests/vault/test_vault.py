@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.vault import SiteKey, Vault, is_standard, key_of_tool, own_keys
+from echoatlas.pipeline.vault.keys import Vault, key_of_tool, own_keys
+from echoatlas.pipeline.vault.pseudonyms import SiteKey, is_standard
 
 KEY = SiteKey.of("st-elsewhere", random.Random(1).randbytes(32))
 OTHER = SiteKey.of("qilu", random.Random(2).randbytes(32))
@@ -136,7 +137,7 @@ def test_dates_move_by_30_to_3650_days_into_the_past(patient):
 
 def test_another_process_makes_the_same_pseudonyms():
     code = (
-        "import sys; from echoatlas.pipeline.vault import SiteKey;"
+        "import sys; from echoatlas.pipeline.vault.keys import SiteKey;"
         "k = SiteKey.of('x', bytes.fromhex(sys.argv[1]));"
         "print(k.pseudonym('patient', 'MRN1'), k.uid('1.2.3'), k.date_shift_days('MRN1'))"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.simulate.marks import flow_colors
+from echoatlas.simulate.pictures.graphics import flow_colors
 
 if TYPE_CHECKING:
     from numpy.random import Generator

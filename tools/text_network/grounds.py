@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.deidentify.pixels import redact
+from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.simulate.scans import make_cine
-from echoatlas.pipeline.simulate.tissue import RECIPES
+from echoatlas.simulate.pictures.scans import make_cine
+from echoatlas.simulate.pictures.tissue import RECIPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from echoatlas.pipeline.simulate import ideographs
+from echoatlas.simulate.pictures import ideographs
 
 if TYPE_CHECKING:
     from numpy.random import Generator

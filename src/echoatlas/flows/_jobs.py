@@ -21,9 +21,10 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed
 
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.engine.cluster import dashboard
+from echoatlas.pipeline.engine.jobs import Jobs, JobState, LocalJobs
+from echoatlas.pipeline.engine.ray_jobs import RayJobs
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
-from echoatlas.pipeline.jobs import Jobs, JobState, LocalJobs
-from echoatlas.pipeline.run import RayJobs, dashboard
 from echoatlas.schemas.config import ConfigError
 
 POLL = 0.5  # seconds between two looks at a job

@@ -10,9 +10,10 @@ from pathlib import Path
 import yaml
 
 from echoatlas.pipeline.errors import UsageError, no_such
-from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.pipeline.vault import SiteKey, Vault
+from echoatlas.pipeline.vault.keys import Vault
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import DeploymentConfig, SiteConfig, load
 from echoatlas.taxonomy.collections import load as load_collection
 

@@ -118,7 +118,7 @@ def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
     return UsageError(f"no {kind} '{name}'{hint}{listed}")
 
 
-def where(error: BaseException) -> str:
+def crash_site(error: BaseException) -> str:
     """The type of an error and the innermost place in our code; nothing of what it says."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames

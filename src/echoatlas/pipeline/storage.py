@@ -168,10 +168,10 @@ class _local_faults:  # noqa: N801  (reads as a word of the language where it is
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if not isinstance(error, OSError) or isinstance(error, FileNotFoundError | FileExistsError):
             return
-        raise fault(error.errno, self.uri) from None
+        raise storage_error(error.errno, self.uri) from None
 
 
-def fault(number: int | None, uri: str) -> UsageError | Retry:
+def storage_error(number: int | None, uri: str) -> UsageError | Retry:
     """What a number of the operating system's means for whoever uses the folder at ``uri``."""
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return UsageError(f"no space left in {uri}")

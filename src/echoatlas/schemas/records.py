@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
@@ -242,3 +244,30 @@ class Normalized:
     flags: tuple[str, ...] = ()
     depth: NDArray[np.float32] | None = None
     beams: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAnnotation:
+    """An annotation as it came, in pixels of the source picture. Codes and numbers only.
+
+    Attributes:
+        kind: "class", "scalar", "text", "box", "keypoints" or "mask".
+        name: what it is about, a code of the adapter ("lesion", "head_circumference").
+        value: class, of the adapter's class map; of a text, codes of what it speaks of.
+        number, unit: of a scalar; the unit in UCUM. A scalar whose unit is "px" is a length in
+            pixels of the source picture and is scaled.
+        points: x0 y0, x1 y1 of a box; the points of keypoints.
+        mask: (H, W) of the source picture's size; not 0 is inside.
+        source: the adapter or sidecar rule that it comes from.
+        frame: index of the frame that it is about, from 0; None for all of a clip.
+    """
+
+    kind: str
+    name: str
+    source: str
+    value: str = ""
+    number: float | None = None
+    unit: str = ""
+    points: tuple[tuple[float, float], ...] = ()
+    mask: NDArray[np.uint8] | None = None
+    frame: int | None = None

@@ -18,17 +18,17 @@ import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.audit.findings import LAKE, RANDOM, RISK
-from echoatlas.pipeline.codec import decode
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.release import index_table, manifest_of
-from echoatlas.pipeline.report import data_url
+from echoatlas.pipeline.frames.codec import decode
+from echoatlas.pipeline.frames.png import data_url
+from echoatlas.pipeline.release.findings import LAKE, RANDOM, RISK
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.taxonomy.devices import UNKNOWN
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.lake import Lake
+    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.pipeline.vault import SiteKey
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 COLUMNS = (
     "frame_id", "population", "drawn", "stratum", "risk", "ticket", "verdict", "note",

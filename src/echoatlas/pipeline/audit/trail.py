@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.deidentify.policy import METHODS
+from echoatlas.pipeline.deidentify.header.policy import METHODS
 from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
 from echoatlas.schemas.rows import AuditRow
 

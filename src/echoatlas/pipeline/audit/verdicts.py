@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.audit.findings import HELD_BACK, REVIEWED, Verdict, standing
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
-from echoatlas.pipeline.commit import carry_out, recover
 from echoatlas.pipeline.errors import Reason, UsageError
-from echoatlas.pipeline.intent import Intent, promise
-from echoatlas.pipeline.lock import held
-from echoatlas.pipeline.part import write_part
-from echoatlas.pipeline.release import index_table, manifest_of, names
-from echoatlas.pipeline.stages import deduplicate_lake, label_lake
+from echoatlas.pipeline.lake.lock import run_lock
+from echoatlas.pipeline.lake.staged import write_part
+from echoatlas.pipeline.lake.write_ahead_log import Intent, log
+from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, Verdict, standing
+from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
+from echoatlas.pipeline.run.commit import carry_out, recover
+from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.lake import Lake
+    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.storage import Storage
 
 Outcome = ObjectRow | AuditRow | QuarantineRow
@@ -75,7 +75,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         raise UsageError("--by: say who looked, by an id")
     said = _read(deployment, source)
     lake, run_id = deployment.lake, f"review-{secrets.token_hex(6)}"
-    with held(lake.storage, run_id) as lock:
+    with run_lock(lake.storage, run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
         frames = _frames(lake, said)
@@ -106,7 +106,7 @@ def purge(deployment: Deployment) -> int:
         UsageError: another run holds the lake.
     """
     lake = deployment.lake
-    with held(lake.storage, f"purge-{secrets.token_hex(6)}") as lock:
+    with run_lock(lake.storage, f"purge-{secrets.token_hex(6)}") as lock:
         if lock.before:
             recover(lake, lock.before)
         return sum(lake.vacuum(name) for name in TABLES)
@@ -215,7 +215,7 @@ def _commit(
         for table, some in groupby(rows, key=_table)
     )
     intent = Intent(run_id, parts, tuple(objects))
-    promise(lake.storage, intent)
+    log(lake.storage, intent)
     carry_out(lake, [intent], deployment.config.engine.retries)
 
 

@@ -19,8 +19,8 @@ from echoatlas.pipeline.evidence.fetal import (
     readings,
     settled,
 )
-from echoatlas.pipeline.evidence.report import measured
 from echoatlas.pipeline.evidence.sources import Finding, findings
+from echoatlas.pipeline.evidence.structured_report import measured
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Hint
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.companions import facts_of
 from echoatlas.pipeline.evidence import header as dicom
-from echoatlas.pipeline.evidence.matcher import Match, anatomy, axes
-from echoatlas.pipeline.evidence.terms import vocabulary
+from echoatlas.pipeline.sidecars.collection import facts_of
 from echoatlas.taxonomy.codes import body_part, coded, modern
 from echoatlas.taxonomy.collections import UNLISTED
+from echoatlas.taxonomy.matching.matcher import Match, anatomy, axes
+from echoatlas.taxonomy.matching.rules import vocabulary
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:

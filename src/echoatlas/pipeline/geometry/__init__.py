@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.geometry.choose import Thresholds, chosen
+from echoatlas.pipeline.geometry.candidates import Thresholds, chosen
 from echoatlas.pipeline.geometry.mode import mode_of, only_traces
 from echoatlas.pipeline.geometry.regions import panes_of, scaled_by
 from echoatlas.pipeline.geometry.signal import signal_of

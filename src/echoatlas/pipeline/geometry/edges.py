@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.geometry.bounds import (
+from echoatlas.pipeline.geometry.boundary import (
     CLIP,
     FAR,
     LEFT,

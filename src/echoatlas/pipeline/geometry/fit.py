@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.geometry.bounds import boundary, outside
+from echoatlas.pipeline.geometry.boundary import boundary, outside
 from echoatlas.pipeline.geometry.outline import (
     NEAR,
     Guess,
@@ -27,13 +27,13 @@ from echoatlas.pipeline.geometry.outline import (
     sides,
     touching,
 )
-from echoatlas.pipeline.geometry.rings import PARALLEL, disks, mirrored, sectors
+from echoatlas.pipeline.geometry.sectors import PARALLEL, disks, mirrored, sectors
 from echoatlas.schemas.fan import Box, Fan, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from echoatlas.pipeline.geometry.areas import Part
+    from echoatlas.pipeline.geometry.segments import Part
 
 PAIRS = 7  # of sides
 CLEAR = 0.75  # quick agreement from which a guess is worth a look ahead of the others

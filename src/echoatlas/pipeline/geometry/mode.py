@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.chroma import BRIGHT, chroma
+from echoatlas.pipeline.frames.color import BRIGHT, chroma
 from echoatlas.schemas.fan import Fan, Mode
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.geometry.bounds import outside
+from echoatlas.pipeline.geometry.boundary import outside
 from echoatlas.schemas.fan import Box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.geometry.areas import Part
+    from echoatlas.pipeline.geometry.segments import Part
     from echoatlas.schemas.fan import Fan
 
     Points = NDArray[np.float64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.figures import pitch
+from echoatlas.pipeline.precision import pitch
 from echoatlas.schemas.fan import Box, Fan
 
 if TYPE_CHECKING:

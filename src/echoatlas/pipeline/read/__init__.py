@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import is_archive, members
+from echoatlas.pipeline.read.arrays.matrix import read_hdf5, read_mat, read_npy
+from echoatlas.pipeline.read.arrays.volume import read_meta, read_nifti, read_nrrd
 from echoatlas.pipeline.read.config import ReadConfig
-from echoatlas.pipeline.read.dicom import read_dicom
-from echoatlas.pipeline.read.matrix import read_hdf5, read_mat, read_npy
-from echoatlas.pipeline.read.report import read_report
+from echoatlas.pipeline.read.dicom.reader import read_dicom
+from echoatlas.pipeline.read.dicom.structured_report import read_report
+from echoatlas.pipeline.read.image import read_jpeg, read_picture
+from echoatlas.pipeline.read.metadata import read_words
 from echoatlas.pipeline.read.sniff import PICTURES, VIDEOS, sniff
-from echoatlas.pipeline.read.still import read_jpeg, read_picture
 from echoatlas.pipeline.read.video import read_video
-from echoatlas.pipeline.read.volume import read_meta, read_nifti, read_nrrd
-from echoatlas.pipeline.read.words import read_words
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 

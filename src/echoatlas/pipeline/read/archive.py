@@ -20,8 +20,8 @@ from io import BytesIO
 from typing import IO
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.detached import is_header, joined, values_of
-from echoatlas.pipeline.read.metaimage import MOST
+from echoatlas.pipeline.read.arrays.detached_header import is_header, joined, values_of
+from echoatlas.pipeline.read.arrays.metaimage import MOST
 from echoatlas.pipeline.read.sniff import sniff
 
 COMPRESSED = frozenset({"gzip", "bzip2", "xz"})

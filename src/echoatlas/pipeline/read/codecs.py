@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,7 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.codestream import Codestream, probe
-from echoatlas.pipeline.read.config import ReadConfig
-from echoatlas.pipeline.read.native import Layout, check_size
+from echoatlas.pipeline.read.config import ReadConfig, check_size
 
 # Decoders' own complaints about a codestream; anything else is our bug.
 CODEC_ERRORS = (
@@ -28,7 +26,6 @@ CODEC_ERRORS = (
     imagecodecs.JpegxlError,
     ValueError,
 )
-RLE_HEADER = 64  # bytes: the number of segments, and where each begins
 YCC, RGB = True, False
 
 
@@ -148,47 +145,3 @@ DECODERS: dict[str, Callable[[Any, Codestream, str, str], Decoded]] = {
     "jpeg2k": _jpeg2k,
     "jpegxl": _jpegxl,
 }
-
-
-def _unpadded(data: bytes, plane: int) -> bytes:
-    """A frame of DICOM RLE whose segments end where ``plane`` bytes are unpacked (PS3.5 G.3)."""
-    if len(data) < RLE_HEADER:
-        raise ValueError("the frame is shorter than its header")
-    number, *offsets = struct.unpack_from("<16I", data)
-    starts = offsets[:number]
-    segments = []
-    for start, stop in zip(starts, [*starts[1:], len(data)], strict=True):
-        at, made, end = start, 0, min(stop, len(data))
-        while made < plane and at < end:
-            told = data[at]
-            at += 2 + told if told < 128 else 1 if told == 128 else 2
-            made += 1 + told if told < 128 else 0 if told == 128 else 257 - told
-        segments.append(data[start:at] + b"\0" * ((at - start) % 2))
-    lengths = [len(segment) for segment in segments]
-    places = [RLE_HEADER + sum(lengths[:index]) for index in range(len(lengths))]
-    head = struct.pack("<16I", len(places), *places, *[0] * (15 - len(places)))
-    return head + b"".join(segments)
-
-
-def decode_rle(data: Any, layout: Layout) -> NDArray[Any]:
-    """One frame of DICOM RLE (PS3.5 annex G): byte planes, always component by component.
-
-    What follows a plane that is full is padding, and is passed over, as other readers do.
-
-    Raises:
-        CODEC_ERRORS: if it does not unpack to exactly one frame.
-    """
-    size = layout.allocated // 8
-    count = layout.height * layout.width * layout.components
-    try:
-        plain = imagecodecs.dicomrle_decode(data, f"u{size}", out=count * size)
-    except imagecodecs.DicomrleError:
-        bare = _unpadded(bytes(data), layout.height * layout.width)
-        plain = imagecodecs.dicomrle_decode(bare, f"u{size}", out=count * size)
-    if len(plain) != count * size:
-        raise ValueError("the frame unpacks to less than its size")
-    planes = np.frombuffer(plain, f"u{size}")
-    if layout.components == 1:
-        return planes.reshape(layout.height, layout.width)
-    planar = planes.reshape(layout.components, layout.height, layout.width)
-    return np.ascontiguousarray(planar.transpose(1, 2, 0))

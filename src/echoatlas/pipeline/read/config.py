@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from echoatlas.pipeline.errors import Reason, Reject
+
 
 @dataclass(frozen=True, slots=True)
 class ReadConfig:
@@ -32,3 +34,17 @@ class ReadConfig:
     max_depth: int = 32
     max_text: int = 1 << 14
     masks: bool = False
+
+
+def check_size(height: int, width: int, frames: int, config: ReadConfig) -> None:
+    """Refuse what is beyond the bounds, before anything is allocated.
+
+    What is claimed is not told: it may be a number of another kind, a patient's.
+
+    Raises:
+        Reject: ``too_large``.
+    """
+    if height * width > config.max_pixels:
+        raise Reject(Reason.TOO_LARGE, f"a picture claims more than {config.max_pixels} pixels")
+    if frames > config.max_frames or frames * height * width > config.max_total_pixels:
+        raise Reject(Reason.TOO_LARGE, "the clip claims more frames than are accepted")

@@ -14,9 +14,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.config import ReadConfig
-from echoatlas.pipeline.read.native import check_size
-from echoatlas.pipeline.read.times import since
+from echoatlas.pipeline.precision import since
+from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:

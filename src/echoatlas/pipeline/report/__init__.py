@@ -15,16 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.codec import decode
 from echoatlas.pipeline.errors import UsageError, sentence_of
-from echoatlas.pipeline.lake import Lake
-from echoatlas.pipeline.release import index_table, manifest_of
-from echoatlas.pipeline.status import status
+from echoatlas.pipeline.frames.codec import decode
+from echoatlas.pipeline.frames.png import data_url
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.storage import Storage
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
+
 
 GALLERY = 48  # frames
 PAIRS = 12  # clusters of duplicates
@@ -147,12 +149,6 @@ def _pictures(lake: Lake, ids: Sequence[str]) -> dict[str, str]:
 
 def _small(pixels: Picture) -> Picture:
     return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def data_url(pixels: Picture) -> str:
-    """A picture as a PNG that stands in the page itself."""
-    _, data = cv2.imencode(".png", pixels if pixels.ndim == 2 else pixels[..., ::-1])
-    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
 
 
 def _histogram(name: str, lake: Lake) -> dict[str, Any]:

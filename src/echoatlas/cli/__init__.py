@@ -1,0 +1,108 @@
+"""The command line. Thin: each command opens what it needs, calls one function, says what came.
+
+Exit codes: 0 done, 1 something was wrong with the data or a check failed, 2 wrong usage or
+configuration. Never a traceback for a user's mistake.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer._click.exceptions import ClickException  # typer carries its own click
+
+import echoatlas.cli.audit as audit
+import echoatlas.cli.crosswalk as crosswalk
+import echoatlas.cli.curation as curation
+import echoatlas.cli.deidentify as deidentify
+import echoatlas.cli.labels as labels
+import echoatlas.cli.releases as releases
+import echoatlas.cli.sites as sites
+from echoatlas.cli.output import Context
+from echoatlas.pipeline.errors import EchoAtlasError, UsageError
+from echoatlas.schemas.config import ConfigError
+
+app = typer.Typer(
+    name="echoatlas",
+    help="Curate ultrasound scans into de-identified, labelled, versioned datasets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+STOPPED = 130  # 128 and the number of the signal, as shells have it
+GLOBAL = {"--json": False, "--lake": True, "--deployment": True}  # option: takes a value
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    lake: str | None = typer.Option(
+        None, envvar="ECHOATLAS_LAKE", help="Path or s3:// URI of the lake."
+    ),
+    deployment: str | None = typer.Option(
+        None, envvar="ECHOATLAS_DEPLOYMENT", help="Folder of echoatlas.yaml; default: around here."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of text."),
+) -> None:
+    """Options that may stand anywhere on the line."""
+    ctx.obj = Context(lake=lake, deployment=deployment, as_json=as_json)
+
+
+curation.add_to(app)
+labels.add_to(app)
+sites.add_to(app)
+releases.add_to(app)
+deidentify.add_to(app)
+crosswalk.add_to(app)
+audit.add_to(app)
+
+
+def hoisted(arguments: Sequence[str]) -> list[str]:
+    """The same arguments with the global options first, wherever they stood."""
+    first: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--":
+            rest += [word, *waiting]
+            break
+        name, equals, _ = word.partition("=")
+        if name in GLOBAL:
+            first.append(word)
+            if GLOBAL[name] and not equals and waiting:
+                first.append(waiting.pop(0))
+        else:
+            rest.append(word)
+    return first + rest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = app(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
+    except (typer.Abort, KeyboardInterrupt):
+        code = STOPPED
+    except ClickException as error:
+        return _say(error.format_message().rstrip("."), 2)
+    except (UsageError, ConfigError) as error:
+        return _say(str(error), 2)
+    except EchoAtlasError as error:
+        return _say(str(error), 1)
+    except BrokenPipeError:
+        return 0
+    if code == STOPPED:  # by Ctrl-C, which typer turns into this code
+        return _say("stopped; run again to go on", STOPPED)
+    return int(code or 0)
+
+
+def _say(message: str, code: int) -> int:
+    typer.echo(f"echoatlas: {message}", err=True)
+    return code

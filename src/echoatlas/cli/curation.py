@@ -1,0 +1,179 @@
+"""Commands that run the pipeline: ``plan``, ``run``, ``status``, ``report``, ``demo``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from echoatlas.cli.labels import changes_rows, changes_text, forecast_text
+from echoatlas.cli.output import Context, Progress, table
+
+Out = typer.Option(Path("report.html"), help="Where to write it.")
+Dest = typer.Argument(Path("demo"), help="A new folder.")
+Headers = typer.Option(
+    100, min=0, help="Headers to read for a forecast, where words or rules changed."
+)
+Sites = typer.Option(None, "--site", help="Only this site; may be given several times.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (plan, run, status, report, demo):
+        app.command()(command)
+
+
+def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Headers) -> None:
+    """What would run, on how many objects, why; what de-identification will do, in words."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.deidentify_tool.explain import brief, explain
+    from echoatlas.pipeline.label.relabel import changes
+    from echoatlas.pipeline.plan.plan import plan as planned
+    from echoatlas.pipeline.plan.settings import journey_config, label_config
+    from echoatlas.pipeline.run.forecast import forecast
+
+    deployment = context.open()
+    sites = planned(deployment, site)
+    policy = journey_config(deployment.config).deidentify
+    heads = ("site", "new files", "pending", "renewed", "headers", "up to date", "lost")
+    rows = [
+        (s.site, s.new_files, s.pending, s.renewed, s.reread, s.up_to_date, s.lost) for s in sites
+    ]
+    lines = [table(heads, rows)]
+    by_reason: dict[str, list[str]] = {}
+    for one in sites:
+        for reason in one.why:
+            by_reason.setdefault(reason, []).append(one.site)
+    for reason, names in by_reason.items():
+        lines.append(f"{reason} ({'all sites' if len(names) == len(sites) else ', '.join(names)})")
+    changed = changes(deployment.lake, label_config(deployment.config))
+    if changed:
+        lines += ["", changes_text(changed)]
+    ahead = forecast(deployment, site, headers)
+    if ahead.of:
+        lines += ["", forecast_text(ahead)]
+    lines += ["", "De-identification:", *(f"- {sentence}" for sentence in brief(policy))]
+    context.say(
+        "\n".join(lines),
+        {
+            "sites": [asdict(s) for s in sites],
+            "labels": changes_rows(changed),
+            "forecast": {
+                "read": ahead.read,
+                "of": ahead.of,
+                "labels": changes_rows(ahead.changes),
+            },
+            "deidentification": explain(policy),
+        },
+    )
+
+
+def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
+    """Ingest to duplicates: what is new or changed, resumable at any moment."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.run.run import curate, must_hold
+
+    progress = Progress(context.as_json)
+    try:
+        summary = curate(context.open(), site, progress)
+    finally:
+        progress.close()
+    data = {
+        "run_id": summary.run_id,
+        "named": summary.named,
+        "objects": summary.objects,
+        "reread": summary.reread,
+        "frames": summary.frames,
+        "duplicates": summary.repeats,
+        "rejected": dict(sorted(summary.rejected.items())),
+        "seconds": round(summary.seconds, 2),
+        "step_seconds": {k: round(v, 3) for k, v in sorted(summary.step_seconds.items())},
+        "gate": [{"name": n, "ok": ok, "detail": detail} for n, ok, detail in summary.gate],
+        "conservation": summary.balance.holds,
+        "failed": summary.failed,
+    }
+    plain = (
+        f"{summary.objects} objects, {summary.frames} frames, "
+        f"{sum(summary.rejected.values())} quarantined, {summary.repeats} repeated, "
+        f"{summary.seconds:.1f} s"
+        if summary.named or summary.objects
+        else "nothing to do"
+    )
+    if summary.reread:
+        plain = f"{summary.reread} objects' evidence read anew, no pixels touched" + (
+            f"; {plain}" if summary.objects else f", {summary.seconds:.1f} s"
+        )
+    for name in summary.silent:
+        plain += f"\n{name}: its bucket is read-only for us; receipts by `echoatlas site receipt`"
+    context.say(plain, data)
+    must_hold(summary)
+
+
+def status(ctx: typer.Context) -> None:
+    """Counts by site, region, organ, device; conservation; quarantine by reason."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.run.status import status as stands
+
+    found = stands(context.open().lake)
+    context.say(status_text(found), found)
+
+
+def status_text(found: dict[str, Any]) -> str:
+    """The status for people."""
+    kinds = sorted({kind for counts in found["sites"].values() for kind in counts})
+    parts = [
+        f"{found['frames']} frames; the books {'balance' if found['conservation'] else 'DO NOT'}",
+        table(
+            ("site", *kinds),
+            [
+                (site, *(counts.get(kind, 0) for kind in kinds))
+                for site, counts in found["sites"].items()
+            ],
+        ),
+    ]
+    for name in ("regions", "organs", "devices", "modes", "duplicates", "quarantine"):
+        if found[name]:
+            parts.append(table((name, "number"), _most_first(found[name])))
+    return "\n\n".join(parts)
+
+
+def _most_first(counts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def report(
+    ctx: typer.Context,
+    name: str | None = typer.Argument(None, help="A release; the whole lake if not given."),
+    out: Path = Out,
+) -> None:
+    """An HTML report: tree, sites, devices, quality, gallery, quarantine."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.report import write_report
+
+    deployment = context.open()
+    write_report(deployment.lake, deployment.releases, name, out)
+    context.say(f"a report at {out.absolute()}", {"report": out.absolute()})
+
+
+def demo(
+    ctx: typer.Context,
+    dest: Path = Dest,
+    scale: float = typer.Option(1.0, help="Size of the simulated uploads."),
+    seed: int = typer.Option(0, help="Of the simulated uploads."),
+) -> None:
+    """The whole journey on sample scans, on this machine, ending with a report to open."""
+    context: Context = ctx.obj
+    from echoatlas.cli.demo import rehearse
+
+    progress = Progress(context.as_json)
+    done = rehearse(dest, scale, seed, progress)
+    progress.close()
+    context.say(
+        f"{status_text(done['status'])}\n\n"
+        f"release {done['release']}: {done['samples']} samples, "
+        f"{sum(c['ok'] for c in done['checks'])} of {len(done['checks'])} checks passed; pulled to "
+        f"{done['pulled']}\n{done['seconds']:.0f} s; open {done['report']}",
+        done,
+    )

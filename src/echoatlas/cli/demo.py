@@ -1,0 +1,67 @@
+"""The demo: uploads of made-up sites go in, a release comes out and is read by a trainer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from echoatlas.loader.dataset import load
+from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.pull import pull
+from echoatlas.pipeline.release.verify import verify
+from echoatlas.pipeline.report import write_report
+from echoatlas.pipeline.run.run import curate, must_hold
+from echoatlas.pipeline.run.status import status
+from echoatlas.pipeline.sites.onboarding import check_site
+from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.simulate.uploads import build_uploads
+
+RELEASE = "demo"
+
+
+def rehearse(
+    dest: Path, scale: float, seed: int, tell: Callable[[str, int, int], None]
+) -> dict[str, Any]:
+    """Build uploads, run, release, verify, pull, load, report.
+
+    Raises:
+        UsageError: ``dest`` is not empty.
+        CheckFailed: any part of the journey did not end well.
+    """
+    started = time.monotonic()
+    dest = dest.absolute()
+    if dest.exists() and any(dest.iterdir()):
+        raise UsageError(f"{dest} is not empty: name a new folder, or remove it")
+    tell("simulating uploads", 0, 1)
+    truth = build_uploads(dest / "uploads", scale, seed)
+    deployment = Deployment.init(dest / "deployment")
+    for site in truth.sites:
+        deployment.add_site(check_site(deployment, dest / "uploads" / f"{site}.yaml").site)
+    deployment = Deployment.find(dest / "deployment")
+    must_hold(curate(deployment, None, tell))
+    tell("release", 0, 1)
+    create(deployment.lake, deployment.releases, ReleaseConfig(name=RELEASE))
+    checks = verify(deployment.releases, RELEASE)
+    if not all(check.ok for check in checks):
+        raise CheckFailed("the release does not verify")
+    pulled = dest / "pulled"
+    pull(deployment.releases, RELEASE, pulled, "files")
+    data = load(RELEASE, lake=deployment.lake.storage.uri)
+    samples = sum(1 for sample in data.shuffled(seed=seed) if sample.labels.any())
+    report = dest / "report.html"
+    write_report(deployment.lake, deployment.releases, RELEASE, report)
+    return {
+        "status": status(deployment.lake),
+        "release": RELEASE,
+        "samples": len(data),
+        "labelled": samples,
+        "checks": [asdict(check) for check in checks],
+        "pulled": str(pulled.absolute()),
+        "report": str(report.absolute()),
+        "seconds": time.monotonic() - started,
+    }

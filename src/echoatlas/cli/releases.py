@@ -1,0 +1,107 @@
+"""Commands about releases: ``release``, ``pull``, ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from echoatlas.cli.output import Context, as_data, table
+from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.schemas.config import ReleaseConfig, parse
+
+Suppress = typer.Option(
+    None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
+)
+release_app = typer.Typer(no_args_is_help=True, help="Dataset versions: create, list, show.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(release_app, name="release")
+    app.command()(pull)
+    app.command()(verify)
+
+
+@release_app.command("create")
+def create(
+    ctx: typer.Context,
+    name: str,
+    where: str = typer.Option("", help="SQL expression over the index, e.g. \"organ = 'liver'\"."),
+    codec: str = typer.Option("png", help="png, zstd (fast) or jpeg (lossy)."),
+    seed: int = typer.Option(0, help="Of the split."),
+    duplicates: str = typer.Option("drop", help="drop or keep."),
+    min_k: int = typer.Option(1, help="Patients who must share site, age, sex and device."),
+    suppress: list[str] | None = Suppress,
+) -> None:
+    """Cut a named, immutable release of the lake as it stands."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.create import create as cut
+
+    raw: dict[str, Any] = {"name": name, "where": where, "codec": codec, "seed": seed}
+    raw |= {"duplicates": duplicates, "min_k": min_k}
+    raw |= {"suppress": tuple(suppress)} if suppress else {}
+    config = parse(ReleaseConfig, raw, "release")
+    deployment = context.open()
+    manifest = cut(deployment.lake, deployment.releases, config)
+    context.say(
+        f"release {name}: {manifest['frames']} frames of {manifest['patients']} patients in "
+        f"{len(manifest['shards'])} shards {manifest['counts']['split']}",
+        manifest,
+    )
+
+
+@release_app.command("list")
+def list_releases(ctx: typer.Context) -> None:
+    """The releases that are published."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.manifest import manifest_of, names
+
+    releases = context.releases()
+    found = [manifest_of(releases, name) for name in names(releases)]
+    rows = [{key: m[key] for key in ("name", "created", "frames", "patients")} for m in found]
+    heads = ("name", "created", "frames", "patients")
+    context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)
+
+
+@release_app.command()
+def show(ctx: typer.Context, name: str) -> None:
+    """A release's card; with --json its manifest."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.card import card
+    from echoatlas.pipeline.release.manifest import manifest_of
+
+    manifest = manifest_of(context.releases(), name)
+    context.say(card(manifest), manifest)
+
+
+def pull(
+    ctx: typer.Context,
+    name: str,
+    dest: Path,
+    format: str = typer.Option("webdataset", help="webdataset, files or parquet."),
+    where: str = typer.Option("", help="SQL expression over the index."),
+) -> None:
+    """Bring a release, or a part of it, to a folder."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.pull import pull as bring
+
+    number = bring(context.releases(), name, dest, format, where)
+    context.say(
+        f"{number} samples of {name} in {dest.absolute()}",
+        {"release": name, "samples": number, "dest": dest.absolute(), "format": format},
+    )
+
+
+def verify(ctx: typer.Context, name: str) -> None:
+    """Leakage, checksums, counts, PHI scan; non-zero if anything fails."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.verify import verify as looked
+
+    checks = looked(context.releases(), name)
+    failed = [check for check in checks if not check.ok]
+    rows = [("ok" if c.ok else "FAILED", c.name, c.detail) for c in checks]
+    context.say(table(("", "check", "detail"), rows), {"ok": not failed, "checks": as_data(checks)})
+    if failed:
+        raise CheckFailed(f"{len(failed)} checks of release '{name}' failed")

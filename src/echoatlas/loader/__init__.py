@@ -1,0 +1,1 @@
+"""What a trainer imports: a release as samples."""

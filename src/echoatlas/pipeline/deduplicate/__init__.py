@@ -1,0 +1,1 @@
+"""Which frames show the same."""

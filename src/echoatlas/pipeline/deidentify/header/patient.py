@@ -1,0 +1,106 @@
+"""Who an object is about: the identity that its pseudonyms are made from. Trusted zone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.read.dicom.values import read_text
+from echoatlas.pipeline.sidecars.collection import facts_of
+from echoatlas.pipeline.vault.pseudonyms import normalized
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import Origin
+
+PATIENT_NAME, PATIENT_ID, ISSUER, BIRTH_DATE = 0x00100010, 0x00100020, 0x00100021, 0x00100030
+STUDY_UID, SERIES_UID, INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
+
+# What senders write when they mean "nobody": taken for missing, or all such scans were one patient.
+PLACEHOLDERS = frozenset(
+    {"anonymous", "anon", "anonymized", "anonymised", "unknown", "none", "null", "na", "n/a", "nil"}
+    | {"0", "00", "000", "0000", "noname", "no_name", "xxx", "?", "-"}
+)
+PATIENT_COLUMN = re.compile(r"patient.?(id)?|subject.?(id)?|case.?id|mrn", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An identity, normalized, and where it stood. Trusted zone: ``value`` identifies.
+
+    Attributes:
+        source: "header", "sidecar", "name", "folder", or "object" (each object stands alone).
+    """
+
+    source: str
+    value: str
+
+
+def patient_identity(patient_id: str, issuer: str = "") -> str:
+    """A patient id as pseudonyms are made from it: normalized, with its issuer if it has one."""
+    stated = f"{patient_id}\\{issuer}" if issuer.strip("\0 ") else patient_id
+    return normalized(stated)
+
+
+def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
+    """The pseudonym that a patient id has in the lake; what an erasure looks for."""
+    return key.pseudonym("patient", patient_identity(patient_id, issuer))
+
+
+def in_header(header: Any) -> Identity | None:
+    """Whose scan a header says it is: PatientID with issuer, else name and birth date, else study.
+
+    Frames of one study are of one patient, whatever else the header leaves out.
+    """
+    stated = read_text(header, PATIENT_ID)
+    if _says_something(stated):
+        return Identity("header", patient_identity(stated, read_text(header, ISSUER)))
+    name, born = read_text(header, PATIENT_NAME), read_text(header, BIRTH_DATE)
+    if _says_something(name) and born:
+        return Identity("header", f"name\0{normalized(name)}\0{normalized(born)}")
+    return None
+
+
+def identity_of(header: Any, origin: Origin, site: SiteConfig) -> Identity:
+    """Find whose scan an object is: the header, the adapter of the site's collection, the site's
+    rule, the study, or the object alone.
+
+    Args:
+        header: pydicom Dataset, or None for a loose file.
+    """
+    rule, name = site.patient, origin.name.replace("!", "/")
+    if header is not None and (found := in_header(header)):
+        return found
+    if rule.source == "auto" and (stated := facts_of(site, origin).get("patient", "")):
+        return Identity("name", patient_identity(stated))
+    if rule.source in ("auto", "sidecar") and (told := _in_sidecar(origin, site)):
+        return Identity("sidecar", told)
+    if rule.source == "name" and (told := _in_name(name, rule.pattern)):
+        return Identity("name", told)
+    if rule.source == "folder" and "/" in name:
+        return Identity("folder", normalized(name.rpartition("/")[0]))
+    if header is not None and (study := read_text(header, STUDY_UID)):
+        return Identity("header", f"study\0{study}")
+    return Identity("object", f"object\0{origin.upload}\0{origin.name}")
+
+
+def _in_sidecar(origin: Origin, site: SiteConfig) -> str:
+    for column, value in sorted(origin.sidecar.items()):
+        means = site.sidecar.columns.get(column)
+        named = means == "patient" or (not means and PATIENT_COLUMN.fullmatch(column))
+        if named and _says_something(value):
+            return patient_identity(value)
+    return ""
+
+
+def _in_name(name: str, pattern: str | None) -> str:
+    match = re.search(pattern, name.rpartition("/")[2]) if pattern else None
+    found = match[1] if match and match.re.groups else None
+    return patient_identity(found) if found else ""
+
+
+def _says_something(value: str) -> bool:
+    bare = normalized(value).strip("^ .")
+    return bool(bare) and bare not in PLACEHOLDERS

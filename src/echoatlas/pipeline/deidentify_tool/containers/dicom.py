@@ -1,0 +1,191 @@
+"""Pixels of a rebuilt DICOM instance: native, JPEG redacted by blocks, H.264, or JPEG-LS.
+
+Whatever a picture was coded as, only its displayed samples are written, eight bits each: no
+overlay in unused bits, no palette, icon, excess byte, comment or application segment survives.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import imagecodecs
+import numpy as np
+from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence as Items
+
+from echoatlas.pipeline.deidentify.header.policy import CLEAN_PIXELS, METHODS
+from echoatlas.pipeline.deidentify.header.rebuild import code_item, part10
+from echoatlas.pipeline.deidentify_tool.containers import jpeg, video
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.dicom import fragments
+from echoatlas.pipeline.read.dicom.header import open_dicom
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    from echoatlas.schemas.records import Picture, Scan
+
+EXPLICIT, JPEG_BASELINE, JPEG_LS, H264 = (
+    "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.102",
+)  # fmt: skip
+VIDEO = frozenset(f"1.2.840.10008.1.2.4.{end}" for end in range(100, 109))
+RIM = 4  # pixels from the mask's edge without color: half-resolution chroma would cross it
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
+LOSSLESS = NATIVE | {f"1.2.840.10008.1.2.{end}" for end in ("5", "4.57", "4.70", "4.80", "4.90")}
+LOSSLESS |= {f"1.2.840.10008.1.2.4.{end}" for end in ("92", "110", "201", "202")}
+# How samples were shown before; they are written as shown.
+DISPLAY = [
+    "WindowCenter",
+    "WindowWidth",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "PixelPaddingValue",
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "PresentationLUTShape",
+    "VOILUTFunction",
+    "RedPaletteColorLookupTableDescriptor",
+    "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+]
+
+
+def instance(
+    header: Dataset,
+    scan: Scan,
+    data: bytes,
+    pictures: Iterable[Picture],
+    keep: NDArray[np.bool_],
+) -> tuple[bytes, str]:
+    """Write a rebuilt header with redacted pixels.
+
+    Args:
+        header: as ``rebuild`` made it.
+        data: the source file; its JPEG frames are redacted as they are where that is possible.
+        pictures: redacted, as displayed, equally sized, all gray or all in color; each iteration
+            starts from the first.
+        keep: (H, W) bool, true where pixels may leave.
+
+    Returns:
+        The file, and how its pixels were written: "native", "dct", "video" or "lossless".
+    """
+    frames = _redacted_frames(scan, data, keep)
+    if frames is not None:
+        how, syntax, count = "dct", JPEG_BASELINE, len(frames[0])
+        gray, half = frames[1]
+        color = "MONOCHROME2" if gray else "YBR_FULL_422" if half else "YBR_FULL"
+        _encapsulate(header, frames[0])
+    elif scan.codec in VIDEO and video.fits_high_41(scan.height, scan.width, scan.times):
+        how, syntax, color = "video", H264, "YBR_PARTIAL_420"
+        numbers = itertools.count()
+        numbered = zip(_gray_rim(pictures, keep), numbers, strict=False)
+        shown = (picture for picture, _ in numbered)
+        _encapsulate(header, [video.mp4(shown, scan.times, video.HIGH_41)])
+        count = next(numbers)
+    else:
+        color = "MONOCHROME2" if next(iter(pictures)).ndim == 2 else "RGB"
+        if scan.codec in NATIVE:
+            how, syntax = "native", EXPLICIT
+            parts = [np.ascontiguousarray(one).tobytes() for one in pictures]
+            raw = b"".join(parts)
+            header.PixelData = raw + b"\0" * (len(raw) % 2)
+            header["PixelData"].VR = "OB"
+        else:
+            how, syntax = "lossless", JPEG_LS
+            parts = [bytes(imagecodecs.jpegls_encode(one)) for one in pictures]
+            _encapsulate(header, parts)
+        count = len(parts)
+    _describe(header, scan, count, color)
+    header.BurnedInAnnotation = "NO"
+    _sign(header)
+    return part10(header, syntax), how
+
+
+def _encapsulate(header: Dataset, parts: list[bytes]) -> None:
+    header.PixelData = encapsulate(parts)
+    header["PixelData"].VR = "OB"
+    header["PixelData"].is_undefined_length = True
+
+
+def _gray_rim(pictures: Iterable[Picture], keep: NDArray[np.bool_]) -> Iterator[Picture]:
+    """Pictures whose color ends ``RIM`` pixels before the mask does."""
+    window = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    rim = keep & (cv2.erode(keep.astype(np.uint8), window, borderValue=0) == 0)
+    for picture in pictures:
+        if picture.ndim == 3:
+            picture[rim] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[rim][:, None]
+        yield picture
+
+
+def _redacted_frames(
+    scan: Scan, data: bytes, keep: NDArray[np.bool_]
+) -> tuple[list[bytes], tuple[bool, bool]] | None:
+    """Every frame redacted in the DCT domain, and whether gray and whether subsampled."""
+    if scan.codec != JPEG_BASELINE or scan.color.startswith(("rgb", "palette")):
+        return None
+    opened = open_dicom(data, ReadConfig())
+    if opened.pixels is None:
+        return None
+    frames, _ = fragments.group(fragments.split(opened.pixels), scan.declared_frames)
+    clean: list[bytes] = []
+    for frame in frames:
+        done = jpeg.redacted(bytes(fragments.join(frame)), keep)
+        if done is None:
+            return None
+        clean.append(done)
+    return clean, jpeg.colors(clean[0])
+
+
+def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
+    """Make the image pixel attributes say what is written (PS3.3 C.7.6.3, C.7.6.1.1.5)."""
+    for keyword in DISPLAY:
+        if keyword in header:
+            delattr(header, keyword)
+    header.Rows, header.Columns = scan.height, scan.width
+    header.SamplesPerPixel = 1 if color == "MONOCHROME2" else 3
+    header.PhotometricInterpretation = color
+    if color != "MONOCHROME2":
+        header.PlanarConfiguration = 0
+    elif "PlanarConfiguration" in header:
+        del header.PlanarConfiguration
+    header.BitsAllocated = header.BitsStored = 8
+    header.HighBit, header.PixelRepresentation = 7, 0
+    if frames > 1 or "NumberOfFrames" in header:
+        header.NumberOfFrames = frames
+    enhanced = "SharedFunctionalGroupsSequence" in header
+    if enhanced and color == "MONOCHROME2":
+        header.PresentationLUTShape = "IDENTITY"  # type 1 of the enhanced classes
+        header.RescaleIntercept, header.RescaleSlope = "0", "1"
+    if str(header.SOPClassUID).startswith(f"{CAPTURE}."):
+        _capture(header, color)
+    if scan.codec not in LOSSLESS:
+        header.LossyImageCompression = "01"
+    if not enhanced:  # of which a derived image has to name its source, and frames their own kind
+        kind = list(header.get("ImageType") or ["", "PRIMARY"])
+        header.ImageType = ["DERIVED", *kind[1:]]
+
+
+def _sign(header: Dataset) -> None:
+    """Record that the pixels were cleaned."""
+    done: Sequence[Dataset] = header.get("DeidentificationMethodCodeSequence") or []
+    header.DeidentificationMethodCodeSequence = Items(
+        [*done, code_item(CLEAN_PIXELS, "DCM", METHODS[CLEAN_PIXELS])]
+    )
+
+
+def _capture(header: Dataset, color: str) -> None:
+    """A multi-frame secondary capture is of the class that its samples say (PS3.3 A.8)."""
+    header.SOPClassUID = f"{CAPTURE}.2" if color == "MONOCHROME2" else f"{CAPTURE}.4"
+    if color == "MONOCHROME2":
+        header.PresentationLUTShape = "IDENTITY"
+        header.RescaleIntercept, header.RescaleSlope, header.RescaleType = "0", "1", "US"

@@ -1,0 +1,106 @@
+"""A clean MP4: one H.264 track without title, comment, handler text, side data or SEI.
+
+By itself it is coded as near to lossless as players allow; in DICOM as High Profile at level 4.1
+bounds it, which is what an archive that takes video has to read (PS3.5 8.2.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echoatlas.pipeline.precision import rounded
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.records import Picture
+
+UNKNOWN_RATE = Fraction(1)  # a frame a second: no rate is invented, the report says so
+BIT_EXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: the encoder writes no banner of itself
+SEI = 6  # NAL unit type of supplemental enhancement information (H.264 table 7-1)
+MACROBLOCKS, MACROBLOCKS_A_SECOND = 8192, 245_760  # of level 4.1 (H.264 table A-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a track is coded.
+
+    Attributes:
+        pixels: FFmpeg's pixel format. options: of its encoder libx264.
+    """
+
+    pixels: str
+    options: Mapping[str, str]
+
+
+FINE = Coding("yuv444p", {"qp": "4"})
+HIGH_41 = Coding(
+    "yuv420p",
+    {
+        "profile": "high",
+        "level": "4.1",
+        "maxrate": "62500k",  # bits a second, and of the buffer: H.264 tables A-1 and A-2
+        "bufsize": "78125k",
+        "crf": "8",
+        "aq-mode": "0",  # else the mask's hard edge is coded coarsely, and rings into the black
+    },
+)
+
+
+def fits_high_41(height: int, width: int, times: Sequence[float] | None) -> bool:
+    """Whether pictures of a size and rate are within High Profile, level 4.1."""
+    blocks = -(-height // 16) * -(-width // 16)
+    even = height % 2 == width % 2 == 0
+    return even and blocks <= MACROBLOCKS and blocks * _rate(times) <= MACROBLOCKS_A_SECOND
+
+
+def mp4(
+    pictures: Iterable[Picture], times: Sequence[float] | None = None, coding: Coding = FINE
+) -> bytes:
+    """Encode pictures as H.264.
+
+    Args:
+        pictures: equally sized, (H, W) or (H, W, 3) RGB uint8.
+        times: milliseconds from the first, to take the mean rate from; None if unknown.
+    """
+    import av
+
+    buffer = BytesIO()
+    frames = iter(pictures)
+    first = next(frames)
+    options = {"fflags": "bitexact"}
+    with av.open(buffer, "w", format="mp4", options=options) as container:
+        stream = container.add_stream("libx264", rate=_rate(times))
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = coding.pixels
+        stream.options = {**coding.options, "preset": "veryfast", "threads": "1"}
+        stream.codec_context.flags |= BIT_EXACT
+        strip = av.BitStreamFilterContext(f"filter_units=remove_types={SEI}", stream)
+        packets = [stream.encode(_framed(av, index, one)) for index, one in _counted(first, frames)]
+        for packet in [*(one for some in packets for one in some), *stream.encode(None), None]:
+            for clean in strip.filter(packet):
+                container.mux(clean)
+    return buffer.getvalue()
+
+
+def _counted(first: Picture, rest: Iterable[Picture]) -> Iterable[tuple[int, Picture]]:
+    return enumerate(chain([first], rest))
+
+
+def _framed(av: Any, index: int, picture: Picture) -> Any:
+    shown = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format="rgb24")
+    frame.pts = index
+    return frame
+
+
+def _rate(times: Sequence[float] | None) -> Fraction:
+    if times is None or len(times) < 2 or times[-1] <= times[0]:
+        return UNKNOWN_RATE
+    seconds = (times[-1] - times[0]) / 1000
+    return Fraction(rounded((len(times) - 1) / seconds)).limit_denominator(1000)

@@ -1,0 +1,232 @@
+"""What is to be de-identified: the files of a folder and the members of archives, one at a time.
+
+Trusted zone: names identify. Nothing of them leaves this process but in pseudonyms. As in
+``task``, any error is caught where it costs one input: what it says may quote that input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
+from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION, RECEIPTS
+from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archive, opened
+from echoatlas.pipeline.read.arrays.detached_header import beside_headers, read_whole
+from echoatlas.pipeline.read.sniff import sniff
+from echoatlas.pipeline.sidecars.site import MOST_BYTES, Tables, folder_of, folders_above, forms_of
+from echoatlas.pipeline.sidecars.tables import read_sidecar
+from echoatlas.schemas.config import Sidecar
+
+TABLES = (".csv", ".tsv", ".json", ".xlsx")
+INDEXES = ("DICOMDIR",)  # names of patients and of files, and no picture
+HEAD = 1024  # bytes that tell an archive
+Table = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file or archive member. Trusted zone: ``name`` may identify.
+
+    Attributes:
+        index: place in the listing, from 0.
+        name: path below SRC; archive and member joined by "!".
+        problem: why there are no bytes.
+        unwanted: why it is no scan, a code, else empty.
+    """
+
+    index: int
+    name: str
+    data: bytes = b""
+    problem: Reject | None = None
+    unwanted: str = ""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A file, a folder or an archive, walked in the order of names; links are not followed.
+
+    Attributes:
+        tables: sidecar tables by name; read before anything else, as they say whose scans the
+            others are. To that end an archive is listed twice; its scans are unpacked once.
+        broken: by name, why a file that may be a table could not be read as one or passed over:
+            whose scans the others are would then be a guess.
+    """
+
+    src: Path
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    broken: Mapping[str, Reject] = field(default_factory=dict)
+
+    @staticmethod
+    def of(src: Path, rule: Sidecar | None = None) -> Inputs:
+        """Look for tables; ``rule`` says how a site's are to be read.
+
+        Raises:
+            UsageError: there is no ``src``.
+        """
+        if not src.exists():
+            raise UsageError(f"there is no {src}")
+        found: dict[str, Table] = {}
+        broken: dict[str, Reject] = {}
+        for name, content in _texts(src):
+            try:
+                table = read_sidecar(content(), name, rule or Sidecar())
+            except Reject:
+                continue  # told when its turn comes
+            except Exception as error:  # noqa: BLE001  (the boundary)
+                broken[name] = Reject(Reason.CRASHED, crash_site(error))
+                continue
+            if table is not None:
+                found[name] = table
+        return Inputs(src, found, broken)
+
+    def __iter__(self) -> Iterator[Input]:
+        values = beside_headers(name for name, path in _files(self.src) if path is not None)
+        for index, (name, content) in enumerate(_entries(self.src)):
+            unwanted = "link" if content is None else _unwanted(name)
+            unwanted = unwanted or ("values" if name in values else "")
+            if content is None or unwanted:
+                yield Input(index, name, unwanted=unwanted)
+                continue
+            if name in self.broken:
+                yield Input(index, name, problem=self.broken[name])
+                continue
+            try:
+                yield Input(index, name, content())
+            except Reject as problem:
+                yield Input(index, name, problem=problem)
+            except Exception as error:  # noqa: BLE001  (the boundary)
+                yield Input(index, name, problem=Reject(Reason.CRASHED, crash_site(error)))
+
+    @cached_property
+    def rows(self) -> Tables:
+        """What the tables say, by the folder that each lies in."""
+        rows = Tables()
+        for name, table in self.tables.items():
+            rows.add(name, table)
+        return rows
+
+    def tables_of(self, name: str) -> Iterator[tuple[str, str]]:
+        """The tables that speak of a file, of its own folder or above, and what they call it."""
+        above = frozenset(folders_above(name))
+        for place, table in self.tables.items():
+            if folder_of(place) in above:
+                called = next((form for form in forms_of(name) if form in table), "")
+                if called:
+                    yield place, called
+
+
+def _unwanted(name: str) -> str:
+    plain = name.replace("!", "/")
+    if any(part in plain for part in (*LITTER, RECEIPTS, DEIDENTIFICATION)):
+        return "litter"
+    return "index" if plain.rpartition("/")[2] in INDEXES else ""
+
+
+def _entries(src: Path) -> Iterator[tuple[str, Content | None]]:
+    """Each file and archive member, with a function that reads it while the walk stands at it.
+
+    None in its place for links and devices.
+    """
+    for name, path in _files(src):
+        if path is None:
+            yield name, None
+        elif _looks_like_archive(path):
+            yield from _members(name, path)
+        else:
+            yield name, lambda path=path: _whole(path)  # type: ignore[misc]
+
+
+def _files(src: Path) -> Iterator[tuple[str, Path | None]]:
+    """Names and paths, folder by folder, sorted within each; None for what is not followed."""
+    if src.is_file():
+        yield src.name, src
+        return
+    waiting = [("", src)]
+    while waiting:
+        prefix, folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield from _unreadable_folder(prefix, folder, error)
+            continue
+        below = []
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                below.append((f"{prefix}{entry.name}/", Path(entry.path)))
+            elif entry.is_file(follow_symlinks=False):
+                yield f"{prefix}{entry.name}", Path(entry.path)
+            else:
+                yield f"{prefix}{entry.name}", None
+        waiting += reversed(below)
+
+
+def _unreadable_folder(
+    prefix: str, folder: Path, error: OSError
+) -> Iterator[tuple[str, Path | None]]:
+    """A folder that can't be listed counts as one input that can't be read."""
+    if not prefix:
+        raise UsageError(f"{folder} cannot be listed ({os.strerror(error.errno or 0)})") from None
+    yield prefix, folder
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Reject(Reason.TOO_LARGE, f"the file is larger than {MOST_BYTES >> 30} GiB")
+        return path.read_bytes()
+    except OSError as error:
+        told = os.strerror(error.errno or 0)
+        raise Reject(Reason.UNREADABLE, f"the file cannot be read ({told})") from None
+
+
+def _whole(path: Path) -> bytes:
+    """A file, with the values of the volume that it is the header of."""
+
+    def beside(name: str) -> bytes:
+        there = path.with_name(name)
+        if there != path and (there.is_symlink() or not there.is_file()):
+            raise FileNotFoundError
+        return _read(there)
+
+    return read_whole(path.name, beside)
+
+
+def _looks_like_archive(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(HEAD)) in ARCHIVES
+    except OSError:
+        return False
+
+
+def _members(name: str, path: Path) -> Iterator[tuple[str, Content]]:
+    """Members one by one; the archive itself where it is not to be opened, or no further."""
+    try:
+        data = _read(path)
+        if not is_archive(data):
+            yield name, lambda: data
+            return
+        for member, content in opened(data):
+            yield f"{name}!{member.name}", content
+    except Reject as error:
+        problem = error
+        yield name, lambda: _raise(problem)
+    except Exception as error:  # noqa: BLE001  (the boundary)
+        crash = Reject(Reason.CRASHED, crash_site(error))
+        yield name, lambda: _raise(crash)
+
+
+def _raise(problem: Reject) -> bytes:
+    raise problem
+
+
+def _texts(src: Path) -> Iterator[tuple[str, Content]]:
+    """The files that may be tables, by name, and nothing else: scans are not read for this."""
+    for name, content in _entries(src):
+        if content and name.lower().endswith(TABLES) and not _unwanted(name):
+            yield name, content

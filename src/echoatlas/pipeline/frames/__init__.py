@@ -1,0 +1,1 @@
+"""A clip's pictures become stored frames: sampled, normalized, measured, annotated, encoded."""

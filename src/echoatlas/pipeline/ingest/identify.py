@@ -1,0 +1,94 @@
+"""TODO pipeline/ingest/identify.py."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.ingest.listing import ListedFile
+from echoatlas.pipeline.read.archive import Content, is_archive, opened
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from echoatlas.schemas.rows import SightingRow
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """An object that was read once to be named: a file, or a member of an archive."""
+
+    locator: str
+    container: str
+    member: int
+    object_id: str
+    content_id: str
+    bytes: int
+
+
+def identify(
+    site: str,
+    arrival: ListedFile,
+    data: bytes,
+    key: SiteKey,
+    passed_over: Callable[[str, Content], bool] = lambda name, content: False,
+) -> Iterator[NamedObject]:
+    """Name an uploaded file, or each member of an archive, by keyed hashes of the content.
+
+    An archive that is damaged or unsafe is named as one object, which reading then rejects; so
+    is one of which nothing is left.
+
+    Args:
+        passed_over: whether a member is known to be no scan.
+    """
+    if is_archive(data):
+        try:
+            found = [
+                _seen(
+                    site,
+                    content(),
+                    key,
+                    key.pseudonym("locator", f"{arrival.locator}\0{member.index}"),
+                    arrival.locator,
+                    member.index,
+                )
+                for member, content in opened(data)
+                if not passed_over(f"{arrival.key}!{member.name}", content)
+            ]
+        except Reject:
+            found = []
+        yield from found
+        if found:
+            return
+    yield _seen(site, data, key, arrival.locator, "", -1)
+
+
+def _seen(
+    site: str, content: bytes, key: SiteKey, locator: str, container: str, member: int
+) -> NamedObject:
+    digest = hashlib.sha256(content).hexdigest()
+    return NamedObject(
+        locator=locator,
+        container=container,
+        member=member,
+        object_id=key.pseudonym("object", f"{site}\0{digest}"),
+        content_id=key.pseudonym("content", digest),
+        bytes=len(content),
+    )
+
+
+def sightings(
+    site: str, arrival: ListedFile, seen: Iterable[NamedObject], first: int
+) -> Iterator[SightingRow]:
+    """Rows for what was seen in one file, numbered from ``first``."""
+    for ordinal, one in enumerate(seen, first):
+        yield SightingRow(
+            locator=one.locator,
+            object_id=one.object_id,
+            content_id=one.content_id,
+            site=site,
+            upload=arrival.upload,
+            container=one.container,
+            member=one.member,
+            ordinal=ordinal,
+            bytes=one.bytes,
+        )

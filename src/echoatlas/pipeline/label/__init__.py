@@ -1,0 +1,1 @@
+"""Evidence fused to labels, and people's decisions above them."""

@@ -1,0 +1,209 @@
+"""Label a lake from its evidence table: no pixels, no text, so it can be run whenever rules change.
+
+What people decided stands above what fusion concludes. What a structured report measured is
+evidence about all pictures of its study at its site, whenever either of them arrived; and one that
+measured a fetus is a fetal context for what the pictures say themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.evidence.fetal import beside_report
+from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
+from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
+from echoatlas.schemas.records import Hint
+from echoatlas.schemas.rows import DecisionRow
+from echoatlas.taxonomy.tree import UNKNOWN, tree
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.tables import Lake
+
+HINT_COLUMNS = ("axis", "node", "source", "weight", "rule")
+
+
+class HintIndex(Mapping[str, tuple[Hint, ...]]):
+    """Object id to its hints, sorted: equal sets of hints are one in memory, for whatever number
+    of objects, and an object is a number."""
+
+    def __init__(self) -> None:
+        self.sets: list[tuple[Hint, ...]] = [()]
+        self._numbers: dict[tuple[Hint, ...], int] = {(): 0}
+        self._grown: dict[tuple[int, Hint], int] = {}
+        self.numbers: dict[str, int] = {}
+
+    def __getitem__(self, object_id: str) -> tuple[Hint, ...]:
+        return self.sets[self.numbers[object_id]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def add(self, object_id: str, hint: Hint) -> None:
+        """An object has a hint more."""
+        step = self.numbers.get(object_id, 0), hint
+        grown = self._grown.get(step)
+        if grown is None:
+            grown = self._grown[step] = self._number((*self.sets[step[0]], hint))
+        self.numbers[object_id] = grown
+
+    def put(self, object_id: str, hints: Iterable[Hint]) -> None:
+        """An object has these hints and no others."""
+        self.numbers[object_id] = self._number(hints)
+
+    def _number(self, hints: Iterable[Hint]) -> int:
+        ordered = tuple(sorted(set(hints), key=_ordered))
+        if ordered not in self._numbers:
+            self._numbers[ordered] = len(self.sets)
+            self.sets.append(ordered)
+        return self._numbers[ordered]
+
+
+def evidence_of(lake: Lake) -> HintIndex:
+    """Object id to its hints and those of its study's reports."""
+    told = HintIndex()
+    known: dict[tuple[Any, ...], Hint] = {}
+    for batch in lake.batches("evidence", columns=["object_id", *HINT_COLUMNS]):
+        columns = [batch.column(name).to_pylist() for name in ("object_id", *HINT_COLUMNS)]
+        for object_id, *said in zip(*columns, strict=True):
+            key = tuple(said)
+            if key not in known:
+                axis, node, *rest = said
+                known[key] = Hint(axis, _today(axis, node), *rest)
+            told.add(object_id, known[key])
+    _report(lake, told)
+    return told
+
+
+def _report(lake: Lake, told: HintIndex) -> None:
+    """Add what the reports of a study measured to its objects.
+
+    Objects without a study, and those of other sites, are never joined: studies are compared as
+    pseudonyms under the site's key. The result depends on what is in the lake, not on the order
+    in which it came.
+    """
+    measured = [frozenset(h for h in hints if h.source == REPORT) for hints in told.sets]
+    reports = {one: measured[n] for one, n in told.numbers.items() if measured[n]}
+    if not reports:
+        return
+    of_study: dict[tuple[str, str], set[Hint]] = defaultdict(set)
+    for object_id, where in _studies(lake):
+        if object_id in reports:
+            of_study[where] |= reports[object_id]
+    for object_id, where in _studies(lake):
+        if found := of_study.get(where):
+            own = told.get(object_id, ())
+            told.put(object_id, [*beside_report(own, found), *found])
+
+
+def _studies(lake: Lake) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Kept objects that have a study: id, and (site, study)."""
+    names = ["object_id", "site", "study", "status"]
+    for batch in lake.batches("objects", columns=names):
+        columns = [batch.column(name).to_pylist() for name in names]
+        for object_id, site, study, status in zip(*columns, strict=True):
+            if study and status == "kept":
+                yield object_id, (site, study)
+
+
+def _ordered(hint: Hint) -> tuple[Any, ...]:
+    return hint.axis, hint.node, hint.rule, hint.source, hint.weight
+
+
+def _today(axis: str, node: str) -> str:
+    """A node as the tree calls it now: evidence outlives the tree that it was written on."""
+    return tree().migrate(node) if axis in ("anatomy", "also") else node
+
+
+def decisions(lake: Lake) -> dict[str, DecisionRow]:
+    """Object id to the decision that stands: the last by date, then by author."""
+    rows = [DecisionRow(**row) for row in lake.read("decisions").to_pylist()]
+    rows.sort(key=lambda row: (row.decided, row.author, row.paths))
+    return {row.object_id: row for row in rows}
+
+
+def decided(found: Label, decision: DecisionRow) -> Label:
+    """A label as a person decided it: what was not decided stays."""
+    paths = [tree().migrate(path) for path in decision.paths.split()]
+    primary = paths[0] if paths else ""
+    region, _, organ = primary.partition("/")
+    return replace(
+        found,
+        region=region or UNKNOWN,
+        organ=organ or UNKNOWN,
+        confidence=1.0 if primary else 0.0,
+        region_index=tree().region_index(primary),
+        organ_index=tree().organ_index(primary),
+        paths=" ".join(paths),
+        laterality=decision.laterality or found.laterality,
+        conflict=False,
+        review=False,
+        decided_by="review",
+    )
+
+
+def fused(lake: Lake, config: LabelConfig) -> dict[str, Label]:
+    """Object id to label, for all objects with evidence or a decision; the rest are unknown."""
+    told = evidence_of(lake)
+    labels = {n: label(told.sets[n], config) for n in sorted(set(told.numbers.values()))}
+    found = {object_id: labels[n] for object_id, n in told.numbers.items()}
+    for object_id, decision in decisions(lake).items():
+        found[object_id] = decided(found.get(object_id, Label()), decision)
+    return found
+
+
+def changes(lake: Lake, config: LabelConfig) -> Counter[tuple[str, str]]:
+    """How many frames would be labeled anew, from which path to which, if ``label`` ran now.
+
+    Returns:
+        (old path, new path) to number of frames; "unknown" is a path here; unchanged ones and
+        frames that have no label yet are left out.
+    """
+    labels = fused(lake, config)
+    found: Counter[tuple[str, str]] = Counter()
+    for object_id, paths in labeled(lake):
+        new = labels.get(object_id, Label()).paths
+        if paths != new:
+            found[primary(paths), primary(new)] += 1
+    return found
+
+
+def counted(lake: Lake) -> Counter[str]:
+    """Frames at each path, each counted at its deepest known node; "unknown" for the rest."""
+    labels = lake.read("labels", ["region", "organ"]).to_pylist()
+    return Counter(tree().path(row["region"], row["organ"]) or UNKNOWN for row in labels)
+
+
+def standing(lake: Lake) -> dict[str, int]:
+    """How the labels of frames came about, and how many objects wait for a person."""
+    rows = lake.read("labels", ["object_id", "region", "conflict", "review", "decided_by"])
+    labels = rows.to_pylist()
+    done = decisions(lake)
+    waiting = {row["object_id"] for row in labels if row["review"]} - set(done)
+    return {
+        "frames": len(labels),
+        "by fusion": sum(row["decided_by"] == "fusion" for row in labels),
+        "by review": sum(row["decided_by"] == "review" for row in labels),
+        "unknown": sum(row["region"] == UNKNOWN for row in labels),
+        "abstaining by conflict": sum(row["conflict"] for row in labels),
+        "objects to review": len(waiting),
+        "objects decided": len(done),
+    }
+
+
+def labeled(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Object id and paths of each label that stands."""
+    for batch in lake.batches("labels", columns=["object_id", "paths"]):
+        yield from zip(
+            batch.column("object_id").to_pylist(), batch.column("paths").to_pylist(), strict=True
+        )
+
+
+def primary(paths: str) -> str:
+    """The first of a label's paths; "unknown" where there is none."""
+    return paths.split(" ")[0] or UNKNOWN

@@ -1,0 +1,167 @@
+"""Hand uncertain labels to a person as a CSV with thumbnails, and take the decisions back."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.frames.codec import decode
+from echoatlas.pipeline.label.relabel import decisions, evidence_of
+from echoatlas.schemas.rows import DecisionRow
+from echoatlas.schemas.tables import to_arrow
+from echoatlas.taxonomy.tree import UNKNOWN, tree
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.schemas.records import Hint
+
+COLUMNS = (
+    "object_id", "thumbnail", "proposal", "confidence", "conflict", "evidence", "decision",
+    "laterality",
+)  # fmt: skip
+AT_ONCE = 256  # images in memory
+AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+SIDES = ("", "left", "right", "bilateral", "unpaired", "unknown")
+
+
+def export(lake: Lake, dest: Path, most: int | None = None) -> int:
+    """Write what a person should look at: ``dest/review.csv`` and ``dest/thumbnails/``.
+
+    The CSV has a row an object. ``evidence`` holds codes only; the thumbnail is a de-identified
+    frame of the lake. The reviewer fills in ``decision``: a path of the tree, several separated
+    by blanks, "unknown", or "ok" for the proposal; and ``laterality`` if it is wrong.
+
+    Args:
+        most: at most this many objects, the least certain first.
+
+    Returns:
+        How many objects were written; those already decided are not among them.
+    """
+    waiting = _waiting(lake)[:most]
+    hints = evidence_of(lake)
+    thumbnails = dest / "thumbnails"
+    thumbnails.mkdir(parents=True, exist_ok=True)
+    wanted = {row["frame_id"]: row["object_id"] for row in waiting}
+    for frame_id, image in _images(lake, sorted(wanted)):
+        picture = decode(image)
+        shown = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(thumbnails / f"{wanted[frame_id]}.png"), shown)
+    with (dest / "review.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        for row in waiting:
+            writer.writerow(
+                {
+                    "object_id": row["object_id"],
+                    "thumbnail": f"thumbnails/{row['object_id']}.png",
+                    "proposal": row["paths"] or UNKNOWN,
+                    "confidence": f"{row['confidence']:.2f}",
+                    "conflict": "yes" if row["conflict"] else "no",
+                    "evidence": in_codes(hints.get(row["object_id"], ())),
+                }
+            )
+    return len(waiting)
+
+
+def in_codes(hints: Iterable[Hint]) -> str:
+    """Both sides of the evidence for anatomy: "rule > node (weight)", strongest first."""
+    anatomy = [hint for hint in hints if hint.axis in ("anatomy", "also")]
+    anatomy.sort(key=lambda hint: (-hint.weight, hint.node, hint.rule))
+    return "; ".join(f"{hint.rule} > {hint.node} ({hint.weight:.2f})" for hint in anatomy)
+
+
+def import_(lake: Lake, source: Path, author: str, day: date) -> int:
+    """Take decisions back from a filled-in CSV; the same file twice is one import.
+
+    Args:
+        author: id of the reviewer: letters, digits and ".-_", so that it is no name.
+        day: when it was decided.
+
+    Returns:
+        How many objects were decided; rows without a decision are passed over.
+
+    Raises:
+        UsageError: the file is no CSV, a column is missing, an object is not in the lake, or a
+            decision is no path of the tree; names the line.
+    """
+    if not AUTHOR.fullmatch(author):
+        raise UsageError("--by is an id of letters, digits and .-_, such as reviewer-1")
+    labeled = set(lake.read("labels", ["object_id"]).column(0).to_pylist())
+    rows = []
+    for line, row in _lines(source):
+        where = f"{source}, line {line}"
+        if not (row["decision"] or "").strip():
+            continue
+        if row["object_id"].strip() not in labeled:
+            raise UsageError(f"{where}: there is no such object in the lake")
+        rows.append(_decision(row, author, day, where))
+    table = to_arrow("decisions", rows)
+    content = repr([(row.object_id, row.paths, row.laterality, author, day) for row in rows])
+    lake.append("decisions", table, f"review-{hashlib.sha256(content.encode()).hexdigest()[:16]}")
+    return len(rows)
+
+
+def _lines(source: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and cells of each row; spreadsheets write commas, semicolons or tabs."""
+    try:
+        text = source.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source}: cannot be read ({type(error).__name__})") from None
+    head = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    missing = {"object_id", "proposal", "decision"} - set(reader.fieldnames or ())
+    if missing:
+        raise UsageError(f"{source}: column '{min(missing)}' is missing")
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _decision(row: dict[str, str], author: str, day: date, where: str) -> DecisionRow:
+    said = row["decision"].strip().lower()
+    proposed = row["proposal"].strip()
+    paths = proposed.split() if said == "ok" else said.split()
+    paths = [path for path in paths if path != UNKNOWN]
+    for path in paths:
+        if path not in tree():
+            near = get_close_matches(path, tree().positions, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise UsageError(f"{where}: '{path}' is no path of the tree{hint}")
+    side = (row.get("laterality") or "").strip().lower()
+    if side not in SIDES:
+        raise UsageError(f"{where}: laterality is one of {', '.join(SIDES[1:])}")
+    known = "" if proposed == UNKNOWN else proposed
+    return DecisionRow(
+        row["object_id"].strip(), " ".join(paths), side, author, day.isoformat(), known, tree().hash
+    )
+
+
+def _waiting(lake: Lake) -> list[dict[str, Any]]:
+    """Labels that ask for a person, one frame an object, the least certain first."""
+    columns = ["frame_id", "object_id", "paths", "confidence", "conflict", "review"]
+    labels: pa.Table = lake.read("labels", columns=columns)
+    done = decisions(lake)
+    first: dict[str, dict[str, Any]] = {}
+    for row in sorted(labels.to_pylist(), key=lambda row: (row["object_id"], row["frame_id"])):
+        if row["review"] and row["object_id"] not in done:
+            first.setdefault(row["object_id"], row)
+    return sorted(first.values(), key=lambda row: (row["confidence"], row["object_id"]))
+
+
+def _images(lake: Lake, wanted: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for start in range(0, len(wanted), AT_ONCE):
+        chosen = pc.field("frame_id").isin(wanted[start : start + AT_ONCE])
+        for row in lake.read("frames", ["frame_id", "image"], chosen).to_pylist():
+            yield row["frame_id"], row["image"]

@@ -1,0 +1,1 @@
+"""The one room that knows Delta: tables, staged files, write-ahead log, lock."""

@@ -1,0 +1,324 @@
+"""The lake's Delta tables: the one module that knows Delta.
+
+Workers write Parquet files (``part``); the driver alone makes them part of tables with
+``apply``. A commit is first written down as an ``Intent`` (a write-ahead log of one entry), then
+carried out table by table, each under an application transaction, ``objects`` last. Whoever
+finds an intent carries it out again: what is done already is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+from echoatlas.pipeline.errors import Retry
+from echoatlas.pipeline.lake.rewrite import rests
+from echoatlas.pipeline.lake.staged import counted, write_part
+from echoatlas.pipeline.lake.write_ahead_log import Intent
+from echoatlas.pipeline.storage import LocalStorage, Storage, storage_error
+from echoatlas.schemas.tables import TABLES, columns, schema
+
+CHECKPOINT_EVERY = "20"
+Params = ParamSpec("Params")
+Answer = TypeVar("Answer")
+
+
+def _translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
+    """Let a method of the lake say what the storage below Delta refuses as our storage says it."""
+
+    @wraps(method)
+    def telling(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
+        try:
+            return method(*args, **kwargs)
+        except FileNotFoundError:
+            raise
+        except (OSError, DeltaError) as error:  # it gives the system's number in its words only
+            place = args[0].storage.uri  # type: ignore[attr-defined]
+            number = re.search(r"os error (\d+)", str(error))
+            if number:
+                raise storage_error(int(number[1]), place) from None
+            if isinstance(error, OSError):
+                raise storage_error(error.errno, place) from None
+            raise
+
+    return telling
+
+
+@dataclass(slots=True)
+class Lake:
+    """The tables below a storage folder, at ``tables/NAME``.
+
+    Raises (all methods that touch a table):
+        UsageError: the folder may not be read or written, or is full.
+        Retry: the network or the service failed.
+    """
+
+    storage: Storage
+    _handles: dict[str, DeltaTable] = field(default_factory=dict)
+
+    def _folder(self, name: str) -> Storage:
+        return self.storage.sub(f"tables/{name}")
+
+    @_translated_errors
+    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        folder = self._folder(name)
+        try:
+            return DeltaTable(folder.uri, version=version, storage_options=folder.options() or None)
+        except TableNotFoundError:
+            return None
+
+    @_translated_errors
+    def _handle(self, name: str) -> DeltaTable:
+        """The newest state of a table, which is made if it is not there."""
+        known = self._handles.get(name)
+        if known is not None:
+            known.update_incremental()
+            return known
+        table = self._open(name)
+        if table is None:
+            kept = [column for column in columns(TABLES[name].row) if column in counted(name)]
+            folder = self._folder(name)
+            table = DeltaTable.create(
+                folder.uri,
+                schema(name),
+                mode="ignore",
+                name=name,
+                description=TABLES[name].meaning,
+                configuration={
+                    # Statistics would keep what an erasure has to forget
+                    "delta.dataSkippingStatsColumns": ",".join(kept),
+                    "delta.checkpointInterval": CHECKPOINT_EVERY,
+                },
+                storage_options=folder.options() or None,
+            )
+        self._handles[name] = table
+        return table
+
+    @property
+    def _native(self) -> bool:
+        """Whether pyarrow reads the lake's files by itself, and not through delta-rs.
+
+        Through delta-rs its threads call back into Python. Some still do as the interpreter ends,
+        which then aborts: half of all short commands did. So it reads local files itself, and
+        others without threads of its own.
+        """
+        return isinstance(self.storage, LocalStorage)
+
+    def _dataset(self, table: DeltaTable, name: str) -> ds.Dataset:
+        folder = self._folder(name)
+        local = SubTreeFileSystem(folder.uri, LocalFileSystem()) if self._native else None
+        return table.to_pyarrow_dataset(filesystem=local)
+
+    def version(self, name: str) -> int:
+        """The newest version of a table, or -1 if there is none."""
+        table = self._open(name)
+        return -1 if table is None else table.version()
+
+    @_translated_errors
+    def read(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Rows of a table, in no particular order; none if the table is not there yet."""
+        table = self._open(name, version)
+        names = list(columns) if columns is not None else schema(name).names
+        if table is None:
+            return schema(name).empty_table().select(names)
+        dataset = self._dataset(table, name)
+        try:
+            found = dataset.to_table(columns=names, filter=where, use_threads=self._native)
+        except pa.ArrowNotImplementedError:
+            # Files that a deletion rewrote hold string views; pyarrow can't compare those of their
+            # statistics with a string. Without statistics all rows are read, and then filtered.
+            whole = dataset.to_batches(use_threads=self._native)
+            found = ds.Scanner.from_batches(
+                whole,
+                schema=dataset.schema,
+                columns=names,
+                filter=where,
+                use_threads=self._native,
+            ).to_table()
+        return found.cast(pa.schema([schema(name).field(column) for column in names]))
+
+    def batches(
+        self, name: str, columns: Sequence[str] | None = None, version: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of a table, a bounded number at a time."""
+        table = self._open(name, version)
+        if table is not None:
+            yield from self._dataset(table, name).to_batches(
+                columns=columns, batch_size=1024, batch_readahead=1, use_threads=self._native
+            )
+
+    def count(self, name: str) -> int:
+        """Number of rows of a table."""
+        table = self._open(name)
+        return 0 if table is None else int(self._dataset(table, name).count_rows())
+
+    def files(self, name: str, version: int | None = None) -> list[str]:
+        """Paths below the table's folder of the files that make up a version."""
+        table = self._open(name, version)
+        if table is None:
+            return []
+        return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
+
+    @_translated_errors
+    def apply(self, *intents: Intent) -> None:
+        """Carry out intents, wherever an earlier attempt was cut off: a table's in one commit.
+
+        Each table is looked through once, however many intents replace rows of it.
+
+        Args:
+            intents: no two of which speak of one object.
+
+        Raises:
+            Retry: another process committed to the table in between.
+        """
+        # Objects last: they say that all else is in place
+        for name in sorted(TABLES, key=lambda table: (table == "objects", table)):
+            touching = [
+                one
+                for one in intents
+                if one.gone(name) or any(part.table == name for part in one.parts)
+            ]
+            adds = any(part.table == name for one in touching for part in one.parts)
+            if touching and (adds or self.version(name) >= 0):
+                self._commit(name, touching)
+
+    def _commit(self, name: str, intents: Sequence[Intent]) -> None:
+        """Put what intents bring of a table in the place of what they replace."""
+        table = self._handle(name)
+        due = [one for one in intents if table.transaction_version(one.id) is None]
+        added = [part for one in due for part in one.parts if part.table == name]
+        gone = {one for intent in due for one in intent.gone(name)}
+        removed: list[AddAction | RemoveAction] = []
+        if gone:
+            now = time.time_ns() // 1_000_000
+            dataset = self._dataset(table, name)
+            for path, left in rests(dataset, name, gone, threads=self._native):
+                removed.append(RemoveAction(path, True, now))
+                if left.num_rows:
+                    stem = f"part-{due[0].id}-rest-{len(removed):06d}"
+                    added.append(write_part(self.storage, left, name, stem))
+        if not added and not removed:
+            return
+        actions = [
+            *removed,
+            *(
+                AddAction(part.path, part.size, {}, 0, True, json.dumps({"numRecords": part.rows}))
+                for part in added
+            ),
+        ]
+        try:
+            table.create_write_transaction(
+                actions,
+                "append",
+                table.schema(),
+                commit_properties=_once(*(one.id for one in due)),
+            )
+        except CommitFailedError as error:
+            self._handles.pop(name, None)
+            raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
+
+    @_translated_errors
+    def drop_rows(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Remove the rows whose opaque ``column`` is one of ``values``."""
+        for start in range(0, len(values), 1000):
+            listed = ", ".join(f"'{_opaque(one)}'" for one in values[start : start + 1000])
+            self._handle(name).delete(
+                f"{column} IN ({listed})", writer_properties=_properties(name)
+            )
+
+    @_translated_errors
+    def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
+        """Add rows in one commit; under a transaction that was seen before, do nothing."""
+        table = self._handle(name)
+        if transaction and table.transaction_version(transaction) is not None:
+            return
+        write_deltalake(
+            table,
+            rows.cast(schema(name)),
+            mode="append",
+            writer_properties=_properties(name),
+            commit_properties=_once(transaction) if transaction else None,
+        )
+
+    @_translated_errors
+    def replace(
+        self, name: str, rows: pa.Table | pa.RecordBatchReader, transaction: str | None = None
+    ) -> None:
+        """Make ``rows`` the whole table in one commit."""
+        table = self._handle(name)
+        write_deltalake(
+            table,
+            rows.cast(schema(name)),
+            mode="overwrite",
+            writer_properties=_properties(name),
+            commit_properties=_once(transaction) if transaction else None,
+        )
+
+    @_translated_errors
+    def vacuum(self, name: str) -> int:
+        """Delete for good the files that the newest version of a table does not need.
+
+        Nobody may be writing: what is not committed yet goes as well. Whoever still reads an
+        older version finds its files gone.
+        """
+        if self.version(name) < 0:
+            return 0
+        return len(
+            self._handle(name).vacuum(
+                retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
+            )
+        )
+
+    def done(self, name: str, transaction: str) -> bool:
+        """Whether the table stands as a commit under that transaction left it."""
+        table = self._open(name)
+        if table is None:
+            return False
+        last = table.history(1)[0]
+        return last.get("transaction") == transaction and last["version"] == table.version()
+
+
+def _properties(name: str) -> WriterProperties:
+    silent = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    hidden = [column for column in schema(name).names if column not in counted(name)]
+    return WriterProperties(compression="ZSTD", column_properties=dict.fromkeys(hidden, silent))
+
+
+def _once(*transactions: str) -> CommitProperties:
+    return CommitProperties(
+        custom_metadata={"transaction": transactions[0]},
+        app_transactions=[Transaction(one, 0) for one in transactions],
+    )
+
+
+def _opaque(value: str) -> str:
+    """A value that may stand in a predicate, which the log keeps: an id of ours, nothing else."""
+    if not value or not all(c.isalnum() or c in "-_." for c in value):
+        raise ValueError("only opaque ids may stand in a predicate")
+    return value

@@ -1,0 +1,1 @@
+"""One object from bytes to rows: the journey, its configuration, its fingerprints."""

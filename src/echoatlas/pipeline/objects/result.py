@@ -1,0 +1,31 @@
+"""TODO pipeline/objects/result.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from echoatlas.schemas.rows import (
+    AnnotationRow,
+    AuditRow,
+    EvidenceRow,
+    FrameRow,
+    MeasureRow,
+    ReadingRow,
+)
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.records import CleanHeader, Scan
+
+
+Row = FrameRow | MeasureRow | EvidenceRow | ReadingRow | AnnotationRow | AuditRow
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    """What an object became: its rows, and what the ``objects`` table says of it."""
+
+    rows: list[Row]
+    scan: Scan
+    header: CleanHeader
+    frames: int

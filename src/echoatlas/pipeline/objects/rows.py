@@ -1,0 +1,191 @@
+"""The rows that say what became of an object."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from echoatlas.schemas.fan import Verdict
+from echoatlas.schemas.rows import AuditRow, EvidenceRow, ObjectRow, QuarantineRow, ReadingRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from echoatlas.pipeline.errors import Reject
+    from echoatlas.pipeline.objects.fingerprints import Fingerprints
+    from echoatlas.pipeline.objects.result import ObjectResult
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.fan import Fan
+    from echoatlas.schemas.records import CleanHeader, Hint, Redaction, Scan
+    from echoatlas.schemas.rows import SightingRow
+
+
+def rejection_rows(
+    sighting: SightingRow, site: SiteConfig, rejection: Reject, marks: Fingerprints
+) -> list[object]:
+    """The rows that say that an object is quarantined, and why."""
+    return [
+        QuarantineRow(
+            object_id=sighting.object_id,
+            site=sighting.site,
+            upload=sighting.upload,
+            step=rejection.step,
+            reason=rejection.reason.value,
+            detail=rejection.detail,
+            locator=sighting.locator,
+            fingerprint=marks.frames,
+        ),
+        reading_row(sighting, marks),
+        _unread(sighting, site, marks.frames, "quarantined", rejection.reason.value),
+        object_row(sighting, site, marks.frames, status="rejected", reason=rejection.reason.value),
+    ]
+
+
+def companion_rows(sighting: SightingRow, site: SiteConfig, marks: Fingerprints) -> list[object]:
+    """The rows of an archive that holds only what speaks of pictures: masks, tables."""
+    return [
+        reading_row(sighting, marks),
+        _unread(sighting, site, marks.frames, "filtered", "companion"),
+        object_row(sighting, site, marks.frames, status="kept"),
+    ]
+
+
+def reading_row(sighting: SightingRow, marks: Fingerprints) -> ReadingRow:
+    """The row that says by which rules an object's evidence was read."""
+    return ReadingRow(sighting.object_id, sighting.site, marks.evidence)
+
+
+def evidence_rows(
+    hints: Iterable[Hint], sighting: SightingRow, marks: Fingerprints
+) -> list[EvidenceRow | ReadingRow]:
+    """What an object's header, path and tables say, and by which rules they were read."""
+    said = [
+        EvidenceRow(
+            sighting.object_id,
+            sighting.site,
+            h.axis,
+            h.node,
+            h.source,
+            h.weight,
+            h.rule,
+            marks.evidence,
+        )
+        for h in hints
+    ]
+    return [*said, reading_row(sighting, marks)]
+
+
+def _unread(
+    sighting: SightingRow, site: SiteConfig, mark: str, verdict: str, verdicts: str
+) -> AuditRow:
+    """The audit of an object of which nothing is released."""
+    return AuditRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        verdict=verdict,
+        policy="",
+        key_id="",
+        methods="",
+        actions="{}",
+        burned_in_annotation="",
+        geometry="",
+        outside_area=0.0,
+        text_area=0.0,
+        text_boxes=0,
+        detector="",
+        model="",
+        verdicts=verdicts,
+        maker="unknown",
+        device="unknown",
+        fingerprint=mark,
+    )
+
+
+def audit_row(
+    sighting: SightingRow,
+    scan: Scan,
+    header: CleanHeader,
+    mark: str,
+    fans: tuple[Fan, ...] = (),
+    redactions: tuple[Redaction, ...] = (),
+) -> AuditRow:
+    """What was done to an object; "filtered" if it is no picture, and only codes of it stay."""
+    stated = str(getattr(scan.header, "BurnedInAnnotation", "") or "") if scan.header else ""
+    verdicts = {code for cut in redactions for code in cut.verdicts}
+    if any(fan.verdict is Verdict.REVIEW for fan in fans):
+        verdicts.add("geometry_review")
+    return AuditRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        verdict="released" if redactions else "filtered",
+        policy=header.policy,
+        key_id=header.key_id,
+        methods=" ".join(header.methods),
+        actions=json.dumps(dict(header.actions), sort_keys=True),
+        burned_in_annotation=stated if stated in ("YES", "NO") else "",
+        geometry=" ".join(sorted({fan.found_by for fan in fans})),
+        outside_area=max((cut.outside_area for cut in redactions), default=0.0),
+        text_area=max((cut.text_area for cut in redactions), default=0.0),
+        text_boxes=sum(len(cut.text_boxes) for cut in redactions),
+        detector=redactions[0].detector if redactions else "",
+        model=redactions[0].model if redactions else "",
+        verdicts=" ".join(sorted(verdicts)),
+        maker=header.maker,
+        device=header.model,
+        fingerprint=mark,
+    )
+
+
+def object_row(
+    sighting: SightingRow, site: SiteConfig, mark: str, status: str, reason: str = ""
+) -> ObjectRow:
+    """What became of an object of which there are no frames."""
+    return ObjectRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        upload=sighting.upload,
+        status=status,
+        reason=reason,
+        locator=sighting.locator,
+        content_id=sighting.content_id,
+        bytes=sighting.bytes,
+        format="",
+        codec="",
+        frames=0,
+        patient="",
+        study="",
+        series="",
+        maker="unknown",
+        model="unknown",
+        license=site.license,
+        flags="",
+        fingerprint=mark,
+    )
+
+
+def kept_row(
+    sighting: SightingRow, site: SiteConfig, traveled: ObjectResult, mark: str
+) -> ObjectRow:
+    """What became of an object of which frames were kept."""
+    scan, header = traveled.scan, traveled.header
+    return ObjectRow(
+        object_id=sighting.object_id,
+        site=sighting.site,
+        upload=sighting.upload,
+        status="kept",
+        reason="",
+        locator=sighting.locator,
+        content_id=sighting.content_id,
+        bytes=sighting.bytes,
+        format=scan.format,
+        codec=scan.codec,
+        frames=traveled.frames,
+        patient=header.patient,
+        study=header.study,
+        series=header.series,
+        maker=header.maker,
+        model=header.model,
+        license=site.license,
+        flags=" ".join(sorted({*scan.flags, *scan.damage.flags})),
+        fingerprint=mark,
+    )

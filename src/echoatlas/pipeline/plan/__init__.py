@@ -1,0 +1,1 @@
+"""Bucket against lake: what is due and why, cut into batches."""

@@ -1,0 +1,127 @@
+"""TODO pipeline/plan/batch.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.ingest.listing import ListedFile
+from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
+from echoatlas.pipeline.plan.settings import journey_config
+from echoatlas.pipeline.plan.survey import Survey, WorkItem
+from echoatlas.pipeline.storage import Storage
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.objects.config import JourneyConfig
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.config import SiteConfig
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterTask:
+    """A batch of newly listed files to be named by their content."""
+
+    site: SiteConfig
+    bucket: Storage
+    arrivals: tuple[ListedFile, ...]
+    key: SiteKey
+    retries: int
+
+    def split(self) -> tuple[RegisterTask, ...]:
+        """Halves, so that a file which kills its worker can be found; () for a single file."""
+        half = len(self.arrivals) // 2
+        if not half:
+            return ()
+        return tuple(
+            RegisterTask(self.site, self.bucket, part, self.key, self.retries)
+            for part in (self.arrivals[:half], self.arrivals[half:])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A deterministic list of objects of one site, to be carried from bytes to rows.
+
+    Attributes:
+        crosswalk: public key to which patients' identities are sealed, if they are kept at all.
+        apart: archives that hold only masks and tables of the collection's pictures.
+    """
+
+    id: str
+    lake: Storage
+    bucket: Storage
+    items: tuple[WorkItem, ...]
+    site: SiteConfig
+    key: SiteKey
+    config: JourneyConfig
+    retries: int
+    seconds: int
+    crosswalk: str | None = None
+    apart: tuple[str, ...] = ()
+    marks: Fingerprints | None = (
+        None  # what the rows depend on; of steps and site alone if not given
+    )
+
+    @property
+    def made_by(self) -> Fingerprints:
+        """What its rows depend on."""
+        return self.marks or fingerprints_of(self.config, self.site)
+
+    def split(self) -> tuple[Batch, ...]:
+        """Halves, so that an object which kills its worker can be found; () for a single one."""
+        half = len(self.items) // 2
+        if not half:
+            return ()
+        return tuple(
+            replace(self, id=f"{self.id}{letter}", items=items)
+            for letter, items in zip("ab", (self.items[:half], self.items[half:]), strict=True)
+        )
+
+
+def batches(
+    deployment: Deployment, seen: Survey, items: list[WorkItem], stem: str
+) -> Iterator[Batch]:
+    """Objects of a site as work that any number of workers can share.
+
+    Args:
+        stem: of the batches' ids, unique for ever.
+    """
+    engine = deployment.config.engine
+    config = journey_config(deployment.config)
+    for number, some in enumerate(cut(items, engine.batch)):
+        yield Batch(
+            id=f"{stem}-{seen.site.site}-{number:06d}",
+            lake=deployment.lake.storage,
+            bucket=deployment.bucket(seen.site),
+            items=tuple(some),
+            site=seen.site,
+            key=deployment.site_key(seen.site.site),
+            config=config,
+            marks=seen.marks,
+            apart=seen.apart,
+            retries=engine.retries,
+            seconds=engine.seconds,
+            crosswalk=deployment.config.crosswalk,
+        )
+
+
+BATCH_BYTES = 256 << 20
+
+
+def cut(
+    items: Iterable[WorkItem], most: int, most_bytes: int = BATCH_BYTES
+) -> Iterator[list[WorkItem]]:
+    """Cut objects into batches by number and size; the same objects give the same batches."""
+    batch: list[WorkItem] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) >= most or size + item.sighting.bytes > most_bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.sighting.bytes
+    if batch:
+        yield batch

@@ -1,0 +1,133 @@
+"""What a run would do, and why, before anything runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.objects.fingerprints import fingerprints_of, vocabulary_digests
+from echoatlas.pipeline.plan.settings import journey_config
+from echoatlas.pipeline.plan.survey import BESIDE, survey
+from echoatlas.pipeline.settings import as_plain
+from echoatlas.pipeline.step import declared
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.config import SiteConfig
+
+
+MARKS = "_fingerprints/"
+
+
+def _described(config: JourneyConfig, site: SiteConfig) -> dict[str, Any]:
+    steps = {
+        declared(function).name: {"version": declared(function).version, "set": as_plain(part)}
+        for function, part in config.steps()
+    }
+    return {"steps": steps, "site": json.loads(site.model_dump_json(exclude={"bucket"}))}
+
+
+def _made_by(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What frames depend on, of all that is described."""
+    steps = {name: part for name, part in described["steps"].items() if name != "evidence"}
+    labels = {name: part for name, part in described["site"]["labels"].items() if name != "organ"}
+    return {**described, "steps": steps, "site": {**described["site"], "labels": labels}}
+
+
+def _read_by(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What evidence depends on, of all that is described."""
+    steps = {name: described["steps"][name] for name in ("read", "evidence")}
+    return {**described, "steps": steps, **vocabulary_digests()}
+
+
+def remember(storage: Storage, config: JourneyConfig, sites: list[SiteConfig]) -> None:
+    """Keep what each fingerprint stands for, so that a later plan can say what changed."""
+    for site in sites:
+        marks, described = fingerprints_of(config, site), _described(config, site)
+        for mark, said in (
+            (marks.frames, _made_by(described)),
+            (marks.evidence, _read_by(described)),
+        ):
+            key = f"{MARKS}{mark}.json"
+            if not storage.exists(key):
+                storage.write(key, json.dumps(said, sort_keys=True, indent=1).encode())
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[str]:
+    """What differs between two descriptions, one line each: ``normalize.set.size: 256 -> 224``."""
+    found: list[str] = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        place = f"{path}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += changes(old, new, f"{place}.")
+        elif old != new:
+            found.append(f"{place}: {json.dumps(old)} -> {json.dumps(new)}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """What a run would do at one site.
+
+    Attributes:
+        new_files: not yet named; an archive counts once, whatever it holds.
+        pending: named, not yet worked on.
+        renewed: to be worked on anew, because of ``why``.
+        reread: headers to be read anew for evidence, because of ``why``; frames stay as they are.
+        up_to_date: nothing to do.
+        lost: pending, but the site removed the file.
+    """
+
+    site: str
+    new_files: int
+    pending: int
+    renewed: int
+    reread: int
+    up_to_date: int
+    lost: int
+    why: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        return not (self.new_files or self.pending or self.renewed or self.reread or self.lost)
+
+
+def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
+    """Compare each site's bucket and settings with the lake; reads listings, no scans."""
+    config = journey_config(deployment.config)
+    found = []
+    for site in deployment.chosen(sites):
+        seen = survey(deployment, site, config)
+        why: list[str] = []
+        described = _described(config, site)
+        beside = seen.marks.frames.partition(BESIDE)[2]
+        for marks, now, today in (
+            (seen.made_by, seen.marks.frames, _made_by(described)),
+            (seen.read_by, seen.marks.evidence, _read_by(described)),
+        ):
+            for mark in sorted(set(marks) - {now}):
+                then, _, lay_beside = mark.partition(BESIDE)
+                if lay_beside != beside:
+                    why.append("the collection's masks or tables: changed")
+                key = f"{MARKS}{then}.json"
+                if deployment.lake.storage.exists(key):
+                    before = json.loads(deployment.lake.storage.read(key))
+                    why += changes(before, today)
+        found.append(
+            SitePlan(
+                site=site.site,
+                new_files=len(seen.fresh),
+                pending=len(seen.pending) + len(seen.repeats),
+                renewed=len(seen.stale),
+                reread=len(seen.unread),
+                up_to_date=seen.made_by.get(seen.marks.frames, 0) - len(seen.unread),
+                lost=len(seen.lost),
+                why=tuple(dict.fromkeys(why)),
+            )
+        )
+    return found

@@ -1,0 +1,183 @@
+"""Which axes of an array are the picture, which one is color, and over which frames run.
+
+What a format states of its axes is obeyed. Where it states nothing, the usual order of its
+programs is only a guess, and a clip whose pictures lie along other axes still looks like pictures
+(a row through time), with its letters torn apart. So the axes are found: along time a screen
+stands still, along no other axis does so much of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays.colors import are_colors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SMALLEST = 16  # pixels, both sides: below this it is a table of numbers, not a picture
+UNKNOWN, PLANE, STACK, COLOR = "", "plane", "stack", "color"
+LEVELS = 0.025  # of the range of values, within which a pixel stands still
+MORE = 0.15  # of a picture's pixels that must stand still more along other axes than the usual
+TIMES = 1.5  # as many
+WIDE, DEEP = 128, 32  # samples that are looked at, along a picture's axis and along the others
+LONG = 5  # times as wide as high: no usual picture, but a row through time may be
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """Pictures of an array.
+
+    Attributes:
+        values: (frames, H, W) or (frames, H, W, 3).
+        plane: the array's axes that became rows and columns.
+        stack: sides of the axes that frames run over, the slowest first.
+        timed: the axis that frames run over, if it is one alone; else None.
+        found: whether the axes are others than usual, by what they hold.
+    """
+
+    values: NDArray[Any]
+    plane: tuple[int, int]
+    stack: tuple[int, ...]
+    timed: int | None
+    found: bool
+
+    @property
+    def colored(self) -> bool:
+        return self.values.ndim == 4
+
+
+def arranged(
+    values: NDArray[Any],
+    kinds: Sequence[str] | None = None,
+    usual: tuple[int, int] | None = None,
+    usual_color: int | None = None,
+) -> Arranged:
+    """Arrange an array of any axes as pictures.
+
+    Args:
+        values: numbers, of any number of axes.
+        kinds: what each axis is known to be: ``PLANE``, ``STACK``, ``COLOR`` or ``UNKNOWN``.
+        usual: the axes that are rows and columns where nothing is known; the last two if None,
+            before a color axis.
+        usual_color: the axis that is color where it can be; the last if None.
+
+    Raises:
+        Reject: ``no_pixels`` if no two axes make a picture, ``axes_unclear`` if it can't be told
+            which do.
+    """
+    told = list(kinds or [UNKNOWN] * values.ndim)
+    axes = [axis for axis, side in enumerate(values.shape) if side > 1]
+    color = _color(values, axes, told, values.ndim - 1 if usual_color is None else usual_color)
+    free = [axis for axis in axes if axis != color]
+    plane, found = _plane(values, free, told, color, usual)
+    rest = [axis for axis in free if axis not in plane]
+    rest.sort(key=lambda axis: told[axis] != STACK)
+    order = [*rest, *plane, *([] if color is None else [color])]
+    ones = [axis for axis in range(values.ndim) if axis not in order]
+    moved = values.transpose([*ones, *order])
+    sides = tuple(int(values.shape[axis]) for axis in rest)
+    frames = int(np.prod(sides, dtype=np.int64))
+    shape = (frames, *(values.shape[axis] for axis in plane))
+    pictures = moved.reshape(shape if color is None else (*shape, values.shape[color]))
+    if color is not None:
+        pictures = pictures[..., :3]
+    return Arranged(pictures, plane, sides, rest[0] if len(rest) == 1 else None, found)
+
+
+def _color(values: NDArray[Any], axes: list[int], told: list[str], usual: int) -> int | None:
+    """The axis of color, stated or seen."""
+    for axis, kind in enumerate(told):
+        if kind == COLOR:
+            if values.shape[axis] not in (1, 3, 4):
+                raise Reject(Reason.NO_PIXELS, "the values of a pixel are not gray or color")
+            return axis if values.shape[axis] > 1 else None
+    may_be = [
+        axis
+        for axis in axes
+        if told[axis] == UNKNOWN
+        and values.shape[axis] in (3, 4)
+        and sum(values.shape[other] >= SMALLEST for other in axes if other != axis) >= 2
+    ]
+    may_be.sort(key=lambda axis: axis != usual)
+    for axis in may_be:  # of four axes one of three is no time, as a rule
+        if are_colors(np.moveaxis(values, axis, -1), axis == usual or len(axes) > 3):
+            return axis
+    return None
+
+
+def _plane(
+    values: NDArray[Any],
+    free: list[int],
+    told: list[str],
+    color: int | None,
+    usual: tuple[int, int] | None,
+) -> tuple[tuple[int, int], bool]:
+    """The axes of rows and columns, and whether they are others than usual."""
+    stated = [axis for axis in free if told[axis] == PLANE]
+    if len(stated) == 2:
+        sides = [axis for axis in stated if values.shape[axis] >= SMALLEST]
+    else:
+        sides = [a for a in free if told[a] != STACK and values.shape[a] >= SMALLEST]
+    if len(sides) < 2:
+        raise Reject(Reason.NO_PIXELS, "no two axes are large enough to be a picture")
+    if len(sides) == 2:
+        return (sides[0], sides[1]), False
+    first = usual if usual and set(usual) <= set(sides) else (sides[-2], sides[-1])
+    return _found(values, sides, first, color)
+
+
+def _found(
+    values: NDArray[Any], sides: list[int], usual: tuple[int, int], color: int | None
+) -> tuple[tuple[int, int], bool]:
+    """Of several axes the two along whose picture most stands still, if that says anything."""
+    sample = _shown(values, color)
+    still = {pair: _still(sample, pair) for pair in combinations(sides, 2)}
+    best = max(still, key=lambda pair: (still[pair], pair == usual))
+    if still[best] > max(still[usual] + MORE, still[usual] * TIMES):
+        return best, True
+    if still[best] < MORE and _long(values, usual) and not all(_long(values, p) for p in still):
+        raise Reject(Reason.AXES_UNCLEAR)
+    return usual, False
+
+
+def _long(values: NDArray[Any], pair: tuple[int, int]) -> bool:
+    one, two = (values.shape[axis] for axis in pair)
+    return bool(max(one, two) > LONG * min(one, two))
+
+
+def _shown(values: NDArray[Any], color: int | None) -> NDArray[np.float32]:
+    """Values without color and without the planes at the ends of an axis that show nothing."""
+    some = tuple(
+        slice(None, None, max(side // (4 * WIDE), 1)) if axis != color else slice(0, 3)
+        for axis, side in enumerate(values.shape)
+    )
+    shown = np.nan_to_num(values[some].astype(np.float32), posinf=0, neginf=0)
+    if color is not None:
+        shown = shown.max(axis=color, keepdims=True)
+    low, high = float(shown.min()), float(shown.max())
+    shown = (shown - low) / max(high - low, 1e-12)
+    for axis in range(shown.ndim):
+        others = tuple(other for other in range(shown.ndim) if other != axis)
+        lit = np.flatnonzero(np.ptp(shown, axis=others) > LEVELS)
+        if lit.size:
+            shown = shown.take(range(int(lit[0]), int(lit[-1]) + 1), axis)
+    return shown
+
+
+def _still(values: NDArray[np.float32], pair: tuple[int, int]) -> float:
+    """Share of a plane's pixels that hold one value along all other axes."""
+    places = [
+        np.unique(np.linspace(0, side - 1, min(side, WIDE if axis in pair else DEEP)).astype(int))
+        for axis, side in enumerate(values.shape)
+    ]
+    sample = values[np.ix_(*places)]
+    along = tuple(axis for axis in range(values.ndim) if axis not in pair)
+    return float((np.ptp(sample, axis=along) <= LEVELS).mean())

@@ -1,0 +1,188 @@
+"""HDF5, MATLAB and NumPy files of collections: the array in them that is pictures."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays.axes import PLANE, SMALLEST, STACK, UNKNOWN
+from echoatlas.pipeline.read.arrays.hdf5_tree import walked
+from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
+from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
+from echoatlas.pipeline.read.arrays.scan import array_scan
+from echoatlas.pipeline.read.arrays.uff import BEAMFORMED, uff_picture
+from echoatlas.pipeline.read.arrays.variables import Variable, choose, may_be_pictures
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.dicom.values import unsaid
+from echoatlas.pipeline.read.surplus import check_end
+from echoatlas.schemas.records import Scan
+
+ERRORS = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+COMPRESSED, MATRIX_HEAD = 15, 128
+
+
+def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
+    """The pictures of an HDF5 file (MATLAB 7.3 too), as ``choose`` finds them.
+
+    Links to other files, external storage and virtual datasets are never followed.
+
+    Raises:
+        Reject: ``no_pixels`` if there is none, ``not_an_image``, ``ambiguous``, ``unreadable``,
+            ``too_large``, ``unsupported_codec``.
+    """
+    import hdf5plugin  # noqa: F401  (with it h5py undoes Blosc, Zstandard, LZ4 and others)
+
+    matlab = data[:10] == b"MATLAB 7.3"
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            tree = walked(file)
+            check_tree(tree.paths, tree.classes.values())
+            for path, kind in sorted(tree.classes.items()):
+                if kind == BEAMFORMED:
+                    values, sizes = uff_picture(file[path])
+                    return array_scan(
+                        values, "hdf5", config, kinds=[STACK, PLANE, PLANE], sizes=sizes
+                    )
+            pictures = zea_pictures(tree.paths)
+            wanted = [one for one in tree.variables if not pictures or one.name in pictures]
+            chosen = choose(wanted, config)
+            parts = [one.load() for one in chosen.variables]
+            kinds = hdf5_kinds(chosen.one.source)
+    except ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
+        ) from None
+    if matlab:  # which stores columns first, so that HDF5 has its axes turned round
+        parts = [one.T for one in parts]
+    if chosen.stacked:
+        return _stacked_scan(parts, "hdf5", config)
+    if matlab:
+        return _matlab_scan(parts[0], "hdf5", config)
+    return array_scan(parts[0], "hdf5", config, kinds=kinds)
+
+
+def read_mat(data: bytes, config: ReadConfig) -> Scan:
+    """The pictures of a MATLAB 5 file, as ``choose`` finds them: (H, W[, 3][, frames]) each.
+
+    Raises:
+        Reject: as ``read_hdf5``.
+    """
+    import scipy.io  # not with the module: few files need it, and each worker would load it
+    from scipy.io.matlab import MatReadError
+
+    _check_inflated(data, config)
+    try:
+        with unsaid():
+            listed = scipy.io.whosmat(io.BytesIO(data))
+            check_workspace(name for name, _, _ in listed)
+            names = [name for name, shape, kind in listed if _may_hold(shape, kind)]
+            found = scipy.io.loadmat(io.BytesIO(data), variable_names=names) if names else {}
+        variables = [one for name in names for one in _variables(name, found[name])]
+        chosen = choose(variables, config)
+        parts = [np.asarray(one.load()) for one in chosen.variables]
+    except RecursionError:
+        raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
+    except (*ERRORS, MatReadError) as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
+        ) from None
+    return (
+        _stacked_scan(parts, "mat", config)
+        if chosen.stacked
+        else _matlab_scan(parts[0], "mat", config)
+    )
+
+
+def _may_hold(shape: Sequence[int], kind: str) -> bool:
+    """Whether a variable may hold pictures: numbers of two large sides, or cells."""
+    if kind in ("struct", "object", "char", "function", "opaque", "sparse"):
+        return False
+    return kind == "cell" or sum(side >= SMALLEST for side in shape) >= 2
+
+
+def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
+    """A variable's array, or those of its cells, numbered in MATLAB's order."""
+    if values.dtype == object:
+        for index, one in enumerate(values.ravel(order="F")):
+            if isinstance(one, np.ndarray) and one.dtype != object:
+                yield from _variables(f"{name}{{{index}}}", one)
+    elif may_be_pictures(values.shape, values.dtype):
+        yield Variable(name, values.shape, values.dtype, lambda: values)
+
+
+def _stacked_scan(parts: list[NDArray[Any]], kind: str, config: ReadConfig) -> Scan:
+    """Arrays alike, (H, W) or (H, W, 3), as frames of one clip."""
+    flat = np.stack([one.reshape([side for side in one.shape if side != 1]) for one in parts])
+    return array_scan(flat, kind, config, kinds=[STACK, *[UNKNOWN] * (flat.ndim - 1)])
+
+
+def read_npy(data: bytes, config: ReadConfig) -> Scan:
+    """An array that NumPy saved: (H, W[, 3]) or (frames, H, W[, 3]). Pickles are never loaded.
+
+    Raises:
+        Reject: ``no_pixels`` (objects and records too), ``unreadable``, ``too_large``.
+    """
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        heads = {(1, 0): np.lib.format.read_array_header_1_0}
+        read_head = heads.get(version, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = read_head(stream)
+        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if dtype.kind not in "buif":
+            raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
+        if size > min(config.max_inflated, len(data)):
+            raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
+        check_end(data, stream.tell() + size)
+        values = np.load(io.BytesIO(data), allow_pickle=False)
+    except ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
+        ) from None
+    return array_scan(values, "npy", config)
+
+
+def _matlab_scan(values: NDArray[Any], kind: str, config: ReadConfig) -> Scan:
+    """(H, W), (H, W, 3), (H, W, N) or (H, W, 3, N), as MATLAB's programs have it."""
+    return array_scan(values, kind, config, usual=(0, 1), usual_color=2)
+
+
+def _check_inflated(data: bytes, config: ReadConfig) -> None:
+    """Unpack every compressed element into nothing, so that no bomb reaches the parser."""
+    order = ">" if data[126:128] == b"MI" else "<"
+    place, total = MATRIX_HEAD, 0
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, place)
+        if kind == COMPRESSED:
+            engine = zlib.decompressobj()
+            rest = data[place + 8 : place + 8 + length]
+            try:
+                while rest:
+                    total += len(engine.decompress(rest, 1 << 20))
+                    rest = engine.unconsumed_tail
+                    if total > config.max_inflated:
+                        raise Reject(Reason.TOO_LARGE, "the file inflates to more than is accepted")
+            except zlib.error:
+                raise Reject(Reason.UNREADABLE, "a compressed variable is damaged") from None
+        place += 8 + length
+    check_end(data, place)

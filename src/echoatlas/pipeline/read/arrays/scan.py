@@ -1,0 +1,116 @@
+"""Arrays of any shape as clips, and how values become gray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.precision import since
+from echoatlas.pipeline.read.arrays.axes import arranged
+from echoatlas.pipeline.read.arrays.imagery import demand_picture
+from echoatlas.pipeline.read.arrays.uff import is_decibels
+from echoatlas.pipeline.read.arrays.upright import upright
+from echoatlas.pipeline.read.config import ReadConfig, check_size
+from echoatlas.schemas.records import Scan, Turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.schemas.records import Picture
+
+DECIBELS, MOST_DECIBELS = 60.0, 100.0  # shown if the data don't say, and as many as any shows
+
+
+def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
+    """How values of an array become 8 bits, the same for all its frames.
+
+    Unsigned values keep their scale by the fewest bits that hold the largest; others are spread
+    linearly between the least and the largest, which are 0 and 255; decibels from as far below
+    the largest as scanners show them, where the least is further below than any does.
+    """
+    if values.dtype.kind == "b":
+        return lambda part: part.astype(np.uint8) * np.uint8(255)
+    finite = values if values.dtype.kind in "ui" else values[np.isfinite(values)]
+    if not finite.size:
+        raise Reject(Reason.NO_PIXELS, "no value is a number")
+    low, high = finite.min(), finite.max()
+    whole = values.dtype.kind in "ui" or float(high).is_integer()
+    if low >= 0 and high <= 255 and (high > 1 or values.dtype == np.uint8) and whole:
+        return lambda part: np.rint(np.nan_to_num(part)).astype(np.uint8)
+    if values.dtype.kind == "u":
+        shift = max(int(high).bit_length() - 8, 0)
+        return lambda part: (part >> shift).astype(np.uint8)
+    if is_decibels(finite) and low < high - MOST_DECIBELS:
+        low = high - DECIBELS
+    floor, scale = float(low), 255.0 / max(float(high) - float(low), 1e-12)
+
+    def spread(part: NDArray[Any]) -> Picture:
+        wide = np.nan_to_num(part.astype(np.float64), nan=floor, posinf=float(high), neginf=floor)
+        return np.rint(np.maximum(wide - floor, 0) * scale).astype(np.uint8)
+
+    return spread
+
+
+def array_scan(
+    values: NDArray[Any],
+    kind: str,
+    config: ReadConfig,
+    *,
+    kinds: Sequence[str] | None = None,
+    usual: tuple[int, int] | None = None,
+    usual_color: int | None = None,
+    rows: str = "",
+    sizes: Sequence[float | None] | None = None,
+    step_ms: float | None = None,
+    times: tuple[float, ...] | None = None,
+    text: dict[str, str] | None = None,
+) -> Scan:
+    """An array as a scan.
+
+    Args:
+        values: of any axes, in the order that they lie in (the last is the fastest).
+        kinds, usual, usual_color: of the axes, as for ``arranged``.
+        rows: which way rows run by the header, as for ``upright``.
+        sizes: millimeters from value to value along each axis, None where unknown.
+        step_ms: from frame to frame, None if the frames are no times or it is unknown.
+        times: of each frame, milliseconds from the first; if they are as many as the frames.
+
+    Raises:
+        Reject: ``no_pixels``, ``axes_unclear``, ``not_an_image``, ``too_large``.
+    """
+    if values.dtype.kind not in "buif":
+        raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
+    found = arranged(values, kinds, usual, usual_color)
+    pictures, turn = found, Turn()
+    if not config.masks:  # a mask lies as its picture does, whatever its own outline
+        pictures, turn = upright(found, rows)
+        demand_picture(pictures.values)
+    count, height, width = pictures.values.shape[:3]
+    check_size(height, width, count, config)
+    scale = gray_scale(pictures.values)
+
+    def frames() -> Iterator[Picture]:
+        for index in range(count):
+            yield np.ascontiguousarray(scale(pictures.values[index]))
+
+    timed = step_ms is not None and step_ms > 0 and pictures.timed is not None
+    stepped = tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None
+    y, x = (sizes[axis] if sizes else None for axis in pictures.plane)
+    return Scan(
+        format=kind,
+        codec=str(values.dtype),
+        declared_frames=count,
+        height=height,
+        width=width,
+        frames=frames,
+        color="rgb:stated" if pictures.colored else "gray",
+        times=times if times and len(times) == count else stepped,
+        spacing=(x, y) if x and y else None,
+        text=text or {},
+        flags=(*(["axes_found"] if found.found else []), *(["turned"] if turn != Turn() else [])),
+        stack=pictures.stack,
+        turn=turn,
+    )

@@ -1,0 +1,202 @@
+"""Volumes and sequences of research formats: NIfTI, MetaImage, NRRD."""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays.axes import COLOR, STACK
+from echoatlas.pipeline.read.arrays.kinds import nifti_kinds, nrrd_kinds
+from echoatlas.pipeline.read.arrays.metaimage import meta_header, meta_values
+from echoatlas.pipeline.read.arrays.nrrd import nrrd_header, nrrd_values
+from echoatlas.pipeline.read.arrays.scan import array_scan
+from echoatlas.pipeline.read.arrays.tracked import check_type, frame_stamps, toward_far
+from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.surplus import check_end, gunzip
+from echoatlas.schemas.records import Scan
+
+# Complaints about headers, to standard error.
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
+ERRORS = (
+    EOFError,
+    LookupError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+META_TYPES = {
+    "MET_UCHAR": "u1", "MET_CHAR": "i1", "MET_USHORT": "u2", "MET_SHORT": "i2",
+    "MET_UINT": "u4", "MET_INT": "i4", "MET_FLOAT": "f4", "MET_DOUBLE": "f8",
+    "MET_UCHAR_ARRAY": "u1",
+}  # fmt: skip
+NRRD_TYPES = {
+    "uchar": "u1", "unsigned char": "u1", "uint8": "u1", "uint8_t": "u1",
+    "char": "i1", "signed char": "i1", "int8": "i1", "int8_t": "i1",
+    "ushort": "u2", "unsigned short": "u2", "uint16": "u2", "uint16_t": "u2",
+    "short": "i2", "signed short": "i2", "int16": "i2", "int16_t": "i2",
+    "uint": "u4", "unsigned int": "u4", "uint32": "u4", "uint32_t": "u4",
+    "int": "i4", "signed int": "i4", "int32": "i4", "int32_t": "i4",
+    "float": "f4", "double": "f8",
+}  # fmt: skip
+EXTENSION_FLAG = 4  # bytes between a NIfTI header and what may follow it
+MILLISECONDS = {"sec": 1000.0, "msec": 1.0, "usec": 0.001}
+MILLIMETERS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+
+
+def read_nifti(data: bytes, config: ReadConfig) -> Scan:
+    """NIfTI 1 or 2, plain or gzipped. Its first axis runs along rows of the picture.
+
+    Raises:
+        Reject: ``unreadable``, ``truncated``, ``too_large``, ``no_pixels`` for a header alone.
+    """
+    import nibabel  # not with the module: few files need it, and each worker would load it
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
+    if data[:2] == b"\x1f\x8b":
+        data = gunzip(data, config.max_inflated)
+    if data[344:348] == b"ni1\0":
+        raise Reject(Reason.NO_PIXELS, "the volume's values lie in another file")
+    kind = nibabel.Nifti2Image if data[4:8] == b"n+2\0" else nibabel.Nifti1Image
+    try:
+        image: Any = kind.from_bytes(data)
+        header = image.header
+        shape = tuple(int(side) for side in header.get_data_shape())
+        dtype = header.get_data_dtype()
+        start = int(image.dataobj.offset)  # the header's own is reset by now
+        # 0 is what a header of its own file says: here it would show the header as a picture.
+        if start < int(header["sizeof_hdr"]) + EXTENSION_FLAG:
+            raise Reject(Reason.UNREADABLE, "the values are said to begin within the header")
+        check_end(data, start + _claimed(shape, dtype, config))
+        raw = np.asanyarray(image.dataobj)
+        length, time = header.get_xyzt_units()
+        zooms = [float(zoom) for zoom in header.get_zooms()]
+    except (*ERRORS, HeaderDataError, ImageFileError, WrapStructError) as error:
+        raise _unreadable(error) from None
+    kinds = nifti_kinds(shape, int(header["intent_code"]), header.get_dim_info()[2])
+    values = raw.T
+    if raw.dtype.names:
+        values = np.stack([values[name] for name in raw.dtype.names[:3]], axis=-1)
+        kinds.append(COLOR)
+    scale = MILLIMETERS.get(length, 0.0)
+    sizes = [zoom * scale if axis < 3 else 0.0 for axis, zoom in enumerate(zooms)][::-1]
+    per = MILLISECONDS.get(time)
+    step = zooms[3] * per if per and len(zooms) > 3 and shape[2] == 1 else None
+    return array_scan(
+        values, "nifti", config, kinds=kinds, sizes=[*sizes, 0.0], step_ms=step, rows=_rows(header)
+    )
+
+
+def _rows(header: Any) -> str:
+    """Which way rows run. DICOM's run to the back, so a NIfTI whose second axis runs there is as
+    it was; dcm2niix turns it, and leaves columns running to the left. A matrix without any sign
+    is the one of programs that ask for no orientation: it says nothing."""
+    sform = int(header["sform_code"])
+    affine = header.get_sform() if sform or not int(header["qform_code"]) else header.get_qform()
+    x, y = float(affine[0, 0]), float(affine[1, 1])
+    return "down" if y < 0 else "up" if x < 0 < y else "unsaid"
+
+
+def read_meta(data: bytes, config: ReadConfig) -> Scan:
+    """MetaImage with its values in the same file (.mha).
+
+    Raises:
+        Reject: ``no_pixels`` if the values lie in another file, ``unreadable``, ``truncated``.
+    """
+    try:
+        header = meta_header(data)
+        fields = header.fields
+        shape = tuple(int(side) for side in fields["DimSize"].split())[::-1]
+        channels = int(fields.get("ElementNumberOfChannels", "1"))
+        shape = (*shape, channels) if channels != 1 else shape
+        big = header.flag("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+        dtype = np.dtype((">" if big else "<") + META_TYPES[fields["ElementType"]])
+        body = meta_values(data, header, _claimed(shape, dtype, config), config)
+        values = _values(body, shape, dtype)
+        check_type(fields)
+        values = toward_far(fields, values, values.ndim - (2 if channels > 1 else 1))
+        times = frame_stamps(fields)
+        axes = shape[:-1] if channels != 1 else shape
+        kinds = nrrd_kinds(fields.get("Kinds", ""), axes[::-1])
+        kinds += [COLOR if channels in (3, 4) else STACK] if channels > 1 else []
+        written = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
+        sizes = _lengths(written, len(axes))
+    except ERRORS as error:
+        raise _unreadable(error) from None
+    return array_scan(values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0], times=times)
+
+
+def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
+    """NRRD with its values attached.
+
+    Raises:
+        Reject: ``no_pixels`` if they are detached, ``unreadable``, ``truncated``,
+            ``unsupported_codec``.
+    """
+    try:
+        header = nrrd_header(data)
+        fields = header.fields
+        sizes = tuple(int(side) for side in fields["sizes"].split())
+        order = {"big": ">", "little": "<"}[fields.get("endian", "little").lower()]
+        dtype = np.dtype(order + NRRD_TYPES[fields["type"]])
+        body = nrrd_values(data, header, dtype, _claimed(sizes, dtype, config), config)
+        values = _values(body, sizes[::-1], dtype)
+        kinds = nrrd_kinds(fields.get("kinds", ""), sizes)
+        lengths = _nrrd_lengths(fields, len(sizes))
+        check_type(header.notes)
+        values = toward_far(header.notes, values, values.ndim - (2 if kinds[-1] == COLOR else 1))
+        times = frame_stamps(header.notes)
+    except ERRORS as error:
+        raise _unreadable(error) from None
+    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths, times=times)
+
+
+def _nrrd_lengths(fields: dict[str, str], axes: int) -> list[float]:
+    """Millimeters along each axis by "spacings" or "space directions", the fastest axis last."""
+    if "spacings" in fields:
+        return _lengths(fields["spacings"].split(), axes)
+    vectors = re.findall(r"none|\(([^)]*)\)", fields.get("space directions", ""))
+    norms = [float(np.linalg.norm([float(x) for x in v.split(",")])) if v else 0 for v in vectors]
+    return _lengths([str(norm) for norm in norms], axes)
+
+
+def _lengths(written: Sequence[str], axes: int) -> list[float]:
+    """Lengths as they are written, 0 for those that are none, the fastest axis last."""
+    told = [float(part) for part in written]
+    told = [part if np.isfinite(part) and part > 0 else 0.0 for part in told]
+    return told[::-1] if len(told) == axes else [0.0] * axes
+
+
+def _values(body: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    flat = np.frombuffer(body, dtype)
+    return flat.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
+
+
+def _claimed(shape: tuple[int, ...], dtype: np.dtype[Any], config: ReadConfig) -> int:
+    """The bytes that a header claims, in exact arithmetic.
+
+    Raises:
+        Reject: ``no_pixels`` for none, ``too_large`` beyond the bounds.
+    """
+    if not shape or min(shape) < 1:
+        raise Reject(Reason.NO_PIXELS, "the volume has no extent")
+    claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if claimed > config.max_inflated:
+        raise Reject(Reason.TOO_LARGE, f"the volume claims more than {config.max_inflated} bytes")
+    return claimed
+
+
+def _unreadable(error: Exception) -> Reject:
+    return Reject(Reason.UNREADABLE, f"the volume cannot be read ({type(error).__name__})")

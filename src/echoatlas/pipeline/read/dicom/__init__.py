@@ -1,0 +1,1 @@
+"""DICOM: bytes to a scan."""

@@ -1,0 +1,1 @@
+"""A named, immutable version: selected, split, cut into shards, published, pulled, verified."""

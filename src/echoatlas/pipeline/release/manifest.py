@@ -1,0 +1,46 @@
+"""TODO pipeline/release/manifest.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
+from echoatlas.pipeline.storage import Storage
+
+MANIFEST = "manifest.json"
+
+
+Manifest = dict[str, Any]
+
+
+def names(releases: Storage) -> list[str]:
+    """Names of the releases that are published, in order."""
+    ends = f"/{MANIFEST}"
+    return [e.key.removesuffix(ends) for e in releases.list() if e.key.endswith(ends)]
+
+
+def manifest_of(releases: Storage, name: str) -> Manifest:
+    """The manifest of a release.
+
+    Raises:
+        UsageError: there is none of that name; names the nearest.
+    """
+    try:
+        found: Manifest = json.loads(releases.read(f"{name}/{MANIFEST}"))
+    except (FileNotFoundError, UsageError):
+        raise no_such("release", name, names(releases)) from None
+    return found
+
+
+def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
+    """The index of a release: one row a sample."""
+    data = releases.read(f"{manifest['name']}/{manifest['index']['file']}")
+    if hashlib.sha256(data).hexdigest() != manifest["index"]["sha256"]:
+        raise CheckFailed(f"the index of release '{manifest['name']}' is damaged")
+    # Threads that read bytes of Python's may outlive the interpreter, which then aborts
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)

@@ -1,0 +1,151 @@
+"""Select what goes into a release, or out of one: SQL expressions over an index table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.release.findings import held_back
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.tables import Lake
+
+FRAME = (
+    "frame_id",
+    "object_id",
+    "site",
+    "patient",
+    "study",
+    "series",
+    "patient_source",
+    "frame_index",
+    "pane",
+    "time_ms",
+    "width",
+    "height",
+    "channels",
+    "native_width",
+    "native_height",
+    "scale",
+    "mm_per_px_x",
+    "mm_per_px_y",
+    "spacing_source",
+    "fan_shape",
+    "fan_score",
+    "fan_verdict",
+    "mode",
+    "maker",
+    "model",
+    "subject_type",
+    "native_split",
+    "age",
+    "sex",
+    "license",
+    "flags",
+)
+LABEL = (
+    "region",
+    "organ",
+    "region_index",
+    "organ_index",
+    "paths",
+    "confidence",
+    "laterality",
+    "view",
+    "application",
+    "conflict",
+    "decided_by",
+)
+MEASURE = (
+    "pixel_hash",
+    "blur",
+    "entropy",
+    "mean",
+    "saturation",
+    "dark",
+    "fan_fill",
+    "speckle_snr",
+    "text_share",
+    "color_share",
+    "motion",
+)
+
+
+def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
+    """Every frame of a lake at pinned versions, with its labels, measures and cluster.
+
+    Returns:
+        One row a frame, ordered by ``frame_id``; ``cluster`` and ``representative`` are the
+        frame's own id where it has no duplicates; ``annotated`` names the kinds of annotations
+        that came with it, separated by blanks.
+    """
+
+    def pinned(name: str, columns: Sequence[str]) -> pa.Table:
+        return lake.read(name, columns, version=versions.get(name))
+
+    with duckdb.connect() as database:
+        database.register("f", pinned("frames", FRAME))
+        database.register("l", pinned("labels", ["frame_id", *LABEL]))
+        database.register("m", pinned("measures", ["frame_id", *MEASURE]))
+        database.register("d", pinned("duplicates", ["frame_id", "cluster", "representative"]))
+        database.register("a", pinned("annotations", ["frame_id", "kind"]))
+        chosen = ", ".join(
+            [f"f.{c}" for c in FRAME] + [f"l.{c}" for c in LABEL] + [f"m.{c}" for c in MEASURE]
+        )
+        return database.sql(
+            f"SELECT {chosen}, trim(f.maker || ' ' || f.model) AS device, "
+            "coalesce(d.cluster, f.frame_id) AS cluster, "
+            "coalesce(d.representative, f.frame_id) AS representative, "
+            "coalesce(k.kinds, '') AS annotated "
+            "FROM f JOIN l USING (frame_id) JOIN m USING (frame_id) LEFT JOIN d USING (frame_id) "
+            "LEFT JOIN (SELECT frame_id, string_agg(DISTINCT kind, ' ' ORDER BY kind) AS kinds "
+            "FROM a GROUP BY frame_id) k USING (frame_id) "
+            "ORDER BY f.frame_id"
+        ).to_arrow_table()
+
+
+def filter_rows(index: pa.Table, expression: str) -> pa.Table:
+    """The rows for which a SQL expression over the columns is true, in the same order.
+
+    Args:
+        expression: such as ``region = 'thorax' AND blur > 50``; empty keeps all.
+
+    Raises:
+        UsageError: one line that says what is wrong, and names the nearest column.
+    """
+    if not expression.strip():
+        return index
+    numbered = index.append_column("_row", pa.array(range(index.num_rows), pa.int64()))
+    with duckdb.connect(config={"enable_external_access": False}) as database:
+        database.register("t", numbered)
+        try:
+            kept = database.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
+            rows = kept.to_arrow_table().column("_row").combine_chunks()
+        except duckdb.Error as error:
+            message = str(error).split("\n\n")[0].replace("\n", " ")
+            raise UsageError(f"--where: {message}") from None
+    return index.take(rows)
+
+
+def without_findings(index: pa.Table, findings: pa.Table) -> pa.Table:
+    """The frames that show nothing of which a reviewer saw, or could not rule out, that it leaks.
+
+    By picture, not by id alone: the same pixels leak wherever else they are.
+    """
+    seen = pa.array(sorted(held_back(findings)), pa.string())
+    return index.filter(pc.invert(pc.is_in(index.column("pixel_hash"), value_set=seen)))
+
+
+def without_duplicates(index: pa.Table) -> pa.Table:
+    """Of frames that one stands for, that one; the first of them where it was not selected."""
+    with duckdb.connect() as database:
+        database.register("t", index)
+        return database.sql(
+            "SELECT * FROM t QUALIFY row_number() OVER (PARTITION BY representative "
+            "ORDER BY frame_id <> representative, frame_id) = 1 ORDER BY frame_id"
+        ).to_arrow_table()

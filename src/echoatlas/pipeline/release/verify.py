@@ -1,0 +1,207 @@
+"""Verify a release: checksums, counts, leakage between splits, and anything that could be PHI."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from echoatlas.pipeline.release.annotations import has_mask, mask_ending, outside, told
+from echoatlas.pipeline.release.k_anonymity import measured
+from echoatlas.pipeline.release.manifest import Manifest, index_table, manifest_of
+from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
+from echoatlas.pipeline.release.split import TIES
+from echoatlas.pipeline.storage import Storage
+from echoatlas.taxonomy.tree import UNKNOWN, tree
+
+PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def verify(releases: Storage, name: str) -> list[Check]:
+    """Look at everything that a release promises.
+
+    Raises:
+        UsageError: there is no such release.
+        CheckFailed: its index is damaged.
+    """
+    manifest = manifest_of(releases, name)
+    index = index_table(releases, manifest)
+    checks = [
+        _counts(manifest, index),
+        *(_apart(index, tie) for tie in TIES),
+        _labels(index),
+        _values(index),
+        _inside(index),
+        *_anonymous(manifest, index),
+    ]
+    return [*checks, *_shards(releases, manifest, index)]
+
+
+def _check(name: str, faults: int, what: str) -> Check:
+    return Check(name, not faults, f"{faults} {what}" if faults else "")
+
+
+def _counts(manifest: Manifest, index: pa.Table) -> Check:
+    told = sum(shard["samples"] for shard in manifest["shards"])
+    ids = set(index.column("frame_id").to_pylist())
+    wrong = len({manifest["frames"], index.num_rows, told, len(ids)}) - 1
+    return _check("counts", wrong, "numbers of samples disagree")
+
+
+def _apart(index: pa.Table, tie: str) -> Check:
+    splits: dict[str, set[str]] = defaultdict(set)
+    for value, split in zip(
+        index.column(tie).to_pylist(), index.column("split").to_pylist(), strict=True
+    ):
+        if value:
+            splits[value].add(split)
+    shared = sum(len(found) > 1 for found in splits.values())
+    return _check(f"no {tie.replace('_', ' ')} in two splits", shared, "are in two")
+
+
+def _labels(index: pa.Table) -> Check:
+    known = tree()
+    wrong = 0
+    for row in index.select(["region", "organ", "paths"]).to_pylist():
+        primary = row["paths"].split(" ")[0]
+        stated = "/".join(part for part in (row["region"], row["organ"]) if part != UNKNOWN)
+        wrong += primary != stated or any(path not in known for path in row["paths"].split())
+    return _check("labels lie on the tree", wrong, "do not")
+
+
+def _values(index: pa.Table) -> Check:
+    """Pseudonyms are hexadecimal or opaque; whatever else is text has a closed vocabulary."""
+    wrong = 0
+    for column in ("frame_id", "patient", "study", "series", "cluster"):
+        for value in index.column(column).to_pylist():
+            wrong += not all(c.isalnum() or c in "-_." for c in value) or " " in value
+    return _check("ids are opaque", wrong, "are not")
+
+
+def _inside(index: pa.Table) -> Check:
+    marked = MARKS in index.column_names
+    rows = index.select(["width", "height", MARKS]).to_pylist() if marked else []
+    wrong = sum(outside(mark, row["width"], row["height"]) for row in rows for mark in row[MARKS])
+    return _check("annotations lie in their images", wrong, "do not")
+
+
+def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:
+    asked = manifest["config"].get("min_k", 1)
+    if asked > 1:
+        under = measured(index, asked).under
+        yield _check(f"each patient is one of {asked}", under, "patients are not")
+
+
+def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[Check]:
+    codec = manifest["config"]["codec"]
+    places = {
+        (row["shard"], row["frame_id"]): (row["offset"], row["length"])
+        for row in index.select(["shard", "frame_id", "offset", "length"]).to_pylist()
+    }
+    rows = index.to_pylist() if MARKS in index.column_names else []
+    masks = {(row["shard"], f"{row['frame_id']}.{ending}"): (*place, row["height"], row["width"])
+             for row in rows for ending, place in _masks(row)}  # fmt: skip
+    marks = {(row["shard"], row["frame_id"]): told(row[MARKS]) for row in rows}
+    damaged = misplaced = strange = undecodable = 0
+    for shard in manifest["shards"]:
+        try:
+            data = releases.read(shard["file"])
+        except FileNotFoundError:
+            damaged += 1
+            continue
+        if hashlib.sha256(data).hexdigest() != shard["sha256"]:
+            damaged += 1
+            continue
+        for member in _members(data):
+            key, _, ending = member.name.partition(".")
+            content = data[member.offset_data : member.offset_data + member.size]
+            strange += bool(member.mtime or member.uid or member.gid or member.uname)
+            if ending == "json":
+                meta = json.loads(content)
+                strange += not set(META) <= set(meta) <= {*META, MARKS}
+                misplaced += meta.get(MARKS, []) != marks.get((shard["file"], key), [])
+            elif ending == ENDINGS[codec]:
+                place = places.pop((shard["file"], key), None)
+                misplaced += place != (member.offset_data, member.size)
+                strange += not CLEAN[codec](content)
+                undecodable += not _decodes(content, codec)
+            elif mask := masks.pop((shard["file"], member.name), None):
+                misplaced += mask[:2] != (member.offset_data, member.size)
+                strange += not _clean_png(content)
+                undecodable += not _decodes(content, "png", mask[2:])
+            else:
+                strange += 1
+    yield _check("shards are as published", damaged, "are damaged or missing")
+    missing = len(places) + len(masks)
+    yield _check("index and shards agree", misplaced + missing, "samples are misplaced")
+    yield _check("images decode", undecodable, "do not")
+    yield _check("nothing rides along in shards or images", strange, "members are not clean")
+
+
+def _members(data: bytes) -> Iterator[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        yield from tar
+
+
+def _masks(row: dict[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The ending of each mask of a sample, and where it should lie."""
+    drawn = [mark for mark in row[MARKS] if has_mask(mark)]
+    for number, mark in enumerate(drawn):
+        yield mask_ending(number), (mark["mask_offset"], mark["mask_length"])
+
+
+def _decodes(content: bytes, codec: str, shape: tuple[int, ...] = ()) -> bool:
+    """Whether there are pixels, of a shape if one is given."""
+    try:
+        pixels = unpacked_image(content, codec)
+        return pixels.shape == shape if shape else bool(pixels.size)
+    except ValueError:
+        return False
+
+
+def _clean_png(data: bytes) -> bool:
+    at = 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if kind not in PNG_PARTS:
+            return False
+        at += size + 12
+        if kind == b"IEND":
+            return at == len(data)
+    return False
+
+
+def _clean_jpeg(data: bytes) -> bool:
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:
+            return data.endswith(b"\xff\xd9")
+        if marker == 0xFE or 0xE1 <= marker <= 0xEF:
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+CLEAN: dict[str, Callable[[bytes], bool]] = {
+    "png": _clean_png,
+    "jpeg": _clean_jpeg,
+    "zstd": lambda data: data.startswith(b"EAz1"),
+}

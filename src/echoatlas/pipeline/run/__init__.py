@@ -1,0 +1,1 @@
+"""The plan carried out exactly once: labels and duplicates renewed, books balanced."""

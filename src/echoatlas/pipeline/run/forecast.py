@@ -1,0 +1,89 @@
+"""Say before a run how labels would change by other words or rules, from some objects' headers.
+
+A plan opens no scan but these: reading all headers is what the run is for. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
+from echoatlas.pipeline.label.fusion import label
+from echoatlas.pipeline.label.relabel import decisions, evidence_of, labeled, primary
+from echoatlas.pipeline.plan.batch import batches
+from echoatlas.pipeline.plan.settings import journey_config, label_config
+from echoatlas.pipeline.plan.survey import survey
+from echoatlas.pipeline.run.reread import read_evidence
+from echoatlas.pipeline.run.worker import Sources
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.plan.survey import Survey
+    from echoatlas.schemas.records import Hint
+    from echoatlas.schemas.rows import SightingRow
+
+
+@dataclass(slots=True)
+class Forecast:
+    """How the labels of some objects would change.
+
+    Attributes:
+        read: objects whose headers were read for this.
+        of: objects whose headers a run would read.
+        changes: (old path, new path) to number of frames, of those that were read.
+    """
+
+    read: int = 0
+    of: int = 0
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def forecast(deployment: Deployment, sites: list[str] | None, most: int) -> Forecast:
+    """Read at most ``most`` headers that a run would read anew, and label by what they say.
+
+    Which ones does not hang on what they show: the first by their ids, which are hashes; those
+    in archives only at a site where nothing lies loose.
+    """
+    config, found = journey_config(deployment.config), Forecast()
+    due = [survey(deployment, site, config) for site in deployment.chosen(sites)]
+    due = [seen for seen in due if seen.unread]
+    found.of = sum(len(seen.unread) for seen in due)
+    if not due or not most:
+        return found
+    told: dict[str, tuple[Hint, ...]] = {}
+    for seen in due:
+        for batch in batches(deployment, seen, seen.items(_some(seen, most // len(due))), "plan"):
+            sources = Sources.of(batch)
+            for item in batch.items:
+                try:
+                    hints = read_evidence(batch, item, sources)
+                except Reject:  # the run will say what is wrong with it
+                    continue
+                found.read += 1
+                if hints is not None:
+                    told[item.sighting.object_id] = hints
+    lake, fusion = deployment.lake, label_config(deployment.config)
+    before, decided = evidence_of(lake), decisions(lake)
+    news = {
+        one: label(
+            (*hints, *(h for h in before.get(one, ()) if h.source == REPORT and h not in hints)),
+            fusion,
+        )
+        for one, hints in told.items()
+        if one not in decided
+    }
+    for object_id, paths in labeled(lake):
+        if object_id in news and news[object_id].paths != paths:
+            found.changes[primary(paths), primary(news[object_id].paths)] += 1
+    return found
+
+
+def _some(seen: Survey, most: int) -> list[SightingRow]:
+    """Some of the kept objects whose headers are to be read anew."""
+    kept = [one for one in seen.unread if one.object_id not in seen.rejected]
+    loose = [one for one in kept if one.member < 0]
+    chosen = sorted(loose or kept, key=lambda one: (one.container, one.object_id))
+    return chosen[: max(most, 1)]

@@ -1,0 +1,147 @@
+"""What depends on the whole lake: labels, duplicates, the gate. Made anew when inputs change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import Counter
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from echoatlas.pipeline.deduplicate.clusters import deduplicate
+from echoatlas.pipeline.deduplicate.ranking import compared, thumbnails
+from echoatlas.pipeline.label.fusion import Label, label
+from echoatlas.pipeline.label.relabel import changes, fused
+from echoatlas.pipeline.lake.lock import run_lock
+from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
+from echoatlas.pipeline.run.commit import recover
+from echoatlas.pipeline.run.expectations import validate
+from echoatlas.pipeline.step import fingerprint
+from echoatlas.schemas.rows import LabelRow
+from echoatlas.schemas.tables import schema, to_arrow
+from echoatlas.taxonomy.tree import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.schemas.config import DeploymentConfig
+
+BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
+AT_ONCE = 1 << 16  # rows of labels that are made at a time
+GATED = (
+    "objects",
+    "frames",
+    "measures",
+    "annotations",
+    "labels",
+    "duplicates",
+    "quarantine",
+)
+
+
+def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
+    """Label all frames anew if evidence, decisions, rules or the tree changed.
+
+    Returns:
+        Whether anything was done.
+    """
+    chosen = label_config(config)
+    mark = fingerprint([(label, chosen)], tree().hash)
+    inputs = _inputs(lake, mark, "evidence", "frames", "decisions")
+    if lake.done("labels", inputs):
+        return False
+    labels = fused(lake, chosen)
+    lake.replace("labels", _label_rows(lake, labels, mark), inputs)
+    return True
+
+
+def _label_rows(lake: Lake, labels: Mapping[str, Label], mark: str) -> pa.RecordBatchReader:
+    """The rows of ``labels``, a bounded number at a time: frames are many, labels are few."""
+    numbers: dict[Label, int] = {}
+    for one in (Label(), *labels.values()):
+        numbers.setdefault(one, len(numbers))
+    once = to_arrow(
+        "labels",
+        [
+            LabelRow(
+                # Rows are sorted by this, and then found by their number
+                frame_id=f"{number:012d}",
+                object_id="",
+                tree=tree().hash,
+                fingerprint=mark,
+                **asdict(one),
+            )
+            for one, number in numbers.items()
+        ],
+    )
+    unknown = Label()
+    # Read before anything is written: delta-rs can't read while it writes
+    frames = lake.read("frames", ["frame_id", "object_id"])
+
+    def parts() -> Iterator[pa.RecordBatch]:
+        for batch in frames.to_batches(AT_ONCE):
+            ids = batch.column("object_id")
+            chosen = [numbers[labels.get(one, unknown)] for one in ids.to_pylist()]
+            rows = once.take(pa.array(chosen, pa.int64()))
+            for name in ("frame_id", "object_id"):
+                place = rows.schema.get_field_index(name)
+                rows = rows.set_column(place, rows.schema.field(place), batch.column(name))
+            yield from rows.combine_chunks().to_batches()
+
+    return pa.RecordBatchReader.from_batches(schema("labels"), parts())
+
+
+def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
+    """Label a lake anew and do nothing else: no bucket is listed, no scan opened.
+
+    Returns:
+        (old path, new path) to number of frames, and whether anything was done.
+
+    Raises:
+        UsageError: a run holds the lake.
+    """
+    lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
+    with run_lock(lake.storage, run_id) as lock:
+        if lock.before:
+            recover(lake, lock.before)
+        changed = changes(lake, label_config(deployment.config))
+        return changed, label_lake(lake, deployment.config)
+
+
+def deduplicate_lake(lake: Lake, config: DeploymentConfig) -> bool:
+    """Cluster the lake's frames anew if any were added, removed or measured anew.
+
+    Returns:
+        Whether anything was done.
+    """
+    chosen = deduplicate_config(config)
+    mark = fingerprint([(deduplicate, chosen)])
+    inputs = _inputs(lake, mark, "measures", "frames", "objects")
+    if lake.done("duplicates", inputs):
+        return False
+    found = deduplicate(compared(lake), partial(thumbnails, lake), chosen)
+    rows = [replace(row, fingerprint=mark) for row in found]
+    lake.replace("duplicates", to_arrow("duplicates", rows), inputs)
+    return True
+
+
+def gate(lake: Lake) -> list[tuple[str, bool, str]]:
+    """Check the tables against their expectations: (name, passed, what failed)."""
+    found = []
+    for name in GATED:
+        columns = [c for c in schema(name).names if c not in BULKY]
+        found += validate(name, lake.read(name, columns))
+    return found
+
+
+def _inputs(lake: Lake, mark: str, *names: str) -> str:
+    """One name for a fingerprint and the state of the tables that a stage reads."""
+    files = {name: lake.files(name) for name in names}
+    text = json.dumps([mark, files], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,72 @@
+"""The quarantine: what was rejected, and the way back."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.errors import Reason, UsageError, no_such
+from echoatlas.pipeline.lake.lock import run_lock
+from echoatlas.pipeline.run.commit import recover
+from echoatlas.schemas.rows import QuarantineRow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+
+
+def quarantined(
+    deployment: Deployment, site: str | None = None, reason: str | None = None
+) -> list[QuarantineRow]:
+    """Rejected objects in order of site and reason.
+
+    Raises:
+        UsageError: there is no such site or reason.
+    """
+    if site is not None:
+        deployment.site(site)
+    if reason is not None and reason not in set(Reason):
+        raise no_such("reason", reason, [one.value for one in Reason])
+    rows = [QuarantineRow(**row) for row in deployment.lake.read("quarantine").to_pylist()]
+    chosen = [r for r in rows if site in (None, r.site) and reason in (None, r.reason)]
+    return sorted(chosen, key=lambda r: (r.site, r.reason, r.object_id))
+
+
+def one_quarantined(deployment: Deployment, object_id: str) -> QuarantineRow:
+    """The one object whose id starts so.
+
+    Raises:
+        UsageError: none does, or several.
+    """
+    found = [r for r in quarantined(deployment) if r.object_id.startswith(object_id)]
+    if len({row.object_id for row in found}) != 1:
+        many = "several objects start" if found else "no object starts"
+        raise UsageError(f"{many} with '{object_id}' in quarantine")
+    return found[0]
+
+
+def release_from_quarantine(
+    deployment: Deployment, site: str | None = None, reason: str | None = None
+) -> int:
+    """Forget rejections, so that the next run works on these objects anew.
+
+    What a reviewer saw leak is worked on anew only if its reason is named. ``objects`` goes last:
+    should this be cut off, the objects are still rejected, and asking again completes it.
+    """
+    rows = [
+        row
+        for row in quarantined(deployment, site, reason)
+        if row.reason != Reason.SEEN_BY_REVIEWER or reason is not None
+    ]
+    places = sorted(row.locator for row in rows)
+    ids = sorted({row.object_id for row in rows})
+    if rows:
+        lake = deployment.lake
+        run_id = f"retry-{secrets.token_hex(6)}"
+        with run_lock(lake.storage, run_id) as lock:
+            if lock.before:
+                recover(lake, lock.before)
+            lake.drop_rows("audit", "object_id", ids)
+            lake.drop_rows("readings", "object_id", ids)
+            lake.drop_rows("quarantine", "locator", places)
+            lake.drop_rows("objects", "locator", places)
+    return len(rows)

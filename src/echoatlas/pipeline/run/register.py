@@ -1,0 +1,110 @@
+"""Naming: new files are read once, so that each object has its id before any work is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.ingest.identify import NamedObject, identify, sightings
+from echoatlas.pipeline.ingest.listing import ListedFile
+from echoatlas.pipeline.plan.batch import RegisterTask
+from echoatlas.pipeline.read.arrays.detached_header import read_whole
+from echoatlas.pipeline.retry import retrying
+from echoatlas.pipeline.sidecars.collection import is_companion
+from echoatlas.pipeline.sidecars.site import MOST_BYTES, is_table
+from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.tables import to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.engine.cluster import Cluster
+    from echoatlas.pipeline.plan.survey import Survey
+    from echoatlas.pipeline.read.archive import Content
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.config import SiteConfig
+
+
+TASK_FILES = 64
+TASK_BYTES = 256 << 20
+REEL_FILES = 5_000  # files named between two commits, so that a kill costs no more than this
+
+
+def name_arrivals(
+    deployment: Deployment,
+    seen: Survey,
+    cluster: Callable[[], Cluster],
+    tell: Callable[[str, int, int], None],
+) -> int:
+    """Write a sighting for every new object of a site, in order of keys.
+
+    Returns:
+        The number of new sightings.
+    """
+    ordinal = seen.next_ordinal
+    for start in range(0, len(seen.fresh), REEL_FILES):
+        reel = seen.fresh[start : start + REEL_FILES]
+        named = _named(deployment, seen, reel, cluster)
+        rows: list[SightingRow] = []
+        for arrival in reel:
+            rows += sightings(seen.site.site, arrival, named[arrival.key], ordinal + len(rows))
+        deployment.lake.append("sightings", to_arrow("sightings", rows))
+        ordinal += len(rows)
+        tell(f"files of {seen.site.site}", start + len(reel), len(seen.fresh))
+    return ordinal - seen.next_ordinal
+
+
+def _named(
+    deployment: Deployment, seen: Survey, reel: list[ListedFile], cluster: Callable[[], Cluster]
+) -> dict[str, list[NamedObject]]:
+    key = deployment.key()
+    bucket = deployment.bucket(seen.site)
+    retries = deployment.config.engine.retries
+    found = {one.key: [_unread(one, key)] for one in reel}
+    readable = [one for one in reel if one.size <= MOST_BYTES]
+    tasks = (
+        RegisterTask(seen.site, bucket, tuple(files), key, retries) for files in _cut(readable)
+    )
+    for done in cluster().scatter(register, tasks):
+        for arrival, objects in done.answer or ():
+            found[arrival.key] = objects
+    return found
+
+
+def _unread(arrival: ListedFile, key: SiteKey) -> NamedObject:
+    """The name of a file that can't be read to the end: by its place instead of its content."""
+    name = key.pseudonym("unread", arrival.locator)
+    return NamedObject(arrival.locator, "", -1, name, name, arrival.size)
+
+
+def _cut(files: list[ListedFile]) -> Iterator[list[ListedFile]]:
+    task: list[ListedFile] = []
+    size = 0
+    for one in files:
+        if task and (len(task) >= TASK_FILES or size + one.size > TASK_BYTES):
+            yield task
+            task, size = [], 0
+        task.append(one)
+        size += one.size
+    if task:
+        yield task
+
+
+def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject]]]:
+    """Read each listed file once, to name it and the members of archives."""
+    named = []
+    for arrival in task.arrivals:
+        try:
+            key, read = arrival.key, task.bucket.read
+            data = retrying(partial(read_whole, key, read), task.retries)
+        except FileNotFoundError:  # removed since it was listed: seen again when it is back
+            continue
+        found = identify(task.site.site, arrival, data, task.key, partial(_no_scan, task.site))
+        named.append((arrival, list(found)))
+    return named
+
+
+def _no_scan(site: SiteConfig, name: str, content: Content) -> bool:
+    return is_companion(site, name) or is_table(site, name, content)

@@ -1,0 +1,110 @@
+"""Read evidence anew where words or rules changed: headers, names and tables, and no pixels.
+
+An object's frames stay as they are; its evidence is what a new run would find. Only an object
+whose very outcome hangs on the vocabulary, a structured report, is worked on anew as a whole.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+from collections import Counter
+from dataclasses import replace
+
+from echoatlas.pipeline.errors import Reject, Retry, crash_site
+from echoatlas.pipeline.evidence import evidence, measured
+from echoatlas.pipeline.objects.rows import evidence_rows
+from echoatlas.pipeline.plan.batch import Batch
+from echoatlas.pipeline.plan.survey import WorkItem
+from echoatlas.pipeline.read import read_report, read_words
+from echoatlas.pipeline.read.archive import is_archive
+from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
+from echoatlas.pipeline.run.worker import BatchResult, Sources, Writer, work
+from echoatlas.pipeline.stopwatch import Stopwatch
+from echoatlas.schemas.records import Hint, Origin
+
+
+def reread(batch: Batch) -> BatchResult:
+    """Read what a batch's objects say in words, and write it as Parquet files.
+
+    Returns:
+        ``reread`` names the objects whose evidence is in the parts; an object that can't be opened
+        any more keeps what was read of it before.
+    """
+    writer, watch, sources = Writer(batch.lake, batch.id), Stopwatch(), Sources.of(batch)
+    crashes: list[str] = []
+    done: list[str] = []
+    settled: dict[str, BatchResult] = {}
+    for item in batch.items:
+        faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
+        try:
+            with watch.step("evidence"):
+                hints = read_evidence(batch, item, sources)
+        except (MemoryError, Retry):
+            raise
+        except Exception as error:  # noqa: BLE001  (the boundary: see the module ``work``)
+            crashes.append(crash_site(error))
+            continue
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        if hints is None:
+            alone = replace(batch, id=f"{batch.id}-{item.sighting.ordinal}", items=(item,))
+            settled[item.sighting.object_id] = work(alone)
+        else:
+            writer.add(evidence_rows(hints, item.sighting, batch.made_by))
+            done.append(item.sighting.object_id)
+    writer.flush()
+    rejected: Counter[str] = Counter()
+    for worked in settled.values():
+        rejected.update(worked.rejected)
+    return BatchResult(
+        parts=(*writer.parts, *(part for worked in settled.values() for part in worked.parts)),
+        objects=len(batch.items),
+        frames=0,
+        rejected=dict(rejected),
+        seconds=dict(watch.seconds),
+        crashes=(*crashes, *(crash for worked in settled.values() for crash in worked.crashes)),
+        sealed=tuple(entry for worked in settled.values() for entry in worked.sealed),
+        renewed=tuple(settled),
+        reread=tuple(done),
+    )
+
+
+def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint, ...] | None:
+    """What an object says in words.
+
+    Returns:
+        Its hints; nothing for one in quarantine. None for an object that was kept only for what a
+        report measured, or could be now: such an outcome has to be found anew.
+
+    Raises:
+        Reject: the object can't be opened.
+    """
+    config, site = batch.config, batch.site
+    try:
+        data, name = _words_of(batch, item, sources)
+        report = read_report(data, config.read)
+    except Reject:
+        if item.rejected:
+            return ()
+        raise
+    told = measured(report, config.evidence) if report is not None else ()
+    if report is not None and bool(told) is item.rejected:
+        return None
+    if told or item.rejected or (item.sighting.member < 0 and is_archive(data)):
+        return told
+    attached = sources.shelf.beside(name, item.companions, masks=False)
+    row = sources.said_of(item, name, attached)
+    origin = Origin(site.site, item.sighting.upload, name, row)
+    return evidence(read_words(data, config.read), origin, site, config.evidence)
+
+
+def _words_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:
+    """An object's bytes, a DICOM file's only as far as its pixels where that is less; its name."""
+    sighting = item.sighting
+    if sighting.member < 0 and sighting.bytes > HEAD:
+        head = sources.read(item.name, HEAD)
+        if is_whole_header(head, batch.config.read):
+            return head, item.name
+    data, member = sources.reader.content(item.name, sighting.member, sighting.bytes)
+    return data, f"{item.name}!{member}" if member else item.name

@@ -1,0 +1,230 @@
+"""What a worker does with a batch: plain functions, no Ray. A few hundred bytes go back.
+
+This is the one place where any error is caught: what escapes a step is a bug of ours, and must
+cost one object, not its batch. What it said may quote the object, so only its type and the place
+in our code are kept.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import cv2
+
+from echoatlas.pipeline.core_dumps import leave_no_core
+from echoatlas.pipeline.deidentify.header.patient import identity_of
+from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
+from echoatlas.pipeline.ingest.reader import Reader
+from echoatlas.pipeline.lake.staged import Part, write_part
+from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.objects.result import ObjectResult
+from echoatlas.pipeline.objects.rows import companion_rows, kept_row, rejection_rows
+from echoatlas.pipeline.plan.batch import Batch
+from echoatlas.pipeline.plan.survey import WorkItem
+from echoatlas.pipeline.read.archive import is_archive, opened
+from echoatlas.pipeline.retry import retrying
+from echoatlas.pipeline.sidecars.collection import Attached, CompanionReader, is_companion
+from echoatlas.pipeline.sidecars.site import ArchiveTables
+from echoatlas.pipeline.stopwatch import Stopwatch
+from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.vault.crosswalk import Entry, seal
+from echoatlas.schemas.records import Origin
+from echoatlas.schemas.tables import BY_ROW, to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import CleanHeader, Origin, Scan
+
+
+PART_BYTES = 64 << 20  # of images held before a Parquet file is written
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of a batch: the files written, and counts.
+
+    Attributes:
+        renewed, reread: objects that were worked on, or only read, anew.
+    """
+
+    parts: tuple[Part, ...]
+    objects: int
+    frames: int
+    rejected: Mapping[str, int]
+    seconds: Mapping[str, float]
+    crashes: tuple[str, ...] = ()
+    sealed: tuple[Entry, ...] = ()
+    renewed: tuple[str, ...] = ()
+    reread: tuple[str, ...] = ()
+
+
+def _only_companions(site: SiteConfig, name: str, data: bytes) -> bool:
+    """Whether a file is an archive in which a collection's adapter knows every member as no
+    picture."""
+    if site.collection is None or not is_archive(data):
+        return False
+    known = [is_companion(site, f"{name}!{one.name}") for one, _ in opened(data)]
+    return bool(known) and all(known)
+
+
+def work(batch: Batch) -> BatchResult:
+    """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
+    cv2.setNumThreads(1)
+    leave_no_core()
+    marks = batch.made_by
+    writer = Writer(batch.lake, batch.id)
+    watch = Stopwatch()
+    rejected: Counter[str] = Counter()
+    crashes: list[str] = []
+    sealed: dict[str, Entry] = {}
+    frames = 0
+    sources = Sources.of(batch)
+    for item in batch.items:
+        faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
+        try:
+            traveled = _travel(batch, item, sources, watch, sealed)
+        except Reject as rejection:
+            writer.add(rejection_rows(item.sighting, batch.site, rejection, marks))
+            rejected[rejection.reason.value] += 1
+        except (MemoryError, Retry):
+            raise
+        except Exception as error:  # noqa: BLE001  (the boundary: see the module's docstring)
+            crash = Reject(Reason.CRASHED, crash_site(error), "journey")
+            crashes.append(crash.detail)
+            writer.add(rejection_rows(item.sighting, batch.site, crash, marks))
+            rejected[crash.reason.value] += 1
+        else:
+            if traveled is None:
+                writer.add(companion_rows(item.sighting, batch.site, marks))
+                continue
+            kept = kept_row(item.sighting, batch.site, traveled, marks.frames)
+            writer.add([*traveled.rows, kept])
+            frames += traveled.frames
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    writer.flush()
+    return BatchResult(
+        tuple(writer.parts),
+        len(batch.items),
+        frames,
+        dict(rejected),
+        dict(watch.seconds),
+        tuple(crashes),
+        tuple(sealed.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a batch's objects come from, and what is said of them there."""
+
+    read: Callable[..., bytes]
+    reader: Reader
+    shelf: CompanionReader
+    tables: ArchiveTables
+
+    @staticmethod
+    def of(batch: Batch) -> Sources:
+        def read(key: str, length: int | None = None) -> bytes:
+            return retrying(lambda: batch.bucket.read(key, 0, length), batch.retries)
+
+        members: dict[str, set[int]] = {}
+        for item in batch.items:
+            if item.sighting.member >= 0:
+                members.setdefault(item.name, set()).add(item.sighting.member)
+        tables = ArchiveTables(batch.site, read)
+        shelf = CompanionReader(
+            batch.site,
+            read,
+            {key: frozenset(some) for key, some in members.items()},
+            tuple(item.name for item in batch.items if item.sighting.member < 0),
+            batch.apart,
+        )
+        return Sources(read, Reader(read, tables), shelf, tables)
+
+    def said_of(self, item: WorkItem, name: str, attached: Attached) -> dict[str, str]:
+        """What tables say of an object, those of its collection first to be overruled.
+
+        Args:
+            name: of the object; archive and member joined by "!".
+        """
+        said = self.tables.row(name, item.tables) if item.sighting.member >= 0 else {}
+        return {**attached.row, **item.sidecar, **said}
+
+
+def _travel(
+    batch: Batch,
+    item: WorkItem,
+    sources: Sources,
+    watch: Stopwatch,
+    sealed: dict[str, Entry],
+) -> ObjectResult | None:
+    """What an object became; None for an archive of masks and tables alone."""
+    with watch.step("ingest"):
+        data, member = sources.reader.content(item.name, item.sighting.member, item.sighting.bytes)
+        name = f"{item.name}!{member}" if member else item.name
+        if is_companion(batch.site, name):
+            raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
+        if item.sighting.member < 0 and _only_companions(batch.site, name, data):
+            return None
+        attached = sources.shelf.beside(name, item.companions)
+        row = sources.said_of(item, name, attached)
+    origin = Origin(batch.site.site, item.sighting.upload, name, row)
+    site, key = batch.site, batch.key
+    traveled = journey(
+        data, item.sighting, origin, site, key, batch.config, watch, attached, batch.made_by
+    )
+    patient = traveled.header.patient
+    if batch.crosswalk and patient not in sealed:
+        entry = entry_of(batch.crosswalk, traveled.header, traveled.scan, origin, batch.site)
+        if entry is not None:
+            sealed[patient] = entry
+    return traveled
+
+
+class Writer:
+    """Rows of a batch on their way to Parquet files, a bounded number of bytes at a time."""
+
+    def __init__(self, lake: Storage, stem: str) -> None:
+        self._lake = lake
+        self._stem = stem
+        self._rows: list[object] = []
+        self._bytes = 0
+        self.parts: list[Part] = []
+
+    def add(self, rows: Iterable[object]) -> None:
+        for row in rows:
+            self._rows.append(row)
+            self._bytes += len(getattr(row, "image", b""))
+        if self._bytes > PART_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        by_table = sorted(self._rows, key=_table)
+        number = len(self.parts)
+        for name, rows in groupby(by_table, key=_table):
+            stem = f"part-{self._stem}-{number}"
+            self.parts.append(write_part(self._lake, to_arrow(name, rows), name, stem))
+        self._rows, self._bytes = [], 0
+
+
+def _table(row: object) -> str:
+    return BY_ROW[type(row)].name
+
+
+def entry_of(
+    public: str, header: CleanHeader, scan: Scan, origin: Origin, site: SiteConfig
+) -> Entry | None:
+    """An object's patient, sealed; None if nothing says who it is, so that it stands alone."""
+    who = identity_of(scan.header, origin, site)
+    if who.source == "object":
+        return None
+    return seal(public, site.site, header.patient, header.key_id, who.value)

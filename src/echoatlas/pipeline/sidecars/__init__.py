@@ -1,0 +1,1 @@
+"""Tables and masks that lie beside pictures, and what they say."""

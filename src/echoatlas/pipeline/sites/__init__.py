@@ -1,0 +1,1 @@
+"""What a site gets from us: a checked file, receipts."""

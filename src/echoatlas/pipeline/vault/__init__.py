@@ -1,0 +1,1 @@
+"""Keys, pseudonyms, the sealed crosswalk."""

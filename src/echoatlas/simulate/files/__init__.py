@@ -1,0 +1,1 @@
+"""Made-up scans as files of every format."""

@@ -1,0 +1,1 @@
+"""Made-up pictures: tissue, fans, screens, and what is written on them."""

@@ -1,0 +1,1 @@
+"""The vocabulary's terms found in a text."""

@@ -1,0 +1,1 @@
+"""The proof: mirrors the rooms of the source."""

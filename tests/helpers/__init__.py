@@ -1,0 +1,1 @@
+"""What tests of several rooms share: servers, deployments, factories, judges."""

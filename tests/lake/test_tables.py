@@ -1,0 +1,175 @@
+"""The lake takes each group of parts exactly once, on a local disk and on S3."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+from tests.helpers.tables import made
+
+from echoatlas.pipeline.lake.staged import Part, write_part
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.rows import EvidenceRow, ObjectRow
+from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
+
+
+def row(name: str, fingerprint: str = "f1") -> EvidenceRow:
+    return EvidenceRow(name, "site", "anatomy", "thorax", "body_part", 0.5, "rule", fingerprint)
+
+
+@pytest.fixture(params=["local", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "local":
+        return Storage.open(tmp_path / "lake")
+    return request.getfixturevalue("bucket")
+
+
+def test_an_intent_carried_out_twice_adds_its_rows_once(storage: Storage) -> None:
+    part = write_part(storage, to_arrow("evidence", [row("a"), row("b")]), "evidence", "part-1")
+    intent = Intent("run-g0", (part,))
+
+    Lake(storage).apply(intent)
+    Lake(storage).apply(intent)
+
+    assert Lake(storage).count("evidence") == 2
+
+
+def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None:
+    part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
+    intent = Intent("run-g0", (part,), ("a",))
+
+    log(storage, intent)
+
+    assert [intent] == pending(storage)
+    forget(storage, [intent])
+    assert pending(storage) == []
+
+
+def test_renewed_objects_lose_their_old_rows(storage: Storage) -> None:
+    lake = Lake(storage)
+    old = write_part(storage, to_arrow("evidence", [row("a"), row("b")]), "evidence", "part-1")
+    lake.apply(Intent("run1-g0", (old,)))
+    new = write_part(storage, to_arrow("evidence", [row("a", "f2")]), "evidence", "part-2")
+
+    lake.apply(Intent("run2-g0", (new,), ("a",)))
+    lake.apply(Intent("run2-g0", (new,), ("a",)))
+
+    found = lake.read("evidence", ["object_id", "fingerprint"]).to_pylist()
+    assert sorted((r["object_id"], r["fingerprint"]) for r in found) == [("a", "f2"), ("b", "f1")]
+
+
+def written(storage: Storage, stem: str, *rows: EvidenceRow) -> tuple[Part, ...]:
+    return (write_part(storage, to_arrow("evidence", rows), "evidence", stem),)
+
+
+def said(storage: Storage) -> list[tuple[str, str]]:
+    found = Lake(storage).read("evidence", ["object_id", "fingerprint"]).to_pylist()
+    return sorted((one["object_id"], one["fingerprint"]) for one in found)
+
+
+def test_many_intents_replace_rows_in_one_commit_and_touch_no_other_file(storage: Storage) -> None:
+    lake = Lake(storage)
+    lake.apply(Intent("run1-g0", written(storage, "part-1", row("a"), row("b"), row("c"))))
+    lake.apply(Intent("run1-g1", written(storage, "part-2", row("d"))))
+    lake.apply(Intent("run1-g2", written(storage, "part-3", row("e"), row("e2"))))
+    version = lake.version("evidence")
+
+    lake.apply(
+        Intent("run2-g0", written(storage, "part-4", row("a", "f2")), reread=("a",)),
+        Intent("run2-g1", written(storage, "part-5", row("b", "f2")), renewed=("b",)),
+        Intent("run2-g2", (), reread=("e", "e2")),
+    )
+
+    assert said(storage) == [("a", "f2"), ("b", "f2"), ("c", "f1"), ("d", "f1")]
+    assert lake.version("evidence") == version + 1
+    assert "part-2.parquet" in lake.files("evidence") and len(lake.files("evidence")) == 4
+    rest = next(file for file in lake.files("evidence") if "-rest-" in file)
+    assert rest.startswith("part-run2-g0-"), "a file that an interrupted run could not sweep away"
+
+
+def test_of_many_intents_those_carried_out_before_are_passed_over(storage: Storage) -> None:
+    lake = Lake(storage)
+    lake.apply(Intent("run1-g0", written(storage, "part-1", row("a"), row("b"))))
+    first = Intent("run2-g0", written(storage, "part-2", row("a", "f2")), reread=("a",))
+    second = Intent("run2-g1", written(storage, "part-3", row("b", "f2")), reread=("b",))
+    lake.apply(first)
+
+    for _ in range(2):
+        lake.apply(first, second)
+
+    assert said(storage) == [("a", "f2"), ("b", "f2")]
+
+
+def test_a_further_sighting_of_the_same_bytes_stays_when_its_object_is_renewed(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(Storage.open(tmp_path / "lake"))
+    rows = [
+        made(ObjectRow, locator=place, object_id="a", status=status)
+        for place, status in (("first", "kept"), ("second", "duplicate"))
+    ]
+    part = write_part(lake.storage, to_arrow("objects", rows), "objects", "part-1")
+    lake.apply(Intent("run1-g0", (part,)))
+
+    lake.apply(Intent("run2-g0", (), renewed=("a",)))
+
+    assert lake.read("objects", ["locator"]).column(0).to_pylist() == ["second"]
+
+
+def test_rows_are_found_by_a_value_after_others_of_their_file_were_removed(
+    tmp_path: Path,
+) -> None:
+    """What Delta rewrites has other types, and statistics that pyarrow can't compare with ours."""
+    lake = Lake(Storage.open(tmp_path / "lake"))
+    rows = [replace(row(name), site=site) for name, site in zip("abcd", "qqss", strict=True)]
+    part = write_part(lake.storage, to_arrow("evidence", rows), "evidence", "part-1")
+    lake.apply(Intent("run-g0", (part,)))
+
+    lake.drop_rows("evidence", "object_id", ["a"])
+    found = lake.read("evidence", ["object_id"], pc.field("site") == "q")
+
+    assert found.column("object_id").to_pylist() == ["b"]
+
+
+def test_create_has_one_winner(storage: Storage) -> None:
+    storage.write("name", b"first", create=True)
+
+    with pytest.raises(FileExistsError):
+        storage.write("name", b"second", create=True)
+
+    assert storage.read("name") == b"first"
+
+
+def test_storage_reads_parts_and_lists_in_order(storage: Storage) -> None:
+    for key in ("b/2", "a/1", "b/10"):
+        storage.write(key, b"0123456789")
+
+    assert storage.read("a/1", 3, 3) == b"345"
+    assert [entry.key for entry in storage.list("b/")] == ["b/10", "b/2"]
+    storage.delete(["a/1", "never was"])
+    assert not storage.exists("a/1")
+    with pytest.raises(FileNotFoundError):
+        storage.read("a/1")
+
+
+def test_no_statistics_of_subjects_stand_in_the_log(tmp_path: Path) -> None:
+    storage = Storage.open(tmp_path)
+    lake = Lake(storage)
+
+    lake.append("evidence", to_arrow("evidence", [row("0badc0de0badc0de")]))
+
+    log = b"".join(file.read_bytes() for file in tmp_path.rglob("_delta_log/*"))
+    assert b"0badc0de0badc0de" not in log
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_column_says_what_it_means(name: str) -> None:
+    for field in schema(name):
+        assert (
+            field.metadata[b"comment"].decode().strip().endswith(".") or field.metadata[b"comment"]
+        )
+    assert subject_columns(name) <= set(schema(name).names)
