@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from scipy.stats import beta
+from tests.helpers.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
+from tests.helpers.burned_words import kind as kind_of
 
 from echoatlas.pipeline.deidentify.pixels import legibility as letters
 from echoatlas.pipeline.deidentify.pixels import mosaic, paddle
@@ -32,8 +34,6 @@ from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_wr
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.normalize import normalize
 from echoatlas.schemas.records import Redaction
-from echoatlas.simulate.pictures.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
-from echoatlas.simulate.pictures.burned_words import kind as kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

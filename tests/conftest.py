@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,10 +13,8 @@ import pytest
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import Engine
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.helpers import s3server
-from tests.helpers.rehearsal import as_in_a_process
+from tests.helpers.rehearsal import Rehearsal, as_in_a_process, fill
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 
@@ -80,3 +77,18 @@ def one_ray() -> Iterator[None]:
         with as_in_a_process():
             stack.enter_context(connected(Engine(workers=2)))
         yield
+
+
+@pytest.fixture
+def rehearsal(one_ray: None, tmp_path: Path) -> Rehearsal:
+    return Rehearsal(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """A small deployment that ran once, from start to end."""
+    made = Rehearsal(tmp_path_factory.mktemp("undisturbed"))
+    made.engine(batch=2, group=1, workers=2)
+    fill(made.site("st-elsewhere", labels={"organ": "abdomen/liver"}))
+    made.run("run")
+    return made

@@ -12,8 +12,8 @@ from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.archive import is_archive, opened
+from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.schemas.config import SiteConfig
-from echoatlas.schemas.records import Origin
 from echoatlas.taxonomy.tree import tree
 
 NODES = ["cervical_lymph_node", "soft_tissue", "axilla"]
@@ -74,7 +74,7 @@ def test_a_label_lies_on_the_way_to_the_organ_or_abstains(samples, listed):
         for scan in scans_of(samples / row["path"]) if branches else ():
             # And named by number alone: the sample folder's own names give the organ away.
             for name in (row["path"], f"upload/{number:06d}"):
-                found = path_of(label(evidence(scan, Origin("s", "u", name), site)))
+                found = path_of(label(evidence(scan, origin_of(site, "u", name, {}), site)))
                 count += 1
                 answered += found != "unknown"
                 allowed = {a for branch in branches for a in tree().ancestors(branch)}

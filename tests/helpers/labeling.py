@@ -9,8 +9,9 @@ from pydicom import Dataset
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label.fusion import Label
+from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.schemas.config import SiteConfig, parse
-from echoatlas.schemas.records import Hint, Origin, Scan
+from echoatlas.schemas.records import Hint, Scan
 
 
 def hints_of(
@@ -29,7 +30,7 @@ def hints_of(
         header.AnatomicRegionSequence = [coded_item(*pair) for pair in regions]
     scan = Scan("dicom", "", 1, 1, 1, lambda: iter(()), header=header)
     config = parse(SiteConfig, {"site": "s", "bucket": "b", **(site or {})}, "site")
-    return evidence(scan, Origin("s", "u", name, sidecar or {}), config)
+    return evidence(scan, origin_of(config, "u", name, sidecar or {}), config)
 
 
 def coded_item(value: str, scheme: str, meaning: str = "") -> Dataset:

@@ -8,8 +8,9 @@ import pytest
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label.fusion import label
+from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.schemas.config import ConfigError, SiteConfig
-from echoatlas.schemas.records import Origin, Scan
+from echoatlas.schemas.records import Scan
 from echoatlas.taxonomy.collections import load, names
 from echoatlas.taxonomy.devices import makers, models
 from echoatlas.taxonomy.tree import tree
@@ -85,7 +86,7 @@ def test_every_image_of_a_collection_is_labeled_on_its_branch(name):
         said = collection.origin_rules(path)
         if said["role"] != "image":
             continue
-        found = label(evidence(scan, Origin("s", "u", path), site)).paths.split(" ")[0]
+        found = label(evidence(scan, origin_of(site, "u", path, {}), site)).paths.split(" ")[0]
         allowed = {step for organ in said["organ"].split() for step in tree().ancestors(organ)}
         assert found in allowed | {""}, (path, expected)
         if len(said["organ"].split()) == 1:
@@ -96,7 +97,7 @@ def test_an_intrapartum_picture_shows_mother_and_child():
     site = SiteConfig(site="s", bucket="b", collection="psfhs")
     scan = Scan("mha", "", 1, 1, 1, lambda: iter(()))
 
-    found = label(evidence(scan, Origin("s", "u", "image_mha/00001.mha"), site))
+    found = label(evidence(scan, origin_of(site, "u", "image_mha/00001.mha", {}), site))
 
     assert found.paths == "pelvis/pubic_symphysis fetus/fetal_head"
 
@@ -105,7 +106,9 @@ def test_a_simulated_picture_is_no_human():
     site = SiteConfig(site="s", bucket="b", collection="abdomenus")
     scan = Scan("png", "", 1, 1, 1, lambda: iter(()))
 
-    hints = evidence(scan, Origin("s", "u", "abdominal_US/AUS/images/train/ct1-1.png"), site)
+    hints = evidence(
+        scan, origin_of(site, "u", "abdominal_US/AUS/images/train/ct1-1.png", {}), site
+    )
 
     assert "simulated" in {hint.node for hint in hints if hint.axis == "subject"}
 

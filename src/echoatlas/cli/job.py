@@ -1,4 +1,4 @@
-"""TODO cli/job.py."""
+"""``python -m echoatlas.cli.job``: the command line as a job that can be followed and stopped."""
 
 from __future__ import annotations
 
@@ -29,3 +29,7 @@ def _become(folder: Path, lock: int, arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         _put(folder / "exit", str(code))
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(_become(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))

@@ -1,4 +1,4 @@
-"""TODO pipeline/file_lock.py."""
+"""A lock on an open file that the kernel lets go of when its holder dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/retry.py."""
+"""Call again while the world is at fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/stopwatch.py."""
+"""How long the steps of a run take."""
 
 from __future__ import annotations
 

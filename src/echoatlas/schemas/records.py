@@ -29,12 +29,14 @@ class Origin:
         name: path of the file below the site's prefix, with "/" between folders; for a member of
             an archive, archive and member joined by "!".
         sidecar: the row of a sidecar table that speaks of this object, column to value.
+        facts: what the adapter of the site's collection knows by path and row.
     """
 
     site: str
     upload: str
     name: str
     sidecar: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@
 """
 
 from echoatlas.simulate.files.dicom import write_dicom
-from echoatlas.simulate.files.identities import Identity, make_identity
 from echoatlas.simulate.files.other_formats import (
     write_gif,
     write_jpeg,
@@ -13,6 +12,7 @@ from echoatlas.simulate.files.other_formats import (
     write_png,
     write_video,
 )
+from echoatlas.simulate.identities import Identity, make_identity
 from echoatlas.simulate.pictures.scans import BurnedIn, SimulatedScan, make_cine, make_still
 from echoatlas.simulate.pictures.screens import TextBox
 from echoatlas.simulate.truth import ObjectTruth, Truth

@@ -13,8 +13,8 @@ import numpy as np
 
 from echoatlas.schemas.fan import Shape
 from echoatlas.simulate.files.dicom import write_dicom
-from echoatlas.simulate.files.identities import Identity, make_identity
 from echoatlas.simulate.files.other_formats import write_gif, write_jpeg, write_png, write_video
+from echoatlas.simulate.identities import Identity, make_identity
 from echoatlas.simulate.pictures.scans import SimulatedScan, make_cine, make_still
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from echoatlas.simulate.files.identities import Identity
+    from echoatlas.simulate.identities import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from tests.helpers.burned_words import FANS, KINDS, burned, kind
 
 from echoatlas.pipeline.deidentify.pixels.config import LookConfig
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
@@ -24,7 +25,6 @@ from echoatlas.pipeline.settings import settings
 from echoatlas.schemas.config import ConfigError
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Redaction
-from echoatlas.simulate.pictures.burned_words import FANS, KINDS, burned, kind
 from echoatlas.simulate.pictures.scans import make_cine
 
 TEXT_FREE = (

@@ -14,8 +14,8 @@ from echoatlas.pipeline.deidentify_tool.outcome import QUARANTINED, RELEASED, Ou
 from echoatlas.pipeline.deidentify_tool.rewrite import Written, rewritten
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
+from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.schemas.config import SiteConfig
-from echoatlas.schemas.records import Origin
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -60,7 +60,7 @@ def perform(task: Task, job: Job) -> Outcome:
     """
     key = job.key
     try:
-        origin = Origin(key.site, "", task.name, task.sidecar)
+        origin = origin_of(job.rules, "", task.name, task.sidecar)
         done = rewritten(task.data, origin, job.rules, key, job.policy, job.config)
     except Reject as error:
         return quarantined(task.index, error)

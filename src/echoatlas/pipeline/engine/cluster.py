@@ -96,7 +96,7 @@ def connected(engine: Engine) -> Iterator[Cluster]:
         UsageError: the configured cluster can't be reached.
     """
     address = _cluster_address(engine)
-    _prepare(join=bool(address))
+    prepare(join=bool(address))
     import ray
 
     if ray.is_initialized():
@@ -145,7 +145,7 @@ def _start(engine: Engine, scratch: str) -> None:
             return
 
 
-def _prepare(*, join: bool) -> None:
+def prepare(*, join: bool) -> None:
     """Set what Ray reads from the environment when it is imported, or first connects."""
     for name, value in (QUIET | ONE_CORE).items():
         os.environ.setdefault(name, value)

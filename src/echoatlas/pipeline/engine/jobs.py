@@ -17,12 +17,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from echoatlas.cli.job import _become
 from echoatlas.pipeline.errors import UsageError
 
 GRACE = 10.0  # seconds that a job has to end by itself when it is told to stop
 POLL = 0.05  # seconds
-MODULE = "echoatlas.pipeline.engine.jobs"
+MODULE = "echoatlas.cli.job"  # by name: the command line stands above all rooms
 
 
 class JobState(StrEnum):
@@ -149,7 +148,3 @@ def _is_held(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-if __name__ == "__main__":
-    sys.exit(_become(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))

@@ -1,4 +1,4 @@
-"""TODO pipeline/engine/ray_jobs.py."""
+"""Jobs of a Ray cluster, behind the same promises as those of this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from echoatlas.pipeline.engine.cluster import PATIENCE, _prepare
+from echoatlas.pipeline.engine.cluster import PATIENCE, prepare
 from echoatlas.pipeline.engine.jobs import GRACE, JobState
 from echoatlas.pipeline.errors import Retry, UsageError
 
@@ -24,7 +24,7 @@ class RayJobs:
     """
 
     def __init__(self, address: str) -> None:
-        _prepare(join=True)
+        prepare(join=True)
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 

@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.evidence import header as dicom
-from echoatlas.pipeline.sidecars.collection import facts_of
 from echoatlas.taxonomy.codes import body_part, coded, modern
 from echoatlas.taxonomy.collections import UNLISTED
 from echoatlas.taxonomy.matching.matcher import Match, anatomy, axes
@@ -87,7 +86,7 @@ def findings(
     for text in scan.text.values():
         yield from said(text, "comment", config)
     # The layout of a collection is read by its adapter; its folders' names were not meant as words.
-    if facts_of(site, origin).get("role", UNLISTED) == UNLISTED:
+    if origin.facts.get("role", UNLISTED) == UNLISTED:
         yield from _path(origin.name, config)
     yield from _sidecar(origin, site, config)
     yield from _collection(origin, site, config)
@@ -239,7 +238,7 @@ def _collection(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Ite
     """What the adapter of the site's collection says by the path and the collection's tables."""
     if site.collection is None:
         return
-    told = facts_of(site, origin)
+    told = origin.facts
     weight = config.collection
     yield from _nodes(told["organ"].split(), "collection", weight, site.collection)
     for path in told.get("also", "").split():

@@ -1,4 +1,4 @@
-"""TODO pipeline/frames/png.py."""
+"""A picture as PNG for a page: one way from pixels to a data URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/ingest/identify.py."""
+"""The opaque names of objects: keyed hashes of site and content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/ingest/reader.py."""
+"""The bytes of a batch's objects; an archive is walked once for all its members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/objects/config.py."""
+"""The settings of every step that touches an object, in the order of the journey."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from echoatlas.pipeline.objects.result import ObjectResult, Row
 from echoatlas.pipeline.objects.rows import audit_row, evidence_rows
 from echoatlas.pipeline.read import read, read_report
 from echoatlas.pipeline.sidecars.annotations import given, length, scores
-from echoatlas.pipeline.sidecars.collection import Attached, facts_of
+from echoatlas.pipeline.sidecars.collection import Attached
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.schemas.fan import Fan
 from echoatlas.schemas.records import SourceAnnotation
@@ -98,7 +98,7 @@ def journey(
         return ObjectResult([*evidence_rows(told, sighting, marks), audited], report, header, 0)
     with watch.step("read"):
         scan = read(data, config.read)
-        facts = facts_of(site, origin)
+        facts = origin.facts
         scan, marked = _with_companions(scan, attached, facts, origin.sidecar, site, config)
         clip = Clip(scan)
     with watch.step("evidence"):

@@ -1,4 +1,4 @@
-"""TODO pipeline/objects/result.py."""
+"""What an object became."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/plan/batch.py."""
+"""What a worker is handed: a deterministic list of objects, cut so that a run can be resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO pipeline/plan/settings.py."""
+"""Each step's settings, from the deployment's file."""
 
 from __future__ import annotations
 

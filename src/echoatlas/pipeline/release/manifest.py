@@ -1,4 +1,4 @@
-"""TODO pipeline/release/manifest.py."""
+"""The manifest of a release, and the index it names."""
 
 from __future__ import annotations
 

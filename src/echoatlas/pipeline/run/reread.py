@@ -20,8 +20,9 @@ from echoatlas.pipeline.read import read_report, read_words
 from echoatlas.pipeline.read.archive import is_archive
 from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
 from echoatlas.pipeline.run.worker import BatchResult, Sources, Writer, work
+from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.pipeline.stopwatch import Stopwatch
-from echoatlas.schemas.records import Hint, Origin
+from echoatlas.schemas.records import Hint
 
 
 def reread(batch: Batch) -> BatchResult:
@@ -95,7 +96,7 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
         return told
     attached = sources.shelf.beside(name, item.companions, masks=False)
     row = sources.said_of(item, name, attached)
-    origin = Origin(site.site, item.sighting.upload, name, row)
+    origin = origin_of(site, item.sighting.upload, name, row)
     return evidence(read_words(data, config.read), origin, site, config.evidence)
 
 

@@ -29,12 +29,16 @@ from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.survey import WorkItem
 from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.retry import retrying
-from echoatlas.pipeline.sidecars.collection import Attached, CompanionReader, is_companion
+from echoatlas.pipeline.sidecars.collection import (
+    Attached,
+    CompanionReader,
+    is_companion,
+    origin_of,
+)
 from echoatlas.pipeline.sidecars.site import ArchiveTables
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Entry, seal
-from echoatlas.schemas.records import Origin
 from echoatlas.schemas.tables import BY_ROW, to_arrow
 
 if TYPE_CHECKING:
@@ -177,7 +181,7 @@ def _travel(
             return None
         attached = sources.shelf.beside(name, item.companions)
         row = sources.said_of(item, name, attached)
-    origin = Origin(batch.site.site, item.sighting.upload, name, row)
+    origin = origin_of(batch.site, item.sighting.upload, name, row)
     site, key = batch.site, batch.key
     traveled = journey(
         data, item.sighting, origin, site, key, batch.config, watch, attached, batch.made_by

@@ -14,11 +14,11 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.row_formats import listed_rows
 from echoatlas.pipeline.sidecars.tables import LOOKS_LIKE_FILE, Rows, file_column
+from echoatlas.schemas.records import Origin
 from echoatlas.taxonomy.collections import IMAGE, UNLISTED, load
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
-    from echoatlas.schemas.records import Origin
     from echoatlas.taxonomy.collections import Collection, Layout
     from echoatlas.taxonomy.collections.annotations import Table
 
@@ -71,14 +71,15 @@ def is_companion(site: SiteConfig, name: str) -> bool:
     return site.collection is not None and load(site.collection).role(name) not in (IMAGE, UNLISTED)
 
 
-def facts_of(site: SiteConfig, origin: Origin) -> dict[str, str]:
-    """What is known of an object by its path and row: from the adapter of the site's collection,
-    and the size of a pixel from the column that the site's file says holds it."""
-    facts = load(site.collection).facts(origin.name, origin.sidecar) if site.collection else {}
+def origin_of(site: SiteConfig, upload: str, name: str, row: Mapping[str, str]) -> Origin:
+    """Where an object came from, with what is known of it by its path and row: from the adapter of
+    the site's collection, and the size of a pixel from the column that the site's file says holds
+    it."""
+    facts = load(site.collection).facts(name, row) if site.collection else {}
     for column, means in site.sidecar.columns.items():
-        if means == "mm_per_px" and (size := origin.sidecar.get(column, "").strip()):
+        if means == "mm_per_px" and (size := row.get(column, "").strip()):
             facts.setdefault(means, size)
-    return facts
+    return Origin(site.site, upload, name, row, facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""TODO pipeline/vault/pseudonyms.py."""
+"""A site's key, and all that is made with it: keyed, order-free, the same in every process."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from echoatlas.schemas.fan import Mode, Shape
-from echoatlas.simulate.files.wording import words
 from echoatlas.simulate.pictures.fans import area_of
+from echoatlas.simulate.wording import words
 
 if TYPE_CHECKING:
     from echoatlas.schemas.fan import Fan
-    from echoatlas.simulate.files.identities import Identity
+    from echoatlas.simulate.identities import Identity
     from echoatlas.simulate.pictures.panels import Panel
     from echoatlas.simulate.pictures.scans import SimulatedScan
 

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 
 from echoatlas.schemas.fan import Box, Fan, Mode, Shape
-from echoatlas.simulate.files.identities import Identity, make_identity
-from echoatlas.simulate.files.wording import words
+from echoatlas.simulate.identities import Identity, make_identity
 from echoatlas.simulate.pictures.burn import BurnedIn, Wanted, burn, specified
 from echoatlas.simulate.pictures.fans import area_of, beams_of, fit
 from echoatlas.simulate.pictures.graphics import (
@@ -26,6 +25,7 @@ from echoatlas.simulate.pictures.layouts import LAYOUTS, SIZES
 from echoatlas.simulate.pictures.motion import tissue
 from echoatlas.simulate.pictures.panels import Panel, m_mode, spectral
 from echoatlas.simulate.pictures.screens import TextBox, area, paint
+from echoatlas.simulate.wording import words
 
 if TYPE_CHECKING:
     from numpy.random import Generator

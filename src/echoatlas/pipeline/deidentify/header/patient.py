@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.read.dicom.values import read_text
-from echoatlas.pipeline.sidecars.collection import facts_of
 from echoatlas.pipeline.vault.pseudonyms import normalized
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def identity_of(header: Any, origin: Origin, site: SiteConfig) -> Identity:
     rule, name = site.patient, origin.name.replace("!", "/")
     if header is not None and (found := in_header(header)):
         return found
-    if rule.source == "auto" and (stated := facts_of(site, origin).get("patient", "")):
+    if rule.source == "auto" and (stated := origin.facts.get("patient", "")):
         return Identity("name", patient_identity(stated))
     if rule.source in ("auto", "sidecar") and (told := _in_sidecar(origin, site)):
         return Identity("sidecar", told)

@@ -1,4 +1,4 @@
-"""TODO pipeline/read/dicom/rle.py."""
+"""DICOM's run-length encoding (PS3.5 annex G), repaired where senders pad it."""
 
 from __future__ import annotations
 

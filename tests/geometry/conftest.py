@@ -1,8 +1,0 @@
-"""The drawn fans stand beside the benchmark that reports on them."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
