@@ -23,17 +23,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from scipy.stats import beta
-from tests.helpers.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
-from tests.helpers.burned_words import kind as kind_of
 
-from echoatlas.pipeline.deidentify.pixels import legibility as letters
-from echoatlas.pipeline.deidentify.pixels import mosaic, paddle
-from echoatlas.pipeline.deidentify.pixels import search as look
+from echoatlas.pipeline.deidentify.pixels import legibility, mosaic, paddle, search
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
 from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.normalize import normalize
 from echoatlas.schemas.records import Redaction
+from tests.helpers.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
+from tests.helpers.burned_words import kind as kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +71,8 @@ class Shares:
         self.seconds: dict[str, float] = defaultdict(float)
         self._watch(mosaic, "find", "network, at candidates")
         self._watch(paddle.PaddleDetector, "find", "network, all runs")
-        self._watch(letters, "read", "reader")
-        self._watch(look, "_steady", "what is steady, in all")
+        self._watch(legibility, "read", "reader")
+        self._watch(search, "_steady", "what is steady, in all")
 
     def _watch(self, module: object, name: str, stage: str) -> None:
         work: Callable[..., object] = getattr(module, name)

@@ -26,11 +26,6 @@ from pathlib import Path
 import pydicom
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / part) for part in (".", "deidentify")]
-from tests.helpers.hiding import hiding_places  # noqa: E402
-from tests.helpers.names import names_as_traps  # noqa: E402
-from tests.helpers.scorer import Planted, leaked  # noqa: E402
-from tests.helpers.torture import DEPTHS, Trap, make_key, rows_as_traps  # noqa: E402
-
 from echoatlas.pipeline.deidentify.header.checker import demand_clean  # noqa: E402
 from echoatlas.pipeline.deidentify.header.policy import Policy  # noqa: E402
 from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild  # noqa: E402
@@ -40,6 +35,10 @@ from echoatlas.pipeline.deidentify_tool.run import deidentify_files  # noqa: E40
 from echoatlas.schemas.config import SiteConfig  # noqa: E402
 from echoatlas.schemas.records import Origin  # noqa: E402
 from echoatlas.simulate import make_still  # noqa: E402
+from tests.helpers.hiding import hiding_places  # noqa: E402
+from tests.helpers.names import names_as_traps  # noqa: E402
+from tests.helpers.scorer import Planted, leaked  # noqa: E402
+from tests.helpers.torture import DEPTHS, Trap, make_key, rows_as_traps  # noqa: E402
 
 SECONDS = 900  # that a peer may take
 DEID = """

@@ -1,68 +1,77 @@
-"""The house: packages import in one direction, and each engine is known to one module."""
+"""The house: rooms import lower floors only, and each engine is known to one room."""
 
 from __future__ import annotations
 
-import ast
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import echoatlas
+from tools.rooms import END, START, table
 
+TOP = Path(__file__).parents[1]
 SOURCE = Path(echoatlas.__file__).parent
-ORDER = ("schemas", "taxonomy", "pipeline", "flows")
-ALONE = {"ray": {"pipeline/run.py"}, "deltalake": {"pipeline/lake.py"}}
+LINT = "from importlinter.cli import lint_imports_command as go; go()"
 
 
-def imported(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+def lint(source: Path) -> subprocess.CompletedProcess[str]:
+    """Hold the contracts of ``pyproject.toml`` against the package in a folder."""
+    program = f"import sys; sys.path.insert(0, {str(source)!r}); {LINT}"
+    command = [sys.executable, "-c", program, str(TOP / "pyproject.toml"), "--no-cache"]
+    return subprocess.run(command, cwd=source, capture_output=True, text=True)
 
 
-def modules() -> list[tuple[str, Path]]:
-    return [(file.relative_to(SOURCE).as_posix(), file) for file in sorted(SOURCE.rglob("*.py"))]
+def test_no_room_imports_its_own_floor_or_one_above() -> None:
+    looked = lint(SOURCE.parent)
+
+    assert looked.returncode == 0, looked.stdout
 
 
-def test_imports_point_in_one_direction() -> None:
-    wrong = []
+@pytest.mark.parametrize(
+    ("room", "line", "broken"),
+    [
+        ("pipeline/read/sniff.py", "import echoatlas.cli", "not allowed to import echoatlas.cli"),
+        ("pipeline/read/sniff.py", "import ray", "Ray is known to the engine alone BROKEN"),
+        ("schemas/rows.py", "import deltalake", "Delta is known to the lake alone BROKEN"),
+        ("pipeline/lake/lock.py", "import echoatlas.pipeline.run.run", "on eight floors BROKEN"),
+        (
+            "pipeline/read/color.py",
+            "import echoatlas.pipeline.read.image",
+            "No circle of rooms BROKEN",
+        ),
+    ],
+)
+def test_a_wrong_import_is_named(tmp_path: Path, room: str, line: str, broken: str) -> None:
+    """The contracts can fail: a copy of the source with one import too many."""
+    shutil.copytree(SOURCE, tmp_path / "echoatlas")
+    file = tmp_path / "echoatlas" / room
+    file.write_text(file.read_text("utf-8") + f"\n{line}\n", "utf-8")
 
-    for name, file in modules():
-        package = name.split("/")[0]
-        if package in ORDER:
-            later = ORDER[ORDER.index(package) + 1 :]
-            wrong += [
-                (name, target)
-                for target in imported(file)
-                if target.startswith("echoatlas.") and target.split(".")[1] in later
-            ]
+    looked = lint(tmp_path)
 
-    assert wrong == []
-
-
-def test_each_engine_is_known_to_one_module() -> None:
-    for engine, homes in ALONE.items():
-        knowing = {
-            name
-            for name, file in modules()
-            if any(target.split(".")[0] == engine for target in imported(file))
-        }
-        assert homes == knowing
-
-
-def test_prefect_is_known_under_flows_alone() -> None:
-    for name, file in modules():
-        if any(target.split(".")[0] == "prefect" for target in imported(file)):
-            assert name.startswith("flows/")
+    assert looked.returncode != 0
+    assert broken in looked.stdout
 
 
 def test_there_is_no_utils() -> None:
     vague = {"utils", "util", "helpers", "common", "misc"}
 
-    assert not vague & {Path(name).stem for name, _ in modules()}
+    assert not vague & {file.stem for file in SOURCE.rglob("*.py")}
+
+
+def test_every_room_has_its_tests() -> None:
+    rooms = {init.parent.name for init in (SOURCE / "pipeline").glob("*/__init__.py")}
+
+    assert rooms <= {folder.name for folder in (TOP / "tests").iterdir()}
+
+
+def test_the_map_in_the_readme_is_the_tree() -> None:
+    shown = (TOP / "README.md").read_text("utf-8").split(START)[1].split(END)[0]
+
+    assert table() == shown.strip()
 
 
 def test_the_face_is_what_it_says() -> None:

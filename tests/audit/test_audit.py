@@ -14,9 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
-from tests.helpers.rehearsal import Rehearsal
-from tests.helpers.tables import made as row
-from tests.helpers.tables import quick_lake
 
 from echoatlas.cli import call
 from echoatlas.pipeline.audit.leak_bound import clopper_pearson
@@ -29,6 +26,9 @@ from echoatlas.pipeline.run.quarantine import release_from_quarantine
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.rows import AuditRow, DuplicateRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
+from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.tables import made as row
+from tests.helpers.tables import quick_lake
 
 HASHES = {
     "frame_phash64": 8,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.helpers.torture import make_key
 
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from tests.helpers.torture import make_key
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.helpers.hospital import Ran
 
 from echoatlas.cli import call
+from tests.helpers.hospital import Ran
 
 Tool = Callable[..., Ran]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.helpers.codestreams import FILES, codestreams
-from tests.helpers.scorer import leaked
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify_tool.run import deidentify_files
+from tests.helpers.codestreams import FILES, codestreams
+from tests.helpers.scorer import leaked
 
 
 @pytest.fixture(scope="module")

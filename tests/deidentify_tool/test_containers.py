@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 from pydicom import dcmread, dcmwrite
 from pydicom.encaps import encapsulate, generate_frames
-from tests.helpers.planted import MAKERS, SIZE, PlantedFile, cine, planted_file, unpacked
 
 from echoatlas.cli import call
 from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -33,6 +32,7 @@ from echoatlas.pipeline.read import read
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.simulate import write_dicom
+from tests.helpers.planted import MAKERS, SIZE, PlantedFile, cine, planted_file, unpacked
 
 Outcome = Mapping[str, Any]
 

@@ -25,9 +25,6 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from tests.helpers.hospital import Ran
-from tests.helpers.planted import SIZE, dicom, unpacked, words
-from tests.helpers.torture import make_key, quick_dataset, written
 
 from echoatlas.cli import call
 from echoatlas.pipeline import SILENT
@@ -37,6 +34,9 @@ from echoatlas.pipeline.ingest.listing import arrivals
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.simulate import SimulatedScan, make_still, write_dicom, write_png
+from tests.helpers.hospital import Ran
+from tests.helpers.planted import SIZE, dicom, unpacked, words
+from tests.helpers.torture import make_key, quick_dataset, written
 
 NATIVE = "1.2.840.10008.1.2.1"
 

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pytest
 from pydicom import dcmread
-from tests.helpers.verified import errors, verified
 
 from echoatlas.cli import call
 from echoatlas.pipeline.deidentify.header.checker import CLOSED, walk
@@ -25,6 +24,7 @@ from echoatlas.pipeline.deidentify_tool.containers.jpeg import kept_exactly
 from echoatlas.pipeline.deidentify_tool.inputs import Inputs
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.vault.pseudonyms import is_standard
+from tests.helpers.verified import errors, verified
 
 pytestmark = pytest.mark.heavy
 SHORTEST = 5  # shorter values occur by chance in compressed pixels

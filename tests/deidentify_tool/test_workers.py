@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.helpers.planted import SIZE
-from tests.helpers.torture import make_key
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.pixels.config import LookConfig
@@ -20,6 +18,8 @@ from echoatlas.pipeline.deidentify_tool.task import Job, Task, perform
 from echoatlas.pipeline.deidentify_tool.workers import Workers
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.simulate import make_still, write_dicom
+from tests.helpers.planted import SIZE
+from tests.helpers.torture import make_key
 
 
 @pytest.fixture(scope="module")

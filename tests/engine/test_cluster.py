@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.helpers.rehearsal import TOKEN
-from tests.helpers.waiting import wait_until
 
 from echoatlas.pipeline.engine.jobs import JobState
 from echoatlas.pipeline.engine.ray_jobs import RayJobs
+from tests.helpers.rehearsal import TOKEN
+from tests.helpers.waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True)

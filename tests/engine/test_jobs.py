@@ -7,10 +7,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.helpers.waiting import wait_until
 
 from echoatlas.pipeline.engine.jobs import JobState, LocalJobs
 from echoatlas.pipeline.errors import UsageError
+from tests.helpers.waiting import wait_until
 
 
 def _ended(jobs: LocalJobs, job_id: str) -> JobState:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 
 import pytest
-from tests.helpers.labeling import path_of
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.evidence import evidence
@@ -15,6 +14,7 @@ from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.taxonomy.tree import tree
+from tests.helpers.labeling import path_of
 
 NODES = ["cervical_lymph_node", "soft_tissue", "axilla"]
 # Organ of the manifest, or its beginning, to the branches on which a label may lie.

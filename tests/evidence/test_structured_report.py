@@ -10,8 +10,6 @@ import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-from tests.helpers.labeling import hints_of
-from tests.helpers.rehearsal import Rehearsal
 
 from echoatlas.pipeline.evidence import EvidenceConfig, measured
 from echoatlas.pipeline.evidence.fetal import beside_report
@@ -28,6 +26,8 @@ from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows import EvidenceRow, SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.simulate import make_still, write_dicom
+from tests.helpers.labeling import hints_of
+from tests.helpers.rehearsal import Rehearsal
 
 COMPREHENSIVE = "1.2.840.10008.5.1.4.1.1.88.33"
 OBSTETRIC, VASCULAR = ("125000", "DCM"), ("125100", "DCM")

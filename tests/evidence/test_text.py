@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.helpers.labeling import hints_of, path_of
 
 from echoatlas.pipeline.label.fusion import label
 from echoatlas.taxonomy.matching.matcher import anatomy, axes
 from echoatlas.taxonomy.matching.rules import anatomy_rules, axis_rules, context
 from echoatlas.taxonomy.matching.tokens import split
 from echoatlas.taxonomy.tree import tree
+from tests.helpers.labeling import hints_of, path_of
 
 RULES = [rule for rule in anatomy_rules() if rule.axis == "anatomy"]
 

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.helpers.scorer import Planted, leaked
-from tests.helpers.waiting import wait_until
 
 from echoatlas.pipeline.engine.jobs import JobState, LocalJobs
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.run.status import status
+from tests.helpers.scorer import Planted, leaked
+from tests.helpers.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import Make, Prefect
-
     from echoatlas.pipeline.deployment import Deployment
+    from tests.flows.conftest import Make, Prefect
 
 CLIPS = "ward-seven"  # its file names are its patients' names
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from echoatlas.pipeline.frames import graphics as overlays
+from echoatlas.pipeline.frames import graphics
 from echoatlas.pipeline.frames.codec import decode, encode_mask
 from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize
 from echoatlas.schemas.fan import Box, Fan, Shape
@@ -118,4 +118,4 @@ def test_specks_are_echoes():
     picture = tissue(color=False)
     picture[50, 50] = picture[80, 90] = 255
 
-    assert overlays.drawn(picture) is None
+    assert graphics.drawn(picture) is None

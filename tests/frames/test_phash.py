@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from echoatlas.pipeline.frames import phash as hashing
+from echoatlas.pipeline.frames import phash
 from echoatlas.simulate.pictures.scans import make_cine
 
 LANCZOS = Image.Resampling.LANCZOS
@@ -26,7 +26,7 @@ def test_bits_are_those_of_imagehash(side, size):
 
         theirs = imagehash.phash(Image.fromarray(gray), hash_size=side)
 
-        assert np.packbits(theirs.hash).tobytes() == hashing.phash(gray, side)
+        assert np.packbits(theirs.hash).tobytes() == phash.phash(gray, side)
 
 
 def test_bits_are_those_of_imagehash_on_real_scans(samples):
@@ -35,7 +35,7 @@ def test_bits_are_those_of_imagehash_on_real_scans(samples):
     for path in paths:
         gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         theirs = imagehash.phash(Image.fromarray(gray), hash_size=16)
-        assert np.packbits(theirs.hash).tobytes() == hashing.phash(gray, 16)
+        assert np.packbits(theirs.hash).tobytes() == phash.phash(gray, 16)
 
     assert len(paths) > 10
 
@@ -43,11 +43,11 @@ def test_bits_are_those_of_imagehash_on_real_scans(samples):
 def test_the_mirrors_hash_is_the_hash_of_the_mirror():
     gray = cv2.resize(make_cine(5, frames=1).pictures[0], (256, 256))
 
-    low = hashing.coefficients(hashing.shrink(gray, 64), 16)
-    mirrored = hashing.bits(hashing.mirrored(low))
+    low = phash.coefficients(phash.shrink(gray, 64), 16)
+    mirrored = phash.bits(phash.mirrored(low))
 
-    assert distance(mirrored, hashing.phash(np.ascontiguousarray(gray[:, ::-1]), 16)) <= 4
-    assert distance(mirrored, hashing.bits(low)) > 60
+    assert distance(mirrored, phash.phash(np.ascontiguousarray(gray[:, ::-1]), 16)) <= 4
+    assert distance(mirrored, phash.bits(low)) > 60
 
 
 @pytest.mark.parametrize(("height", "width"), [(172, 256), (256, 140), (90, 60), (256, 256)])
@@ -57,20 +57,20 @@ def test_a_frame_and_its_fan_shrunk_together_are_as_shrunk_alone(height, width):
     frame = np.zeros((256, 256), np.uint8)
     frame[top : top + height, left : left + width] = fan
 
-    small = hashing.shrunk(fan, (256, 256), (top, left))
+    small = phash.shrunk(fan, (256, 256), (top, left))
 
     for ours, size in ((small.frame32, 32), (small.frame64, 64)):
-        assert np.array_equal(hashing.shrink(frame, size), ours)
+        assert np.array_equal(phash.shrink(frame, size), ours)
         assert np.array_equal(Image.fromarray(frame).resize((size, size), LANCZOS), ours)
     for ours, size in ((small.fan32, 32), (small.fan64, 64)):
-        assert np.array_equal(hashing.shrink(fan, size), ours)
+        assert np.array_equal(phash.shrink(fan, size), ours)
 
 
 @pytest.mark.parametrize("side", [8, 16])
 def test_half_of_the_bits_are_set_whatever_the_picture(side):
     low = np.random.default_rng(side).normal(size=(side, side))
 
-    packed = np.frombuffer(hashing.bits(low), np.uint8)
+    packed = np.frombuffer(phash.bits(low), np.uint8)
 
     assert np.unpackbits(packed).sum() == side * side // 2
     assert np.array_equal(np.unpackbits(packed).reshape(side, side), low > np.median(low))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from benchmarks.drawn import overlap
 
+from benchmarks.drawn import overlap
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.schemas.fan import Box, Fan, Mode, Shape, Verdict

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from benchmarks.drawn import drawn_fans
 from benchmarks.geometry import Found, measured
-
 from echoatlas.schemas.fan import Verdict
 
 # One of each scanner, collection and difficulty; all of them in the heavy test.

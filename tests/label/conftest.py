@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
+from echoatlas.pipeline.label.fusion import Label, label
 from tests.helpers.labeling import hints_of
 from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.uploads import SITES, add, hospital
-
-from echoatlas.pipeline.label.fusion import Label, label
 
 
 @pytest.fixture

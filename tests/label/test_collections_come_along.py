@@ -7,7 +7,6 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.uploads import png
 
 from echoatlas.loader.dataset import load
 from echoatlas.pipeline.deployment import Deployment
@@ -15,6 +14,7 @@ from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.plan.plan import plan
 from echoatlas.pipeline.release.select import index_of
 from echoatlas.pipeline.sites.receipts import receipts as receipts_of
+from tests.helpers.uploads import png
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
-from tests.helpers.labeling import coded_item, hints_of, path_of
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.sources import APPLICATIONS
@@ -14,6 +13,7 @@ from echoatlas.pipeline.settings import settings
 from echoatlas.schemas.config import ConfigError, SiteConfig
 from echoatlas.schemas.fan import Box
 from echoatlas.schemas.records import Hint, Origin, Scan, UltrasoundRegion
+from tests.helpers.labeling import coded_item, hints_of, path_of
 
 ABDOMINAL = ["ORIGINAL", "PRIMARY", "ABDOMINAL"]
 OBSTETRICAL = ["ORIGINAL", "PRIMARY", "OBSTETRICAL"]

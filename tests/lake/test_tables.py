@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from tests.helpers.tables import made
 
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
@@ -15,6 +14,7 @@ from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EvidenceRow, ObjectRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
+from tests.helpers.tables import made
 
 
 def row(name: str, fingerprint: str = "f1") -> EvidenceRow:

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.helpers.corpus import corpus, mutated
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.simulate.files.dicom import write_dicom
 from echoatlas.simulate.files.other_formats import write_video
 from echoatlas.simulate.pictures.scans import make_cine
+from tests.helpers.corpus import corpus, mutated
 
 J = "1.2.840.10008.1.2.4."
 LITTLE = "1.2.840.10008.1.2.1"

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.helpers.tables import made, picture, quick_lake
 
 from echoatlas.loader.dataset import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
@@ -30,6 +29,7 @@ from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import ReleaseConfig
 from echoatlas.schemas.rows import AnnotationRow
 from echoatlas.schemas.tables import schema, to_arrow
+from tests.helpers.tables import made, picture, quick_lake
 
 FRAMES = [
     {},

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.helpers.tables import quick_lake
 
 from echoatlas.pipeline.audit.sheet import write_sheet
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import ReleaseConfig
+from tests.helpers.tables import quick_lake
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (

@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.helpers.tables import quick_lake
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
 from echoatlas.schemas.config import ReleaseConfig
+from tests.helpers.tables import quick_lake
 
 FRAMES = [
     {"site": "st-elsewhere"},

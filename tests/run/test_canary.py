@@ -20,9 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from tests.helpers.rehearsal import Rehearsal
-from tests.helpers.scorer import Planted, leaked
-from tests.helpers.tables import made
 
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.lake.staged import write_part
@@ -34,6 +31,9 @@ from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
 from echoatlas.simulate import make_still, write_dicom, write_png
+from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.scorer import Planted, leaked
+from tests.helpers.tables import made
 
 NAME = "Kowalczyk-Wisniewska^Malgorzata"
 WORDS = [Planted(word, "scan") for word in ("Kowalczyk", "Wisniewska", "Malgorzata", "kowalczyk_m")]

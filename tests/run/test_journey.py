@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from tests.helpers import s3server
-from tests.helpers.rehearsal import Rehearsal, fill
-from tests.helpers.scorer import Planted, leaked
 
 from echoatlas.cli import call
 from echoatlas.loader.dataset import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.simulate.uploads import build_uploads
+from tests.helpers import s3server
+from tests.helpers.rehearsal import Rehearsal, fill
+from tests.helpers.scorer import Planted, leaked
 
 SCALE = 0.15
 Done = tuple[Any, Any]

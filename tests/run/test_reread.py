@@ -9,8 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.helpers.rehearsal import Rehearsal, fill
-from tests.helpers.waiting import wait_until
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.objects import fingerprints
@@ -29,6 +27,8 @@ from echoatlas.simulate import (
     write_png,
     write_video,
 )
+from tests.helpers.rehearsal import Rehearsal, fill
+from tests.helpers.waiting import wait_until
 
 NATIVE, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
 OTHER_RULES = "steps: {evidence: {image_type: 0.5, name: 0.6, study: 0.7}}\n"

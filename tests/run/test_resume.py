@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.helpers.waiting import wait_until
 
 MOMENTS: dict[str, Callable[[Path], bool]] = {

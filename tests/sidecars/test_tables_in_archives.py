@@ -7,11 +7,11 @@ import zipfile
 
 import cv2
 import pytest
-from tests.helpers.rehearsal import Rehearsal
 
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.sites.receipts import receipts
 from echoatlas.simulate import make_still
+from tests.helpers.rehearsal import Rehearsal
 
 SITE = """
 site: tele-clinic

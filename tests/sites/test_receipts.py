@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.rehearsal import Rehearsal
-
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.run.quarantine import release_from_quarantine
 from echoatlas.pipeline.sites.receipts import write_receipts
 from echoatlas.schemas.config import SiteConfig
+from tests.helpers.rehearsal import Rehearsal
 
 
 def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed: Any) -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
 from tools.text_network import words
 from tools.text_network.decoys import decoy, gray
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
+
     from tools.text_network.grounds import Ground
 
     Color = NDArray[np.uint8]

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from tools.text_network.crops import Crop, batch, crop
 from tools.text_network.grounds import Ground, load
 from tools.text_network.network import STRIDE, TextNetwork, export
-from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, PngImagePlugin
 from pydicom import dcmread
-from tests.helpers.answer_key import checks, export, graded, mappings, passes, places
-from tests.helpers.hiding import hiding_places
-from tests.helpers.names import names_as_traps
-from tests.helpers.scorer import Planted, leaked
-from tests.helpers.torture import DEPTHS, Trap, make_key, quick_dataset, rows_as_traps, written
 
 from echoatlas.pipeline.deidentify.header.checker import leaks
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from tests.helpers.answer_key import checks, export, graded, mappings, passes, places
+from tests.helpers.hiding import hiding_places
+from tests.helpers.names import names_as_traps
+from tests.helpers.scorer import Planted, leaked
+from tests.helpers.torture import DEPTHS, Trap, make_key, quick_dataset, rows_as_traps, written
 
 POLICY = Policy()
 

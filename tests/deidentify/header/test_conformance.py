@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
-from tests.helpers.conforming import MAKERS, SIDE, SR, US, VOLUME
-from tests.helpers.torture import written
-from tests.helpers.verified import errors, verified
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.header.ps315 import sop_classes
@@ -18,6 +15,9 @@ from echoatlas.pipeline.deidentify_tool.containers import dicom
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.simulate import make_cine, make_still, write_dicom
+from tests.helpers.conforming import MAKERS, SIDE, SR, US, VOLUME
+from tests.helpers.torture import written
+from tests.helpers.verified import errors, verified
 
 POLICIES = {
     "default": Policy(),

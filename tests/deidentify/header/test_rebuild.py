@@ -12,7 +12,6 @@ from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from tests.helpers.torture import quick_dataset, written
 
 from echoatlas.pipeline.deidentify.header.allow_list import BY_TAG
 from echoatlas.pipeline.deidentify.header.attributes import clean
@@ -25,6 +24,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault.pseudonyms import normalized
 from echoatlas.schemas.config import ConfigError, SiteConfig
 from echoatlas.schemas.records import Origin, Scan
+from tests.helpers.torture import quick_dataset, written
 
 POLICY = Policy()
 SITE = SiteConfig(site="st-elsewhere", bucket="/uploads")

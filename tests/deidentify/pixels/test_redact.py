@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from tests.helpers.burned_words import FANS, KINDS, burned, kind
 
 from echoatlas.pipeline.deidentify.pixels.config import LookConfig
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
@@ -26,6 +25,7 @@ from echoatlas.schemas.config import ConfigError
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate.pictures.scans import make_cine
+from tests.helpers.burned_words import FANS, KINDS, burned, kind
 
 TEXT_FREE = (
     "images/hc18/434_2HC.png",

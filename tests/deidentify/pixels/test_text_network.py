@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+
 from benchmarks.burned_text import HELD_OUT, TUNING
 from tools.text_network.crops import SIDE, batch
 from tools.text_network.grounds import SEEDS, Ground, halves, simulated

@@ -6,7 +6,6 @@ import hashlib
 
 import numpy as np
 import pytest
-from tests.helpers.burned_words import FANS, burned, kind
 
 from echoatlas.pipeline.deidentify.pixels import models
 from echoatlas.pipeline.deidentify.pixels.config import TRAINED
@@ -16,6 +15,7 @@ from echoatlas.pipeline.deidentify.pixels.own_network import MODEL, SHA256, Trai
 from echoatlas.pipeline.deidentify.pixels.paddle import PaddleDetector
 from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.errors import UsageError
+from tests.helpers.burned_words import FANS, burned, kind
 
 
 def still(name, seed, words=3):

@@ -121,7 +121,7 @@ def write_sheet(
     drawn = draw(rows, release or LAKE, n, seed)
     if not drawn:
         raise CheckFailed("there are no frames to review: run the pipeline first")
-    template = (files("echoatlas.pipeline.audit") / "sheet.html.j2").read_text("utf-8")
+    template = (files(__package__) / "sheet.html.j2").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     pictures = _pictures(lake, [one.frame_id for one in drawn])
     html = environment.from_string(template).render(

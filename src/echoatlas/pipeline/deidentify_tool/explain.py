@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 HEAD = """\
 # What de-identification does
 
-This page is generated from the rules (`python -m echoatlas.pipeline.deidentify_tool.explain`); a test
-holds it to them. A header is not edited: a new one is built from the attributes below, each by
+This page is generated from the rules (`python -m echoatlas.pipeline.deidentify_tool.explain`); a
+test holds it to them. A header is not edited: a new one is built from the attributes below, each by
 its rule, at every depth where the IOD of the SOP class has it. What is not listed does not leave:
 no private attribute, overlay, curve, graphic, icon, ICC profile, signature, encrypted or original
 attributes, nothing of the preamble or file meta, and nothing behind the dataset. As no graphics

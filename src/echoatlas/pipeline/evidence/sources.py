@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.evidence import header as dicom
+from echoatlas.pipeline.evidence import dicom
 from echoatlas.taxonomy.codes import body_part, coded, modern
 from echoatlas.taxonomy.collections import UNLISTED
 from echoatlas.taxonomy.matching.matcher import Match, anatomy, axes

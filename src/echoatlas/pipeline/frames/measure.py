@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.frames import phash as hashing
+from echoatlas.pipeline.frames import phash
 from echoatlas.pipeline.frames.color import chroma
 from echoatlas.pipeline.frames.memo import OncePerArray
 from echoatlas.pipeline.step import step
@@ -107,11 +107,11 @@ def measure(
     sums = _windows(values)
     reach, layering = _layers(sums, area, config)
     moved, still = _motion(normalized, previous, area)
-    small = hashing.shrunk(gray[area.box], gray.shape, (area.box[0].start, area.box[1].start))
+    small = phash.shrunk(gray[area.box], gray.shape, (area.box[0].start, area.box[1].start))
     return Measures(
         pixel_hash=pixel_hash(pixels),
         **_hashes(small, flat=spread < config.least_spread),
-        hash_version=hashing.HASH_VERSION,
+        hash_version=phash.HASH_VERSION,
         thumbnail=small.fan64.tobytes(),
         blur=_blur(gray, area),
         entropy=float(-(likely @ np.log2(likely))),
@@ -197,17 +197,17 @@ def pixel_hash(pixels: Picture) -> str:
     return digest.hexdigest()
 
 
-def _hashes(small: hashing.Shrunk, *, flat: bool) -> dict[str, bytes]:
+def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:
     names = ("frame_phash64", "frame_phash256", "fan_phash64", "fan_phash256", "mirror_phash256")
     if flat:
         return dict.fromkeys(names, b"")
-    low = hashing.coefficients(small.fan64, 16)
+    low = phash.coefficients(small.fan64, 16)
     values = (
-        hashing.bits(hashing.coefficients(small.frame32, 8)),
-        hashing.bits(hashing.coefficients(small.frame64, 16)),
-        hashing.bits(hashing.coefficients(small.fan32, 8)),
-        hashing.bits(low),
-        hashing.bits(hashing.mirrored(low)),
+        phash.bits(phash.coefficients(small.frame32, 8)),
+        phash.bits(phash.coefficients(small.frame64, 16)),
+        phash.bits(phash.coefficients(small.fan32, 8)),
+        phash.bits(low),
+        phash.bits(phash.mirrored(low)),
     )
     return dict(zip(names, values, strict=True))
 
@@ -254,7 +254,7 @@ def _speckle_snr(
     mean = _windows(amplitude)[use] / area.window
     square = _windows(amplitude * amplitude)[use] / area.window
     deviation = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    return hashing.median(mean / deviation)
+    return phash.median(mean / deviation)
 
 
 @cache

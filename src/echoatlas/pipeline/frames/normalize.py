@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.frames import graphics as overlays
+from echoatlas.pipeline.frames import graphics
 from echoatlas.pipeline.frames.canvas import Place, beam_space, letterbox
 from echoatlas.pipeline.frames.color import chroma, plain
 from echoatlas.pipeline.frames.memo import OncePerArray
@@ -124,17 +124,17 @@ def normalize(
     crop = plain(crop)
     gray = crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     tinted, colored = _color(crop, fan, plan, config)
-    graphics = overlays.drawn(gray, None if colored else tinted)
+    drawn = graphics.drawn(gray, None if colored else tinted)
     shown = crop if colored else gray
     flags = [*plan.place.flags, *(("color",) if colored else ())]
     flags += ["text_redacted"] if redaction.text_boxes else []
     overlay = plan.hidden
-    if graphics is not None:
-        flags += overlays.kinds(graphics)
-        overlay = overlay | (plan.place.lay(graphics.astype(np.uint8) * 255) > 0)
+    if drawn is not None:
+        flags += graphics.kinds(drawn)
+        overlay = overlay | (plan.place.lay(drawn.astype(np.uint8) * 255) > 0)
         if config.inpaint:
             flags.append("inpainted")
-            shown = plan.keep.held_over(overlays.painted_over(shown, graphics))
+            shown = plan.keep.held_over(graphics.painted_over(shown, drawn))
     pixels = plan.shown.held_over(plan.place.lay(shown))
     return Normalized(
         pixels=pixels,
@@ -162,7 +162,7 @@ def _color(
     most = config.color_share * max(cv2.countNonZero(plan.keep.one), 1)
     if config.color == "gray" or cv2.countNonZero(tinted.view(np.uint8)) <= most:
         return tinted, False
-    return tinted, cv2.countNonZero(overlays.without_bars(tinted).view(np.uint8)) > most
+    return tinted, cv2.countNonZero(graphics.without_bars(tinted).view(np.uint8)) > most
 
 
 def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:

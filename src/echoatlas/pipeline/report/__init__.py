@@ -45,7 +45,7 @@ def write_report(lake: Lake, releases: Storage, name: str | None, dest: Path) ->
         manifest = manifest_of(releases, name)
         chosen = set(index_table(releases, manifest).column("frame_id").to_pylist())
     found = status(lake)
-    source = (files("echoatlas.pipeline.report") / "report.html.j2").read_text("utf-8")
+    source = (files(__package__) / "report.html.j2").read_text("utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         source
     )

@@ -92,8 +92,8 @@ def _columns(
                 value = in_codes(written)
             if (value or number is not None) and (column.name, value, number) not in told:
                 told.add((column.name, value, number))
-                yield SourceAnnotation(column.means.replace("finding", "class"), column.name, source, value,
-                            number, column.unit)  # fmt: skip
+                kind = column.means.replace("finding", "class")
+                yield SourceAnnotation(kind, column.name, source, value, number, column.unit)
 
 
 def scores(site: SiteConfig, row: Mapping[str, str]) -> list[SourceAnnotation]:

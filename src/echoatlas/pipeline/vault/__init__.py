@@ -1,1 +1,1 @@
-"""Keys, pseudonyms, the sealed crosswalk."""
+"""Keys, pseudonyms, and the sealed crosswalk."""

@@ -26,9 +26,7 @@ def coded(item: Any) -> tuple[str, str, str] | None:
 @cache
 def dictionary() -> dict[tuple[str, str], str]:
     """(scheme, value) to meaning, of the context groups of PS3.16 (``tools/deid_tables.py``)."""
-    text = (
-        files("echoatlas.pipeline.deidentify.header").joinpath("data/codes.tsv").read_text("utf-8")
-    )
+    text = files(__package__).joinpath("data/codes.tsv").read_text("utf-8")
     found: dict[tuple[str, str], str] = {}
     for line in text.splitlines():
         scheme, value, meaning = line.split("\t")

@@ -1,1 +1,1 @@
-"""Finding text in pictures: detectors, the views they look at, and how they are put together."""
+"""Everything but tissue made black: text is looked for, blacked out, and looked for again."""

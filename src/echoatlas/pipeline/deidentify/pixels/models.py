@@ -12,7 +12,7 @@ from echoatlas.pipeline.errors import UsageError
 
 PACKAGE = "rapidocr-onnxruntime"
 FOLDER = "rapidocr_onnxruntime/models"
-OWN = files("echoatlas.pipeline.deidentify.pixels") / "data"
+OWN = files(__package__) / "data"
 
 
 def weights(file: str, sha256: str) -> bytes:

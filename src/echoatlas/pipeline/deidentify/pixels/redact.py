@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.deidentify.pixels import ocr as reader
+from echoatlas.pipeline.deidentify.pixels import ocr
 from echoatlas.pipeline.deidentify.pixels.config import AgainConfig, LookConfig
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
@@ -193,7 +193,7 @@ class Extremes:
         """Whether a line says measurements and nothing else, all through the clip."""
         both = [gray for gray in (self.low, self.high) if gray is not None]
         wider = line.grown(MARGIN * line.thickness)
-        return bool(both) and all(is_measurement(reader.says(gray, wider)) for gray in both)
+        return bool(both) and all(is_measurement(ocr.says(gray, wider)) for gray in both)
 
 
 def _blacked(picture: Picture, where: NDArray[np.bool_]) -> Picture:
@@ -241,7 +241,7 @@ def _redaction(
         outside_area=1.0 - whole / (height * width),
         text_area=float((inside & text).sum()) / max(whole, 1),
         detector=", ".join(["strokes", *(one.id for one in networks)]),
-        model=" ".join([*(one.weights for one in networks), reader.SHA256]),
+        model=" ".join([*(one.weights for one in networks), ocr.SHA256]),
         verdicts=(
             *(["text_redacted"] if touching else []),
             *(["text_doubtful"] if any(line.doubt for line in touching) else []),
