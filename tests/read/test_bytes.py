@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.helpers.planted_arrays import CINE, PLACES, RAW, TRUTH, dicom, mha, nrrd
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.arrays.detached_header import joined
 from echoatlas.simulate import write_dicom
+from tests.helpers.planted_arrays import CINE, PLACES, RAW, TRUTH, dicom, mha, nrrd
 
 NAME = b"KOWALSKI^ANNA 19470311 MRN 4711-0815"
 TEXTS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ^ 0123456789", min_size=8, max_size=300).map(str.encode)

@@ -22,7 +22,7 @@ from echoatlas.pipeline.step import declared, fingerprint
 from tests.helpers.rehearsal import Rehearsal, fill
 
 TOP = Path(__file__).parents[2]
-BEFORE = "65419db"  # the last commit before the rooms
+BEFORE = "7d5ff32"  # the last commit before the rooms
 STEPS = """
 import json
 from echoatlas.pipeline.journey import JourneyConfig
