@@ -10,10 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-
-from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read import read
-from echoatlas.simulate import make_cine
 from tests.helpers.arrays import (
     hdf5,
     mat,
@@ -25,6 +21,10 @@ from tests.helpers.arrays import (
     six,
     slicer_sequence,
 )
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.simulate import make_cine
 
 SIZE = (240, 180)
 Frames = NDArray[np.uint8]
@@ -192,3 +192,35 @@ def test_a_nifti_whose_rows_run_down_is_left_as_it_is():
 
     assert scan.flags == ()
     assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_mask_is_laid_out_as_its_picture_is(order):
+    """A mask shows no fan by which it could be turned."""
+    made = clip(24)
+    marked = np.zeros_like(made)
+    marked[3:9, 20:50, 100:130] = 1
+    scan = read(npy(made.transpose(order)))
+
+    mask = read(npy(marked.transpose(order)), ReadConfig(like=scan.lay))
+
+    assert np.array_equal(marked, np.stack(list(mask.frames())))
+
+
+def test_a_spacing_that_nobody_set_is_unknown():
+    """dcm2niix and ITK write 1 x 1 where they know of none."""
+    made = clip(12)
+
+    unset = [read(nifti_of_dcm2niix(made)), read(mha(made, ElementSpacing="1 1 1"))]
+    known = [read(nifti_of_dcm2niix(made, 0.4)), read(mha(made, ElementSpacing="0.4 0.3 1"))]
+
+    assert [scan.spacing for scan in unset] == [None, None]
+    assert [pytest.approx(scan.spacing) for scan in known] == [(0.4, 0.4), (0.4, 0.3)]
+
+
+def test_spacing_follows_the_axes_of_the_picture():
+    made = clip(24)
+
+    scan = read(mha(made.transpose(1, 2, 0), ElementSpacing="9 0.4 0.3"))
+
+    assert scan.spacing == (0.4, 0.3)

@@ -59,6 +59,29 @@ class UltrasoundRegion:
     units: tuple[int, int] = (0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Lay:
+    """How an array became pictures, so that what belongs to it can be made into the same.
+
+    Attributes:
+        axes: of the array.
+        stack, plane, color: those that frames run over, rows and columns, and color; None of them
+            where the scan was no array.
+        transposed, flipped: what was done to the pictures then, in this order.
+    """
+
+    axes: int = 0
+    stack: tuple[int, ...] = ()
+    plane: tuple[int, int] = (0, 0)
+    color: int | None = None
+    transposed: bool = False
+    flipped: bool = False
+
+    @property
+    def turned(self) -> bool:
+        return self.transposed or self.flipped
+
+
 @dataclass(slots=True)
 class Damage:
     """What went wrong while a scan's frames were decoded; complete once they all were.
@@ -75,24 +98,6 @@ class Damage:
         """Leave out a frame, for a reason."""
         self.lost.add(index)
         self.flags.add(flag)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """How pictures that were cut from an array were turned to stand upright.
-
-    Attributes:
-        swapped: rows became columns, first.
-        flipped: the last row became the first, then.
-    """
-
-    swapped: bool = False
-    flipped: bool = False
-
-    def of(self, picture: Picture) -> Picture:
-        """A picture of the same array, (H, W) or (H, W, 3), turned alike."""
-        turned = picture.swapaxes(0, 1) if self.swapped else picture
-        return turned[::-1] if self.flipped else turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,9 @@ class Scan:
         stack: sides of the axes that frames run over, the slowest first, where the pictures were
             cut from an array and could have been cut another way; None where they are pictures by
             the nature of the format.
-        turn: how pictures cut from an array were turned; a mask beside them has to be, too.
+        signs: of a volume's columns and rows as the header states them: 1 where they run to the
+            patient's right and front, -1 to the left and back, as DICOM's do; None if unknown.
+        lay: how an array became these pictures.
     """
 
     format: str
@@ -138,7 +145,8 @@ class Scan:
     damage: Damage = field(default_factory=Damage)
     single: Callable[[int], Picture | None] | None = None
     stack: tuple[int, ...] | None = None
-    turn: Turn = Turn()
+    signs: tuple[int, int] | None = None
+    lay: Lay = Lay()
 
 
 @dataclass(frozen=True, slots=True)

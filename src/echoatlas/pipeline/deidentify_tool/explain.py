@@ -110,6 +110,9 @@ def pixels(policy: Policy) -> list[str]:
             if policy.keep_measurements
             else []
         ),
+        "Volumes and arrays, whose pictures may lie along other axes than they say: looked at in "
+        "every plane, turned and mirrored too; text there, or a fan that shows better there: "
+        "quarantined.",
         "What is written is decoded and looked at again; text that is left, pictures without "
         "dynamic range, or anything outside the mask: quarantined.",
     ]

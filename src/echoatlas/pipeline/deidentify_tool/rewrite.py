@@ -167,7 +167,7 @@ WRITERS = (
         ".nii.gz",
         "lossless",
         "a NIfTI-1 file whose header is written field by field, without description or extension",
-        lambda pictures, scan: volumes.nifti(list(pictures), scan.spacing, packed=True),
+        lambda pictures, scan: volumes.nifti(list(pictures), scan.spacing, scan.signs),
     ),
     Writer(
         ("nrrd",),

@@ -37,7 +37,7 @@ class GeometryConfig:
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
-@step("geometry", version=4)
+@step("geometry", version=5)
 def geometry(
     scan: Scan, pictures: Sequence[Picture], config: GeometryConfig = GeometryConfig()
 ) -> tuple[Fan, ...]:

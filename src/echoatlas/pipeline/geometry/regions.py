@@ -17,6 +17,7 @@ TWO_D = 1
 TISSUE, COLOR_FLOW = 1, 2
 LEAST_SHARE, MOST_SHARE = 0.05, 0.98
 LIKELY_MM = (0.002, 3.0)  # per pixel, from ultrasound biomicroscopy to a small abdominal picture
+DEEPEST = 350.0  # millimeters that ultrasound reaches; beyond, a spacing is one that nobody set
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,6 @@ def scaled_by(fan: Fan, stated: Sequence[Pane], scan: Scan) -> Fan:
     for pane in stated:
         if pane.mm_per_px and box.met(pane.box).area > 0.5 * box.area:
             return replace(fan, mm_per_px=pitch(pane.mm_per_px), spacing_source="region")
-    if scan.spacing is not None and not stated:
+    if scan.spacing is not None and not stated and box.height * scan.spacing[1] <= DEEPEST:
         return replace(fan, mm_per_px=pitch(scan.spacing), spacing_source="pixel_spacing")
     return fan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.schemas.records import Lay
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class ReadConfig:
         max_depth: of nested DICOM sequences.
         max_text: of one metadata string of a loose file, characters.
         masks: the file is known to be a mask, so that what is like one is wanted, not refused.
+        like: make an array into pictures as another one was; of masks, which show nothing by which
+            they could be laid out.
     """
 
     partial: bool = False
@@ -34,6 +37,7 @@ class ReadConfig:
     max_depth: int = 32
     max_text: int = 1 << 14
     masks: bool = False
+    like: Lay | None = None
 
 
 def check_size(height: int, width: int, frames: int, config: ReadConfig) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.schemas.records import SourceAnnotation, Turn
+from echoatlas.schemas.records import SourceAnnotation
 from echoatlas.taxonomy.matching.matcher import anatomy, axes
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def given(
         listed = list(pairs)
         table, rows = listed[0][0], [row for _, row in listed]
         found += _columns(table, rows, collection.name)
+        if table.shapes and scan.lay.turned:  # they speak of the picture as it lay before
+            flags.add("mask_mismatch")
+            continue
         for shapes in table.shapes:
             if shapes.kind != "polygon":
                 found += _shapes(shapes, rows, collection.name)
@@ -181,16 +184,18 @@ def _masks(
         Reject: by the reader, or by the step "annotate" with a flag for its detail.
     """
     if data[:1] == b"[":
+        if scan.lay.turned:
+            raise _unusable("mask_mismatch")
         yield SourceAnnotation("mask", rule.mask.name, source, mask=_polygon(data, scan))
         return
-    opened = read(data, replace(config, masks=True))
-    turn = scan.turn if opened.stack is not None else Turn()
-    size = (opened.width, opened.height) if turn.swapped else (opened.height, opened.width)
-    if size != (scan.height, scan.width) or opened.declared_frames not in (1, scan.declared_frames):
+    opened = read(data, replace(config, masks=True, like=scan.lay))
+    same = (opened.height, opened.width) == (scan.height, scan.width)
+    same = same and opened.lay.turned == scan.lay.turned
+    if not same or opened.declared_frames not in (1, scan.declared_frames):
         raise _unusable("mask_mismatch")
     for index, picture in enumerate(opened.frames()):
         frame = index if opened.declared_frames > 1 else None
-        for name, inside in sorted(labeled(turn.of(picture), rule.mask).items()):
+        for name, inside in sorted(labeled(picture, rule.mask).items()):
             drawn = inside.astype(np.uint8)
             yield SourceAnnotation("mask", name, source, mask=drawn, frame=frame)
 

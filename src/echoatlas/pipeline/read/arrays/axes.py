@@ -8,7 +8,7 @@ stands still, along no other axis does so much of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.colors import are_colors
+from echoatlas.schemas.records import Lay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +38,13 @@ class Arranged:
 
     Attributes:
         values: (frames, H, W) or (frames, H, W, 3).
-        plane: the array's axes that became rows and columns.
-        stack: sides of the axes that frames run over, the slowest first.
-        timed: the axis that frames run over, if it is one alone; else None.
+        lay: how they became so.
         found: whether the axes are others than usual, by what they hold.
     """
 
     values: NDArray[Any]
-    plane: tuple[int, int]
-    stack: tuple[int, ...]
-    timed: int | None
-    found: bool
+    lay: Lay
+    found: bool = False
 
     @property
     def colored(self) -> bool:
@@ -80,16 +77,48 @@ def arranged(
     plane, found = _plane(values, free, told, color, usual)
     rest = [axis for axis in free if axis not in plane]
     rest.sort(key=lambda axis: told[axis] != STACK)
-    order = [*rest, *plane, *([] if color is None else [color])]
+    return Arranged(*_cut(values, Lay(values.ndim, tuple(rest), plane, color)), found)
+
+
+def arranged_as(
+    values: NDArray[Any],
+    like: Lay,
+    kinds: Sequence[str] | None = None,
+    usual: tuple[int, int] | None = None,
+    usual_color: int | None = None,
+) -> Arranged:
+    """Arrange an array as another one was, as far as it has the same axes.
+
+    Args:
+        kinds, usual, usual_color: as for ``arranged``, where it has others.
+
+    Raises:
+        Reject: as ``arranged``.
+    """
+    lone = [axis for axis in range(values.ndim) if axis not in (*like.stack, *like.plane)]
+    if like.axes == values.ndim and all(values.shape[a] == 1 for a in lone if a != like.color):
+        color = like.color if like.color is not None and values.shape[like.color] > 1 else None
+        made = Arranged(*_cut(values, replace(like, color=color)))
+    else:
+        made = arranged(values, kinds, usual, usual_color)
+    return turned(made, like.transposed, like.flipped)
+
+
+def turned(pictures: Arranged, transposed: bool, flipped: bool) -> Arranged:
+    """Pictures transposed, then turned upside down."""
+    values = pictures.values.swapaxes(1, 2) if transposed else pictures.values
+    values = values[:, ::-1] if flipped else values
+    lay = replace(pictures.lay, transposed=transposed, flipped=flipped)
+    return replace(pictures, values=values, lay=lay)
+
+
+def _cut(values: NDArray[Any], lay: Lay) -> tuple[NDArray[Any], Lay]:
+    order = [*lay.stack, *lay.plane, *([] if lay.color is None else [lay.color])]
     ones = [axis for axis in range(values.ndim) if axis not in order]
-    moved = values.transpose([*ones, *order])
-    sides = tuple(int(values.shape[axis]) for axis in rest)
-    frames = int(np.prod(sides, dtype=np.int64))
-    shape = (frames, *(values.shape[axis] for axis in plane))
-    pictures = moved.reshape(shape if color is None else (*shape, values.shape[color]))
-    if color is not None:
-        pictures = pictures[..., :3]
-    return Arranged(pictures, plane, sides, rest[0] if len(rest) == 1 else None, found)
+    frames = int(np.prod([values.shape[axis] for axis in lay.stack], dtype=np.int64))
+    shape = (frames, *(values.shape[axis] for axis in order[len(lay.stack) :]))
+    pictures = values.transpose([*ones, *order]).reshape(shape)
+    return (pictures if lay.color is None else pictures[..., :3]), lay
 
 
 def _color(values: NDArray[Any], axes: list[int], told: list[str], usual: int) -> int | None:

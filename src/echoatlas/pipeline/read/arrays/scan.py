@@ -9,12 +9,12 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.precision import since
-from echoatlas.pipeline.read.arrays.axes import arranged
+from echoatlas.pipeline.read.arrays.axes import arranged, arranged_as
 from echoatlas.pipeline.read.arrays.imagery import demand_picture
 from echoatlas.pipeline.read.arrays.uff import is_decibels
 from echoatlas.pipeline.read.arrays.upright import upright
 from echoatlas.pipeline.read.config import ReadConfig, check_size
-from echoatlas.schemas.records import Scan, Turn
+from echoatlas.schemas.records import Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
 DECIBELS, MOST_DECIBELS = 60.0, 100.0  # shown if the data don't say, and as many as any shows
+UNSET = (1.0, 1.0)  # millimeters a pixel that programs write where they know of none
 
 
 def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
@@ -54,6 +55,11 @@ def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
     return spread
 
 
+def usual_plane(axes: int, colored: bool) -> tuple[int, int]:
+    """Rows and columns of an array whose fastest axes they are, but for color."""
+    return (axes - 3, axes - 2) if colored else (axes - 2, axes - 1)
+
+
 def array_scan(
     values: NDArray[Any],
     kind: str,
@@ -62,7 +68,7 @@ def array_scan(
     kinds: Sequence[str] | None = None,
     usual: tuple[int, int] | None = None,
     usual_color: int | None = None,
-    rows: str = "",
+    signs: tuple[int, int] | None = None,
     sizes: Sequence[float | None] | None = None,
     step_ms: float | None = None,
     times: tuple[float, ...] | None = None,
@@ -73,7 +79,8 @@ def array_scan(
     Args:
         values: of any axes, in the order that they lie in (the last is the fastest).
         kinds, usual, usual_color: of the axes, as for ``arranged``.
-        rows: which way rows run by the header, as for ``upright``.
+        signs: which way the last axis and the one before it run, as of ``Scan``; None for formats
+            whose rows run down.
         sizes: millimeters from value to value along each axis, None where unknown.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
         times: of each frame, milliseconds from the first; if they are as many as the frames.
@@ -83,11 +90,21 @@ def array_scan(
     """
     if values.dtype.kind not in "buif":
         raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
-    found = arranged(values, kinds, usual, usual_color)
-    pictures, turn = found, Turn()
-    if not config.masks:  # a mask lies as its picture does, whatever its own outline
-        pictures, turn = upright(found, rows)
+    if config.like is not None:
+        pictures = arranged_as(values, config.like, kinds, usual, usual_color)
+    else:
+        pictures = arranged(values, kinds, usual, usual_color)
+        # dcm2niix has rows run up and columns to the left, as DICOM's do; both positive are the
+        # signs of programs that ask for no orientation, and say nothing.
+        x, y = signs or (-1, -1)
+        pictures = upright(pictures, up=x < 0 < y, down=y < 0)
+    if config.like is None and not config.masks:
         demand_picture(pictures.values)
+    lay = pictures.lay
+    if lay.transposed or lay.plane != usual_plane(values.ndim, pictures.colored):
+        signs = None
+    elif signs and lay.flipped:
+        signs = signs[0], -signs[1]
     count, height, width = pictures.values.shape[:3]
     check_size(height, width, count, config)
     scale = gray_scale(pictures.values)
@@ -96,9 +113,10 @@ def array_scan(
         for index in range(count):
             yield np.ascontiguousarray(scale(pictures.values[index]))
 
-    timed = step_ms is not None and step_ms > 0 and pictures.timed is not None
+    timed = step_ms is not None and step_ms > 0 and len(lay.stack) == 1
     stepped = tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None
-    y, x = (sizes[axis] if sizes else None for axis in pictures.plane)
+    plane = lay.plane[::-1] if lay.transposed else lay.plane
+    high, wide = (sizes[axis] if sizes else None for axis in plane)
     return Scan(
         format=kind,
         codec=str(values.dtype),
@@ -108,9 +126,10 @@ def array_scan(
         frames=frames,
         color="rgb:stated" if pictures.colored else "gray",
         times=times if times and len(times) == count else stepped,
-        spacing=(x, y) if x and y else None,
+        spacing=(wide, high) if wide and high and (wide, high) != UNSET else None,
         text=text or {},
-        flags=(*(["axes_found"] if found.found else []), *(["turned"] if turn != Turn() else [])),
-        stack=pictures.stack,
-        turn=turn,
+        flags=(*(["axes_found"] if pictures.found else []), *(["turned"] if lay.turned else [])),
+        stack=tuple(int(values.shape[axis]) for axis in lay.stack),
+        signs=signs,
+        lay=lay,
     )

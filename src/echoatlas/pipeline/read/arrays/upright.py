@@ -7,19 +7,16 @@ lies; an outline that is even about both (of a linear probe) or none says nothin
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from echoatlas.schemas.records import Turn
+from echoatlas.pipeline.read.arrays.axes import Arranged, turned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from echoatlas.pipeline.read.arrays.axes import Arranged
 
 EVEN = 0.9  # overlap of an outline and its mirror image, of what is even about an axis
 LESS = 0.1  # by which it must be less about the other
@@ -39,33 +36,17 @@ class Lie(Enum):
     UNKNOWN = "unknown"
 
 
-def upright(pictures: Arranged, rows: str) -> tuple[Arranged, Turn]:
+def upright(pictures: Arranged, up: bool, down: bool) -> Arranged:
     """Turn pictures so that the beams begin at the top.
 
     Args:
-        rows: which way rows run by the header: "up", "down", "unsaid" where the format has a
-            place for it that is empty, or "" where it has none: such pictures lie as their
-            programs show them, and an endocavity probe's beams may well begin at the bottom.
-
-    Returns:
-        The pictures, and how they were turned.
+        up: the header says that rows run upwards.
+        down: it says that they run downwards; then they are not turned upside down.
     """
     lie = lie_of(pictures.values)
-    if lie in (Lie.LEFT, Lie.RIGHT):
-        lying = replace(
-            pictures,
-            values=pictures.values.swapaxes(1, 2),
-            plane=(pictures.plane[1], pictures.plane[0]),
-        )
-        return (_flipped(lying) if lie is Lie.RIGHT else lying), Turn(True, lie is Lie.RIGHT)
-    upwards = rows == "up" and lie is not Lie.TOP
-    if upwards or (rows == "unsaid" and lie is Lie.BOTTOM):
-        return _flipped(pictures), Turn(flipped=True)
-    return pictures, Turn()
-
-
-def _flipped(pictures: Arranged) -> Arranged:
-    return replace(pictures, values=pictures.values[:, ::-1])
+    transposed = lie in (Lie.LEFT, Lie.RIGHT)
+    below = lie is Lie.BOTTOM or (up and lie is Lie.UNKNOWN)
+    return turned(pictures, transposed, lie is Lie.RIGHT or (below and not down))
 
 
 def lie_of(values: NDArray[Any]) -> Lie:

@@ -95,18 +95,22 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
     per = MILLISECONDS.get(time)
     step = zooms[3] * per if per and len(zooms) > 3 and shape[2] == 1 else None
     return array_scan(
-        values, "nifti", config, kinds=kinds, sizes=[*sizes, 0.0], step_ms=step, rows=_rows(header)
+        values,
+        "nifti",
+        config,
+        kinds=kinds,
+        sizes=[*sizes, 0.0],
+        step_ms=step,
+        signs=_signs(header),
     )
 
 
-def _rows(header: Any) -> str:
-    """Which way rows run. DICOM's run to the back, so a NIfTI whose second axis runs there is as
-    it was; dcm2niix turns it, and leaves columns running to the left. A matrix without any sign
-    is the one of programs that ask for no orientation: it says nothing."""
+def _signs(header: Any) -> tuple[int, int]:
+    """Which way columns and rows run: 1 to the right and to the front, -1 to the other side."""
     sform = int(header["sform_code"])
     affine = header.get_sform() if sform or not int(header["qform_code"]) else header.get_qform()
-    x, y = float(affine[0, 0]), float(affine[1, 1])
-    return "down" if y < 0 else "up" if x < 0 < y else "unsaid"
+    x, y = (-1 if affine[axis, axis] < 0 else 1 for axis in (0, 1))
+    return x, y
 
 
 def read_meta(data: bytes, config: ReadConfig) -> Scan:
