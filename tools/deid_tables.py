@@ -42,6 +42,8 @@ CLASSES = {
     "7.4": "multi-frame-true-color-secondary-capture-image",
     "88.22": "enhanced-sr",
     "88.33": "comprehensive-sr",
+    "88.34": "comprehensive-3d-sr",
+    "88.72": "simplified-adult-echo-sr",
 }
 # Real scanners write cines under single-frame classes: their frames have to stay countable.
 ALSO = {US: ("cine", "multi-frame"), "secondary-capture-image": ("cine", "multi-frame")}

@@ -119,6 +119,31 @@ def test_sites_measurements_and_titles_name_nodes(title, sections, expected):
     assert expected == said(report(title, *sections))
 
 
+MEASUREMENTS, GROUP = ("126000", "DCM"), ("125007", "DCM")
+LENGTH, ULTRASOUND, TOMOGRAPHY = ("410668003", "SCT"), "6.1", "2"
+
+
+def evidence_of(sop_class):
+    """An image that is referred to: in TID 1500 a child of the measurement."""
+    made = Dataset()
+    made.RelationshipType, made.ValueType = "INFERRED FROM", "IMAGE"
+    made.ReferencedSOPSequence = [Dataset()]
+    made.ReferencedSOPSequence[0].ReferencedSOPClassUID = f"1.2.840.10008.5.1.4.1.1.{sop_class}"
+    made.ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "1.2.3.4"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "expected"), [(ULTRASOUND, {"abdomen/liver"}), (TOMOGRAPHY, set())]
+)
+def test_a_general_measurement_report_speaks_of_ultrasound_if_its_pictures_are(sop_class, expected):
+    """TID 1500: a group of measurements, the site of the finding, and what it was measured in."""
+    length = item("NUM", LENGTH, evidence_of(sop_class), number=4.2)
+    group = item("CONTAINER", GROUP, site("10200004", "SCT"), length)
+
+    assert expected == said(report(MEASUREMENTS, item("CONTAINER", ("126010", "DCM"), group)))
+
+
 def test_only_codes_of_the_vocabulary_leave_a_report():
     data = report(VASCULAR, findings(site("Jane Doe", "99HOME"), number(("DOE^JANE", "99HOME"))))
 

@@ -201,6 +201,28 @@ def test_a_spacing_that_cannot_be_true_is_not_taken(wrong):
     assert (fan.mm_per_px, fan.spacing_source) == (None, "")
 
 
+def test_a_region_of_the_whole_picture_says_the_scale_and_not_the_place():
+    scan = make_cine(1, frames=1)
+    screen = region(Box(0, 0, scan.width, scan.height), delta=(0.03, 0.03))
+    pane = region(Box(0, 0, scan.width, scan.height - 30))
+
+    (alone,) = found_in(list(scan.pictures), regions=[screen])
+    (beside,) = found_in(list(scan.pictures), regions=[screen, pane])
+
+    assert (alone.found_by, alone.mm_per_px, alone.spacing_source) == ("fit", (0.3, 0.3), "region")
+    assert beside.mm_per_px == (0.2, 0.2), "the smaller region is nearer to the fan"
+
+
+@pytest.mark.parametrize("unknown", [{"units": (0, 0)}, {"delta": (0.0, 0.0)}])
+def test_a_region_without_a_scale_leaves_the_headers_spacing_to_be_used(unknown):
+    scan = make_cine(1, frames=1)
+    pane = region(Box(0, 0, scan.width, scan.height - 30), **unknown)
+
+    (fan,) = found_in(list(scan.pictures), regions=[pane], spacing=(0.25, 0.25))
+
+    assert (fan.mm_per_px, fan.spacing_source) == ((0.25, 0.25), "pixel_spacing")
+
+
 def test_a_region_outside_the_picture_tells_of_resampling_and_takes_the_spacing_with_it():
     scan = make_cine(1, frames=1)
 

@@ -208,5 +208,5 @@ MAKERS: dict[str, Callable[[str], Dataset]] = {
     SC: capture,
     **dict.fromkeys((f"{SC}.{kind}" for kind in (1, 2, 3, 4)), captures),
     SR: report,
-    "1.2.840.10008.5.1.4.1.1.88.22": report,
+    **dict.fromkeys((f"1.2.840.10008.5.1.4.1.1.88.{kind}" for kind in (22, 34, 72)), report),
 }

@@ -10,6 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.simulate import make_cine
 from tests.helpers.arrays import (
     hdf5,
     mat,
@@ -21,10 +25,6 @@ from tests.helpers.arrays import (
     six,
     slicer_sequence,
 )
-
-from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.simulate import make_cine
 
 SIZE = (240, 180)
 Frames = NDArray[np.uint8]

@@ -26,11 +26,11 @@ from pydicom.encaps import generate_fragments, generate_frames
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read
+from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.schemas.records import Scan
 
 Picture = NDArray[np.uint8]
 LOOKED_AT = 12  # frames of a clip
-VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 PACKED = "1.2.840.10008.1.2.4.111"  # a JPEG in JPEG XL: Debian's dcmtk and gdcm are older than it
 
 
@@ -82,7 +82,7 @@ def theirs(path: Path, scan: Scan, folder: Path) -> list[Picture]:
     """The first pictures by the first of the other decoders that reads the file."""
     if scan.format != "dicom":
         return list(by_ffmpeg(path, scan))
-    if scan.codec.startswith(VIDEO):
+    if transfer_syntax(scan.codec).video:
         stream = folder / "stream"
         stream.write_bytes(b"".join(generate_fragments(dcmread(path).PixelData)))
         return list(by_ffmpeg(stream, scan))

@@ -15,7 +15,7 @@ from echoatlas.pipeline.deidentify_tool.containers import dicom
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.simulate import make_cine, make_still, write_dicom
-from tests.helpers.conforming import MAKERS, SIDE, SR, US, VOLUME
+from tests.helpers.conforming import MAKERS, SIDE, US, VOLUME
 from tests.helpers.torture import written
 from tests.helpers.verified import errors, verified
 
@@ -25,7 +25,7 @@ POLICIES = {
     "most": Policy(dates="full", times=True, uids=True, device_identity=True, institution=True),
 }
 # Reports have no pixels; of captures of single bits the reader refuses them.
-HEADERS = {SR, "1.2.840.10008.5.1.4.1.1.88.22", "1.2.840.10008.5.1.4.1.1.7.1"}
+HEADERS = {one for one in MAKERS if ".88." in one} | {"1.2.840.10008.5.1.4.1.1.7.1"}
 UNKNOWN_TO_IT = "Information Object Not found"  # of the retired classes
 
 

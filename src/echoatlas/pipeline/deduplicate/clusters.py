@@ -66,7 +66,7 @@ class Edges:
     distance: Rows
 
 
-@step("deduplicate", version=2)
+@step("deduplicate", version=3)
 def deduplicate(
     frames: pa.Table, thumbnails: Thumbnails, config: DeduplicateConfig = DeduplicateConfig()
 ) -> list[DuplicateRow]:

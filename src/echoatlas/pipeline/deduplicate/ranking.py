@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -10,20 +11,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.clusters import COMPARED
+from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
+from echoatlas.pipeline.read.sniff import VIDEOS
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
-LOSSY = (  # transfer syntaxes and codecs that change pixels, or may
-    "1.2.840.10008.1.2.4.50",
-    "1.2.840.10008.1.2.4.51",
-    "1.2.840.10008.1.2.4.81",
-    "1.2.840.10008.1.2.4.91",
-    "1.2.840.10008.1.2.4.112",
-    "1.2.840.10008.1.2.4.203",
-    *(f"1.2.840.10008.1.2.4.{video}" for video in range(100, 109)),
-    *("jpeg", "webp", "h264", "hevc", "mpeg2video", "mpeg4", "mjpeg", "vp9", "av1", "msmpeg4v3"),
-)
+# Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
+LOSSY_PICTURES = frozenset({"jpeg", "webp", "heif", "avif", "jpegxl", "jpeg2000"})
+LOSSLESS_VIDEO = frozenset({
+    *("ffv1", "ffvhuff", "huffyuv", "lagarith", "magicyuv", "msrle", "png", "qtrle", "rawvideo"),
+    *("utvideo", "v210", "v410", "zlib"),
+})  # fmt: skip
+
+
+def is_lossy(kind: str, codec: str) -> bool:
+    """Whether an object's coding changed its pixels, or may have.
+
+    Args:
+        kind: its format, as told by content. codec: transfer syntax UID, or the codec's name.
+    """
+    if kind == "dicom":
+        return transfer_syntax(codec).lossy
+    return codec in LOSSY_PICTURES or (kind in VIDEOS and codec not in LOSSLESS_VIDEO)
 
 
 def compared(lake: Lake) -> pa.Table:
@@ -37,18 +47,26 @@ def compared(lake: Lake) -> pa.Table:
     with duckdb.connect() as database:
         database.register("f", lake.read("frames", [*facts, "flags", "pane", "frame_index"]))
         database.register("m", lake.read("measures", measured))
-        database.register("o", lake.read("objects", ["object_id", "codec"]))
-        lossy = ", ".join(f"'{codec}'" for codec in LOSSY)
+        database.register("o", _lossy(lake.read("objects", ["object_id", "format", "codec"])))
         return database.sql(
             "WITH c AS (SELECT object_id, count(*) AS length FROM f GROUP BY object_id), "
-            f"l AS (SELECT object_id, bool_or(codec IN ({lossy})) AS lossy FROM o GROUP BY "
-            "object_id) "
+            "l AS (SELECT object_id, bool_or(lossy) AS lossy FROM o GROUP BY object_id) "
             "SELECT m.*, f.object_id, row_number() OVER (ORDER BY native_width * native_height "
             "DESC, coalesce(lossy, true), mm_per_px_x IS NULL, contains(flags, 'caliper'), "
             "length DESC, site, f.object_id, frame_index, pane, f.frame_id) AS rank "
             "FROM f JOIN m ON f.frame_id = m.frame_id JOIN c ON f.object_id = c.object_id "
             "LEFT JOIN l ON f.object_id = l.object_id"
         ).to_arrow_table()
+
+
+def _lossy(objects: pa.Table) -> pa.Table:
+    """Object ids, and whether their coding is lossy; codings are few, objects are many."""
+    pairs = zip(*(objects.column(name).to_pylist() for name in ("format", "codec")), strict=True)
+    known = cache(is_lossy)
+    lossy = [known(kind, codec) for kind, codec in pairs]
+    return pa.table(
+        {"object_id": objects.column("object_id"), "lossy": pa.array(lossy, pa.bool_())}
+    )
 
 
 def thumbnails(lake: Lake, ids: Sequence[str]) -> list[bytes]:

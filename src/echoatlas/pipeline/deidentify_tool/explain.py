@@ -122,9 +122,12 @@ def files() -> list[str]:
     """What becomes of files that are not DICOM, and of what is no scan."""
     columns = ", ".join(sorted(LABELS | NUMBERS | set(CLOSED)))
     return [
-        "DICOM: native stays native, JPEG is redacted by blocks without loss, video becomes H.264 "
-        "(High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
-        "JPEG files: redacted by blocks without loss, or written as PNG where that can't be, as "
+        "DICOM: native stays native, JPEG (also within JPEG XL) is redacted by blocks, video "
+        "becomes H.264 (High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
+        "Redacted by blocks: those without a hidden pixel stay as they are; those that the mask's "
+        "edge goes through are coded anew without their color, or go black where the coding is too "
+        "coarse for an edge, which the mask then says.",
+        "JPEG files: redacted by blocks, or written as PNG where that can't be, as "
         "where a table of quantizers could spell a name.",
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
         "Tables (CSV, JSON, XLSX) that name files: a CSV of the new names, the patient's "

@@ -85,11 +85,11 @@ def rewritten(
     if scan.header is not None:
         header, rebuilt = of_header(scan.header, origin, site, key, policy)
         _name(rebuilt.dataset, data, key)
-        whole, how = dicom.instance(rebuilt.dataset, scan, data, pictures, keep)
+        whole, how, shown = dicom.instance(rebuilt.dataset, scan, data, pictures, keep)
         suffix = ".dcm"
     else:
         header = of_loose(origin, site, key, policy)
-        whole, suffix, how = _loose(scan, data, pictures, keep)
+        whole, suffix, how, shown = _loose(scan, data, pictures, keep)
     seen = read(whole)
     if scan.header is not None:
         demand_clean(scan.header, seen.header, policy)
@@ -97,7 +97,7 @@ def rewritten(
     _demand_black(again, keep)
     left = [redaction.left for redaction in redactions if redaction.left is not None]
     check_written(again, config, np.logical_or.reduce(left) if left else None)
-    mask = stills.png(keep.astype(np.uint8) * 255)
+    mask = stills.png(shown.astype(np.uint8) * 255)
     return Written(whole, suffix, how, scan, header, fans, redactions, mask)
 
 
@@ -189,17 +189,18 @@ BY_FORMAT = {name: writer for writer in WRITERS for name in writer.formats}
 
 def _loose(
     scan: Scan, data: bytes, pictures: Redacted, keep: NDArray[np.bool_]
-) -> tuple[bytes, str, str]:
+) -> tuple[bytes, str, str, NDArray[np.bool_]]:
+    """The file, its suffix, how its pixels were written, and where they show what they did."""
     if scan.format == "jpeg" and not scan.color.startswith("rgb"):
         redacted = jpeg.redacted(data, keep)
         if redacted is not None:
-            return redacted, ".jpg", "dct"
+            return redacted.data, ".jpg", "dct", redacted.left
     writer = BY_FORMAT[scan.format]
     if writer.suffix == ".png" and scan.declared_frames > 1:
         if scan.times is not None:
-            return stills.animation(pictures, scan.times), ".png", "lossless"
-        return stills.tiff(pictures), ".tiff", "lossless"
-    return writer.write(pictures, scan), writer.suffix, writer.how
+            return stills.animation(pictures, scan.times), ".png", "lossless", keep
+        return stills.tiff(pictures), ".tiff", "lossless", keep
+    return writer.write(pictures, scan), writer.suffix, writer.how, keep
 
 
 def _demand_black(written: Iterable[Picture], keep: NDArray[np.bool_]) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["EvidenceConfig", "evidence", "measured"]
 
 
-@step("evidence", version=4)
+@step("evidence", version=5)
 def evidence(
     scan: Scan, origin: Origin, site: SiteConfig, config: EvidenceConfig | None = None
 ) -> tuple[Hint, ...]:

@@ -50,7 +50,8 @@ def values(header: Any, keyword: str) -> list[str]:
         value = header[keyword].value
     except DAMAGE:  # such an attribute says nothing here, and the rest of the header still does
         return []
-    return [text for one in read_texts(value) if (text := one.strip())]
+    # Letters beyond ASCII may be bytes of another charset: none of those is a blank.
+    return [text for one in read_texts(value) if (text := one.strip("\0 \t\r\n"))]
 
 
 def items(header: Any, keyword: str) -> list[Any]:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.evidence import dicom
+from echoatlas.pipeline.evidence.charset import heard
 from echoatlas.taxonomy.codes import body_part, coded, modern
 from echoatlas.taxonomy.collections import UNLISTED
 from echoatlas.taxonomy.matching.matcher import Match, anatomy, axes
@@ -81,7 +82,7 @@ def findings(
     if scan.header is not None:
         yield from _coded(scan.header, config)
         for source, text in dicom.texts(scan.header):
-            yield from said(text, source, config)
+            yield from said(heard(text), source, config)
     yield from _regions(scan, config)
     for text in scan.text.values():
         yield from said(text, "comment", config)
@@ -116,7 +117,7 @@ def _coded(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
         nodes = body_part(term)
         yield from _nodes(nodes, "body_part", config.body_part, "L-1")
         if not nodes:
-            yield from said(term, "body_part", config)
+            yield from said(heard(term), "body_part", config)
     for keyword in dicom.REGION_CODES:
         for code in dicom.codes(header, keyword):
             nodes = coded(code.value, code.scheme)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.evidence.config import EvidenceConfig
 from echoatlas.pipeline.evidence.dicom import Code, codes, items, values
 from echoatlas.pipeline.evidence.fetal import MOVED
+from echoatlas.pipeline.read.dicom.sop_classes import ULTRASOUND
 from echoatlas.schemas.records import Hint
 from echoatlas.taxonomy.codes import SNOMED_CT, SNOMED_RT, coded, modern
 from echoatlas.taxonomy.matching.rules import vocabulary
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 SOURCE = "report"
 FINDING_SITE = "SCT/363698007"
+REFERRING = (
+    *("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"),
+    *("ReferencedSeriesSequence", "ReferencedSOPSequence", "ContentSequence"),
+)
 
 
 def measured(report: Scan, config: EvidenceConfig) -> tuple[Hint, ...]:
@@ -38,7 +43,8 @@ def measured(report: Scan, config: EvidenceConfig) -> tuple[Hint, ...]:
     title = _key(next(iter(codes(root, "ConceptNameCodeSequence")), Code("", "", "")))
     stated = items(root, "ContentTemplateSequence")
     template = next((text for one in stated for text in values(one, "TemplateIdentifier")), "")
-    if title not in rules["titles"] and template not in rules["templates"]:
+    ours = title in rules["titles"] or template in rules["templates"]
+    if not ours and not ({title, template} & {*rules["general"]} and _of_ultrasound(root)):
         return ()
     known = rules["titles"].get(title), rules["templates"].get(template)
     about: list[str] = next((nodes for nodes in known if nodes), [])
@@ -57,6 +63,13 @@ def measured(report: Scan, config: EvidenceConfig) -> tuple[Hint, ...]:
         if node in (told or deepest)
     }
     return tuple(sorted(hints, key=lambda hint: (hint.node, hint.rule)))
+
+
+def _of_ultrasound(item: Any) -> bool:
+    """Whether a report refers to a picture of an ultrasound class, as evidence or in its tree."""
+    if ULTRASOUND.intersection(values(item, "ReferencedSOPClassUID")):
+        return True
+    return any(_of_ultrasound(one) for keyword in REFERRING for one in items(item, keyword))
 
 
 def _measurements(item: Any) -> Iterator[tuple[str, str, Code]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry.candidates import Thresholds, chosen
 from echoatlas.pipeline.geometry.mode import mode_of, only_traces
-from echoatlas.pipeline.geometry.regions import panes_of, scaled_by
+from echoatlas.pipeline.geometry.regions import panes_of, scaled_by, stated_of
 from echoatlas.pipeline.geometry.signal import signal_of
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.fan import Fan, Verdict, whole
@@ -58,11 +58,11 @@ def geometry(
         raise Reject(Reason.FRAME_MISMATCH, "the frames differ in size")
     if only_traces(scan):
         raise Reject(Reason.NOT_IMAGING)
-    stated = panes_of(scan, width, height)
+    stated = stated_of(scan, width, height)
     if config.cropped:
         fans = [whole(width, height, "cropped", Verdict.ACCEPT, 1.0)]
     else:
-        fans = chosen(signal_of(pictures), stated, config.thresholds)
+        fans = chosen(signal_of(pictures), panes_of(stated, width, height), config.thresholds)
     mode = mode_of(scan, pictures, fans)
     return tuple(
         replace(scaled_by(fan, stated, scan), mode=mode, pane=number)

@@ -29,8 +29,8 @@ class Pane:
     mm_per_px: tuple[float, float] | None
 
 
-def panes_of(scan: Scan, width: int, height: int) -> list[Pane]:
-    """The believable 2D regions, left to right, a color box over tissue left out.
+def stated_of(scan: Scan, width: int, height: int) -> list[Pane]:
+    """The believable 2D regions, the largest first.
 
     A region that reaches outside the picture says that the pixels were cropped or resampled
     after it was written; it is left out, and with it all spacing of the header's regions.
@@ -45,10 +45,20 @@ def panes_of(scan: Scan, width: int, height: int) -> list[Pane]:
     panes = [
         Pane(region.box.clipped(width, height), region.data_type, _spacing(region))
         for region in imaging
-        if LEAST_SHARE <= region.box.clipped(width, height).area / (width * height) <= MOST_SHARE
     ]
+    believed = [pane for pane in panes if pane.box.area >= LEAST_SHARE * width * height]
+    return sorted(believed, key=lambda one: -one.box.area)
+
+
+def panes_of(stated: Sequence[Pane], width: int, height: int) -> list[Pane]:
+    """The regions that say where a fan is, left to right, a color box over tissue left out.
+
+    One that covers the whole picture says nothing of the place, though all of the scale.
+    """
     apart: list[Pane] = []
-    for pane in sorted(panes, key=lambda one: -one.box.area):
+    for pane in stated:
+        if pane.box.area > MOST_SHARE * width * height:
+            continue
         if all(pane.box.met(other.box).area < 0.5 * pane.box.area for other in apart):
             apart.append(pane)
     return sorted(apart, key=lambda one: (one.box.x0, one.box.y0))
@@ -70,11 +80,16 @@ def _spacing(region: UltrasoundRegion) -> tuple[float, float] | None:
 
 
 def scaled_by(fan: Fan, stated: Sequence[Pane], scan: Scan) -> Fan:
-    """The fan with millimeters a pixel, where something trustworthy states them."""
+    """The fan with millimeters a pixel, where something trustworthy states them.
+
+    Args:
+        stated: of ``stated_of``: the smallest region that the fan lies in is asked first.
+    """
     box = fan.bounding_box(scan.height, scan.width)
-    for pane in stated:
+    scaled = [pane for pane in stated if pane.mm_per_px]
+    for pane in reversed(scaled):
         if pane.mm_per_px and box.met(pane.box).area > 0.5 * box.area:
             return replace(fan, mm_per_px=pitch(pane.mm_per_px), spacing_source="region")
-    if scan.spacing is not None and not stated and box.height * scan.spacing[1] <= DEEPEST:
+    if scan.spacing is not None and not scaled and box.height * scan.spacing[1] <= DEEPEST:
         return replace(fan, mm_per_px=pitch(scan.spacing), spacing_source="pixel_spacing")
     return fan

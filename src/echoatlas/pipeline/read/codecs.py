@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
-from echoatlas.pipeline.read.codestream import Codestream, probe
+from echoatlas.pipeline.read.codestream import LOSSLESS, Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
+from echoatlas.pipeline.read.dicom.pixel_data import Layout, native_frame
+from echoatlas.pipeline.read.dicom.rle import decode_rle
 
 # Decoders' own complaints about a codestream; anything else is our bug.
 CODEC_ERRORS = (
@@ -25,7 +28,9 @@ CODEC_ERRORS = (
     imagecodecs.JpeglsError,
     imagecodecs.JpegxlError,
     ValueError,
+    zlib.error,
 )
+JPEG_XL_FILE = b"\x00\x00\x00\x0cJXL "
 YCC, RGB = True, False
 
 
@@ -72,32 +77,53 @@ def decode(
 
 
 def _jpeg(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
+    if stream.fractional:
+        raise Reject(
+            Reason.UNSUPPORTED_CODEC,
+            "JPEG whose chroma is sampled by fractions is not read; export it as 4:2:2 or 4:2:0",
+        )
     if stream.components == 1:
-        if stream.bits == 8 and stream.process != 0xC3:
+        if stream.bits == 8 and stream.process != LOSSLESS:
             gray = simplejpeg.decode_jpeg(data, "GRAY")
             return Decoded(gray[..., 0], 8, RGB, "gray")
-        return Decoded(imagecodecs.jpeg8_decode(data), stream.bits, RGB, "gray")
+        return Decoded(_libjpeg(data), stream.bits, RGB, "gray")
     ycc, why = color.ycc_by_markers(stream)
     if ycc is not None:
         code = f"{'ycc' if ycc else 'rgb'}:{why}"
     elif known:
         code = known
     else:
-        raw = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+        raw = _libjpeg(data, colorspace="RGB", outcolorspace="RGB")
         code = color.color_code(color.to_bytes(raw, stream.bits), stated)
     ycc = code.startswith("ycc")
-    if stream.process == 0xC3 or stream.bits != 8:
+    if stream.process == LOSSLESS or stream.bits != 8:
         # Lossless: predicted samples are as they were; no decoder agrees on their color.
-        raw = imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
+        raw = _libjpeg(data, colorspace="RGB", outcolorspace="RGB")
         return Decoded(raw, stream.bits, ycc, code)
-    libjpeg = stream.jfif or (
+    usual = stream.jfif or (
         stream.adobe != 0 if stream.adobe is not None else bytes(stream.ids) != b"RGB"
     )
-    if libjpeg == ycc:
+    if usual == ycc and _is_common(data):
         return Decoded(simplejpeg.decode_jpeg(data, "RGB"), 8, RGB, code)
     space = "YCBCR" if ycc else "RGB"
-    rgb = imagecodecs.jpeg8_decode(data, colorspace=space, outcolorspace="RGB")
+    rgb = _libjpeg(data, colorspace=space, outcolorspace="RGB")
     return Decoded(rgb, 8, RGB, code)
+
+
+def _is_common(data: Any) -> bool:
+    """Whether TurboJPEG has a name for the chroma sampling: it refuses mixed and inverted ones."""
+    try:
+        simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return False
+    return True
+
+
+def _libjpeg(data: Any, **spaces: Any) -> NDArray[Any]:
+    """A JPEG by libjpeg, which reads every sampling and process, and fills up what is missing."""
+    if bytes(data).rfind(b"\xff\xd9") < 0:
+        raise ValueError("the codestream has no end")
+    return np.asarray(imagecodecs.jpeg8_decode(data, **spaces))
 
 
 def _jpegls(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
@@ -110,8 +136,6 @@ def _jpegls(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
 def _jpeg2k(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     """The codestream undoes its own transform (ICT, RCT); without one, the header is asked."""
     raw = imagecodecs.jpeg2k_decode(data, numthreads=1)
-    if stream.signed:
-        raw = raw.astype(np.int32) + (1 << (stream.bits - 1))
     if raw.ndim == 3 and raw.shape[-1] == 1:
         raw = raw[..., 0]
     if raw.ndim == 2:
@@ -122,6 +146,13 @@ def _jpeg2k(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
 
 
 def _jpegxl(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
+    jpeg = restored(data)
+    if jpeg is not None:
+        # Decoded as that JPEG: libjxl's own way to pixels differs by several gray levels.
+        inner = probe(jpeg)
+        if (inner.height, inner.width) != (stream.height, stream.width):
+            raise ValueError("the JPEG within is of another size")
+        return _jpeg(jpeg, inner, stated, known)
     try:
         raw = imagecodecs.jpegxl_decode(data, numthreads=1)
     except RuntimeError as error:  # the codec's own error, and a bare one for a cut container
@@ -129,6 +160,17 @@ def _jpegxl(data: Any, stream: Codestream, stated: str, known: str) -> Decoded:
     if raw.ndim == 3 and raw.shape[-1] == 1:
         raw = raw[..., 0]
     return Decoded(raw, stream.bits, RGB, "gray" if raw.ndim == 2 else "rgb:codestream")
+
+
+def restored(data: Any) -> bytes | None:
+    """The JPEG that a JPEG XL file was made of, byte by byte (ISO 18181-2, box jbrd), or None."""
+    raw = bytes(data)
+    if not raw.startswith(JPEG_XL_FILE) or b"jbrd" not in raw:
+        return None
+    try:
+        return bytes(imagecodecs.jpegxl_decode_jpeg(raw, numthreads=1))
+    except (RuntimeError, ValueError):  # the four letters were there by chance, or are damaged
+        return None
 
 
 def _unmarked(raw: NDArray[Any], bits: int, stated: str, known: str) -> Decoded:
@@ -144,4 +186,42 @@ DECODERS: dict[str, Callable[[Any, Codestream, str, str], Decoded]] = {
     "jpegls": _jpegls,
     "jpeg2k": _jpeg2k,
     "jpegxl": _jpegxl,
+}
+
+
+def inflate_frame(data: Any, layout: Layout) -> NDArray[Any]:
+    """One frame of Deflated Image Frame Compression (PS3.5 A.4.13): native samples, deflated.
+
+    Raises:
+        CODEC_ERRORS: if it does not unpack to exactly one frame.
+    """
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    return plain_frame(memoryview(engine.decompress(data, layout.frame_bytes + 2)), layout)
+
+
+def inflated_length(data: Any, layout: Layout) -> int:
+    """Bytes of a deflated frame, a few more than it may have at most; 0 if it is damaged."""
+    most = layout.height * layout.width * layout.components * layout.allocated // 8 + 2
+    try:
+        return len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, most))
+    except zlib.error:
+        return 0
+
+
+def plain_frame(data: memoryview, layout: Layout) -> NDArray[Any]:
+    """One frame of Encapsulated Uncompressed (PS3.5 A.4.11): native samples in a fragment.
+
+    Raises:
+        ValueError: if it is not exactly one frame, and a byte of padding.
+    """
+    if not 0 <= len(data) - layout.frame_bytes <= 1:
+        raise ValueError("the fragment is not as long as a frame")
+    return native_frame(data, layout, 0, little=True, words=False)
+
+
+# Codec of a transfer syntax whose frames are bare samples to what unpacks one.
+BARE: dict[str, Callable[[memoryview, Layout], NDArray[Any]]] = {
+    "rle": decode_rle,
+    "uncompressed": plain_frame,
+    "deflated": inflate_frame,
 }

@@ -22,7 +22,7 @@ class Codestream:
         bits: a sample.
         process: the frame header's marker of a JPEG (0xC0 baseline, 0xC3 lossless, ...), else 0.
         ids: component ids of a JPEG.
-        subsampled: components differ in sampling.
+        sampling: factors of each component of a JPEG, (horizontal, vertical).
         jfif: a JFIF marker is there.
         adobe: the transform flag of an Adobe APP14 marker, None without one.
         transform: JPEG 2000's multiple component transform is on; JPEG XL's is in the codec.
@@ -36,12 +36,27 @@ class Codestream:
     bits: int
     process: int = 0
     ids: tuple[int, ...] = ()
-    subsampled: bool = False
+    sampling: tuple[tuple[int, int], ...] = ()
     jfif: bool = False
     adobe: int | None = None
     transform: bool = False
     signed: bool = False
     texts: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+
+    @property
+    def subsampled(self) -> bool:
+        """Components differ in sampling."""
+        return len(set(self.sampling)) > 1
+
+    @property
+    def fractional(self) -> bool:
+        """A component is sampled by no whole part of the densest: no decoder at hand reads it."""
+        densest = [max(factors, default=1) for factors in zip(*self.sampling, strict=True)]
+        return any(
+            most % max(one, 1)
+            for factors in self.sampling
+            for most, one in zip(densest, factors, strict=True)
+        )
 
 
 def probe(data: memoryview | bytes) -> Codestream:
@@ -94,7 +109,6 @@ def _jpeg(data: memoryview | bytes) -> Codestream:
     parts = bytes(data[place + 8 : place + 8 + 3 * count])
     if len(parts) < 3 * count or not count:
         raise ValueError("no components")
-    sampling = parts[1::3]
     return Codestream(
         "jpegls" if marker == JPEG_LS else "jpeg",
         height,
@@ -103,7 +117,7 @@ def _jpeg(data: memoryview | bytes) -> Codestream:
         bits,
         process=marker,
         ids=tuple(parts[0::3]),
-        subsampled=len(set(sampling)) > 1,
+        sampling=tuple((one >> 4, one & 15) for one in parts[1::3]),
         jfif=jfif,
         adobe=adobe,
         texts=tuple(texts),

@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.tag import Tag
 
+from echoatlas.pipeline.read.dicom.transfer_syntaxes import BY_KEYWORD
 from echoatlas.simulate.files.encoding import (
-    CODED,
+    BARE,
+    LOSSLESS,
     NATIVE,
-    RLE,
     VIDEO,
     coded_frames,
     native_bytes,
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
     from echoatlas.simulate.pictures.scans import SimulatedScan
 
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
+BIG_ENDIAN = BY_KEYWORD["ExplicitVRBigEndian"].uid
+IMPLICIT = BY_KEYWORD["ImplicitVRLittleEndian"].uid
+EXPLICIT = BY_KEYWORD["ExplicitVRLittleEndian"].uid
 
 
 def write_dicom(
     scan: SimulatedScan,
-    transfer_syntax: str = "1.2.840.10008.1.2.1",
+    transfer_syntax: str = EXPLICIT,
     photometric: str | None = None,
     *,
     planar: int = 0,
@@ -62,7 +65,7 @@ def write_dicom(
     native = transfer_syntax in NATIVE
     color = scan.pictures.ndim == 4
     photometric = photometric or ("RGB" if color else "MONOCHROME2")
-    stored = _stored(scan.pictures, photometric, native or transfer_syntax == RLE)
+    stored = _stored(scan.pictures, photometric, native or transfer_syntax in BARE)
     if photometric == "PALETTE COLOR":
         stored = indexed(dataset, scan.pictures, palette_bits, transfer_syntax == BIG_ENDIAN)
     dataset.Rows, dataset.Columns = stored.shape[1:3]
@@ -71,7 +74,7 @@ def write_dicom(
     if native:
         raw = native_bytes(stored, photometric, planar)
         dataset.PixelData = raw + b"\0" * (len(raw) % 2)
-        dataset["PixelData"].VR = "OW" if transfer_syntax == "1.2.840.10008.1.2" else "OB"
+        dataset["PixelData"].VR = "OW" if transfer_syntax == IMPLICIT else "OB"
     else:
         fps = 1000 / scan.frame_time if scan.frame_time else 30.0
         frames, photometric = coded_frames(stored, transfer_syntax, photometric, quality, fps)
@@ -79,7 +82,7 @@ def write_dicom(
         if transfer_syntax in VIDEO:
             dataset.Rows, dataset.Columns = stored.shape[1] // 2 * 2, stored.shape[2] // 2 * 2
             stored = stored if stored.ndim == 4 else stored[..., None].repeat(3, -1)
-        if transfer_syntax in VIDEO or not CODED.get(transfer_syntax, (0, 0, True))[2]:
+        if transfer_syntax not in LOSSLESS:
             dataset.LossyImageCompression = "01"
     dataset.PhotometricInterpretation = photometric
     dataset.SamplesPerPixel = 3 if stored.ndim == 4 else 1
@@ -130,7 +133,7 @@ def _file(dataset: Dataset, syntax: str, scan: SimulatedScan) -> bytes:
     dcmwrite(
         buffer,
         dataset,
-        implicit_vr=syntax == "1.2.840.10008.1.2",
+        implicit_vr=syntax == IMPLICIT,
         little_endian=syntax != BIG_ENDIAN,
         force_encoding=True,
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import cv2
 import imagecodecs
 import numpy as np
+from PIL import Image
 
+from echoatlas.pipeline.read.dicom.transfer_syntaxes import (
+    BY_KEYWORD,
+    STANDARD,
+    TRANSFER_SYNTAXES,
+    transfer_syntax,
+    uids,
+)
 from echoatlas.simulate.files.video import encode_video
 
 if TYPE_CHECKING:
@@ -16,22 +26,18 @@ if TYPE_CHECKING:
 
     Pictures = NDArray[np.uint8]
 
-NATIVE = {
-    "1.2.840.10008.1.2": "implicit little endian",
-    "1.2.840.10008.1.2.1": "explicit little endian",
-    "1.2.840.10008.1.2.1.99": "deflated",
-    "1.2.840.10008.1.2.2": "explicit big endian",
+NATIVE = uids(lambda one: one.native and one.uid.startswith(STANDARD))
+RLE = BY_KEYWORD["RLELossless"].uid
+BARE = uids(lambda one: one.bare)
+J = f"{STANDARD}.4."
+# Codec to (FFmpeg's encoder, container): PS3.5 sections 8.2.5 to 8.2.9.
+ENCODERS = {
+    "mpeg2": ("mpeg2video", "mpeg2video"),
+    "h264": ("libx264", "mpegts"),
+    "hevc": ("libx265", "mpegts"),
 }
-RLE = "1.2.840.10008.1.2.5"
-J = "1.2.840.10008.1.2.4."
-# Syntax to (video codec, container): PS3.5 section 8.2.5 to 8.2.9.
-VIDEO = {
-    J + "100": ("mpeg2video", "mpeg2video"),
-    J + "101": ("mpeg2video", "mpeg2video"),
-    J + "102": ("libx264", "mpegts"),
-    J + "103": ("libx264", "mp4"),
-    J + "107": ("libx265", "mpegts"),
-}
+VIDEO = {one.uid: ENCODERS[one.codec] for one in TRANSFER_SYNTAXES if one.video}
+VIDEO[J + "103"] = VIDEO[J + "103.1"] = ("libx264", "mp4")
 
 
 def _jpeg(frame: Pictures, quality: int, photometric: str) -> bytes:
@@ -46,6 +52,17 @@ def _jpeg(frame: Pictures, quality: int, photometric: str) -> bytes:
         )
     sampling = "422" if photometric == "YBR_FULL_422" else "444"
     return bytes(imagecodecs.jpeg8_encode(frame, level=quality, subsampling=sampling))
+
+
+def _progressive_jpeg(frame: Pictures, quality: int, photometric: str) -> bytes:
+    """In several scans, by Pillow: the other encoder writes one."""
+    half = photometric == "YBR_FULL_422"
+    options = (
+        {"keep_rgb": True} if photometric == "RGB" else {"subsampling": "4:2:2" if half else 0}
+    )
+    buffer = BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=quality, progressive=True, **options)
+    return buffer.getvalue()
 
 
 def _lossless_jpeg(predictor: int) -> Callable[[Pictures, int, str], bytes]:
@@ -98,24 +115,28 @@ def _jpeg_xl_of_jpeg(frame: Pictures, quality: int, photometric: str) -> bytes:
     return bytes(imagecodecs.jpegxl_encode_jpeg(_jpeg(frame, quality, photometric), numthreads=1))
 
 
-# Syntax to (encoder of a frame, photometric of color frames, lossless).
-CODED: dict[str, tuple[Callable[[Pictures, int, str], bytes], str, bool]] = {
-    J + "50": (_jpeg, "YBR_FULL_422", False),
-    J + "51": (_jpeg, "YBR_FULL_422", False),
-    J + "57": (_lossless_jpeg(4), "RGB", True),
-    J + "70": (_lossless_jpeg(1), "RGB", True),
-    J + "80": (lambda f, q, p: bytes(imagecodecs.jpegls_encode(f)), "RGB", True),
-    J + "81": (lambda f, q, p: bytes(imagecodecs.jpegls_encode(f, level=2)), "RGB", False),
-    J + "90": (_jpeg_2000(True), "YBR_RCT", True),
-    J + "91": (_jpeg_2000(False), "YBR_ICT", False),
-    J + "201": (_htj2k(True), "YBR_RCT", True),
-    J + "202": (_htj2k(True), "YBR_RCT", True),
-    J + "203": (_htj2k(False), "YBR_ICT", False),
-    J + "110": (_jpeg_xl, "RGB", True),
-    J + "111": (_jpeg_xl_of_jpeg, "YBR_FULL_422", False),
-    J + "112": (_jpeg_xl_lossy, "XYB", False),
+# Syntax to (encoder of a frame, photometric of color frames).
+CODED: dict[str, tuple[Callable[[Pictures, int, str], bytes], str]] = {
+    J + "50": (_jpeg, "YBR_FULL_422"),
+    J + "51": (_jpeg, "YBR_FULL_422"),
+    J + "53": (_progressive_jpeg, "YBR_FULL_422"),
+    J + "55": (_progressive_jpeg, "YBR_FULL_422"),
+    J + "57": (_lossless_jpeg(4), "RGB"),
+    J + "70": (_lossless_jpeg(1), "RGB"),
+    J + "80": (lambda f, q, p: bytes(imagecodecs.jpegls_encode(f)), "RGB"),
+    J + "81": (lambda f, q, p: bytes(imagecodecs.jpegls_encode(f, level=2)), "RGB"),
+    J + "90": (_jpeg_2000(True), "YBR_RCT"),
+    J + "91": (_jpeg_2000(False), "YBR_ICT"),
+    J + "201": (_htj2k(True), "YBR_RCT"),
+    J + "202": (_htj2k(True), "YBR_RCT"),
+    J + "203": (_htj2k(False), "YBR_ICT"),
+    J + "110": (_jpeg_xl, "RGB"),
+    J + "111": (_jpeg_xl_of_jpeg, "YBR_FULL_422"),
+    J + "112": (_jpeg_xl_lossy, "XYB"),
 }
-SYNTAXES: tuple[str, ...] = (*NATIVE, RLE, *CODED, *VIDEO)
+_MADE = NATIVE | BARE | CODED.keys() | VIDEO.keys()
+SYNTAXES: tuple[str, ...] = tuple(one.uid for one in TRANSFER_SYNTAXES if one.uid in _MADE)
+LOSSLESS = frozenset(SYNTAXES) & uids(lambda one: not one.lossy)
 
 
 def coded_frames(
@@ -133,12 +154,24 @@ def coded_frames(
     if syntax in VIDEO:
         codec, container = VIDEO[syntax]
         return [encode_video(pictures, codec, container, fps)], "YBR_PARTIAL_420"
-    if syntax == RLE:
-        return [rle(frame) for frame in pictures], photometric
-    encode, color, _ = CODED[syntax]
+    if syntax in BARE:
+        return [_bare(frame, syntax, photometric) for frame in pictures], photometric
+    encode, color = CODED[syntax]
     if pictures.ndim == 4:
         photometric = photometric if photometric in ("RGB", "YBR_FULL") else color
     return [encode(frame, quality, photometric) for frame in pictures], photometric
+
+
+def _bare(frame: Pictures, syntax: str, photometric: str) -> bytes:
+    """Samples in a fragment of their own: packed, deflated, or as they are."""
+    codec = transfer_syntax(syntax).codec
+    if codec == "rle":
+        return rle(frame)
+    raw = native_bytes(frame[None], photometric, 0)
+    if codec == "uncompressed":
+        return raw
+    engine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return engine.compress(raw) + engine.flush()
 
 
 def rle(frame: Pictures) -> bytes:

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 from echoatlas.pipeline.deidentify.header import rules
 from echoatlas.pipeline.deidentify.header.allow_list import BY_TAG
@@ -35,7 +36,8 @@ from echoatlas.pipeline.deidentify.header.ps315 import iod, profile
 from echoatlas.pipeline.deidentify.header.rules import AGE, DAY, Context, digits_in
 from echoatlas.pipeline.deidentify.header.sr_content import rebuilt_content
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.dicom.values import read_text, read_value
+from echoatlas.pipeline.evidence.charset import heard
+from echoatlas.pipeline.read.dicom.values import each, read_text, read_value
 from echoatlas.taxonomy.matching.matcher import anatomy
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 SOP_CLASS, STUDY_DATE, PATIENT_AGE = 0x00080016, 0x00080020, 0x00101010
 IMPLEMENTATION = "2.25.262743208475218377183926142104983225719"  # a UUID, made once
+POINTER, FRAMES = 0x00280009, 0x00280008  # FrameIncrementPointer, NumberOfFrames
+FRAME_TIME, FRAME_TIME_VECTOR = 0x00181063, 0x00181065
 TRANSIENT = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # pixels go a way of their own
 AMBIGUOUS = {"US or SS": "US", "US or OW": "OW", "OB or OW": "OW", "US or SS or OW": "US"}
 # PatientID, birth date, other ids, telephone; AccessionNumber, StudyID, requested procedure,
@@ -76,7 +80,7 @@ class Rebuilt:
 @lru_cache(maxsize=1024)  # a study's instances say the same; trusted zone, in memory alone
 def terms_in(text: str) -> tuple[str, ...]:
     """The paths of the anatomy tree that a text speaks of."""
-    return tuple(match.rule.node for match in anatomy().find(text) if match.rule.node)
+    return tuple(match.rule.node for match in anatomy().find(heard(text)) if match.rule.node)
 
 
 def rebuild(
@@ -117,6 +121,8 @@ def rebuild(
     actions: Counter[str] = Counter()
     made = _item(dataset, level, context, actions)
     _derive_age(dataset, level, made, context)
+    if POINTER in level.places:
+        point_to_times(made)
     keep_private(dataset, made, context)
     methods = (BASIC_PROFILE, *sorted(OPTION_CODES[option] for option in context.followed))
     _sign(made, policy, key, methods)
@@ -262,6 +268,24 @@ def _derive_age(source: Any, level: Level, made: Dataset, context: Context) -> N
     if years >= 1 and AGE.fullmatch(text := f"{min(years, rules.OLDEST):03d}Y"):
         _put(made, PATIENT_AGE, text)
         context.followed.add("retain_patient_characteristics")
+
+
+def point_to_times(made: Dataset) -> None:
+    """Let FrameIncrementPointer name what is there to tell the frames' times (PS3.3 C.7.6.6).
+
+    Scanners point to private attributes and to trim times, which are not kept, and to what was left
+    out.
+    """
+    stated = [int(tag) for tag in each(read_value(made, POINTER))]
+    there = [tag for tag in stated if read_value(made, tag) is not None]
+    many = POINTER in made or int(read_value(made, FRAMES) or 1) > 1
+    if not there and many:
+        times = (FRAME_TIME_VECTOR, FRAME_TIME)
+        there = [tag for tag in times if read_value(made, tag) is not None][:1]
+    if there:
+        _put(made, POINTER, there)
+    elif POINTER in made:
+        del made[BaseTag(POINTER)]
 
 
 def _sign(made: Dataset, policy: Policy, key: SiteKey, methods: tuple[str, ...]) -> None:

@@ -17,11 +17,15 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence as Items
 
 from echoatlas.pipeline.deidentify.header.policy import CLEAN_PIXELS, METHODS
-from echoatlas.pipeline.deidentify.header.rebuild import code_item, part10
+from echoatlas.pipeline.deidentify.header.rebuild import code_item, part10, point_to_times
 from echoatlas.pipeline.deidentify_tool.containers import jpeg, video
+from echoatlas.pipeline.read.codecs import restored
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import fragments
+from echoatlas.pipeline.read.dicom.encapsulated import extended
 from echoatlas.pipeline.read.dicom.header import open_dicom
+from echoatlas.pipeline.read.dicom.transfer_syntaxes import BY_KEYWORD, transfer_syntax
+from echoatlas.pipeline.read.dicom.values import each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,15 +34,12 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture, Scan
 
 EXPLICIT, JPEG_BASELINE, JPEG_LS, H264 = (
-    "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80",
-    "1.2.840.10008.1.2.4.102",
-)  # fmt: skip
-VIDEO = frozenset(f"1.2.840.10008.1.2.4.{end}" for end in range(100, 109))
+    BY_KEYWORD[keyword].uid
+    for keyword in ("ExplicitVRLittleEndian", "JPEGBaseline8Bit", "JPEGLSLossless", "MPEG4HP41")
+)
+IN_THE_OPEN = ("native", "uncompressed", "deflated")  # written so again
 RIM = 4  # pixels from the mask's edge without color: half-resolution chroma would cross it
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
-LOSSLESS = NATIVE | {f"1.2.840.10008.1.2.{end}" for end in ("5", "4.57", "4.70", "4.80", "4.90")}
-LOSSLESS |= {f"1.2.840.10008.1.2.4.{end}" for end in ("92", "110", "201", "202")}
 # How samples were shown before; they are written as shown.
 DISPLAY = [
     "WindowCenter",
@@ -66,7 +67,7 @@ def instance(
     data: bytes,
     pictures: Iterable[Picture],
     keep: NDArray[np.bool_],
-) -> tuple[bytes, str]:
+) -> tuple[bytes, str, NDArray[np.bool_]]:
     """Write a rebuilt header with redacted pixels.
 
     Args:
@@ -77,24 +78,28 @@ def instance(
         keep: (H, W) bool, true where pixels may leave.
 
     Returns:
-        The file, and how its pixels were written: "native", "dct", "video" or "lossless".
+        The file, how its pixels were written ("native", "dct", "video" or "lossless"), and where
+        they show what they did: (H, W) bool.
     """
+    source = transfer_syntax(scan.codec)
     frames = _redacted_frames(scan, data, keep)
     if frames is not None:
-        how, syntax, count = "dct", JPEG_BASELINE, len(frames[0])
-        gray, half = frames[1]
+        how, syntax, count = "dct", JPEG_BASELINE, len(frames)
+        gray, half = jpeg.colors(frames[0].data)
         color = "MONOCHROME2" if gray else "YBR_FULL_422" if half else "YBR_FULL"
-        _encapsulate(header, frames[0])
-    elif scan.codec in VIDEO and video.fits_high_41(scan.height, scan.width, scan.times):
+        _encapsulate(header, [frame.data for frame in frames])
+        keep = np.logical_and.reduce([frame.left for frame in frames])
+    elif source.video and video.fits_high_41(scan.height, scan.width, scan.times):
         how, syntax, color = "video", H264, "YBR_PARTIAL_420"
         numbers = itertools.count()
         numbered = zip(_gray_rim(pictures, keep), numbers, strict=False)
         shown = (picture for picture, _ in numbered)
-        _encapsulate(header, [video.mp4(shown, scan.times, video.HIGH_41)])
+        # One stream of all frames: a table would list one (PS3.5 A.4 wants none, or all of them).
+        _encapsulate(header, [video.mp4(shown, scan.times, video.HIGH_41)], table=False)
         count = next(numbers)
     else:
         color = "MONOCHROME2" if next(iter(pictures)).ndim == 2 else "RGB"
-        if scan.codec in NATIVE:
+        if source.codec in IN_THE_OPEN:
             how, syntax = "native", EXPLICIT
             parts = [np.ascontiguousarray(one).tobytes() for one in pictures]
             raw = b"".join(parts)
@@ -108,11 +113,11 @@ def instance(
     _describe(header, scan, count, color)
     header.BurnedInAnnotation = "NO"
     _sign(header)
-    return part10(header, syntax), how
+    return part10(header, syntax), how, keep
 
 
-def _encapsulate(header: Dataset, parts: list[bytes]) -> None:
-    header.PixelData = encapsulate(parts)
+def _encapsulate(header: Dataset, parts: list[bytes], *, table: bool = True) -> None:
+    header.PixelData = encapsulate(parts, has_bot=table)
     header["PixelData"].VR = "OB"
     header["PixelData"].is_undefined_length = True
 
@@ -129,21 +134,26 @@ def _gray_rim(pictures: Iterable[Picture], keep: NDArray[np.bool_]) -> Iterator[
 
 def _redacted_frames(
     scan: Scan, data: bytes, keep: NDArray[np.bool_]
-) -> tuple[list[bytes], tuple[bool, bool]] | None:
-    """Every frame redacted in the DCT domain, and whether gray and whether subsampled."""
-    if scan.codec != JPEG_BASELINE or scan.color.startswith(("rgb", "palette")):
+) -> list[jpeg.Redacted] | None:
+    """Every frame redacted in the DCT domain, where frames are JPEG, or JPEG XL made of it."""
+    source = transfer_syntax(scan.codec)
+    within = source.codec in ("jpeg", "jpegxl") and source.lossy
+    if not within or scan.color.startswith(("rgb", "palette")):
         return None
     opened = open_dicom(data, ReadConfig())
     if opened.pixels is None:
         return None
-    frames, _ = fragments.group(fragments.split(opened.pixels), scan.declared_frames)
-    clean: list[bytes] = []
+    pieces = fragments.split(opened.pixels)
+    frames, _ = fragments.group(pieces, scan.declared_frames, extended(opened.header))
+    clean: list[jpeg.Redacted] = []
     for frame in frames:
-        done = jpeg.redacted(bytes(fragments.join(frame)), keep)
+        stream = fragments.join(frame)
+        plain = bytes(stream) if source.codec == "jpeg" else restored(stream)
+        done = jpeg.redacted(plain, keep) if plain is not None else None
         if done is None:
             return None
         clean.append(done)
-    return clean, jpeg.colors(clean[0])
+    return clean
 
 
 def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
@@ -162,13 +172,16 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     header.HighBit, header.PixelRepresentation = 7, 0
     if frames > 1 or "NumberOfFrames" in header:
         header.NumberOfFrames = frames
+    if len(each(header.get("FrameTimeVector"))) not in (0, frames):
+        del header.FrameTimeVector
+    point_to_times(header)
     enhanced = "SharedFunctionalGroupsSequence" in header
     if enhanced and color == "MONOCHROME2":
         header.PresentationLUTShape = "IDENTITY"  # type 1 of the enhanced classes
         header.RescaleIntercept, header.RescaleSlope = "0", "1"
     if str(header.SOPClassUID).startswith(f"{CAPTURE}."):
         _capture(header, color)
-    if scan.codec not in LOSSLESS:
+    if transfer_syntax(scan.codec).lossy:
         header.LossyImageCompression = "01"
     if not enhanced:  # of which a derived image has to name its source, and frames their own kind
         kind = list(header.get("ImageType") or ["", "PRIMARY"])

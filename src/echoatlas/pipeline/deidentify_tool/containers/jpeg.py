@@ -1,4 +1,4 @@
-"""Black out parts of a JPEG without decoding the rest: in the DCT domain, by whole blocks.
+"""Black out parts of a JPEG without decoding the rest: in the DCT domain, block by block.
 
 Clunie and Gebow, "Block selective redaction for minimizing loss during de-identification of
 burned in text in irreversibly compressed JPEG medical images", J Med Imaging 2015. Coefficients
@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from echoatlas.pipeline.deidentify_tool.containers import edges
 from echoatlas.pipeline.deidentify_tool.containers.quantization import says_nothing
 from echoatlas.pipeline.frames.memo import OncePerArray
 
@@ -31,8 +33,23 @@ TOLERATED = 2  # gray levels by which a quantized black may miss zero
 RINGING = 24  # gray levels by which what encoders put beyond an edge may differ from the edge
 
 
-def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
-    """A JPEG with every block black that holds a pixel outside ``keep``.
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A JPEG that shows no more than a mask allows.
+
+    Attributes:
+        left: (H, W) bool, pixels that show what they did; fewer than the mask allows where a block
+            on its edge had to go black as a whole.
+    """
+
+    data: bytes
+    left: NDArray[np.bool_]
+
+
+def redacted(data: bytes, keep: NDArray[np.bool_]) -> Redacted | None:
+    """A JPEG whose pixels outside ``keep`` are black, all blocks without such left as they are.
+
+    Colors of blocks on the mask's edge go with what is hidden in them; their gray levels stay.
 
     Args:
         data: a baseline or progressive JPEG of 8 bits, gray or YCbCr.
@@ -51,10 +68,10 @@ def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
     if (height, width) != keep.shape or space not in ("Gray", "YCbCr"):
         return None
     written = _rewritten(data, keep, space)
-    return written if written is not None and _faithful(data, written, keep, space) else None
+    return written if written and _faithful(data, written.data, keep, space) else None
 
 
-def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> bytes | None:
+def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> Redacted | None:
     import jpeglib
 
     try:
@@ -65,11 +82,9 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> bytes | None
     if not all(map(says_nothing, tables)):
         return None
     step = _sampling(planes, keep.shape)
-    for index, (plane, table) in enumerate(zip(planes, tables, strict=True)):
-        touched = touched_by(keep, plane.shape[:2], step if index else (1, 1))
-        plane[touched] = 0
-        if index == 0:
-            plane[touched, 0, 0] = round(BLACK / int(table[0, 0]))
+    left = _blackened(planes[0], tables[0], keep)
+    for plane in planes[1:]:
+        plane[touched_by(keep, plane.shape[:2], step)] = 0
     clean = jpeglib.from_dct(*planes, qt=quantization, quant_tbl_no=np.array(numbers))
     whole = 8 * planes[0].shape[0], 8 * planes[0].shape[1]
     with _file() as (path, read):
@@ -80,7 +95,42 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> bytes | None
                 return None
         clean.height, clean.width = keep.shape  # from_dct rounds up to whole blocks
         clean.write_dct(path)
-        return read()
+        return Redacted(read(), left)
+
+
+def _blackened(
+    luma: NDArray[np.int16], table: NDArray[np.uint16], keep: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Black out the luma of what is not kept, in place, and say what is left: (H, W) bool."""
+    touched, edge, hidden = edge_of(keep, luma.shape[:2])
+    made, done = edges.blacked(luma[edge], table, hidden, TOLERATED - 1)
+    luma[touched] = 0
+    luma[touched, 0, 0] = round(BLACK / int(table[0, 0]))
+    rows, columns = (axis[done] for axis in np.nonzero(edge))
+    luma[rows, columns] = made[done]
+    gone = touched.copy()
+    gone[rows, columns] = False
+    area = np.kron(gone, np.ones((8, 8), bool))[: keep.shape[0], : keep.shape[1]]
+    return keep & ~area
+
+
+def _edge(
+    keep: NDArray[np.bool_], blocks: tuple[int, ...]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Luma blocks that hold a hidden pixel; those of them that lie within the picture and also hold
+    a kept one: (rows, columns) bool; and the hidden pixels of the latter, (N, 8, 8) bool.
+    """
+    rows, columns = (
+        min(8 * count, side) // 8 for count, side in zip(blocks, keep.shape, strict=True)
+    )
+    whole = keep[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8).swapaxes(1, 2)
+    touched = _touched(keep, blocks, (1, 1))
+    edge = np.zeros(blocks, bool)
+    edge[:rows, :columns] = touched[:rows, :columns] & whole.any(axis=(2, 3))
+    return touched, edge, ~whole[edge[:rows, :columns]]
+
+
+edge_of = OncePerArray(_edge)
 
 
 def _coefficients(
@@ -166,7 +216,7 @@ touched_by = OncePerArray(_touched)  # of the mask that all frames of a clip sha
 
 
 def kept_exactly(keep: NDArray[np.bool_], step: tuple[int, int] = (2, 2)) -> NDArray[np.bool_]:
-    """Pixels that a redaction by blocks leaves bit-exact: (H, W) bool.
+    """Pixels that a redaction by blocks leaves bit-exact, edges apart: (H, W) bool.
 
     Chroma is interpolated from neighboring samples, so the pixels next to a blackened block of
     a subsampled color JPEG may differ; they are not counted.

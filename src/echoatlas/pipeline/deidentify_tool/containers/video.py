@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 UNKNOWN_RATE = Fraction(1)  # a frame a second: no rate is invented, the report says so
 BIT_EXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: the encoder writes no banner of itself
 SEI = 6  # NAL unit type of supplemental enhancement information (H.264 table 7-1)
+BT709, BT601, LIMITED = 1, 6, 1  # H.273 matrix coefficients; FFmpeg's AVCOL_RANGE_MPEG
+HIGH_DEFINITION = 720  # rows from which on players that are told nothing assume BT.709
 MACROBLOCKS, MACROBLOCKS_A_SECOND = 8192, 245_760  # of level 4.1 (H.264 table A-1)
 
 
@@ -80,8 +82,12 @@ def mp4(
         stream.pix_fmt = coding.pixels
         stream.options = {**coding.options, "preset": "veryfast", "threads": "1"}
         stream.codec_context.flags |= BIT_EXACT
+        # Stated, as what is unstated is read in several ways; and the one that would be assumed.
+        matrix = BT709 if first.shape[0] >= HIGH_DEFINITION else BT601
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, LIMITED
         strip = av.BitStreamFilterContext(f"filter_units=remove_types={SEI}", stream)
-        packets = [stream.encode(_framed(av, index, one)) for index, one in _counted(first, frames)]
+        coded = _Coded(coding.pixels, matrix)
+        packets = [stream.encode(coded.frame(n, one)) for n, one in _counted(first, frames)]
         for packet in [*(one for some in packets for one in some), *stream.encode(None), None]:
             for clean in strip.filter(packet):
                 container.mux(clean)
@@ -92,11 +98,30 @@ def _counted(first: Picture, rest: Iterable[Picture]) -> Iterable[tuple[int, Pic
     return enumerate(chain([first], rest))
 
 
-def _framed(av: Any, index: int, picture: Picture) -> Any:
-    shown = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format="rgb24")
-    frame.pts = index
-    return frame
+class _Coded:
+    """Makes frames for an encoder, in YCbCr of one matrix and limited range."""
+
+    def __init__(self, pixels: str, matrix: int) -> None:
+        from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+        self._reformatter = VideoReformatter()
+        self._options: dict[str, Any] = {
+            "format": pixels,
+            "dst_colorspace": Colorspace.ITU709 if matrix == BT709 else Colorspace.ITU601,
+            "src_color_range": ColorRange.JPEG,
+            "dst_color_range": ColorRange.MPEG,
+            "interpolation": Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+            "threads": 1,
+        }
+
+    def frame(self, index: int, picture: Picture) -> Any:
+        import av
+
+        shown = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format="rgb24")
+        made = self._reformatter.reformat(frame, **self._options)
+        made.pts = index
+        return made
 
 
 def _rate(times: Sequence[float] | None) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,54 +68,59 @@ def split(pixels: memoryview) -> Fragments:
 
 
 def group(
-    fragments: Fragments, frames: int, extended: tuple[int, ...] = ()
+    fragments: Fragments, frames: int, extended: tuple[int, ...] = (), *, bare: bool = False
 ) -> tuple[list[tuple[memoryview, ...]], bool]:
     """Put the fragments of each frame together.
 
-    The offset table is believed if every offset is a fragment's; else one fragment a frame, one
-    frame in all, or a new frame wherever a codestream begins.
+    Header and offset table are believed where they agree, but for a single frame: that is also
+    what is said where nobody counted. Then a table that lists more, then one fragment a frame,
+    then a new frame wherever a codestream begins.
 
     Args:
-        frames: as the header says.
+        frames: as the header says; 1 where it does not.
         extended: ExtendedOffsetTable, empty if there is none.
+        bare: frames begin with nothing that could be told, and have one fragment each (PS3.5 A.4).
 
     Returns:
-        The fragments of each frame, and whether an offset table was there but wrong.
+        The fragments of each frame, maybe of more than ``frames``, and whether an offset table
+        was there but wrong.
     """
-    wrong = False
+    views, wrong = fragments.views, False
+    begun = range(len(views)) if bare else _begun(views)
     for table in (extended, fragments.table):
         if not table:
             continue
-        found = _by_offsets(fragments, table)
-        if found is not None and len(found) == frames:
-            return found, wrong
+        firsts = _firsts(fragments, table)
+        agrees = firsts is not None and len(firsts) == frames
+        if firsts is not None and agrees and (frames > 1 or len(begun) <= 1):
+            return _cut(views, firsts), wrong
+        if firsts is not None and len(firsts) > frames and set(firsts) <= set(begun):
+            return _cut(views, firsts), wrong
         wrong = True
-    views = fragments.views
     if len(views) == frames:
-        return [(view,) for view in views], wrong
-    if frames == 1:
-        return [views], wrong
-    return _by_content(views), wrong
+        begun = range(frames)
+    return _cut(views, begun), wrong
 
 
-def _by_offsets(
-    fragments: Fragments, table: tuple[int, ...]
-) -> list[tuple[memoryview, ...]] | None:
+def _begun(views: tuple[memoryview, ...]) -> Sequence[int]:
+    """Which fragments begin a codestream of the same kind as the first; the first in any case."""
+    head = bytes(views[0][:16])
+    start = next((start for start in STARTS if head.startswith(start)), None)
+    if start is None:
+        return (0,)
+    return [number for number, view in enumerate(views) if bytes(view[: len(start)]) == start]
+
+
+def _firsts(fragments: Fragments, table: tuple[int, ...]) -> Sequence[int] | None:
+    """The first fragment of each frame by an offset table; None if it leads elsewhere."""
     index = {offset: number for number, offset in enumerate(fragments.offsets)}
     firsts = [index.get(offset, -1) for offset in table]
-    if firsts[0] != 0 or any(b <= a for a, b in pairwise(firsts)):
-        return None
-    ends = [*firsts[1:], len(fragments.views)]
-    return [fragments.views[a:b] for a, b in zip(firsts, ends, strict=True)]
+    return None if firsts[0] != 0 or any(b <= a for a, b in pairwise(firsts)) else firsts
 
 
-def _by_content(views: tuple[memoryview, ...]) -> list[tuple[memoryview, ...]]:
-    frames: list[list[memoryview]] = []
-    for view in views:
-        if not frames or bytes(view[:8]).startswith(STARTS):
-            frames.append([])
-        frames[-1].append(view)
-    return [tuple(frame) for frame in frames]
+def _cut(views: tuple[memoryview, ...], firsts: Sequence[int]) -> list[tuple[memoryview, ...]]:
+    ends = [*firsts[1:], len(views)]
+    return [views[first:end] for first, end in zip(firsts, ends, strict=True)]
 
 
 def join(views: tuple[memoryview, ...]) -> memoryview:

@@ -16,19 +16,20 @@ from pydicom.tag import BaseTag
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
-from echoatlas.pipeline.read.dicom.structure import PIXELS, check_structure
+from echoatlas.pipeline.read.dicom.structure import PIXELS, check_structure, is_implicit
+from echoatlas.pipeline.read.dicom.transfer_syntaxes import BY_KEYWORD, BY_UID
 from echoatlas.pipeline.read.dicom.values import DAMAGE, unsaid
 
 # pydicom's warnings quote the values that they complain of.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
-IMPLICIT = "1.2.840.10008.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
-DEFLATED = "1.2.840.10008.1.2.1.99"
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
-OF_STANDARD = re.compile(r"1\.2\.840\.10008\.1\.2(\.\d{1,2}(\.\d{1,3})?)?")  # newer ones too
-GE_BIG_PIXELS = "1.2.840.113619.5.2"  # implicit little endian, but pixels big endian
+IMPLICIT = BY_KEYWORD["ImplicitVRLittleEndian"].uid
+EXPLICIT = BY_KEYWORD["ExplicitVRLittleEndian"].uid
+DEFLATED = BY_KEYWORD["DeflatedExplicitVRLittleEndian"].uid
+BIG_ENDIAN = BY_KEYWORD["ExplicitVRBigEndian"].uid
+GE_BIG_PIXELS = BY_KEYWORD["GEPrivateImplicitVRBigEndian"].uid
+OF_STANDARD = re.compile(r"1\.2\.840\.10008\.1\.2(\.\d{1,3}){0,3}")  # newer ones too
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,19 @@ def _open(data: bytes, config: ReadConfig) -> Opened:
         data = inflate(data[body:], config.max_inflated)
         body = 0
     # It is told as the codec: a UID of somebody's own may hold anyone's number.
-    known = OF_STANDARD.fullmatch(stated) or stated == GE_BIG_PIXELS
+    known = OF_STANDARD.fullmatch(stated) or stated in BY_UID
     syntax = stated if known else _guess(data, body)
     little = syntax != BIG_ENDIAN
-    check_structure(data, body, config, little=little)
+    implicit = is_implicit(data, body)
+    check_structure(data, body, config, little=little, implicit=implicit)
     stream = BytesIO(data)
     stream.seek(body)
-    header = read_dataset(stream, syntax in (IMPLICIT, GE_BIG_PIXELS), little, stop_when=_at_pixels)
+    header = read_dataset(stream, implicit, little, stop_when=_at_pixels)
     place = stream.tell()
     bad += settle(header, config.max_depth)
     header.file_meta = meta
-    pixels, encapsulated, declared = _pixel_element(data, place, little)
-    words = data[place + 4 : place + 6] != b"OB"
+    pixels, encapsulated, declared = _pixel_element(data, place, little, implicit)
+    words = implicit or data[place + 4 : place + 6] != b"OB"
     flags = (("bad_elements",) if bad else ()) + (() if known else ("no_transfer_syntax",))
     little_pixels = little and syntax != GE_BIG_PIXELS
     floating = pixels is not None and data[place + 2 : place + 4] not in (b"\x10\0", b"\0\x10")
@@ -119,7 +121,7 @@ def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 def _guess(data: bytes, body: int) -> str:
     """The syntax of a data set that does not name one, from its first element."""
-    if not data[body + 4 : body + 6].isalpha():
+    if is_implicit(data, body):
         return IMPLICIT
     return EXPLICIT if data[body + 1 : body + 2] == b"\0" else BIG_ENDIAN
 
@@ -164,7 +166,9 @@ def settle(header: Dataset, depth: int) -> int:
     return bad
 
 
-def _pixel_element(data: bytes, place: int, little: bool) -> tuple[memoryview | None, bool, int]:
+def _pixel_element(
+    data: bytes, place: int, little: bool, implicit: bool
+) -> tuple[memoryview | None, bool, int]:
     """The value of the element at ``place``, whether it is in fragments, and its stated length."""
     order = "<" if little else ">"
     if place + 8 > len(data):
@@ -172,7 +176,7 @@ def _pixel_element(data: bytes, place: int, little: bool) -> tuple[memoryview | 
     group, element = struct.unpack_from(f"{order}HH", data, place)
     if group << 16 | element not in PIXELS:
         return None, False, 0
-    if data[place + 4 : place + 6] in (b"OB", b"OW", b"UN", b"OF", b"OD"):
+    if not implicit and data[place + 4 : place + 6] in (b"OB", b"OW", b"UN", b"OF", b"OD"):
         if place + 12 > len(data):
             return None, False, 0
         length, value = struct.unpack_from(f"{order}I", data, place + 8)[0], place + 12

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from echoatlas.pipeline.errors import Reason, Reject
 
 COLORS = ("Red", "Green", "Blue")
+DISCRETE, LINEAR, INDIRECT = 0, 1, 2  # kinds of segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read_palette(header: Dataset, *, little: bool) -> Palette:
         if whole:
             table = _entries(bytes(whole), entries, bits, little)
         elif parts:
-            table = _expand(_words(bytes(parts), bits, little), entries)
+            table = _expand(_words(bytes(parts), bits, little), entries, bits)
         else:
             raise Reject(Reason.UNREADABLE, "the palette has no table")
         tables.append(_to_bytes(table[:entries], bits))
@@ -88,24 +89,58 @@ def _to_bytes(table: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
     return (table >> 8).astype(np.uint8)
 
 
-def _expand(code: NDArray[np.uint16], entries: int) -> NDArray[np.uint16]:
-    """Segments to a whole table (PS3.3 C.7.9.2): discrete, linear and indirect ones."""
+def _expand(code: NDArray[np.uint16], entries: int, bits: int) -> NDArray[np.uint16]:
+    """Segments to a whole table (PS3.3 C.7.9.2): discrete, linear and indirect ones.
+
+    Raises:
+        Reject: ``unreadable`` if a segment is of no known kind, or leads elsewhere.
+    """
+    words: list[int] = code.tolist()
     table: list[int] = []
+    starts: set[int] = set()
     place = 0
-    words = code.tolist()
     budget = len(words) + 8 * entries + 16
     while place + 1 < len(words) and len(table) < entries and budget > 0:
-        kind, length = words[place], words[place + 1]
-        budget -= 1 + (length if kind == 0 else 0)
-        if kind == 0:
-            table += words[place + 2 : place + 2 + length]
-            place += 2 + length
-        elif kind == 1:
-            target = words[place + 2] if place + 2 < len(words) else 0
-            start = table[-1] if table else 0
-            steps = range(1, length + 1)
-            table += [round(start + (target - start) * step / max(length, 1)) for step in steps]
-            place += 3
-        else:
-            raise Reject(Reason.UNREADABLE, "the palette has an unknown segment")
+        starts.add(place)
+        budget -= 1
+        if words[place] != INDIRECT:
+            place = _segment(words, place, table)
+            continue
+        source = _referred(words, place + 2, starts, bits)
+        for _ in range(min(words[place + 1], budget)):
+            if len(table) >= entries:
+                break
+            if source + 1 >= len(words) or words[source] == INDIRECT:
+                raise Reject(Reason.UNREADABLE, "a segment of the palette leads elsewhere")
+            source = _segment(words, source, table)
+            budget -= 1
+        place += 4 if bits == 16 else 6
     return np.array(table[:entries], np.uint16)
+
+
+def _segment(words: list[int], place: int, table: list[int]) -> int:
+    """Append what a discrete or linear segment says, and go behind it."""
+    kind, length = words[place], words[place + 1]
+    if kind == DISCRETE:
+        table += words[place + 2 : place + 2 + length]
+        return place + 2 + length
+    if kind != LINEAR:
+        raise Reject(Reason.UNREADABLE, "the palette has an unknown segment")
+    target = words[place + 2] if place + 2 < len(words) else 0
+    start = table[-1] if table else 0
+    steps = range(1, length + 1)
+    table += [round(start + (target - start) * step / max(length, 1)) for step in steps]
+    return place + 3
+
+
+def _referred(words: list[int], place: int, starts: set[int], bits: int) -> int:
+    """The segment that an indirect one begins to copy at: its offset, the lower part first.
+
+    It counts bytes; some writers count entries, which shows where only that leads to a segment.
+    """
+    parts = words[place : place + (2 if bits == 16 else 4)]
+    offset = sum(part << (bits * number) for number, part in enumerate(parts))
+    found = [at for at in (offset // 2 if bits == 16 else offset, offset) if at in starts]
+    if not found:
+        raise Reject(Reason.UNREADABLE, "a segment of the palette leads elsewhere")
+    return found[0]

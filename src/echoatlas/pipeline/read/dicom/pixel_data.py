@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ class Layout:
     Attributes:
         allocated, stored: bits a sample.
         planar: components lie one after the other, not pixel by pixel.
-        half: chroma is stored for every second pixel of a row (native YBR_FULL_422).
+        pairs: how many pixels of a row two of which share their chroma (native YBR_FULL_422,
+            PS3.3 C.7.6.3.1.2): the width, or one more where rows are filled up to whole pairs;
+            0 where every pixel has its own.
     """
 
     height: int
@@ -33,15 +35,50 @@ class Layout:
     signed: bool
     planar: bool
 
-    @property
-    def half(self) -> bool:
-        return self.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422") and self.components == 3
+    pairs: int = 0
 
     @property
     def samples(self) -> int:
         """Of one native frame."""
-        pixels = self.height * self.width
-        return pixels * 2 if self.half else pixels * self.components
+        if self.pairs:
+            return -(-self.height * self.pairs // 2) * 4
+        return self.height * self.width * self.components
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of one native frame."""
+        return self.samples * self.allocated // 8
+
+
+HALVED = ("YBR_FULL_422", "YBR_PARTIAL_422")
+
+
+def fitted(layout: Layout, length: int) -> Layout:
+    """The layout and number of frames by the length of a native value, in bytes.
+
+    Chroma of YBR_FULL_422 is halved, or it is not: some writers name it and leave every pixel its
+    own. NumberOfFrames may be missing or too small. The length tells, if the header is right on one
+    of the two; at the end may be a byte of padding.
+
+    Raises:
+        Reject: ``frame_mismatch`` if the length can be read in several ways.
+    """
+    ways = [layout]
+    if layout.photometric in HALVED and layout.components == 3:
+        ways = [replace(layout, pairs=layout.width), layout]
+        if layout.width % 2:
+            ways.insert(1, replace(layout, pairs=layout.width + 1))
+    for way in ways:
+        if way.frames * way.frame_bytes <= length <= way.frames * way.frame_bytes + 1:
+            return way
+    counted = [
+        replace(way, frames=length // way.frame_bytes)
+        for way in ways
+        if length // way.frame_bytes > way.frames and length % way.frame_bytes <= 1
+    ]
+    if len(counted) > 1:
+        raise Reject(Reason.FRAME_MISMATCH, "the pixel data can be cut into frames in several ways")
+    return counted[0] if counted else ways[0]
 
 
 def read_layout(header: Dataset, config: ReadConfig) -> Layout:
@@ -119,15 +156,29 @@ def native_frame(
 def arrange(flat: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Samples in file order as a picture."""
     height, width = layout.height, layout.width
-    if layout.half and flat.size == layout.samples:
-        four = flat.reshape(height, width // 2, 4)  # Y1 Y2 Cb Cr
-        out = np.empty((height, width, 3), flat.dtype)
-        out[..., 0] = four[..., :2].reshape(height, width)
-        out[..., 1] = np.repeat(four[..., 2], 2, axis=1)
-        out[..., 2] = np.repeat(four[..., 3], 2, axis=1)
-        return out
+    if layout.pairs:
+        four = flat.reshape(-1, 4)  # Y1 Y2 Cb Cr
+        three = [four[:, :2].ravel(), np.repeat(four[:, 2], 2), np.repeat(four[:, 3], 2)]
+        whole = np.stack(three, axis=-1)[: height * layout.pairs]
+        rows = whole.reshape(height, layout.pairs, 3)
+        return np.ascontiguousarray(rows[:, :width])
     if layout.components == 1:
         return flat.reshape(height, width)
     if layout.planar:
         return np.ascontiguousarray(flat.reshape(3, height, width).transpose(1, 2, 0))
     return flat.reshape(height, width, 3)
+
+
+def continues(frame: NDArray[Any]) -> bool:
+    """Whether the rows of a frame are rows: each is nearest to the next.
+
+    Samples of another width, depth or color, cut thus, have their neighbors two or three rows on.
+
+    Args:
+        frame: (H, W) or (H, W, 3), as ``native_frame`` gives it.
+    """
+    if len(frame) < 4:
+        return True
+    values = frame.astype(np.float32)
+    one, two, three = (float(np.abs(values[n:] - values[:-n]).mean()) for n in (1, 2, 3))
+    return one <= min(two, three)

@@ -28,6 +28,7 @@ def ultrasound_regions(header: Dataset) -> tuple[UltrasoundRegion, ...]:
         if any(corner is None for corner in corners):
             continue
         x0, y0, x1, y1 = (int(corner) for corner in corners if corner is not None)
+        (x0, x1), (y0, y1) = sorted((x0, x1)), sorted((y0, y1))  # some scanners write them swapped
         regions.append(
             UltrasoundRegion(
                 box=Box(x0, y0, x1 + 1, y1 + 1),  # the standard's corners are inside

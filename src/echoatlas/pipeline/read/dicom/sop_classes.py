@@ -6,7 +6,8 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.dicom.header import Opened
 
 STORAGE = "1.2.840.10008.5.1.4.1.1"
-ULTRASOUND = frozenset(f"{STORAGE}.{end}" for end in ("6.1", "3.1", "6.2", "6", "3", "6.3"))
+ULTRASOUND = frozenset(f"{STORAGE}.{end}" for end in ("6.1", "3.1", "6.2", "6", "3"))
+PHOTOACOUSTIC = f"{STORAGE}.6.3"
 # US, intravascular, and the retired echocardiography, color flow and duplex Doppler.
 MODALITIES = frozenset({"US", "IVUS", "EC", "CD", "DD"})
 # Documents, lists and waveforms of a study: no pictures to look at.
@@ -27,6 +28,12 @@ def check_class(opened: Opened) -> None:
         raise Reject(Reason.NO_PIXELS, "the file is the directory of a medium")
     if kind in ULTRASOUND:
         return
+    if kind == PHOTOACOUSTIC:
+        raise Reject(
+            Reason.NOT_ULTRASOUND,
+            "a photoacoustic image shows absorbed light, not echoes; send the ultrasound images "
+            "taken with it",
+        )
     if f"{kind}.".startswith(DOCUMENTS):
         raise Reject(Reason.NO_PIXELS, "the file is a document or a list, not a picture")
     modality = str(header.get("Modality") or "").strip().upper()

@@ -21,8 +21,21 @@ LONG = frozenset(
 UNCHARTED = 1 << 22
 
 
-def check_structure(data: bytes, start: int, config: ReadConfig, *, little: bool = True) -> None:
+def is_implicit(data: bytes, place: int) -> bool:
+    """Whether the data set or item that begins here names no value representations.
+
+    Two capitals would stand where the length of its first element does, some 16 kB or more.
+    """
+    return not all(0x41 <= letter <= 0x5A for letter in data[place + 4 : place + 6])
+
+
+def check_structure(
+    data: bytes, start: int, config: ReadConfig, *, little: bool = True, implicit: bool = False
+) -> None:
     """Walk a data set up to its pixel data, counting elements and depth.
+
+    Args:
+        implicit: no element names its representation; else an item of a sequence may be so.
 
     Raises:
         Reject: ``too_deep`` or ``too_large``, beyond ``config.max_depth`` or ``max_elements``.
@@ -32,10 +45,11 @@ def check_structure(data: bytes, start: int, config: ReadConfig, *, little: bool
     long_of = struct.Struct(f"{order}I").unpack_from
     short_of = struct.Struct(f"{order}H").unpack_from
     end, place, count = len(data), start, 0
-    levels: list[int] = []
+    levels: list[tuple[int, bool]] = []
     while place + 8 <= end:
-        while levels and place >= levels[-1]:
+        while levels and place >= levels[-1][0]:
             levels.pop()
+        bare = levels[-1][1] if levels else implicit
         group, element = tag_of(data, place)
         tag = group << 16 | element
         if tag in PIXELS and not levels:
@@ -46,7 +60,7 @@ def check_structure(data: bytes, start: int, config: ReadConfig, *, little: bool
                 Reason.TOO_LARGE, f"the header has more than {config.max_elements} elements"
             )
         vr = bytes(data[place + 4 : place + 6])
-        if group == 0xFFFE:
+        if group == 0xFFFE or bare:
             length, place = long_of(data, place + 4)[0], place + 8
         elif vr in LONG:
             if place + 12 > end:
@@ -60,9 +74,11 @@ def check_structure(data: bytes, start: int, config: ReadConfig, *, little: bool
             if levels:
                 levels.pop()
         elif length == UNDEFINED:
-            levels.append(end)
-        elif tag == ITEM or vr == b"SQ" or _holds_items(data, place, length, order):
-            levels.append(place + length)
+            levels.append((end, bare or (tag == ITEM and is_implicit(data, place))))
+        elif tag == ITEM:
+            levels.append((place + length, bare or is_implicit(data, place)))
+        elif (vr == b"SQ" and not bare) or _holds_items(data, place, length, order):
+            levels.append((place + length, bare))
         else:
             place += length
         if len(levels) > 2 * config.max_depth:

@@ -1,0 +1,84 @@
+"""Samples of a DICOM file as displayed: palette, window, inversion, and eight bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echoatlas.pipeline.read import color
+from echoatlas.pipeline.read.dicom.palette import read_palette
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    from echoatlas.pipeline.read.dicom.palette import Palette
+    from echoatlas.pipeline.read.dicom.pixel_data import Layout
+    from echoatlas.schemas.records import Picture
+
+
+class Display:
+    """The way from samples to a picture, the same for all frames of a file.
+
+    Args:
+        header: with palette, window and rescale.
+        little: byte order of the file, which a palette's words are in.
+        samples: gives the samples of all frames that can be decoded, to find their range where
+            the header has no window for more than 8 bits; asked once, and only then.
+    """
+
+    def __init__(
+        self,
+        header: Dataset,
+        layout: Layout,
+        samples: Callable[[], Iterable[NDArray[Any]]],
+        *,
+        little: bool = True,
+    ) -> None:
+        indexed = layout.photometric == "PALETTE COLOR" and layout.components == 1
+        self.palette: Palette | None = read_palette(header, little=little) if indexed else None
+        self._header, self._layout, self._samples = header, layout, samples
+        self._range: tuple[int, int] | None = None
+
+    def picture(self, samples: NDArray[Any], bits: int, ycc: bool) -> Picture:
+        """Samples as displayed: (H, W) gray or (H, W, 3) RGB uint8."""
+        if self.palette is not None and samples.ndim == 2:
+            return self.palette.paint(samples)
+        if samples.ndim == 3:
+            eight = color.to_bytes(samples, bits) if ycc else self._spread(samples, bits)
+            full = not self._layout.photometric.startswith("YBR_PARTIAL")
+            return color.ycc_to_rgb(eight, full=full) if ycc else eight
+        gray = self._gray(samples, bits)
+        return 255 - gray if self._layout.photometric == "MONOCHROME1" else gray
+
+    def _gray(self, samples: NDArray[Any], bits: int) -> Picture:
+        if bits <= 8 and not self._layout.signed:
+            return color.to_bytes(samples, bits)
+        center = color.first_number(self._header.get("WindowCenter"))
+        width = color.first_number(self._header.get("WindowWidth"))
+        if center is not None and width is not None and width > 0:
+            slope = color.first_number(self._header.get("RescaleSlope"))
+            intercept = color.first_number(self._header.get("RescaleIntercept"))
+            return color.window(samples, center, width, slope or 1.0, intercept or 0.0)
+        return self._spread(samples, bits)
+
+    def _spread(self, samples: NDArray[Any], bits: int) -> Picture:
+        """Samples by the fewest bits that hold the largest of the clip.
+
+        BitsStored says what could be stored, not what is: 12 bits of echo in words said to be full
+        would be black. Signed ones are spread from the least to the largest of the clip.
+        """
+        if bits <= 8 and samples.dtype.kind == "u":
+            return color.to_bytes(samples, bits)
+        if self._range is None:
+            clip = chain((samples,), self._samples())
+            ends = [(int(one.min()), int(one.max())) for one in clip]
+            self._range = min(low for low, _ in ends), max(high for _, high in ends)
+        low, high = self._range
+        if low >= 0 and samples.dtype.kind in "iu":
+            return color.to_bytes(samples, max(high.bit_length(), 8))
+        scaled = (samples.astype(np.float32) - low) * (255 / max(high - low, 1))
+        return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)
