@@ -26,7 +26,7 @@ from echoatlas.pipeline.read.dicom.transfer_syntaxes import (
     TransferSyntax,
     transfer_syntax,
 )
-from echoatlas.pipeline.read.display import Display
+from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.sniff import VIDEOS, sniff
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from echoatlas.pipeline.read.dicom.pixel_data import continues, fitted, native_f
 from echoatlas.pipeline.read.dicom.regions import pixel_spacing, ultrasound_regions
 from echoatlas.pipeline.read.dicom.sop_classes import check_class
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
-from echoatlas.pipeline.read.display import Display
+from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.surplus import check_padding
 from echoatlas.pipeline.read.video import read_video
 
