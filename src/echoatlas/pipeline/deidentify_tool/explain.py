@@ -119,10 +119,10 @@ def files() -> list[str]:
     """What becomes of files that are not DICOM, and of what is no scan."""
     columns = ", ".join(sorted(LABELS | NUMBERS | set(CLOSED)))
     return [
-        "DICOM: native stays native, JPEG is redacted by blocks without loss, video becomes H.264 "
+        "DICOM: native stays native, JPEG is redacted by blocks as below, video becomes H.264 "
         "(High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
-        "JPEG files: redacted by blocks without loss, or written as PNG where that can't be, as "
-        "where a table of quantizers could spell a name.",
+        "JPEG files: redacted by blocks, all but those at the mask's edge without loss, or written "
+        "as PNG where that can't be, as where a table of quantizers could spell a name.",
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
         "Tables (CSV, JSON, XLSX) that name files: a CSV of the new names, the patient's "
         f"pseudonym, and of {columns} the values that are numbers or known terms.",

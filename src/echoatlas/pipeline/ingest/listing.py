@@ -6,10 +6,15 @@ file by its ``locator``, a keyed hash of its place, size and version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.ingest.identify import NamedObject, _seen
+from echoatlas.pipeline.read.archive import Content, Member
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
+from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
@@ -29,14 +34,17 @@ class ListedFile:
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[ListedFile]:
-    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote is passed over.
+    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote or a desktop left is
+    passed over.
 
     A header of a volume in two files changes as its values do: other values are another scan.
     """
     entries = {
         entry.key: entry
         for entry in bucket.list()
-        if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
+        if not entry.key.startswith(RECEIPTS)
+        and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
+        and not is_litter(entry.key)
     }
     for values, header in beside_headers(entries).items():
         beside, above = entries[values], entries[header]
@@ -59,3 +67,21 @@ def arrival(site: str, entry: Entry, key: SiteKey) -> ListedFile:
 def upload_id(site: str, folder: str, key: SiteKey) -> str:
     """The opaque name of an upload: the top folder, which may bear a patient's name."""
     return "u-" + key.pseudonym("upload", f"{site}\0{folder}")[:12]
+
+
+def _member(
+    site: str,
+    arrival: ListedFile,
+    member: Member,
+    content: Content,
+    key: SiteKey,
+    passed_over: Callable[[str, Content], bool],
+) -> Iterator[NamedObject]:
+    locator = key.pseudonym("locator", f"{arrival.locator}\0{member.index}")
+    once = cache(content)  # what is looked at to be passed over, and then is not
+    try:
+        if not passed_over(f"{arrival.key}!{member.name}", once):
+            yield _seen(site, once(), key, locator, arrival.locator, member.index)
+    except Reject:
+        name = key.pseudonym("unread", locator)
+        yield NamedObject(locator, arrival.locator, member.index, name, name, member.size)

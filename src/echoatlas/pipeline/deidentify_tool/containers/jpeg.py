@@ -1,9 +1,10 @@
-"""Black out parts of a JPEG without decoding the rest: in the DCT domain, by whole blocks.
+"""Black out parts of a JPEG without decoding the rest: in the DCT domain, block by block.
 
 Clunie and Gebow, "Block selective redaction for minimizing loss during de-identification of
 burned in text in irreversibly compressed JPEG medical images", J Med Imaging 2015. Coefficients
 of untouched blocks are copied, so untouched pixels are the source's, bit for bit; comments,
-application segments and whatever follows the end of the image are not copied.
+application segments and whatever follows the end of the image are not copied. Blocks that the
+mask's edge runs through are coded once more without what is hidden in them (``edge_blocks``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from echoatlas.pipeline.deidentify_tool.containers.edge_blocks import hidden_by, recoded
 from echoatlas.pipeline.deidentify_tool.containers.quantization import says_nothing
 from echoatlas.pipeline.frames.memo import OncePerArray
 
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
 
 BLACK = -1024  # DC coefficient of a block of zeros, before quantization
 TOLERATED = 2  # gray levels by which a quantized black may miss zero
+TINTED = 24  # by which the chroma of what is kept may lift a component of black beside it
 RINGING = 24  # gray levels by which what encoders put beyond an edge may differ from the edge
 
 
 def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
-    """A JPEG with every block black that holds a pixel outside ``keep``.
+    """A JPEG that is black outside ``keep``, and what it was within.
 
     Args:
         data: a baseline or progressive JPEG of 8 bits, gray or YCbCr.
@@ -41,8 +44,9 @@ def redacted(data: bytes, keep: NDArray[np.bool_]) -> bytes | None:
     Returns:
         A baseline JPEG, or None where it can't be done without loss (RGB or CMYK components,
         other sizes, coefficients that libjpeg refuses), where blocks that would stay show
-        something beyond the picture's edge, as a crop by whole blocks leaves it, or where its
-        tables could spell something: encode anew then.
+        something beyond the picture's edge, as a crop by whole blocks leaves it, where its tables
+        could spell something, or are so coarse that black beside tissue would not stay black:
+        encode anew then.
     """
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
@@ -66,10 +70,14 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> bytes | None
         return None
     step = _sampling(planes, keep.shape)
     for index, (plane, table) in enumerate(zip(planes, tables, strict=True)):
-        touched = touched_by(keep, plane.shape[:2], step if index else (1, 1))
-        plane[touched] = 0
+        hidden = hidden_samples(keep, plane.shape[:2], step if index else (1, 1))
+        edge = recoded(plane[hidden.partly], table, hidden.samples, luma=index == 0)
+        if edge is None:
+            return None
+        plane[hidden.partly] = edge
+        plane[hidden.whole] = 0
         if index == 0:
-            plane[touched, 0, 0] = round(BLACK / int(table[0, 0]))
+            plane[hidden.whole, 0, 0] = round(BLACK / int(table[0, 0]))
     clean = jpeglib.from_dct(*planes, qt=quantization, quant_tbl_no=np.array(numbers))
     whole = 8 * planes[0].shape[0], 8 * planes[0].shape[1]
     with _file() as (path, read):
@@ -162,14 +170,15 @@ def _touched(
     return np.asarray(padded.reshape(blocks[0], high, blocks[1], wide).any(axis=(1, 3)))
 
 
-touched_by = OncePerArray(_touched)  # of the mask that all frames of a clip share
+hidden_samples = OncePerArray(hidden_by)  # of the mask that all frames of a clip share
 
 
 def kept_exactly(keep: NDArray[np.bool_], step: tuple[int, int] = (2, 2)) -> NDArray[np.bool_]:
     """Pixels that a redaction by blocks leaves bit-exact: (H, W) bool.
 
-    Chroma is interpolated from neighboring samples, so the pixels next to a blackened block of
-    a subsampled color JPEG may differ; they are not counted.
+    Those are the pixels of blocks without a hidden one; in the others what is kept is coded once
+    more. Chroma is interpolated from neighboring samples, so the pixels next to such a block of a
+    subsampled color JPEG may differ; they are not counted.
     """
     height, width = keep.shape
     blocks = -(-height // (8 * step[0])), -(-width // (8 * step[1]))
@@ -195,6 +204,7 @@ def _faithful(data: bytes, written: bytes, keep: NDArray[np.bool_], space: str) 
     change = cv2.absdiff(before, after)
     change = cv2.bitwise_and(change, change, mask=exact)
     black = cv2.minMaxLoc(gray[..., 0], mask=hidden)[1] <= TOLERATED
+    black = black and cv2.minMaxLoc(after.max(axis=2), mask=hidden)[1] <= TINTED
     return bool(black and not cv2.countNonZero(change.reshape(len(change), -1)))
 
 
