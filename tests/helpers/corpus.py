@@ -12,6 +12,7 @@ import zipfile
 import h5py
 import numpy as np
 import openpyxl
+import pillow_heif
 import scipy.io
 from PIL import Image
 
@@ -24,7 +25,10 @@ from echoatlas.simulate.files.other_formats import (
     write_png,
     write_video,
 )
+from echoatlas.simulate.files.video import encode_video
 from echoatlas.simulate.pictures.scans import make_cine
+
+pillow_heif.register_heif_opener()
 
 
 def corpus() -> dict[str, bytes]:
@@ -44,7 +48,9 @@ def corpus() -> dict[str, bytes]:
         "mp4": write_video(scan, "mp4", "libx264"),
         "avi": write_video(scan, "avi", "mjpeg"),
     }
-    for name in ("tiff", "bmp", "webp"):
+    found["mjpeg"] = write_jpeg(color) * 3
+    found["h264"] = encode_video(scan.pictures, "libx264", "h264")
+    for name in ("tiff", "bmp", "webp", "avif", "heif"):
         out = io.BytesIO()
         Image.fromarray(color.pictures[0]).save(out, name)
         found[name] = out.getvalue()

@@ -17,6 +17,7 @@ import h5py
 import nibabel
 import nrrd
 import numpy as np
+import pillow_heif
 import scipy.io
 import tifffile
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from pydicom import dcmread, dcmwrite
 from echoatlas.simulate import SimulatedScan, make_cine, make_still, write_dicom
 from echoatlas.simulate.files.video import encode_video
 
+pillow_heif.register_heif_opener()
 SIZE = (192, 144)
 DICOM = {
     "native": "1.2.840.10008.1.2.1",
@@ -105,6 +107,44 @@ def png(container: str) -> PlantedFile:
     out = io.BytesIO()
     picture().save(out, "png", pnginfo=notes, exif=exif(camera), icc_profile=profile(color))
     return PlantedFile(container, ".png", out.getvalue() + after.encode(), tuple(hidden))
+
+
+def photo(container: str, kind: str) -> PlantedFile:
+    """HEIF of tiles, or AVIF."""
+    camera, xmp, after = hidden = words(container, 3)
+    out = io.BytesIO()
+    notes = f"<x:xmpmeta>{xmp}</x:xmpmeta>".encode()
+    tiles = {"tile_size": 64} if kind == "HEIF" else {}
+    picture(True).save(out, kind, exif=exif(camera).tobytes(), xmp=notes, **tiles)
+    tail = struct.pack(">I4s", 8 + len(after), b"free") + after.encode()
+    return PlantedFile(container, f".{kind.lower()}", out.getvalue() + tail, tuple(hidden))
+
+
+def motion(container: str) -> PlantedFile:
+    """JPEGs one after the other, a comment in each."""
+    hidden = words(container, 3)
+    parts = []
+    for shown, word in zip(cine().pictures, hidden, strict=True):
+        out = io.BytesIO()
+        Image.fromarray(shown).save(out, "jpeg", quality=95, comment=word.encode())
+        parts.append(out.getvalue())
+    return PlantedFile(container, ".mjpeg", b"".join(parts), tuple(hidden))
+
+
+def bare(container: str, codec: str) -> PlantedFile:
+    """A video without a container, with a message in front, as encoders and recorders do it."""
+    (word,) = hidden = words(container, 1)
+    said = bytes([16 + len(word)]) + bytes(range(1, 17)) + word.encode() + b"\x80"
+    message = {
+        "h264": b"\0\0\0\1\x06\x05" + said,
+        "hevc": b"\0\0\0\1\x4e\x01\x05" + said,
+        "m4v": b"\0\0\1\xb2" + word.encode(),
+    }[container]
+    data = encode_video(cine().pictures, codec, container)
+    second = data.index(b"\0\0\1", 4) - (container != "m4v")
+    return PlantedFile(
+        container, f".{container}", data[:second] + message + data[second:], tuple(hidden)
+    )
 
 
 def jpeg(container: str, color: bool = False, **options: object) -> PlantedFile:
@@ -298,6 +338,12 @@ MAKERS: dict[str, Callable[[str], PlantedFile]] = {
     "tiff": tiff,
     "bmp": bmp,
     "webp": webp,
+    "heif": lambda name: photo(name, "HEIF"),
+    "avif": lambda name: photo(name, "AVIF"),
+    "mjpeg": motion,
+    "h264": lambda name: bare(name, "libx264"),
+    "hevc": lambda name: bare(name, "libx265"),
+    "m4v": lambda name: bare(name, "mpeg4"),
     "mp4": lambda name: video(name, "mp4", "libx264"),
     "mp4 handler": handler,
     "mov": lambda name: video(name, "mov", "mjpeg"),

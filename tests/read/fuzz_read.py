@@ -19,7 +19,8 @@ except ModuleNotFoundError:
 with atheris.instrument_imports(include=["echoatlas.pipeline.read", "pydicom"]):
     from echoatlas.pipeline.errors import Reject
     from echoatlas.pipeline.read import ReadConfig, read
-    from echoatlas.pipeline.read.archive import Limits, is_archive, opened
+    from echoatlas.pipeline.read.archive import is_archive, opened
+    from echoatlas.pipeline.read.bounds import Limits
     from echoatlas.pipeline.sidecars.tables import read_sidecar
     from echoatlas.schemas.config import Sidecar
 

@@ -18,7 +18,8 @@ import random, resource, signal, sys, time
 from tests.helpers import corpus
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import ReadConfig, read
-from echoatlas.pipeline.read.archive import Limits, opened
+from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.read.bounds import Limits
 from echoatlas.pipeline.read.sidecar import read_sidecar
 from echoatlas.schemas.config import Sidecar
 
@@ -69,9 +70,10 @@ print(ended["scan"], ended["reason"], round(longest, 2))
 def bounded(rounds: int, seed: int) -> tuple[int, int]:
     if not Path("/proc/self/statm").is_file():
         pytest.skip("this system has no /proc to read a process's size from")
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.getenv("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(rounds), str(seed)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )

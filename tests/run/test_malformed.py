@@ -45,8 +45,8 @@ def bad_files() -> dict[str, tuple[bytes, set[str]]]:
         "cut.png": (png[:400], {"truncated", "unreadable"}),
         "deep.dcm": (deep(10_000), {"too_deep", "unreadable", "truncated"}),
         "claims.dcm": (claiming(good), {"truncated", "too_large", "unreadable"}),
-        "bomb.zip": (zipped(("zeros.dcm", b"\0" * (300 << 20))), {"unsafe_archive"}),
-        "slip.zip": (zipped(("../../outside.dcm", good)), {"unsafe_archive"}),
+        "bomb.zip": (zipped(("zeros.dcm", b"\0" * (600 << 20))), {"unsafe_archive"}),
+        "slip.zip!../../outside.dcm": (zipped(("../../outside.dcm", good)), {"unsafe_archive"}),
         "words.dcm": (b"these are words" * 99, {"unsupported_format", "unreadable"}),
     }
 
@@ -56,7 +56,7 @@ def test_bad_files_are_quarantined_and_good_ones_are_kept(rehearsal: Any) -> Non
     folder.mkdir()
     wanted = bad_files()
     for name, (data, _) in wanted.items():
-        (folder / name).write_bytes(data)
+        (folder / name.partition("!")[0]).write_bytes(data)
     renamed = write_png(make_still(seed=7, size=(400, 300)))
     (folder / "a-png-in-truth.dcm").write_bytes(renamed)
     (folder / GOOD).write_bytes(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,46 @@ def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(rehearsal: Reh
     assert first["object_id"] == copy["object_id"]
     again = told(folder, "upload-1"), told(folder, "upload-2")
     assert [(one["status"], one["reason"]) for one in again] == [("pending", ""), ("duplicate", "")]
+
+
+def test_an_archive_that_can_be_opened_now_is_named_anew_when_it_is_retried(
+    rehearsal: Rehearsal,
+) -> None:
+    """What could not be opened when it came is put right here in its place."""
+    good, damaged = zipped_notes()
+    folder = rehearsal.uploads / "st-elsewhere"
+    rehearsal.deployment.add_site(SiteConfig(site="st-elsewhere", bucket=str(folder)))
+    places = [folder / upload / "notes.zip" for upload in ("upload-1", "upload-2")]
+    for place in places:
+        place.parent.mkdir(parents=True)
+        place.write_bytes(damaged)
+    rehearsal.run("run")
+    before = told(folder, "upload-1"), told(folder, "upload-2")
+    for place in places:
+        times = place.stat()
+        place.write_bytes(good)
+        os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    released = release_from_quarantine(rehearsal.deployment, reason="unsafe_archive")
+    rehearsal.run("run")
+
+    after = json.loads((folder / "_receipts" / "upload-1.json").read_text())
+    copies = json.loads((folder / "_receipts" / "upload-2.json").read_text())
+    assert released == 1
+    assert [one["reason"] for one in before] == ["unsafe_archive", "unsafe_archive"]
+    assert [one["file"] for one in after] == [f"upload-1/notes.zip!{n}.txt" for n in "ab"]
+    assert [one["status"] for one in copies] == ["duplicate", "duplicate"]
+    assert rehearsal.run("status")["conservation"]
+
+
+def zipped_notes() -> tuple[bytes, bytes]:
+    """An archive of two texts, and the same with a directory that leads nowhere."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.txt", "nothing to see")
+        archive.writestr("b.txt", "nor here")
+    good = stream.getvalue()
+    return good, good.replace(b"PK\x01\x02", b"XX\x01\x02")
 
 
 def told(folder: Path, upload: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ import yaml
 
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.keys import Vault
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -81,10 +82,11 @@ class Deployment:
         """Make a new deployment: configuration, deployment key (0600) and a folder of sites.
 
         Raises:
-            UsageError: there is one already.
+            UsageError: there is one already, or its lake could not lie where it would.
         """
         if (path / CONFIG).exists():
             raise UsageError(f"there is a deployment at {path} already")
+        demand_plain(resolve(path.absolute(), lake or "lake", base=Path.cwd() if lake else None))
         try:
             (path / "sites").mkdir(parents=True, exist_ok=True)
             text = STARTER.format(name="echoatlas", lake=lake or "lake")

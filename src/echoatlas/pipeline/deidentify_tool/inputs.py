@@ -14,8 +14,9 @@ from pathlib import Path
 
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION, RECEIPTS
-from echoatlas.pipeline.read.archive import ARCHIVES, LITTER, Content, is_archive, opened
+from echoatlas.pipeline.read.archive import ARCHIVES, Content, is_archive, opened
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers, read_whole
+from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.read.sniff import sniff
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, Tables, folder_of, folders_above, forms_of
 from echoatlas.pipeline.sidecars.tables import read_sidecar
@@ -121,7 +122,7 @@ class Inputs:
 
 def _unwanted(name: str) -> str:
     plain = name.replace("!", "/")
-    if any(part in plain for part in (*LITTER, RECEIPTS, DEIDENTIFICATION)):
+    if is_litter(name) or any(part in plain for part in (RECEIPTS, DEIDENTIFICATION)):
         return "litter"
     return "index" if plain.rpartition("/")[2] in INDEXES else ""
 

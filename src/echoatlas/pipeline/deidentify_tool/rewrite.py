@@ -155,7 +155,7 @@ class Writer:
 
 WRITERS = (
     Writer(
-        ("png", "bmp", "webp", "jpeg", "gif", "tiff"),
+        ("png", "bmp", "webp", "jpeg", "gif", "tiff", "heif", "avif", "mjpeg"),
         ".png",
         "lossless",
         "one picture: a PNG of its critical chunks alone; several: an animated PNG where their "
@@ -177,7 +177,7 @@ WRITERS = (
         lambda pictures, scan: volumes.nrrd(list(pictures), scan.spacing),
     ),
     Writer(
-        ("mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"),
+        ("mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv", "h264", "hevc", "m4v"),
         ".mp4",
         "video",
         "an MP4 of one H.264 track (4:4:4, quantizer 4), without sound, titles, tags or SEI",

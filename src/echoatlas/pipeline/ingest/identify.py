@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.listing import ListedFile
-from echoatlas.pipeline.read.archive import Content, is_archive, opened
+from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.rows import SightingRow
 
@@ -34,8 +35,9 @@ def identify(
 ) -> Iterator[NamedObject]:
     """Name an uploaded file, or each member of an archive, by keyed hashes of the content.
 
-    An archive that is damaged or unsafe is named as one object, which reading then rejects; so
-    is one of which nothing is left.
+    A member that can't be read is named by its place, and rejected when its turn comes; an archive
+    that is damaged or unsafe as a whole is named as one object, which reading then rejects; so is
+    one of which nothing is left.
 
     Args:
         passed_over: whether a member is known to be no scan.
@@ -43,16 +45,9 @@ def identify(
     if is_archive(data):
         try:
             found = [
-                _seen(
-                    site,
-                    content(),
-                    key,
-                    key.pseudonym("locator", f"{arrival.locator}\0{member.index}"),
-                    arrival.locator,
-                    member.index,
-                )
+                one
                 for member, content in opened(data)
-                if not passed_over(f"{arrival.key}!{member.name}", content)
+                for one in _member(site, arrival, member, content, key, passed_over)
             ]
         except Reject:
             found = []
@@ -60,6 +55,24 @@ def identify(
         if found:
             return
     yield _seen(site, data, key, arrival.locator, "", -1)
+
+
+def _member(
+    site: str,
+    arrival: ListedFile,
+    member: Member,
+    content: Content,
+    key: SiteKey,
+    passed_over: Callable[[str, Content], bool],
+) -> Iterator[NamedObject]:
+    locator = key.pseudonym("locator", f"{arrival.locator}\0{member.index}")
+    once = cache(content)  # what is looked at to be passed over, and then is not
+    try:
+        if not passed_over(f"{arrival.key}!{member.name}", once):
+            yield _seen(site, once(), key, locator, arrival.locator, member.index)
+    except Reject:
+        name = key.pseudonym("unread", locator)
+        yield NamedObject(locator, arrival.locator, member.index, name, name, member.size)
 
 
 def _seen(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
+from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
@@ -29,14 +30,17 @@ class ListedFile:
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[ListedFile]:
-    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote is passed over.
+    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote or a desktop left is
+    passed over.
 
     A header of a volume in two files changes as its values do: other values are another scan.
     """
     entries = {
         entry.key: entry
         for entry in bucket.list()
-        if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
+        if not entry.key.startswith(RECEIPTS)
+        and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
+        and not is_litter(entry.key)
     }
     for values, header in beside_headers(entries).items():
         beside, above = entries[values], entries[header]

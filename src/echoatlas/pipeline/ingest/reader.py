@@ -31,7 +31,7 @@ class Reader:
 
         Raises:
             Reject: ``vanished`` when the site removed the file, ``too_large``, or
-                ``unsafe_archive``.
+                ``unsafe_archive`` or ``unsupported_format`` of a member.
         """
         if member < 0:
             return self._whole(key, size), ""
@@ -41,10 +41,14 @@ class Reader:
                 self.inside.open(key, opened(data))
                 self._told = key
             self._key, self._walk = key, opened(data)
+        found, content = self._next(member)
+        return content(), found.name
+
+    def _next(self, member: int) -> tuple[Member, Content]:
         try:
             for found, content in self._walk:
                 if found.index == member:
-                    return content(), found.name
+                    return found, content
         except Reject:
             self._key = ""  # the walk ended there: the next member starts another
             raise

@@ -35,6 +35,7 @@ from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.staged import counted, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
+from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.storage import LocalStorage, Storage, storage_error
 from echoatlas.schemas.tables import TABLES, columns, schema
 
@@ -68,6 +69,9 @@ def _translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Ans
 class Lake:
     """The tables below a storage folder, at ``tables/NAME``.
 
+    Raises:
+        UsageError: the folder's name is one that the Delta library would misread.
+
     Raises (all methods that touch a table):
         UsageError: the folder may not be read or written, or is full.
         Retry: the network or the service failed.
@@ -75,6 +79,9 @@ class Lake:
 
     storage: Storage
     _handles: dict[str, DeltaTable] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        demand_plain(self.storage.uri)
 
     def _folder(self, name: str) -> Storage:
         return self.storage.sub(f"tables/{name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.archive import is_archive, members
+from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.read.arrays.matrix import read_hdf5, read_mat, read_npy
 from echoatlas.pipeline.read.arrays.volume import read_meta, read_nifti, read_nrrd
 from echoatlas.pipeline.read.config import ReadConfig
@@ -54,7 +54,8 @@ def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     if not data:
         raise Reject(Reason.EMPTY)
     if is_archive(data):
-        list(members(data))  # says what is wrong with it
+        for _, content in opened(data):
+            content()  # says what is wrong with it
         raise Reject(Reason.UNSUPPORTED_FORMAT, "an archive is opened by ingest, not read")
     kind = sniff(data)
     if kind in READERS:

@@ -1,8 +1,11 @@
 """Archives: what is in them and its bytes, within bounds, never outside themselves.
 
 Zip, tar (plain, gzip, bzip2, xz) and single compressed files; archives in archives are opened to
-a bounded depth. Nothing is ever written to a file system, so a name can do no harm; an archive
-that leads outside itself is refused nevertheless, since its sender is not to be trusted.
+a bounded depth. Nothing is ever written to a file system, so a name can do no harm; a member that
+leads outside the archive is refused nevertheless, since its sender is not to be trusted.
+
+What is wrong with one member costs that member alone: reading it says so. What is wrong with the
+archive (its directory, its stream, more than the bounds allow) ends the walk.
 """
 
 from __future__ import annotations
@@ -10,61 +13,38 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import struct
+import re
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
 from typing import IO
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.detached_header import is_header, joined, values_of
 from echoatlas.pipeline.read.arrays.metaimage import MOST
+from echoatlas.pipeline.read.bounds import (
+    DAMAGE,
+    Bounded,
+    Budget,
+    Limits,
+    damaged,
+    too_large,
+    unpacked,
+)
+from echoatlas.pipeline.read.litter import is_litter, is_unnumbered
 from echoatlas.pipeline.read.sniff import sniff
 
 COMPRESSED = frozenset({"gzip", "bzip2", "xz"})
 ARCHIVES = frozenset({"zip", "tar"}) | COMPRESSED
-CHUNK = 1 << 20
-DAMAGE = (
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    UnicodeError,
-    ValueError,
-    lzma.LZMAError,
-    struct.error,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 ENCRYPTED = 0x1
-# What file systems and browsers leave in archives.
-LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what comes out of an archive.
-
-    Attributes:
-        members: files, nested ones included.
-        member_bytes: of one file, unpacked.
-        total_bytes: of all files together, unpacked.
-        ratio: unpacked to packed size, for files above ``ratio_from`` bytes.
-        depth: of archives in archives.
-    """
-
-    members: int = 100_000
-    member_bytes: int = 2 << 30
-    total_bytes: int = 64 << 30
-    ratio: int = 200
-    ratio_from: int = 10 << 20
-    depth: int = 3
+PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")
+# Methods of zip files that are read, and the names of others (APPNOTE 4.4.5).
+METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+UNREAD = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +83,33 @@ def opened(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[Member, Conte
     """Walk an archive once, its files and those of archives within it, in its own order.
 
     A volume's header comes with its values, in their place, where these come after it
-    (``detached``): one file of both sizes, by the header's index and name.
+    (``detached``): one file of both sizes, by the header's index and name. What desktops leave
+    behind is passed over.
 
     Yields:
         Each file and a function that reads it, to be called before the walk goes on, or not at
-        all. It raises ``unsafe_archive`` for a bomb, while it unfolds.
+        all. It raises ``unsafe_archive`` or ``unsupported_format`` for a file that can't be had;
+        the walk goes on behind it.
 
     Raises:
-        Reject: ``unsafe_archive`` for bombs, names that lead outside, encryption, damage.
+        Reject: ``unsafe_archive`` for bombs and damage.
     """
-    budget = _Budget(limits)
+    budget = Budget(limits, len(data))
     waiting: dict[str, tuple[Member, bytes]] = {}  # headers, by the path of their values
-    for index, (name, size, entry) in enumerate(_walk(data, "", limits, budget, 0)):
+    for index, (name, size, content) in enumerate(_walk(data, "", budget, 0)):
         member = Member(index, name, size)
+        if is_litter(name):
+            continue
         if name in waiting:
             first, header = waiting.pop(name)
             whole = replace(first, size=first.size + size)
-            yield whole, lambda header=header, entry=entry: joined(header, entry.read())  # type: ignore[misc]
+            yield whole, lambda header=header, content=content: joined(header, content())  # type: ignore[misc]
         elif is_header(name, size):
-            header = entry.read()
+            try:
+                header = content()
+            except Reject as problem:
+                yield member, partial(_refuse, problem)
+                continue
             beside = values_of(name, header)
             held = sum(len(other) for _, other in waiting.values())
             if beside and beside not in waiting and held + size <= MOST:
@@ -129,7 +117,7 @@ def opened(data: bytes, limits: Limits = LIMITS) -> Iterator[tuple[Member, Conte
             else:
                 yield member, lambda header=header: header  # type: ignore[misc]
         else:
-            yield member, entry.read
+            yield member, content
     for member, header in waiting.values():
         yield member, lambda header=header: header  # type: ignore[misc]
 
@@ -143,130 +131,135 @@ def members(data: bytes, limits: Limits = LIMITS) -> Iterator[Member]:
     return (member for member, _ in opened(data, limits))
 
 
-@dataclass(slots=True)
-class _Budget:
-    """What may still come out."""
-
-    limits: Limits
-    members: int = 0
-    total: int = 0
-
-    def count(self, size: int) -> None:
-        self.members += 1
-        self.total += size
-        if self.members > self.limits.members:
-            raise Reject(Reason.UNSAFE_ARCHIVE, f"more than {self.limits.members} members")
-        if size > self.limits.member_bytes or self.total > self.limits.total_bytes:
-            raise Reject(Reason.UNSAFE_ARCHIVE, "the archive unpacks to more than is accepted")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A file that can be read while the walk stands at it."""
-
-    source: IO[bytes]
-    packed: int
-    limits: Limits
-
-    def read(self) -> bytes:
-        """All bytes, refusing a bomb while it unfolds and not afterwards."""
-        parts: list[bytes] = []
-        size = 0
-        try:
-            while part := self.source.read(CHUNK):
-                size += len(part)
-                _check_ratio(size, self.packed, self.limits)
-                if size > self.limits.member_bytes:
-                    raise Reject(Reason.UNSAFE_ARCHIVE, "a member unpacks to more than is accepted")
-                parts.append(part)
-        except DAMAGE as error:
-            raise _damaged(error) from None
-        return b"".join(parts)
-
-
 def _walk(
-    data: bytes, prefix: str, limits: Limits, budget: _Budget, depth: int
-) -> Iterator[tuple[str, int, _Entry]]:
-    if depth >= limits.depth:
-        raise Reject(Reason.UNSAFE_ARCHIVE, f"archives are nested {depth} deep")
+    data: bytes, prefix: str, budget: Budget, depth: int
+) -> Iterator[tuple[str, int, Content]]:
     kind = sniff(data)
-    entries = _zip(data, limits) if kind == "zip" else _tar(data, kind, limits)
     try:
-        for name, size, entry in entries:
-            _check_name(name)
-            if name.startswith(LITTER) or name.rsplit("/", 1)[-1] in LITTER:
+        for name, size, content in _zip(data, budget) if kind == "zip" else _tar(data, budget):
+            if is_unnumbered(name):
                 continue
-            budget.count(size)
-            if name.lower().endswith((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz")):
-                inner = entry.read()
-                if is_archive(inner):
-                    yield from _walk(inner, f"{prefix}{name}!", limits, budget, depth + 1)
-                    continue
-                entry = _Entry(BytesIO(inner), len(inner), limits)
-            yield f"{prefix}{name}", size, entry
+            budget.count()
+            if problem := _problem(name, size, budget.limits):
+                yield f"{prefix}{name}", size, partial(_refuse, problem)
+            elif name.lower().endswith(PACKED):
+                yield from _within(f"{prefix}{name}", size, content, budget, depth + 1)
+            else:
+                yield f"{prefix}{name}", size, content
+            budget.demand()
     except DAMAGE as error:
-        raise _damaged(error) from None
+        raise damaged(error) from None
 
 
-def _zip(data: bytes, limits: Limits) -> Iterator[tuple[str, int, _Entry]]:
+def _within(
+    name: str, size: int, content: Content, budget: Budget, depth: int
+) -> Iterator[tuple[str, int, Content]]:
+    """What is in a member that may be an archive; the member itself where it isn't, or where the
+    archive is at fault: that is one file less, not all of them."""
+    try:
+        inner = content()
+        if not is_archive(inner):
+            yield name, size, lambda: inner
+            return
+        if depth >= budget.limits.depth:
+            raise Reject(Reason.UNSAFE_ARCHIVE, f"archives are nested {depth} deep")
+        yield from _walk(inner, f"{name}!", budget, depth)
+    except Reject as problem:
+        yield name, size, partial(_refuse, problem)
+
+
+def _zip(data: bytes, budget: Budget) -> Iterator[tuple[str, int, Content]]:
     with zipfile.ZipFile(BytesIO(data)) as archive:
         infos = archive.infolist()
-        if len(infos) > limits.members:
-            raise Reject(Reason.UNSAFE_ARCHIVE, f"more than {limits.members} members")
+        budget.demand_room(len(infos))
         for info in infos:
-            if info.is_dir():
-                _check_name(info.filename)
-                continue
-            if info.flag_bits & ENCRYPTED:
-                raise Reject(Reason.UNSAFE_ARCHIVE, "the archive is encrypted")
-            if info.create_system == 3 and (info.external_attr >> 28) == 0xA:
-                raise Reject(Reason.UNSAFE_ARCHIVE, "the archive holds a symbolic link")
-            _check_ratio(info.file_size, info.compress_size, limits)
-            with archive.open(info) as source:
-                yield info.filename, info.file_size, _Entry(source, info.compress_size, limits)
+            if not info.is_dir():
+                yield info.filename, info.file_size, partial(_of_zip, archive, info, budget)
 
 
-def _tar(data: bytes, kind: str, limits: Limits) -> Iterator[tuple[str, int, _Entry]]:
+def _of_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> bytes:
+    if info.flag_bits & ENCRYPTED:
+        raise Reject(Reason.UNSAFE_ARCHIVE, "the archive is encrypted")
+    if info.create_system == 3 and (info.external_attr >> 28) == 0xA:
+        raise Reject(Reason.UNSAFE_ARCHIVE, "the member is a symbolic link")
+    if info.compress_type not in METHODS:
+        method = UNREAD.get(info.compress_type, f"method {info.compress_type}")
+        raise Reject(
+            Reason.UNSUPPORTED_FORMAT,
+            f"the member is packed by {method}, which is not read: pack it by Deflate",
+        )
+    try:
+        with archive.open(info) as source:
+            return unpacked(source, budget.limits, budget.spend)
+    except DAMAGE as error:
+        raise damaged(error, "member") from None
+
+
+def _tar(data: bytes, budget: Budget) -> Iterator[tuple[str, int, Content]]:
     plain: IO[bytes] = BytesIO(data)
+    kind = sniff(data)
     if kind in COMPRESSED:
         plain = _opened(data, kind)
         head = plain.read(512)
         if head[257:262] != b"ustar":
             plain.seek(0)
-            yield "content", 0, _Entry(plain, len(data), limits)
+            yield "content", 0, partial(unpacked, plain, budget.limits, budget.spend)
             return
-        plain = _Bounded(_opened(data, kind), len(data), limits)  # type: ignore[assignment]
+        plain = Bounded(_opened(data, kind), budget)  # type: ignore[assignment]
+    places = _Places(data, kind, budget)
     with tarfile.open(fileobj=plain, mode="r|") as archive:
         for info in archive:
-            if info.isdir():
-                _check_name(info.name)
-                continue
-            if not info.isreg():
-                raise Reject(Reason.UNSAFE_ARCHIVE, "the archive holds a link or a device")
-            if info.issparse():
-                raise Reject(Reason.UNSAFE_ARCHIVE, "the archive holds a sparse file")
-            source = archive.extractfile(info)
-            if source is None:
-                raise Reject(Reason.UNSAFE_ARCHIVE, "a member has no content")
-            yield info.name, info.size, _Entry(source, info.size, limits)
+            if not info.isdir():
+                yield info.name, info.size, partial(_of_tar, archive, info, places)
+                places.note(info)
 
 
-class _Bounded:
-    """A decompressed stream that refuses to swell beyond the limits, even in skipped members."""
+def _of_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, places: _Places) -> bytes:
+    if info.islnk():
+        return places.read(info.linkname)
+    if not info.isreg():
+        raise Reject(Reason.UNSAFE_ARCHIVE, "the member is a symbolic link or a device")
+    if info.issparse():
+        raise Reject(Reason.UNSAFE_ARCHIVE, "the member is a sparse file")
+    source = archive.extractfile(info)
+    if source is None:
+        raise Reject(Reason.UNSAFE_ARCHIVE, "the member has no content")
+    return unpacked(source, places.budget.limits)
 
-    def __init__(self, source: IO[bytes], packed: int, limits: Limits) -> None:
-        self.source, self.packed, self.limits, self.size = source, packed, limits, 0
 
-    def read(self, size: int = -1) -> bytes:
-        part = self.source.read(size)
-        self.size += len(part)
-        _check_ratio(self.size, self.packed, self.limits)
-        if self.size > self.limits.total_bytes:
-            raise Reject(Reason.UNSAFE_ARCHIVE, "the archive unpacks to more than is accepted")
-        return part
+@dataclass(slots=True)
+class _Places:
+    """Where the files of a tar stand in it: a hard link is a second name for one before it."""
 
-    def close(self) -> None:
-        self.source.close()
+    data: bytes
+    kind: str
+    budget: Budget
+    known: dict[str, tuple[int, int]] = field(default_factory=dict)
+    behind: IO[bytes] | None = None
+
+    def note(self, info: tarfile.TarInfo) -> None:
+        if info.islnk() and info.linkname in self.known:
+            self.known[info.name] = self.known[info.linkname]
+        elif info.isreg() and not info.issparse():
+            self.known[info.name] = info.offset_data, info.size
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file that the walk has passed; it is unpacked once more up to there."""
+        if name not in self.known:
+            raise Reject(Reason.UNSAFE_ARCHIVE, "the member is a link to what is not there")
+        place, size = self.known[name]
+        if size > self.budget.limits.member_bytes:
+            raise too_large()
+        if self.kind not in COMPRESSED:
+            return self.data[place : place + size]
+        self.behind = self.behind or _opened(self.data, self.kind)
+        before = self.behind.tell()
+        self.budget.spend(place + size - (before if before <= place else 0))
+        try:
+            self.behind.seek(place)  # links come in the order of their files as a rule
+            return self.behind.read(size)
+        except DAMAGE as error:
+            raise damaged(error) from None
 
 
 def _opened(data: bytes, kind: str) -> IO[bytes]:
@@ -294,18 +287,13 @@ def _is_office_document(data: bytes) -> bool:
         return False
 
 
-def _check_name(name: str) -> None:
+def _problem(name: str, size: int, limits: Limits) -> Reject | None:
+    """What is wrong with a member by its name and the size that it claims."""
     parts = name.replace("\\", "/").split("/")
-    if ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":" or "\0" in name:
-        raise Reject(Reason.UNSAFE_ARCHIVE, "a member's name leads outside the archive")
+    if ".." in parts or name.startswith(("/", "\\")) or DRIVE.match(name) or "\0" in name:
+        return Reject(Reason.UNSAFE_ARCHIVE, "the member's name leads outside the archive")
+    return too_large() if size > limits.member_bytes else None
 
 
-def _check_ratio(size: int, packed: int, limits: Limits) -> None:
-    if size > limits.ratio_from and size > limits.ratio * max(packed, 1):
-        raise Reject(
-            Reason.UNSAFE_ARCHIVE, f"a member unpacks to more than {limits.ratio} times its size"
-        )
-
-
-def _damaged(error: Exception) -> Reject:
-    return Reject(Reason.UNSAFE_ARCHIVE, f"the archive is damaged ({type(error).__name__})")
+def _refuse(problem: Reject) -> bytes:
+    raise problem

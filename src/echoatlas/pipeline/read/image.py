@@ -1,14 +1,16 @@
-"""Loose pictures: PNG, JPEG, GIF, BMP, TIFF, WebP."""
+"""Loose pictures: PNG, JPEG, GIF, BMP, TIFF, WebP, HEIF and AVIF."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echoatlas.pipeline.errors import Reason, Reject
@@ -17,20 +19,23 @@ from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
 from echoatlas.pipeline.read.codestream import probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.dicom.values import unsaid
+from echoatlas.pipeline.read.frame_stream import each, one
+from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
 from echoatlas.pipeline.read.raster import check_rows
-from echoatlas.schemas.records import Scan
+from echoatlas.pipeline.read.several import Parts, parts_of, size_of
+from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from echoatlas.schemas.records import Picture
 
+pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False)
 Image.MAX_IMAGE_PIXELS = None  # sizes are checked here, before decoding, against our own bounds
 PIL_ERRORS = (
     EOFError,
     LookupError,
     OSError,
     OverflowError,
+    RuntimeError,
     SyntaxError,
     TypeError,
     UnidentifiedImageError,
@@ -39,30 +44,79 @@ PIL_ERRORS = (
     zlib.error,
 )
 ORIENTATION = 0x0112
+# Formats whose durations come to light by decoding, and those that may have more than 8 bits.
+LATE_DURATIONS = frozenset({"webp", "avif"})
+DEEP = frozenset({"png", "tiff"})
 PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
 
 
 def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
     """A JPEG file, its color decided by the same rules as a DICOM fragment's.
 
+    Pictures of one size that follow each other are the frames of a clip (``several``).
+
     Raises:
-        Reject: ``unreadable``, ``too_large``.
+        Reject: ``unreadable``, ``too_large``, ``frame_mismatch``.
     """
     stream = probe(data)
+    parts = parts_of(data, config.max_frames)
+    if len(parts.places) > 1:
+        return _jpegs(data, parts, config)
+    flags = ("pictures_left_out",) if parts.left else ()
     if stream.components == 4:
-        return read_picture(data, "jpeg", config)
+        found = read_picture(data, "jpeg", config)
+        return replace(found, flags=(*found.flags, *flags))
     try:
-        found = decode(memoryview(data), "YBR_FULL_422", config)
+        picture, code = _jpeg(memoryview(data), config)
     except CODEC_ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
-    picture = color.to_bytes(found.samples, found.bits)
-    if found.ycc:
-        picture = color.ycc_to_rgb(picture)
     text, turn = _jpeg_text(stream.texts, config)
-    picture = _oriented(picture, turn)
-    return still(picture, "jpeg", "jpeg", found.color, text=text)
+    return still(_oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
+
+
+def _jpeg(data: memoryview, config: ReadConfig) -> tuple[Picture, str]:
+    found = decode(data, "YBR_FULL_422", config)
+    picture = color.to_bytes(found.samples, found.bits)
+    return color.ycc_to_rgb(picture) if found.ycc else picture, found.color
+
+
+def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
+    """Motion JPEG without a container, and the views of an MPO; nothing says when they were."""
+    count = len(parts.places)
+    sizes = {size_of(data, start) for start, _ in parts.places}
+    if len(sizes) > 1:
+        raise Reject(Reason.FRAME_MISMATCH, "the pictures of the file differ in size")
+    whole = memoryview(data)
+    text, turn = _jpeg_text(probe(data).texts, config)
+
+    def picture(index: int) -> Picture:
+        start, end = parts.places[index]
+        return _oriented(_jpeg(whole[start:end], config)[0], turn)
+
+    try:
+        code = _jpeg(whole[slice(*parts.places[0])], config)[1]
+        height, width = picture(0).shape[:2]
+    except CODEC_ERRORS as error:
+        raise Reject(
+            Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
+        ) from None
+    check_size(height, width, count, config)
+    size, damage = (height, width), Damage()
+    return Scan(
+        format="mjpeg",
+        codec="jpeg",
+        declared_frames=count,
+        height=height,
+        width=width,
+        frames=lambda: each(picture, count, size, CODEC_ERRORS, damage, config),
+        color=code,
+        text=text,
+        flags=("pictures_left_out",) if parts.left else (),
+        damage=damage,
+        single=lambda index: one(picture, index, size, CODEC_ERRORS),
+    )
 
 
 def still(
@@ -187,54 +241,61 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         count = int(getattr(image, "n_frames", 1))
         check_size(image.height, image.width, count, config)
         text = _texts(image, data, config)
-        durations = []
+        pages = pages_of(image, count, kind in LATE_DURATIONS) if count > 1 else Pages()
+        scale = scale_of(image, pages.places) if kind in DEEP else None
         if count > 1:
-            for index in range(count):
-                image.seek(index)
-                durations.append(float(image.info.get("duration") or 0))
-            image.seek(0)
-        flags = ("alpha",) if "A" in image.getbands() or "transparency" in image.info else ()
-        picture, code = to_picture(ImageOps.exif_transpose(image))
-    if count == 1:
+            image.seek(pages.places[0])
+            check_size(image.height, image.width, len(pages.places), config)
+        flags = pages.flags
+        if "A" in image.getbands() or "transparency" in image.info:
+            flags = (*flags, "alpha")
+        picture, code = to_picture(ImageOps.exif_transpose(image), scale)
+    if len(pages.places) == 1:
         return still(picture, kind, kind, code, text=text, flags=flags)
     return Scan(
         format=kind,
         codec=kind,
-        declared_frames=count,
+        declared_frames=len(pages.places),
         height=picture.shape[0],
         width=picture.shape[1],
-        frames=lambda: _frames(data, kind, count),
+        frames=lambda: _frames(data, kind, pages.places, scale),
         color=code,
-        times=_times(durations),
+        times=_times(pages.durations),
         text=text,
         flags=flags,
-        stack=(count,) if kind == "tiff" else None,  # whose pages are cut from arrays
+        stack=(len(pages.places),) if kind == "tiff" else None,  # whose pages are cut from arrays
     )
 
 
-def _times(durations: list[float]) -> tuple[float, ...] | None:
+def _times(durations: tuple[float, ...]) -> tuple[float, ...] | None:
     """Durations to times; None if one is unknown."""
     if not all(durations[:-1]):
         return None
     return tuple(float(total) for total in np.cumsum([0.0, *durations[:-1]]))
 
 
-def _frames(data: bytes, kind: str, count: int) -> Iterator[Picture]:
+def _frames(
+    data: bytes, kind: str, pages: tuple[int, ...], scale: Scale | None
+) -> Iterator[Picture]:
     with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
-        for index in range(count):
+        for index, page in enumerate(pages):
             try:
-                image.seek(index)
-                yield to_picture(image)[0]
+                image.seek(page)
+                yield to_picture(ImageOps.exif_transpose(image), scale)[0]
             except PIL_ERRORS:
                 raise Reject(
-                    Reason.UNREADABLE, f"frame {index + 1} of {count} cannot be decoded"
+                    Reason.UNREADABLE, f"frame {index + 1} of {len(pages)} cannot be decoded"
                 ) from None
 
 
-def to_picture(image: Image.Image) -> tuple[Picture, str]:
-    """A Pillow image as displayed, transparent parts black, and how its color was decided."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return stretch(np.asarray(image)), "gray"
+def to_picture(image: Image.Image, scale: Scale | None = None) -> tuple[Picture, str]:
+    """A Pillow image as displayed, transparent parts black, and how its color was decided.
+
+    Args:
+        scale: of all pages, for samples of more than 8 bits; of this one alone if not given.
+    """
+    if is_deep(image):
+        return (scale or scale_of(image) or FLAT).gray(np.asarray(image)), "gray"
     code = "palette" if image.mode in ("P", "PA") else "rgb:codestream"
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L")), "gray"
@@ -243,16 +304,3 @@ def to_picture(image: Image.Image) -> tuple[Picture, str]:
         shown = (clear[..., :3] * clear[..., 3:] + 127) // 255
         return shown.astype(np.uint8), code
     return np.asarray(image.convert("RGB")), code
-
-
-def stretch(samples: NDArray[Any]) -> Picture:
-    """Samples of more than 8 bits as 8: by the fewest bits that hold the largest one.
-
-    Signed and floating samples are spread linearly from their least to their largest value.
-    """
-    if samples.dtype.kind == "u" or (samples.dtype.kind == "i" and int(samples.min()) >= 0):
-        bits = max(int(samples.max()).bit_length(), 8)
-        return np.asarray(samples >> (bits - 8), np.uint8)
-    low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
-    scaled = (np.nan_to_num(samples, nan=low) - low) * (255.0 / max(high - low, 1e-12))
-    return np.asarray(np.rint(scaled), np.uint8)

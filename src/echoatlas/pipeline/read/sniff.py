@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import struct
 
-PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
-VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"})
+PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp", "heif", "avif"})
+VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv", "h264", "hevc", "m4v"})
+# Start codes of bare H.264 and HEVC streams, before a parameter set or an access unit delimiter
+# (ITU-T H.264 table 7-1, H.265 table 7-1).
+STARTS = (b"\x00\x00\x00\x01", b"\x00\x00\x01")
 # (offset, magic, format): the first that fits; longer and rarer ones first.
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (128, b"DICM", "dicom"),
@@ -24,6 +27,14 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1aE\xdf\xa3", "mkv"),
     (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, b"\x00\x00\x01\xb3", "mpeg"),
+    (0, b"\x00\x00\x01\xb0", "m4v"),
+    (0, b"\x00\x00\x01\x20", "m4v"),
+    *(
+        (0, start + unit, "h264")
+        for start in STARTS
+        for unit in (b"\x67", b"\x27", b"\x47", b"\x09")
+    ),
+    *((0, start + unit, "hevc") for start in STARTS for unit in (b"\x40\x01", b"\x46\x01")),
     (0, b"0&\xb2u\x8ef\xcf\x11", "asf"),
     (0, b"FLV\x01", "flv"),
     (0, b"NRRD000", "nrrd"),
@@ -47,6 +58,13 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
 RIFF = {b"AVI ": "avi", b"AVIX": "avi", b"WEBP": "webp"}
 # Boxes that may open an ISO base media file; QuickTime files need not begin with ``ftyp``.
 BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+# Major brands of pictures in that container (ISO/IEC 23008-12, AV1 Image File Format); the boxes
+# of its items look like a video's tracks to who does not ask for the brand.
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2",
+     b"msf1", b"avif", b"avis", b"jpeg", b"avci", b"j2ki"}
+)  # fmt: skip
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
 META_KEYS = (b"ObjectType", b"NDims", b"BinaryData", b"Comment", b"ObjectSubType", b"DimSize")
 
 
@@ -61,6 +79,8 @@ def sniff(data: bytes) -> str:
             return name
     if data[:4] == b"RIFF":
         return RIFF.get(data[8:12], "")
+    if data[4:8] == b"ftyp" and (picture := _picture_by_brand(data)):
+        return picture
     if data[4:8] in BOXES:
         return "mov" if data[8:12] == b"qt  " or data[4:8] != b"ftyp" else "mp4"
     if data[:2] == b"BM" and _is_bmp(data):
@@ -72,6 +92,15 @@ def sniff(data: bytes) -> str:
     if _is_bare_dicom(data):
         return "dicom"
     return ""
+
+
+def _picture_by_brand(data: bytes) -> str:
+    """What an ISO base media file is if it is a picture: "heif", "avif", or ""."""
+    length = min(int.from_bytes(data[:4], "big"), 256)
+    brands = [data[place : place + 4] for place in range(8, length - 3, 4) if place != 12]
+    if not brands or brands[0] not in HEIF_BRANDS:
+        return ""
+    return "heif" if AVIF_BRANDS.isdisjoint(brands) else "avif"
 
 
 def _is_bmp(data: bytes) -> bool:

@@ -3,64 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import av
 import av.error
-import av.logging
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.precision import since
 from echoatlas.pipeline.read.config import ReadConfig, check_size
+from echoatlas.pipeline.read.demux import Facts, demux, open_video, stamp_of, tags
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
-# FFmpeg's log quotes metadata.
-av.logging.set_level(av.logging.PANIC)
 FILE_ERRORS = (av.error.FFmpegError, ValueError, EOFError, IndexError)
-# No protocols and no playlists: a stream must not name other files.
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,mpeg,mpegts,mpegvideo,matroska,webm,asf,flv,h264,hevc,m4v"
 SMOOTH = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 BT709, FULL_RANGE = 1, 2  # H.273 matrix coefficients; FFmpeg's AVCOL_RANGE_JPEG
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What demuxing alone tells of a video."""
-
-    codec: str
-    height: int
-    width: int
-    times: tuple[float, ...] | None
-    frames: int
-    text: dict[str, str]
-    flags: tuple[str, ...]
 
 
 def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
     """Open a video; nothing is decoded but the first picture.
 
+    What comes before the first random access point, or is shown before it and refers to what was
+    cut off, is left out and flagged (``late_start``); the others keep their numbers and times.
+
     Args:
-        data: a container (MP4, MOV, AVI, MPEG PS and TS, MKV) or a bare MPEG-2, H.264 or HEVC
-            stream.
+        data: a container (MP4, MOV, AVI, MPEG PS and TS, MKV) or a bare MPEG-2, MPEG-4, H.264 or
+            HEVC stream.
 
     Raises:
-        Reject: ``unreadable``, ``no_pixels`` without a video stream, ``too_large``.
+        Reject: ``unreadable``, ``no_pixels`` without a video stream, ``unsupported_format`` with
+            several, ``too_large``, ``truncated``.
     """
     try:
-        facts = _demux(data, config)
+        facts = demux(data, config)
     except FILE_ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the video cannot be opened ({type(error).__name__})"
         ) from None
     damage = Damage()
-    first = next(_pictures(data, facts.frames, Damage(), config), None)
+    first = next(_pictures(data, facts, Damage(), config), None)
     if first is None:
         raise Reject(Reason.UNREADABLE, "no picture of the video can be decoded")
     picture, color = first
@@ -70,17 +53,13 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         declared_frames=facts.frames,
         height=picture.shape[0],
         width=picture.shape[1],
-        frames=lambda: (one for one, _ in _pictures(data, facts.frames, damage, config)),
+        frames=lambda: (one for one, _ in _pictures(data, facts, damage, config)),
         color=color,
         times=facts.times,
         text=facts.text,
         flags=facts.flags,
         damage=damage,
     )
-
-
-def _open(data: bytes) -> Any:
-    return av.open(BytesIO(data), options={"format_whitelist": DEMUXERS}, metadata_errors="replace")
 
 
 def video_text(data: bytes, config: ReadConfig) -> dict[str, str]:
@@ -90,119 +69,84 @@ def video_text(data: bytes, config: ReadConfig) -> dict[str, str]:
         Reject: ``unreadable``.
     """
     try:
-        with _open(data) as container:
-            return _tags(container, config)
+        with open_video(data) as container:
+            return tags(container, config)
     except FILE_ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the video cannot be opened ({type(error).__name__})"
         ) from None
 
 
-def _tags(container: Any, config: ReadConfig) -> dict[str, str]:
-    return {
-        str(key): str(value)[: config.max_text]
-        for source in (container.metadata, container.streams.video[0].metadata)
-        for key, value in source.items()
-    }
-
-
-def _demux(data: bytes, config: ReadConfig) -> _Facts:
-    """Count packets and read their times, without decoding."""
-    with _open(data) as container:
-        if not container.streams.video:
-            raise Reject(Reason.NO_PIXELS, "the file has no video stream")
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        if context is None:
-            raise Reject(Reason.UNSUPPORTED_CODEC, "the video's codec is not one that is read")
-        check_size(context.height, context.width, 1, config)
-        stated, text = stream.frames, _tags(container, config)
-        stamps: list[float | None] = []
-        passed = 0
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            if packet.is_discard:
-                passed += 1
-                continue
-            stamp = packet.pts
-            stamps.append(float(stamp * packet.time_base * 1000) if stamp is not None else None)
-            if len(stamps) % 1024 == 0:
-                check_size(context.height, context.width, len(stamps), config)
-        check_size(context.height, context.width, len(stamps), config)
-        aspect = stream.sample_aspect_ratio
-        flags = ["anamorphic"] if aspect and aspect not in (0, 1) else []
-        if len(stamps) + passed < stated:
-            if not config.partial:
-                raise Reject(
-                    Reason.TRUNCATED,
-                    f"the container says more frames than the {len(stamps)} that are there",
-                )
-            flags.append("early_end")
-        return _Facts(
-            context.name,
-            context.height,
-            context.width,
-            _times(stamps),
-            max(len(stamps), 1),
-            text,
-            tuple(flags),
-        )
-
-
-def _times(stamps: list[float | None]) -> tuple[float, ...] | None:
-    """Presentation times in order from 0, or None where the stream has none, or repeats them."""
-    known = sorted(stamp for stamp in stamps if stamp is not None)
-    if len(known) < 2 or len(known) != len(stamps) or len(set(known)) != len(known):
-        return None
-    return tuple(since(stamp - known[0]) for stamp in known)
-
-
 def _pictures(
-    data: bytes, frames: int, damage: Damage, config: ReadConfig
+    data: bytes, facts: Facts, damage: Damage, config: ReadConfig
 ) -> Iterator[tuple[Picture, str]]:
     """Decode from the start: each picture, and how its color was decided."""
     reformatter = VideoReformatter()
-    count = 0
+    frames, count, late = facts.frames, 0, 0
     size: tuple[int, int] | None = None
     try:
-        for frame in _decoded(data, damage, config):
-            check_size(frame.height, frame.width, count + 1, config)
+        for number, frame in enumerate(_decoded(data, facts, damage, config)):
+            if not number:
+                late = facts.before(stamp_of(frame))
+                for index in range(late):
+                    damage.lose(index, "late_start")
+            check_size(frame.height, frame.width, late + count + 1, config)
             picture, color = _to_rgb(frame, reformatter)
             if size is not None and picture.shape[:2] != size:
                 raise Reject(Reason.UNREADABLE, "frames differ in size")
             size = picture.shape[0], picture.shape[1]
-            count += 1
-            yield picture, color
+            for _ in range(facts.shown[number] if number < len(facts.shown) else 1):
+                count += 1
+                yield picture, color
     except FILE_ERRORS as error:
         if not config.partial:
             raise Reject(
                 Reason.UNREADABLE,
-                f"frame {count + 1} of {frames} cannot be decoded ({type(error).__name__})",
+                f"frame {late + count + 1} of {frames} cannot be decoded ({type(error).__name__})",
             ) from None
         damage.flags.add("decode_error")
-    if count != frames:
+    if late + count != frames:
         damage.flags.add("frame_mismatch")
-        if not config.partial and count < frames:
+        if not config.partial and late + count < frames:
             raise Reject(
-                Reason.FRAME_MISMATCH, f"the stream announces {frames} frames, {count} came out"
+                Reason.FRAME_MISMATCH,
+                f"the stream announces {frames} frames, {late + count} came out",
             )
 
 
-def _decoded(data: bytes, damage: Damage, config: ReadConfig) -> Iterator[Any]:
-    with _open(data) as container:
-        stream = container.streams.video[0]
+def _decoded(data: bytes, facts: Facts, damage: Damage, config: ReadConfig) -> Iterator[Any]:
+    with open_video(data) as container:
+        stream = container.streams[facts.track]
         stream.thread_type = "NONE"
         stream.codec_context.options = {"err_detect": "explode"} if not config.partial else {}
-        for packet in container.demux(stream):
+        for packet, may_fail in _packets(container, stream, facts):
             try:
                 found = packet.decode()
             except FILE_ERRORS:
+                if may_fail:
+                    continue
                 if not config.partial:
                     raise
                 damage.flags.add("decode_error")
                 continue
             yield from found
+
+
+def _packets(container: Any, stream: Any, facts: Facts) -> Iterator[tuple[Any, bool]]:
+    """Packets from the first random access point on, and whether one may fail to be decoded.
+
+    Those before it refer to what was cut off, and decoders make gray mud of them; so do leading
+    ones; and the first that does not lead may tell the decoder to forget what it never had.
+    """
+    number, cut, begun = 0, facts.head > 0, False
+    for packet in container.demux(stream):
+        number += bool(packet.size)
+        if packet.size and number <= facts.head:
+            continue
+        leads = facts.leads(stamp_of(packet))
+        cut = cut or leads
+        yield packet, leads or (cut and begun)
+        cut, begun = cut and (leads or not begun), True
 
 
 def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:

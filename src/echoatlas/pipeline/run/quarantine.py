@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from echoatlas.pipeline.errors import Reason, UsageError, no_such
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.run.commit import recover
@@ -12,6 +14,7 @@ from echoatlas.schemas.rows import QuarantineRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake.tables import Lake
 
 
 def quarantined(
@@ -51,6 +54,8 @@ def release_from_quarantine(
 
     What a reviewer saw leak is worked on anew only if its reason is named. ``objects`` goes last:
     should this be cut off, the objects are still rejected, and asking again completes it.
+
+    An archive that was refused as a whole is forgotten altogether: its members are named anew.
     """
     rows = [
         row
@@ -69,4 +74,17 @@ def release_from_quarantine(
             lake.drop_rows("readings", "object_id", ids)
             lake.drop_rows("quarantine", "locator", places)
             lake.drop_rows("objects", "locator", places)
+            whole = _whole_archives(lake, rows)
+            lake.drop_rows("objects", "locator", whole)  # copies of them too
+            lake.drop_rows("sightings", "locator", whole)
     return len(rows)
+
+
+def _whole_archives(lake: Lake, rows: list[QuarantineRow]) -> list[str]:
+    """Where archives lie that were named as one object, those of the same bytes too."""
+    ids = {row.object_id for row in rows if row.reason == Reason.UNSAFE_ARCHIVE}
+    if not ids:
+        return []
+    alone = pc.field("member") < 0
+    seen = lake.read("sightings", ["locator", "object_id"], alone).to_pylist()
+    return sorted(one["locator"] for one in seen if one["object_id"] in ids)

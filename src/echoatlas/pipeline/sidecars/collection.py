@@ -7,6 +7,7 @@ the pictures that they speak of. They are no objects: what they say becomes anno
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -130,13 +131,15 @@ class _Archive:
             known = companions(site, listed.values())
             mine = frozenset(listed[index] for index in members & listed.keys())
             wanted = {one for picture in (*mine, *pictures) for one in known.of(picture)}
-            held = {
-                listed[one.index]: content()
-                for one, content in opened(data)
-                if listed[one.index] in wanted
-            }
+            held: dict[str, bytes] = {}
+            for one, content in opened(data):
+                if listed[one.index] in wanted:
+                    with suppress(Reject):
+                        held[listed[one.index]] = content()
         except Reject:  # the object's own turn will say what is wrong with the archive
             return _Archive()
+        if unread := wanted & known.names - held.keys():  # as if they were not there
+            known = companions(site, [name for name in listed.values() if name not in unread])
         return _Archive(known, held, mine)
 
 

@@ -124,6 +124,13 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
     return Sidecars(beside.names | read | values, tables, names, beside)
 
 
+def _readable(content: Content) -> bytes | None:
+    try:
+        return content()
+    except Reject:  # the member's own turn will say what is wrong with it
+        return None
+
+
 def is_table(site: SiteConfig, name: str, content: Content) -> bool:
     """Whether a file is a sidecar table, by its name and then by what is in it."""
     return is_sidecar(site, name) and read_sidecar(content(), name, site.sidecar) is not None
@@ -148,8 +155,8 @@ class ArchiveTables:
         try:
             for member, content in members:
                 name = f"{archive}!{member.name}"
-                if is_sidecar(self.site, name):
-                    table = read_sidecar(content(), name, self.site.sidecar)
+                if is_sidecar(self.site, name) and (told := _readable(content)) is not None:
+                    table = read_sidecar(told, name, self.site.sidecar)
                     if table is not None:
                         self._held.add(name, table)
         except Reject:  # the object's own turn will say what is wrong with the archive

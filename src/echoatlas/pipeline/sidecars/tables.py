@@ -33,7 +33,8 @@ SHEET_ERRORS = (
     zlib.error,
 )  # fmt: skip
 LOOKS_LIKE_FILE = re.compile(
-    r"\.(dcm|dicom|png|jpe?g|bmp|tiff?|gif|webp|mp4|avi|mov|mpe?g|mkv|nii|nii\.gz|mha|mhd|nrrd|mat|h5)$",
+    r"\.(dcm|dicom|png|jpe?g|bmp|tiff?|gif|webp|hei[cf]|avif|mp4|m4v|avi|mov|mpe?g|mjpe?g|h264|mkv"
+    r"|nii|nii\.gz|mha|mhd|nrrd|mat|h5)$",
     re.IGNORECASE,
 )
 

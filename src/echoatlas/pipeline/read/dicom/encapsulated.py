@@ -13,6 +13,7 @@ from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.codecs import BARE, CODEC_ERRORS, Decoded, decode, inflated_length
 from echoatlas.pipeline.read.codestream import LOSSLESS, Codestream, probe
 from echoatlas.pipeline.read.dicom import fragments
+from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.dicom.instance import (
     count_told,
     decodable,
@@ -26,7 +27,6 @@ from echoatlas.pipeline.read.dicom.transfer_syntaxes import (
     TransferSyntax,
     transfer_syntax,
 )
-from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.sniff import VIDEOS, sniff
 
 if TYPE_CHECKING:

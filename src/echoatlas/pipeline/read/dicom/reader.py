@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.dicom import fragments
+from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.dicom.encapsulated import read_bare, read_coded, syntax_of
 from echoatlas.pipeline.read.dicom.frame_times import frame_times
 from echoatlas.pipeline.read.dicom.header import BIG_ENDIAN, EXPLICIT, open_dicom
@@ -23,7 +24,6 @@ from echoatlas.pipeline.read.dicom.pixel_data import continues, fitted, native_f
 from echoatlas.pipeline.read.dicom.regions import pixel_spacing, ultrasound_regions
 from echoatlas.pipeline.read.dicom.sop_classes import check_class
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
-from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.surplus import check_padding
 from echoatlas.pipeline.read.video import read_video
 

@@ -1,0 +1,32 @@
+"""What file systems, desktops and network drives leave among files: nobody meant to send it."""
+
+from __future__ import annotations
+
+FOLDERS = frozenset(
+    {
+        "__macosx",
+        ".fseventsd",
+        ".spotlight-v100",
+        ".trashes",
+        "$recycle.bin",
+        "@eadir",
+        "system volume information",
+    }
+)
+FILES = frozenset({".directory", ".ds_store", ".localized", "desktop.ini", "thumbs.db"})
+RESOURCE_FORK = "._"  # macOS puts what its file system knows of NAME into ._NAME elsewhere
+# Were passed over before members of archives got their numbers, which lakes have kept.
+UNNUMBERED = ("__MACOSX/", ".DS_Store", "Thumbs.db")
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file is nobody's scan, by its path; members stand behind their archive's "!"."""
+    *folders, last = name.replace("!", "/").replace("\\", "/").casefold().split("/")
+    if last in FILES or last.startswith(RESOURCE_FORK):
+        return True
+    return not FOLDERS.isdisjoint(folders)
+
+
+def is_unnumbered(name: str) -> bool:
+    """Whether a member of an archive has no number among the others, by its path in it."""
+    return name.startswith(UNNUMBERED) or name.rsplit("/", 1)[-1] in UNNUMBERED
