@@ -11,6 +11,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, WorkItem
+from echoatlas.pipeline.run.worker import Batch
 from echoatlas.pipeline.storage import Storage
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from typing import IO
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.detached_header import is_header, joined, values_of
 from echoatlas.pipeline.read.arrays.metaimage import MOST
+from echoatlas.pipeline.read.names import tar_name, zip_names
 from echoatlas.pipeline.read.sniff import sniff
 
 COMPRESSED = frozenset({"gzip", "bzip2", "xz"})
@@ -213,9 +214,9 @@ def _zip(data: bytes, limits: Limits) -> Iterator[tuple[str, int, _Entry]]:
         infos = archive.infolist()
         if len(infos) > limits.members:
             raise Reject(Reason.UNSAFE_ARCHIVE, f"more than {limits.members} members")
-        for info in infos:
+        for info, name in zip(infos, zip_names(infos), strict=True):
             if info.is_dir():
-                _check_name(info.filename)
+                _check_name(name)
                 continue
             if info.flag_bits & ENCRYPTED:
                 raise Reject(Reason.UNSAFE_ARCHIVE, "the archive is encrypted")
@@ -223,7 +224,7 @@ def _zip(data: bytes, limits: Limits) -> Iterator[tuple[str, int, _Entry]]:
                 raise Reject(Reason.UNSAFE_ARCHIVE, "the archive holds a symbolic link")
             _check_ratio(info.file_size, info.compress_size, limits)
             with archive.open(info) as source:
-                yield info.filename, info.file_size, _Entry(source, info.compress_size, limits)
+                yield name, info.file_size, _Entry(source, info.compress_size, limits)
 
 
 def _tar(data: bytes, kind: str, limits: Limits) -> Iterator[tuple[str, int, _Entry]]:
@@ -248,7 +249,7 @@ def _tar(data: bytes, kind: str, limits: Limits) -> Iterator[tuple[str, int, _En
             source = archive.extractfile(info)
             if source is None:
                 raise Reject(Reason.UNSAFE_ARCHIVE, "a member has no content")
-            yield info.name, info.size, _Entry(source, info.size, limits)
+            yield tar_name(info.name), info.size, _Entry(source, info.size, limits)
 
 
 class _Bounded:

@@ -65,8 +65,8 @@ def release_from_quarantine(
         with run_lock(lake.storage, run_id) as lock:
             if lock.before:
                 recover(lake, lock.before)
-            lake.drop_rows("audit", "object_id", ids)
-            lake.drop_rows("readings", "object_id", ids)
-            lake.drop_rows("quarantine", "locator", places)
-            lake.drop_rows("objects", "locator", places)
+            lake.drop_rows("audit", "object_id", ids, run_id)
+            lake.drop_rows("readings", "object_id", ids, run_id)
+            lake.drop_rows("quarantine", "locator", places, run_id)
+            lake.drop_rows("objects", "locator", places, run_id)
     return len(rows)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.read.headings import LOOKS_LIKE_FILE, file_column, told
 from echoatlas.pipeline.sidecars.row_formats import listed_rows
-from echoatlas.pipeline.sidecars.tables import LOOKS_LIKE_FILE, Rows, file_column
+from echoatlas.pipeline.sidecars.tables import Rows
 from echoatlas.taxonomy.collections import IMAGE, UNLISTED, load
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ def facts_of(site: SiteConfig, origin: Origin) -> dict[str, str]:
     """What is known of an object by its path and row: from the adapter of the site's collection,
     and the size of a pixel from the column that the site's file says holds it."""
     facts = load(site.collection).facts(origin.name, origin.sidecar) if site.collection else {}
-    for column, means in site.sidecar.columns.items():
-        if means == "mm_per_px" and (size := origin.sidecar.get(column, "").strip()):
-            facts.setdefault(means, size)
+    for column, text in origin.sidecar.items():
+        if text.strip() and told(column, site.sidecar) == "mm_per_px":
+            facts.setdefault("mm_per_px", text.strip())
     return facts
 
 

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.called import Called
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import Content, Member
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
-from echoatlas.pipeline.sidecars.tables import read_sidecar
+from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
+from echoatlas.pipeline.tally import Tally, Told, tally
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config import SiteConfig
 
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
-Table = Mapping[str, Mapping[str, str]]
 
 
 def is_sidecar(site: SiteConfig, name: str) -> bool:
@@ -27,28 +28,75 @@ def is_sidecar(site: SiteConfig, name: str) -> bool:
     return fnmatch(plain.lower(), site.sidecar.files.lower()) and not is_companion(site, name)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A table, and what it calls files."""
+
+    key: str
+    table: SidecarTable
+    called: Called
+
+
 @dataclass(slots=True)
 class Tables:
-    """Rows by the folder of their table, then by name as the table gives it."""
+    """Tables by the folder that each lies in."""
 
-    rows: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict)
+    placed: dict[str, list[Placed]] = field(default_factory=dict)
 
-    def add(self, key: str, table: Table) -> None:
+    def __iter__(self) -> Iterator[Placed]:
+        for folder in sorted(self.placed):
+            yield from self.placed[folder]
+
+    def add(self, key: str, table: SidecarTable) -> None:
         """Put a table in its place; ``key`` is its own name."""
-        self.rows.setdefault(folder_of(key), {}).update(table)
+        folder = folder_of(key)
+        placed = Placed(key, table, Called.of(table.rows, folder))
+        self.placed.setdefault(folder, []).append(placed)
+
+    def take(self, names: Iterable[str]) -> None:
+        """Let tables know all files that they might speak of, so that none gets another's row.
+
+        Args:
+            names: keys of files, with "!" and the member's name for members of archives.
+        """
+        of: dict[str, list[str]] = {}
+        for name in names if self.placed else ():
+            for folder in folders_above(name):
+                if folder in self.placed:
+                    of.setdefault(folder, []).append(name)
+        for folder, some in of.items():
+            for placed in self.placed[folder]:
+                placed.called.take(some)
+
+    def naming(self, name: str) -> Iterator[tuple[Placed, str]]:
+        """The tables that name a file, the nearest first, and what each calls it."""
+        for folder in folders_above(name):
+            for placed in self.placed.get(folder, ()):
+                if called := placed.called.name_of(name):
+                    yield placed, called
+
+    def over(self, name: str) -> Iterator[Placed]:
+        """The tables that may speak of a file, the nearest first."""
+        for folder in folders_above(name):
+            yield from self.placed.get(folder, ())
+
+    def above(self, name: str) -> bool:
+        """Whether any table may speak of a file."""
+        return any(folder in self.placed for folder in folders_above(name))
 
     def row(self, name: str) -> Mapping[str, str]:
-        """What the nearest table above a file says of it; empty if none does.
+        """What tables say of a file: of a column that several have, the nearest that says
+        anything; empty if no row names it.
 
         Args:
             name: key of the file, with "!" and the member's name for members of archives.
         """
-        for folder in folders_above(name):
-            table = self.rows.get(folder, {})
-            for form in forms_of(name):
-                if form in table:
-                    return table[form]
-        return {}
+        joined: dict[str, str] = {}
+        for placed, called in self.naming(name):
+            for column, text in placed.table.rows[called].items():
+                if text or column not in joined:
+                    joined[column] = joined.get(column) or text
+        return joined
 
 
 def folders_above(name: str) -> Iterator[str]:
@@ -58,14 +106,6 @@ def folders_above(name: str) -> Iterator[str]:
         yield folder
         folder = folder.rpartition("/")[0]
     yield ""
-
-
-def forms_of(name: str) -> Iterator[str]:
-    """What a table may call a file: as much of its path as it cares to give, or its bare stem."""
-    parts = name.replace("!", "/").split("/")
-    yield from ("/".join(parts[start:]) for start in range(len(parts)))
-    if stem := parts[-1].rpartition(".")[0]:
-        yield stem
 
 
 def folder_of(key: str) -> str:
@@ -83,12 +123,15 @@ class Sidecars:
         tables: the loose ones.
         names: their keys, by folder.
         companions: of the collection that the site names.
+        told, tally: what is read of each of them, and how far they speak of the other files.
     """
 
     keys: frozenset[str]
     tables: Tables
     names: Mapping[str, tuple[str, ...]]
     companions: Companions
+    told: tuple[Told, ...]
+    tally: Tally
 
     def above(self, key: str) -> tuple[str, ...]:
         """Keys of the loose tables that may speak of what is in an archive."""
@@ -121,7 +164,11 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
             names[folder_of(key)] = (*names.get(folder_of(key), ()), key)
     read = frozenset(key for some in names.values() for key in some)
     values = frozenset(beside_headers(key for key, _ in every))
-    return Sidecars(beside.names | read | values, tables, names, beside)
+    known = beside.names | read | values
+    others = [key for key, _ in every if key not in known]
+    tables.take(others)
+    told, counts = tally(site, tables, others)
+    return Sidecars(known, tables, names, beside, tuple(told), counts)
 
 
 def is_table(site: SiteConfig, name: str, content: Content) -> bool:
@@ -135,42 +182,62 @@ class ArchiveTables:
 
     Attributes:
         read: gives the bytes under a key of the site's bucket.
+        held, names: of the archive that was opened last: its tables, and its other members.
     """
 
     site: SiteConfig
     read: Callable[[str], bytes]
-    _loose: dict[str, Table] = field(default_factory=dict)
-    _held: Tables = field(default_factory=Tables)
+    _parsed: dict[str, SidecarTable | None] = field(default_factory=dict)
+    _loose: Tables = field(default_factory=Tables)
+    _above: tuple[str, ...] = ()
+    held: Tables = field(default_factory=Tables)
+    names: list[str] = field(default_factory=list)
 
-    def open(self, archive: str, members: Iterable[tuple[Member, Content]]) -> None:
-        """Read the tables of the archive that the next rows are asked of."""
-        self._held = Tables()
+    def open(self, archive: str, members: Iterable[tuple[Member, Content]]) -> list[Member]:
+        """Read the tables of the archive that the next rows are asked of, and list its members."""
+        listed: list[Member] = []
+        self.held, self.names, self._above = Tables(), [], ()
         try:
             for member, content in members:
+                listed.append(member)
                 name = f"{archive}!{member.name}"
+                table = None
                 if is_sidecar(self.site, name):
                     table = read_sidecar(content(), name, self.site.sidecar)
-                    if table is not None:
-                        self._held.add(name, table)
+                if table is not None:
+                    self.held.add(name, table)
+                else:
+                    self.names.append(name)
         except Reject:  # the object's own turn will say what is wrong with the archive
-            return
+            pass
+        self.held.take(self.names)
+        return listed
 
-    def row(self, name: str, above: Sequence[str]) -> Mapping[str, str]:
-        """What tables say of a member; of one in its archive first.
+    def row(self, name: str, above: Sequence[str]) -> Mapping[str, str] | None:
+        """What tables say of a member; of one in its archive first. None if no table may.
 
         Args:
             name: of archive and member, joined by "!".
             above: keys of loose tables.
         """
-        loose = Tables()
-        for key in above:
-            if key not in self._loose:
-                self._loose[key] = self._table(key)
-            loose.add(key, self._loose[key])
-        return {**loose.row(name), **self._held.row(name)}
+        if not self._above or tuple(above) != self._above:
+            self._above, self._loose = tuple(above), Tables()
+            for key in above:
+                if (table := self._table(key)) is not None:
+                    self._loose.add(key, table)
+            self._loose.take(self.names)
+        if not self.held.above(name) and not self._loose.above(name):
+            return None
+        joined = dict(self.held.row(name))
+        for column, text in self._loose.row(name).items():
+            joined[column] = joined.get(column) or text
+        return joined
 
-    def _table(self, key: str) -> Table:
-        try:
-            return read_sidecar(self.read(key), key, self.site.sidecar) or {}
-        except FileNotFoundError:  # removed since it was listed: the next run sees that
-            return {}
+    def _table(self, key: str) -> SidecarTable | None:
+        if key not in self._parsed:
+            try:
+                data = self.read(key)
+                self._parsed[key] = read_sidecar(data, key, self.site.sidecar)
+            except FileNotFoundError:  # removed since it was listed: the next run sees that
+                self._parsed[key] = None
+        return self._parsed[key]
