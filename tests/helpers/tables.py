@@ -37,8 +37,8 @@ def quick_lake(root: Path, frames: Iterable[Mapping[str, Any]]) -> Lake:
     """A lake of frames, each given by what is special about it.
 
     Args:
-        frames: columns of ``frames``, ``labels`` and ``measures``; ``path`` is the label's path
-            of the tree, ``like`` the number of the frame whose picture it repeats.
+        frames: columns of ``frames``, ``labels``, ``measures`` and ``objects``; ``path`` is the
+            label's path of the tree, ``like`` the number of the frame whose picture it repeats.
     """
     lake = Lake(Storage.open(root))
     rows: dict[str, list[Any]] = {"frames": [], "labels": [], "measures": [], "objects": []}
@@ -72,8 +72,16 @@ def quick_lake(root: Path, frames: Iterable[Mapping[str, Any]]) -> Lake:
                     "confidence": 0.9,
                 },
             ),
-            "measures": (MeasureRow, {"pixel_hash": f"h{same}"}),
-            "objects": (ObjectRow, {"status": "kept", "locator": f"l{number}", "frames": 1}),
+            "measures": (MeasureRow, {"pixel_hash": f"h{same}", "fan_phash256": bytes([1]) * 32}),
+            "objects": (
+                ObjectRow,
+                {
+                    "status": "kept",
+                    "locator": f"l{number}",
+                    "content_id": f"c{number}",
+                    "frames": 1,
+                },
+            ),
         }
         for name, (row, usual) in kinds.items():
             own = {key: value for key, value in special.items() if key in columns(row)}

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable
 
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
@@ -120,19 +123,52 @@ def test_a_further_sighting_of_the_same_bytes_stays_when_its_object_is_renewed(
     assert lake.read("objects", ["locator"]).column(0).to_pylist() == ["second"]
 
 
-def test_rows_are_found_by_a_value_after_others_of_their_file_were_removed(
-    tmp_path: Path,
-) -> None:
-    """What Delta rewrites has other types, and statistics that pyarrow can't compare with ours."""
-    lake = Lake(Storage.open(tmp_path / "lake"))
+@pytest.fixture
+def four(storage: Storage) -> Lake:
+    """A lake of four objects' evidence, two of each site, in one file."""
+    lake = Lake(storage)
     rows = [replace(row(name), site=site) for name, site in zip("abcd", "qqss", strict=True)]
-    part = write_part(lake.storage, to_arrow("evidence", rows), "evidence", "part-1")
-    lake.apply(Intent("run-g0", (part,)))
+    lake.apply(Intent("run-g0", written(storage, "part-1", *rows)))
+    return lake
 
-    lake.drop_rows("evidence", "object_id", ["a"])
+
+def test_others_can_filter_a_table_after_rows_of_a_file_were_removed(four: Lake) -> None:
+    four.drop_rows("evidence", "object_id", ["a", "no such row"], "retry-1")
+
+    folder = four.storage.sub("tables/evidence")
+    table = DeltaTable(folder.uri, storage_options=folder.options() or None)
+    by_arrow = table.to_pyarrow_dataset().to_table(filter=pc.field("site") == "q")
+    rows = table.to_pyarrow_dataset()
+    by_duckdb = duckdb.sql("SELECT object_id FROM rows WHERE site = 's' ORDER BY 1").fetchall()
+    assert by_arrow.column("object_id").to_pylist() == ["b"]
+    assert by_duckdb == [("c",), ("d",)]
+    assert {pa.string()} == {f.type for f in rows.schema if f.name != "weight"}
+
+
+def test_rows_are_removed_once_and_by_any_column(four: Lake) -> None:
+    four.drop_rows("evidence", "site", ["s"], "retry-1")
+    version = four.version("evidence")
+
+    four.drop_rows("evidence", "site", ["s"], "retry-1")
+    four.drop_rows("evidence", "object_id", [], "retry-2")
+
+    assert version == four.version("evidence")
+    assert said(four.storage) == [("a", "f1"), ("b", "f1")]
+
+
+def test_a_lake_that_delta_itself_rewrote_is_read_as_before(tmp_path: Path) -> None:
+    """Its files hold other types, and statistics that pyarrow can't compare with ours."""
+    storage = Storage.open(tmp_path / "lake")
+    lake = Lake(storage)
+    rows = [replace(row(name), site=site) for name, site in zip("abcd", "qqss", strict=True)]
+    lake.apply(Intent("run-g0", written(storage, "part-1", *rows)))
+
+    DeltaTable(storage.sub("tables/evidence").uri).delete("object_id = 'a'")
     found = lake.read("evidence", ["object_id"], pc.field("site") == "q")
+    lake.drop_rows("evidence", "object_id", ["c"], "retry-1")
 
     assert found.column("object_id").to_pylist() == ["b"]
+    assert said(storage) == [("b", "f1"), ("d", "f1")]
 
 
 def test_create_has_one_winner(storage: Storage) -> None:

@@ -34,7 +34,7 @@ from tests.helpers.tables import made, picture, quick_lake
 FRAMES = [
     {},
     {"path": "thorax/breast", "site": "breast-clinic"},
-    {"like": 1, "patient": "p0001"},
+    {"path": "thorax/breast", "like": 1, "patient": "p0001"},
     {"path": "thorax", "fan_verdict": "review"},
     {"patient": "p0000", "blur": 7.0},
 ]

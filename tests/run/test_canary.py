@@ -143,7 +143,7 @@ def test_columns_of_one_patient_have_no_statistics_and_no_dictionary(
     table = to_arrow(name, rows)
     lake.apply(Intent("i1", (write_part(lake.storage, table, name, "part-1"),)))
     lake.append(name, table)
-    lake.drop_rows(name, _ids(name)[0], ["1"])
+    lake.drop_rows(name, _ids(name)[0], ["1"], "retry-1")
     looked = 0
 
     for file in (tmp_path / "tables" / name).glob("*.parquet"):

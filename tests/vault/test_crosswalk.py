@@ -15,7 +15,7 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.plan.batch import Batch
-from echoatlas.pipeline.plan.survey import WorkItem
+from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal

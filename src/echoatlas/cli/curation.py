@@ -48,6 +48,7 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
             by_reason.setdefault(reason, []).append(one.site)
     for reason, names in by_reason.items():
         lines.append(f"{reason} ({'all sites' if len(names) == len(sites) else ', '.join(names)})")
+    lines += [f"{one.site}: {warning}" for one in sites for warning in one.warnings]
     changed = changes(deployment.lake, label_config(deployment.config))
     if changed:
         lines += ["", changes_text(changed)]
@@ -93,6 +94,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         "gate": [{"name": n, "ok": ok, "detail": detail} for n, ok, detail in summary.gate],
         "conservation": summary.balance.holds,
         "failed": summary.failed,
+        "warnings": summary.warnings,
     }
     plain = (
         f"{summary.objects} objects, {summary.frames} frames, "
@@ -107,7 +109,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         )
     for name in summary.silent:
         plain += f"\n{name}: its bucket is read-only for us; receipts by `echoatlas site receipt`"
-    context.say(plain, data)
+    context.say("\n".join([plain, *summary.warnings]), data)
     must_hold(summary)
 
 
@@ -136,6 +138,10 @@ def status_text(found: dict[str, Any]) -> str:
     for name in ("regions", "organs", "devices", "modes", "duplicates", "quarantine"):
         if found[name]:
             parts.append(table((name, "number"), _most_first(found[name])))
+    if found["tables"]:
+        heads = ("tables", "idle", "rows", "unmatched", "files", "named")
+        rows = [(site, *(one[h] for h in heads)) for site, one in found["tables"].items()]
+        parts.append(table(("tables of", *heads), rows))
     return "\n\n".join(parts)
 
 

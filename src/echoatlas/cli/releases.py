@@ -32,6 +32,9 @@ def create(
     codec: str = typer.Option("png", help="png, zstd (fast) or jpeg (lossy)."),
     seed: int = typer.Option(0, help="Of the split."),
     duplicates: str = typer.Option("drop", help="drop or keep."),
+    nameless: str = typer.Option(
+        "keep", help="Frames of files that name no patient: keep, drop or refuse."
+    ),
     min_k: int = typer.Option(1, help="Patients who must share site, age, sex and device."),
     suppress: list[str] | None = Suppress,
 ) -> None:
@@ -40,7 +43,7 @@ def create(
     from echoatlas.pipeline.release.create import create as cut
 
     raw: dict[str, Any] = {"name": name, "where": where, "codec": codec, "seed": seed}
-    raw |= {"duplicates": duplicates, "min_k": min_k}
+    raw |= {"duplicates": duplicates, "nameless": nameless, "min_k": min_k}
     raw |= {"suppress": tuple(suppress)} if suppress else {}
     config = parse(ReleaseConfig, raw, "release")
     deployment = context.open()

@@ -59,9 +59,21 @@ def check(ctx: typer.Context, file: Path) -> None:
     from echoatlas.pipeline.sites.onboarding import check_site
 
     checked = check_site(context.open(), file)
+    warnings = checked.tables.warnings()
+    if short := checked.tables.short(checked.site.sidecar):
+        warnings.insert(0, short)
+    good = "to be looked at" if warnings else "fine"
+    told = f"site {checked.site.site} is {good}: {checked.files} files, {checked.bytes} bytes"
     context.say(
-        f"site {checked.site.site} is fine: {checked.files} files, {checked.bytes} bytes",
-        {"site": checked.site.site, "files": checked.files, "bytes": checked.bytes, "ok": True},
+        "\n".join([told, *warnings]),
+        {
+            "site": checked.site.site,
+            "files": checked.files,
+            "bytes": checked.bytes,
+            "ok": True,
+            "tables": checked.tables,
+            "warnings": warnings,
+        },
     )
 
 
@@ -92,6 +104,7 @@ def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(N
         table(heads, [(one.status, one.file, one.sentence) for one in found]),
         [
             {"file": r.file, "object_id": r.object_id, "status": r.status, "reason": r.reason}
+            | ({"table": r.table} if r.table else {})
             for r in found
         ],
     )

@@ -16,6 +16,19 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
 
 
+Meaning = Literal[
+    "patient",
+    "label",
+    "description",
+    "view",
+    "laterality",
+    "class",
+    "score",
+    "mm_per_px",
+    "ignore",
+]
+
+
 class ConfigError(Exception):
     """A configuration is wrong; the message is one line that says where and what to do."""
 
@@ -51,10 +64,17 @@ class Sidecar(Strict):
 
     files: str = Field("*.csv", description="Glob of the tables' names.")
     key: str | None = Field(None, description="Column that names the file; found if not given.")
-    columns: dict[str, str] = Field(
+    columns: dict[str, Meaning] = Field(
         default_factory=dict,
         description="Column to meaning: patient, label, description, view, laterality, class, "
         "score, mm_per_px, ignore. Columns that are not listed are guessed by name or ignored.",
+    )
+    min_matched: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the files beside tables that rows have to name; where fewer are, "
+        "the site's objects wait and the run ends with 1.",
     )
 
 
@@ -147,6 +167,11 @@ class ReleaseConfig(Strict):
     )
     duplicates: Literal["keep", "drop"] = Field(
         "drop", description="drop: representatives only; keep: all, in one split."
+    )
+    nameless: Literal["keep", "drop", "refuse"] = Field(
+        "keep",
+        description="Frames of files that name no patient (patient_source: object): keep them, "
+        "drop them, or refuse to cut a release that has any.",
     )
     review: bool = Field(True, description="Include frames whose fan verdict is review.")
     min_k: int = Field(

@@ -78,6 +78,26 @@ class ObjectRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyRow:
+    """Whom one copy of a kept object names: a row for each sighting of its bytes."""
+
+    locator: Annotated[str, Column("The sighting this row is about.", subject=True)]
+    object_id: ObjectId
+    content_id: Annotated[
+        str,
+        Column("Keyed id of the bytes alone: equal for equal bytes of two sites.", subject=True),
+    ]
+    site: Site
+    patient: Annotated[
+        str, Column("Keyed pseudonym of the patient whom this copy names.", subject=True)
+    ]
+    study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
+    patient_source: Annotated[str, Column("header, sidecar, name, folder, or object if unknown.")]
+    license: Annotated[str, Column("License of the site's data.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRow:
     """One normalized picture: the wide table, append-only."""
 

@@ -49,6 +49,7 @@ TABLES: dict[str, Table] = {
     for table in (
         Table("sightings", rows.SightingRow, ("locator",), "log"),
         Table("objects", rows.ObjectRow, ("locator",), "object"),
+        Table("copies", rows.CopyRow, ("locator",), "object"),
         Table("frames", rows.FrameRow, ("frame_id",), "object"),
         Table("measures", rows.MeasureRow, ("frame_id",), "object"),
         Table("evidence", rows.EvidenceRow, ("object_id", "axis", "node", "rule"), "object"),

@@ -18,14 +18,14 @@ from echoatlas.pipeline.read.archive import ARCHIVES, Content, is_archive, opene
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers, read_whole
 from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.read.sniff import sniff
-from echoatlas.pipeline.sidecars.site import MOST_BYTES, Tables, folder_of, folders_above, forms_of
-from echoatlas.pipeline.sidecars.tables import read_sidecar
+from echoatlas.pipeline.sidecars.placed import Tables
+from echoatlas.pipeline.sidecars.site import MOST_BYTES
+from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
 from echoatlas.schemas.config import Sidecar
 
 TABLES = (".csv", ".tsv", ".json", ".xlsx")
 INDEXES = ("DICOMDIR",)  # names of patients and of files, and no picture
 HEAD = 1024  # bytes that tell an archive
-Table = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Inputs:
     """
 
     src: Path
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, SidecarTable] = field(default_factory=dict)
     broken: Mapping[str, Reject] = field(default_factory=dict)
 
     @staticmethod
@@ -70,7 +70,7 @@ class Inputs:
         """
         if not src.exists():
             raise UsageError(f"there is no {src}")
-        found: dict[str, Table] = {}
+        found: dict[str, SidecarTable] = {}
         broken: dict[str, Reject] = {}
         for name, content in _texts(src):
             try:
@@ -108,16 +108,14 @@ class Inputs:
         rows = Tables()
         for name, table in self.tables.items():
             rows.add(name, table)
+        if self.tables:
+            rows.take(name for name, _ in _entries(self.src) if name not in self.tables)
         return rows
 
     def tables_of(self, name: str) -> Iterator[tuple[str, str]]:
         """The tables that speak of a file, of its own folder or above, and what they call it."""
-        above = frozenset(folders_above(name))
-        for place, table in self.tables.items():
-            if folder_of(place) in above:
-                called = next((form for form in forms_of(name) if form in table), "")
-                if called:
-                    yield place, called
+        for placed, called in self.rows.naming(name):
+            yield placed.key, called
 
 
 def _unwanted(name: str) -> str:

@@ -41,7 +41,8 @@ from echoatlas.pipeline.step import fingerprint
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
-    from echoatlas.pipeline.deidentify_tool.inputs import Input, Table
+    from echoatlas.pipeline.deidentify_tool.inputs import Input
+    from echoatlas.pipeline.sidecars.tables import SidecarTable
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config import SiteConfig
 
@@ -201,10 +202,10 @@ class _Run:
 
 
 def _table(
-    index: int, digest: str, table: Table, outputs: Mapping[str, Sequence[str]], job: Job
+    index: int, digest: str, table: SidecarTable, outputs: Mapping[str, Sequence[str]], job: Job
 ) -> Outcome:
     try:
-        data = cleaned(table, outputs, job.key)
+        data = cleaned(table, outputs, job.key, job.rules.sidecar)
     except Exception as error:  # noqa: BLE001  (the boundary, as in ``perform``)
         return quarantined(index, Reject(Reason.CRASHED, crash_site(error)))
     output = f"{job.key.pseudonym('table', digest)}.csv"

@@ -7,6 +7,7 @@ weight; ``label`` fuses them later, and never sees a word of the texts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
-__all__ = ["EvidenceConfig", "evidence", "measured"]
+__all__ = ["EvidenceConfig", "all_hints", "evidence", "measured"]
 
 
 @step("evidence", version=5)
@@ -55,6 +56,16 @@ def evidence(
             key = (hint.axis, hint.node, hint.source, hint.rule)
             if key not in hints or hints[key].weight < hint.weight:
                 hints[key] = hint
+    return tuple(hints[key] for key in sorted(hints))
+
+
+def all_hints(said: Iterable[tuple[Hint, ...]]) -> tuple[Hint, ...]:
+    """What several copies of an object say, as one says it."""
+    hints: dict[tuple[str, str, str, str], Hint] = {}
+    for hint in (hint for some in said for hint in some):
+        key = (hint.axis, hint.node, hint.source, hint.rule)
+        if key not in hints or hints[key].weight < hint.weight:
+            hints[key] = hint
     return tuple(hints[key] for key in sorted(hints))
 
 

@@ -6,7 +6,7 @@ be had again and read as what they look like, by the rule that tables are read b
 
 from __future__ import annotations
 
-from echoatlas.pipeline.sidecars.tables import text_of
+from echoatlas.pipeline.read.text import text_of
 from echoatlas.taxonomy.matching.matcher import anatomy, axes
 
 # Of Chinese, Japanese and Korean scanners that leave it unsaid; each reads nearly any bytes, and

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.evidence import dicom
 from echoatlas.pipeline.evidence.charset import heard
+from echoatlas.pipeline.read.headings import meaning
 from echoatlas.taxonomy.codes import body_part, coded, modern
 from echoatlas.taxonomy.collections import UNLISTED
 from echoatlas.taxonomy.matching.matcher import Match, anatomy, axes
@@ -47,10 +48,6 @@ APPLICATIONS = {
 }
 CODED_SIDES = {"24028007": "right", "7771000": "left", "51440002": "bilateral"}
 SIDES = {"L": "left", "R": "right", "B": "bilateral", "U": "unpaired"}
-# Columns of a sidecar that speak of anatomy when the site has not said which do.
-LABEL_COLUMN = re.compile(
-    r"label|organ|anatomy|region|body.?part|exam|plane|view|descri|protocol|class|structure", re.I
-)
 # Folders that say how a collection is laid out, not what it shows.
 LAYOUT = re.compile(r"^(images?|masks?|train|val|test|data|labels?|frames?|videos?|dicom)$", re.I)
 
@@ -214,15 +211,11 @@ def _path(name: str, config: EvidenceConfig) -> Iterator[Finding]:
 
 
 def _sidecar(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Iterator[Finding]:
-    meaning = site.sidecar.columns
     for column, value in origin.sidecar.items():
-        means = meaning.get(column)
+        means = meaning(column, site.sidecar)
         if means == "laterality":
             yield from (f for f in _side(value))
-        speaks = means in ("label", "description", "view", "class") or (
-            means is None and LABEL_COLUMN.search(column) is not None
-        )
-        if not speaks:
+        if means not in ("label", "description", "view", "class"):
             continue
         path = value.strip().strip("/").lower()
         if path in tree():

@@ -13,26 +13,28 @@ from echoatlas.schemas.tables import schema
 
 
 def rests(
-    dataset: ds.Dataset, name: str, gone: Set[str], *, threads: bool
+    dataset: ds.Dataset, name: str, gone: Set[str], column: str = "object_id", *, threads: bool
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The files of a table that hold rows of objects, and each one's other rows.
+    """The files of a table that hold certain rows, and each one's other rows.
 
-    Only ids are read of a file that has none of them, and one file is held at a time. Sightings
-    of the same bytes that ``objects`` calls duplicates stay what they are.
+    Only ids are read of a file that has none of them, and one file is held at a time. Of rows that
+    are named by their objects, sightings of the same bytes that ``objects`` calls duplicates stay
+    what they are.
 
     Args:
-        gone: object ids. A set, and no join of Arrow's, since that is built anew for each file.
+        gone: values of ``column``, ids. A set, and no join of Arrow's, since that is built anew
+            for each file.
 
     Yields:
         A path below the table's folder; the rows that stay, perhaps none, in their order.
     """
-    spares = name == "objects"
-    columns = ["object_id", "status"] if spares else ["object_id"]
+    spares = (name, column) == ("objects", "object_id")
+    columns = [column, "status"] if spares else [column]
     for fragment in dataset.get_fragments():
         # A rewritten file may hold views of strings, which have no kernels of their own
         read = {"schema": dataset.schema, "use_threads": threads}
         ids = fragment.to_table(columns=columns, **read)
-        owners = ids["object_id"].cast(pa.string())
+        owners = ids[column].cast(pa.string())
         named = [one for one in pc.unique(owners).to_pylist() if one in gone]
         if not named:
             continue

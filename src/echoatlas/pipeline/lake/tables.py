@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -33,7 +33,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.rewrite import rests
-from echoatlas.pipeline.lake.staged import counted, write_part
+from echoatlas.pipeline.lake.staged import Part, counted, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.storage import LocalStorage, Storage, storage_error
@@ -221,14 +221,32 @@ class Lake:
         due = [one for one in intents if table.transaction_version(one.id) is None]
         added = [part for one in due for part in one.parts if part.table == name]
         gone = {one for intent in due for one in intent.gone(name)}
+        if due:
+            self._exchange(table, name, added, gone, "object_id", [one.id for one in due])
+
+    def _exchange(
+        self,
+        table: DeltaTable,
+        name: str,
+        added: list[Part],
+        gone: Set[str],
+        column: str,
+        transactions: Sequence[str],
+    ) -> None:
+        """Add parts and take rows out, in one commit under transactions.
+
+        A file that loses rows is written anew by ``part``, as all others are: what delta-rs itself
+        rewrites holds views of strings, by which neither pyarrow nor DuckDB over it can filter.
+        """
+        added = list(added)
         removed: list[AddAction | RemoveAction] = []
         if gone:
             now = time.time_ns() // 1_000_000
             dataset = self._dataset(table, name)
-            for path, left in rests(dataset, name, gone, threads=self._native):
+            for path, left in rests(dataset, name, gone, column, threads=self._native):
                 removed.append(RemoveAction(path, True, now))
                 if left.num_rows:
-                    stem = f"part-{due[0].id}-rest-{len(removed):06d}"
+                    stem = f"part-{transactions[0]}-rest-{len(removed):06d}"
                     added.append(write_part(self.storage, left, name, stem))
         if not added and not removed:
             return
@@ -244,20 +262,25 @@ class Lake:
                 actions,
                 "append",
                 table.schema(),
-                commit_properties=_once(*(one.id for one in due)),
+                commit_properties=_once(*transactions),
             )
         except CommitFailedError as error:
             self._handles.pop(name, None)
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
     @_translated_errors
-    def drop_rows(self, name: str, column: str, values: Sequence[str]) -> None:
-        """Remove the rows whose opaque ``column`` is one of ``values``."""
-        for start in range(0, len(values), 1000):
-            listed = ", ".join(f"'{_opaque(one)}'" for one in values[start : start + 1000])
-            self._handle(name).delete(
-                f"{column} IN ({listed})", writer_properties=_properties(name)
-            )
+    def drop_rows(self, name: str, column: str, values: Collection[str], transaction: str) -> None:
+        """Remove the rows whose ``column`` is one of ``values``.
+
+        Args:
+            transaction: begins with the id of whoever holds the lake, so that what a kill leaves
+                behind is swept away.
+
+        Raises:
+            Retry: another process committed to the table in between.
+        """
+        if values and self.version(name) >= 0:
+            self._exchange(self._handle(name), name, [], set(values), column, [transaction])
 
     @_translated_errors
     def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
@@ -322,10 +345,3 @@ def _once(*transactions: str) -> CommitProperties:
         custom_metadata={"transaction": transactions[0]},
         app_transactions=[Transaction(one, 0) for one in transactions],
     )
-
-
-def _opaque(value: str) -> str:
-    """A value that may stand in a predicate, which the log keeps: an id of ours, nothing else."""
-    if not value or not all(c.isalnum() or c in "-_." for c in value):
-        raise ValueError("only opaque ids may stand in a predicate")
-    return value

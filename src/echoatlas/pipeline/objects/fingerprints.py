@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.schemas.config import SiteConfig
 
+TOLD = "+"  # between the mark of frames and what is said of an object's copies
 # What evidence is read by. Devices and SNOMED's retired codes are read for other rows too.
 WORDS = ("axes", "body_parts", "context", "image_types", "reports", "terms")
 
@@ -38,6 +39,10 @@ class Fingerprints:
 
     frames: str
     evidence: str
+
+    def with_told(self, told: str) -> Fingerprints:
+        """The same for an object of whose copies something is said."""
+        return replace(self, frames=f"{self.frames}{TOLD}{told}") if told else self
 
 
 def fingerprints_of(config: JourneyConfig, site: SiteConfig, beside: str = "") -> Fingerprints:

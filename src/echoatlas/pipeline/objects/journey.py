@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echoatlas.pipeline.deidentify.header.attributes import clean
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
 from echoatlas.pipeline.deidentify.pixels.redact import (
     check_redacted,
@@ -20,7 +19,7 @@ from echoatlas.pipeline.deidentify.pixels.redact import (
     redact,
 )
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.evidence import evidence, measured
+from echoatlas.pipeline.evidence import all_hints, evidence, measured
 from echoatlas.pipeline.frames.annotate import annotate
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.codec import IMAGE_CODEC, decode, encode, encode_mask
@@ -29,17 +28,20 @@ from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize
 from echoatlas.pipeline.frames.sampling import Kept, adds_nothing, kept
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.objects.copies import best, spoken_of
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.objects.result import ObjectResult, Row
 from echoatlas.pipeline.objects.rows import audit_row, evidence_rows
 from echoatlas.pipeline.read import read, read_report
 from echoatlas.pipeline.sidecars.annotations import given, length, scores
 from echoatlas.pipeline.sidecars.collection import Attached
+from echoatlas.pipeline.sidecars.said import Said, in_words, joined, with_rows
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.schemas.fan import Fan
 from echoatlas.schemas.records import SourceAnnotation
 from echoatlas.schemas.rows import (
     AnnotationRow,
+    CopyRow,
     FrameRow,
     MeasureRow,
     SightingRow,
@@ -47,7 +49,7 @@ from echoatlas.schemas.rows import (
 from echoatlas.taxonomy.collections import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,8 +66,9 @@ def journey(
     key: SiteKey,
     config: JourneyConfig,
     watch: Stopwatch | None = None,
-    attached: Attached | None = None,
     marks: Fingerprints | None = None,
+    said: Sequence[Said] = (),
+    gone: Sequence[CopyRow] = (),
 ) -> ObjectResult:
     """Carry one object from its bytes to normalized, measured, de-identified frames.
 
@@ -77,8 +80,9 @@ def journey(
         origin: where it came from; trusted zone.
         key: of the site, for pseudonyms.
         watch: takes the time of each step.
-        attached: masks and table rows that lie beside it; trusted zone.
         marks: what the rows depend on; of steps and site alone if not given.
+        said: what is said of all its copies, and lies beside them; that one alone if not given.
+        gone: what copies said that are there no more.
 
     Returns:
         All rows of the object; nothing of it is written if any step rejects it.
@@ -89,32 +93,37 @@ def journey(
     watch = watch or Stopwatch()
     marks = marks or fingerprints_of(config, site)
     config = config.at(site)
+    said = said or (Said(sighting.locator, origin, Attached()),)
+    origins = in_words(said)
     with watch.step("read"):
         report = read_report(data, config.read)
     if report is not None and (told := measured(report, config.evidence)):
         with watch.step("deidentify"):
-            header = clean(report, origin, site, key, config.deidentify)
-        audited = audit_row(sighting, report, header, marks.frames)
-        return ObjectResult([*evidence_rows(told, sighting, marks), audited], report, header, 0)
+            spoken = spoken_of(report, said, gone, sighting, site, key, config.deidentify, marks)
+        audited = audit_row(sighting, report, spoken.header, marks.frames)
+        read_out: list[Row] = [*evidence_rows(told, sighting, marks), *spoken.rows, audited]
+        return ObjectResult(read_out, report, spoken.header, 0, spoken.flags)
     with watch.step("read"):
         scan = read(data, config.read)
+        origin = with_rows(best(scan.header, origins, site, key, config.deidentify), origins, site)
         facts = origin.facts
-        scan, marked = _with_companions(scan, attached, facts, origin.sidecar, site, config)
+        scan, marked = _with_companions(scan, joined(said), facts, origin.sidecar, site, config)
         clip = Clip(scan)
     with watch.step("evidence"):
-        hints = evidence(scan, origin, site, config.evidence)
+        hints = all_hints(evidence(scan, one, site, config.evidence) for one in origins)
     with watch.step("decode"):
         spread = clip.spread(config.geometry.pictures)
     with watch.step("geometry"):
         fans = geometry(scan, spread, config.geometry)
     with watch.step("deidentify"):
-        header = clean(scan, origin, site, key, config.deidentify)
+        spoken = spoken_of(scan, said, gone, sighting, site, key, config.deidentify, marks)
+        header = spoken.header
     with watch.step("redact"):
         redactions = redact(clip, fans, config.redact)
     with watch.step("check"):
         check_redacted(clip, redactions, config.redact)
         check_planes(clip, redactions, scan.stack, config.redact)
-    rows: list[Row] = [*evidence_rows(hints, sighting, marks)]
+    rows: list[Row] = [*evidence_rows(hints, sighting, marks), *spoken.rows]
     shared = _shared(sighting, header, site, facts, marks.frames)
     panes = [
         _Pane(fan, cut, shared | _fan_facts(fan)) for fan, cut in zip(fans, redactions, strict=True)
@@ -147,7 +156,8 @@ def journey(
             images = (decode(image) for image in pane.written)
             check_written(images, config.redact, pane.left(config.normalize))
     rows.append(audit_row(sighting, scan, header, marks.frames, fans, redactions))
-    return ObjectResult(rows, scan, header, sum(len(pane.written) for pane in written))
+    frames = sum(len(pane.written) for pane in written)
+    return ObjectResult(rows, scan, header, frames, spoken.flags)
 
 
 @dataclass(slots=True)
@@ -171,7 +181,7 @@ class _Pane:
 
 def _with_companions(
     scan: Scan,
-    attached: Attached | None,
+    attached: Attached,
     facts: Mapping[str, str],
     row: Mapping[str, str],
     site: SiteConfig,
@@ -181,7 +191,7 @@ def _with_companions(
     marked, flags = scores(site, row), frozenset[str]()
     if site.collection is not None:
         adapter = load(site.collection)
-        told, flags = given(attached or Attached(), facts, adapter, scan, config.read)
+        told, flags = given(attached, facts, adapter, scan, config.read)
         marked += told
     size = length(facts.get("mm_per_px", ""))
     spacing = scan.spacing or ((size, size) if size else None)

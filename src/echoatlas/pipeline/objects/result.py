@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from echoatlas.schemas.rows import (
     AnnotationRow,
     AuditRow,
+    CopyRow,
     EvidenceRow,
     FrameRow,
     MeasureRow,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import CleanHeader, Scan
 
 
-Row = FrameRow | MeasureRow | EvidenceRow | ReadingRow | AnnotationRow | AuditRow
+Row = CopyRow | FrameRow | MeasureRow | EvidenceRow | ReadingRow | AnnotationRow | AuditRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,4 @@ class ObjectResult:
     scan: Scan
     header: CleanHeader
     frames: int
+    flags: tuple[str, ...] = ()

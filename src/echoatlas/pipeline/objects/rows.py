@@ -186,6 +186,6 @@ def kept_row(
         maker=header.maker,
         model=header.model,
         license=site.license,
-        flags=" ".join(sorted({*scan.flags, *scan.damage.flags})),
+        flags=" ".join(sorted({*scan.flags, *scan.damage.flags, *traveled.flags})),
         fingerprint=mark,
     )

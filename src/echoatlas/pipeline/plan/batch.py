@@ -10,7 +10,8 @@ from echoatlas.pipeline.ingest.listing import ListedFile
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import Survey, WorkItem
+from echoatlas.pipeline.plan.survey import Survey
+from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.storage import Storage
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.objects.config import JourneyConfig
-from echoatlas.pipeline.objects.fingerprints import fingerprints_of, vocabulary_digests
+from echoatlas.pipeline.objects.fingerprints import TOLD, fingerprints_of, vocabulary_digests
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import BESIDE, survey
 from echoatlas.pipeline.settings import as_plain
+from echoatlas.pipeline.sidecars.tally import Tally
 from echoatlas.pipeline.step import declared
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class SitePlan:
         reread: headers to be read anew for evidence, because of ``why``; frames stay as they are.
         up_to_date: nothing to do.
         lost: pending, but the site removed the file.
+        tables, warnings: how far its tables speak of its files, and what to look at in them.
     """
 
     site: str
@@ -90,7 +92,9 @@ class SitePlan:
     reread: int
     up_to_date: int
     lost: int
+    tables: Tally
     why: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def idle(self) -> bool:
@@ -111,6 +115,9 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
             (seen.read_by, seen.marks.evidence, _read_by(described)),
         ):
             for mark in sorted(set(marks) - {now}):
+                if mark == f"{now}{TOLD}":
+                    why.append("what tables say, or copies: changed")
+                    continue
                 then, _, lay_beside = mark.partition(BESIDE)
                 if lay_beside != beside:
                     why.append("the collection's masks or tables: changed")
@@ -118,6 +125,9 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 if deployment.lake.storage.exists(key):
                     before = json.loads(deployment.lake.storage.read(key))
                     why += changes(before, today)
+        warnings = seen.tables.tally.warnings()
+        if short := seen.tables.tally.short(site.sidecar):
+            warnings.insert(0, short)
         found.append(
             SitePlan(
                 site=site.site,
@@ -128,6 +138,8 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 up_to_date=seen.made_by.get(seen.marks.frames, 0) - len(seen.unread),
                 lost=len(seen.lost),
                 why=tuple(dict.fromkeys(why)),
+                tables=seen.tables.tally,
+                warnings=tuple(warnings),
             )
         )
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
@@ -13,8 +13,11 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import Reason
 from echoatlas.pipeline.ingest.listing import ListedFile, arrivals
 from echoatlas.pipeline.objects.config import JourneyConfig
-from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
+from echoatlas.pipeline.objects.fingerprints import TOLD, Fingerprints, fingerprints_of
+from echoatlas.pipeline.plan.known import Known
+from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.sidecars.site import Sidecars, sidecars
+from echoatlas.pipeline.sidecars.tally import ARCHIVES
 from echoatlas.schemas.rows import SightingRow
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 
 BESIDE = "-"  # between the fingerprint of the journey and that of the companions
-# An archive is named by its members; by itself, if there is no picture among them.
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Survey:
         repeats: pending sightings of bytes that the site sent before.
         rejected: ids of objects in quarantine.
         lost: pending or stale sightings whose file is not in the bucket any more.
+        spoken: stale sightings of whose copies other things are said today, or that have others.
         made_by: fingerprints of the rows that are there, to number of objects.
         read_by: fingerprints of the evidence of the unread, to number of objects.
         next_ordinal: number of the next sighting.
@@ -58,6 +60,8 @@ class Survey:
     stale: list[SightingRow]
     unread: list[SightingRow]
     rejected: frozenset[str]
+    spoken: int
+    known: Known
     repeats: list[SightingRow]
     lost: list[SightingRow]
     made_by: dict[str, int]
@@ -71,16 +75,8 @@ class Survey:
 
     def items(self, sightings: Iterable[SightingRow]) -> list[WorkItem]:
         """Objects in order, with their names and sidecar rows."""
-        names = {arrival.locator: arrival.key for arrival in self.listed}
-        found = []
-        for sighting in sorted(sightings, key=lambda s: s.ordinal):
-            name = names[sighting.container or sighting.locator]
-            beside = self.tables.companions.of(name)
-            row = self.tables.tables.row(name)
-            above = self.tables.above(name) if sighting.member >= 0 else ()
-            rejected = sighting.object_id in self.rejected
-            found.append(WorkItem(sighting, name, row, beside, above, rejected))
-        return found
+        chosen = sorted(sightings, key=lambda s: s.ordinal)
+        return [self.known.item(one, one.object_id in self.rejected) for one in chosen]
 
 
 def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> Survey:
@@ -114,19 +110,20 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         row["object_id"]: row["fingerprint"]
         for row in lake.read("readings", ["object_id", "fingerprint"], where=here).to_pylist()
     }
-    present = {arrival.locator for arrival in listed}
     # A repeat may be in the books before the object itself, where a run was cut off between them
+    known_copies = Known.of(lake, deployment.key(), site, listed, tables, seen, set(outcomes))
     settled = {row["object_id"] for row in outcomes.values() if row["status"] != "duplicate"}
     pending: list[SightingRow] = []
     stale: list[SightingRow] = []
     repeats: list[SightingRow] = []
     lost: list[SightingRow] = []
     unread: list[SightingRow] = []
+    spoken = 0
     made_by: Counter[str] = Counter()
     read_by: Counter[str] = Counter()
     for sighting in seen:
         outcome = outcomes.get(sighting.locator)
-        there = (sighting.container or sighting.locator) in present
+        there = known_copies.there(sighting)
         if outcome is None:
             if sighting.object_id in settled:
                 repeats.append(sighting)
@@ -137,9 +134,13 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
             # New settings don't show that a person would see nothing now: only a retry by name does
             made_by[marks.frames] += 1
         elif outcome["status"] in ("kept", "rejected"):
-            made_by[outcome["fingerprint"]] += 1
+            mark, _, before = outcome["fingerprint"].partition(TOLD)
+            told = known_copies.told(sighting)
+            renewed = mark == marks.frames and told is not None and told != before
+            made_by[f"{mark}{TOLD}" if renewed else mark] += 1
             read = readings.get(sighting.object_id, "")
-            if outcome["fingerprint"] != marks.frames:
+            spoken += renewed
+            if mark != marks.frames or renewed:
                 (stale if there else lost).append(sighting)
             elif read != marks.evidence and there:
                 unread.append(sighting)
@@ -157,6 +158,8 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         rejected=frozenset(
             row["object_id"] for row in outcomes.values() if row["status"] == "rejected"
         ),
+        spoken=spoken,
+        known=known_copies,
         repeats=repeats,
         lost=[one for one in lost if one.locator not in outcomes],
         made_by=dict(made_by),
@@ -174,21 +177,3 @@ def companions_mark(
     places = sorted(arrival.locator for arrival in listed if arrival.key in names)
     text = "\0".join(places).encode()
     return f"{BESIDE}{hashlib.sha256(text).hexdigest()[:16]}" if places else ""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkItem:
-    """An object to be worked on. Trusted zone: names of files and sidecar values.
-
-    Attributes:
-        companions: names of what lies beside it in its collection.
-        tables: names of loose tables that may speak of it as a member of its archive.
-        rejected: it is in quarantine; only asked where its evidence is read anew.
-    """
-
-    sighting: SightingRow
-    name: str
-    sidecar: Mapping[str, str] = field(default_factory=dict)
-    companions: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    rejected: bool = False

@@ -35,6 +35,7 @@ from echoatlas.pipeline.read.bounds import (
     unpacked,
 )
 from echoatlas.pipeline.read.litter import is_litter, is_unnumbered
+from echoatlas.pipeline.read.names import tar_name, zip_names
 from echoatlas.pipeline.read.sniff import sniff
 
 COMPRESSED = frozenset({"gzip", "bzip2", "xz"})
@@ -172,9 +173,9 @@ def _zip(data: bytes, budget: Budget) -> Iterator[tuple[str, int, Content]]:
     with zipfile.ZipFile(BytesIO(data)) as archive:
         infos = archive.infolist()
         budget.demand_room(len(infos))
-        for info in infos:
+        for info, name in zip(infos, zip_names(infos), strict=True):
             if not info.is_dir():
-                yield info.filename, info.file_size, partial(_of_zip, archive, info, budget)
+                yield name, info.file_size, partial(_of_zip, archive, info, budget)
 
 
 def _of_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> bytes:
@@ -210,7 +211,7 @@ def _tar(data: bytes, budget: Budget) -> Iterator[tuple[str, int, Content]]:
     with tarfile.open(fileobj=plain, mode="r|") as archive:
         for info in archive:
             if not info.isdir():
-                yield info.name, info.size, partial(_of_tar, archive, info, places)
+                yield tar_name(info.name), info.size, partial(_of_tar, archive, info, places)
                 places.note(info)
 
 

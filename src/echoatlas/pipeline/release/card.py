@@ -40,6 +40,18 @@ def _hidden(manifest: Mapping[str, Any]) -> list[str]:
     return [f"- {'; '.join(parts)}"]
 
 
+def _patients(manifest: Mapping[str, Any]) -> list[str]:
+    if "tied" not in manifest:  # a release of before copies were asked
+        return []
+    ties = manifest["tied"]
+    return [
+        f"- {manifest['nameless']} frames are of files that name no patient "
+        "(`patient_source: object`)",
+        f"- {ties['patients']} patients are tied by what copies of their pictures say, in "
+        f"{ties['groups']} groups (`split_group`), each in one split",
+    ]
+
+
 def card(manifest: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     lines = [
@@ -52,6 +64,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         f"- made by EchoAtlas {manifest['version']}, tree `{manifest['tree']}`",
         f"- selection: `{manifest['config']['where'] or 'all'}`",
         *_hidden(manifest),
+        *_patients(manifest),
         f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest['tables'].items()))}",
         "",
     ]

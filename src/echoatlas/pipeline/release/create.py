@@ -27,6 +27,7 @@ from echoatlas.pipeline.release.annotations import (
 )
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.k_anonymity import anonymized, measured
+from echoatlas.pipeline.release.kin import GROUP, NOBODY, tied
 from echoatlas.pipeline.release.manifest import MANIFEST, Manifest
 from echoatlas.pipeline.release.select import (
     filter_rows,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 
 PINNED = ("frames", "labels", "measures", "duplicates")
-OPTIONAL = ("findings", "annotations")  # pinned as well, once there are any
+OPTIONAL = ("findings", "annotations", "copies", "objects")  # pinned as well, once there are any
 ROWS_AT_ONCE = 4096
 
 
@@ -70,12 +71,23 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     index = without_findings(index, lake.read("findings", version=versions.get("findings")))
     if config.duplicates == "drop":
         index = without_duplicates(index)
+    nameless = pc.equal(index.column("patient_source"), NOBODY)
+    if config.nameless == "refuse" and (number := pc.sum(nameless).as_py()):
+        raise CheckFailed(
+            f"{number} of {index.num_rows} frames are of files that name no patient "
+            "(patient_source: object)"
+        )
+    if config.nameless == "drop":
+        index = index.filter(pc.invert(nameless))
     if index.num_rows == 0:
         raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
     index, suppressed = anonymized(index, config.min_k, config.suppress)
     if index.num_rows == 0:
         raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
-    splits = assigned(groups(index), config.splits, config.seed)
+    families = groups(index)
+    splits = assigned(families, config.splits, config.seed)
+    place = index.schema.get_field_index(GROUP)
+    index = index.set_column(place, GROUP, pa.array(families, pa.string()))
     index = index.append_column("split", pa.array(splits, pa.string()))
     index = index.sort_by(
         [("split", "ascending"), ("patient", "ascending"), ("frame_id", "ascending")]
@@ -95,6 +107,8 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
         "patients": len(set(index.column("patient").to_pylist())),
         "index": {"file": f"index-{digest[:16]}.parquet", "sha256": digest},
         "shards": shards,
+        "nameless": index.column("patient_source").to_pylist().count(NOBODY),
+        "tied": tied(index),
         "counts": counts(index),
         "anonymity": {**asdict(suppressed), "k": measured(index, config.min_k).k},
     }

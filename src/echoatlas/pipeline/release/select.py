@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.findings import held_back
+from echoatlas.pipeline.release.kin import with_kin
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -82,7 +83,8 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
     Returns:
         One row a frame, ordered by ``frame_id``; ``cluster`` and ``representative`` are the
         frame's own id where it has no duplicates; ``annotated`` names the kinds of annotations
-        that came with it, separated by blanks.
+        that came with it, separated by blanks. Patients, licenses and labels are those that all
+        copies of the frame agree upon (``kin``).
     """
 
     def pinned(name: str, columns: Sequence[str]) -> pa.Table:
@@ -97,7 +99,7 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
         chosen = ", ".join(
             [f"f.{c}" for c in FRAME] + [f"l.{c}" for c in LABEL] + [f"m.{c}" for c in MEASURE]
         )
-        return database.sql(
+        index = database.sql(
             f"SELECT {chosen}, trim(f.maker || ' ' || f.model) AS device, "
             "coalesce(d.cluster, f.frame_id) AS cluster, "
             "coalesce(d.representative, f.frame_id) AS representative, "
@@ -107,10 +109,13 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
             "FROM a GROUP BY frame_id) k USING (frame_id) "
             "ORDER BY f.frame_id"
         ).to_arrow_table()
+    return with_kin(index, lake, versions)
 
 
 def filter_rows(index: pa.Table, expression: str) -> pa.Table:
     """The rows for which a SQL expression over the columns is true, in the same order.
+
+    A number that is none (NaN) counts as missing: to DuckDB it is greater than all others.
 
     Args:
         expression: such as ``region = 'thorax' AND blur > 50``; empty keeps all.
@@ -120,7 +125,9 @@ def filter_rows(index: pa.Table, expression: str) -> pa.Table:
     """
     if not expression.strip():
         return index
-    numbered = index.append_column("_row", pa.array(range(index.num_rows), pa.int64()))
+    numbered = _without_nan(index).append_column(
+        "_row", pa.array(range(index.num_rows), pa.int64())
+    )
     with duckdb.connect(config={"enable_external_access": False}) as database:
         database.register("t", numbered)
         try:
@@ -130,6 +137,15 @@ def filter_rows(index: pa.Table, expression: str) -> pa.Table:
             message = str(error).split("\n\n")[0].replace("\n", " ")
             raise UsageError(f"--where: {message}") from None
     return index.take(rows)
+
+
+def _without_nan(index: pa.Table) -> pa.Table:
+    for place, field in enumerate(index.schema):
+        if pa.types.is_floating(field.type):
+            column = index.column(place)
+            known = pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column)
+            index = index.set_column(place, field.with_nullable(True), known)
+    return index
 
 
 def without_findings(index: pa.Table, findings: pa.Table) -> pa.Table:

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from echoatlas.pipeline.release.kin import GROUP
+
 TIES = ("patient", "study", "cluster", "pixel_hash")
 
 
 def groups(index: pa.Table) -> list[str]:
     """Name of the group of each row: rows that share a patient, study or picture share it.
 
-    The name is the smallest patient of the group, so that it stays when other data are added.
+    The name is the smallest patient of the group, so that it stays when other data are added;
+    patients whom only copies outside of ``index`` tie to it (``kin``) count as well.
     """
     parent: dict[str, str] = {}
 
@@ -27,13 +30,15 @@ def groups(index: pa.Table) -> list[str]:
         [f"{tie}:{value}" if value else "" for value in index.column(tie).to_pylist()]
         for tie in TIES
     ]
+    tied = index.column(GROUP if GROUP in index.column_names else "patient").to_pylist()
+    columns.append([f"patient:{value}" for value in tied])
     for patient, *others in zip(*columns, strict=True):
         for other in others:
             if other:
                 low, high = sorted((root(patient), root(other)))
                 parent[high] = low
     smallest: dict[str, str] = {}
-    for patient in columns[0]:
+    for patient in (*columns[0], *columns[-1]):
         top = root(patient)
         smallest[top] = min(smallest.get(top, patient), patient)
     return [smallest[root(patient)].removeprefix("patient:") for patient in columns[0]]

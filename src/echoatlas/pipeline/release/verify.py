@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, outside, told
 from echoatlas.pipeline.release.k_anonymity import measured
+from echoatlas.pipeline.release.kin import GROUP, KIN, NOBODY, tied
 from echoatlas.pipeline.release.manifest import Manifest, index_table, manifest_of
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 from echoatlas.pipeline.release.split import TIES
@@ -44,7 +45,9 @@ def verify(releases: Storage, name: str) -> list[Check]:
     index = index_table(releases, manifest)
     checks = [
         _counts(manifest, index),
-        *(_apart(index, tie) for tie in TIES),
+        *(_apart(index, tie) for tie in (*TIES, GROUP) if tie in index.column_names),
+        _kept_together(index),
+        _known(manifest, index),
         _labels(index),
         _values(index),
         _inside(index),
@@ -75,6 +78,29 @@ def _apart(index: pa.Table, tie: str) -> Check:
     return _check(f"no {tie.replace('_', ' ')} in two splits", shared, "are in two")
 
 
+def _kept_together(index: pa.Table) -> Check:
+    """Patients whom any copy of a picture names, also one that is not in the release."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    columns = [name for name in ("patient", KIN) if name in index.column_names]
+    for row in index.select([*columns, "split"]).to_pylist():
+        for patient in (one for name in columns for one in row[name].split()):
+            splits[patient].add(row["split"])
+    shared = sum(len(found) > 1 for found in splits.values())
+    name = "no patient of any copy in two splits"
+    if shared or KIN not in columns:
+        return _check(name, shared, "are in two")
+    ties = tied(index)
+    said = f"{ties['patients']} patients are tied in {ties['groups']} groups by what copies say"
+    return Check(name, True, said if ties["groups"] else "")
+
+
+def _known(manifest: Manifest, index: pa.Table) -> Check:
+    number = index.column("patient_source").to_pylist().count(NOBODY)
+    wanted = manifest["config"].get("nameless", "keep") == "keep"
+    said = f"{number} of {index.num_rows} frames stand under patient_source: object"
+    return Check("files name their patients", wanted or not number, said if number else "")
+
+
 def _labels(index: pa.Table) -> Check:
     known = tree()
     wrong = 0
@@ -88,8 +114,12 @@ def _labels(index: pa.Table) -> Check:
 def _values(index: pa.Table) -> Check:
     """Pseudonyms are hexadecimal or opaque; whatever else is text has a closed vocabulary."""
     wrong = 0
-    for column in ("frame_id", "patient", "study", "series", "cluster"):
-        for value in index.column(column).to_pylist():
+    columns = ("frame_id", "patient", "study", "series", "cluster", KIN, GROUP)
+    for column in (one for one in columns if one in index.column_names):
+        values = index.column(column).to_pylist()
+        if column == KIN:
+            values = [one for text in values for one in text.split()]
+        for value in values:
             wrong += not all(c.isalnum() or c in "-_." for c in value) or " " in value
     return _check("ids are opaque", wrong, "are not")
 

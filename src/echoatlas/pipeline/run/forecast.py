@@ -17,7 +17,8 @@ from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.settings import journey_config, label_config
 from echoatlas.pipeline.plan.survey import survey
 from echoatlas.pipeline.run.reread import read_evidence
-from echoatlas.pipeline.run.worker import Sources
+from echoatlas.pipeline.run.sources import Sources
+from echoatlas.pipeline.run.worker import reading
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -56,7 +57,7 @@ def forecast(deployment: Deployment, sites: list[str] | None, most: int) -> Fore
     told: dict[str, tuple[Hint, ...]] = {}
     for seen in due:
         for batch in batches(deployment, seen, seen.items(_some(seen, most // len(due))), "plan"):
-            sources = Sources.of(batch)
+            sources = Sources.of(batch, reading(batch))
             for item in batch.items:
                 try:
                     hints = read_evidence(batch, item, sources)

@@ -70,13 +70,13 @@ def release_from_quarantine(
         with run_lock(lake.storage, run_id) as lock:
             if lock.before:
                 recover(lake, lock.before)
-            lake.drop_rows("audit", "object_id", ids)
-            lake.drop_rows("readings", "object_id", ids)
-            lake.drop_rows("quarantine", "locator", places)
-            lake.drop_rows("objects", "locator", places)
+            lake.drop_rows("audit", "object_id", ids, run_id)
+            lake.drop_rows("readings", "object_id", ids, run_id)
+            lake.drop_rows("quarantine", "locator", places, run_id)
+            lake.drop_rows("objects", "locator", places, run_id)
             whole = _whole_archives(lake, rows)
-            lake.drop_rows("objects", "locator", whole)  # copies of them too
-            lake.drop_rows("sightings", "locator", whole)
+            lake.drop_rows("objects", "locator", whole, run_id)  # copies of them too
+            lake.drop_rows("sightings", "locator", whole, run_id)
     return len(rows)
 
 

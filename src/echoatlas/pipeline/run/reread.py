@@ -12,15 +12,16 @@ from collections import Counter
 from dataclasses import replace
 
 from echoatlas.pipeline.errors import Reject, Retry, crash_site
-from echoatlas.pipeline.evidence import evidence, measured
+from echoatlas.pipeline.evidence import all_hints, evidence, measured
 from echoatlas.pipeline.objects.rows import evidence_rows
 from echoatlas.pipeline.plan.batch import Batch
-from echoatlas.pipeline.plan.survey import WorkItem
+from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.read import read_report, read_words
 from echoatlas.pipeline.read.archive import is_archive
 from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
-from echoatlas.pipeline.run.worker import BatchResult, Sources, Writer, work
-from echoatlas.pipeline.sidecars.collection import origin_of
+from echoatlas.pipeline.run.sources import Sources
+from echoatlas.pipeline.run.worker import BatchResult, Writer, reading, work
+from echoatlas.pipeline.sidecars.said import in_words
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.schemas.records import Hint
 
@@ -32,7 +33,11 @@ def reread(batch: Batch) -> BatchResult:
         ``reread`` names the objects whose evidence is in the parts; an object that can't be opened
         any more keeps what was read of it before.
     """
-    writer, watch, sources = Writer(batch.lake, batch.id), Stopwatch(), Sources.of(batch)
+    writer, watch, sources = (
+        Writer(batch.lake, batch.id),
+        Stopwatch(),
+        Sources.of(batch, reading(batch)),
+    )
     crashes: list[str] = []
     done: list[str] = []
     settled: dict[str, BatchResult] = {}
@@ -94,10 +99,9 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
         return None
     if told or item.rejected or (item.sighting.member < 0 and is_archive(data)):
         return told
-    attached = sources.shelf.beside(name, item.companions, masks=False)
-    row = sources.said_of(item, name, attached)
-    origin = origin_of(site, item.sighting.upload, name, row)
-    return evidence(read_words(data, config.read), origin, site, config.evidence)
+    origins = in_words(sources.said_of(item, name, masks=False))
+    scan = read_words(data, config.read)
+    return all_hints(evidence(scan, origin, site, config.evidence) for origin in origins)
 
 
 def _words_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:

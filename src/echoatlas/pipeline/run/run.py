@@ -35,6 +35,8 @@ from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.run.metrics import run_metrics
 from echoatlas.pipeline.run.register import name_arrivals
 from echoatlas.pipeline.run.reread import reread
+from echoatlas.pipeline.run.tallies import remember as remember_tables
+from echoatlas.pipeline.run.tallies import unlisted_objects
 from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.sites.receipts import write_receipts
 from echoatlas.pipeline.step import fingerprint
@@ -44,6 +46,7 @@ from echoatlas.schemas.tables import to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config import SiteConfig
 
 
@@ -65,6 +68,8 @@ class Summary:
     crashes: list[str] = field(default_factory=list)
     gate: list[tuple[str, bool, str]] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     balance: Balance = field(default_factory=Balance)
     seconds: float = 0.0
 
@@ -73,6 +78,7 @@ class Summary:
         """Why the run did not end well, in words; empty when it did."""
         reasons = list(self.balance.faults)
         reasons += [f"{name}: {detail}" for name, ok, detail in self.gate if not ok]
+        reasons += self.held
         if self.crashes:
             reasons.append(f"{len(self.crashes)} objects crashed, first: {self.crashes[0]}")
         return reasons
@@ -108,8 +114,9 @@ def curate(
                 seen = survey(deployment, site, config)
                 summary.named += name_arrivals(deployment, seen, cluster, tell)
             surveys = [survey(deployment, site, config) for site in chosen]
-            _carry(deployment, surveys, cluster, summary, tell)
-            _reread(deployment, surveys, cluster, summary, tell)
+            ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
+            _carry(deployment, ready, cluster, summary, tell)
+            _reread(deployment, ready, cluster, summary, tell)
         tell("labels", 0, 1)
         label_lake(lake, deployment.config)
         tell("duplicates", 0, 1)
@@ -117,7 +124,11 @@ def curate(
         worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
-        summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
+        told = {seen.site.site: seen.tables for seen in surveys}
+        summary.silent = [
+            s.site for s in chosen if not write_receipts(deployment, s, told[s.site].told)
+        ]
+        _speak_of_tables(lake, surveys, summary)
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
@@ -147,8 +158,8 @@ def _carry(
 ) -> None:
     """Take all objects that have something to do through the journey, and commit as it goes."""
     committer = Committer(deployment.lake, summary.run_id, deployment.config.engine)
-    marks = {seen.site.site: seen.marks for seen in surveys}
-    crosswalks = {site: Crosswalk(deployment.vault.path, site) for site in marks}
+    sites = [seen.site.site for seen in surveys]
+    crosswalks = {site: Crosswalk(deployment.vault.path, site) for site in sites}
     stale = {one.object_id for seen in surveys for one in seen.stale}
     for seen in surveys:
         vanished = Reject(Reason.VANISHED, step="ingest")
@@ -170,8 +181,9 @@ def _carry(
             site = done.task.site.site
             if done.answer is None:
                 crash = Reject(Reason.CRASHED, "Its worker died, each time.", "journey")
-                sighting = done.task.items[0].sighting
-                committer.rows(site, rejection_rows(sighting, done.task.site, crash, marks[site]))
+                item = done.task.items[0]
+                mark = item.marks(done.task.made_by)
+                committer.rows(site, rejection_rows(item.sighting, done.task.site, crash, mark))
                 summary.crashes.append(crash.detail)
                 summary.rejected[Reason.CRASHED.value] += 1
                 summary.objects += 1
@@ -228,6 +240,22 @@ def _reread(
         summary.crashes += answer.crashes
         tell("headers", passed, total)
     committer.close()
+
+
+def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> None:
+    """Say what a person should look at in the sites' tables, and keep the counts."""
+    unlisted = unlisted_objects(lake)
+    for seen in surveys:
+        site, counts = seen.site, seen.tables.tally
+        remember_tables(lake.storage, site.site, counts)
+        if short := counts.short(site.sidecar):
+            summary.held.append(f"{site.site}: {short}")
+        said = counts.warnings()
+        if packed := unlisted.get(site.site):
+            said.append(packed.warning)
+            if packed.share < site.sidecar.min_matched:
+                summary.held.append(f"{site.site}: {packed.warning}")
+        summary.warnings += [f"{site.site}: {one}" for one in said]
 
 
 def _record(

@@ -7,6 +7,7 @@ from typing import Any
 
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.conservation import balance
+from echoatlas.pipeline.run.tallies import remembered
 
 
 def status(lake: Lake) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "modes": _counted(frames.column("mode").to_pylist()),
         "quarantine": _counted(lake.read("quarantine", ["reason"]).column(0).to_pylist()),
         "duplicates": _counted(lake.read("duplicates", ["relation"]).column(0).to_pylist()),
+        "tables": remembered(lake.storage),
         "conservation": books.holds,
         "faults": list(books.faults),
     }

@@ -13,29 +13,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
-from echoatlas.pipeline.ingest.reader import Reader
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
 from echoatlas.pipeline.objects.rows import companion_rows, kept_row, rejection_rows
 from echoatlas.pipeline.plan.batch import Batch
-from echoatlas.pipeline.plan.survey import WorkItem
+from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.retry import retrying
-from echoatlas.pipeline.sidecars.collection import (
-    Attached,
-    CompanionReader,
-    is_companion,
-    origin_of,
-)
-from echoatlas.pipeline.sidecars.site import ArchiveTables
+from echoatlas.pipeline.run.sources import Sources
+from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Entry, seal
@@ -44,8 +38,9 @@ from echoatlas.schemas.tables import BY_ROW, to_arrow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config import SiteConfig
-    from echoatlas.schemas.records import CleanHeader, Origin, Scan
+    from echoatlas.schemas.records import Origin
 
 
 PART_BYTES = 64 << 20  # of images held before a Parquet file is written
@@ -83,15 +78,15 @@ def work(batch: Batch) -> BatchResult:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
     leave_no_core()
-    marks = batch.made_by
     writer = Writer(batch.lake, batch.id)
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
     sealed: dict[str, Entry] = {}
     frames = 0
-    sources = Sources.of(batch)
+    sources = Sources.of(batch, reading(batch))
     for item in batch.items:
+        marks = item.marks(batch.made_by)
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
             traveled = _travel(batch, item, sources, watch, sealed)
@@ -126,42 +121,13 @@ def work(batch: Batch) -> BatchResult:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where a batch's objects come from, and what is said of them there."""
+def reading(batch: Batch) -> Callable[..., bytes]:
+    """A function that reads a key of the site's bucket, or its first bytes, and tries again."""
 
-    read: Callable[..., bytes]
-    reader: Reader
-    shelf: CompanionReader
-    tables: ArchiveTables
+    def read(key: str, length: int | None = None) -> bytes:
+        return retrying(lambda: batch.bucket.read(key, 0, length), batch.retries)
 
-    @staticmethod
-    def of(batch: Batch) -> Sources:
-        def read(key: str, length: int | None = None) -> bytes:
-            return retrying(lambda: batch.bucket.read(key, 0, length), batch.retries)
-
-        members: dict[str, set[int]] = {}
-        for item in batch.items:
-            if item.sighting.member >= 0:
-                members.setdefault(item.name, set()).add(item.sighting.member)
-        tables = ArchiveTables(batch.site, read)
-        shelf = CompanionReader(
-            batch.site,
-            read,
-            {key: frozenset(some) for key, some in members.items()},
-            tuple(item.name for item in batch.items if item.sighting.member < 0),
-            batch.apart,
-        )
-        return Sources(read, Reader(read, tables), shelf, tables)
-
-    def said_of(self, item: WorkItem, name: str, attached: Attached) -> dict[str, str]:
-        """What tables say of an object, those of its collection first to be overruled.
-
-        Args:
-            name: of the object; archive and member joined by "!".
-        """
-        said = self.tables.row(name, item.tables) if item.sighting.member >= 0 else {}
-        return {**attached.row, **item.sidecar, **said}
+    return read
 
 
 def _travel(
@@ -179,18 +145,25 @@ def _travel(
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
         if item.sighting.member < 0 and _only_companions(batch.site, name, data):
             return None
-        attached = sources.shelf.beside(name, item.companions)
-        row = sources.said_of(item, name, attached)
-    origin = origin_of(batch.site, item.sighting.upload, name, row)
+        said = sources.said_of(item, name)
     site, key = batch.site, batch.key
     traveled = journey(
-        data, item.sighting, origin, site, key, batch.config, watch, attached, batch.made_by
+        data,
+        item.sighting,
+        said[0].origin,
+        site,
+        key,
+        batch.config,
+        watch,
+        item.marks(batch.made_by),
+        said,
+        item.claims,
     )
-    patient = traveled.header.patient
-    if batch.crosswalk and patient not in sealed:
-        entry = entry_of(batch.crosswalk, traveled.header, traveled.scan, origin, batch.site)
+    for one in said if batch.crosswalk else ():
+        header = traveled.scan.header
+        entry = entry_of(batch.crosswalk or "", header, one.origin, site, key)
         if entry is not None:
-            sealed[patient] = entry
+            sealed.setdefault(entry.patient, entry)
     return traveled
 
 
@@ -225,10 +198,14 @@ def _table(row: object) -> str:
 
 
 def entry_of(
-    public: str, header: CleanHeader, scan: Scan, origin: Origin, site: SiteConfig
+    public: str, header: Any, origin: Origin, site: SiteConfig, key: SiteKey
 ) -> Entry | None:
-    """An object's patient, sealed; None if nothing says who it is, so that it stands alone."""
-    who = identity_of(scan.header, origin, site)
+    """The patient of an object's copy, sealed; None if nothing says who it is.
+
+    Args:
+        header: pydicom Dataset, or None for a loose file.
+    """
+    who = identity_of(header, origin, site)
     if who.source == "object":
         return None
-    return seal(public, site.site, header.patient, header.key_id, who.value)
+    return seal(public, site.site, key.pseudonym("patient", who.value), key.key_id, who.value)

@@ -19,6 +19,7 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.headings import told
 from echoatlas.schemas.records import SourceAnnotation
 from echoatlas.taxonomy.matching.matcher import anatomy, axes
 
@@ -101,8 +102,8 @@ def _columns(
 
 def scores(site: SiteConfig, row: Mapping[str, str]) -> list[SourceAnnotation]:
     """The numbers in columns that a site's file calls scores; what is no number is left out."""
-    columns = [column for column, means in site.sidecar.columns.items() if means == "score"]
-    numbers = [_number(row.get(column, "").strip()) for column in sorted(columns)]
+    columns = [column for column in row if told(column, site.sidecar) == "score"]
+    numbers = [_number(row[column].strip()) for column in sorted(columns)]
     return [
         SourceAnnotation("scalar", "score", "sidecar", number=number, unit="1")
         for number in numbers

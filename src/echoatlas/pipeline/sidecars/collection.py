@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.read.headings import LOOKS_LIKE_FILE, file_column, told
 from echoatlas.pipeline.sidecars.row_formats import listed_rows
-from echoatlas.pipeline.sidecars.tables import LOOKS_LIKE_FILE, Rows, file_column
+from echoatlas.pipeline.sidecars.tables import Rows
 from echoatlas.schemas.records import Origin
 from echoatlas.taxonomy.collections import IMAGE, UNLISTED, load
 
@@ -74,12 +75,11 @@ def is_companion(site: SiteConfig, name: str) -> bool:
 
 def origin_of(site: SiteConfig, upload: str, name: str, row: Mapping[str, str]) -> Origin:
     """Where an object came from, with what is known of it by its path and row: from the adapter of
-    the site's collection, and the size of a pixel from the column that the site's file says holds
-    it."""
+    the site's collection, and the size of a pixel from the column that is understood to hold it."""
     facts = load(site.collection).facts(name, row) if site.collection else {}
-    for column, means in site.sidecar.columns.items():
-        if means == "mm_per_px" and (size := row.get(column, "").strip()):
-            facts.setdefault(means, size)
+    for column, text in row.items():
+        if text.strip() and told(column, site.sidecar) == "mm_per_px":
+            facts.setdefault("mm_per_px", text.strip())
     return Origin(site.site, upload, name, row, facts)
 
 

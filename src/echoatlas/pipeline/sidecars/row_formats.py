@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from echoatlas.pipeline.sidecars.tables import MOST_BYTES, MOST_CELL, Rows, read_rows, text_of
+from echoatlas.pipeline.read.text import text_of
+from echoatlas.pipeline.sidecars.tables import MOST_BYTES, MOST_CELL, Rows, read_rows
 
 if TYPE_CHECKING:
     from echoatlas.taxonomy.collections.annotations import Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -11,66 +11,22 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import Content, Member
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
-from echoatlas.pipeline.sidecars.tables import read_sidecar
+from echoatlas.pipeline.sidecars.placed import Tables, folder_of
+from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
+from echoatlas.pipeline.sidecars.tally import Tally, Told, tally
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config import SiteConfig
 
+
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
-Table = Mapping[str, Mapping[str, str]]
 
 
 def is_sidecar(site: SiteConfig, name: str) -> bool:
     """Whether a file may be a table that speaks of the scans beside it."""
     plain = name.replace("!", "/").rsplit("/", 1)[-1]
     return fnmatch(plain.lower(), site.sidecar.files.lower()) and not is_companion(site, name)
-
-
-@dataclass(slots=True)
-class Tables:
-    """Rows by the folder of their table, then by name as the table gives it."""
-
-    rows: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict)
-
-    def add(self, key: str, table: Table) -> None:
-        """Put a table in its place; ``key`` is its own name."""
-        self.rows.setdefault(folder_of(key), {}).update(table)
-
-    def row(self, name: str) -> Mapping[str, str]:
-        """What the nearest table above a file says of it; empty if none does.
-
-        Args:
-            name: key of the file, with "!" and the member's name for members of archives.
-        """
-        for folder in folders_above(name):
-            table = self.rows.get(folder, {})
-            for form in forms_of(name):
-                if form in table:
-                    return table[form]
-        return {}
-
-
-def folders_above(name: str) -> Iterator[str]:
-    """The folders and archives that a file lies in, the nearest first, "" last."""
-    folder = folder_of(name)
-    while folder:
-        yield folder
-        folder = folder.rpartition("/")[0]
-    yield ""
-
-
-def forms_of(name: str) -> Iterator[str]:
-    """What a table may call a file: as much of its path as it cares to give, or its bare stem."""
-    parts = name.replace("!", "/").split("/")
-    yield from ("/".join(parts[start:]) for start in range(len(parts)))
-    if stem := parts[-1].rpartition(".")[0]:
-        yield stem
-
-
-def folder_of(key: str) -> str:
-    """The folder or archive that a file lies in."""
-    return key.replace("!", "/").rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +39,15 @@ class Sidecars:
         tables: the loose ones.
         names: their keys, by folder.
         companions: of the collection that the site names.
+        told, tally: what is read of each of them, and how far they speak of the other files.
     """
 
     keys: frozenset[str]
     tables: Tables
     names: Mapping[str, tuple[str, ...]]
     companions: Companions
+    told: tuple[Told, ...]
+    tally: Tally
 
     def above(self, key: str) -> tuple[str, ...]:
         """Keys of the loose tables that may speak of what is in an archive."""
@@ -121,7 +80,11 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
             names[folder_of(key)] = (*names.get(folder_of(key), ()), key)
     read = frozenset(key for some in names.values() for key in some)
     values = frozenset(beside_headers(key for key, _ in every))
-    return Sidecars(beside.names | read | values, tables, names, beside)
+    known = beside.names | read | values
+    others = [key for key, _ in every if key not in known]
+    tables.take(others)
+    told, counts = tally(site, tables, others)
+    return Sidecars(known, tables, names, beside, tuple(told), counts)
 
 
 def _readable(content: Content) -> bytes | None:
@@ -142,42 +105,62 @@ class ArchiveTables:
 
     Attributes:
         read: gives the bytes under a key of the site's bucket.
+        held, names: of the archive that was opened last: its tables, and its other members.
     """
 
     site: SiteConfig
     read: Callable[[str], bytes]
-    _loose: dict[str, Table] = field(default_factory=dict)
-    _held: Tables = field(default_factory=Tables)
+    _parsed: dict[str, SidecarTable | None] = field(default_factory=dict)
+    _loose: Tables = field(default_factory=Tables)
+    _above: tuple[str, ...] = ()
+    held: Tables = field(default_factory=Tables)
+    names: list[str] = field(default_factory=list)
 
-    def open(self, archive: str, members: Iterable[tuple[Member, Content]]) -> None:
-        """Read the tables of the archive that the next rows are asked of."""
-        self._held = Tables()
+    def open(self, archive: str, members: Iterable[tuple[Member, Content]]) -> list[Member]:
+        """Read the tables of the archive that the next rows are asked of, and list its members."""
+        listed: list[Member] = []
+        self.held, self.names, self._above = Tables(), [], ()
         try:
             for member, content in members:
+                listed.append(member)
                 name = f"{archive}!{member.name}"
-                if is_sidecar(self.site, name) and (told := _readable(content)) is not None:
-                    table = read_sidecar(told, name, self.site.sidecar)
-                    if table is not None:
-                        self._held.add(name, table)
+                table = None
+                if is_sidecar(self.site, name) and (data := _readable(content)) is not None:
+                    table = read_sidecar(data, name, self.site.sidecar)
+                if table is not None:
+                    self.held.add(name, table)
+                else:
+                    self.names.append(name)
         except Reject:  # the object's own turn will say what is wrong with the archive
-            return
+            pass
+        self.held.take(self.names)
+        return listed
 
-    def row(self, name: str, above: Sequence[str]) -> Mapping[str, str]:
-        """What tables say of a member; of one in its archive first.
+    def row(self, name: str, above: Sequence[str]) -> Mapping[str, str] | None:
+        """What tables say of a member; of one in its archive first. None if no table may.
 
         Args:
             name: of archive and member, joined by "!".
             above: keys of loose tables.
         """
-        loose = Tables()
-        for key in above:
-            if key not in self._loose:
-                self._loose[key] = self._table(key)
-            loose.add(key, self._loose[key])
-        return {**loose.row(name), **self._held.row(name)}
+        if not self._above or tuple(above) != self._above:
+            self._above, self._loose = tuple(above), Tables()
+            for key in above:
+                if (table := self._table(key)) is not None:
+                    self._loose.add(key, table)
+            self._loose.take(self.names)
+        if not self.held.above(name) and not self._loose.above(name):
+            return None
+        joined = dict(self.held.row(name))
+        for column, text in self._loose.row(name).items():
+            joined[column] = joined.get(column) or text
+        return joined
 
-    def _table(self, key: str) -> Table:
-        try:
-            return read_sidecar(self.read(key), key, self.site.sidecar) or {}
-        except FileNotFoundError:  # removed since it was listed: the next run sees that
-            return {}
+    def _table(self, key: str) -> SidecarTable | None:
+        if key not in self._parsed:
+            try:
+                data = self.read(key)
+                self._parsed[key] = read_sidecar(data, key, self.site.sidecar)
+            except FileNotFoundError:  # removed since it was listed: the next run sees that
+                self._parsed[key] = None
+        return self._parsed[key]

@@ -9,11 +9,15 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from echoatlas.pipeline.read.dicom.values import unsaid
+from echoatlas.pipeline.read.headings import file_column, first_line
+from echoatlas.pipeline.read.text import text_of
 from echoatlas.schemas.config import Sidecar
 
 Rows = list[dict[str, str]]
@@ -21,25 +25,35 @@ MOST_BYTES = 256 << 20
 MOST_CELL = 1 << 14  # characters
 MOST_COLUMNS = 1000
 MOST_SHEET_BYTES = 512 << 20
-# Names that people give to the column of file names, the likeliest first.
-KEY_NAMES = (
-    "filename", "file_name", "file", "image", "image_name", "imagename", "image_file",
-    "image_path", "img", "img_name", "path", "filepath", "file_path", "image_id", "name", "id",
-)  # fmt: skip
+MOST_BEFORE = 50  # lines of titles and comments over the headings
+SAMPLE = 100  # lines by which the delimiter is told
+DELIMITERS = ",;\t|"
 # A damaged workbook fails wherever in it the damage is, and no sidecar may end a run.
 SHEET_ERRORS = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError,
     RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile,
     zlib.error,
 )  # fmt: skip
-LOOKS_LIKE_FILE = re.compile(
-    r"\.(dcm|dicom|png|jpe?g|bmp|tiff?|gif|webp|hei[cf]|avif|mp4|m4v|avi|mov|mpe?g|mjpe?g|h264|mkv"
-    r"|nii|nii\.gz|mha|mhd|nrrd|mat|h5)$",
-    re.IGNORECASE,
-)
 
 
-def read_sidecar(data: bytes, name: str, rule: Sidecar) -> Mapping[str, Mapping[str, str]] | None:
+@dataclass(frozen=True, slots=True)
+class SidecarTable:
+    """A table that speaks of files. Trusted zone.
+
+    Attributes:
+        key: heading of the column that names the files.
+        headings: of all columns, in order.
+        rows: file name as the table gives it ("/" between folders) to column to value.
+        lines: number of lines that name a file; several may name the same.
+    """
+
+    key: str
+    headings: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, str]]
+    lines: int
+
+
+def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
     """Read a table and key its rows by the file that they speak of.
 
     Args:
@@ -47,9 +61,8 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> Mapping[str, Mapping[
         rule: which column names the file, if the site says so.
 
     Returns:
-        File name as the table gives it ("/" between folders) to the row: column to value, both
-        as text. Several rows of one file are joined, the first value winning. None if the bytes
-        are no table, or no column of it names files.
+        The table; several rows of one file are joined, the first value that says anything
+        winning. None if the bytes are no table, or no column of it names files.
     """
     rows = read_rows(data)
     if not rows:
@@ -58,11 +71,15 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> Mapping[str, Mapping[
     if key is None:
         return None
     table: dict[str, dict[str, str]] = {}
+    lines = 0
     for row in rows:
         file = row.get(key, "").strip().replace("\\", "/").removeprefix("./")
         if file:
-            table[file] = {**row, **table.get(file, {})}
-    return table or None
+            lines += 1
+            told = table.setdefault(file, row)
+            if told is not row:
+                told |= {column: text for column, text in row.items() if not told.get(column)}
+    return SidecarTable(key, tuple(rows[0]), table, lines) if table else None
 
 
 def read_rows(data: bytes) -> Rows | None:
@@ -75,82 +92,61 @@ def read_rows(data: bytes) -> Rows | None:
     return _csv(data) if rows is None else rows
 
 
-def file_column(rows: Rows, told: str | None) -> str | None:
-    """The column that names files: as told, else by its values, else by its heading."""
-    headings = list(rows[0])
-    if told is not None:
-        wanted = told.strip().lower()
-        return next((h for h in headings if h.strip().lower() == wanted), None)
-    sample = rows[:200]
-    shares = {
-        heading: sum(bool(LOOKS_LIKE_FILE.search(row.get(heading, "").strip())) for row in sample)
-        for heading in headings
-    }
-    best = max(shares, key=lambda heading: (shares[heading], -headings.index(heading)))
-    if shares[best] * 2 > len(sample):
-        return best
-    plain = {re.sub(r"[\s-]+", "_", heading.strip().lower()): heading for heading in headings}
-    named = next((plain[name] for name in KEY_NAMES if name in plain), None)
-    distinct = {row.get(named, "") for row in rows} if named else set()
-    return named if named and len(distinct) * 2 > len(rows) else None
-
-
-def text_of(data: bytes) -> str | None:
-    """Bytes as text: by their mark, as UTF-8, else in the Windows or Chinese code page."""
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return _decoded(data, encoding)
-    if b"\0" in data[:4096]:
-        return None
-    for encoding in ("utf-8-sig", "gb18030", "cp1252"):
-        text = _decoded(data, encoding)
-        if text is not None and (encoding != "gb18030" or _is_chinese(text)):
-            return text
-    return data.decode("latin-1")
-
-
-def _is_chinese(text: str) -> bool:
-    """Any bytes decode as GB 18030; believe it only if what comes out is common Chinese."""
-    foreign = [letter for letter in text if ord(letter) > 127]
-    common = sum("\u4e00" <= letter <= "\u9fff" or "\u3000" <= letter <= "\u303f" or
-                 "\uff00" <= letter <= "\uffef" for letter in foreign)  # fmt: skip
-    pairs = sum(ord(a) > 127 and ord(b) > 127 for a, b in pairwise(text))
-    return bool(foreign) and common == len(foreign) and pairs * 2 >= len(foreign)
-
-
-def _decoded(data: bytes, encoding: str) -> str | None:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-
-
 def _csv(data: bytes) -> Rows | None:
     text = text_of(data)
     if text is None:
         return None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t|", key=first.count)
-    if not first.count(delimiter):
+    # Excel's own way to tell the delimiter, which it neither shows nor strips
+    said = re.match(r"\ufeff?\"?sep=(.)\"?[ \t]*\r?\n", text, re.IGNORECASE)
+    body = text[said.end() :] if said else text
+    delimiter = said[1] if said else _delimiter(body)
+    if delimiter is None:
         return None
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return _rows(reader)
+        return _rows(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter))
     except csv.Error:
         return None
 
 
+def _delimiter(text: str) -> str | None:
+    """What stands between cells: what cuts most lines into the same number of them.
+
+    Titles, free text and decimal commas cut some lines by chance, and not all alike.
+    """
+    best: tuple[float, int, str] | None = None
+    for one in DELIMITERS:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=one)
+        try:
+            lines = [len(cells) for cells in islice(reader, SAMPLE) if cells]
+        except csv.Error:
+            continue
+        cut = Counter(number for number in lines if number > 1)
+        if cut:
+            width, times = max(cut.items(), key=lambda pair: (pair[1], pair[0]))
+            share = times / len(lines)
+            if best is None or (share, width) > best[:2]:
+                best = share, width, one
+    return best[2] if best else None
+
+
 def _rows(lines: Iterable[Iterable[Any]]) -> Rows | None:
-    """Lines of cells to rows, by the headings of the first line."""
+    """Lines of cells to rows, by their headings; by number where there are none."""
     iterator = iter(lines)
-    headings = [_cell(cell) for cell in next(iterator, ())]
+    head = [[_cell(cell) for cell in line] for line in islice(iterator, MOST_BEFORE)]
+    if not head:
+        return None
+    at = first_line(head)
+    if at < 0:
+        headings = [f"column {number}" for number in range(1, max(map(len, head)) + 1)]
+    else:
+        headings = [cell.removeprefix("#").strip() for cell in head[at]]
     if not any(headings) or len(headings) > MOST_COLUMNS:
         return None
     rows = []
-    for line in iterator:
+    for line in chain(head[at + 1 :], iterator):
         cells = [_cell(cell) for cell in line]
-        if any(cells):
-            rows.append({h: c for h, c in zip(headings, cells, strict=False) if h})
+        if any(cells) and not (len(cells) == 1 < len(headings) and cells[0].startswith("#")):
+            rows.append({h: c for h, c in zip_longest(headings, cells, fillvalue="") if h})
     return rows
 
 
@@ -193,7 +189,7 @@ def _flat(value: Any) -> str:
 
 
 def _xlsx(data: bytes) -> Rows | None:
-    """The first sheet of a workbook."""
+    """The first sheet of a workbook that names files; the first of all if none does."""
     import openpyxl  # not with the module: few tables need it, and each worker would load it
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -205,6 +201,9 @@ def _xlsx(data: bytes) -> Rows | None:
                 return None
         with unsaid():
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            return _rows(book.worksheets[0].iter_rows(values_only=True))
+            sheets = (_rows(sheet.iter_rows(values_only=True)) for sheet in book.worksheets)
+            first = next(sheets, None)
+            found = (rows for rows in chain([first], sheets) if rows and file_column(rows, None))
+            return next(found, first)
     except (*SHEET_ERRORS, InvalidFileException):
         return None

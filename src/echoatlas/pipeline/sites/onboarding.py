@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deployment import licensed
 from echoatlas.pipeline.errors import UsageError, no_such
-from echoatlas.pipeline.ingest.listing import RECEIPTS
+from echoatlas.pipeline.ingest.listing import RECEIPTS, arrivals
+from echoatlas.pipeline.sidecars.site import sidecars
+from echoatlas.pipeline.sidecars.tally import Tally
 from echoatlas.pipeline.storage import LocalStorage
 from echoatlas.schemas.config import SiteConfig, load
 from echoatlas.taxonomy.tree import tree
@@ -24,6 +26,7 @@ class Checked:
     site: SiteConfig
     files: int
     bytes: int
+    tables: Tally
 
 
 def check_site(deployment: Deployment, file: Path) -> Checked:
@@ -42,4 +45,5 @@ def check_site(deployment: Deployment, file: Path) -> Checked:
     if isinstance(bucket, LocalStorage) and not bucket.root.is_dir():
         raise UsageError(f"there is no folder {bucket.root} for site '{site.site}'")
     sizes = [entry.size for entry in bucket.list() if not entry.key.startswith(RECEIPTS)]
-    return Checked(site, len(sizes), sum(sizes))
+    listed = [(one.key, one.size) for one in arrivals(site, bucket, deployment.key())]
+    return Checked(site, len(sizes), sum(sizes), sidecars(site, bucket, listed).tally)

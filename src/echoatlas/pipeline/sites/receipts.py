@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Retry, UsageError, sentence_of
 from echoatlas.pipeline.ingest.listing import RECEIPTS, arrivals, upload_id
-from echoatlas.pipeline.read.archive import members
-from echoatlas.pipeline.sidecars.site import sidecars
+from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
+from echoatlas.pipeline.sidecars.tally import Told, tally
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -33,7 +34,8 @@ class Receipt:
 
     Attributes:
         reason, sentence: why it was rejected; of a duplicate, why the object was whose bytes it
-            repeats, as these are rejected wherever they lie.
+            repeats, as these are rejected wherever they lie; of a table, what was read of it.
+        table: of a table, the same to be read by a program.
     """
 
     file: str
@@ -41,6 +43,7 @@ class Receipt:
     status: str
     reason: str
     sentence: str = ""
+    table: Told | None = None
 
 
 def receipts(
@@ -63,28 +66,42 @@ def receipts(
         else:
             alone[row["locator"]] = row
     listed = list(arrivals(site, bucket, deployment.key()))
-    tables = sidecars(site, bucket, [(one.key, one.size) for one in listed]).keys
+    beside = sidecars(site, bucket, [(one.key, one.size) for one in listed])
     key = deployment.key()
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     found: list[Receipt] = []
+    spoken = {one.key: one.key for one in listed if one.key not in beside.keys}
+    held: list[Told] = []
     for arrival in listed:
         if uploads is not None and arrival.upload not in {*uploads, *named}:
             continue
         if arrival.locator in inside:
             rows = {int(str(row["member"])): row for row in inside[arrival.locator]}
             names = dict.fromkeys(rows, "?")
-            names |= {m.index: m.name for m in members(bucket.read(arrival.key))}
+            opening = ArchiveTables(site, bucket.read)
+            for member in opening.open(arrival.key, opened(bucket.read(arrival.key))):
+                names[member.index] = member.name
+            held += tally(site, opening.held, opening.names)[0]
+            spoken |= dict.fromkeys(opening.names, arrival.key)
             for index, name in sorted(names.items()):
                 place = f"{arrival.key}!{name}"
                 if index in rows:
                     found.append(_receipt(place, rows[index], outcomes, fates))
                 else:
                     found.append(Receipt(place, "", "sidecar", ""))
-        elif arrival.key in tables:
+        elif arrival.key in beside.keys:
             found.append(Receipt(arrival.key, "", "sidecar", ""))
         else:
             found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates))
-    return found
+    looked_into = {archive for name, archive in spoken.items() if name != archive}
+    files = [name for name in spoken if name not in looked_into]
+    beside.tables.take(files)
+    tables = {one.table: one for one in (*held, *tally(site, beside.tables, files)[0])}
+    return [_of_table(one, tables.get(one.file)) for one in found]
+
+
+def _of_table(receipt: Receipt, told: Told | None) -> Receipt:
+    return receipt if told is None else replace(receipt, sentence=told.sentence(), table=told)
 
 
 def _fates(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -109,8 +126,13 @@ def _receipt(
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)
 
 
-def write_receipts(deployment: Deployment, site: SiteConfig) -> bool:
+def write_receipts(
+    deployment: Deployment, site: SiteConfig, told: Iterable[Told] | None = None
+) -> bool:
     """Write a receipt for each upload whose outcome has changed into the site's own prefix.
+
+    Args:
+        told: what is read of the site's loose tables, if that is known already.
 
     Returns:
         False if the bucket is read-only for us: the site then asks for its receipt instead.
@@ -118,7 +140,10 @@ def write_receipts(deployment: Deployment, site: SiteConfig) -> bool:
     storage, bucket = deployment.lake.storage, deployment.bucket(site)
     place = f"{WRITTEN}{site.site}.json"
     before: dict[str, str] = json.loads(storage.read(place)) if storage.exists(place) else {}
-    now = _outcomes(deployment, site)
+    if told is None:
+        entries = [(one.key, one.size) for one in arrivals(site, bucket, deployment.key())]
+        told = sidecars(site, bucket, entries).told
+    now = _outcomes(deployment, site, told)
     due = {upload for upload, digest in now.items() if before.get(upload) != digest}
     if not due:
         return True
@@ -135,8 +160,8 @@ def write_receipts(deployment: Deployment, site: SiteConfig) -> bool:
     return True
 
 
-def _outcomes(deployment: Deployment, site: SiteConfig) -> dict[str, str]:
-    """Each upload's opaque id, and a hash of what became of its files."""
+def _outcomes(deployment: Deployment, site: SiteConfig, told: Iterable[Told]) -> dict[str, str]:
+    """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
     here = pc.field("site") == site.site
     columns = ["upload", "locator", "status", "reason"]
     lake = deployment.lake
@@ -146,6 +171,11 @@ def _outcomes(deployment: Deployment, site: SiteConfig) -> dict[str, str]:
         (*(row[column] for column in columns), fates.get(row["object_id"], "")) for row in outcomes
     ]
     lines += [tuple(row.values()) for row in lake.read("sightings", columns[:2], here).to_pylist()]
+    key = deployment.key()
+    for one in told:
+        folder = one.table.split("/", 1)[0] if "/" in one.table else ""
+        said = key.pseudonym("table", json.dumps(asdict(one), sort_keys=True))
+        lines.append((upload_id(site.site, folder, key), said))
     digests: dict[str, Any] = {}
     for line in sorted(lines):
         digest = digests.setdefault(line[0], hashlib.blake2b(digest_size=16))
@@ -157,5 +187,6 @@ def _lines(listed: list[Receipt]) -> Iterator[str]:
     yield "[\n"
     for number, receipt in enumerate(listed):
         comma = "," if number + 1 < len(listed) else ""
-        yield f"  {json.dumps(asdict(receipt), ensure_ascii=False)}{comma}\n"
+        said = {name: value for name, value in asdict(receipt).items() if value is not None}
+        yield f"  {json.dumps(said, ensure_ascii=False)}{comma}\n"
     yield "]\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.read.dicom.values import read_text
+from echoatlas.pipeline.read.headings import patient_columns
 from echoatlas.pipeline.vault.pseudonyms import normalized
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ PLACEHOLDERS = frozenset(
     {"anonymous", "anon", "anonymized", "anonymised", "unknown", "none", "null", "na", "n/a", "nil"}
     | {"0", "00", "000", "0000", "noname", "no_name", "xxx", "?", "-"}
 )
-PATIENT_COLUMN = re.compile(r"patient.?(id)?|subject.?(id)?|case.?id|mrn", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,8 @@ def identity_of(header: Any, origin: Origin, site: SiteConfig) -> Identity:
 
 
 def _in_sidecar(origin: Origin, site: SiteConfig) -> str:
-    for column, value in sorted(origin.sidecar.items()):
-        means = site.sidecar.columns.get(column)
-        named = means == "patient" or (not means and PATIENT_COLUMN.fullmatch(column))
-        if named and _says_something(value):
+    for column in patient_columns(origin.sidecar, site.sidecar):
+        if _says_something(value := origin.sidecar[column]):
             return patient_identity(value)
     return ""
 

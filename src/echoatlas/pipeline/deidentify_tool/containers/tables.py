@@ -8,12 +8,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.deidentify.header.patient import PATIENT_COLUMN, patient_pseudonym
+from echoatlas.pipeline.deidentify.header.patient import patient_pseudonym
 from echoatlas.pipeline.deidentify.header.rebuild import terms_in
 from echoatlas.pipeline.precision import SCALE, rounded
+from echoatlas.pipeline.read.headings import patient_columns
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.sidecars.tables import SidecarTable
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.config import Sidecar
 
 LABELS = frozenset(
     ["label", "class", "organ", "region", "view", "plane", "diagnosis", "finding", "body_part"]
@@ -29,28 +32,29 @@ NUMBER = re.compile(r"-?\d{1,4}(\.\d{1,6})?")
 
 
 def cleaned(
-    table: Mapping[str, Mapping[str, str]], outputs: Mapping[str, Sequence[str]], key: SiteKey
+    table: SidecarTable, outputs: Mapping[str, Sequence[str]], key: SiteKey, rule: Sidecar
 ) -> bytes:
     """A table of released files as CSV.
 
     Args:
-        table: file as the table names it to its row.
-        outputs: the same name to the files' names in the output, as a bare name may stand for
-            several; rows of others are dropped.
+        outputs: file as the table names it to the files' names in the output, as a bare name may
+            stand for several; rows of others are dropped.
+        rule: which columns the site's file says to name the patient.
 
     Returns:
         UTF-8 CSV: the output's name, the patient's pseudonym where a column names the patient,
         and the listed columns with values of a closed vocabulary, terms of the tree, or numbers.
     """
     rows = []
-    for name, row in sorted(table.items()):
+    named = patient_columns(table.headings, rule)
+    for name, row in sorted(table.rows.items()):
         for output in sorted(outputs.get(name, ())):
             kept = {"file": output}
+            if patient := next((value for one in named if (value := row.get(one, ""))), ""):
+                kept["patient"] = patient_pseudonym(key, patient)
             for column, value in row.items():
                 known = column.strip().lower().replace(" ", "_").replace("-", "_")
-                if PATIENT_COLUMN.fullmatch(column) and value:
-                    kept["patient"] = patient_pseudonym(key, value)
-                elif clean := _value(known, value.strip()):
+                if column not in named and (clean := _value(known, value.strip())):
                     kept[known] = clean
             rows.append(kept)
     columns = ["file", *sorted({column for row in rows for column in row} - {"file"})]

@@ -10,9 +10,10 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
-from echoatlas.pipeline.read.codecs import BARE, CODEC_ERRORS, Decoded, decode, inflated_length
+from echoatlas.pipeline.read.codecs import CODEC_ERRORS, Decoded, decode
 from echoatlas.pipeline.read.codestream import LOSSLESS, Codestream, probe
 from echoatlas.pipeline.read.dicom import fragments
+from echoatlas.pipeline.read.dicom.bare import BARE, inflated_length
 from echoatlas.pipeline.read.dicom.display import Display
 from echoatlas.pipeline.read.dicom.instance import (
     count_told,

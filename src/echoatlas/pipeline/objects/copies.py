@@ -1,0 +1,142 @@
+"""The same bytes, known in several places: what any copy says of an object holds for it.
+
+One copy is in a table and the other is not; one lies in a patient's folder, the other in a zip
+that was sent before. Whoever comes first knows no better. So all are heard: the object is of the
+patient whom the strictest of them names, and what each says is kept in the table ``copies``, so
+that a split keeps together whomever any copy names, also a copy at another site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.deidentify.header.attributes import clean, of_loose
+from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header
+from echoatlas.pipeline.sidecars.tally import UNLISTED
+from echoatlas.schemas.rows import CopyRow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deidentify.header.attributes import Policy
+    from echoatlas.pipeline.objects.fingerprints import Fingerprints
+    from echoatlas.pipeline.sidecars.said import Said
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import CleanHeader, Origin, Scan
+    from echoatlas.schemas.rows import SightingRow
+
+DIFFER = "patients_differ"  # flag of an object whose copies name several patients
+NOBODY = "object"
+# Who is to be believed first. Without a patient a header names a study, which is known of all
+# copies alike and says least.
+STRENGTH = ("header", "sidecar", "name", "folder", "study", NOBODY)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whom a copy names, under the site's key."""
+
+    patient: str
+    study: str
+    source: str
+    strength: int
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """The strictest first; of equals the same one whatever came first."""
+        return self.strength, self.patient
+
+
+def strength(source: str, header: Any) -> int:
+    """How far a source of patients is to be believed; less is more."""
+    by_study = source == "header" and (header is None or in_header(header) is None)
+    return STRENGTH.index("study" if by_study else source)
+
+
+def claim_of(header: Any, origin: Origin, site: SiteConfig, key: SiteKey, policy: Policy) -> Claim:
+    """Whom a copy names.
+
+    Args:
+        header: pydicom Dataset, or None for a loose file.
+    """
+    who = identity_of(header, origin, site)
+    study = of_loose(origin, site, key, policy).study if header is None else ""
+    patient = key.pseudonym("patient", who.value)
+    return Claim(patient, study, who.source, strength(who.source, header))
+
+
+def recalled(row: CopyRow, header: Any) -> Claim:
+    """Whom a copy named that is there no more."""
+    return Claim(row.patient, row.study, row.patient_source, strength(row.patient_source, header))
+
+
+def best(
+    header: Any, origins: Sequence[Origin], site: SiteConfig, key: SiteKey, policy: Policy
+) -> Origin:
+    """The origin by which an object's patient is known."""
+    if len(origins) == 1:
+        return origins[0]
+    return min(origins, key=lambda one: claim_of(header, one, site, key, policy).order)
+
+
+def differ(claims: Sequence[Claim]) -> bool:
+    """Whether copies name several patients; who names nobody contradicts nobody."""
+    weak = STRENGTH.index("study")
+    return len({claim.patient for claim in claims if claim.strength < weak}) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Whom an object shows, as all its copies say; what each says; oddities of that."""
+
+    header: CleanHeader
+    rows: list[CopyRow]
+    flags: tuple[str, ...]
+
+
+def spoken_of(
+    scan: Scan,
+    said: Sequence[Said],
+    gone: Sequence[CopyRow],
+    sighting: SightingRow,
+    site: SiteConfig,
+    key: SiteKey,
+    policy: Policy,
+    marks: Fingerprints,
+) -> Spoken:
+    """Clean an object's header by the strictest of what its copies say.
+
+    Args:
+        gone: what copies said that are there no more.
+
+    Raises:
+        Reject: by ``clean``.
+    """
+    raw = scan.header
+    origin = best(raw, [one.origin for one in said], site, key, policy)
+    header = clean(scan, origin, site, key, policy)
+    claims = [(one.locator, claim_of(raw, one.origin, site, key, policy)) for one in said]
+    claims += [(row.locator, recalled(row, raw)) for row in gone]
+    told = min((claim for _, claim in claims), key=lambda claim: claim.order)
+    if told.patient != header.patient:
+        study = told.study or header.study
+        header = replace(header, patient=told.patient, study=study, patient_source=told.source)
+    flags = [DIFFER] if differ([claim for _, claim in claims]) else []
+    if any(one.listed is False for one in said) and not any(one.listed for one in said):
+        flags.append(UNLISTED)
+    rows = [
+        CopyRow(
+            locator=locator,
+            object_id=sighting.object_id,
+            content_id=sighting.content_id,
+            site=sighting.site,
+            patient=claim.patient,
+            study=claim.study or header.study,  # which all copies with a header share
+            patient_source=claim.source,
+            license=site.license,
+            fingerprint=marks.frames,
+        )
+        for locator, claim in claims
+    ]
+    return Spoken(header, rows, tuple(flags))

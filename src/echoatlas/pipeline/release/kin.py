@@ -1,0 +1,222 @@
+"""What copies of a picture know of each other's patients, licenses and labels, over a whole lake.
+
+Equal bytes at two sites, the same picture in another file, a still cut from a clip: each was told
+other things about itself. A release may hold only one of them, or none; what the others say holds
+all the same, the strictest first:
+
+- patients whom copies of one picture name, however indirectly, stay in one split;
+- a picture of whom one copy names nobody is of the patient whom another names;
+- the licenses of all copies bind;
+- a label that one copy has is the others', and labels that contradict each other are none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from echoatlas.taxonomy.tree import UNKNOWN
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.tables import Lake
+
+KIN, GROUP = "kin", "split_group"
+NOBODY = "object"
+FRAME = ("frame_id", "object_id", "patient", "study", "patient_source", "license")
+COPY = ("content_id", "patient", "study", "patient_source")
+OBJECT = ("object_id", "content_id", "status", "license")
+LABEL = ("region", "organ", "region_index", "organ_index", "paths", "confidence", "conflict",
+         "decided_by")  # fmt: skip
+ABSTAINING: Mapping[str, Any] = {
+    "region": UNKNOWN, "organ": UNKNOWN, "region_index": 0, "organ_index": 0, "paths": "",
+    "confidence": 0.0, "conflict": True, "decided_by": "fusion",
+}  # fmt: skip
+# Who names a patient, and under which tie: the bytes, or a cluster of pictures that show the same.
+# Pictures too flat to be told apart by their looks tie nobody.
+VIEWS = """
+CREATE VIEW content AS SELECT DISTINCT object_id, content_id FROM o
+    WHERE status = 'kept' AND content_id <> '';
+CREATE VIEW shown AS SELECT d.frame_id, d.cluster, d.representative FROM d JOIN m USING (frame_id)
+    WHERE octet_length(m.fan_phash256) > 0;
+CREATE VIEW named AS
+    SELECT 'b' || content_id AS tie, patient, study, patient_source FROM c
+    UNION SELECT 'b' || content_id, patient, study, patient_source FROM f JOIN content
+        USING (object_id);
+CREATE VIEW ties AS
+    SELECT tie, patient FROM named
+    UNION SELECT 's' || study, patient FROM f WHERE study <> ''
+    UNION SELECT 's' || study, patient FROM c WHERE study <> ''
+    UNION SELECT 'k' || cluster, patient FROM f JOIN shown USING (frame_id);
+"""
+CLAIMS = """
+WITH said AS (
+    SELECT tie, patient, study, patient_source FROM named
+    UNION SELECT 'r' || representative, patient, study, patient_source FROM f JOIN shown
+        USING (frame_id)
+), best AS (
+    SELECT tie, min({'rank': list_position(['header', 'sidecar', 'name', 'folder'],
+        patient_source), 'patient': patient, 'study': study, 'source': patient_source}) AS who
+    FROM said WHERE patient_source <> 'object' GROUP BY tie
+), tied AS (
+    SELECT f.frame_id, unnest(['b' || content_id, 'r' || representative]) AS tie
+    FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)
+    WHERE f.patient_source = 'object'
+)
+SELECT frame_id, min(who) AS who FROM tied JOIN best USING (tie) GROUP BY frame_id
+"""
+OTHERS = """
+WITH many AS (SELECT tie FROM ties WHERE tie[1] <> 's' GROUP BY tie HAVING count(*) > 1),
+tied AS (
+    SELECT f.frame_id, unnest(['b' || content_id, 'k' || cluster]) AS tie
+    FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)
+)
+SELECT frame_id, list_sort(list(DISTINCT patient)) AS patients
+FROM tied JOIN many USING (tie) JOIN ties USING (tie) GROUP BY frame_id
+"""
+LICENSES = """
+WITH bound AS (
+    SELECT 'b' || content_id AS tie, license FROM o
+        WHERE status <> 'erased' AND content_id <> ''
+    UNION SELECT 'r' || representative, license FROM f JOIN shown USING (frame_id)
+), many AS (
+    SELECT tie, list(license) AS licenses FROM bound GROUP BY tie HAVING count(*) > 1
+), tied AS (
+    SELECT f.frame_id, unnest(['b' || content_id, 'r' || representative]) AS tie
+    FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)
+)
+SELECT frame_id, list_sort(list_distinct(flatten(list(licenses)))) AS licenses
+FROM tied JOIN many USING (tie) GROUP BY frame_id
+"""
+
+
+def with_kin(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Table:
+    """An index of all of a lake's frames, with what their copies say.
+
+    Args:
+        index: one row a frame, with ``cluster`` and ``representative``.
+        versions: of the lake's tables; the newest of those that are not pinned.
+
+    Returns:
+        The same rows in the same order, and two columns more: ``kin``, the other patients whom
+        copies of the frame name, separated by blanks; ``split_group``, the smallest patient of
+        all who have to stay in one split.
+    """
+    with duckdb.connect() as database:
+        for name, table, columns in (
+            ("f", "frames", FRAME),
+            ("c", "copies", COPY),
+            ("o", "objects", OBJECT),
+            ("d", "duplicates", ("frame_id", "cluster", "representative")),
+            ("m", "measures", ("frame_id", "fan_phash256")),
+        ):
+            database.register(name, lake.read(table, columns, version=versions.get(table)))
+        database.execute(VIEWS)
+        pairs = database.sql(
+            "SELECT list_sort(list(patient)) FROM ties GROUP BY tie HAVING count(*) > 1"
+        ).fetchall()
+        claims = dict(database.sql(CLAIMS).fetchall())
+        others = dict(database.sql(OTHERS).fetchall())
+        licenses = dict(database.sql(LICENSES).fetchall())
+    head = components(pair for (pair,) in pairs)
+    rows = index.select(["frame_id", "patient", "study", "patient_source", "license"]).to_pylist()
+    kin, groups = [], []
+    for row in rows:
+        frame_id, own = row["frame_id"], row["patient"]
+        groups.append(head.get(own, own))
+        if who := claims.get(frame_id):
+            row |= {name: who[name] for name in ("patient", "study")}
+            row["patient_source"] = who["source"]
+        kin.append(" ".join(one for one in others.get(frame_id, ()) if one != row["patient"]))
+        if len(bound := licenses.get(frame_id, ())) > 1:
+            row["license"] = " AND ".join(f"({one})" if " OR " in one else one for one in bound)
+    for name in ("patient", "study", "patient_source", "license"):
+        index = _put(index, name, [row[name] for row in rows])
+    index = index.append_column(KIN, pa.array(kin, pa.string()))
+    return _with_labels(index.append_column(GROUP, pa.array(groups, pa.string())))
+
+
+def components(ties: Iterable[Sequence[str]]) -> dict[str, str]:
+    """Who is tied, however indirectly, to the smallest of all those."""
+    parent: dict[str, str] = {}
+
+    def root(node: str) -> str:
+        while parent.setdefault(node, node) != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for first, *rest in ties:
+        for other in rest:
+            low, high = sorted((root(first), root(other)))
+            parent[high] = low
+    return {node: root(node) for node in parent}
+
+
+def tied(index: pa.Table) -> dict[str, int]:
+    """How many patients of an index stay together with others, in how many groups."""
+    patients: dict[str, set[str]] = defaultdict(set)
+    for row in index.select([GROUP, "patient", KIN]).to_pylist():
+        patients[row[GROUP]] |= {row["patient"], *row[KIN].split()}
+    found = [some for some in patients.values() if len(some) > 1]
+    return {"groups": len(found), "patients": sum(map(len, found))}
+
+
+def _with_labels(index: pa.Table) -> pa.Table:
+    """What stands for the same picture has the same label."""
+    heads = index.column("representative").to_pylist()
+    stars: dict[str, list[int]] = defaultdict(list)
+    for place, head in enumerate(heads):
+        stars[head].append(place)
+    shared = [places for places in stars.values() if len(places) > 1]
+    if not shared:
+        return index
+    rows = index.select(list(LABEL)).to_pylist()
+    for places in shared:
+        found = agreed([rows[place] for place in places])
+        for place, label in zip(places, found, strict=True):
+            rows[place] = label
+    for name in LABEL:
+        index = _put(index, name, [row[name] for row in rows])
+    return index
+
+
+def agreed(labels: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The labels of pictures that show the same, once each knows the others'.
+
+    A person's word is the word; else the deepest that all others lead to; else none.
+    """
+    known = [one for one in labels if one["paths"]]
+    said = [one for one in known if one["decided_by"] == "review"] or known
+    if not said:
+        return list(labels)
+    best = min(said, key=lambda one: (-len(one["paths"]), -one["confidence"], one["paths"]))
+    if not all(_leads_to(one["paths"], best["paths"]) for one in said):
+        return [{**one, **ABSTAINING} for one in labels]
+    shared = {name: best[name] for name in LABEL}
+    return [
+        one if one["paths"] == best["paths"] or _told_apart(one) else {**one, **shared}
+        for one in labels
+    ]
+
+
+def _told_apart(label: Mapping[str, Any]) -> bool:
+    """Whether a person said that nothing is to be told."""
+    return label["decided_by"] == "review" and not label["paths"]
+
+
+def _leads_to(paths: str, deeper: str) -> bool:
+    """Whether each place is among others, or one of these lies below it."""
+    below = deeper.split()
+    return all(
+        any(one == path or one.startswith(f"{path}/") for one in below) for path in paths.split()
+    )
+
+
+def _put(index: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
+    place = index.schema.get_field_index(name)
+    field = index.schema.field(place)
+    return index.set_column(place, field, pa.array(values, field.type))

@@ -1,0 +1,71 @@
+"""What tables speak of, as a run found it: counts in the lake, for ``status`` and reports."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.sidecars.tally import UNLISTED
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.sidecars.tally import Tally
+    from echoatlas.pipeline.storage import Storage
+
+WRITTEN = "_tables/"  # in the lake: counts by site
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """How far tables speak of members of archives, which only those know who opened them.
+
+    Attributes:
+        objects: that were kept. unlisted: of these, beside a table of which no row names them.
+    """
+
+    objects: int
+    unlisted: int
+
+    @property
+    def share(self) -> float:
+        """Share of what was kept that a row names, or no table lies beside."""
+        return 1 - self.unlisted / self.objects
+
+    @property
+    def warning(self) -> str:
+        """The same in words."""
+        return (
+            f"of {self.objects} objects in archives {self.unlisted} lie beside tables of which no "
+            "row names them"
+        )
+
+
+def unlisted_objects(lake: Lake) -> dict[str, Packed]:
+    """Sites in whose archives tables leave something unnamed."""
+    seen = lake.read("sightings", ["locator", "container"]).to_pylist()
+    packed = {row["locator"] for row in seen if row["container"]}
+    columns = ["locator", "site", "status", "flags"]
+    kept: Counter[str] = Counter()
+    unlisted: Counter[str] = Counter()
+    for batch in lake.batches("objects", columns):
+        for row in batch.to_pylist():
+            if row["status"] == "kept" and row["locator"] in packed:
+                kept[row["site"]] += 1
+                unlisted[row["site"]] += UNLISTED in row["flags"].split()
+    return {site: Packed(kept[site], number) for site, number in unlisted.items() if number}
+
+
+def remember(storage: Storage, site: str, counts: Tally) -> None:
+    """Keep a site's counts in the lake, for ``status`` and reports."""
+    storage.write(f"{WRITTEN}{site}.json", json.dumps(asdict(counts), sort_keys=True).encode())
+
+
+def remembered(storage: Storage) -> dict[str, dict[str, Any]]:
+    """The counts of all sites that have tables, as the last run found them."""
+    found = {
+        entry.key.removeprefix(WRITTEN).removesuffix(".json"): json.loads(storage.read(entry.key))
+        for entry in storage.list(WRITTEN)
+    }
+    return {site: counts for site, counts in sorted(found.items()) if counts["tables"]}

@@ -1,0 +1,56 @@
+"""What names, folders and tables say of an object, of each of its copies. Trusted zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.sidecars.collection import Attached, origin_of
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.records import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What names, folders and tables say of one copy of an object. Trusted zone.
+
+    Attributes:
+        locator: of the copy.
+        listed: whether a row names it; None where no table may.
+    """
+
+    locator: str
+    origin: Origin
+    attached: Attached
+    listed: bool | None = None
+
+
+def joined(said: Iterable[Said]) -> Attached:
+    """What lies beside all copies of an object, each mask and row once."""
+    masks = [mask for one in said for mask in one.attached.masks]
+    rows = [row for one in said for row in one.attached.rows]
+    unique = {data: (rule, data) for rule, data in reversed(masks)}
+    return Attached(
+        tuple(mask for mask in masks if unique.pop(mask[1], None) is not None),
+        tuple(row for at, row in enumerate(rows) if row not in rows[:at]),
+    )
+
+
+def in_words(said: Iterable[Said]) -> list[Origin]:
+    """Where copies lie, each way of being spoken of once."""
+    found: list[Origin] = []
+    for one in said:
+        if one.origin not in found:
+            found.append(one.origin)
+    return found
+
+
+def with_rows(origin: Origin, others: Iterable[Origin], site: SiteConfig) -> Origin:
+    """An origin whose row says what it leaves open by what others say."""
+    row = dict(origin.sidecar)
+    for other in others:
+        row |= {column: text for column, text in other.sidecar.items() if not row.get(column)}
+    return origin_of(site, origin.upload, origin.name, row)

@@ -1,0 +1,178 @@
+"""How far a site's tables speak of its files: rows that name one, files that are named.
+
+A table that names nobody looks like one that is right. So it is counted, wherever a person might
+see it. Counts may leave the site's zone; names and headings may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.read.headings import meaning, patient_columns, plain
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.sidecars.placed import Placed, Tables
+    from echoatlas.schemas.config import Sidecar, SiteConfig
+
+# An archive is named by its members; by itself, if there is no picture among them.
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+UNLISTED = "unlisted"  # flag of an object beside a table of which no row names it
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is read of one table. Holds PHI: for the site's own zone only.
+
+    Attributes:
+        columns: heading to meaning ("file", "patient", "label", ...) of those understood.
+        ignored: headings of those that nobody reads.
+        rows: files that it speaks of. unmatched: of these, how many are nowhere.
+        patient: whether a column is sure to name the patient.
+        open: archives that it may speak of, and that were not looked into.
+    """
+
+    table: str
+    columns: Mapping[str, str]
+    ignored: tuple[str, ...]
+    rows: int
+    unmatched: int
+    patient: bool
+    open: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it speaks of nobody, as far as that was looked at."""
+        return self.unmatched == self.rows and not self.open
+
+    def sentence(self) -> str:
+        """The same in words, for a receipt."""
+        known = ", ".join(f"{heading} ({means})" for heading, means in self.columns.items())
+        parts = [f"Columns understood: {known}; ignored: {', '.join(self.ignored) or 'none'}."]
+        parts.append(f"{self.unmatched} of {self.rows} rows name no file.")
+        if self.open:
+            parts.append(f"{self.open} archives were not looked into for this.")
+        if not self.patient:
+            parts.append("No column is sure to name the patient: say which in sidecar.columns.")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts over a site's tables.
+
+    Attributes:
+        tables: that were read. idle: of these, how many speak of nobody.
+        rows, unmatched: files that rows name, and how many of these are nowhere.
+        files: that lie beside a table or below one. named: of these, how many a row names.
+        open: archives beside tables; what is in them is counted when they are worked on.
+        unsure: tables in which no column is sure to name the patient.
+        missing: columns of the site's file that no table has.
+    """
+
+    tables: int = 0
+    idle: int = 0
+    rows: int = 0
+    unmatched: int = 0
+    files: int = 0
+    named: int = 0
+    open: int = 0
+    unsure: int = 0
+    missing: tuple[str, ...] = field(default=())
+
+    @property
+    def share(self) -> float:
+        """Share of the files beside tables that rows name; 1 where there are none."""
+        return self.named / self.files if self.files else 1.0
+
+    def short(self, rule: Sidecar) -> str:
+        """Why the site's objects have to wait; "" if they have not."""
+        if self.share >= rule.min_matched:
+            return ""
+        return (
+            f"its tables name {self.named} of {self.files} files, less than its "
+            f"sidecar.min_matched of {rule.min_matched:g}: its objects wait"
+        )
+
+    def warnings(self) -> list[str]:
+        """What a person should look at, without a name of anybody."""
+        found = []
+        if self.idle:
+            found.append(
+                f"{self.idle} of {self.tables} tables speak of nobody: none of their rows names a "
+                "file (`echoatlas site receipt` says which)"
+            )
+        elif self.named < self.files:
+            found.append(f"tables leave {self.files - self.named} of {self.files} files unnamed")
+        if self.unmatched and not self.open and not self.idle:
+            found.append(f"{self.unmatched} of {self.rows} rows of tables name no file")
+        if self.unsure:
+            found.append(
+                f"in {self.unsure} of {self.tables} tables no column is sure to name the patient: "
+                "say which in sidecar.columns"
+            )
+        if self.missing:
+            found.append(f"no table has the columns {', '.join(self.missing)} of sidecar.columns")
+        return found
+
+
+def tally(site: SiteConfig, tables: Tables, files: Iterable[str]) -> tuple[list[Told], Tally]:
+    """Count what tables name.
+
+    Args:
+        files: keys of all that might be spoken of; archives are not looked into.
+    """
+    hit: dict[str, set[str]] = {}
+    opened: dict[str, int] = {}
+    beside = named = archives = 0
+    for file in files:
+        if not tables.above(file):
+            continue
+        if file.lower().endswith(ARCHIVES) and "!" not in file:
+            archives += 1
+            for placed in tables.over(file):
+                opened[placed.key] = opened.get(placed.key, 0) + 1
+            continue
+        beside += 1
+        said = list(tables.naming(file))
+        named += bool(said)
+        for placed, called in said:
+            hit.setdefault(placed.key, set()).add(called)
+    told = [
+        told_of(placed, site.sidecar, len(hit.get(placed.key, ())), opened.get(placed.key, 0))
+        for placed in tables
+    ]
+    known = {plain(heading) for placed in tables for heading in placed.table.headings}
+    missing = [column for column in site.sidecar.columns if plain(column) not in known]
+    counts = Tally(
+        tables=len(told),
+        idle=sum(one.idle for one in told),
+        rows=sum(one.rows for one in told),
+        unmatched=sum(one.unmatched for one in told),
+        files=beside,
+        named=named,
+        open=archives,
+        unsure=sum(not one.patient for one in told) if site.patient.source in BY_TABLE else 0,
+        missing=tuple(sorted(missing)) if told else (),
+    )
+    return told, counts
+
+
+BY_TABLE = ("auto", "sidecar")  # rules by which a table may say who the patient is
+
+
+def told_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) -> Told:
+    """What is read of a table, of which ``matched`` rows name a file."""
+    headings = [heading for heading in placed.table.headings if heading]
+    means = {heading: meaning(heading, rule) for heading in headings}
+    means[placed.table.key] = "file"
+    return Told(
+        table=placed.key,
+        columns={heading: one for heading, one in means.items() if one},
+        ignored=tuple(heading for heading, one in means.items() if not one),
+        rows=len(placed.table.rows),
+        unmatched=len(placed.table.rows) - matched,
+        patient=bool(patient_columns(headings, rule)),
+        open=archives,
+    )
