@@ -12,6 +12,7 @@ from echoatlas.pipeline.read.matrix import read_hdf5, read_mat, read_npy
 from echoatlas.pipeline.read.report import read_report
 from echoatlas.pipeline.read.sniff import PICTURES, VIDEOS, sniff
 from echoatlas.pipeline.read.still import read_jpeg, read_picture
+from echoatlas.pipeline.read.ultrasonix import read_ultrasonix
 from echoatlas.pipeline.read.video import read_video
 from echoatlas.pipeline.read.volume import read_meta, read_nifti, read_nrrd
 from echoatlas.pipeline.read.words import read_words
@@ -31,6 +32,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
     "hdf5": read_hdf5,
     "mat": read_mat,
     "npy": read_npy,
+    "ultrasonix": read_ultrasonix,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from echoatlas.pipeline.read.ultrasonix import is_ultrasonix
+
 PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
 VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"})
 # (offset, magic, format): the first that fits; longer and rarer ones first.
@@ -69,6 +71,8 @@ def sniff(data: bytes) -> str:
         return "mha"
     if _is_transport_stream(data):
         return "mpeg"
+    if is_ultrasonix(data):  # before DICOM, whose first number may be the same
+        return "ultrasonix"
     if _is_bare_dicom(data):
         return "dicom"
     return ""
