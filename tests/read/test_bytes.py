@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import struct
 
 import nrrd as pynrrd
@@ -13,10 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted_arrays import CINE, PLACES, RAW, TRUTH, dicom, mha, nrrd
 
+from echoatlas.pipeline.deidentify.pixels import RedactConfig
+from echoatlas.pipeline.deidentify.policy import Policy
+from echoatlas.pipeline.deidentify.written import rewritten
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.detached import joined
 from echoatlas.pipeline.simulate import write_dicom
+from echoatlas.pipeline.vault import SiteKey
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.records import Origin
 
 NAME = b"KOWALSKI^ANNA 19470311 MRN 4711-0815"
 TEXTS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ^ 0123456789", min_size=8, max_size=300).map(str.encode)
@@ -46,6 +53,34 @@ def test_no_text_in_any_skip_or_surplus_comes_out(place, text):
     found = shown(PLACES[place].plant(text))
 
     assert found is None or np.array_equal(TRUTH[: len(found)], found)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "mha HeaderSize", "mha HeaderSize -1", "mha HeaderSize of the file", "nrrd both skips",
+        "nrrd gzip, byte skip -1", "nifti vox_offset", "nifti header", "matlab 7.3 char",
+        "dicom before", "tiff short rows",
+    ],
+)  # fmt: skip
+def test_a_site_that_says_its_pictures_are_cropped_lets_no_name_out_either(place):
+    """With all of a picture kept, nothing but the reader stands between a byte and the world."""
+    site = SiteConfig(site="st-elsewhere", bucket=".", cropped=True)
+    data = PLACES[place].plant(NAME * 4)
+    origin, key = (
+        Origin("st-elsewhere", "", "a"),
+        SiteKey.of("st-elsewhere", random.Random(1).randbytes(32)),
+    )
+
+    try:
+        done = rewritten(data, origin, site, key, Policy(), RedactConfig())
+    except Reject:
+        assert not PLACES[place].honored
+        return
+
+    values = np.stack(list(read(done.data).frames()))
+    assert NAME[:8] not in values.tobytes()
+    assert values.shape[1:3] == TRUTH.shape[1:]
 
 
 @pytest.mark.parametrize(
