@@ -10,6 +10,7 @@ import struct
 import nrrd as pynrrd
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted_arrays import CINE, PLACES, RAW, TRUTH, dicom, mha, nrrd
@@ -19,7 +20,7 @@ from echoatlas.pipeline.deidentify.policy import Policy
 from echoatlas.pipeline.deidentify.written import rewritten
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.read.detached import joined
+from echoatlas.pipeline.read.detached import joined, read_whole
 from echoatlas.pipeline.simulate import write_dicom
 from echoatlas.pipeline.vault import SiteKey
 from echoatlas.schemas.config import SiteConfig
@@ -167,3 +168,16 @@ def test_numpy_arrays_one_behind_the_other_are_not_one():
     np.save(out, TRUTH)
 
     assert shown(out.getvalue()) is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("suffix", ["mha", "mhd", "nrrd", "nhdr", "nii", "nii.gz"])
+@pytest.mark.parametrize("kind", ["uint8", "int16", "float32"])
+def test_what_other_programs_write_is_explained_to_the_last_byte(suffix, kind, packed, tmp_path):
+    image = SimpleITK.GetImageFromArray(TRUTH.astype(kind))
+    image.SetMetaData("PatientName", NAME.decode())
+    SimpleITK.WriteImage(image, str(tmp_path / f"a.{suffix}"), packed)
+
+    data = read_whole(f"a.{suffix}", lambda name: (tmp_path / name).read_bytes())
+
+    assert np.array_equal(TRUTH, shown(data))
