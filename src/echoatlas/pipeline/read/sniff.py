@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 
-from echoatlas.pipeline.read.ultrasonix import is_ultrasonix
-
 PICTURES = frozenset({"png", "gif", "bmp", "tiff", "webp"})
 VIDEOS = frozenset({"mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv"})
 # (offset, magic, format): the first that fits; longer and rarer ones first.
@@ -49,6 +47,9 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (
 RIFF = {b"AVI ": "avi", b"AVIX": "avi", b"WEBP": "webp"}
 # Boxes that may open an ISO base media file; QuickTime files need not begin with ``ftyp``.
 BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+ULTRASONIX = struct.Struct("<19i")
+ULTRASONIX_KINDS = frozenset({2, 4, 8, 16, 32, 64, 128, 256, 1024})
+ULTRASONIX_TAG = 4  # bytes before each frame of radio-frequency data
 META_KEYS = (b"ObjectType", b"NDims", b"BinaryData", b"Comment", b"ObjectSubType", b"DimSize")
 
 
@@ -71,7 +72,7 @@ def sniff(data: bytes) -> str:
         return "mha"
     if _is_transport_stream(data):
         return "mpeg"
-    if is_ultrasonix(data):  # before DICOM, whose first number may be the same
+    if _is_ultrasonix(data):  # before DICOM, whose first number may be the same
         return "ultrasonix"
     if _is_bare_dicom(data):
         return "dicom"
@@ -101,3 +102,16 @@ def _is_bare_dicom(data: bytes) -> bool:
             if explicit or (order == "<" and implicit_length <= len(data)):
                 return True
     return False
+
+
+def _is_ultrasonix(data: bytes) -> bool:
+    """Whether the numbers explain every byte of a file: there is no magic to tell it by."""
+    if len(data) < ULTRASONIX.size:
+        return False
+    kind, frames, width, height, bits, *_ = ULTRASONIX.unpack_from(data)
+    if (kind not in PICTURES and kind not in OTHERS) or bits not in (8, 16, 32):
+        return False
+    if min(frames, width, height) < 1 or max(width, height) > 1 << 16:
+        return False
+    each = width * height * bits // 8
+    return len(data) - ULTRASONIX.size in (frames * each, frames * (each + ULTRASONIX_TAG))

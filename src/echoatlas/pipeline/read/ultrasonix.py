@@ -7,8 +7,6 @@ density, and one more (Ultrasonix RP SDK, ``uFileHeader``).
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
@@ -16,27 +14,13 @@ from echoatlas.pipeline.read.arrays import array_scan
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.layouts import raw
 from echoatlas.pipeline.read.native import check_size
+from echoatlas.pipeline.read.sniff import ULTRASONIX
 from echoatlas.schemas.records import Scan
 
-HEADER = struct.Struct("<19i")
 PICTURES = {4: 8, 8: 32}  # .b8 and .b32, after scan conversion: bits a sample
 # What other kinds are, all before it or of something else.
 OTHERS = {2: ".bpr", 16: ".rf", 32: ".mpr", 64: ".drf", 128: ".crf", 256: ".pw", 1024: ".col"}
 RATE = 16  # the number that tells of frames a second
-TAG = 4  # bytes before each frame of radio-frequency data
-
-
-def is_ultrasonix(data: bytes) -> bool:
-    """Whether the numbers explain every byte of a file: there is no magic to tell it by."""
-    if len(data) < HEADER.size:
-        return False
-    kind, frames, width, height, bits, *_ = HEADER.unpack_from(data)
-    if (kind not in PICTURES and kind not in OTHERS) or bits not in (8, 16, 32):
-        return False
-    if min(frames, width, height) < 1 or max(width, height) > 1 << 16:
-        return False
-    each = width * height * bits // 8
-    return len(data) - HEADER.size in (frames * each, frames * (each + TAG))
 
 
 def read_ultrasonix(data: bytes, config: ReadConfig) -> Scan:
@@ -45,14 +29,14 @@ def read_ultrasonix(data: bytes, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``not_an_image`` for those of other kinds, ``unreadable``, ``too_large``.
     """
-    numbers = HEADER.unpack_from(data)
+    numbers = ULTRASONIX.unpack_from(data)
     kind, frames, width, height, bits = numbers[:5]
     if kind not in PICTURES:
         raise raw(f"Ultrasonix {OTHERS[kind]}", "the .b8 or .b32 file of the same scan")
-    if bits != PICTURES[kind] or len(data) - HEADER.size != frames * width * height * bits // 8:
+    if bits != PICTURES[kind] or len(data) - ULTRASONIX.size != frames * width * height * bits // 8:
         raise Reject(Reason.UNREADABLE, "kind and size of the samples disagree")
     check_size(height, width, frames, config)
-    samples = np.frombuffer(data, np.uint8, offset=HEADER.size)
+    samples = np.frombuffer(data, np.uint8, offset=ULTRASONIX.size)
     step = 1000 / numbers[RATE] if numbers[RATE] > 0 else None
     if bits == 8:
         values = samples.reshape(frames, height, width)
