@@ -109,7 +109,7 @@ def _is_ultrasonix(data: bytes) -> bool:
     if len(data) < ULTRASONIX.size:
         return False
     kind, frames, width, height, bits, *_ = ULTRASONIX.unpack_from(data)
-    if (kind not in PICTURES and kind not in OTHERS) or bits not in (8, 16, 32):
+    if kind not in ULTRASONIX_KINDS or bits not in (8, 16, 32):
         return False
     if min(frames, width, height) < 1 or max(width, height) > 1 << 16:
         return False
