@@ -305,6 +305,16 @@ def npy(container: str) -> PlantedFile:
     return PlantedFile(container, ".npy", data, tuple(hidden))
 
 
+def ultrasonix(container: str) -> PlantedFile:
+    """Numbers alone, and every byte is one: the probe's and the last have room for four letters."""
+    probe, last = hidden = ["QXZV", "QVZX"]
+    shown = cine().pictures
+    count, height, width = shown.shape
+    numbers = struct.pack("<13i", 4, count, width, height, 8, *[0] * 8)
+    head = numbers + probe.encode() + struct.pack("<4i", 0, 0, 30, 0) + last.encode()
+    return PlantedFile(container, ".b8", head + shown.tobytes(), tuple(hidden))
+
+
 def dicom(container: str, syntax: str, color: bool = False) -> PlantedFile:
     """A cine, or a color still, whose header, preamble, codestream and tail hide words."""
     name, private, preamble, tail, icc = hidden = words(container, 5)
@@ -356,6 +366,7 @@ MAKERS: dict[str, Callable[[str], PlantedFile]] = {
     "hdf5": hdf5,
     "mat": mat,
     "npy": npy,
+    "ultrasonix": ultrasonix,
     **{
         f"dicom {name}": lambda made, syntax=syntax: dicom(made, syntax)  # type: ignore[misc]
         for name, syntax in DICOM.items()

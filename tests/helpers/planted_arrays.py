@@ -167,6 +167,11 @@ def dicom(text: bytes, *, before: bool = False) -> bytes:
     return out.getvalue()
 
 
+def ultrasonix(text: bytes) -> bytes:
+    count, height, width = TRUTH.shape
+    return struct.pack("<19i", 4, count, width, height, 8, *[0] * 14) + RAW + text
+
+
 PLACES: dict[str, Place] = {
     "mha HeaderSize": Place(lambda t: mha(f"HeaderSize = {len(t)}\n", t + RAW), True),
     "mha HeaderSize of the file": Place(mha_from_first_byte, True),
@@ -219,7 +224,10 @@ PLACES: dict[str, Place] = {
         True,
     ),
     "nrrd gzip, byte skip -1": Place(
-        lambda t: nrrd("encoding: gzip\nbyte skip: -1\n", gzip.compress(t + RAW)), False
+        lambda t: nrrd("encoding: gzip\nbyte skip: -1\n", gzip.compress(t + RAW)), True
+    ),
+    "nrrd text, byte skip -1": Place(
+        lambda t: nrrd("encoding: ascii\nbyte skip: -1\n", b" ".join(b"%d" % v for v in RAW)), False
     ),
     "nrrd line skip -1": Place(lambda t: nrrd("encoding: raw\nline skip: -1\n", t + RAW), False),
     "nrrd before": Place(lambda t: nrrd("encoding: raw\n", t + RAW), False),
@@ -252,6 +260,7 @@ PLACES: dict[str, Place] = {
     "bmp gap": Place(bmp, True),
     "bmp behind": Place(lambda t: bmp(b"") + t, True),
     "bmp color table": Place(lambda t: bmp(t, back=200), False),
+    "ultrasonix behind": Place(lambda t: ultrasonix(t), False),
     "dicom before": Place(lambda t: dicom(t, before=True), False),
     "dicom behind": Place(dicom, False),
 }  # fmt: skip

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import struct
 
 import nrrd as pynrrd
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from echoatlas.pipeline.deidentify.header.policy import Policy
+from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
+from echoatlas.pipeline.deidentify_tool.rewrite import rewritten
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.read.arrays.detached_header import joined
+from echoatlas.pipeline.read.arrays.detached_header import joined, read_whole
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.records import Origin
 from echoatlas.simulate import write_dicom
 from tests.helpers.planted_arrays import CINE, PLACES, RAW, TRUTH, dicom, mha, nrrd
 
@@ -46,6 +54,34 @@ def test_no_text_in_any_skip_or_surplus_comes_out(place, text):
     found = shown(PLACES[place].plant(text))
 
     assert found is None or np.array_equal(TRUTH[: len(found)], found)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "mha HeaderSize", "mha HeaderSize -1", "mha HeaderSize of the file", "nrrd both skips",
+        "nrrd gzip, byte skip -1", "nifti vox_offset", "nifti header", "matlab 7.3 char",
+        "dicom before", "tiff short rows",
+    ],
+)  # fmt: skip
+def test_a_site_that_says_its_pictures_are_cropped_lets_no_name_out_either(place):
+    """With all of a picture kept, nothing but the reader stands between a byte and the world."""
+    site = SiteConfig(site="st-elsewhere", bucket=".", cropped=True)
+    data = PLACES[place].plant(NAME * 4)
+    origin, key = (
+        Origin("st-elsewhere", "", "a"),
+        SiteKey.of("st-elsewhere", random.Random(1).randbytes(32)),
+    )
+
+    try:
+        done = rewritten(data, origin, site, key, Policy(), RedactConfig())
+    except Reject:
+        assert not PLACES[place].honored
+        return
+
+    values = np.stack(list(read(done.data).frames()))
+    assert NAME[:8] not in values.tobytes()
+    assert values.shape[1:3] == TRUTH.shape[1:]
 
 
 @pytest.mark.parametrize(
@@ -132,3 +168,16 @@ def test_numpy_arrays_one_behind_the_other_are_not_one():
     np.save(out, TRUTH)
 
     assert shown(out.getvalue()) is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("suffix", ["mha", "mhd", "nrrd", "nhdr", "nii", "nii.gz"])
+@pytest.mark.parametrize("kind", ["uint8", "int16", "float32"])
+def test_what_other_programs_write_is_explained_to_the_last_byte(suffix, kind, packed, tmp_path):
+    image = SimpleITK.GetImageFromArray(TRUTH.astype(kind))
+    image.SetMetaData("PatientName", NAME.decode())
+    SimpleITK.WriteImage(image, str(tmp_path / f"a.{suffix}"), packed)
+
+    data = read_whole(f"a.{suffix}", lambda name: (tmp_path / name).read_bytes())
+
+    assert np.array_equal(TRUTH, shown(data))

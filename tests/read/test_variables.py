@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.io
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
@@ -89,6 +90,7 @@ NUMBERS = {
     "weights": NOISE.normal(0, 0.02, (64, 32, 5, 5)).reshape(64 * 5, 32 * 5).astype(np.float32),
     "rf": waves((64, 1024)),
     "rf of plane waves": waves((3, 64, 1024)),
+    "demodulated": gaussian_filter(NOISE.normal(size=(512, 128)), (4, 3)).astype(np.float32),
     "mask": MASK,
     "logical mask": MASK.astype(bool),
 }

@@ -163,7 +163,7 @@ WRITERS = (
         lambda pictures, _: stills.png(next(iter(pictures))),
     ),
     Writer(
-        ("nifti", "mha", "hdf5", "mat", "npy"),
+        ("nifti", "mha", "hdf5", "mat", "npy", "ultrasonix"),
         ".nii.gz",
         "lossless",
         "a NIfTI-1 file whose header is written field by field, without description or extension",

@@ -65,6 +65,9 @@ HEIF_BRANDS = frozenset(
      b"msf1", b"avif", b"avis", b"jpeg", b"avci", b"j2ki"}
 )  # fmt: skip
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
+ULTRASONIX = struct.Struct("<19i")
+ULTRASONIX_KINDS = frozenset({2, 4, 8, 16, 32, 64, 128, 256, 1024})
+ULTRASONIX_TAG = 4  # bytes before each frame of radio-frequency data
 META_KEYS = (b"ObjectType", b"NDims", b"BinaryData", b"Comment", b"ObjectSubType", b"DimSize")
 
 
@@ -89,6 +92,8 @@ def sniff(data: bytes) -> str:
         return "mha"
     if _is_transport_stream(data):
         return "mpeg"
+    if _is_ultrasonix(data):  # before DICOM, whose first number may be the same
+        return "ultrasonix"
     if _is_bare_dicom(data):
         return "dicom"
     return ""
@@ -126,3 +131,16 @@ def _is_bare_dicom(data: bytes) -> bool:
             if explicit or (order == "<" and implicit_length <= len(data)):
                 return True
     return False
+
+
+def _is_ultrasonix(data: bytes) -> bool:
+    """Whether the numbers explain every byte of a file: there is no magic to tell it by."""
+    if len(data) < ULTRASONIX.size:
+        return False
+    kind, frames, width, height, bits, *_ = ULTRASONIX.unpack_from(data)
+    if kind not in ULTRASONIX_KINDS or bits not in (8, 16, 32):
+        return False
+    if min(frames, width, height) < 1 or max(width, height) > 1 << 16:
+        return False
+    each = width * height * bits // 8
+    return len(data) - ULTRASONIX.size in (frames * each, frames * (each + ULTRASONIX_TAG))

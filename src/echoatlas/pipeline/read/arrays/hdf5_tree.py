@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays.ranges import within_range
 from echoatlas.pipeline.read.arrays.uff import uff_class
 from echoatlas.pipeline.read.arrays.variables import Variable, may_be_pictures
 
@@ -85,7 +86,7 @@ def _loaded(node: Any) -> Any:
             raise Reject(
                 Reason.UNSUPPORTED_CODEC, f"the array is packed by filter {code}, which is not read"
             )
-    return node[()]
+    return within_range(node[()])
 
 
 def _is_text(node: Any) -> bool:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.errors import Reason, Reject
 
 FRAMES, SIDE = 8, 512  # of an array that are looked at: so many pictures, so many pixels a side
-ALIKE = 0.2  # least correlation of neighbors; native speckle has .5 and more, noise none
+ALIKE = 0.15  # least correlation of neighbors; a scan of every eighth pixel has .2, noise none
+FAR, STILL_ALIKE = 16, 0.25  # pixels up to which a standardized picture is like itself, and how
 SYMMETRIC = 0.15  # of the range of most values, that their middle is off zero in a wave at most
 BALANCED = 0.25  # least share, of values that are not zero, on either side of it
 
@@ -34,7 +35,12 @@ def demand_picture(values: NDArray[Any]) -> None:
         raise Reject(
             Reason.NOT_AN_IMAGE, "the values are two, as in a mask: send the picture beside it"
         )
-    if values.dtype.kind in "if" and _swings(some):
+    far = [(axis, lag) for axis in (1, 2) for lag in range(1, FAR + 1)]
+    if (
+        values.dtype.kind in "if"
+        and _swings(some)
+        and min(_alike(some, axis, lag) for axis, lag in far) < STILL_ALIKE
+    ):
         raise Reject(
             Reason.NOT_AN_IMAGE,
             "the values swing about zero, as channel data, embeddings and weights do: send the "
@@ -87,11 +93,12 @@ def _swings(some: NDArray[np.float64]) -> bool:
     return bool(max(abs(low + high), 2 * abs(middle)) <= SYMMETRIC * (high - low))
 
 
-def _alike(some: NDArray[np.float64], axis: int) -> float:
-    """Correlation of neighbors along an axis, over all frames; 1 where nothing changes."""
+def _alike(some: NDArray[np.float64], axis: int, lag: int = 1) -> float:
+    """Correlation of values so far apart along an axis, over all frames; 1 where none changes."""
     side = some.shape[axis]
-    one = some.take(range(side - 1), axis).ravel()
-    other = some.take(range(1, side), axis).ravel()
+    lag = min(lag, side // 2)
+    one = some.take(range(side - lag), axis).ravel()
+    other = some.take(range(lag, side), axis).ravel()
     one, other = one - one.mean(), other - other.mean()
     scale = float(np.sqrt((one**2).sum() * (other**2).sum()))
     return float((one * other).sum()) / scale if scale > 0 else 1.0

@@ -17,6 +17,7 @@ from echoatlas.pipeline.read.arrays.axes import PLANE, SMALLEST, STACK, UNKNOWN
 from echoatlas.pipeline.read.arrays.hdf5_tree import walked
 from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
 from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
+from echoatlas.pipeline.read.arrays.ranges import within_range
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.uff import BEAMFORMED, uff_picture
 from echoatlas.pipeline.read.arrays.variables import Variable, choose, may_be_pictures
@@ -127,7 +128,7 @@ def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
             if isinstance(one, np.ndarray) and one.dtype != object:
                 yield from _variables(f"{name}{{{index}}}", one)
     elif may_be_pictures(values.shape, values.dtype):
-        yield Variable(name, values.shape, values.dtype, lambda: values)
+        yield Variable(name, values.shape, values.dtype, lambda: within_range(values))
 
 
 def _stacked_scan(parts: list[NDArray[Any]], kind: str, config: ReadConfig) -> Scan:
@@ -154,7 +155,7 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
         if size > min(config.max_inflated, len(data)):
             raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
         check_end(data, stream.tell() + size)
-        values = np.load(io.BytesIO(data), allow_pickle=False)
+        values = within_range(np.load(io.BytesIO(data), allow_pickle=False))
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"

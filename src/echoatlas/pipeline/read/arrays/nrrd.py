@@ -102,7 +102,8 @@ def nrrd_values(
     """The bytes of the values, exactly ``size`` of them.
 
     Lines are skipped first, before anything is unpacked; bytes then, of what is unpacked. A byte
-    skip of -1 means the last ``size`` bytes, whatever is before, and is for raw values alone.
+    skip of -1 means the last ``size`` bytes, whatever is before; the format has it for raw values
+    alone, and readers agree that others are unpacked first.
 
     Raises:
         Reject: ``truncated``, ``unsupported_codec``, or ``unreadable`` for bytes that the header
@@ -112,16 +113,11 @@ def nrrd_values(
     encoding = header.encoding
     lines = int(header.fields.get("line skip", "0"))
     skip = int(header.fields.get("byte skip", "0"))
-    if lines < 0 or skip < -1 or (skip == -1 and encoding != "raw"):
+    if lines < 0 or skip < -1 or (skip == -1 and encoding in TEXT):
         raise Reject(Reason.UNREADABLE, "a line or byte skip of the header makes no sense")
     if dtype.itemsize > 1 and encoding not in TEXT and "endian" not in header.fields:
         raise Reject(Reason.UNREADABLE, "the header does not say in which order bytes are")
     view = memoryview(data)
-    if skip == -1:
-        start = len(data) - size
-        if start < header.end:
-            raise Reject(Reason.TRUNCATED, "the volume claims more bytes than are there")
-        return view[start:]
     body = view[_behind_lines(data, header.end, lines) :]
     if encoding in PACKED:
         body = memoryview(PACKED[encoding](body, config.max_inflated))
@@ -129,6 +125,10 @@ def nrrd_values(
         return _from_text(body[skip:], dtype, size)
     elif encoding != "raw":
         raise Reject(Reason.UNSUPPORTED_CODEC, "the encoding of the values is not read")
+    if skip == -1:
+        skip = len(body) - size
+        if skip < 0:
+            raise Reject(Reason.TRUNCATED, "the volume claims more bytes than are there")
     check_end(body, skip + size)
     return body[skip : skip + size]
 
