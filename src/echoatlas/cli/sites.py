@@ -42,13 +42,17 @@ def add(ctx: typer.Context, file: Path, replace: bool = typer.Option(False)) -> 
     context: Context = ctx.obj
     from echoatlas.pipeline.sites.onboarding import check_site
 
-    deployment = context.open()
+    deployment = context.open("unused")
     checked = check_site(deployment, file)
     target = deployment.add_site(checked.site, replace=replace)
     context.say(
-        f"site {checked.site.site}: {checked.files} files in {checked.site.bucket}\n"
-        f"next: echoatlas run --site {checked.site.site}",
-        {"site": checked.site.site, "file": target, "files": checked.files},
+        f"site {checked.site.site}: {checked.said}\nnext: echoatlas run --site {checked.site.site}",
+        {
+            "site": checked.site.site,
+            "file": target,
+            "files": checked.files,
+            "beside": checked.beside,
+        },
     )
 
 
@@ -58,10 +62,16 @@ def check(ctx: typer.Context, file: Path) -> None:
     context: Context = ctx.obj
     from echoatlas.pipeline.sites.onboarding import check_site
 
-    checked = check_site(context.open(), file)
+    checked = check_site(context.open("unused"), file)
     context.say(
-        f"site {checked.site.site} is fine: {checked.files} files, {checked.bytes} bytes",
-        {"site": checked.site.site, "files": checked.files, "bytes": checked.bytes, "ok": True},
+        f"the file of site {checked.site.site} is right; {checked.said}",
+        {
+            "site": checked.site.site,
+            "files": checked.files,
+            "beside": checked.beside,
+            "bytes": checked.bytes,
+            "ok": True,
+        },
     )
 
 
@@ -71,7 +81,7 @@ def list_sites(ctx: typer.Context) -> None:
     context: Context = ctx.obj
     rows = [
         {"site": s.site, "bucket": s.bucket, "organ": s.labels.organ or "", "license": s.license}
-        for s in context.open().chosen(None)
+        for s in context.open("unused").chosen(None)
     ]
     heads = ("site", "bucket", "organ", "license")
     context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from tests.helpers.torture import quick_dataset, written
 
+from echoatlas.errors import ConfigError
 from echoatlas.pipeline.deidentify.header.allow_list import BY_TAG
 from echoatlas.pipeline.deidentify.header.attributes import clean
 from echoatlas.pipeline.deidentify.header.checker import demand_clean, leaks
@@ -23,7 +24,7 @@ from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.deidentify.header.rules import items
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault.pseudonyms import normalized
-from echoatlas.schemas.config import ConfigError, SiteConfig
+from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin, Scan
 
 POLICY = Policy()

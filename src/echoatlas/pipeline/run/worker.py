@@ -33,6 +33,7 @@ from echoatlas.pipeline.sidecars.collection import Attached, CompanionReader, is
 from echoatlas.pipeline.sidecars.site import ArchiveTables
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.ticks import tick
 from echoatlas.pipeline.vault.crosswalk import Entry, seal
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.tables import BY_ROW, to_arrow
@@ -110,6 +111,7 @@ def work(batch: Batch) -> BatchResult:
             frames += traveled.frames
         finally:
             faulthandler.cancel_dump_traceback_later()
+            tick()
     writer.flush()
     return BatchResult(
         tuple(writer.parts),
