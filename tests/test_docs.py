@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import shlex
@@ -12,6 +13,7 @@ import yaml
 
 from echoatlas.cli import call
 from echoatlas.cli.reference import reference
+from echoatlas.cli.settings import page
 from echoatlas.pipeline.deidentify_tool.explain import short_table
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.schemas.config import SiteConfig, parse
@@ -34,6 +36,10 @@ def test_the_command_reference_is_the_command_line() -> None:
     assert (TOP / "docs/command-line.md").read_text("utf-8") == reference()
 
 
+def test_the_reference_of_settings_is_the_models() -> None:
+    assert (TOP / "docs/settings.md").read_text("utf-8") == page()
+
+
 def test_what_becomes_of_attributes_is_in_the_readme_as_the_rules_say() -> None:
     assert short_table() in README
 
@@ -47,6 +53,16 @@ def test_python_in_the_readme_compiles() -> None:
     assert blocks("python")
     for text in blocks("python"):
         compile(text, "README.md", "exec")
+
+
+def test_parameters_of_flows_in_the_readme_are_texts_to_prefect() -> None:
+    """Its command line reads a value that is JSON as that: 2026.11 would be a number."""
+    values = re.findall(r"--param \w+=(\S+)", README)
+
+    assert len(values) >= 3
+    for value in values:
+        with pytest.raises(ValueError):
+            json.loads(value)
 
 
 # Great Expectations warns as it is imported, and here it is imported into this process

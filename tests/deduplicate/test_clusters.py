@@ -164,7 +164,7 @@ def test_a_frame_stands_only_for_those_that_were_verified_against_itself() -> No
         [changed(one, cv2.addWeighted(one.pixels, 1 - share, other.pixels, share, 0))]
         for share in (0.0, 0.2, 0.4)
     ]
-    config = DeduplicateConfig(radius=30)
+    config = DeduplicateConfig(max_distance=30)
     ends_alone = duplicates(shown(chain[0], chain[2]), config)
 
     rows = duplicates(shown(*chain), config)

@@ -706,3 +706,30 @@ def test_a_number_in_a_table_is_written_anew(key):
     told = cleaned(table, {"1.png": ["p/a.png"], "2.png": ["p/b.png"]}, key).decode().splitlines()
 
     assert told == ["file,grade,mm_per_px,score", "p/a.png,,0.1235,12.35", "p/b.png,-2,,"]
+
+
+def test_what_was_held_back_says_why_the_status_is_1_and_how_to_find_it(tool, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.7 to whom it may concern")
+    names = tmp_path / "names.csv"
+
+    bare = tool(folder)
+    listed = tool(folder, "--names", str(names), dest=tmp_path / "other")
+
+    assert (bare.code, listed.code) == (1, 1)
+    assert "exit status 1, since 1 of them were held back: run again with `--names" in bare.said
+    assert f"{names} says which file is which" in listed.said
+    assert "letter" in names.read_text() and "letter" not in bare.said + listed.said
+
+
+def test_a_list_of_names_that_was_refused_leaves_no_file_behind(tool, tmp_path):
+    (tmp_path / "a.dcm").write_bytes(write_dicom(scan(1), NATIVE))
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("not of this command")
+    names = tmp_path / "names.csv"
+
+    ran = tool(tmp_path / "a.dcm", "--names", str(names), dest=tmp_path / "taken")
+
+    assert ran.code == 2
+    assert not names.exists()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from echoatlas.pipeline.engine.cluster import Cluster, connected
 from echoatlas.pipeline.errors import Retry
+from echoatlas.pipeline.ticks import tick
 from echoatlas.schemas.config import Engine
 
 
@@ -32,6 +35,26 @@ def doubled(task: Numbers) -> list[int]:
     if 7 in task.values:
         raise MemoryError
     return [2 * value for value in task.values]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Objects whose task is not done before somebody has heard of them, or a minute has passed."""
+
+    objects: int
+    heard_of: Path
+
+    def split(self) -> tuple[Watched, ...]:
+        return ()
+
+
+def ticking(task: Watched) -> bool:
+    for _ in range(task.objects):
+        tick()
+    until = time.monotonic() + 60
+    while not task.heard_of.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    return task.heard_of.exists()
 
 
 SPILLS = {  # an object store that is always full, and forgets nothing of what it spilled
@@ -124,3 +147,17 @@ def test_who_is_in_a_cluster_stays_in_it_after_a_run_within(cluster) -> None:  #
     (then,) = cluster.scatter(doubled, [Numbers((2,))])
 
     assert (first.answer, then.answer) == ([2], [4])
+
+
+def test_objects_are_told_of_before_their_task_is_done(cluster: Cluster, tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    def listen(objects: int) -> None:
+        heard.append(objects)
+        if objects == 3:
+            (tmp_path / "heard").touch()
+
+    (done,) = cluster.scatter(ticking, [Watched(3, tmp_path / "heard")], listen)
+
+    assert done.answer is True
+    assert heard == sorted(heard) and heard[-1] == 3

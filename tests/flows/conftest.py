@@ -26,8 +26,7 @@ from echoatlas.simulate.uploads import build_uploads
 Make = Callable[..., Deployment]
 SERVE = """
 from prefect import serve
-from echoatlas.flows.curate import curate
-from echoatlas.flows.release import release
+from echoatlas.flows import curate, release
 serve(curate.to_deployment("test"), release.to_deployment("test"))
 """
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}

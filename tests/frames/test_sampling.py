@@ -19,9 +19,9 @@ TIMES = tuple(index * 40.0 for index in range(10))
         (TIMES, Sampling(every_ms=80), [0, 2, 4, 6, 8]),
         (TIMES, Sampling(every_ms=1), list(range(10))),
         (None, Sampling(every_ms=100), list(range(10))),
-        (TIMES, Sampling(most=4), [0, 3, 6, 9]),
-        (TIMES, Sampling(most=1), [5]),
-        (TIMES, Sampling(every_ms=100, most=2), [0, 8]),
+        (TIMES, Sampling(max_frames=4), [0, 3, 6, 9]),
+        (TIMES, Sampling(max_frames=1), [5]),
+        (TIMES, Sampling(every_ms=100, max_frames=2), [0, 8]),
     ],
 )
 def test_a_sampling_keeps_what_it_says(times, sampling, expected):
@@ -29,7 +29,7 @@ def test_a_sampling_keeps_what_it_says(times, sampling, expected):
 
 
 def test_a_still_is_always_kept():
-    assert kept(None, 1, Sampling(every_ms=500, every=10, most=1)) == [0]
+    assert kept(None, 1, Sampling(every_ms=500, every=10, max_frames=1)) == [0]
 
 
 def test_a_pause_in_the_clip_does_not_make_frames_bunch():
@@ -59,11 +59,11 @@ def test_a_frame_is_novel_once_it_has_moved_away_from_the_last_kept_one():
     """Slow movement adds up: it is compared with what was kept, not with its neighbor."""
     frames = [Kept(str(n), ((1 << n) - 1).to_bytes(32, "big")) for n in range(12)]
 
-    assert still_kept(frames, Sampling(novel=4)) == [0, 4, 8]
+    assert still_kept(frames, Sampling(min_change=4)) == [0, 4, 8]
     assert still_kept(frames, Sampling()) == list(range(12))
 
 
 def test_a_frame_too_flat_for_a_hash_is_told_by_its_pixels():
     frames = [Kept("a", b""), Kept("b", b""), Kept("b", b""), Kept("c", bytes(32))]
 
-    assert still_kept(frames, Sampling(novel=200)) == [0, 1, 3]
+    assert still_kept(frames, Sampling(min_change=200)) == [0, 1, 3]

@@ -57,7 +57,7 @@ def decide(made, folder, path, day="2026-03-01"):
 
 def test_settings_of_labels_are_planned_and_applied_without_a_pixel(made, settings):
     frames = made.lake.version("frames")
-    settings(answer=0.9999)
+    settings(min_belief=0.9999)
 
     planned = asked(made, "plan")
     applied = asked(made, "label", "run")

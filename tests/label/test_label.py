@@ -6,11 +6,12 @@ import pytest
 from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
 
+from echoatlas.errors import ConfigError
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.sources import APPLICATIONS
 from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.pipeline.settings import settings
-from echoatlas.schemas.config import ConfigError, SiteConfig
+from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.fan import Box
 from echoatlas.schemas.records import Hint, Origin, Scan, UltrasoundRegion
 from tests.helpers.labeling import coded_item, hints_of, path_of
@@ -263,7 +264,7 @@ def test_thresholds_are_configuration():
     hints = [hint("abdomen/liver", weight=0.6)]
 
     assert label(hints, LabelConfig()).organ == "liver"
-    assert label(hints, LabelConfig(answer=0.7)).organ == "unknown"
+    assert label(hints, LabelConfig(min_belief=0.7)).organ == "unknown"
 
 
 def test_one_weak_source_is_visibly_less_sure_than_three_that_agree():

@@ -133,7 +133,7 @@ def test_a_path_that_is_not_of_the_tree_is_refused_with_its_line(lake, tmp_path)
 
 
 def test_the_plan_says_what_a_new_rule_would_change(lake):
-    stricter = LabelConfig(answer=0.995)
+    stricter = LabelConfig(min_belief=0.995)
 
     unchanged = changes(lake, LabelConfig())
     changed = changes(lake, stricter)

@@ -66,7 +66,7 @@ def test_every_frame_has_an_id_of_its_own_and_measures(usual):
 
 
 def test_frames_that_look_alike_are_left_out_if_the_site_asks(usual):
-    few, _ = carried(sampling=Sampling(novel=200))
+    few, _ = carried(sampling=Sampling(min_change=200))
 
     assert [row.frame_index for row in few] == [0]
     assert usual[0][0].image == few[0].image

@@ -16,7 +16,9 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
 from echoatlas.schemas.config import ReleaseConfig
-from tests.helpers.tables import quick_lake
+from echoatlas.schemas.rows import ObjectRow, SightingRow
+from echoatlas.schemas.tables import to_arrow
+from tests.helpers.tables import made, quick_lake
 
 FRAMES = [
     {"site": "st-elsewhere"},
@@ -115,3 +117,28 @@ def test_a_place_that_cannot_be_written_is_one_line(lake: Lake, tmp_path: Path) 
 
     with pytest.raises(UsageError, match="cannot write to"):
         written(lake, tmp_path / "file" / "report.html")
+
+
+def test_modes_have_a_table_of_their_own(tmp_path: Path) -> None:
+    lake = quick_lake(tmp_path / "lake", [{"mode": "b_mode", "maker": "acme", "model": "one"}])
+
+    page = written(lake, tmp_path / "report.html")
+
+    found = re.search(r"device frames(.*?)mode frames(.*?)Frames that", page.text)
+    assert found and [part.split() for part in found.groups()] == [
+        ["acme", "one", "1"],
+        ["b_mode", "1"],
+    ]
+
+
+def test_objects_sent_twice_are_not_told_as_frames_that_are_alike(tmp_path: Path) -> None:
+    lake = quick_lake(tmp_path / "lake", [{"site": "st"}])
+    seen = [made(SightingRow, locator=one, site="st") for one in ("l0", "l1")]
+    lake.append("sightings", to_arrow("sightings", seen))
+    again = made(ObjectRow, locator="l1", site="st", status="duplicate")
+    lake.append("objects", to_arrow("objects", [again]))
+
+    page = written(lake, tmp_path / "report.html")
+
+    assert "1 object sent again, byte for byte" in page.text
+    assert "Frames that are alike None found among the frames that are kept" in page.text

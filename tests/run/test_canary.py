@@ -201,7 +201,7 @@ def test_a_crash_on_a_cluster_leaves_no_name_in_its_logs_or_in_any_version_of_th
 
     for least in (16, 17):  # two settings: the second run leaves old versions behind
         config = yaml.safe_load((rehearsal.home / "echoatlas.yaml").read_text())
-        config["steps"] = {"normalize": {"least_fan": least}}
+        config["steps"] = {"normalize": {"min_fan": least}}
         (rehearsal.home / "echoatlas.yaml").write_text(yaml.safe_dump(config))
         done = subprocess.run(
             rehearsal.command("run"), capture_output=True, text=True, timeout=600, env=env

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from echoatlas.cli import call
+from echoatlas.errors import ConfigError
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.objects.config import JourneyConfig
@@ -20,7 +21,7 @@ from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import ConfigError, SiteConfig
+from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.rows import SightingRow
 from echoatlas.simulate import make_still, write_dicom
 

@@ -20,8 +20,8 @@ import echoatlas.cli.labels as labels
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
 from echoatlas.cli.output import Context
+from echoatlas.cli.progress import Progress
 from echoatlas.pipeline.errors import EchoAtlasError, UsageError
-from echoatlas.schemas.config import ConfigError
 
 app = typer.Typer(
     name="echoatlas",
@@ -47,7 +47,10 @@ def options(
     as_json: bool = typer.Option(False, "--json", help="Print JSON instead of text."),
 ) -> None:
     """Options that may stand anywhere on the line."""
-    ctx.obj = Context(lake=lake, deployment=deployment, as_json=as_json)
+    progress = Progress(quiet=as_json)
+    ctx.obj = Context(lake, deployment, as_json, progress)
+    ctx.call_on_close(progress.close)
+    progress.begin(ctx.invoked_subcommand or "")
 
 
 curation.add_to(app)
@@ -92,15 +95,27 @@ def call(arguments: Sequence[str]) -> int:
         code = STOPPED
     except ClickException as error:
         return _say(error.format_message().rstrip("."), 2)
-    except (UsageError, ConfigError) as error:
+    except UsageError as error:
         return _say(str(error), 2)
     except EchoAtlasError as error:
         return _say(str(error), 1)
+    except ModuleNotFoundError as missing:
+        return _say(_absent(missing), 2)
     except BrokenPipeError:
         return 0
     if code == STOPPED:  # by Ctrl-C, which typer turns into this code
         return _say("stopped; run again to go on", STOPPED)
     return int(code or 0)
+
+
+def _absent(missing: ModuleNotFoundError) -> str:
+    """What to do about a module that is not there: every command but a trainer's needs an extra."""
+    name = (missing.name or "").partition(".")[0]
+    if name == "echoatlas":
+        raise missing
+    if name in sys.stdlib_module_names:
+        return f"this command needs another operating system, such as Linux ({name} is missing)"
+    return f"this command needs `pip install 'echoatlas[curate]'` ({name} is missing)"
 
 
 def _say(message: str, code: int) -> int:

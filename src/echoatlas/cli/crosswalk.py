@@ -43,7 +43,7 @@ def read(
     context: Context = ctx.obj
     from echoatlas.pipeline.vault.crosswalk import Crosswalk, read_key, unseal
 
-    deployment = context.open()
+    deployment = context.open("unused")
     name = deployment.site(site).site
     private = read_key(key)
     rows = [

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from echoatlas.cli.labels import changes_rows, changes_text, forecast_text
-from echoatlas.cli.output import Context, Progress, table
+from echoatlas.cli.output import Context, table
 
 Out = typer.Option(Path("report.html"), help="Where to write it.")
 Dest = typer.Argument(Path("demo"), help="A new folder.")
@@ -34,7 +34,7 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
     from echoatlas.pipeline.plan.settings import journey_config, label_config
     from echoatlas.pipeline.run.forecast import forecast
 
-    deployment = context.open()
+    deployment = context.open("made")
     sites = planned(deployment, site)
     policy = journey_config(deployment.config).deidentify
     heads = ("site", "new files", "pending", "renewed", "headers", "up to date", "lost")
@@ -76,11 +76,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     context: Context = ctx.obj
     from echoatlas.pipeline.run.run import curate, must_hold
 
-    progress = Progress(context.as_json)
-    try:
-        summary = curate(context.open(), site, progress)
-    finally:
-        progress.close()
+    summary = curate(context.open("made"), site, context.progress)
     data = {
         "run_id": summary.run_id,
         "named": summary.named,
@@ -173,9 +169,7 @@ def demo(
     context: Context = ctx.obj
     from echoatlas.cli.demo import rehearse
 
-    progress = Progress(context.as_json)
-    done = rehearse(dest, scale, seed, progress)
-    progress.close()
+    done = rehearse(dest, scale, seed, context.progress)
     context.say(
         f"{status_text(done['status'])}\n\n"
         f"release {done['release']}: {done['samples']} samples, "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from echoatlas.cli.output import Context, Progress, needs_curate
+from echoatlas.cli.output import Context
 
 Src = typer.Argument(exists=True, help="A file, a folder or an archive; it is only read.")
 Dest = typer.Argument(help="A folder that is not there yet, or holds a run that was stopped.")
@@ -49,14 +49,12 @@ def deidentify(
 ) -> None:
     """Files in, de-identified files and a report out; needs no lake."""
     context: Context = ctx.obj
-    try:
-        from echoatlas.pipeline.deidentify.header.policy import Policy, load_policy
-        from echoatlas.pipeline.deidentify_tool.explain import explain, files
-        from echoatlas.pipeline.deidentify_tool.run import REPORT, deidentify_files, said
-        from echoatlas.pipeline.vault.keys import key_of_tool
-        from echoatlas.schemas.config import SiteConfig, load
-    except ModuleNotFoundError as missing:
-        raise needs_curate(missing) from None
+    from echoatlas.pipeline.deidentify.header.policy import Policy, load_policy
+    from echoatlas.pipeline.deidentify_tool.explain import explain, files
+    from echoatlas.pipeline.deidentify_tool.run import REPORT, deidentify_files, said
+    from echoatlas.pipeline.vault.keys import key_of_tool
+    from echoatlas.schemas.config import SiteConfig, load
+
     chosen = load_policy(policy) if policy else Policy()
     if what_if:
         sentences = [*explain(chosen), *files()]
@@ -66,14 +64,11 @@ def deidentify(
     rules = load(SiteConfig, Path(site)) if Path(site).is_file() else None
     made = key_of_tool(rules.site if rules else site, key)
     if made.new:
+        context.progress.close()
         typer.echo(f"made the key {made.path}: back it up, and show it to no one", err=True)
-    progress = Progress(context.as_json)
-    try:
-        done = deidentify_files(
-            src, dest, chosen, made.key, report, names, workers, float(seconds), progress, rules
-        )
-    finally:
-        progress.close()
+    done = deidentify_files(
+        src, dest, chosen, made.key, report, names, workers, float(seconds), context.progress, rules
+    )
     told = report or dest / REPORT
-    context.say(f"{said(done)}\nreport: {told}", {**asdict(done), "report": told})
+    context.say(f"{said(done, names)}\nreport: {told}", {**asdict(done), "report": told})
     raise typer.Exit(done.exit_code)

@@ -38,21 +38,24 @@ def rehearse(
     if dest.exists() and any(dest.iterdir()):
         raise UsageError(f"{dest} is not empty: name a new folder, or remove it")
     tell("simulating uploads", 0, 1)
-    truth = build_uploads(dest / "uploads", scale, seed)
+    truth = build_uploads(dest / "uploads", scale, seed, tell)
     deployment = Deployment.init(dest / "deployment")
     for site in truth.sites:
         deployment.add_site(check_site(deployment, dest / "uploads" / f"{site}.yaml").site)
     deployment = Deployment.find(dest / "deployment")
     must_hold(curate(deployment, None, tell))
-    tell("release", 0, 1)
+    tell("cutting a release", 0, 1)
     create(deployment.lake, deployment.releases, ReleaseConfig(name=RELEASE))
+    tell("verifying it", 0, 1)
     checks = verify(deployment.releases, RELEASE)
     if not all(check.ok for check in checks):
         raise CheckFailed("the release does not verify")
+    tell("pulling and loading it", 0, 1)
     pulled = dest / "pulled"
     pull(deployment.releases, RELEASE, pulled, "files")
     data = load(RELEASE, lake=deployment.lake.storage.uri)
     samples = sum(1 for sample in data.shuffled(seed=seed) if sample.labels.any())
+    tell("writing the report", 0, 1)
     report = dest / "report.html"
     write_report(deployment.lake, deployment.releases, RELEASE, report)
     return {

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
-from tqdm import tqdm
 
+from echoatlas.cli.progress import Progress
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.lake_place import demand_lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import DeploymentConfig, load
 
@@ -22,19 +22,33 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Context:
-    """The global options."""
+    """The global options, and what tells people how far a command is."""
 
     lake: str | None
     deployment: str | None
     as_json: bool
+    progress: Progress = field(default_factory=lambda: Progress(quiet=True))
 
-    def open(self) -> Deployment:
-        """The deployment that the command is about (needs the extra ``curate``)."""
-        try:
-            from echoatlas.pipeline.deployment import Deployment
-        except ModuleNotFoundError as missing:
-            raise needs_curate(missing) from None
-        return Deployment.find(Path(self.deployment) if self.deployment else None, self.lake)
+    def open(self, lake: Literal["read", "made", "unused"] = "read") -> Deployment:
+        """The deployment that the command is about.
+
+        Args:
+            lake: "read" if there has to be one; "made" if the command makes the one that the
+                configuration names; "unused" if it does not matter.
+
+        Raises:
+            UsageError: there is no deployment, or no lake at the place that was named.
+        """
+        from echoatlas.pipeline.deployment import Deployment
+
+        folder = Path(self.deployment) if self.deployment else None
+        found = Deployment.find(folder, self.lake)
+        place = found.lake.storage
+        if lake == "read" or (lake == "made" and place.uri != found.configured_lake.uri):
+            demand_lake(place)
+        elif lake == "made":
+            place.is_there()  # or else says what is wrong with bucket or credentials
+        return found
 
     def releases(self) -> Storage:
         """Where releases lie: of the lake that was named, or of the deployment around here.
@@ -48,21 +62,19 @@ class Context:
             if config.releases and not self.lake:
                 return Storage.open(_from(folder, config.releases), zone)
             if not self.lake:
-                return Storage.open(_from(folder, config.lake), zone).sub("releases")
+                lake = Storage.open(_from(folder, config.lake), zone or config.zones.get("lake"))
+                demand_lake(lake)
+                return lake.sub("releases")
         if not self.lake:
             raise UsageError("name the lake: --lake PATH or s3://..., or ECHOATLAS_LAKE")
-        return Storage.open(self.lake).sub("releases")
+        lake = Storage.open(self.lake)
+        demand_lake(lake)
+        return lake.sub("releases")
 
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""
+        self.progress.close()
         typer.echo(json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain)
-
-
-def needs_curate(missing: ModuleNotFoundError) -> UsageError:
-    """The error of a command that needs the extra ``curate``."""
-    return UsageError(
-        f"this command needs `pip install echoatlas[curate]` ({missing.name} is missing)"
-    )
 
 
 def _around(folder: Path) -> Path | None:
@@ -103,31 +115,3 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-class Progress:
-    """A bar on a terminal, plain lines elsewhere, nothing with ``--json``."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: tqdm[Any] | None = None
-        self._what = ""
-
-    def __call__(self, what: str, done: int, of: int) -> None:
-        if self._quiet:
-            return
-        if not sys.stderr.isatty():
-            if what != self._what or done == of:
-                typer.echo(f"{what}: {done} of {of}" if of > 1 else what, err=True)
-        else:
-            if what != self._what or self._bar is None:
-                self.close()
-                self._bar = tqdm(total=of, desc=what, leave=False)
-            self._bar.update(done - self._bar.n)
-        self._what = what
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

@@ -42,13 +42,17 @@ def add(ctx: typer.Context, file: Path, replace: bool = typer.Option(False)) -> 
     context: Context = ctx.obj
     from echoatlas.pipeline.sites.onboarding import check_site
 
-    deployment = context.open()
+    deployment = context.open("unused")
     checked = check_site(deployment, file)
     target = deployment.add_site(checked.site, replace=replace)
     context.say(
-        f"site {checked.site.site}: {checked.files} files in {checked.site.bucket}\n"
-        f"next: echoatlas run --site {checked.site.site}",
-        {"site": checked.site.site, "file": target, "files": checked.files},
+        f"site {checked.site.site}: {checked.said}\nnext: echoatlas run --site {checked.site.site}",
+        {
+            "site": checked.site.site,
+            "file": target,
+            "files": checked.files,
+            "beside": checked.beside,
+        },
     )
 
 
@@ -58,17 +62,18 @@ def check(ctx: typer.Context, file: Path) -> None:
     context: Context = ctx.obj
     from echoatlas.pipeline.sites.onboarding import check_site
 
-    checked = check_site(context.open(), file)
+    checked = check_site(context.open("unused"), file)
     warnings = checked.tables.warnings()
     if short := checked.tables.short(checked.site.sidecar):
         warnings.insert(0, short)
-    good = "to be looked at" if warnings else "fine"
-    told = f"site {checked.site.site} is {good}: {checked.files} files, {checked.bytes} bytes"
+    good = "is right, but is to be looked at" if warnings else "is right"
+    told = f"the file of site {checked.site.site} {good}; {checked.said}"
     context.say(
         "\n".join([told, *warnings]),
         {
             "site": checked.site.site,
             "files": checked.files,
+            "beside": checked.beside,
             "bytes": checked.bytes,
             "ok": True,
             "tables": checked.tables,
@@ -83,7 +88,7 @@ def list_sites(ctx: typer.Context) -> None:
     context: Context = ctx.obj
     rows = [
         {"site": s.site, "bucket": s.bucket, "organ": s.labels.organ or "", "license": s.license}
-        for s in context.open().chosen(None)
+        for s in context.open("unused").chosen(None)
     ]
     heads = ("site", "bucket", "organ", "license")
     context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)

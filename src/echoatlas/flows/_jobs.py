@@ -25,7 +25,6 @@ from echoatlas.pipeline.engine.cluster import dashboard
 from echoatlas.pipeline.engine.jobs import Jobs, JobState, LocalJobs
 from echoatlas.pipeline.engine.ray_jobs import RayJobs
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
-from echoatlas.schemas.config import ConfigError
 
 POLL = 0.5  # seconds between two looks at a job
 LOST = "Lost"  # the name of the state that another attempt may mend
@@ -91,7 +90,7 @@ async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
         output = await follow(jobs, f"{runtime.flow_run.id}-{stage.name}", arguments)
     except Retry as error:
         return Failed(name=LOST, message=str(error))
-    except (CheckFailed, UsageError, ConfigError) as error:
+    except (CheckFailed, UsageError) as error:
         return Failed(message=str(error))
     counts = stage.counts(output)
     get_run_logger().info("%s: %s", stage.name, said(counts))

@@ -12,7 +12,6 @@ from prefect.states import Failed
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.schemas.config import ConfigError
 
 
 def planned(data: Any) -> Counts:
@@ -52,7 +51,7 @@ async def curate(
     folder = deployment.absolute()
     try:
         names = [site.site for site in Deployment.find(folder).chosen(sites)]
-    except (UsageError, ConfigError) as error:
+    except UsageError as error:
         return Failed(message=str(error))
     options = [word for name in names if sites for word in ("--site", name)]
     stages = (

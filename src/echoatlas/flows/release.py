@@ -9,8 +9,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
+from echoatlas.errors import ConfigError
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
-from echoatlas.schemas.config import ConfigError, ReleaseConfig, parse
+from echoatlas.schemas.config import ReleaseConfig, parse
 
 
 def created(manifest: Any) -> Counts:

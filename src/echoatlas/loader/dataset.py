@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import CheckFailed, no_such
+from echoatlas.pipeline.lake_place import demand_lake
 from echoatlas.pipeline.release.annotations import TOLD, AnnotationRecord
 from echoatlas.pipeline.release.manifest import Manifest, index_table, manifest_of
 from echoatlas.pipeline.release.select import filter_rows as selected
@@ -167,10 +168,14 @@ def load(
         cache: folder for shards that come from S3.
 
     Raises:
-        UsageError: there is no such release or split, or the expression is wrong.
+        UsageError: there is no such lake, release or split, or the expression is wrong; or the
+            bucket or its credentials are, and it says which.
+        Retry: the service can't be reached.
     """
     place = lake or os.environ.get("ECHOATLAS_LAKE", "lake")
-    releases = Storage.open(str(place)).sub("releases")
+    lake_folder = Storage.open(str(place))
+    demand_lake(lake_folder)
+    releases = lake_folder.sub("releases")
     manifest = manifest_of(releases, name)
     if manifest["tree"] != tree().hash:
         raise CheckFailed(

@@ -9,23 +9,20 @@ from pathlib import Path
 
 import yaml
 
+from echoatlas.errors import ConfigError
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake_address import demand_plain
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.starter import starter
+from echoatlas.pipeline.storage import LocalStorage, Storage, local_faults
 from echoatlas.pipeline.vault.keys import Vault
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import DeploymentConfig, SiteConfig, load
 from echoatlas.taxonomy.collections import load as load_collection
+from echoatlas.taxonomy.tree import tree
 
 CONFIG = "echoatlas.yaml"
 DEPLOYMENT_KEY = "deployment"
-
-STARTER = """\
-# An EchoAtlas deployment. Every key has a default; `echoatlas run` says what it does not know.
-name: {name}
-lake: {lake}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,8 @@ class Deployment:
             raise UsageError(f"no deployment at {place}: make one with `echoatlas init PATH`")
         config = load(DeploymentConfig, root / CONFIG)
         sites = {
-            site.site: licensed(site)
-            for site in (
-                load(SiteConfig, file) for file in sorted((root / config.sites).glob("*.yaml"))
-            )
+            site.site: site
+            for site in (load_site(file) for file in sorted((root / config.sites).glob("*.yaml")))
         }
         storage = Storage.open(
             resolve(root, lake or config.lake, base=Path.cwd() if lake else root),
@@ -89,12 +84,21 @@ class Deployment:
         demand_plain(resolve(path.absolute(), lake or "lake", base=Path.cwd() if lake else None))
         try:
             (path / "sites").mkdir(parents=True, exist_ok=True)
-            text = STARTER.format(name="echoatlas", lake=lake or "lake")
-            (path / CONFIG).write_text(text, "utf-8")
+            (path / CONFIG).write_text(starter(lake or "lake"), "utf-8")
         except OSError as error:
             raise UsageError(f"cannot write to {path} ({os.strerror(error.errno or 0)})") from None
         Vault(path / "vault").create(DEPLOYMENT_KEY)
-        return Deployment.find(path)
+        made = Deployment.find(path)
+        if isinstance(made.lake.storage, LocalStorage):  # a lake that is not there is an error
+            with local_faults(made.lake.storage.uri):
+                made.lake.storage.root.mkdir(parents=True, exist_ok=True)
+        return made
+
+    @property
+    def configured_lake(self) -> Storage:
+        """Where the configuration says that the lake lies, whatever was named in its place."""
+        place = resolve(self.root, self.config.lake)
+        return Storage.open(place, self.config.zones.get("lake"))
 
     def add_site(self, site: SiteConfig, *, replace: bool = False) -> Path:
         """Add a site's file to the deployment and make the site's key."""
@@ -135,6 +139,23 @@ class Deployment:
     def site_key(self, name: str) -> SiteKey:
         """The key of a site's pseudonyms."""
         return self.vault.load(name)
+
+
+def load_site(file: Path) -> SiteConfig:
+    """A site's file, its words looked up: the organ in the tree, the collection's license.
+
+    Raises:
+        ConfigError: the file is wrong; names it, and the key, organ or collection that is nearest.
+    """
+    site = load(SiteConfig, file)
+    organ = site.labels.organ
+    if organ and organ not in tree():
+        near = tree().hint(organ) or ": `echoatlas tree` prints it"
+        raise ConfigError(f"{file}: 'labels.organ': there is no '{organ}' in the tree{near}")
+    try:
+        return licensed(site)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: 'collection': {error}") from None
 
 
 def licensed(site: SiteConfig) -> SiteConfig:

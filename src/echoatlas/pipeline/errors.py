@@ -5,7 +5,7 @@
     EchoAtlasError
     ├── Reject      the record is at fault: quarantined with a reason, the run goes on
     ├── Retry       the world is at fault: tried again with backoff
-    ├── UsageError  the caller is at fault: one line, exit code 2
+    ├── UsageError  the caller is at fault: one line, exit code 2 (ConfigError among them)
     └── CheckFailed a check on the data failed: one line, exit code 1
 
 Anything else that escapes a step is a bug of ours: the record is quarantined as ``crashed`` and
@@ -15,12 +15,22 @@ the run ends non-zero.
 from __future__ import annotations
 
 import traceback
-from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from echoatlas.errors import CheckFailed, EchoAtlasError, Retry, UsageError, nearest, no_such
+
+__all__ = [
+    "CheckFailed",
+    "EchoAtlasError",
+    "Reason",
+    "Reject",
+    "Retry",
+    "UsageError",
+    "crash_site",
+    "nearest",
+    "no_such",
+    "sentence_of",
+]
 
 
 class Reason(StrEnum):
@@ -73,10 +83,6 @@ def sentence_of(code: str) -> str:
     return next(reason.sentence for reason in Reason if reason.value == code)
 
 
-class EchoAtlasError(Exception):
-    """The base of all errors that EchoAtlas raises on purpose."""
-
-
 class Reject(EchoAtlasError):  # noqa: N818  (an outcome, named as the tables name it)
     """A record is at fault and goes to quarantine.
 
@@ -95,27 +101,6 @@ class Reject(EchoAtlasError):  # noqa: N818  (an outcome, named as the tables na
 
     def __reduce__(self) -> tuple[type[Reject], tuple[Reason, str, str]]:
         return Reject, (self.reason, self.detail, self.step)
-
-
-class Retry(EchoAtlasError):  # noqa: N818
-    """The world is at fault (network, storage): the work is tried again with backoff."""
-
-
-class UsageError(EchoAtlasError):
-    """Wrong usage or configuration: one clear line for the user, exit code 2."""
-
-
-class CheckFailed(EchoAtlasError):  # noqa: N818
-    """Something is wrong with the data: one clear line for the user, exit code 1."""
-
-
-def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not there, with the nearest one that is."""
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    listed = f" ({kind}s: {', '.join(names)})" if names else f" (there are no {kind}s yet)"
-    return UsageError(f"no {kind} '{name}'{hint}{listed}")
 
 
 def crash_site(error: BaseException) -> str:

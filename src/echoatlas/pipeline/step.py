@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,6 +41,51 @@ def declared(function: Callable[..., Any]) -> Step:
     return found
 
 
+def setting(
+    default: Any,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    *,
+    was: str = "",
+) -> Any:
+    """A field of a step's configuration, with what is checked of it before anything starts.
+
+    Args:
+        low, high: what it may be, both included; of each number where it has several.
+        unit: for the reference of settings ("pixels", "gray levels", "share").
+        was: the name that it had before. Fingerprints go on knowing it by that name, so that a
+            new name makes no lake anew.
+    """
+    return field(default=default, metadata={"low": low, "high": high, "unit": unit, "was": was})
+
+
+def renamed(kind: type[Any]) -> dict[str, str]:
+    """First names of settings to today's, at all depths of a record of configurations."""
+    found: dict[str, str] = {}
+    hints = get_type_hints(kind)
+    for one in fields(kind):
+        if isinstance(hints[one.name], type) and is_dataclass(hints[one.name]):
+            found |= renamed(hints[one.name])
+        if was := one.metadata.get("was"):
+            found[was] = one.name
+    return found
+
+
+def hashed(config: object) -> Any:
+    """A configuration as its fingerprint knows it: plain values, under their first names."""
+    if is_dataclass(config) and not isinstance(config, type):
+        return {
+            one.metadata.get("was") or one.name: hashed(getattr(config, one.name))
+            for one in fields(config)
+        }
+    if isinstance(config, Mapping):
+        return {key: hashed(value) for key, value in config.items()}
+    if isinstance(config, tuple | list):
+        return [hashed(value) for value in config]
+    return config
+
+
 def fingerprint(steps: Iterable[tuple[Callable[..., Any], object]], upstream: str = "") -> str:
     """What the output of a chain of steps depends on, besides its input.
 
@@ -53,8 +98,7 @@ def fingerprint(steps: Iterable[tuple[Callable[..., Any], object]], upstream: st
     """
     digest = hashlib.sha256(upstream.encode())
     for function, config in steps:
-        plain = asdict(config) if is_dataclass(config) and not isinstance(config, type) else config
         this = declared(function)
-        line = json.dumps([this.name, this.version, plain], sort_keys=True, default=str)
+        line = json.dumps([this.name, this.version, hashed(config)], sort_keys=True, default=str)
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()[:16]

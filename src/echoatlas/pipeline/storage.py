@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +22,7 @@ from obstore import exceptions as refused
 from obstore.store import S3Store
 
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.s3 import demand_credentials, s3_fault
 from echoatlas.schemas.config import Zone
 
 
@@ -78,12 +81,23 @@ class Storage(ABC):
         """Whether there is something under a key."""
 
     @abstractmethod
+    def is_there(self) -> bool:
+        """Whether the folder exists; a prefix of a bucket does once something lies below it."""
+
+    @abstractmethod
     def sub(self, prefix: str) -> Storage:
         """The folder below this one."""
 
     def options(self) -> dict[str, str]:
         """What delta-rs needs to know to reach this folder."""
         return {}
+
+    def refused(self, error: Exception) -> UsageError | Retry | None:
+        """What an error of delta-rs's says of this folder; None if it says nothing of it."""
+        number = re.search(r"os error (\d+)", str(error))
+        if number:
+            return storage_error(int(number[1]), self.uri)
+        return storage_error(error.errno, self.uri) if isinstance(error, OSError) else None
 
 
 class LocalStorage(Storage):
@@ -102,7 +116,7 @@ class LocalStorage(Storage):
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         found: list[Entry] = []
-        with _local_faults(self.uri):
+        with local_faults(self.uri):
             for folder, folders, names in os.walk(self.root, onerror=_unless_missing):
                 folders.sort()
                 base = Path(folder).relative_to(self.root).as_posix()
@@ -114,13 +128,13 @@ class LocalStorage(Storage):
         return iter(sorted(found))
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
-        with _local_faults(self.uri), self.path(key).open("rb") as file:
+        with local_faults(self.uri), self.path(key).open("rb") as file:
             file.seek(start or 0)
             return file.read() if length is None else file.read(length)
 
     def write(self, key: str, data: bytes, *, create: bool = False) -> None:
         target = self.path(key)
-        with _local_faults(self.uri):
+        with local_faults(self.uri):
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=target.parent)
             partial = Path(name)
@@ -137,12 +151,15 @@ class LocalStorage(Storage):
                 partial.unlink(missing_ok=True)
 
     def delete(self, keys: Iterable[str]) -> None:
-        with _local_faults(self.uri):
+        with local_faults(self.uri):
             for key in keys:
                 self.path(key).unlink(missing_ok=True)
 
     def exists(self, key: str) -> bool:
         return self.path(key).is_file()
+
+    def is_there(self) -> bool:
+        return self.root.is_dir()
 
     def sub(self, prefix: str) -> LocalStorage:
         return LocalStorage(self.path(prefix))
@@ -156,7 +173,7 @@ def _unless_missing(error: OSError) -> None:
         raise error
 
 
-class _local_faults:  # noqa: N801  (reads as a word of the language where it is used)
+class local_faults:  # noqa: N801  (reads as a word of the language where it is used)
     """Tells a user's mistake (no permission, no space) from a failing disk."""
 
     def __init__(self, uri: str) -> None:
@@ -190,6 +207,11 @@ class S3Storage(Storage):
         self.uri = f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         self.zone = zone
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._bucket = bucket
+
+    @cached_property
+    def _store(self) -> S3Store:
+        """The client; made by the first who asks, since only then are credentials needed."""
         settings = self.options()
         named = {
             "endpoint": settings.get("AWS_ENDPOINT_URL"),
@@ -197,9 +219,9 @@ class S3Storage(Storage):
             "secret_access_key": settings.get("AWS_SECRET_ACCESS_KEY"),
             "session_token": settings.get("AWS_SESSION_TOKEN"),
         }
-        self._store = S3Store(
-            bucket,
-            region=zone.region,
+        return S3Store(
+            self._bucket,
+            region=self.zone.region,
             client_options={"allow_http": True, "timeout": "60s"},
             retry_config={"max_retries": 3},
             **{name: value for name, value in named.items() if value},  # type: ignore[arg-type]
@@ -207,6 +229,7 @@ class S3Storage(Storage):
 
     def options(self) -> dict[str, str]:
         zone = self.zone
+        demand_credentials(self.uri, zone)
         endpoint = zone.endpoint or os.environ.get("AWS_ENDPOINT_URL")
         named = {
             "AWS_ENDPOINT_URL": endpoint,
@@ -221,7 +244,7 @@ class S3Storage(Storage):
     def list(self, prefix: str = "") -> Iterator[Entry]:
         folder, _, _ = f"{self._prefix}{prefix}".rpartition("/")
         found: list[Entry] = []
-        with _remote_faults(self.uri):
+        with _remote_faults(self):
             for chunk in obstore.list(self._store, folder or None):
                 for item in chunk:
                     key = item["path"].removeprefix(self._prefix)
@@ -231,7 +254,7 @@ class S3Storage(Storage):
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
         path = self._prefix + key
-        with _remote_faults(self.uri):
+        with _remote_faults(self):
             if length is not None:
                 if length == 0:
                     return b""
@@ -244,7 +267,7 @@ class S3Storage(Storage):
             return bytes(obstore.get(self._store, path).bytes())
 
     def write(self, key: str, data: bytes, *, create: bool = False) -> None:
-        with _remote_faults(self.uri):
+        with _remote_faults(self):
             try:
                 obstore.put(
                     self._store,
@@ -257,18 +280,28 @@ class S3Storage(Storage):
                 raise FileExistsError(key) from None
 
     def delete(self, keys: Iterable[str]) -> None:
-        with _remote_faults(self.uri):
+        with _remote_faults(self):
             paths = [self._prefix + key for key in keys]
             if paths:
                 obstore.delete(self._store, paths)
 
     def exists(self, key: str) -> bool:
-        with _remote_faults(self.uri):
+        with _remote_faults(self):
             try:
                 obstore.head(self._store, self._prefix + key)
             except (refused.NotFoundError, FileNotFoundError):
                 return False
             return True
+
+    def is_there(self) -> bool:
+        with _remote_faults(self):
+            chunks = obstore.list(self._store, self._prefix or None, chunk_size=1)
+            return any(len(chunk) > 0 for chunk in chunks)
+
+    def refused(self, error: Exception) -> UsageError | Retry | None:
+        text = str(error)
+        asked = isinstance(error, OSError) or "S3 error" in text or "status code" in text
+        return s3_fault(text, self.uri, self.zone) if asked else None
 
     def sub(self, prefix: str) -> S3Storage:
         return S3Storage(f"{self.uri}/{prefix}", self.zone)
@@ -280,18 +313,18 @@ class S3Storage(Storage):
 class _remote_faults:  # noqa: N801
     """Tells a user's mistake (no such bucket, no permission) from a failing service."""
 
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
+    def __init__(self, storage: S3Storage) -> None:
+        self.storage = storage
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, refused.NotFoundError):
-            if "NoSuchBucket" in str(error):
-                raise UsageError(f"there is no bucket at {self.uri}") from None
-            raise FileNotFoundError(self.uri) from None
-        if isinstance(error, refused.PermissionDeniedError | refused.UnauthenticatedError):
-            raise UsageError(f"no permission to use {self.uri}: check its credentials") from None
+        uri = self.storage.uri
+        # Where a key is not there obstore raises Python's own error, which is not of its base
+        if isinstance(error, refused.NotFoundError | FileNotFoundError):
+            if "NoSuchBucket" not in str(error):
+                raise FileNotFoundError(uri) from None
+            raise s3_fault(str(error), uri, self.storage.zone) from None
         if isinstance(error, refused.BaseError):
-            raise Retry(f"{self.uri}: {type(error).__name__}") from None
+            raise s3_fault(str(error), uri, self.storage.zone) from None

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from echoatlas.errors import ConfigError, nearest
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
 
 
-Meaning = Literal[
-    "patient",
-    "label",
-    "description",
-    "view",
-    "laterality",
-    "class",
-    "score",
-    "mm_per_px",
+# What a column of a site's own table may be said to mean.
+MEANINGS = (
+    "patient", "label", "description", "view", "laterality", "class", "score", "mm_per_px",
     "ignore",
-]
-
-
-class ConfigError(Exception):
-    """A configuration is wrong; the message is one line that says where and what to do."""
+)  # fmt: skip
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses keys it does not know."""
+    """A frozen model that refuses keys it does not know.
+
+    A field that was renamed has its first name as its serialization alias: ``hashed`` writes that,
+    so that a new name makes nothing anew.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -58,16 +61,34 @@ class PatientRule(Strict):
     )
     pattern: str | None = Field(None, description="Regular expression with one group, for `name`.")
 
+    @field_validator("pattern")
+    @classmethod
+    def has_a_group(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"no regular expression ({error})") from None
+            if not groups:
+                raise ValueError("it has no group: put parentheses around the patient's part")
+        return pattern
+
+    @model_validator(mode="after")
+    def name_needs_a_pattern(self) -> PatientRule:
+        if self.source == "name" and self.pattern is None:
+            raise ValueError("source 'name' needs a pattern")
+        return self
+
 
 class Sidecar(Strict):
     """A table beside the scans that says what they are."""
 
     files: str = Field("*.csv", description="Glob of the tables' names.")
     key: str | None = Field(None, description="Column that names the file; found if not given.")
-    columns: dict[str, Meaning] = Field(
+    columns: dict[str, str] = Field(
         default_factory=dict,
-        description="Column to meaning: patient, label, description, view, laterality, class, "
-        "score, mm_per_px, ignore. Columns that are not listed are guessed by name or ignored.",
+        description=f"Column to meaning: {', '.join(MEANINGS)}. Columns that are not listed are "
+        "guessed by name or ignored.",
     )
     min_matched: float = Field(
         0.0,
@@ -77,18 +98,42 @@ class Sidecar(Strict):
         "the site's objects wait and the run ends with 1.",
     )
 
+    @field_validator("columns")
+    @classmethod
+    def known_meanings(cls, columns: dict[str, str]) -> dict[str, str]:
+        for column, means in columns.items():
+            if means not in MEANINGS:
+                hint = nearest(means, MEANINGS) or f" (one of {', '.join(MEANINGS)})"
+                raise ValueError(f"column '{column}' can't mean '{means}'{hint}")
+        return columns
+
 
 class Sampling(Strict):
     """Which frames of a clip are kept."""
 
-    every_ms: float | None = Field(None, gt=0, description="At most one frame in this time, ms.")
-    every: int = Field(1, ge=1, description="One frame of this many.")
-    most: int | None = Field(None, ge=1, description="At most this many, evenly spread.")
-    novel: int | None = Field(
+    every_ms: float | None = Field(
+        None,
+        gt=0,
+        json_schema_extra={"unit": "ms"},
+        description="At most one frame in this time, ms.",
+    )
+    every: int = Field(
+        1, ge=1, json_schema_extra={"unit": "frames"}, description="One frame of this many."
+    )
+    max_frames: int | None = Field(
+        None,
+        ge=1,
+        serialization_alias="most",
+        json_schema_extra={"unit": "frames"},
+        description="At most this many, evenly spread.",
+    )
+    min_change: int | None = Field(
         None,
         ge=1,
         le=256,
-        description="Bits of the fan's hash that must differ from the last kept.",
+        serialization_alias="novel",
+        json_schema_extra={"unit": "bits"},
+        description="Bits of the fan's hash, of 256, that must differ from the last kept.",
     )
     drop_repeats: bool = Field(True, description="Leave out frames equal to the one before.")
 
@@ -96,7 +141,7 @@ class Sampling(Strict):
 class SiteConfig(Strict):
     """One uploading center."""
 
-    site: Slug
+    site: Slug = Field(description="Its name: lower case, digits, hyphens.")
     bucket: str = Field(description="s3://bucket/prefix/ or a local folder.")
     labels: Labels = Labels()
     license: str = Field("unknown", description="SPDX id, or words.")
@@ -105,7 +150,9 @@ class SiteConfig(Strict):
     sidecar: Sidecar = Sidecar()
     sampling: Sampling = Sampling()
     partial: bool = Field(False, description="Keep the good frames of a damaged clip.")
-    country: str | None = Field(None, description="ISO 3166-1 alpha-2.")
+    country: str | None = Field(
+        None, pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2: two capitals."
+    )
     cropped: bool = Field(
         False, description="Pictures come cropped to the fan; no surround will be found."
     )
@@ -114,29 +161,60 @@ class SiteConfig(Strict):
 class Engine(Strict):
     """How the work is cut and where it runs."""
 
-    workers: int | None = Field(None, ge=1, description="Tasks at once; default: all cores.")
-    batch: int = Field(32, ge=1, description="Objects a task.")
-    memory_mb: int = Field(1500, ge=256, description="Declared memory of a task, MB.")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        json_schema_extra={"unit": "tasks"},
+        description="Tasks at once; default: all cores.",
+    )
+    batch: int = Field(
+        32, ge=1, json_schema_extra={"unit": "objects"}, description="Objects a task."
+    )
+    memory_mb: int = Field(
+        1500, ge=256, json_schema_extra={"unit": "MB"}, description="Declared memory of a task, MB."
+    )
     address: str | None = Field(None, description="A Ray cluster; default: RAY_ADDRESS, or local.")
-    group: int = Field(8, ge=1, description="Batches committed together.")
-    retries: int = Field(4, ge=0, description="Tries when storage or network fail.")
-    seconds: int = Field(600, ge=1, description="Time an object may take before it is given up.")
+    group: int = Field(
+        8, ge=1, json_schema_extra={"unit": "batches"}, description="Batches committed together."
+    )
+    retries: int = Field(
+        4,
+        ge=0,
+        json_schema_extra={"unit": "tries"},
+        description="Tries when storage or network fail.",
+    )
+    seconds: int = Field(
+        600,
+        ge=1,
+        json_schema_extra={"unit": "s"},
+        description="Time an object may take before it is given up.",
+    )
 
 
 class Zone(Strict):
     """Credentials of one zone, by the names of environment variables that hold them."""
 
-    endpoint: str | None = Field(None, description="URL of an S3 service other than AWS.")
-    region: str = "us-east-1"
-    access_key_env: str = "AWS_ACCESS_KEY_ID"
-    secret_key_env: str = "AWS_SECRET_ACCESS_KEY"
-    session_token_env: str = "AWS_SESSION_TOKEN"
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+/?\S*$",
+        description="URL of an S3 service other than AWS; default: AWS_ENDPOINT_URL, or AWS.",
+    )
+    region: str = Field("us-east-1", min_length=1, description="Where the buckets lie.")
+    access_key_env: str = Field(
+        "AWS_ACCESS_KEY_ID", description="Environment variable that holds the access key's id."
+    )
+    secret_key_env: str = Field(
+        "AWS_SECRET_ACCESS_KEY", description="Environment variable that holds the secret key."
+    )
+    session_token_env: str = Field(
+        "AWS_SESSION_TOKEN", description="Environment variable that holds the token, if any."
+    )
 
 
 class DeploymentConfig(Strict):
     """One installation: where things lie and how the steps are set."""
 
-    name: Slug = "echoatlas"
+    name: Slug = Field("echoatlas", description="Lower case, digits, hyphens.")
     lake: str = Field("lake", description="Path or s3:// URI of the de-identified tables.")
     releases: str | None = Field(None, description="Where releases lie; default: LAKE/releases.")
     sites: str = Field("sites", description="Folder of site files.")
@@ -187,6 +265,15 @@ class ReleaseConfig(Strict):
     )
 
 
+def hashed(site: SiteConfig, without: Mapping[str, Any]) -> str:
+    """A site's file as fingerprints know it: JSON, fields under their first names.
+
+    Args:
+        without: what is left out, as pydantic's ``exclude``.
+    """
+    return site.model_dump_json(exclude=dict(without), by_alias=True)
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -215,20 +302,33 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _known_keys(model, first["loc"][:-1])
-        near = get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return f"unknown key '{place}'{hint} (keys: {', '.join(sorted(known))})"
-    message = re.sub(r"\s+", " ", first["msg"])
-    return f"'{place}': {message[0].lower()}{message[1:]}"
+        key = str(first["loc"][-1])
+        if key in known:
+            return f"'{place}' is called '{known[key]}' now"
+        current = [name for name, today in known.items() if name == today]
+        listed = ", ".join(sorted(current))
+        return f"unknown key '{place}'{nearest(key, current)} (keys: {listed})"
+    message = re.sub(r"\s+", " ", first["msg"]).removeprefix("Value error, ")
+    told = f"{message[0].lower()}{message[1:]}"
+    return f"'{place}': {told}" if place else told
 
 
-def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand at a place: into models, and models within lists and mappings."""
+def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> dict[str, str]:
+    """The keys at a place, old and new, to what they are called today.
+
+    Goes into models, and models within lists and mappings.
+    """
     for part in path:
         field = model.model_fields.get(str(part))
         if field is not None:
             model = next(_models(field.annotation), model)
-    return list(model.model_fields)
+    known = {name: name for name in model.model_fields}
+    former = {
+        field.serialization_alias: name
+        for name, field in model.model_fields.items()
+        if field.serialization_alias
+    }
+    return {**former, **known}
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

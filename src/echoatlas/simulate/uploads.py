@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,19 @@ from echoatlas.simulate.sites import SITES, Drop
 from echoatlas.simulate.truth import ObjectTruth, Truth
 
 
-def build_uploads(folder: Path, scale: float = 1.0, seed: int = 0) -> Truth:
+def build_uploads(
+    folder: Path,
+    scale: float = 1.0,
+    seed: int = 0,
+    tell: Callable[[str, int, int], None] = lambda what, done, of: None,
+) -> Truth:
     """Write what each site uploads, and a configuration for each.
 
     Args:
         folder: gets SITE/UPLOAD/... and SITE.yaml for each site, and truth.json.
         scale: 1.0 is about 100 objects with 600 frames.
         seed: the same seed and scale give the same bytes.
+        tell: told what is being done, and how much of it is.
 
     Returns:
         What is true of them; ``truth.json`` holds the same.
@@ -35,6 +42,7 @@ def build_uploads(folder: Path, scale: float = 1.0, seed: int = 0) -> Truth:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(drop.data)
             _remember(truth, name, drop)
+            tell("simulating uploads", len(truth.objects), 0)
     truth.write(folder / "truth.json")
     return truth
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
+from echoatlas.errors import nearest
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -109,6 +111,17 @@ class Tree:
     def organ_index(self, path: str) -> int:
         """1 to 52 for an organ, 0 for a region, "" or "unknown"."""
         return self.node(path).index if "/" in path else 0
+
+    def hint(self, written: str) -> str:
+        """``; did you mean 'abdomen/liver'?`` for "liver", "livre" or "abdomen/livr"."""
+        last = written.rpartition("/")[2]
+        by_id = {node.id: node.path for node in self.nodes}
+        near = nearest(written, self.positions)
+        if last in by_id or not near:
+            near = nearest(last, by_id)
+            for name, path in by_id.items():
+                near = near.replace(f"'{name}'", f"'{path}'")
+        return near
 
     def ancestors(self, path: str) -> tuple[str, ...]:
         """The region, then the organ if there is one: the way from the root to the node."""

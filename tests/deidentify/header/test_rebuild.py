@@ -13,6 +13,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from echoatlas.errors import ConfigError
 from echoatlas.pipeline.deidentify.header.allow_list import BY_TAG
 from echoatlas.pipeline.deidentify.header.attributes import clean
 from echoatlas.pipeline.deidentify.header.checker import demand_clean, leaks
@@ -22,7 +23,7 @@ from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.deidentify.header.rules import items
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault.pseudonyms import normalized
-from echoatlas.schemas.config import ConfigError, SiteConfig
+from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin, Scan
 from tests.helpers.torture import quick_dataset, written
 

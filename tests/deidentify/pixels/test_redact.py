@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from echoatlas.errors import ConfigError
 from echoatlas.pipeline.deidentify.pixels.config import LookConfig
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
 from echoatlas.pipeline.deidentify.pixels.redact import (
@@ -21,7 +22,6 @@ from echoatlas.pipeline.frames.normalize import normalize
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.settings import settings
-from echoatlas.schemas.config import ConfigError
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate.pictures.scans import make_cine

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
 from echoatlas.pipeline.deduplicate.similarity import alike
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.rows import DuplicateRow
 
 Rows = NDArray[np.int64]
@@ -42,11 +42,18 @@ RELATIONS = ("near", "mirror")
 
 @dataclass(frozen=True, slots=True)
 class DeduplicateConfig:
-    """When two frames show the same."""
+    """When two frames show the same.
 
-    radius: int = 24  # bits of 256, on the fan's hash
-    likeness: float = 0.9  # correlation of the thumbnails
-    speckle: float = 0.5  # correlation of the thumbnails' fine structure
+    Attributes:
+        max_distance: bits of 256 by which the hashes of the fans may differ.
+        min_likeness: correlation that their thumbnails must have.
+        min_speckle: correlation that the thumbnails' fine structure must have.
+        mirrors: compare with mirror images too.
+    """
+
+    max_distance: int = setting(24, 0, 64, "bits", was="radius")
+    min_likeness: float = setting(0.9, -1, 1, "correlation", was="likeness")
+    min_speckle: float = setting(0.5, -1, 1, "correlation", was="speckle")
     mirrors: bool = True
 
 
@@ -112,12 +119,12 @@ def _verified(
         asked &= versions[low % count] == versions[other]
         return asked
 
-    pairs = pairs_within(codes, config.radius, interesting)
+    pairs = pairs_within(codes, config.max_distance, interesting)
     low, high, mirrored = pairs[:, 0], pairs[:, 1] % max(count, 1), pairs[:, 1] >= count
     ids = part.column("frame_id").to_pylist()
     involved, places = np.unique(np.stack([low, high], axis=1), return_inverse=True)
     pictures = thumbnails([ids[one] for one in involved])
-    same = alike(pictures, places.reshape(-1, 2), mirrored, config.likeness, config.speckle)
+    same = alike(pictures, places.reshape(-1, 2), mirrored, config.min_likeness, config.min_speckle)
     return Edges(chosen[low[same]], chosen[high[same]], mirrored[same], pairs[same, 2])
 
 

@@ -55,11 +55,13 @@ class Inputs:
             others are. To that end an archive is listed twice; its scans are unpacked once.
         broken: by name, why a file that may be a table could not be read as one or passed over:
             whose scans the others are would then be a guess.
+        number: how many there are, as far as that listing went.
     """
 
     src: Path
     tables: Mapping[str, SidecarTable] = field(default_factory=dict)
     broken: Mapping[str, Reject] = field(default_factory=dict)
+    number: int = 0
 
     @staticmethod
     def of(src: Path, rule: Sidecar | None = None) -> Inputs:
@@ -72,7 +74,11 @@ class Inputs:
             raise UsageError(f"there is no {src}")
         found: dict[str, SidecarTable] = {}
         broken: dict[str, Reject] = {}
-        for name, content in _texts(src):
+        number = 0
+        for name, content in _entries(src):
+            number += 1
+            if content is None or not _may_be_table(name):
+                continue
             try:
                 table = read_sidecar(content(), name, rule or Sidecar())
             except Reject:
@@ -82,7 +88,7 @@ class Inputs:
                 continue
             if table is not None:
                 found[name] = table
-        return Inputs(src, found, broken)
+        return Inputs(src, found, broken, number)
 
     def __iter__(self) -> Iterator[Input]:
         values = beside_headers(name for name, path in _files(self.src) if path is not None)
@@ -224,8 +230,6 @@ def _raise(problem: Reject) -> bytes:
     raise problem
 
 
-def _texts(src: Path) -> Iterator[tuple[str, Content]]:
-    """The files that may be tables, by name, and nothing else: scans are not read for this."""
-    for name, content in _entries(src):
-        if content and name.lower().endswith(TABLES) and not _unwanted(name):
-            yield name, content
+def _may_be_table(name: str) -> bool:
+    """Whether a file may be a table, by its name: scans are not read for this."""
+    return name.lower().endswith(TABLES) and not _unwanted(name)

@@ -27,6 +27,7 @@ class Names:
 
     file: IO[str] | None = None
     path: Path | None = None
+    new: bool = False  # it was not there before
 
     @staticmethod
     def open(path: Path | None, dest: Path) -> Names:
@@ -41,6 +42,7 @@ class Names:
         if path.resolve().is_relative_to(dest.resolve()):
             raise UsageError(f"{path} would say names within {dest}: put it elsewhere")
         demand_own(path, ",".join(HEADS))
+        new = not path.exists()
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
             os.fchmod(handle, 0o600)  # it may have been there before
@@ -50,7 +52,7 @@ class Names:
         if not try_lock(listed):
             listed.close()
             raise UsageError(f"another run is writing {path}: name another file")
-        return Names(listed, path)
+        return Names(listed, path, new)
 
     def begin(self) -> None:
         """Write the list's head, over what was there."""
@@ -78,7 +80,10 @@ class Names:
     def __exit__(self, *_: object) -> None:
         if self.file is not None:
             with suppress(OSError):  # of what was told already: every line was flushed
+                begun = os.fstat(self.file.fileno()).st_size > 0
                 self.file.close()
+                if self.new and self.path and not begun:  # refused before there was a line
+                    self.path.unlink()
 
 
 def _unwritten(path: Path | None, error: OSError) -> str:

@@ -38,6 +38,7 @@ from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.step import fingerprint
+from echoatlas.schemas.config import hashed
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -93,9 +94,10 @@ def deidentify_files(
         journal = Journal.open(dest, {"policy": policy.digest, "key": key.key_id, "steps": mark})
         listed.begin()
         run = _Run(inputs, journal, job, listed)
+        progress("de-identifying", 0, inputs.number)
         for done, outcome in enumerate(crew.outcomes(run.tasks())):
             run.note(outcome)
-            progress("de-identifying", done + 1, 0)
+            progress("de-identifying", done + 1, max(inputs.number, done + 1))
         run.write_tables()
     summary = Summary.of(policy.digest, key.key_id, journal)
     _write_report(told or dest / REPORT, summary, journal)
@@ -115,7 +117,7 @@ def _mark(job: Job) -> str:
             (check_planes, job.config),
             (check_written, job.config),
         ],
-        job.site.model_dump_json(exclude={"bucket"}) if job.site else "",
+        hashed(job.site, {"bucket": True}) if job.site else "",
     )
 
 
@@ -233,9 +235,18 @@ def _write_report(path: Path, summary: Summary, journal: Journal) -> None:
         raise UsageError(f"cannot write {path} ({os.strerror(error.errno or 0)})") from None
 
 
-def said(summary: Summary) -> str:
-    """A summary for people."""
+def said(summary: Summary, names: Path | None = None) -> str:
+    """A summary for people; ``names`` is the list of which input is which, if one was written."""
     counts = " + ".join(f"{number} {status}" for status, number in summary.counts.items())
     lines = [f"{summary.inputs} inputs = {counts}"]
     lines += [f"  {number:6} {reason}" for reason, number in summary.reasons.items()]
+    held = summary.counts[QUARANTINED]
+    if held:
+        lines.append(f"exit status 1, since {held} of them were held back: {_which(names)}")
     return "\n".join(lines)
+
+
+def _which(names: Path | None) -> str:
+    if names is None:
+        return "run again with `--names FILE` for a list of which file is which, for your eyes only"
+    return f"{names} says which file is which"

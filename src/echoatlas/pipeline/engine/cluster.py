@@ -15,11 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.engine.encryption import new_key, seal, unseal
+from echoatlas.pipeline.engine.under_way import GLANCE, Tally
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.ticks import heard
 from echoatlas.schemas.config import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
@@ -165,6 +168,8 @@ class Cluster:
         self._ray = ray
         self._engine = engine
         self._key = new_key()
+        self._tally: Tally | None = None
+        self._tickets = count()
         self._remote = ray.remote(
             num_cpus=1,
             memory=min(engine.memory_mb << 20, self._memory()),
@@ -178,12 +183,16 @@ class Cluster:
         return max(total // max(width(self._engine), 1), 1 << 20)
 
     def scatter(
-        self, function: Callable[[Work], Answer], tasks: Iterable[Work]
+        self,
+        function: Callable[[Work], Answer],
+        tasks: Iterable[Work],
+        under_way: Callable[[int], None] | None = None,
     ) -> Iterator[Done[Work, Answer]]:
         """Run a function over tasks; answers come as they are ready, in no particular order.
 
         Args:
             function: of a module, so that workers can import it.
+            under_way: told about once a second how many objects are done of tasks that are not.
 
         Raises:
             Retry, UsageError: as the function raised them.
@@ -192,7 +201,8 @@ class Cluster:
         remote = self._remote.options(name=function.__name__)
         waiting = iter(tasks)
         again: deque[tuple[Work, int]] = deque()
-        flying: dict[Any, tuple[Work, int]] = {}
+        flying: dict[Any, tuple[Work, int, int]] = {}
+        tally = self._tallied() if under_way else None
         window = 2 * self._slots()
         exhausted = False
         while True:
@@ -206,11 +216,17 @@ class Cluster:
                         continue
                     task, attempt = following, 0
                 sealed = seal(self._key, ray.cloudpickle.dumps((function, task)))
-                flying[remote.remote(self._key, sealed)] = (task, attempt)
+                ticket = next(self._tickets)
+                counter = tally.counter if tally else None
+                flying[remote.remote(self._key, sealed, counter, ticket)] = (task, attempt, ticket)
             if not flying:
                 return
-            ready, _ = ray.wait(list(flying), num_returns=1)
-            task, attempt = flying.pop(ready[0])
+            ready, _ = ray.wait(list(flying), num_returns=1, timeout=GLANCE if tally else None)
+            if tally and under_way and (not ready or tally.due()):
+                under_way(tally.of({ticket for _, _, ticket in flying.values()}))
+            if not ready:
+                continue
+            task, attempt, _ = flying.pop(ready[0])
             try:
                 answer: Answer = unseal(self._key, ray.get(ready[0]))
                 yield Done(task, answer)
@@ -226,11 +242,22 @@ class Cluster:
                 else:
                     yield Done(task, None)
 
+    def _tallied(self) -> Tally:
+        """One for as long as the cluster is used, since it is a process of its own."""
+        if self._tally is None:
+            self._tally = Tally(self._ray)
+        return self._tally
+
     def _slots(self) -> int:
         return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
 
 
-def _unsealed(key: bytes, sealed: bytes) -> bytes:
-    """Do in a worker what a sealed message asks for, and seal the answer."""
+def _unsealed(key: bytes, sealed: bytes, counter: Any = None, ticket: int = 0) -> bytes:
+    """Do in a worker what a sealed message asks for, and seal the answer.
+
+    Args:
+        counter: is told of each object that is done, under the task's ticket: a number, no more.
+    """
     function, task = unseal(key, sealed)
-    return seal(key, pickle.dumps(function(task)))
+    with heard(lambda: counter.add.remote(ticket) if counter is not None else None):
+        return seal(key, pickle.dumps(function(task)))

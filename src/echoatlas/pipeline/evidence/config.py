@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from echoatlas.pipeline.step import setting
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceConfig:
@@ -23,26 +25,26 @@ class EvidenceConfig:
         weak, typo: factors for terms that mean little alone, and for misspelled ones.
     """
 
-    anatomic_region: float = 0.95
-    body_part: float = 0.93
-    image_type: float = 0.88
-    view: float = 0.95
-    study: float = 0.93
-    series: float = 0.95
-    protocol: float = 0.92
-    procedure: float = 0.92
-    comment: float = 0.9
-    transducer: float = 0.3
-    department: float = 0.35
-    ultrasound_region: float = 0.9
-    report: float = 0.8
-    sidecar: float = 0.97
-    folder: float = 0.85
-    name: float = 0.88
-    collection: float = 0.97
-    site_prior: float = 0.85
-    weak: float = 0.65
-    typo: float = 0.95
+    anatomic_region: float = setting(0.95, 0, 1)
+    body_part: float = setting(0.93, 0, 1)
+    image_type: float = setting(0.88, 0, 1)
+    view: float = setting(0.95, 0, 1)
+    study: float = setting(0.93, 0, 1)
+    series: float = setting(0.95, 0, 1)
+    protocol: float = setting(0.92, 0, 1)
+    procedure: float = setting(0.92, 0, 1)
+    comment: float = setting(0.9, 0, 1)
+    transducer: float = setting(0.3, 0, 1)
+    department: float = setting(0.35, 0, 1)
+    ultrasound_region: float = setting(0.9, 0, 1)
+    report: float = setting(0.8, 0, 1)
+    sidecar: float = setting(0.97, 0, 1)
+    folder: float = setting(0.85, 0, 1)
+    name: float = setting(0.88, 0, 1)
+    collection: float = setting(0.97, 0, 1)
+    site_prior: float = setting(0.85, 0, 1)
+    weak: float = setting(0.65, 0, 1)
+    typo: float = setting(0.95, 0, 1)
 
     def weight(self, source: str) -> float:
         """The weight of a source by its name."""

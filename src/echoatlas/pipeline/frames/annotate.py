@@ -19,7 +19,7 @@ import numpy as np
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.beam_space import cells, place_of
 from echoatlas.pipeline.precision import rounded
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.records import SourceAnnotation
 from echoatlas.schemas.rows import AnnotationRow
 
@@ -37,10 +37,10 @@ class AnnotateConfig:
     """What is kept.
 
     Attributes:
-        least_inside: share of a mask's or box's area that has to lie inside the stored image.
+        min_inside: share of a mask's or box's area that has to lie inside the stored image.
     """
 
-    least_inside: float = 0.5
+    min_inside: float = setting(0.5, 0, 1, "share", was="least_inside")
 
 
 @step("annotate", version=3)
@@ -59,7 +59,7 @@ def annotate(
 
     Returns:
         The row, its points and mask in the stored image; or None where less of it than
-        ``config.least_inside`` lies inside the crop, so that it no longer says what it said. In
+        ``config.min_inside`` lies inside the crop, so that it no longer says what it said. In
         beam space also for points off the fan, and for lengths in pixels: these have a direction.
 
     Raises:
@@ -74,12 +74,12 @@ def annotate(
         points = found
     elif given.kind in ("box", "keypoints"):
         carried = carry(points, frame)
-        if _inside(carried, frame, given.kind) < config.least_inside:
+        if _inside(carried, frame, given.kind) < config.min_inside:
             return None
         points = _clipped(carried, frame) if given.kind == "box" else carried
     elif given.kind == "mask" and given.mask is not None:
         drawn, share = carry_mask(given.mask, frame)
-        if share < config.least_inside:
+        if share < config.min_inside:
             return None
         mask = bytes(cv2.imencode(".png", drawn)[1].tobytes())
     elif given.kind == "scalar" and given.unit == "px" and number is not None:
@@ -161,7 +161,7 @@ def _along_beams(
     x, y = frame.beams[0] + 0.5, frame.beams[1] + 0.5  # pixels begin at whole numbers
     inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
     area = (x1 - x0) * (y1 - y0)
-    if area <= 0 or float(cells(frame.beams)[inside].sum()) < config.least_inside * area:
+    if area <= 0 or float(cells(frame.beams)[inside].sum()) < config.min_inside * area:
         return None
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return [

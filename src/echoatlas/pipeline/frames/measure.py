@@ -14,7 +14,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames import phash
 from echoatlas.pipeline.frames.color import chroma
 from echoatlas.pipeline.frames.memo import OncePerArray
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,18 +34,18 @@ class MeasureConfig:
     """Levels that measuring depends on.
 
     Attributes:
-        dark, saturated: gray levels; below the first is dark, from the second on saturated.
-        least_spread: standard deviation inside the fan below which a frame is too flat to hash:
+        dark, saturated: below the first is dark, from the second on saturated.
+        min_spread: standard deviation inside the fan below which a frame is too flat to hash:
             hashes of flat frames are noise, and all black frames would be one duplicate.
-        dynamic_range: dB that 256 gray levels stand for, to undo the scanner's log compression.
+        dynamic_range: what 256 gray levels stand for, to undo the scanner's log compression.
         lit: mean gray level from which a band of depth counts as showing echoes.
     """
 
-    dark: int = 12
-    saturated: int = 250
-    least_spread: float = 4.0
-    dynamic_range: float = 60.0
-    lit: int = 12
+    dark: int = setting(12, 0, 255, "gray levels")
+    saturated: int = setting(250, 1, 255, "gray levels")
+    min_spread: float = setting(4.0, 0, 128, "gray levels", was="least_spread")
+    dynamic_range: float = setting(60.0, 1, 200, "dB")
+    lit: int = setting(12, 0, 255, "gray levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def measure(
     small = phash.shrunk(gray[area.box], gray.shape, (area.box[0].start, area.box[1].start))
     return Measures(
         pixel_hash=pixel_hash(pixels),
-        **_hashes(small, flat=spread < config.least_spread),
+        **_hashes(small, flat=spread < config.min_spread),
         hash_version=phash.HASH_VERSION,
         thumbnail=small.fan64.tobytes(),
         blur=_blur(gray, area),

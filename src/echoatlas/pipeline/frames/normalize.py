@@ -13,7 +13,7 @@ from echoatlas.pipeline.frames import graphics
 from echoatlas.pipeline.frames.canvas import Place, beam_space, letterbox
 from echoatlas.pipeline.frames.color import chroma, plain
 from echoatlas.pipeline.frames.memo import OncePerArray
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.fan import Box, Fan, Mode
 from echoatlas.schemas.records import Normalized, Redaction
 
@@ -28,8 +28,8 @@ class NormalizeConfig:
     """What the stored image is to be.
 
     Attributes:
-        size: pixels, both axes.
-        least_fan: pixels, shorter side of the fan's box below which it is of no use.
+        size: of both axes.
+        min_fan: shorter side of the fan's box below which it is of no use.
         space: "picture" crops and letterboxes. "beam" undoes the scanner's display: rows are
             depths, columns are beams, and no pixel is background (``beams``); its images have a
             scale along the depth only, and no offset.
@@ -42,12 +42,12 @@ class NormalizeConfig:
             filled stays in the overlay, and the image is flagged ``inpainted``.
     """
 
-    size: int = 256
-    least_fan: int = 32
+    size: int = setting(256, 16, 4096, "pixels")
+    min_fan: int = setting(32, 2, 4096, "pixels", was="least_fan")
     space: Literal["picture", "beam"] = "picture"
-    mm_per_px: float | None = None
+    mm_per_px: float | None = setting(None, 0.001, 10, "mm")
     color: Literal["auto", "gray"] = "auto"
-    color_share: float = 0.002
+    color_share: float = setting(0.002, 0, 1, "share")
     inpaint: bool = False
 
 
@@ -113,7 +113,7 @@ def normalize(
         redaction: what may leave; its ``keep`` has the picture's size.
 
     Raises:
-        Reject: ``fan_too_small`` below ``config.least_fan``; ``frame_mismatch`` if the picture
+        Reject: ``fan_too_small`` below ``config.min_fan``; ``frame_mismatch`` if the picture
             and the redaction differ in size.
     """
     if picture.shape[:2] != redaction.keep.shape:
@@ -168,7 +168,7 @@ def _color(
 def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:
     height, width = keep.shape
     box = fan.bounding_box(height, width)
-    if min(box.width, box.height) < config.least_fan:
+    if min(box.width, box.height) < config.min_fan:
         raise Reject(Reason.FAN_TOO_SMALL, f"the fan is {box.width} x {box.height} pixels")
     if config.space == "beam":
         place = beam_space(fan, box, config.size)

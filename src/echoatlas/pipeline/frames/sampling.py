@@ -13,14 +13,14 @@ def kept(times: Sequence[float] | None, frames: int, sampling: Sampling) -> list
 
     Args:
         times: milliseconds, one a frame; without them ``every_ms`` cannot be applied, since no
-            rate is invented, and ``every`` and ``most`` alone decide.
+            rate is invented, and ``every`` and ``max_frames`` alone decide.
         frames: in the clip.
     """
     chosen = list(range(frames))
     if sampling.every_ms is not None and times is not None:
         chosen = list(_spaced(times[:frames], sampling.every_ms))
     chosen = chosen[:: sampling.every]
-    most = sampling.most
+    most = sampling.max_frames
     if most is None or len(chosen) <= most:
         return chosen
     if most == 1:
@@ -48,14 +48,14 @@ class Kept:
 def adds_nothing(frame: Kept, last: Kept | None, sampling: Sampling) -> bool:
     """Whether a frame only repeats the last one that was kept.
 
-    Frame-rate converters insert equal frames; with ``sampling.novel``, one that looks much the
+    Frame-rate converters insert equal frames; with ``sampling.min_change``, one that looks much the
     same is left out too. A frame too flat to have a hash of its fan is told by its pixels alone.
     """
     if last is None:
         return False
     if sampling.drop_repeats and frame.pixels == last.pixels:
         return True
-    if sampling.novel is None or not frame.fan or len(frame.fan) != len(last.fan):
+    if sampling.min_change is None or not frame.fan or len(frame.fan) != len(last.fan):
         return False
     apart = int.from_bytes(frame.fan, "big") ^ int.from_bytes(last.fan, "big")
-    return apart.bit_count() < sampling.novel
+    return apart.bit_count() < sampling.min_change

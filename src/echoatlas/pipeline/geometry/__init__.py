@@ -15,7 +15,7 @@ from echoatlas.pipeline.geometry.candidates import Thresholds, chosen
 from echoatlas.pipeline.geometry.mode import mode_of, only_traces
 from echoatlas.pipeline.geometry.regions import panes_of, scaled_by, stated_of
 from echoatlas.pipeline.geometry.signal import signal_of
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.fan import Fan, Verdict, whole
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class GeometryConfig:
         thresholds: what the picture must show of an area's boundary for each verdict.
     """
 
-    pictures: int = 16
+    pictures: int = setting(16, 1, 1000, "pictures")
     cropped: bool = False
     thresholds: Thresholds = field(default_factory=Thresholds)
 

@@ -14,6 +14,7 @@ from echoatlas.pipeline.geometry.search import Looks
 from echoatlas.pipeline.geometry.sectors import named
 from echoatlas.pipeline.geometry.segments import THIN, Part, box_of, factor_of, parts_of
 from echoatlas.pipeline.geometry.signal import GAPS
+from echoatlas.pipeline.step import setting
 from echoatlas.schemas.fan import Box, Fan, Shape, Verdict, whole
 
 if TYPE_CHECKING:
@@ -38,22 +39,22 @@ class Thresholds:
         full: least share of the fan that signal covers, dark tissue closed, to accept.
         seen: least share of the boundary that is not at the picture's edge, to accept.
         outline: least overlap of an area and its convex outline where that is all there is.
-        least_area: share of the picture that a pane must cover.
-        most_panes: more areas than this are no ultrasound screen.
+        min_area: share of the picture that a pane must cover.
+        max_panes: more areas than this are no ultrasound screen.
     """
 
-    accept: float = 0.8
-    review: float = 0.4
-    weakest: float = 0.5
-    accept_beyond: float = 0.04
-    review_beyond: float = 0.15
-    accept_missed: float = 0.03
-    review_missed: float = 0.12
-    full: float = 0.75
-    seen: float = 0.35
-    outline: float = 0.85
-    least_area: float = 0.03
-    most_panes: int = 4
+    accept: float = setting(0.8, 0, 1, "share")
+    review: float = setting(0.4, 0, 1, "share")
+    weakest: float = setting(0.5, 0, 1, "share")
+    accept_beyond: float = setting(0.04, 0, 1, "share")
+    review_beyond: float = setting(0.15, 0, 1, "share")
+    accept_missed: float = setting(0.03, 0, 1, "share")
+    review_missed: float = setting(0.12, 0, 1, "share")
+    full: float = setting(0.75, 0, 1, "share")
+    seen: float = setting(0.35, 0, 1, "share")
+    outline: float = setting(0.85, 0, 1, "share")
+    min_area: float = setting(0.03, 0, 1, "share", was="least_area")
+    max_panes: int = setting(4, 1, 64, "panes", was="most_panes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def chosen(signal: Signal, stated: Sequence[Pane], limits: Thresholds) -> list[F
         if not any(one.support.borne_out >= limits.review for one in held):
             held += candidates(signal, box, limits, in_air=True)
         ordered = sorted(held, key=lambda one: -one.value)
-        most = limits.most_panes if len(boxes) == 1 else 1
+        most = limits.max_panes if len(boxes) == 1 else 1
         found += _apart(signal, ordered, most)
     if not found:
         raise Reject(Reason.NO_FAN)
@@ -209,7 +210,7 @@ def candidates(
     solid = signal.solid_evidence()
     solid_looks = looks if solid is None else Looks(solid, box)
     found: list[Candidate] = []
-    least, thin = (CRESCENT, THIN / 2.5) if in_air else (limits.least_area, THIN)
+    least, thin = (CRESCENT, THIN / 2.5) if in_air else (limits.min_area, THIN)
     for parts in parts_of(signal, box, least, thin):
         if in_air:
             parts = [replace(part, signal=part.mask) for part in parts if part.joined]

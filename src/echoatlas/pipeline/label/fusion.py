@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.evidence.config import EvidenceConfig
 from echoatlas.pipeline.evidence.fetal import ADULT
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
@@ -36,24 +36,24 @@ class LabelConfig:
     """When to answer.
 
     Attributes:
-        answer: least belief at which a node is named.
-        odds: how many times the belief against a node the belief in it has to be, at the least;
+        min_belief: least belief at which a node is named.
+        min_odds: how many times the belief against a node the belief in it has to be, at the least;
             10 is where evidence is called strong (Jeffreys 1961, "Theory of probability").
         slope, offset: of the curve from belief to confidence, in logits, where belief is at
-            least ``answer``. ``python -m benchmarks labels`` fits them on simulated headers.
-        conflict: share of contradictory evidence from which a person should look.
+            least ``min_belief``. ``python -m benchmarks labels`` fits them on simulated headers.
+        max_conflict: share of contradictory evidence from which a person should look.
         beside: factor on priors where the object itself says something else.
         sources: source to a factor on its weight; 0 leaves it out.
         without: ids of rules that are not heard, such as "heart.echo", or "study:heart.echo" for
             one source. So rules are taken back without reading any scan again.
     """
 
-    answer: float = 0.5
-    odds: float = 10.0
-    conflict: float = 0.3
-    beside: float = 0.4
-    slope: float = 0.59
-    offset: float = 2.42
+    min_belief: float = setting(0.5, 0, 1, "belief", was="answer")
+    min_odds: float = setting(10.0, 0, 1_000_000, "times", was="odds")
+    max_conflict: float = setting(0.3, 0, 1, "share", was="conflict")
+    beside: float = setting(0.4, 0, 1, "times")
+    slope: float = setting(0.59, 0, 100)
+    offset: float = setting(2.42, -100, 100)
     sources: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
 
@@ -169,7 +169,7 @@ def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
         organ = _decide(belief, (node.path for node in tree().children(region.node)), config)
     path = organ.node or region.node
     contradicted = (belief.within if region.node else belief.between + belief.within) >= (
-        config.conflict
+        config.max_conflict
     )
     abstained = contradicted and not organ.node
     primary = [path] if path else []
@@ -184,7 +184,7 @@ def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
         view=_term(hints, "view", ""),
         application=_term(hints, "application", UNKNOWN),
         conflict=abstained,
-        review=belief.between + belief.within >= config.conflict,
+        review=belief.between + belief.within >= config.max_conflict,
         decided_by="fusion" if path else "none",
     )
 
@@ -254,7 +254,7 @@ def _decide(belief: Belief, nodes: Iterable[str], config: LabelConfig) -> Decisi
     """The node that is believed enough, and far more than all else; none otherwise."""
     node = max(sorted(nodes), key=lambda one: belief.of(_below()[one]))
     believed, against = (belief.of(places) for places in (_below()[node], ~_below()[node]))
-    if believed < config.answer or believed < config.odds * against:
+    if believed < config.min_belief or believed < config.min_odds * against:
         return Decision()
     return Decision(node, config.calibrated(believed))
 

@@ -8,7 +8,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +135,7 @@ def _decision(row: dict[str, str], author: str, day: date, where: str) -> Decisi
     paths = [path for path in paths if path != UNKNOWN]
     for path in paths:
         if path not in tree():
-            near = get_close_matches(path, tree().positions, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise UsageError(f"{where}: '{path}' is no path of the tree{hint}")
+            raise UsageError(f"{where}: '{path}' is no path of the tree{tree().hint(path)}")
     side = (row.get("laterality") or "").strip().lower()
     if side not in SIDES:
         raise UsageError(f"{where}: laterality is one of {', '.join(SIDES[1:])}")

@@ -9,7 +9,6 @@ finds an intent carries it out again: what is done already is passed over.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
@@ -36,7 +35,7 @@ from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.staged import Part, counted, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.lake_address import demand_plain
-from echoatlas.pipeline.storage import LocalStorage, Storage, storage_error
+from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import TABLES, columns, schema
 
 CHECKPOINT_EVERY = "20"
@@ -53,14 +52,11 @@ def _translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Ans
             return method(*args, **kwargs)
         except FileNotFoundError:
             raise
-        except (OSError, DeltaError) as error:  # it gives the system's number in its words only
-            place = args[0].storage.uri  # type: ignore[attr-defined]
-            number = re.search(r"os error (\d+)", str(error))
-            if number:
-                raise storage_error(int(number[1]), place) from None
-            if isinstance(error, OSError):
-                raise storage_error(error.errno, place) from None
-            raise
+        except (OSError, DeltaError) as error:
+            refusal = args[0].storage.refused(error)  # type: ignore[attr-defined]
+            if refusal is None:
+                raise
+            raise refusal from None
 
     return telling
 

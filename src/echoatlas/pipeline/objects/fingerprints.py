@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.step import fingerprint
+from echoatlas.schemas.config import hashed
 from echoatlas.taxonomy.collections import load
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
 
 TOLD = "+"  # between the mark of frames and what is said of an object's copies
+# What a site's file says that is in no row, or in none that a run would have to make anew
+NOWHERE = {"bucket": True, "license": True, "country": True}
 # What evidence is read by. Devices and SNOMED's retired codes are read for other rows too.
 WORDS = ("axes", "body_parts", "context", "image_types", "reports", "terms")
 
@@ -52,10 +55,8 @@ def fingerprints_of(config: JourneyConfig, site: SiteConfig, beside: str = "") -
         beside: what lies beside its scans, as it is to stand in a mark.
     """
     adapter = load(site.collection) if site.collection else None
-    said = site.model_dump_json(exclude={"bucket": True, "license": True, "country": True})
-    shown = site.model_dump_json(
-        exclude={"bucket": True, "license": True, "country": True, "labels": {"organ"}}
-    )
+    said = hashed(site, NOWHERE)
+    shown = hashed(site, {**NOWHERE, "labels": {"organ"}})
     steps = [one for one in config.steps() if one[0] is not evidence]
     frames = fingerprint(steps, shown + (adapter.digest_of_frames if adapter else ""))
     words = "".join(vocabulary_digests().values())

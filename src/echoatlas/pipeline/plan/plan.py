@@ -5,23 +5,39 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import TOLD, fingerprints_of, vocabulary_digests
-from echoatlas.pipeline.plan.settings import journey_config
+from echoatlas.pipeline.plan.settings import deduplicate_config, journey_config, label_config
 from echoatlas.pipeline.plan.survey import BESIDE, survey
 from echoatlas.pipeline.settings import as_plain
 from echoatlas.pipeline.sidecars.tally import Tally
-from echoatlas.pipeline.step import declared
+from echoatlas.pipeline.step import declared, renamed
+from echoatlas.schemas.config import Sampling
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config import DeploymentConfig, SiteConfig
 
 
 MARKS = "_fingerprints/"
+
+
+def checked(config: DeploymentConfig) -> JourneyConfig:
+    """The settings of the steps that touch an object, all others being right too.
+
+    What ``plan`` and ``run`` begin with: nothing is refused that was begun.
+
+    Raises:
+        ConfigError: a setting of any step, with where it stands and what it may be.
+        UsageError: a step that is not there.
+    """
+    label_config(config)
+    deduplicate_config(config)
+    return journey_config(config)
 
 
 def _described(config: JourneyConfig, site: SiteConfig) -> dict[str, Any]:
@@ -56,6 +72,22 @@ def remember(storage: Storage, config: JourneyConfig, sites: list[SiteConfig]) -
             key = f"{MARKS}{mark}.json"
             if not storage.exists(key):
                 storage.write(key, json.dumps(said, sort_keys=True, indent=1).encode())
+
+
+def _today(described: Any) -> Any:
+    """A description that was written down earlier, under the names that settings have today."""
+    if isinstance(described, dict):
+        names = former_names()
+        return {names.get(key, key): _today(value) for key, value in described.items()}
+    return described
+
+
+@cache
+def former_names() -> dict[str, str]:
+    """First names of settings to today's, of steps and of a site's file."""
+    sampled = Sampling.model_fields.items()
+    site = {one.serialization_alias: name for name, one in sampled if one.serialization_alias}
+    return {**renamed(JourneyConfig), **site}
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[str]:
@@ -103,7 +135,7 @@ class SitePlan:
 
 def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
     """Compare each site's bucket and settings with the lake; reads listings, no scans."""
-    config = journey_config(deployment.config)
+    config = checked(deployment.config)
     found = []
     for site in deployment.chosen(sites):
         seen = survey(deployment, site, config)
@@ -123,7 +155,7 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                     why.append("the collection's masks or tables: changed")
                 key = f"{MARKS}{then}.json"
                 if deployment.lake.storage.exists(key):
-                    before = json.loads(deployment.lake.storage.read(key))
+                    before = _today(json.loads(deployment.lake.storage.read(key)))
                     why += changes(before, today)
         warnings = seen.tables.tally.warnings()
         if short := seen.tables.tally.short(site.sidecar):

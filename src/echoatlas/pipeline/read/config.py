@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.step import setting
 from echoatlas.schemas.records import Lay
 
 
@@ -14,28 +15,28 @@ class ReadConfig:
 
     Attributes:
         partial: keep the good frames of a damaged clip; if not, damage is a reject.
-        max_pixels: of one picture, pixels.
+        max_pixels: of one picture.
         max_frames: of one clip.
         max_lost: damaged frames of one clip, with ``partial``; then it is given up.
-        max_total_pixels: of all pictures of a clip together, pixels: bounds the time.
-        max_inflated: of anything that has to be decompressed as a whole, bytes.
+        max_total_pixels: of all pictures of a clip together: bounds the time.
+        max_inflated: of anything that has to be decompressed as a whole.
         max_elements: of a DICOM header, all levels together.
         max_depth: of nested DICOM sequences.
-        max_text: of one metadata string of a loose file, characters.
+        max_text: of one metadata string of a loose file.
         masks: the file is known to be a mask, so that what is like one is wanted, not refused.
         like: make an array into pictures as another one was; of masks, which show nothing by which
             they could be laid out.
     """
 
     partial: bool = False
-    max_pixels: int = 1 << 24
-    max_frames: int = 50_000
-    max_lost: int = 100
-    max_total_pixels: int = 20_000_000_000
-    max_inflated: int = 1 << 29
-    max_elements: int = 200_000
-    max_depth: int = 32
-    max_text: int = 1 << 14
+    max_pixels: int = setting(1 << 24, 4096, 1 << 30, "pixels")
+    max_frames: int = setting(50_000, 1, 10_000_000, "frames")
+    max_lost: int = setting(100, 0, 1_000_000, "frames")
+    max_total_pixels: int = setting(20_000_000_000, 4096, 10**14, "pixels")
+    max_inflated: int = setting(1 << 29, 1 << 20, 1 << 40, "bytes")
+    max_elements: int = setting(200_000, 1000, 100_000_000, "elements")
+    max_depth: int = setting(32, 1, 256, "levels")
+    max_text: int = setting(1 << 14, 16, 1 << 24, "characters")
     masks: bool = False
     like: Lay | None = None
 

@@ -107,10 +107,11 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
         UsageError: a run holds the lake.
     """
     lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
+    config = label_config(deployment.config)
     with run_lock(lake.storage, run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
-        changed = changes(lake, label_config(deployment.config))
+        changed = changes(lake, config)
         return changed, label_lake(lake, deployment.config)
 
 

@@ -13,6 +13,7 @@ from echoatlas.pipeline.read.arrays.detached_header import read_whole
 from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, is_table
+from echoatlas.pipeline.ticks import tick
 from echoatlas.schemas.rows import SightingRow
 from echoatlas.schemas.tables import to_arrow
 
@@ -46,18 +47,26 @@ def name_arrivals(
     ordinal = seen.next_ordinal
     for start in range(0, len(seen.fresh), REEL_FILES):
         reel = seen.fresh[start : start + REEL_FILES]
-        named = _named(deployment, seen, reel, cluster)
+
+        def passed(number: int, before: int = start) -> None:
+            tell(f"files of {seen.site.site}", before + number, len(seen.fresh))
+
+        named = _named(deployment, seen, reel, cluster, passed)
         rows: list[SightingRow] = []
         for arrival in reel:
             rows += sightings(seen.site.site, arrival, named[arrival.key], ordinal + len(rows))
         deployment.lake.append("sightings", to_arrow("sightings", rows))
         ordinal += len(rows)
-        tell(f"files of {seen.site.site}", start + len(reel), len(seen.fresh))
+        passed(len(reel))
     return ordinal - seen.next_ordinal
 
 
 def _named(
-    deployment: Deployment, seen: Survey, reel: list[ListedFile], cluster: Callable[[], Cluster]
+    deployment: Deployment,
+    seen: Survey,
+    reel: list[ListedFile],
+    cluster: Callable[[], Cluster],
+    passed: Callable[[int], None],
 ) -> dict[str, list[NamedObject]]:
     key = deployment.key()
     bucket = deployment.bucket(seen.site)
@@ -67,7 +76,12 @@ def _named(
     tasks = (
         RegisterTask(seen.site, bucket, tuple(files), key, retries) for files in _cut(readable)
     )
-    for done in cluster().scatter(register, tasks):
+    workers = cluster()
+    whole: list[int] = []  # files of each task that is done
+    passed(0)
+    for done in workers.scatter(register, tasks, lambda some: passed(sum(whole) + some)):
+        whole.append(len(done.task.arrivals))
+        passed(sum(whole))
         for arrival, objects in done.answer or ():
             found[arrival.key] = objects
     return found
@@ -96,6 +110,7 @@ def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject]]]:
     """Read each listed file once, to name it and the members of archives."""
     named = []
     for arrival in task.arrivals:
+        tick()
         try:
             key, read = arrival.key, task.bucket.read
             data = retrying(partial(read_whole, key, read), task.retries)

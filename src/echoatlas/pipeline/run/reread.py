@@ -23,6 +23,7 @@ from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.run.worker import BatchResult, Writer, reading, work
 from echoatlas.pipeline.sidecars.said import in_words
 from echoatlas.pipeline.stopwatch import Stopwatch
+from echoatlas.pipeline.ticks import heard, tick
 from echoatlas.schemas.records import Hint
 
 
@@ -53,9 +54,11 @@ def reread(batch: Batch) -> BatchResult:
             continue
         finally:
             faulthandler.cancel_dump_traceback_later()
+            tick()
         if hints is None:
             alone = replace(batch, id=f"{batch.id}-{item.sighting.ordinal}", items=(item,))
-            settled[item.sighting.object_id] = work(alone)
+            with heard(lambda: None):  # it is one object, and told of below
+                settled[item.sighting.object_id] = work(alone)
         else:
             writer.add(evidence_rows(hints, item.sighting, batch.made_by))
             done.append(item.sighting.object_id)

@@ -26,7 +26,7 @@ from echoatlas.pipeline.errors import CheckFailed, Reason, Reject
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
-from echoatlas.pipeline.plan.plan import remember
+from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, survey
 from echoatlas.pipeline.run.commit import Committer, recover
@@ -102,17 +102,20 @@ def curate(
     clock = time.monotonic()
     summary = Summary(f"r{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
     chosen = deployment.chosen(sites)
+    config = checked(deployment.config)
     lake = deployment.lake
     with run_lock(lake.storage, summary.run_id) as lock:
         if lock.before:
+            tell("finishing what an interrupted run left", 0, 1)
             recover(lake, lock.before)
-        config = journey_config(deployment.config)
         remember(lake.storage, config, chosen)
         with ExitStack() as stack:
-            cluster = _WhenNeeded(deployment, stack)
+            cluster = _WhenNeeded(deployment, stack, tell)
             for site in chosen:
+                tell(f"listing {site.site}", 0, 1)
                 seen = survey(deployment, site, config)
                 summary.named += name_arrivals(deployment, seen, cluster, tell)
+            tell("comparing with the lake", 0, 1)
             surveys = [survey(deployment, site, config) for site in chosen]
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
             _carry(deployment, ready, cluster, summary, tell)
@@ -121,9 +124,11 @@ def curate(
         label_lake(lake, deployment.config)
         tell("duplicates", 0, 1)
         deduplicate_lake(lake, deployment.config)
+        tell("checking the tables", 0, 1)
         worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
+        tell("writing receipts", 0, 1)
         told = {seen.site.site: seen.tables for seen in surveys}
         summary.silent = [
             s.site for s in chosen if not write_receipts(deployment, s, told[s.site].told)
@@ -138,13 +143,15 @@ def curate(
 class _WhenNeeded:
     """A cluster that is started by the first who has work for it: doing nothing costs nothing."""
 
-    def __init__(self, deployment: Deployment, stack: ExitStack) -> None:
+    def __init__(self, deployment: Deployment, stack: ExitStack, tell: Progress) -> None:
         self._deployment = deployment
         self._stack = stack
+        self._tell = tell
         self._cluster: Cluster | None = None
 
     def __call__(self) -> Cluster:
         if self._cluster is None:
+            self._tell("starting workers", 0, 1)
             self._cluster = self._stack.enter_context(connected(self._deployment.config.engine))
         return self._cluster
 
@@ -177,7 +184,11 @@ def _carry(
             for seen in surveys
             for batch in batches(deployment, seen, seen.due, summary.run_id)
         )
-        for done in cluster().scatter(work, tasks):
+        workers = cluster()
+        tell("objects", 0, total)
+        for done in workers.scatter(
+            work, tasks, lambda some: tell("objects", summary.objects + some, total)
+        ):
             site = done.task.site.site
             if done.answer is None:
                 crash = Reject(Reason.CRASHED, "Its worker died, each time.", "journey")
@@ -199,6 +210,7 @@ def _carry(
             ids = [item.sighting.object_id for item in done.task.items]
             committer.finished(site, [one for one in ids if one in stale])
             tell("objects", summary.objects, total)
+        tell("committing", 0, 1)
     committer.close()
     summary.rejected = +summary.rejected
 
@@ -223,10 +235,14 @@ def _reread(
         for seen in surveys
         for batch in batches(deployment, seen, seen.items(seen.unread), f"{summary.run_id}-e")
     )
-    passed = 0
-    for done in cluster().scatter(reread, tasks):
+    passed: list[int] = []  # objects of each task that is done
+    workers = cluster()
+    tell("headers", 0, total)
+    for done in workers.scatter(
+        reread, tasks, lambda some: tell("headers", sum(passed) + some, total)
+    ):
         site, answer = done.task.site.site, done.answer
-        passed += len(done.task.items)
+        passed.append(len(done.task.items))
         if answer is None:
             summary.crashes.append("A worker died, each time, as it read a header anew.")
             continue
@@ -238,7 +254,7 @@ def _reread(
         summary.rejected.update(answer.rejected)
         summary.step_seconds.update(answer.seconds)
         summary.crashes += answer.crashes
-        tell("headers", passed, total)
+        tell("headers", sum(passed), total)
     committer.close()
 
 

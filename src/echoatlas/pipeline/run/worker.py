@@ -32,6 +32,7 @@ from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.ticks import tick
 from echoatlas.pipeline.vault.crosswalk import Entry, seal
 from echoatlas.schemas.tables import BY_ROW, to_arrow
 
@@ -109,6 +110,7 @@ def work(batch: Batch) -> BatchResult:
             frames += traveled.frames
         finally:
             faulthandler.cancel_dump_traceback_later()
+            tick()
     writer.flush()
     return BatchResult(
         tuple(writer.parts),

@@ -11,7 +11,6 @@ import hashlib
 import re
 import string
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -19,7 +18,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from echoatlas.schemas.config import ConfigError, Slug, Strict, parse
+from echoatlas.errors import ConfigError, nearest
+from echoatlas.schemas.config import Slug, Strict, parse
 from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
 from echoatlas.taxonomy.tree import tree
 
@@ -78,14 +78,14 @@ class Layout(Strict):
 class Collection(Strict):
     """A public collection of ultrasound scans, and how to read its layout."""
 
-    name: Slug
-    title: str
-    url: str
-    citation: str = ""
+    name: Slug = Field(description="As a site's file names it.")
+    title: str = Field(description="As its authors call it.")
+    url: str = Field(description="Where it can be had.")
+    citation: str = Field("", description="What its authors ask to be cited.")
     license: str = Field("unknown", description="SPDX id, or words.")
     countries: tuple[str, ...] = Field((), description="ISO 3166-1 alpha-2.")
     devices: tuple[str, ...] = Field((), description="Models, as in the vocabulary of devices.")
-    subject: Subject = "human"
+    subject: Subject = Field("human", description="What was scanned.")
     organs: tuple[str, ...] = Field(description="Paths of the tree; several: one of these.")
     also: tuple[str, ...] = Field((), description="Paths that each picture shows besides.")
     layout: tuple[Layout, ...] = Field(description="The first that matches a path speaks of it.")
@@ -94,7 +94,7 @@ class Collection(Strict):
     tables: tuple[Table, ...] = Field((), description="What its tables say.")
     finding: str = Field("class", description="What the classes are about, a code.")
     split: str = Field("", description="The split that its authors made, in words.")
-    defects: tuple[str, ...] = ()
+    defects: tuple[str, ...] = Field((), description="What is known to be wrong with it, in words.")
     sources: tuple[str, ...] = Field(min_length=1, description="Where the facts stand.")
     uncertain: tuple[str, ...] = Field((), description="Fields that no source was read for.")
     example: dict[str, dict[str, str]] = Field(description="Paths, and what is said of each.")
@@ -225,8 +225,6 @@ def load(name: str) -> Collection:
         ConfigError: there is none of that name; says which is nearest.
     """
     if name not in names():
-        near = get_close_matches(name, names(), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"no collection '{name}'{hint}")
+        raise ConfigError(f"no collection '{name}'{nearest(name, names())}")
     text = files("echoatlas.taxonomy.collections").joinpath(f"{name}.yaml").read_text("utf-8")
     return parse(Collection, yaml.safe_load(text), f"collections/{name}.yaml")

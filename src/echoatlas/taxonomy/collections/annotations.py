@@ -42,7 +42,7 @@ class Column(Strict):
 
     means: Literal[
         "patient", "class", "split", "view", "laterality", "mm_per_px", "scalar", "finding", "text"
-    ]
+    ] = Field(description="What it says of a picture.")
     name: str = Field("", description="What a scalar, finding or text is about, a code.")
     unit: str = Field("", description="Of a scalar, UCUM; px is scaled with the picture.")
     values: dict[str, str] = Field(
@@ -56,8 +56,8 @@ class Shapes(Strict):
     Outlines become masks; each row's is a JSON list of [x, y].
     """
 
-    kind: Literal["box", "keypoints", "polygon"]
-    name: str
+    kind: Literal["box", "keypoints", "polygon"] = Field(description="What the numbers draw.")
+    name: str = Field(description="What is marked, a code.")
     columns: tuple[str, ...] = Field(
         min_length=1, description="Their numbers, in order: x y x y ..., four a box."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
+from echoatlas.pipeline.step import setting
 
 # Of what our own network finds: its word is taken where it is sure, however the edges rise.
 TRAINED = JudgeConfig(
@@ -33,27 +34,27 @@ class LookConfig:
         looks: frames, windows of one place that are looked at.
         apart: frames between two looks at one place.
         margin: pixels around a candidate that are looked at with it.
-        least_range: gray levels that a picture must span to count as seen.
+        min_range: gray levels that a picture must span to count as seen.
         judge: what counts as letters.
         trained: the same of what our own network finds; it looks where few frames tell text from
             tissue.
     """
 
-    block: int = 64
-    moved: int = 16
-    pixel: float = 0.3
-    score: float = 0.4
-    overview: float = 0.5
-    enlarged: float = 1.5
-    noise: float = 3.0
-    rare: float = 98.5
-    ink: float = 40.0
-    flash: float = 40.0
-    level: tuple[int, ...] = (40, 50, 50, 40)
-    looks: int = 3
-    apart: int = 4
-    margin: int = 12
-    least_range: int = 12
+    block: int = setting(64, 1, 4096, "frames")
+    moved: int = setting(16, 1, 4096, "frames")
+    pixel: float = setting(0.3, 0, 1)
+    score: float = setting(0.4, 0, 2)
+    overview: float = setting(0.5, 0.05, 8, "times")
+    enlarged: float = setting(1.5, 0.05, 8, "times")
+    noise: float = setting(3.0, 0, 100, "times")
+    rare: float = setting(98.5, 0, 100, "percentile")
+    ink: float = setting(40.0, 0, 10_000, "pixels")
+    flash: float = setting(40.0, 0, 10_000, "pixels")
+    level: tuple[int, ...] = setting((40, 50, 50, 40), 0, 255, "gray levels")
+    looks: int = setting(3, 1, 100, "frames")
+    apart: int = setting(4, 1, 1000, "frames")
+    margin: int = setting(12, 0, 1000, "pixels")
+    min_range: int = setting(12, 0, 255, "gray levels", was="least_range")
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     trained: JudgeConfig = TRAINED
 
@@ -70,40 +71,42 @@ class AgainConfig:
     """How text is looked for in what was written.
 
     Attributes:
-        block, moved, pixel, overview, least_range, apart: as in ``LookConfig``.
+        block, moved, pixel, overview, min_range, apart: as in ``LookConfig``.
         score: of the detector, from which its lines are text.
         noise, rare: as in ``LookConfig``; lower, as pictures are smaller and lines need not be
-            read. faint: gray levels; fainter strokes are of no letters.
+            read.
+        faint: fainter strokes are of no letters.
         ink: pixels of stroke in the space of a short word that are looked at.
         flash: the same, of strokes that are new in a window of frames.
         level: gray levels by which these stand out, of each of ``SPANS``.
         below: share of that level from which strokes are shown.
-        enlarged: scale at which strokes are looked at; moving: the same in a clip, whose tissue
-            hides less; widest: pixels that this may lead to.
+        enlarged: scale at which strokes are looked at.
+        moving: the same in a clip, whose tissue hides less.
+        max_width: that this may lead to.
         margin: pixels around strokes that are looked at with them.
         reading: what counts as letters where strokes alone are shown: what can be read.
         judge: the same of bold letters, which are shown in gray.
         trained: as in ``LookConfig``, but surer: what it finds here, quarantines.
     """
 
-    block: int = 64
-    moved: int = 16
-    pixel: float = 0.3
-    score: float = 0.5
-    overview: float = 0.5
-    noise: float = 2.3
-    rare: float = 97.0
-    faint: int = 12
-    ink: float = 40.0
-    flash: float = 30.0
-    level: tuple[int, ...] = (40, 50, 50, 40)
-    below: float = 0.35
-    enlarged: float = 2.0
-    moving: float = 2.0
-    widest: int = 1280
-    margin: int = 6
-    apart: int = 4
-    least_range: int = 12
+    block: int = setting(64, 1, 4096, "frames")
+    moved: int = setting(16, 1, 4096, "frames")
+    pixel: float = setting(0.3, 0, 1)
+    score: float = setting(0.5, 0, 2)
+    overview: float = setting(0.5, 0.05, 8, "times")
+    noise: float = setting(2.3, 0, 100, "times")
+    rare: float = setting(97.0, 0, 100, "percentile")
+    faint: int = setting(12, 0, 255, "gray levels")
+    ink: float = setting(40.0, 0, 10_000, "pixels")
+    flash: float = setting(30.0, 0, 10_000, "pixels")
+    level: tuple[int, ...] = setting((40, 50, 50, 40), 0, 255, "gray levels")
+    below: float = setting(0.35, 0, 1, "share")
+    enlarged: float = setting(2.0, 0.05, 8, "times")
+    moving: float = setting(2.0, 0.05, 8, "times")
+    max_width: int = setting(1280, 64, 16_384, "pixels", was="widest")
+    margin: int = setting(6, 0, 1000, "pixels")
+    apart: int = setting(4, 1, 1000, "frames")
+    min_range: int = setting(12, 0, 255, "gray levels", was="least_range")
     reading: JudgeConfig = field(
         default_factory=lambda: JudgeConfig(score=1.1, sure=0.55, doubtful=1.1)
     )
@@ -116,8 +119,8 @@ class AgainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what would look at nothing, and find nothing there."""
-        if min(self.block, self.apart, self.widest) < 1:
-            raise ValueError("block, apart and widest must be above 0")
+        if min(self.block, self.apart, self.max_width) < 1:
+            raise ValueError("block, apart and max_width must be above 0")
         if min(self.overview, self.enlarged, self.moving) <= 0:
             raise ValueError("overview, enlarged and moving must be above 0")
         if len(self.level) != 4:

@@ -19,6 +19,7 @@ import numpy as np
 
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
 from echoatlas.pipeline.deidentify.pixels.ocr import read
+from echoatlas.pipeline.step import setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,19 +74,19 @@ class JudgeConfig:
             by all this to be in doubt; above 1, nothing is.
     """
 
-    score: float = 0.7
-    step: float = 60.0
-    crisp: float = 0.95
-    long: float = 0.0
-    blunt_step: float = 14.0
-    blunt: float = 0.3
-    strokes_step: float = 36.0
-    strokes: float = 0.55
-    letters: int = 2
-    sure: float = 0.6
-    strokes_sure: float = 0.6
-    squat_sure: float = 0.9
-    doubtful: float = 0.5
+    score: float = setting(0.7, 0, 2)
+    step: float = setting(60.0, 0, 256, "gray levels")
+    crisp: float = setting(0.95, 0, 256)
+    long: float = setting(0.0, 0, 100, "times")
+    blunt_step: float = setting(14.0, 0, 256, "gray levels")
+    blunt: float = setting(0.3, 0, 256)
+    strokes_step: float = setting(36.0, 0, 256, "gray levels")
+    strokes: float = setting(0.55, 0, 256)
+    letters: int = setting(2, 1, 100, "letters")
+    sure: float = setting(0.6, 0, 2)
+    strokes_sure: float = setting(0.6, 0, 2)
+    squat_sure: float = setting(0.9, 0, 2)
+    doubtful: float = setting(0.5, 0, 2)
 
 
 def edges(gray: NDArray[np.uint8], line: Line) -> Edges | None:

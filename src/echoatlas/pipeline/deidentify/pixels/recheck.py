@@ -81,7 +81,7 @@ def look_again(pictures: Iterable[Picture], config: AgainConfig, every_way: bool
             lines += _bold(upended, count, config, every_way)
             lines += _trained(upended, count, config, every_way)
         frames += count
-        ranged = ranged or has_range(most(block.frames[:: config.apart]), config.least_range)
+        ranged = ranged or has_range(most(block.frames[:: config.apart]), config.min_range)
     return Seen(tuple(lines), frames, ranged)
 
 
@@ -125,7 +125,7 @@ def _read(
             boxes = [whole]
     wanted = [Candidate(picture, box) for box in boxes]
     enlarged = config.enlarged if frames < config.moved else config.moving
-    scale = min(enlarged, max(config.widest / max(picture.shape), 1.0))
+    scale = min(enlarged, max(config.max_width / max(picture.shape), 1.0))
     found = mosaic.find(wanted, PaddleDetector(scale, config.pixel, config.score))
     lines = [line for lines in found for line in lines]
     return _judged(picture, lines, config.reading, every_way)

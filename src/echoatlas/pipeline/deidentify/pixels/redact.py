@@ -24,7 +24,7 @@ from echoatlas.pipeline.deidentify.pixels.recheck import look_again
 from echoatlas.pipeline.deidentify.pixels.search import Seen, look
 from echoatlas.pipeline.deidentify.pixels.temporal import gray_of
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.step import step
+from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.fan import Box, Fan
 from echoatlas.schemas.records import Redaction
 
@@ -61,9 +61,9 @@ class RedactConfig:
             moving=1.5, reading=JudgeConfig(score=1.1, sure=0.7, doubtful=1.1)
         )
     )
-    margin: int = 16
-    pad: float = 0.15
-    ends: float = 1.0
+    margin: int = setting(16, 0, 1000, "pixels")
+    pad: float = setting(0.15, 0, 10, "times")
+    ends: float = setting(1.0, 0, 10, "times")
     keep_measurements: bool = False
 
 

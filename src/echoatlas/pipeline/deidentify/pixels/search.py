@@ -85,7 +85,7 @@ def look(pictures: Iterable[Picture], area: Mask | None, config: LookConfig) -> 
         still = not frames and len(block.frames) < config.moved
         lines += _look_at(block, area, still, config)
         frames += len(block.frames)
-        ranged = ranged or has_range(most(block.frames[:: config.apart]), config.least_range)
+        ranged = ranged or has_range(most(block.frames[:: config.apart]), config.min_range)
     return Seen(tuple(lines), frames, ranged)
 
 

@@ -1,0 +1,53 @@
+"""The root of all errors, below everything else that can raise one.
+
+::
+
+    EchoAtlasError
+    ├── Retry            the world is at fault: tried again with backoff
+    ├── UsageError       the caller is at fault: one line, exit code 2
+    │   └── ConfigError  a configuration is wrong: the line says where
+    └── CheckFailed      a check on the data failed: one line, exit code 1
+
+``echoatlas.pipeline.errors`` adds ``Reject``: a record is at fault.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class EchoAtlasError(Exception):
+    """The base of all errors that EchoAtlas raises on purpose."""
+
+
+class Retry(EchoAtlasError):  # noqa: N818
+    """The world is at fault (network, storage): the work is tried again with backoff."""
+
+
+class UsageError(EchoAtlasError):
+    """Wrong usage or configuration: one clear line for the user, exit code 2."""
+
+
+class ConfigError(UsageError):
+    """A configuration is wrong; the message is one line that says where and what to do."""
+
+
+class CheckFailed(EchoAtlasError):  # noqa: N818
+    """Something is wrong with the data: one clear line for the user, exit code 1."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'NAME'?`` with the known name that is most like one; "" if none is."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not there, with the nearest one that is."""
+    names = sorted(known)
+    listed = f" ({kind}s: {', '.join(names)})" if names else f" (there are no {kind}s yet)"
+    return UsageError(f"no {kind} '{name}'{nearest(name, names)}{listed}")

@@ -1,0 +1,125 @@
+"""What an S3 service refuses, told apart: whose mistake it is, and what to do about it.
+
+The clients below us (obstore, delta-rs) give one error for a wrong secret, a missing bucket and a
+dead endpoint; only their text, which quotes the service's answer, says which. Of that text nothing
+goes on but the service's own code for what it refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from echoatlas.errors import Retry, UsageError
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.config import Zone
+
+METADATA = ("169.254.169.254", 80)  # where a cloud's machine is told its role
+# Where clients look for credentials besides the variables that a zone names
+ROLES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+)
+# The service's codes (Amazon S3 API reference, "Error responses"), and what they mean to a user
+DENIED = {
+    "SignatureDoesNotMatch": "the secret key is not the one of this access key",
+    "InvalidAccessKeyId": "the service knows no such access key",
+    "ExpiredToken": "the session token has expired",
+    "InvalidToken": "the session token is not valid",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "AccountProblem": "the account may not use the service",
+    "AccessDenied": "these credentials may not do this",
+}
+ELSEWHERE = re.compile(r"\b(PermanentRedirect|AuthorizationHeaderMalformed|IncorrectEndpoint)\b")
+NO_CREDENTIALS = re.compile(
+    r"169\.254\.(169\.254|170\.2\b)|AssumeRole|[Cc]redentials? ?[Pp]rovider|locate credentials"
+    r"|CredentialsNotLoaded|load credentials|Missing ?[Cc]redentials"
+)
+UNREACHED = re.compile(
+    r"error sending request|connect error|dns error|error trying to connect|[Cc]onnection refused"
+    r"|[Cc]ould not connect|timed out|operation timed|[Cc]onnection (reset|closed)"
+)
+STATUS = re.compile(r"(?:status code|status): ?(\d{3})")
+
+
+def s3_fault(text: str, uri: str, zone: Zone) -> UsageError | Retry:
+    """The error for what a client says of a request that did not succeed.
+
+    Args:
+        text: of the client's error; the part after "Debug source" says nothing new.
+        uri: what was asked for, as ``s3://bucket/prefix``.
+        zone: names the endpoint, and the variables that hold the credentials.
+    """
+    said = text.partition("Debug source")[0]
+    bucket = uri.removeprefix("s3://").partition("/")[0]
+    if NO_CREDENTIALS.search(said):
+        return no_credentials(uri, zone)
+    if "NoSuchBucket" in said:
+        return UsageError(f"no such bucket: '{bucket}' at {endpoint(zone)}")
+    if ELSEWHERE.search(said):
+        return UsageError(
+            f"bucket '{bucket}' lies in another region than '{zone.region}': name its own in "
+            "'zones' of echoatlas.yaml"
+        )
+    status = STATUS.search(said)
+    code = next((one for one in DENIED if one in said), "")
+    if code or (status and status[1] in ("401", "403")):
+        why = f" ({DENIED[code]})" if code else ""
+        return UsageError(
+            f"access denied to {uri}{why}: check {zone.access_key_env} and {zone.secret_key_env}"
+        )
+    if UNREACHED.search(said) and not status:
+        return Retry(f"cannot reach {endpoint(zone)} for {uri}")
+    told = f"status {status[1]}" if status else "an error of the service"
+    return Retry(f"{endpoint(zone)} does not answer as it should for {uri} ({told})")
+
+
+def demand_credentials(uri: str, zone: Zone) -> None:
+    """Find out before the first request whether there is anything to sign it with.
+
+    Clients look for a role of this machine where they are given nothing, for minutes.
+
+    Raises:
+        UsageError: there is nothing; says where was looked.
+    """
+    held = [bool(os.environ.get(name)) for name in (zone.access_key_env, zone.secret_key_env)]
+    if all(held):
+        return
+    if any(held) or not (any(os.environ.get(name) for name in ROLES) or _has_metadata()):
+        raise no_credentials(uri, zone)
+
+
+def no_credentials(uri: str, zone: Zone) -> UsageError:
+    """The error for requests that nothing can sign."""
+    return UsageError(
+        f"no credentials found for {uri} (looked at {zone.access_key_env} and "
+        f"{zone.secret_key_env}, both needed, and at a web identity and roles of container and "
+        "machine; ~/.aws is not read)"
+    )
+
+
+def endpoint(zone: Zone) -> str:
+    """The service's address, without what may be secret in it."""
+    place = zone.endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    if not place:
+        return f"AWS S3 ({zone.region})"
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+@cache
+def _has_metadata() -> bool:
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return False
+    try:
+        with socket.create_connection(METADATA, timeout=1):
+            return True
+    except OSError:
+        return False
