@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.helpers.uploads import png
 
-from echoatlas.loader.dataset import load
+from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.plan.plan import plan

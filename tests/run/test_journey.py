@@ -17,7 +17,7 @@ from tests.helpers.rehearsal import Rehearsal, fill
 from tests.helpers.scorer import Planted, leaked
 
 from echoatlas.cli import call
-from echoatlas.loader.dataset import load
+from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.simulate.uploads import build_uploads
 

@@ -13,11 +13,11 @@ import typer
 from tqdm import tqdm
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import DeploymentConfig, load
+from echoatlas.pipeline.whereabouts import find_releases
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.storage import Storage
 
 
 @dataclass(slots=True)
@@ -37,21 +37,11 @@ class Context:
         return Deployment.find(Path(self.deployment) if self.deployment else None, self.lake)
 
     def releases(self) -> Storage:
-        """Where releases lie: of the lake that was named, or of the deployment around here.
+        """The releases of the lake that was named, or of the deployment around here.
 
         A trainer has neither keys nor the extra ``curate``: the lake's address is enough.
         """
-        folder = Path(self.deployment) if self.deployment else _around(Path.cwd())
-        if folder and (folder / "echoatlas.yaml").is_file():
-            config = load(DeploymentConfig, folder / "echoatlas.yaml")
-            zone = config.zones.get("releases")
-            if config.releases and not self.lake:
-                return Storage.open(_from(folder, config.releases), zone)
-            if not self.lake:
-                return Storage.open(_from(folder, config.lake), zone).sub("releases")
-        if not self.lake:
-            raise UsageError("name the lake: --lake PATH or s3://..., or ECHOATLAS_LAKE")
-        return Storage.open(self.lake).sub("releases")
+        return find_releases(self.lake, Path(self.deployment) if self.deployment else None)
 
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""
@@ -63,14 +53,6 @@ def needs_curate(missing: ModuleNotFoundError) -> UsageError:
     return UsageError(
         f"this command needs `pip install echoatlas[curate]` ({missing.name} is missing)"
     )
-
-
-def _around(folder: Path) -> Path | None:
-    return next((p for p in (folder, *folder.parents) if (p / "echoatlas.yaml").is_file()), None)
-
-
-def _from(folder: Path, place: str) -> str:
-    return place if "://" in place else str(folder / Path(place).expanduser())
 
 
 def as_data(value: Any) -> Any:

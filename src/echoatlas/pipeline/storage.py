@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore import exceptions as refused
 from obstore.store import S3Store
 
 from echoatlas.pipeline.errors import Retry, UsageError
-from echoatlas.schemas.config import Zone
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.config import Zone
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +51,7 @@ class Storage(ABC):
         """The folder at a path or ``s3://bucket/prefix``; it need not exist yet."""
         text = str(uri)
         if text.startswith("s3://"):
-            return S3Storage(text, zone or Zone())
+            return S3Storage(text, zone or _default_zone())
         if "://" in text:
             raise UsageError(f"'{text}' is neither a path nor an s3:// address")
         return LocalStorage(Path(text))
@@ -108,8 +111,14 @@ class LocalStorage(Storage):
                 base = Path(folder).relative_to(self.root).as_posix()
                 for name in names:
                     key = name if base == "." else f"{base}/{name}"
-                    if key.startswith(prefix) and not name.startswith(_PARTIAL):
+                    if not key.startswith(prefix) or name.startswith(_PARTIAL):
+                        continue
+                    try:
                         info = (Path(folder) / name).stat()
+                    except FileNotFoundError:  # a link to nothing, or gone since
+                        found.append(Entry(key, 0, ""))
+                        continue
+                    if stat.S_ISREG(info.st_mode):  # to open a pipe or a device may never end
                         found.append(Entry(key, info.st_size, str(info.st_mtime_ns)))
         return iter(sorted(found))
 
@@ -148,6 +157,12 @@ class LocalStorage(Storage):
         return LocalStorage(self.path(prefix))
 
 
+def _default_zone() -> Zone:
+    from echoatlas.schemas.config import Zone  # heavy: whoever reads local files does without
+
+    return Zone()
+
+
 _PARTIAL = ".partial-"
 
 
@@ -180,8 +195,35 @@ def storage_error(number: int | None, uri: str) -> UsageError | Retry:
     return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
 
 
+class _Threads:
+    """Whether the threads that speak with S3 live in this process."""
+
+    begun = False
+    lost = False
+
+
+def _forked() -> None:
+    _Threads.lost = _Threads.begun
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def is_cut_off() -> bool:
+    """Whether this process was forked from one that spoke with S3.
+
+    The threads that do so are not in the child: whatever it asked would never be answered.
+    """
+    return _Threads.lost
+
+
 class S3Storage(Storage):
-    """A prefix of an S3 bucket."""
+    """A prefix of an S3 bucket.
+
+    Raises (all methods):
+        UsageError: in a forked process; see ``is_cut_off``.
+    """
 
     def __init__(self, uri: str, zone: Zone) -> None:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
@@ -189,7 +231,8 @@ class S3Storage(Storage):
             raise UsageError(f"'{uri}' names no bucket")
         self.uri = f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         self.zone = zone
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.bucket = bucket
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         settings = self.options()
         named = {
             "endpoint": settings.get("AWS_ENDPOINT_URL"),
@@ -219,18 +262,18 @@ class S3Storage(Storage):
         return {name: value for name, value in named.items() if value}
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        folder, _, _ = f"{self._prefix}{prefix}".rpartition("/")
+        folder, _, _ = f"{self.prefix}{prefix}".rpartition("/")
         found: list[Entry] = []
         with _remote_faults(self.uri):
             for chunk in obstore.list(self._store, folder or None):
                 for item in chunk:
-                    key = item["path"].removeprefix(self._prefix)
+                    key = item["path"].removeprefix(self.prefix)
                     if key.startswith(prefix):
                         found.append(Entry(key, item["size"], (item["e_tag"] or "").strip('"')))
         return iter(sorted(found))
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
-        path = self._prefix + key
+        path = self.prefix + key
         with _remote_faults(self.uri):
             if length is not None:
                 if length == 0:
@@ -248,7 +291,7 @@ class S3Storage(Storage):
             try:
                 obstore.put(
                     self._store,
-                    self._prefix + key,
+                    self.prefix + key,
                     data,
                     mode="create" if create else "overwrite",
                     use_multipart=False if create else None,
@@ -258,14 +301,14 @@ class S3Storage(Storage):
 
     def delete(self, keys: Iterable[str]) -> None:
         with _remote_faults(self.uri):
-            paths = [self._prefix + key for key in keys]
+            paths = [self.prefix + key for key in keys]
             if paths:
                 obstore.delete(self._store, paths)
 
     def exists(self, key: str) -> bool:
         with _remote_faults(self.uri):
             try:
-                obstore.head(self._store, self._prefix + key)
+                obstore.head(self._store, self.prefix + key)
             except (refused.NotFoundError, FileNotFoundError):
                 return False
             return True
@@ -284,7 +327,12 @@ class _remote_faults:  # noqa: N801
         self.uri = uri
 
     def __enter__(self) -> None:
-        return None
+        if is_cut_off():
+            raise UsageError(
+                "S3 can't be reached from a forked process: start it anew "
+                '(DataLoader(..., multiprocessing_context="spawn"))'
+            )
+        _Threads.begun = True
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, refused.NotFoundError):
@@ -293,5 +341,7 @@ class _remote_faults:  # noqa: N801
             raise FileNotFoundError(self.uri) from None
         if isinstance(error, refused.PermissionDeniedError | refused.UnauthenticatedError):
             raise UsageError(f"no permission to use {self.uri}: check its credentials") from None
+        if isinstance(error, ValueError) and "parse path" in str(error):
+            raise FileNotFoundError(self.uri) from None  # no key that can be asked for
         if isinstance(error, refused.BaseError):
             raise Retry(f"{self.uri}: {type(error).__name__}") from None

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
+Split = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,31}$")]
+
 Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
 
 
@@ -97,7 +99,11 @@ class Engine(Strict):
     workers: int | None = Field(None, ge=1, description="Tasks at once; default: all cores.")
     batch: int = Field(32, ge=1, description="Objects a task.")
     memory_mb: int = Field(1500, ge=256, description="Declared memory of a task, MB.")
-    address: str | None = Field(None, description="A Ray cluster; default: RAY_ADDRESS, or local.")
+    address: str | None = Field(
+        None,
+        description="A Ray cluster; `local`: a Ray of our own; `processes`: plain processes of "
+        "this machine, no Ray. Default: RAY_ADDRESS, else a Ray of our own, else processes.",
+    )
     group: int = Field(8, ge=1, description="Batches committed together.")
     retries: int = Field(4, ge=0, description="Tries when storage or network fail.")
     seconds: int = Field(600, ge=1, description="Time an object may take before it is given up.")
@@ -141,7 +147,7 @@ class ReleaseConfig(Strict):
     codec: Literal["png", "zstd", "jpeg"] = Field("png", description="Of the shards' images.")
     shard_mb: int = Field(64, ge=1, description="Target size of a shard, MB.")
     seed: int = Field(0, description="Of the split.")
-    splits: dict[str, float] = Field(
+    splits: dict[Split, float] = Field(
         default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1},
         description="Name to share; shares add up to 1.",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from echoatlas.pipeline.ingest.uploads import is_readable, uploaded
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -20,12 +21,17 @@ DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deiden
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """An uploaded file, as listed. Trusted zone: ``key`` is the site's own name for it."""
+    """An uploaded file, as listed. Trusted zone: ``key`` is the site's own name for it.
+
+    Attributes:
+        odd: it is never read, since its name is one that not all storage knows.
+    """
 
     key: str
     size: int
     upload: str
     locator: str
+    odd: bool = False
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[ListedFile]:
@@ -35,14 +41,15 @@ def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Listed
     """
     entries = {
         entry.key: entry
-        for entry in bucket.list()
+        for entry in uploaded(bucket)
         if not entry.key.startswith(RECEIPTS) and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
     }
     for values, header in beside_headers(entries).items():
         beside, above = entries[values], entries[header]
         entries[header] = replace(above, tag=f"{above.tag}\0{beside.size}\0{beside.tag}")
     for entry in entries.values():
-        yield arrival(site.site, entry, key)
+        odd = not is_readable(bucket, entry.key)
+        yield replace(arrival(site.site, entry, key), odd=odd)
 
 
 def arrival(site: str, entry: Entry, key: SiteKey) -> ListedFile:

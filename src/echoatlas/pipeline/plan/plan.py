@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import fingerprints_of, vocabulary_digests
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import BESIDE, survey
+from echoatlas.pipeline.plan.survey import BESIDE, surveyed
 from echoatlas.pipeline.settings import as_plain
 from echoatlas.pipeline.step import declared
 
@@ -81,6 +81,7 @@ class SitePlan:
         reread: headers to be read anew for evidence, because of ``why``; frames stay as they are.
         up_to_date: nothing to do.
         lost: pending, but the site removed the file.
+        fault: why its bucket can't be listed, if it can't: then all numbers are 0.
     """
 
     site: str
@@ -91,6 +92,7 @@ class SitePlan:
     up_to_date: int
     lost: int
     why: tuple[str, ...] = ()
+    fault: str = ""
 
     @property
     def idle(self) -> bool:
@@ -98,11 +100,16 @@ class SitePlan:
 
 
 def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
-    """Compare each site's bucket and settings with the lake; reads listings, no scans."""
+    """Compare each site's bucket and settings with the lake; reads listings, no scans.
+
+    Raises:
+        UsageError, Retry: no site's bucket can be read.
+    """
     config = journey_config(deployment.config)
-    found = []
-    for site in deployment.chosen(sites):
-        seen = survey(deployment, site, config)
+    surveys, faults = surveyed(deployment, deployment.chosen(sites), config)
+    found = [SitePlan(site, 0, 0, 0, 0, 0, 0, fault=str(why)) for site, why in faults.items()]
+    for seen in surveys:
+        site = seen.site
         why: list[str] = []
         described = _described(config, site)
         beside = seen.marks.frames.partition(BESIDE)[2]
@@ -130,4 +137,4 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 why=tuple(dict.fromkeys(why)),
             )
         )
-    return found
+    return sorted(found, key=lambda one: one.site)

@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from echoatlas.pipeline.silence import silence
+
 Check = tuple[str, bool, str]
 
 
@@ -25,6 +27,7 @@ def suite_of(table: str) -> list[dict[str, Any]]:
 
 @cache
 def _context() -> Any:
+    silence()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

@@ -21,14 +21,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
-from echoatlas.pipeline.engine.cluster import Cluster, connected
-from echoatlas.pipeline.errors import CheckFailed, Reason, Reject
+from echoatlas.pipeline.engine.cluster import connected
+from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Reject
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.plan import remember
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import Survey, survey
+from echoatlas.pipeline.plan.survey import Survey, surveyed
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
@@ -44,7 +44,8 @@ from echoatlas.schemas.tables import to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.pipeline.engine.scatter import Workers
+    from echoatlas.schemas.config import Engine, SiteConfig
 
 
 Progress = Callable[[str, int, int], None]  # what, done, of
@@ -65,6 +66,8 @@ class Summary:
     crashes: list[str] = field(default_factory=list)
     gate: list[tuple[str, bool, str]] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unlisted: dict[str, EchoAtlasError] = field(default_factory=dict)
     balance: Balance = field(default_factory=Balance)
     seconds: float = 0.0
 
@@ -72,6 +75,7 @@ class Summary:
     def failed(self) -> list[str]:
         """Why the run did not end well, in words; empty when it did."""
         reasons = list(self.balance.faults)
+        reasons += [f"site '{site}' was left out: {why}" for site, why in self.unlisted.items()]
         reasons += [f"{name}: {detail}" for name, ok, detail in self.gate if not ok]
         if self.crashes:
             reasons.append(f"{len(self.crashes)} objects crashed, first: {self.crashes[0]}")
@@ -88,7 +92,7 @@ def curate(
         progress: told what is being done, how much of it is done, and of how much.
 
     Raises:
-        UsageError: an unknown site, an unreadable bucket, a full disk, or another run.
+        UsageError: an unknown site, no site whose bucket can be read, a full disk, or another run.
         Retry: storage failed time and again; what was committed stays, run again.
     """
     tell = progress or (lambda what, done, of: None)
@@ -97,17 +101,24 @@ def curate(
     summary = Summary(f"r{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
     chosen = deployment.chosen(sites)
     lake = deployment.lake
+
+    def note(said: str) -> None:
+        summary.notes.append(said)
+        tell(said, 0, 1)
+
     with run_lock(lake.storage, summary.run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
         config = journey_config(deployment.config)
         remember(lake.storage, config, chosen)
         with ExitStack() as stack:
-            cluster = _WhenNeeded(deployment, stack)
-            for site in chosen:
-                seen = survey(deployment, site, config)
+            cluster = _WhenNeeded(deployment.config.engine, stack, note)
+            surveys, summary.unlisted = surveyed(deployment, chosen, config)
+            for seen in surveys:
                 summary.named += name_arrivals(deployment, seen, cluster, tell)
-            surveys = [survey(deployment, site, config) for site in chosen]
+            listed = [seen.site for seen in surveys]
+            surveys, since = surveyed(deployment, listed, config)
+            summary.unlisted |= since
             _carry(deployment, surveys, cluster, summary, tell)
             _reread(deployment, surveys, cluster, summary, tell)
         tell("labels", 0, 1)
@@ -117,7 +128,11 @@ def curate(
         worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
-        summary.silent = [s.site for s in chosen if not write_receipts(deployment, s)]
+        summary.silent = [
+            site.site
+            for site in chosen
+            if site.site not in summary.unlisted and not write_receipts(deployment, site)
+        ]
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
@@ -125,23 +140,24 @@ def curate(
 
 
 class _WhenNeeded:
-    """A cluster that is started by the first who has work for it: doing nothing costs nothing."""
+    """Workers that are started by the first who has work for it: doing nothing costs nothing."""
 
-    def __init__(self, deployment: Deployment, stack: ExitStack) -> None:
-        self._deployment = deployment
+    def __init__(self, engine: Engine, stack: ExitStack, tell: Callable[[str], None]) -> None:
+        self._engine = engine
         self._stack = stack
-        self._cluster: Cluster | None = None
+        self._tell = tell
+        self._workers: Workers | None = None
 
-    def __call__(self) -> Cluster:
-        if self._cluster is None:
-            self._cluster = self._stack.enter_context(connected(self._deployment.config.engine))
-        return self._cluster
+    def __call__(self) -> Workers:
+        if self._workers is None:
+            self._workers = self._stack.enter_context(connected(self._engine, self._tell))
+        return self._workers
 
 
 def _carry(
     deployment: Deployment,
     surveys: list[Survey],
-    cluster: Callable[[], Cluster],
+    cluster: Callable[[], Workers],
     summary: Summary,
     tell: Progress,
 ) -> None:
@@ -194,7 +210,7 @@ def _carry(
 def _reread(
     deployment: Deployment,
     surveys: list[Survey],
-    cluster: Callable[[], Cluster],
+    cluster: Callable[[], Workers],
     summary: Summary,
     tell: Progress,
 ) -> None:

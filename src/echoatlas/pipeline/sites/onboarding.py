@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.deployment import licensed
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.ingest.listing import RECEIPTS
+from echoatlas.pipeline.ingest.uploads import uploaded
 from echoatlas.pipeline.storage import LocalStorage
 from echoatlas.schemas.config import SiteConfig, load
 from echoatlas.taxonomy.tree import tree
@@ -41,5 +42,5 @@ def check_site(deployment: Deployment, file: Path) -> Checked:
     bucket = deployment.bucket(site)
     if isinstance(bucket, LocalStorage) and not bucket.root.is_dir():
         raise UsageError(f"there is no folder {bucket.root} for site '{site.site}'")
-    sizes = [entry.size for entry in bucket.list() if not entry.key.startswith(RECEIPTS)]
+    sizes = [entry.size for entry in uploaded(bucket) if not entry.key.startswith(RECEIPTS)]
     return Checked(site, len(sizes), sum(sizes))
