@@ -8,7 +8,7 @@ import pkgutil
 import sys
 
 import benchmarks
-from echoatlas.pipeline.engine.cluster import ONE_CORE
+from echoatlas.pipeline.engine.scatter import ONE_CORE
 
 
 def main(names: list[str]) -> int:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from echoatlas._version import __version__
 
 if TYPE_CHECKING:
-    from echoatlas.loader.dataset import Annotation, Dataset, Sample, load
+    from echoatlas.loader import Annotation, Batch, Dataset, Sample, collate, load
 
-__all__ = ["Annotation", "Dataset", "Sample", "__version__", "load"]
+__all__ = ["Annotation", "Batch", "Dataset", "Sample", "__version__", "collate", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """The loader, when it is asked for: the pipeline imports this package too."""
     if name in __all__:
-        from echoatlas.loader import dataset as loader
+        from echoatlas import loader
 
         return getattr(loader, name)
     raise AttributeError(f"module 'echoatlas' has no attribute '{name}'")

@@ -27,10 +27,10 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from echoatlas.cli import call
-from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.deidentify_tool.containers import stills
 from echoatlas.pipeline.deidentify_tool.containers.tables import cleaned
 from echoatlas.pipeline.ingest.listing import arrivals
+from echoatlas.pipeline.silence import SILENT
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.simulate import SimulatedScan, make_still, write_dicom, write_png

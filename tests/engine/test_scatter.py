@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from echoatlas.pipeline.engine.cluster import Cluster, connected
+from echoatlas.pipeline.engine.cluster import BUSY, connected
+from echoatlas.pipeline.engine.scatter import Workers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.ticks import tick
 from echoatlas.schemas.config import Engine
+from tests.helpers.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 import ray
-from echoatlas.pipeline.run import connected
+from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.schemas.config import Engine
 
 @dataclass(frozen=True)
@@ -105,12 +107,21 @@ with connected(Engine(workers=1)) as cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def ray_cluster() -> Iterator[Workers]:
     from ray import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with connected(Engine(workers=2)) as found:
         yield found
+
+
+@pytest.fixture(params=["ray", "processes"])
+def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
+    if request.param == "ray":
+        yield request.getfixturevalue("ray_cluster")
+    else:
+        with connected(Engine(workers=2, address="processes")) as found:
+            yield found
 
 
 def test_what_ray_spills_to_a_disk_is_sealed() -> None:
@@ -125,31 +136,31 @@ def test_what_ray_spills_to_a_disk_is_sealed() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_poison_object_is_found_by_halving(cluster: Cluster) -> None:
+def test_a_poison_object_is_found_by_halving(workers: Workers) -> None:
     tasks = [Numbers(tuple(range(start, start + 8))) for start in (0, 8, 16)]
 
-    done = list(cluster.scatter(doubled, tasks))
+    done = list(workers.scatter(doubled, tasks))
 
     assert {(7,), (13,)} == {one.task.values for one in done if one.answer is None}
     answers = sorted(value for one in done for value in one.answer or ())
     assert [2 * n for n in range(24) if n not in (7, 13)] == answers
 
 
-def test_a_failing_world_ends_the_run_with_its_own_words(cluster: Cluster) -> None:
+def test_a_failing_world_ends_the_run_with_its_own_words(workers: Workers) -> None:
     with pytest.raises(Retry, match="the storage is away"):
-        list(cluster.scatter(doubled, [Numbers((99,))]))
+        list(workers.scatter(doubled, [Numbers((99,))]))
 
 
-def test_who_is_in_a_cluster_stays_in_it_after_a_run_within(cluster) -> None:  # type: ignore[no-untyped-def]
+def test_who_is_in_a_cluster_stays_in_it_after_a_run_within(ray_cluster) -> None:  # type: ignore[no-untyped-def]
     with connected(Engine(workers=1)) as within:
         (first,) = within.scatter(doubled, [Numbers((1,))])
 
-    (then,) = cluster.scatter(doubled, [Numbers((2,))])
+    (then,) = ray_cluster.scatter(doubled, [Numbers((2,))])
 
     assert (first.answer, then.answer) == ([2], [4])
 
 
-def test_objects_are_told_of_before_their_task_is_done(cluster: Cluster, tmp_path: Path) -> None:
+def test_objects_are_told_of_before_their_task_is_done(cluster: Workers, tmp_path: Path) -> None:
     heard: list[int] = []
 
     def listen(objects: int) -> None:
@@ -161,3 +172,105 @@ def test_objects_are_told_of_before_their_task_is_done(cluster: Cluster, tmp_pat
 
     assert done.answer is True
     assert heard == sorted(heard) and heard[-1] == 3
+
+
+def process_of(task: Numbers) -> int:
+    return os.getpid()
+
+
+def test_a_worker_is_replaced_after_many_tasks_and_none_is_left_behind() -> None:
+    tasks = [Numbers((number,)) for number in range(450)]
+
+    with connected(Engine(workers=1, address="processes")) as workers:
+        done = [one.answer for one in workers.scatter(process_of, tasks)]
+
+    assert len(set(done)) == 3
+    assert not any(alive(pid) for pid in set(done))
+
+
+def test_who_stops_asking_leaves_no_worker_at_work() -> None:
+    with connected(Engine(workers=2, address="processes")) as workers:
+        asked = workers.scatter(process_of, [Numbers((number,)) for number in range(9)])
+        first = next(asked).answer
+        asked.close()  # type: ignore[attr-defined]
+        (then,) = workers.scatter(doubled, [Numbers((4,))])
+
+    assert then.answer == [8]
+    assert not alive(first)
+
+
+def alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+ORPHANS = """
+import os, sys
+from echoatlas.pipeline.engine.cluster import connected
+from echoatlas.schemas.config import Engine
+from tests.engine.test_scatter import Numbers, process_of
+with connected(Engine(workers=1, address="processes")) as workers:
+    print(next(workers.scatter(process_of, [Numbers((1,))])).answer, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_workers_end_with_a_driver_that_is_killed() -> None:
+    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    killed = subprocess.run(
+        [sys.executable, "-c", ORPHANS],
+        env=os.environ | {"PYTHONPATH": here},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    worker = int(killed.stdout)
+
+    wait_until(lambda: not alive(worker), "the worker's end", pause=0.05)
+
+
+BUSY_MACHINE = """
+import sys
+import ray
+from echoatlas.pipeline.errors import Retry
+from echoatlas.pipeline.engine.cluster import connected
+from echoatlas.schemas.config import Engine
+from tests.engine.test_scatter import Numbers, doubled
+
+starts = []
+
+def too_slow(**how):
+    starts.append(how)
+    raise Exception("The current node timed out during startup. This could happen because ...")
+
+ray.init = too_slow
+said = []
+with connected(Engine(workers=1), said.append) as workers:
+    assert [2, 4] == next(workers.scatter(doubled, [Numbers((1, 2))])).answer
+    with connected(Engine(workers=1), said.append) as within:
+        assert [6] == next(within.scatter(doubled, [Numbers((3,))])).answer
+print(len(starts), *said)
+try:
+    with connected(Engine(workers=1, address="local")):
+        pass
+except Retry as refused:
+    print(refused)
+"""
+
+
+def test_where_ray_does_not_start_plain_processes_do_the_work_and_it_is_said() -> None:
+    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY_MACHINE],
+        env=os.environ | {"PYTHONPATH": here},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert [f"4 {BUSY}: working in plain processes", BUSY] == done.stdout.splitlines(), done.stderr

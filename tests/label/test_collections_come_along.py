@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from echoatlas.loader.dataset import load
+from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.plan.plan import plan

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from echoatlas.loader.dataset import load
+from echoatlas.loader import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
@@ -165,7 +165,7 @@ def test_the_same_annotations_give_the_same_release(marked: Lake, tmp_path: Path
 
 def test_each_format_brings_the_annotations(marked: Lake, tmp_path: Path) -> None:
     releases = marked.storage.sub("releases")
-    manifest = create(marked, releases, ReleaseConfig(name="one"))
+    create(marked, releases, ReleaseConfig(name="one"))
     for kind in ("files", "parquet", "webdataset"):
         pull(releases, "one", tmp_path / kind, kind)
     pull(releases, "one", tmp_path / "part", "webdataset", "frame_id = 'f0000'")
@@ -179,7 +179,7 @@ def test_each_format_brings_the_annotations(marked: Lake, tmp_path: Path) -> Non
     (part,) = (tmp_path / "parquet").glob("*.parquet")
     rows = {row["frame_id"]: row for row in pq.read_table(part).to_pylist()}
     assert rows["f0000"]["annotations"][1]["mask"].startswith(b"\x89PNG")
-    assert (tmp_path / "webdataset" / manifest["shards"][0]["file"]).is_file()
+    assert (tmp_path / "webdataset" / "shards" / "train-00000.tar").is_file()
     (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
     with tarfile.open(shard) as tar:
         assert {"f0000.png", "f0000.mask-0.png", "f0000.mask-1.png", "f0000.json"} == set(
@@ -257,10 +257,16 @@ def _rewrite(releases: Storage, manifest: dict[str, Any]) -> None:
     releases.write(f"{manifest['name']}/manifest.json", json.dumps(manifest).encode())
 
 
+def _mix_splits(releases: Storage, manifest: dict[str, Any]) -> None:
+    shards = [shard | {"split": "test"} for shard in manifest["shards"]]
+    _rewrite(releases, manifest | {"shards": shards})
+
+
 BROKEN: dict[str, tuple[Break, str]] = {
     "a bit of a shard": (_flip, "shards are as published"),
     "a shard is gone": (_lose, "shards are as published"),
     "the manifest promises more": (_promise_more, "counts"),
+    "a shard of another split": (_mix_splits, "shards end at splits"),
 }
 
 

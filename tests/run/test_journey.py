@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from echoatlas.cli import call
-from echoatlas.loader.dataset import load
+from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.simulate.uploads import build_uploads
 from tests.helpers import s3server

@@ -10,6 +10,7 @@ import typer
 
 from echoatlas.cli.labels import changes_rows, changes_text, forecast_text
 from echoatlas.cli.output import Context, table
+from echoatlas.pipeline.errors import CheckFailed
 
 Out = typer.Option(Path("report.html"), help="Where to write it.")
 Dest = typer.Argument(Path("demo"), help="A new folder.")
@@ -41,7 +42,7 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
     rows = [
         (s.site, s.new_files, s.pending, s.renewed, s.reread, s.up_to_date, s.lost) for s in sites
     ]
-    lines = [table(heads, rows)]
+    lines = [table(heads, rows), *(f"{s.site}: left out: {s.fault}" for s in sites if s.fault)]
     by_reason: dict[str, list[str]] = {}
     for one in sites:
         for reason in one.why:
@@ -69,6 +70,9 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
             "deidentification": explain(policy),
         },
     )
+    unlisted = [one.site for one in sites if one.fault]
+    if unlisted:
+        raise CheckFailed(f"{len(unlisted)} sites can't be listed, first: {unlisted[0]}")
 
 
 def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
@@ -87,6 +91,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         "rejected": dict(sorted(summary.rejected.items())),
         "seconds": round(summary.seconds, 2),
         "step_seconds": {k: round(v, 3) for k, v in sorted(summary.step_seconds.items())},
+        "notes": summary.notes,
         "gate": [{"name": n, "ok": ok, "detail": detail} for n, ok, detail in summary.gate],
         "conservation": summary.balance.holds,
         "failed": summary.failed,
@@ -103,6 +108,8 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         plain = f"{summary.reread} objects' evidence read anew, no pixels touched" + (
             f"; {plain}" if summary.objects else f", {summary.seconds:.1f} s"
         )
+    for note in summary.notes:
+        plain += f"\n{note}"
     for name in summary.silent:
         plain += f"\n{name}: its bucket is read-only for us; receipts by `echoatlas site receipt`"
     context.say("\n".join([plain, *summary.warnings]), data)

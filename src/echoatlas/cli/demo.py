@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from echoatlas.loader.dataset import load
+from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.create import create

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from echoatlas.cli.progress import Progress
-from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake_place import demand_lake
-from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import DeploymentConfig, load
+from echoatlas.pipeline.whereabouts import find_releases
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.storage import Storage
 
 
 @dataclass(slots=True)
@@ -51,38 +50,16 @@ class Context:
         return found
 
     def releases(self) -> Storage:
-        """Where releases lie: of the lake that was named, or of the deployment around here.
+        """The releases of the lake that was named, or of the deployment around here.
 
         A trainer has neither keys nor the extra ``curate``: the lake's address is enough.
         """
-        folder = Path(self.deployment) if self.deployment else _around(Path.cwd())
-        if folder and (folder / "echoatlas.yaml").is_file():
-            config = load(DeploymentConfig, folder / "echoatlas.yaml")
-            zone = config.zones.get("releases")
-            if config.releases and not self.lake:
-                return Storage.open(_from(folder, config.releases), zone)
-            if not self.lake:
-                lake = Storage.open(_from(folder, config.lake), zone or config.zones.get("lake"))
-                demand_lake(lake)
-                return lake.sub("releases")
-        if not self.lake:
-            raise UsageError("name the lake: --lake PATH or s3://..., or ECHOATLAS_LAKE")
-        lake = Storage.open(self.lake)
-        demand_lake(lake)
-        return lake.sub("releases")
+        return find_releases(self.lake, Path(self.deployment) if self.deployment else None)
 
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""
         self.progress.close()
         typer.echo(json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain)
-
-
-def _around(folder: Path) -> Path | None:
-    return next((p for p in (folder, *folder.parents) if (p / "echoatlas.yaml").is_file()), None)
-
-
-def _from(folder: Path, place: str) -> str:
-    return place if "://" in place else str(folder / Path(place).expanduser())
 
 
 def as_data(value: Any) -> Any:

@@ -8,8 +8,11 @@
     serve(curate.to_deployment("atlas"), release.to_deployment("atlas"))
 """
 
-import echoatlas.pipeline  # noqa: F401  (before Prefect, which would report to its makers)
-from echoatlas.flows.curate import curate
-from echoatlas.flows.release import release
+from echoatlas.pipeline.silence import silence
+
+silence()  # before Prefect, which would report to its makers
+
+from echoatlas.flows.curate import curate  # noqa: E402
+from echoatlas.flows.release import release  # noqa: E402
 
 __all__ = ["curate", "release"]

@@ -1,93 +1,137 @@
-"""The trainer's face: a release as a sequence of samples."""
+"""A release as a sequence of samples: random access, batches, seeded global shuffle."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from echoatlas.pipeline.errors import CheckFailed, no_such
-from echoatlas.pipeline.lake_place import demand_lake
+from echoatlas.loader.index import LABELS, Index
+from echoatlas.loader.room import room as room_for
+from echoatlas.loader.samples import Annotation, Batch, Sample
+from echoatlas.loader.shards import Shards
 from echoatlas.pipeline.release.annotations import TOLD, AnnotationRecord
-from echoatlas.pipeline.release.manifest import Manifest, index_table, manifest_of
-from echoatlas.pipeline.release.select import filter_rows as selected
-from echoatlas.pipeline.release.shard import MARKS, unpacked_image
-from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.taxonomy.tree import tree
+from echoatlas.pipeline.release.shard import MARKS, PLACES, unpacked_image
+from echoatlas.pipeline.storage import LocalStorage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from echoatlas.pipeline.release.manifest import Manifest
+
+AHEAD = 256  # samples whose places an iteration looks up at once
+SHOWN = 5  # labels that ``repr`` names
+APART = {*LABELS[:2], *PLACES, MARKS, "frame_id", "split"}  # columns that are not ``meta``
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
-    """What came with the data about a frame, in pixels of its image.
+class Shuffle:
+    """An order of samples that only seed and epoch decide, and the part of it that is ours."""
 
-    Attributes:
-        kind: "class", "mask", "box", "keypoints", "scalar" or "text".
-        name: what it is about, a code ("lesion", "ejection_fraction").
-        value: of a class; of a text, codes of what it speaks of.
-        number, unit: of a scalar; the unit in UCUM.
-        points: (N, 2) float64, x and y: two corners of a box, or the keypoints.
-        mask: (H, W) uint8 of the image's size, not 0 inside; None of other kinds.
-        source: the collection's adapter, or "sidecar".
-    """
+    seed: int
+    epoch: int
+    position: int
+    rank: int
+    world: int
 
-    kind: str
-    name: str
-    value: str
-    number: float | None
-    unit: str
-    points: NDArray[np.float64]
-    mask: NDArray[np.uint8] | None
-    source: str
+    def order(self, samples: int) -> NDArray[np.int32]:
+        """Which samples, in order; the whole of them is the same for every part."""
+        every = np.arange(samples, dtype=np.int32)
+        np.random.Generator(np.random.PCG64([self.seed, self.epoch])).shuffle(every)
+        return every[self.position :][self.rank :: self.world].copy()
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A frame with its labels and annotations.
+class Row:
+    """What the index tells of a sample, read when it is asked for."""
 
-    Attributes:
-        image: (H, W) gray or (H, W, 3) RGB uint8.
-        region, organ: ids of the tree, or "unknown".
-        labels: (61,) uint8, multi-hot over the tree's nodes, closed under ancestors.
-        asserted: (61,) bool, nodes whose label is known, present or absent.
-        annotations: what came with the data; mostly none.
-        meta: the other columns of the index.
-    """
+    dataset: Dataset
+    row: int
 
-    image: NDArray[np.uint8]
-    region: str
-    organ: str
-    labels: NDArray[np.uint8]
-    asserted: NDArray[np.bool_]
-    annotations: tuple[Annotation, ...]
-    frame_id: str
-    split: str
-    meta: dict[str, Any]
+    @property
+    def frame_id(self) -> str:
+        return str(self.dataset.samples.value("frame_id", self.row))
+
+    @property
+    def split(self) -> str:
+        return str(self.dataset.samples.value("split", self.row))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        index = self.dataset.samples
+        names = [name for name in index.table.column_names if name not in APART]
+        return {name: index.value(name, self.row) for name in names}
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        index = self.dataset.samples
+        if MARKS not in index.table.column_names:  # a release of before there were any
+            return ()
+        shard = index.shards[index.places[self.row]["shard"]]
+        marks: list[AnnotationRecord] = index.value(MARKS, self.row) or []
+        return tuple(self._annotation(shard, mark) for mark in marks)
+
+    def _annotation(self, shard: str, mark: AnnotationRecord) -> Annotation:
+        mask = None
+        if mark["mask_length"]:
+            start = mark["mask_offset"]
+            whole = self.dataset.shards.whole(shard)
+            mask = unpacked_image(whole[start : start + mark["mask_length"]], "png")
+        told = {name: mark[name] for name in TOLD}
+        told["points"] = np.array(mark["points"], np.float64).reshape(-1, 2)
+        return Annotation(**told, mask=mask)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Dataset:
     """A release, or a part of it: length, random access, iteration, seeded global shuffle.
 
-    Reads by offset from local shards; shards on S3 are brought to a local cache as they are
-    needed. Can be pickled, as PyTorch's DataLoader does.
+    Images are read from mapped shards; shards on S3 are brought to a local cache as they are
+    needed. PyTorch's DataLoader takes it as it is, with ``collate_fn=echoatlas.collate`` and
+    workers under fork or spawn, which share the index: it is mapped, and pickled by name.
+
+    Attributes:
+        manifest: as published.
+        samples: all of the release's samples.
+        shards: gives their bytes.
     """
 
     manifest: Manifest
-    index: pa.Table
-    _releases: Storage
-    _cache: Path
-    _order: NDArray[np.int64] | None = None
+    samples: Index
+    shards: Shards
+    _rows: NDArray[np.int32] | None = None  # of ``samples``, ascending; all if None
+    _shuffle: Shuffle | None = None
+    _order: NDArray[np.int32] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self._shuffle is not None:
+            order = self._shuffle.order(self._selected)
+            self._order = order if self._rows is None else self._rows[order]
+        else:
+            self._order = self._rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rows = None if self._rows is None else _kept(self._rows, self.shards.cache)
+        return _again, (self.manifest, self.samples, self.shards, rows, self._shuffle)
+
+    @property
+    def _selected(self) -> int:
+        return len(self.samples) if self._rows is None else len(self._rows)
+
+    @property
+    def index(self) -> pa.Table:
+        """Every column of the samples, in the index's own order."""
+        table = self.samples.table
+        return table if self._rows is None else table.take(self._rows)
 
     def __len__(self) -> int:
-        return self.index.num_rows if self._order is None else len(self._order)
+        return len(self.samples) if self._order is None else len(self._order)
 
     def __getitem__(self, position: int) -> Sample:
         if not -len(self) <= position < len(self):
@@ -95,34 +139,68 @@ class Dataset:
         row = int(position % len(self))
         if self._order is not None:
             row = int(self._order[row])
-        values = self.index.slice(row, 1).to_pylist()[0]
-        paths = values["paths"].split()
-        shard = values.pop("shard")
-        data = self._bytes(shard, values.pop("offset"), values.pop("length"))
-        marks = values.pop(MARKS, None) or []
+        return self._sample(row, self.samples.places[row].item())
+
+    def _sample(self, row: int, place: tuple[int, int, int, int]) -> Sample:
+        shard, label, start, length = place
+        index = self.samples
+        whole = self.shards.whole(index.shards[shard])
+        region, organ, _ = index.labels[label]
+        vectors, asserted = index.vectors
         return Sample(
-            image=unpacked_image(data, self.manifest["config"]["codec"]),
-            region=values.pop("region"),
-            organ=values.pop("organ"),
-            labels=tree().multi_hot(paths),
-            asserted=tree().asserted(paths),
-            annotations=tuple(self._annotation(shard, mark) for mark in marks),
-            frame_id=values.pop("frame_id"),
-            split=values.pop("split"),
-            meta=values,
+            unpacked_image(whole[start : start + length], self.manifest["config"]["codec"]),
+            vectors[label].copy(),
+            asserted[label].copy(),
+            region,
+            organ,
+            Row(self, row),
         )
 
-    def _annotation(self, shard: str, mark: AnnotationRecord) -> Annotation:
-        mask = None
-        if mark["mask_length"]:
-            data = self._bytes(shard, mark["mask_offset"], mark["mask_length"])
-            mask = unpacked_image(data, "png")
-        told = {name: mark[name] for name in TOLD}
-        told["points"] = np.array(mark["points"], np.float64).reshape(-1, 2)
-        return Annotation(**told, mask=mask)
+    def __getitems__(self, positions: Sequence[int]) -> Batch:
+        """Samples that are read together, as PyTorch's DataLoader asks for them."""
+        length = len(self)
+        if any(not -length <= one < length for one in positions):
+            raise IndexError(f"no such sample of {length}")
+        asked = np.asarray(positions, np.int64) % max(length, 1)
+        rows = asked if self._order is None else self._order[asked]
+        places = self.samples.places[rows]
+        vectors, asserted = self.samples.vectors
+        codes = places["label"]
+        names = self.samples.labels
+        return Batch(
+            self._images(places),
+            vectors[codes],
+            asserted[codes],
+            [names[code] for code in codes.tolist()],
+            [Row(self, row) for row in rows.tolist()],
+        )
+
+    def _images(self, places: NDArray[np.void]) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
+        codec, keys = self.manifest["config"]["codec"], self.samples.shards
+        found: list[NDArray[np.uint8]] = []
+        together: NDArray[np.uint8] | None = None
+        for number, (shard, _, start, length) in enumerate(places.tolist()):
+            data = self.shards.whole(keys[shard])[start : start + length]
+            room = None if together is None else together[number]
+            image = unpacked_image(data, codec, room)
+            if not number:
+                together = room_for((len(places), *image.shape))
+                room = together[0]
+            if room is not None and image is not room:
+                if image.shape == room.shape:
+                    room[...] = image
+                    image = room
+                else:  # no two need be alike: from here on each stands alone
+                    together = None
+            found.append(image)
+        return found if together is None else together
 
     def __iter__(self) -> Iterator[Sample]:
-        return (self[position] for position in range(len(self)))
+        for start in range(0, len(self), AHEAD):
+            stop = min(start + AHEAD, len(self))
+            rows = np.arange(start, stop) if self._order is None else self._order[start:stop]
+            for row, place in zip(rows.tolist(), self.samples.places[rows].tolist(), strict=True):
+                yield self._sample(row, place)
 
     def shuffled(
         self, seed: int, epoch: int = 0, position: int = 0, rank: int = 0, world: int = 1
@@ -133,59 +211,47 @@ class Dataset:
             position: samples of the global order that were seen already: resume here.
             rank, world: take every ``world``-th sample from ``rank`` on.
         """
-        order = np.random.Generator(np.random.PCG64([seed, epoch])).permutation(self.index.num_rows)
-        part = order[position:][rank::world].astype(np.int64)
-        return Dataset(self.manifest, self.index, self._releases, self._cache, part)
+        shuffle = Shuffle(seed, epoch, position, rank, world)
+        return Dataset(self.manifest, self.samples, self.shards, self._rows, shuffle)
 
-    def _bytes(self, shard: str, offset: int, length: int) -> bytes:
-        if isinstance(self._releases, LocalStorage):
-            return self._releases.read(shard, offset, length)
-        local = LocalStorage(self._cache)
-        name = Path(shard).name
-        if not local.exists(name):
-            data = self._releases.read(shard)
-            if hashlib.sha256(data).hexdigest() != Path(shard).stem:
-                raise CheckFailed("a shard is damaged: run `echoatlas verify`")
-            local.write(name, data)
-        return local.read(name, offset, length)
-
-
-def load(
-    name: str,
-    *,
-    lake: str | Path | None = None,
-    where: str = "",
-    split: str | None = None,
-    cache: str | Path | None = None,
-) -> Dataset:
-    """Open a release for training.
-
-    Args:
-        name: of the release.
-        lake: path or ``s3://`` URI; from ECHOATLAS_LAKE if not given.
-        where: SQL expression over the index's columns, e.g. ``"region = 'thorax'"``.
-        split: one of the release's splits; all if not given.
-        cache: folder for shards that come from S3.
-
-    Raises:
-        UsageError: there is no such lake, release or split, or the expression is wrong; or the
-            bucket or its credentials are, and it says which.
-        Retry: the service can't be reached.
-    """
-    place = lake or os.environ.get("ECHOATLAS_LAKE", "lake")
-    lake_folder = Storage.open(str(place))
-    demand_lake(lake_folder)
-    releases = lake_folder.sub("releases")
-    manifest = manifest_of(releases, name)
-    if manifest["tree"] != tree().hash:
-        raise CheckFailed(
-            f"release '{name}' was made with another label tree: install echoatlas "
-            f"{manifest['version']}"
+    def __repr__(self) -> str:
+        table = self.samples.table
+        places = self.samples.places
+        rows: Any = slice(None) if self._order is None else self._order
+        splits = table.column("split").dictionary_encode().combine_chunks()
+        codes = np.asarray(splits.indices)[rows]
+        numbers = np.bincount(codes, minlength=len(splits.dictionary))
+        known = list(self.manifest["config"]["splits"])
+        counted = dict(zip(splits.dictionary.to_pylist(), numbers.tolist(), strict=True))
+        shares = [f"{name} {counted[name]}" for name in known if counted.get(name)]
+        paths: Counter[str] = Counter()
+        for number, times in enumerate(np.bincount(places["label"][rows]).tolist()):
+            region, organ, _ = self.samples.labels[number]
+            paths[region if organ == "unknown" else f"{region}/{organ}"] += times
+        most = sorted((+paths).items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]
+        labels = [f"{name} {times}" for name, times in most]
+        more = len(+paths) - len(labels)
+        return (
+            f"Dataset {self.manifest['name']}: {len(self)} samples\n"
+            f"splits: {', '.join(shares)}\n"
+            f"labels: {', '.join(labels)}{f', and {more} more' if more > 0 else ''}"
         )
-    index = index_table(releases, manifest)
-    if split is not None:
-        if split not in manifest["config"]["splits"]:
-            raise no_such("split", split, manifest["config"]["splits"])
-        index = index.filter(pc.equal(index.column("split"), split))
-    folder = Path(cache) if cache else Path.home() / ".cache" / "echoatlas" / "shards"
-    return Dataset(manifest, selected(index, where), releases, folder)
+
+
+def _kept(rows: NDArray[np.int32], cache: Path) -> Path:
+    """A selection as a file of the cache, by the hash of what it selects."""
+    data = rows.tobytes()
+    name = f"{hashlib.sha256(data).hexdigest()[:32]}.i4"
+    if not (cache / "selections" / name).is_file():
+        LocalStorage(cache / "selections").write(name, data)
+    return cache / "selections" / name
+
+
+def _again(
+    manifest: Manifest, samples: Index, shards: Shards, rows: Path | None, shuffle: Shuffle | None
+) -> Dataset:
+    """A dataset in another process, which maps what the first one mapped."""
+    selected: Any = None
+    if rows is not None:
+        selected = np.memmap(rows, np.int32, "r") if rows.stat().st_size else np.empty(0, np.int32)
+    return Dataset(manifest, samples, shards, selected, shuffle)

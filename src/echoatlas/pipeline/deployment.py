@@ -17,11 +17,18 @@ from echoatlas.pipeline.starter import starter
 from echoatlas.pipeline.storage import LocalStorage, Storage, local_faults
 from echoatlas.pipeline.vault.keys import Vault
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from echoatlas.pipeline.whereabouts import (
+    CONFIG,
+    around,
+    beside,
+    lake_of,
+    releases_of,
+    resolve,
+)
 from echoatlas.schemas.config import DeploymentConfig, SiteConfig, load
 from echoatlas.taxonomy.collections import load as load_collection
 from echoatlas.taxonomy.tree import tree
 
-CONFIG = "echoatlas.yaml"
 DEPLOYMENT_KEY = "deployment"
 
 
@@ -51,7 +58,7 @@ class Deployment:
             UsageError: there is none.
             ConfigError: its configuration, or a site's, is wrong.
         """
-        root = path or _around(Path.cwd()) or _beside(lake)
+        root = path or around(Path.cwd()) or beside(lake)
         if root is None or not (root / CONFIG).is_file():
             place = path or Path.cwd()
             raise UsageError(f"no deployment at {place}: make one with `echoatlas init PATH`")
@@ -60,15 +67,8 @@ class Deployment:
             site.site: site
             for site in (load_site(file) for file in sorted((root / config.sites).glob("*.yaml")))
         }
-        storage = Storage.open(
-            resolve(root, lake or config.lake, base=Path.cwd() if lake else root),
-            config.zones.get("lake"),
-        )
-        releases = (
-            Storage.open(resolve(root, config.releases), config.zones.get("releases"))
-            if config.releases
-            else storage.sub("releases")
-        )
+        storage = lake_of(root, config, lake)
+        releases = releases_of(root, config, lake)
         vault = Vault(root / config.vault)
         return Deployment(root.absolute(), config, sites, Lake(storage), releases, vault)
 
@@ -169,24 +169,3 @@ def licensed(site: SiteConfig) -> SiteConfig:
     adapter = load_collection(site.collection)
     stated = site.license if site.license != "unknown" else adapter.license
     return site.model_copy(update={"license": stated})
-
-
-def resolve(root: Path, place: str, base: Path | None = None) -> str:
-    """A configured place: an address as it is, a path from the deployment's folder."""
-    if "://" in place:
-        return place
-    return str((base or root) / Path(place).expanduser())
-
-
-def _around(folder: Path) -> Path | None:
-    for candidate in (folder, *folder.parents):
-        if (candidate / CONFIG).is_file():
-            return candidate
-    return None
-
-
-def _beside(lake: str | None) -> Path | None:
-    if lake is None or "://" in lake:
-        return None
-    parent = Path(lake).expanduser().absolute().parent
-    return parent if (parent / CONFIG).is_file() else None

@@ -74,6 +74,11 @@ class Reason(StrEnum):
         "seen_by_reviewer",
         "A person saw, or could not rule out, identifying text in what was cleaned.",
     )
+    BAD_NAME = (
+        "bad_name",
+        "The file's name can't be read by all who must read it: give it another, without control "
+        "characters and without empty, '.' or '..' parts.",
+    )
     VANISHED = "vanished", "The file was announced and then removed."
     CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore import exceptions as refused
@@ -23,7 +24,9 @@ from obstore.store import S3Store
 
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.s3 import demand_credentials, s3_fault
-from echoatlas.schemas.config import Zone
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.config import Zone
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +54,7 @@ class Storage(ABC):
         """The folder at a path or ``s3://bucket/prefix``; it need not exist yet."""
         text = str(uri)
         if text.startswith("s3://"):
-            return S3Storage(text, zone or Zone())
+            return S3Storage(text, zone or _default_zone())
         if "://" in text:
             raise UsageError(f"'{text}' is neither a path nor an s3:// address")
         return LocalStorage(Path(text))
@@ -122,8 +125,14 @@ class LocalStorage(Storage):
                 base = Path(folder).relative_to(self.root).as_posix()
                 for name in names:
                     key = name if base == "." else f"{base}/{name}"
-                    if key.startswith(prefix) and not name.startswith(_PARTIAL):
+                    if not key.startswith(prefix) or name.startswith(_PARTIAL):
+                        continue
+                    try:
                         info = (Path(folder) / name).stat()
+                    except FileNotFoundError:  # a link to nothing, or gone since
+                        found.append(Entry(key, 0, ""))
+                        continue
+                    if stat.S_ISREG(info.st_mode):  # to open a pipe or a device may never end
                         found.append(Entry(key, info.st_size, str(info.st_mtime_ns)))
         return iter(sorted(found))
 
@@ -165,6 +174,12 @@ class LocalStorage(Storage):
         return LocalStorage(self.path(prefix))
 
 
+def _default_zone() -> Zone:
+    from echoatlas.schemas.config import Zone  # heavy: whoever reads local files does without
+
+    return Zone()
+
+
 _PARTIAL = ".partial-"
 
 
@@ -197,8 +212,35 @@ def storage_error(number: int | None, uri: str) -> UsageError | Retry:
     return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
 
 
+class _Threads:
+    """Whether the threads that speak with S3 live in this process."""
+
+    begun = False
+    lost = False
+
+
+def _forked() -> None:
+    _Threads.lost = _Threads.begun
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def is_cut_off() -> bool:
+    """Whether this process was forked from one that spoke with S3.
+
+    The threads that do so are not in the child: whatever it asked would never be answered.
+    """
+    return _Threads.lost
+
+
 class S3Storage(Storage):
-    """A prefix of an S3 bucket."""
+    """A prefix of an S3 bucket.
+
+    Raises (all methods):
+        UsageError: in a forked process; see ``is_cut_off``.
+    """
 
     def __init__(self, uri: str, zone: Zone) -> None:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
@@ -206,8 +248,8 @@ class S3Storage(Storage):
             raise UsageError(f"'{uri}' names no bucket")
         self.uri = f"s3://{bucket}/{prefix.strip('/')}".rstrip("/")
         self.zone = zone
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._bucket = bucket
+        self.bucket = bucket
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     @cached_property
     def _store(self) -> S3Store:
@@ -220,7 +262,7 @@ class S3Storage(Storage):
             "session_token": settings.get("AWS_SESSION_TOKEN"),
         }
         return S3Store(
-            self._bucket,
+            self.bucket,
             region=self.zone.region,
             client_options={"allow_http": True, "timeout": "60s"},
             retry_config={"max_retries": 3},
@@ -242,18 +284,18 @@ class S3Storage(Storage):
         return {name: value for name, value in named.items() if value}
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        folder, _, _ = f"{self._prefix}{prefix}".rpartition("/")
+        folder, _, _ = f"{self.prefix}{prefix}".rpartition("/")
         found: list[Entry] = []
         with _remote_faults(self):
             for chunk in obstore.list(self._store, folder or None):
                 for item in chunk:
-                    key = item["path"].removeprefix(self._prefix)
+                    key = item["path"].removeprefix(self.prefix)
                     if key.startswith(prefix):
                         found.append(Entry(key, item["size"], (item["e_tag"] or "").strip('"')))
         return iter(sorted(found))
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
-        path = self._prefix + key
+        path = self.prefix + key
         with _remote_faults(self):
             if length is not None:
                 if length == 0:
@@ -271,7 +313,7 @@ class S3Storage(Storage):
             try:
                 obstore.put(
                     self._store,
-                    self._prefix + key,
+                    self.prefix + key,
                     data,
                     mode="create" if create else "overwrite",
                     use_multipart=False if create else None,
@@ -281,21 +323,21 @@ class S3Storage(Storage):
 
     def delete(self, keys: Iterable[str]) -> None:
         with _remote_faults(self):
-            paths = [self._prefix + key for key in keys]
+            paths = [self.prefix + key for key in keys]
             if paths:
                 obstore.delete(self._store, paths)
 
     def exists(self, key: str) -> bool:
         with _remote_faults(self):
             try:
-                obstore.head(self._store, self._prefix + key)
+                obstore.head(self._store, self.prefix + key)
             except (refused.NotFoundError, FileNotFoundError):
                 return False
             return True
 
     def is_there(self) -> bool:
         with _remote_faults(self):
-            chunks = obstore.list(self._store, self._prefix or None, chunk_size=1)
+            chunks = obstore.list(self._store, self.prefix or None, chunk_size=1)
             return any(len(chunk) > 0 for chunk in chunks)
 
     def refused(self, error: Exception) -> UsageError | Retry | None:
@@ -317,7 +359,12 @@ class _remote_faults:  # noqa: N801
         self.storage = storage
 
     def __enter__(self) -> None:
-        return None
+        if is_cut_off():
+            raise UsageError(
+                "S3 can't be reached from a forked process: start it anew "
+                '(DataLoader(..., multiprocessing_context="spawn"))'
+            )
+        _Threads.begun = True
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         uri = self.storage.uri
@@ -326,5 +373,7 @@ class _remote_faults:  # noqa: N801
             if "NoSuchBucket" not in str(error):
                 raise FileNotFoundError(uri) from None
             raise s3_fault(str(error), uri, self.storage.zone) from None
+        if isinstance(error, ValueError) and "parse path" in str(error):
+            raise FileNotFoundError(uri) from None  # no key that can be asked for
         if isinstance(error, refused.BaseError):
             raise s3_fault(str(error), uri, self.storage.zone) from None

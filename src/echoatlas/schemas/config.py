@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -21,6 +21,8 @@ from pydantic import (
 from echoatlas.errors import ConfigError, nearest
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+Split = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,31}$")]
 
 Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
 
@@ -173,7 +175,11 @@ class Engine(Strict):
     memory_mb: int = Field(
         1500, ge=256, json_schema_extra={"unit": "MB"}, description="Declared memory of a task, MB."
     )
-    address: str | None = Field(None, description="A Ray cluster; default: RAY_ADDRESS, or local.")
+    address: str | None = Field(
+        None,
+        description="A Ray cluster; `local`: a Ray of our own; `processes`: plain processes of "
+        "this machine, no Ray. Default: RAY_ADDRESS, else a Ray of our own, else processes.",
+    )
     group: int = Field(
         8, ge=1, json_schema_extra={"unit": "batches"}, description="Batches committed together."
     )
@@ -239,7 +245,7 @@ class ReleaseConfig(Strict):
     codec: Literal["png", "zstd", "jpeg"] = Field("png", description="Of the shards' images.")
     shard_mb: int = Field(64, ge=1, description="Target size of a shard, MB.")
     seed: int = Field(0, description="Of the split.")
-    splits: dict[str, float] = Field(
+    splits: dict[Split, float] = Field(
         default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1},
         description="Name to share; shares add up to 1.",
     )

@@ -1,8 +1,4 @@
-"""Scatter work over Ray: the one module that knows it.
-
-Tasks are plain picklable records with a ``split`` method. At most a window of them is in flight.
-A task whose worker dies twice is split in two, until the one object that kills workers is found.
-"""
+"""Scatter work over Ray: the one module that knows it. At most a window of tasks is in flight."""
 
 from __future__ import annotations
 
@@ -11,58 +7,38 @@ import pickle
 import secrets
 import shutil
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
-from typing import Any, Generic, Protocol, Self, TypeVar
+from pathlib import Path
+from typing import Any
 
-from echoatlas.pipeline import SILENT
 from echoatlas.pipeline.engine.encryption import new_key, seal, unseal
+from echoatlas.pipeline.engine.processes import Processes
+from echoatlas.pipeline.engine.scatter import (
+    ONE_CORE,
+    TASKS_A_WORKER,
+    Answer,
+    Done,
+    Trials,
+    Work,
+    Workers,
+    width,
+)
 from echoatlas.pipeline.engine.under_way import GLANCE, Tally
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.silence import silence
 from echoatlas.pipeline.ticks import heard
 from echoatlas.schemas.config import Engine
 
-TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
-STARTS = 3  # tries to start a Ray of our own
+LOCAL, PLAIN = "local", "processes"  # addresses: a Ray of our own, and no Ray at all
+STARTS = 4  # tries to start a Ray of our own, of half a minute each where the machine is busy
+BUSY = "Ray does not start on this machine, which is too busy"
 PATIENCE = 180  # seconds for a new cluster to answer: a busy machine needs more than Ray's own 20
 QUIET = {
-    **SILENT,
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }
-ONE_CORE = {  # of a worker's native libraries
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    # Freed pictures stay with the process: else each frame's memory is mapped and cleared anew.
-    "MALLOC_MMAP_THRESHOLD_": "33554432",
-    "MALLOC_TRIM_THRESHOLD_": "268435456",
-}
-
-
-class Task(Protocol):
-    """Work that can be cut in two."""
-
-    def split(self) -> tuple[Self, ...]: ...
-
-
-Work = TypeVar("Work", bound=Task)
-Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[Work, Answer]):
-    """A task and its answer, or None when it kills whichever worker it is given to."""
-
-    task: Work
-    answer: Answer | None
-
-
-def width(engine: Engine) -> int:
-    """How many tasks may run at once on this machine."""
-    return engine.workers or len(os.sched_getaffinity(0))
 
 
 def dashboard(engine: Engine) -> str | None:
@@ -71,6 +47,8 @@ def dashboard(engine: Engine) -> str | None:
 
 
 def _addresses(engine: Engine) -> list[str]:
+    if engine.address in (LOCAL, PLAIN):
+        return []
     return [place for place in (engine.address, os.environ.get("RAY_ADDRESS")) if place]
 
 
@@ -88,17 +66,34 @@ def _cluster_address(engine: Engine) -> str | None:
     )
 
 
+class _GivenUp:
+    """Whether we are within a ``connected`` that gave Ray up: who runs within does not try anew."""
+
+    within = False
+
+
 @contextmanager
-def connected(engine: Engine) -> Iterator[Cluster]:
-    """A Ray cluster: the configured one, RAY_ADDRESS, or one of our own for as long as needed.
+def connected(engine: Engine, tell: Callable[[str], None] = lambda said: None) -> Iterator[Workers]:
+    """Workers: of the configured Ray cluster, of RAY_ADDRESS, or of this machine alone.
+
+    On this machine it is a Ray of our own for as long as it is needed, or plain processes where
+    that does not start, or where the configuration asks for them: the tables are the same.
 
     A process that is in a cluster already stays in it, since Ray allows one a process: whoever
     runs twice within ``with connected(engine)``, or from a notebook, waits for Ray but once.
 
+    Args:
+        tell: is told if there is no Ray though one was to be started.
+
     Raises:
         UsageError: the configured cluster can't be reached.
+        Retry: the configuration asks for a Ray of our own, and none starts.
     """
-    address = _cluster_address(engine)
+    address = None if engine.address == PLAIN else _cluster_address(engine)
+    if engine.address == PLAIN or (_GivenUp.within and not address and engine.address != LOCAL):
+        with Processes(engine) as processes:
+            yield processes
+        return
     prepare(join=bool(address))
     import ray
 
@@ -108,26 +103,44 @@ def connected(engine: Engine) -> Iterator[Cluster]:
     scratch: str | None = None
     try:
         if address:
-            try:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-            except (ConnectionError, RuntimeError, ValueError):
-                hint = "check the address and RAY_AUTH_TOKEN"
-                raise UsageError(f"no Ray cluster can be reached at {address}: {hint}") from None
+            _join(address)
         else:
             scratch = tempfile.mkdtemp(prefix="ea-ray-")
-            _start(engine, scratch)
+            if not _started(engine, scratch):
+                if engine.address == LOCAL:
+                    raise Retry(BUSY)
+                tell(f"{BUSY}: working in plain processes")
+                _GivenUp.within = True
+                with Processes(engine) as processes:
+                    yield processes
+                return
         yield Cluster(engine)
     finally:
+        _GivenUp.within = False
         ray.shutdown()
         if scratch:  # Ray's logs and sockets: nothing of a run stays behind
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _start(engine: Engine, scratch: str) -> None:
-    """Start a Ray of our own. It gives itself 30 seconds, which a busy machine may not have."""
+def _join(address: str) -> None:
     import ray
 
-    for attempt in range(1, STARTS + 1):
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError):
+        hint = f"check the address and the token (RAY_AUTH_TOKEN, or {_token_file()})"
+        raise UsageError(f"no Ray cluster can be reached at {address}: {hint}") from None
+
+
+def _started(engine: Engine, scratch: str) -> bool:
+    """Start a Ray of our own. It gives itself 30 seconds, which a busy machine may not have.
+
+    Returns:
+        False if it was given up.
+    """
+    import ray
+
+    for _ in range(STARTS):
         try:
             ray.init(
                 address="local",
@@ -142,20 +155,26 @@ def _start(engine: Engine, scratch: str) -> None:
             if type(error) is not Exception or "timed out" not in str(error):
                 raise
             ray.shutdown()
-            if attempt == STARTS:
-                raise Retry("Ray does not start on this machine, which is too busy") from None
         else:
-            return
+            return True
+    return False
+
+
+def _token_file() -> Path:
+    """Where Ray looks for a token that stands in no variable."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return Path(named) if named else Path.home() / ".ray" / "auth_token"
 
 
 def prepare(*, join: bool) -> None:
     """Set what Ray reads from the environment when it is imported, or first connects."""
+    silence()
     for name, value in (QUIET | ONE_CORE).items():
         os.environ.setdefault(name, value)
     if not join:  # a token of our own for as long as we live, else Ray leaves one at home
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", str(PATIENCE))
-    elif os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+    elif os.environ.get("RAY_AUTH_TOKEN") or _token_file().is_file():
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # else Ray has the token and keeps it
 
 
@@ -188,37 +207,19 @@ class Cluster:
         tasks: Iterable[Work],
         under_way: Callable[[int], None] | None = None,
     ) -> Iterator[Done[Work, Answer]]:
-        """Run a function over tasks; answers come as they are ready, in no particular order.
-
-        Args:
-            function: of a module, so that workers can import it.
-            under_way: told about once a second how many objects are done of tasks that are not.
-
-        Raises:
-            Retry, UsageError: as the function raised them.
-        """
+        """Run a function over tasks; see ``Workers``."""
         ray = self._ray
         remote = self._remote.options(name=function.__name__)
-        waiting = iter(tasks)
-        again: deque[tuple[Work, int]] = deque()
+        trials = Trials(tasks)
         flying: dict[Any, tuple[Work, int, int]] = {}
         tally = self._tallied() if under_way else None
         window = 2 * self._slots()
-        exhausted = False
         while True:
-            while len(flying) < window and not (exhausted and not again):
-                if again:
-                    task, attempt = again.popleft()
-                else:
-                    following = next(waiting, None)
-                    if following is None:
-                        exhausted = True
-                        continue
-                    task, attempt = following, 0
-                sealed = seal(self._key, ray.cloudpickle.dumps((function, task)))
+            while len(flying) < window and (trial := trials.next()):
+                sealed = seal(self._key, ray.cloudpickle.dumps((function, trial[0])))
                 ticket = next(self._tickets)
                 counter = tally.counter if tally else None
-                flying[remote.remote(self._key, sealed, counter, ticket)] = (task, attempt, ticket)
+                flying[remote.remote(self._key, sealed, counter, ticket)] = (*trial, ticket)
             if not flying:
                 return
             ready, _ = ray.wait(list(flying), num_returns=1, timeout=GLANCE if tally else None)
@@ -234,12 +235,7 @@ class Cluster:
                 cause = getattr(error, "cause", None)
                 if isinstance(cause, Retry | UsageError):
                     raise cause from None
-                halves = task.split() if attempt else ()
-                if not attempt:
-                    again.append((task, 1))
-                elif halves:
-                    again.extend((half, 0) for half in halves)
-                else:
+                if trials.failed(task, attempt):
                     yield Done(task, None)
 
     def _tallied(self) -> Tally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from echoatlas.pipeline.ingest.uploads import is_readable, uploaded
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.storage import Entry, Storage
@@ -21,12 +22,17 @@ DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deiden
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """An uploaded file, as listed. Trusted zone: ``key`` is the site's own name for it."""
+    """An uploaded file, as listed. Trusted zone: ``key`` is the site's own name for it.
+
+    Attributes:
+        odd: it is never read, since its name is one that not all storage knows.
+    """
 
     key: str
     size: int
     upload: str
     locator: str
+    odd: bool = False
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[ListedFile]:
@@ -37,7 +43,7 @@ def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Listed
     """
     entries = {
         entry.key: entry
-        for entry in bucket.list()
+        for entry in uploaded(bucket)
         if not entry.key.startswith(RECEIPTS)
         and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
         and not is_litter(entry.key)
@@ -46,7 +52,8 @@ def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Listed
         beside, above = entries[values], entries[header]
         entries[header] = replace(above, tag=f"{above.tag}\0{beside.size}\0{beside.tag}")
     for entry in entries.values():
-        yield arrival(site.site, entry, key)
+        odd = not is_readable(bucket, entry.key)
+        yield replace(arrival(site.site, entry, key), odd=odd)
 
 
 def arrival(site: str, entry: Entry, key: SiteKey) -> ListedFile:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import TOLD, fingerprints_of, vocabulary_digests
 from echoatlas.pipeline.plan.settings import deduplicate_config, journey_config, label_config
-from echoatlas.pipeline.plan.survey import BESIDE, survey
+from echoatlas.pipeline.plan.survey import BESIDE, surveyed
 from echoatlas.pipeline.settings import as_plain
 from echoatlas.pipeline.sidecars.tally import Tally
 from echoatlas.pipeline.step import declared, renamed
@@ -115,6 +115,7 @@ class SitePlan:
         up_to_date: nothing to do.
         lost: pending, but the site removed the file.
         tables, warnings: how far its tables speak of its files, and what to look at in them.
+        fault: why its bucket can't be listed, if it can't: then all numbers are 0.
     """
 
     site: str
@@ -127,6 +128,7 @@ class SitePlan:
     tables: Tally
     why: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    fault: str = ""
 
     @property
     def idle(self) -> bool:
@@ -134,11 +136,18 @@ class SitePlan:
 
 
 def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
-    """Compare each site's bucket and settings with the lake; reads listings, no scans."""
+    """Compare each site's bucket and settings with the lake; reads listings, no scans.
+
+    Raises:
+        UsageError, Retry: no site's bucket can be read.
+    """
     config = checked(deployment.config)
-    found = []
-    for site in deployment.chosen(sites):
-        seen = survey(deployment, site, config)
+    surveys, faults = surveyed(deployment, deployment.chosen(sites), config)
+    found = [
+        SitePlan(site, 0, 0, 0, 0, 0, 0, Tally(), fault=str(why)) for site, why in faults.items()
+    ]
+    for seen in surveys:
+        site = seen.site
         why: list[str] = []
         described = _described(config, site)
         beside = seen.marks.frames.partition(BESIDE)[2]
@@ -174,4 +183,4 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 warnings=tuple(warnings),
             )
         )
-    return found
+    return sorted(found, key=lambda one: one.site)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.errors import Reason
+from echoatlas.pipeline.errors import EchoAtlasError, Reason, Retry, UsageError
 from echoatlas.pipeline.ingest.listing import ListedFile, arrivals
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import TOLD, Fingerprints, fingerprints_of
@@ -98,7 +98,7 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     }
     known = {sighting.container or sighting.locator for sighting in seen}
     unknown = [arrival for arrival in listed if arrival.locator not in known]
-    tables = sidecars(site, bucket, [(one.key, one.size) for one in listed])
+    tables = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
     alone = {one.locator for one in seen if one.member < 0}
     apart = tuple(
         arrival.key
@@ -166,6 +166,29 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         read_by=dict(read_by),
         next_ordinal=seen[-1].ordinal + 1 if seen else 0,
     )
+
+
+def surveyed(
+    deployment: Deployment, sites: Iterable[SiteConfig], config: JourneyConfig
+) -> tuple[list[Survey], dict[str, EchoAtlasError]]:
+    """Survey each of several sites; one that can't be listed stops no other.
+
+    Returns:
+        The surveys, and site to what is wrong with its bucket.
+
+    Raises:
+        UsageError, Retry: of the first site, where no site could be listed.
+    """
+    found: list[Survey] = []
+    faults: dict[str, EchoAtlasError] = {}
+    for site in sites:
+        try:
+            found.append(survey(deployment, site, config))
+        except (UsageError, Retry) as fault:
+            faults[site.site] = fault
+    if faults and not found:
+        raise next(iter(faults.values()))
+    return found, faults
 
 
 def companions_mark(

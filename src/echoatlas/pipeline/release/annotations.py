@@ -71,6 +71,12 @@ def has_mask(mark: AnnotationRecord) -> bool:
     return bool(mark.get("mask") or mark.get("mask_length"))
 
 
+def most_masks(index: pa.Table) -> int:
+    """The number of masks of the sample that has most of them."""
+    rows = index.column("annotations").to_pylist() if "annotations" in index.column_names else []
+    return max((sum(has_mask(mark) for mark in marks or ()) for marks in rows), default=0)
+
+
 def mask_ending(number: int) -> str:
     """What follows the frame's id and a dot in the name of its mask's file."""
     return f"mask-{number}.png"

@@ -24,11 +24,13 @@ from echoatlas.pipeline.release.annotations import (
     AnnotationRecord,
     has_mask,
     marks_of,
+    most_masks,
 )
 from echoatlas.pipeline.release.card import card, counts
+from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import anonymized, measured
 from echoatlas.pipeline.release.kin import GROUP, NOBODY, tied
-from echoatlas.pipeline.release.manifest import MANIFEST, Manifest
+from echoatlas.pipeline.release.manifest import MANIFEST, Manifest, manifest_of, names
 from echoatlas.pipeline.release.select import (
     filter_rows,
     index_of,
@@ -38,6 +40,7 @@ from echoatlas.pipeline.release.select import (
 from echoatlas.pipeline.release.shard import MARKS, Place, pack, packed_image
 from echoatlas.pipeline.release.split import assigned, groups
 from echoatlas.pipeline.storage import Storage, storage_error
+from echoatlas.pipeline.whereabouts import point
 from echoatlas.schemas.config import ReleaseConfig
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
@@ -45,7 +48,6 @@ from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-
 
 PINNED = ("frames", "labels", "measures", "duplicates")
 OPTIONAL = ("findings", "annotations", "copies", "objects")  # pinned as well, once there are any
@@ -109,6 +111,7 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
         "shards": shards,
         "nameless": index.column("patient_source").to_pylist().count(NOBODY),
         "tied": tied(index),
+        "masks": most_masks(index),
         "counts": counts(index),
         "anonymity": {**asdict(suppressed), "k": measured(index, config.min_k).k},
     }
@@ -118,6 +121,8 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
         releases.write(f"{config.name}/{MANIFEST}", text, create=True)
     except FileExistsError:
         raise UsageError(f"somebody else published '{config.name}' first") from None
+    releases.write(README, readme_of_releases(manifest_of(releases, n) for n in names(releases)))
+    point(lake.storage, releases)
     row = ReleaseRow(
         name=config.name,
         manifest=hashlib.sha256(text).hexdigest(),
@@ -159,6 +164,7 @@ def _sharded(
                     "sha256": shard.sha256,
                     "bytes": len(shard.data),
                     "samples": len(shard.places),
+                    "split": shard.split,
                 }
             )
             found |= {place.frame_id: (name, place) for place in shard.places}

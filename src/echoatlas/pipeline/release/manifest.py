@@ -1,4 +1,4 @@
-"""The manifest of a release, and the index it names."""
+"""What is published of a release: its manifest, which never changes, and its index."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage import LocalStorage, Storage
 
 MANIFEST = "manifest.json"
-
 
 Manifest = dict[str, Any]
 
@@ -37,10 +36,25 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     return found
 
 
-def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
-    """The index of a release: one row a sample."""
-    data = releases.read(f"{manifest['name']}/{manifest['index']['file']}")
+def index_bytes(releases: Storage, manifest: Manifest) -> pa.Buffer:
+    """The index of a release as a Parquet file, mapped where it lies on this machine.
+
+    Raises:
+        CheckFailed: it is not what was published.
+    """
+    key = f"{manifest['name']}/{manifest['index']['file']}"
+    if isinstance(releases, LocalStorage):
+        with pa.memory_map(str(releases.path(key))) as file:
+            data = file.read_buffer()
+    else:
+        data = pa.py_buffer(releases.read(key))
     if hashlib.sha256(data).hexdigest() != manifest["index"]["sha256"]:
         raise CheckFailed(f"the index of release '{manifest['name']}' is damaged")
+    return data
+
+
+def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
+    """The index of a release: one row a sample."""
     # Threads that read bytes of Python's may outlive the interpreter, which then aborts
+    data = index_bytes(releases, manifest)
     return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)

@@ -1,4 +1,7 @@
-"""Pull a release: as loose files, as WebDataset shards, or as Parquet."""
+"""Pull a release: as loose files, as WebDataset shards, or as Parquet.
+
+Each has a README that tells ``datasets`` where its splits and what its columns are.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,13 +26,22 @@ from echoatlas.pipeline.release.annotations import (
     told,
     with_masks,
 )
+from echoatlas.pipeline.release.huggingface import (
+    PICTURE,
+    README,
+    Features,
+    features,
+    readme,
+    shard_features,
+    with_features,
+)
 from echoatlas.pipeline.release.manifest import MANIFEST, Manifest, index_table, manifest_of
 from echoatlas.pipeline.release.select import filter_rows
-from echoatlas.pipeline.release.shard import ENDINGS, MARKS, pack
+from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PLACES, pack
 from echoatlas.pipeline.storage import LocalStorage, Storage
 
+MIXED = "mixed"  # of an old release's shards, which did not end at splits
 FIRST = ["frame_id", "site", "patient", "region", "organ", "split", "device", "license"]
-PLACES = ("shard", "offset", "length")
 
 
 def pull(
@@ -102,23 +115,44 @@ def _files(
                 # The image last: where it is, its masks are too.
                 image = data[row["offset"] : row["offset"] + row["length"]]
                 dest.write(f"images/{row['frame_id']}.{ending}", image)
-    dest.write("index.csv", _csv(index))
+    dest.write("index.csv", _csv(index, {}))
+    # What an image folder's reader looks for: beside the pictures, and one list a split
+    dest.write("images/metadata.csv", _csv(index, {"file_name": f"{{frame_id}}.{ending}"}))
+    lists = {split: f"{split}.parquet" for split in _splits(index)}
+    told: Features = []
+    for split, name in lists.items():
+        part = index.filter(pc.equal(index.column("split"), split)).drop_columns(list(PLACES))
+        paths = [f"images/{one}.{ending}" for one in part.column("frame_id").to_pylist()]
+        marks = [_listed(row) for row in part.select(_with_marks(index, ["frame_id"])).to_pylist()]
+        part = part.drop_columns(_with_marks(index, ())).append_column(MARKS, pa.array(marks))
+        part = part.append_column("file_name", pa.array(paths))
+        told = [one for one in features(part.schema) if one["name"] != "file_name"]
+        sink = io.BytesIO()
+        pq.write_table(part, sink, write_statistics=False)
+        dest.write(name, sink.getvalue())
+    files = {split: [name, f"images/*.{ending}"] for split, name in lists.items()}
+    told.append({"name": "image", "dtype": "image"})
+    if manifest["config"]["codec"] != "zstd":
+        how = {"metadata_filenames": sorted(lists.values()), "drop_labels": True}
+        dest.write(README, readme(manifest, files, told, **how))
 
 
-def _csv(index: pa.Table) -> bytes:
+def _csv(index: pa.Table, more: dict[str, str]) -> bytes:
+    """The index as a table of text; ``more`` are columns made of a row's others."""
     others = [c for c in index.column_names if c not in FIRST and c not in PLACES]
     columns = [*FIRST, *others]
     sink = io.StringIO()
-    writer = csv.DictWriter(sink, columns, lineterminator="\n")
+    writer = csv.DictWriter(sink, [*more, *columns], lineterminator="\n")
     writer.writeheader()
     for row in index.select(columns).to_pylist():
-        writer.writerow(row | ({MARKS: _listed(row)} if MARKS in row else {}))
+        made = {name: pattern.format(**row) for name, pattern in more.items()}
+        writer.writerow(made | row | ({MARKS: _listed(row)} if MARKS in row else {}))
     return sink.getvalue().encode()
 
 
 def _listed(row: dict[str, Any]) -> str:
     """Annotations as JSON, masks by the paths of their files; empty if there are none."""
-    marks = told(row[MARKS])
+    marks = told(row.get(MARKS) or ())
     for mark in marks:
         mark["mask"] = mark["mask"] and f"masks/{row['frame_id']}.{mark['mask']}"
     return json.dumps(marks, sort_keys=True) if marks else ""
@@ -127,10 +161,14 @@ def _listed(row: dict[str, Any]) -> str:
 def _webdataset(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
+    names = _numbered()
     if not filtered:
+        called = {shard["file"]: names(shard.get("split", MIXED)) for shard in manifest["shards"]}
         for shard in manifest["shards"]:
-            if not dest.exists(shard["file"]):
-                dest.write(shard["file"], _whole(releases, shard["file"]))
+            if not _is_there(dest, called[shard["file"]], shard["sha256"]):
+                dest.write(called[shard["file"]], _whole(releases, shard["file"]))
+        keys = [called[key] for key in index.column("shard").to_pylist()]
+        index = index.set_column(index.column_names.index("shard"), "shard", pa.array(keys))
     else:
         samples = _samples(releases, index)
         rows = index.to_pylist()
@@ -139,32 +177,67 @@ def _webdataset(
         whole = ((row, *samples[row["frame_id"]]) for row in rows)
         packed = ((row | {MARKS: marks}, image) for row, image, marks in whole)
         for made in pack(packed, codec, most):
-            dest.write(f"shards/{made.sha256}.tar", made.data)
+            dest.write(names(made.split), made.data)
         index = _whole_marks(index, samples)
     plain = index.select([c for c in index.column_names if not filtered or c not in PLACES])
     sink = io.BytesIO()
     pq.write_table(plain, sink, write_statistics=False)
     dest.write("index.parquet", sink.getvalue())
     dest.write(MANIFEST, json.dumps(manifest, sort_keys=True, indent=1).encode())
+    files = {split: [f"shards/{split}-*.tar"] for split in _splits(index)}
+    dest.write(README, readme(manifest, files, shard_features(manifest)))
+
+
+def _numbered() -> Callable[[str], str]:
+    """Names of shards, in order of each split: a brace range names all of a split."""
+    numbers: Counter[str] = Counter()
+
+    def name(split: str) -> str:
+        numbers[split] += 1
+        return f"shards/{split}-{numbers[split] - 1:05d}.tar"
+
+    return name
+
+
+def _is_there(dest: LocalStorage, key: str, sha256: str) -> bool:
+    return dest.exists(key) and hashlib.sha256(dest.read(key)).hexdigest() == sha256
+
+
+def _splits(index: pa.Table) -> list[str]:
+    return sorted(set(index.column("split").to_pylist()))
 
 
 def _parquet(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
-    for number, shard in enumerate(sorted(set(index.column("shard").to_pylist()))):
-        part = index.filter(pc.equal(index.column("shard"), shard))
-        samples = _samples(releases, part)
-        column = pa.array([samples[one][0] for one in part.column("frame_id").to_pylist()])
-        part = _whole_marks(part, samples)
-        sink = io.BytesIO()
-        pq.write_table(
-            part.drop_columns(list(PLACES)).append_column("image", column),
-            sink,
-            compression="none",
-            row_group_size=100,
-            write_statistics=False,
-        )
-        dest.write(f"part-{number:05d}.parquet", sink.getvalue())
+    codec = manifest["config"]["codec"]
+    told: Features = []
+    for split in _splits(index):
+        mine = index.filter(pc.equal(index.column("split"), split))
+        for number, shard in enumerate(sorted(set(mine.column("shard").to_pylist()))):
+            part = mine.filter(pc.equal(mine.column("shard"), shard))
+            samples = _samples(releases, part)
+            images = [samples[one][0] for one in part.column("frame_id").to_pylist()]
+            part = _whole_marks(part, samples).drop_columns(list(PLACES))
+            part = _with_pictures(part, images, codec)
+            told = features(part.schema)
+            sink = io.BytesIO()
+            pq.write_table(
+                part, sink, compression="none", row_group_size=100, write_statistics=False
+            )
+            dest.write(f"{split}-{number:05d}.parquet", sink.getvalue())
+    files = {split: [f"{split}-*.parquet"] for split in _splits(index)}
+    dest.write(README, readme(manifest, files, told))
+
+
+def _with_pictures(part: pa.Table, images: list[bytes], codec: str) -> pa.Table:
+    """A table with its images, as pictures that viewers and loaders know where they can."""
+    if codec == "zstd":  # our own: bytes to them
+        return part.append_column("image", pa.array(images, pa.binary()))
+    names = [f"{one}.{ENDINGS[codec]}" for one in part.column("frame_id").to_pylist()]
+    pictures = [{"bytes": data, "path": name} for data, name in zip(images, names, strict=True)]
+    whole = part.append_column("image", pa.array(pictures, PICTURE))
+    return with_features(whole, ["image"])
 
 
 def _whole_marks(

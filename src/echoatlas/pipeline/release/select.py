@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -123,20 +124,20 @@ def filter_rows(index: pa.Table, expression: str) -> pa.Table:
     Raises:
         UsageError: one line that says what is wrong, and names the nearest column.
     """
-    if not expression.strip():
-        return index
-    numbered = _without_nan(index).append_column(
-        "_row", pa.array(range(index.num_rows), pa.int64())
-    )
+    return index.take(rows_where(index, expression)) if expression.strip() else index
+
+
+def rows_where(index: pa.Table, expression: str) -> pa.Array:
+    """The numbers of those rows, int64 and ascending; see ``filter_rows``."""
+    numbered = _without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
     with duckdb.connect(config={"enable_external_access": False}) as database:
         database.register("t", numbered)
         try:
             kept = database.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
-            rows = kept.to_arrow_table().column("_row").combine_chunks()
+            return kept.to_arrow_table().column("_row").combine_chunks()
         except duckdb.Error as error:
             message = str(error).split("\n\n")[0].replace("\n", " ")
             raise UsageError(f"--where: {message}") from None
-    return index.take(rows)
 
 
 def _without_nan(index: pa.Table) -> pa.Table:

@@ -17,6 +17,7 @@ from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.frames.codec import Buffer
     from echoatlas.schemas.records import Picture
 
 ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg"}
@@ -44,6 +45,7 @@ META = (
     "frame_index",
 )
 MARKS = "annotations"
+PLACES = ("shard", "offset", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A packed tar file; its name is the hash of its bytes, so equal shards are one."""
+    """A packed tar file; its name is the hash of its bytes, so equal shards are one.
+
+    Attributes:
+        split: of all its samples.
+    """
 
     data: bytes
     places: tuple[Place, ...]
+    split: str
 
     @property
     def sha256(self) -> str:
@@ -88,14 +95,18 @@ def packed_image(stored: bytes, codec: str) -> bytes:
     return data.tobytes()
 
 
-def unpacked_image(data: bytes, codec: str) -> Picture:
+def unpacked_image(data: Buffer, codec: str, out: Picture | None = None) -> Picture:
     """The pixels of a release's image: (H, W) or (H, W, 3) RGB uint8.
+
+    Args:
+        data: bytes, or a view of them that is not copied: of (N,) uint8 in an array.
+        out: where the pixels may be laid, if they have its shape.
 
     Raises:
         ValueError: the bytes are damaged.
     """
     if codec == "zstd":
-        return decode(data)
+        return decode(data, out)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("the image is damaged")
@@ -105,15 +116,19 @@ def unpacked_image(data: bytes, codec: str) -> Picture:
 def pack(samples: Iterable[tuple[dict[str, Any], bytes]], codec: str, most: int) -> Iterator[Shard]:
     """Pack samples, in their order, into tar files of at most about ``most`` bytes.
 
+    A shard ends where a split does: whoever reads tar files alone must be able to leave one out.
+
     Args:
         samples: index row with its annotations, and image, already in the release's codec.
     """
     sink = io.BytesIO()
     places: list[Place] = []
+    split = ""
     for row, image in samples:
-        if places and sink.tell() + len(image) > most:
-            yield _closed(sink, places)
+        if places and (sink.tell() + len(image) > most or row["split"] != split):
+            yield _closed(sink, places, split)
             sink, places = io.BytesIO(), []
+        split = row["split"]
         key = row["frame_id"]
         marks = row.get(MARKS) or []
         masks = [mark["mask"] for mark in marks if has_mask(mark)]
@@ -127,7 +142,7 @@ def pack(samples: Iterable[tuple[dict[str, Any], bytes]], codec: str, most: int)
         meta = {name: row[name] for name in META} | {MARKS: told(marks)}
         _add(sink, f"{key}.json", json.dumps(meta, sort_keys=True).encode())
     if places:
-        yield _closed(sink, places)
+        yield _closed(sink, places, split)
 
 
 def _add(sink: io.BytesIO, name: str, data: bytes) -> None:
@@ -138,6 +153,6 @@ def _add(sink: io.BytesIO, name: str, data: bytes) -> None:
     sink.write(b"\0" * (-len(data) % BLOCK))
 
 
-def _closed(sink: io.BytesIO, places: list[Place]) -> Shard:
+def _closed(sink: io.BytesIO, places: list[Place], split: str) -> Shard:
     sink.write(b"\0" * 2 * BLOCK)
-    return Shard(sink.getvalue(), tuple(places))
+    return Shard(sink.getvalue(), tuple(places), split)

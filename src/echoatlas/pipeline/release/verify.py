@@ -51,6 +51,7 @@ def verify(releases: Storage, name: str) -> list[Check]:
         _labels(index),
         _values(index),
         _inside(index),
+        _shards_end_at_splits(manifest, index),
         *_anonymous(manifest, index),
     ]
     return [*checks, *_shards(releases, manifest, index)]
@@ -129,6 +130,14 @@ def _inside(index: pa.Table) -> Check:
     rows = index.select(["width", "height", MARKS]).to_pylist() if marked else []
     wrong = sum(outside(mark, row["width"], row["height"]) for row in rows for mark in row[MARKS])
     return _check("annotations lie in their images", wrong, "do not")
+
+
+def _shards_end_at_splits(manifest: Manifest, index: pa.Table) -> Check:
+    """Whoever reads shards and no index must not train on what others test on."""
+    told = {shard["file"]: shard.get("split") for shard in manifest["shards"]}
+    rows = index.select(["shard", "split"]).to_pylist()
+    wrong = sum(told.get(row["shard"]) not in (None, row["split"]) for row in rows)
+    return _check("shards end at splits", wrong, "samples lie in another split's shard")
 
 
 def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from echoatlas.pipeline.silence import silence
+
 Check = tuple[str, bool, str]
 
 
@@ -26,6 +28,7 @@ def suite_of(table: str) -> list[dict[str, Any]]:
 
 @cache
 def _context() -> Any:
+    silence()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

@@ -15,7 +15,7 @@ from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.label.relabel import decisions, evidence_of, labeled, primary
 from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.settings import journey_config, label_config
-from echoatlas.pipeline.plan.survey import survey
+from echoatlas.pipeline.plan.survey import surveyed
 from echoatlas.pipeline.run.reread import read_evidence
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.run.worker import reading
@@ -49,8 +49,8 @@ def forecast(deployment: Deployment, sites: list[str] | None, most: int) -> Fore
     in archives only at a site where nothing lies loose.
     """
     config, found = journey_config(deployment.config), Forecast()
-    due = [survey(deployment, site, config) for site in deployment.chosen(sites)]
-    due = [seen for seen in due if seen.unread]
+    surveys, _ = surveyed(deployment, deployment.chosen(sites), config)
+    due = [seen for seen in surveys if seen.unread]
     found.of = sum(len(seen.unread) for seen in due)
     if not due or not most:
         return found

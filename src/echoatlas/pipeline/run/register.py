@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.engine.cluster import Cluster
+    from echoatlas.pipeline.engine.scatter import Workers
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.pipeline.read.archive import Content
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -36,7 +36,7 @@ REEL_FILES = 5_000  # files named between two commits, so that a kill costs no m
 def name_arrivals(
     deployment: Deployment,
     seen: Survey,
-    cluster: Callable[[], Cluster],
+    cluster: Callable[[], Workers],
     tell: Callable[[str, int, int], None],
 ) -> int:
     """Write a sighting for every new object of a site, in order of keys.
@@ -65,14 +65,14 @@ def _named(
     deployment: Deployment,
     seen: Survey,
     reel: list[ListedFile],
-    cluster: Callable[[], Cluster],
+    cluster: Callable[[], Workers],
     passed: Callable[[int], None],
 ) -> dict[str, list[NamedObject]]:
     key = deployment.key()
     bucket = deployment.bucket(seen.site)
     retries = deployment.config.engine.retries
     found = {one.key: [_unread(one, key)] for one in reel}
-    readable = [one for one in reel if one.size <= MOST_BYTES]
+    readable = [one for one in reel if one.size <= MOST_BYTES and not one.odd]
     tasks = (
         RegisterTask(seen.site, bucket, tuple(files), key, retries) for files in _cut(readable)
     )

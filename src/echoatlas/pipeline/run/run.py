@@ -21,14 +21,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
-from echoatlas.pipeline.engine.cluster import Cluster, connected
-from echoatlas.pipeline.errors import CheckFailed, Reason, Reject
+from echoatlas.pipeline.engine.cluster import connected
+from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Reject
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import Survey, survey
+from echoatlas.pipeline.plan.survey import Survey, surveyed
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
@@ -46,8 +46,9 @@ from echoatlas.schemas.tables import to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.engine.scatter import Workers
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config import Engine, SiteConfig
 
 
 Progress = Callable[[str, int, int], None]  # what, done, of
@@ -70,6 +71,8 @@ class Summary:
     silent: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unlisted: dict[str, EchoAtlasError] = field(default_factory=dict)
     balance: Balance = field(default_factory=Balance)
     seconds: float = 0.0
 
@@ -77,6 +80,7 @@ class Summary:
     def failed(self) -> list[str]:
         """Why the run did not end well, in words; empty when it did."""
         reasons = list(self.balance.faults)
+        reasons += [f"site '{site}' was left out: {why}" for site, why in self.unlisted.items()]
         reasons += [f"{name}: {detail}" for name, ok, detail in self.gate if not ok]
         reasons += self.held
         if self.crashes:
@@ -94,7 +98,7 @@ def curate(
         progress: told what is being done, how much of it is done, and of how much.
 
     Raises:
-        UsageError: an unknown site, an unreadable bucket, a full disk, or another run.
+        UsageError: an unknown site, no site whose bucket can be read, a full disk, or another run.
         Retry: storage failed time and again; what was committed stays, run again.
     """
     tell = progress or (lambda what, done, of: None)
@@ -104,19 +108,25 @@ def curate(
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
     lake = deployment.lake
+
+    def note(said: str) -> None:
+        summary.notes.append(said)
+        tell(said, 0, 1)
+
     with run_lock(lake.storage, summary.run_id) as lock:
         if lock.before:
             tell("finishing what an interrupted run left", 0, 1)
             recover(lake, lock.before)
         remember(lake.storage, config, chosen)
         with ExitStack() as stack:
-            cluster = _WhenNeeded(deployment, stack, tell)
-            for site in chosen:
-                tell(f"listing {site.site}", 0, 1)
-                seen = survey(deployment, site, config)
+            cluster = _WhenNeeded(deployment.config.engine, stack, tell, note)
+            tell("listing buckets", 0, 1)
+            surveys, summary.unlisted = surveyed(deployment, chosen, config)
+            for seen in surveys:
                 summary.named += name_arrivals(deployment, seen, cluster, tell)
             tell("comparing with the lake", 0, 1)
-            surveys = [survey(deployment, site, config) for site in chosen]
+            surveys, since = surveyed(deployment, [seen.site for seen in surveys], config)
+            summary.unlisted |= since
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
             _carry(deployment, ready, cluster, summary, tell)
             _reread(deployment, ready, cluster, summary, tell)
@@ -129,9 +139,10 @@ def curate(
         summary.gate = gate(lake)
         summary.balance = balance(lake)
         tell("writing receipts", 0, 1)
-        told = {seen.site.site: seen.tables for seen in surveys}
         summary.silent = [
-            s.site for s in chosen if not write_receipts(deployment, s, told[s.site].told)
+            seen.site.site
+            for seen in surveys
+            if not write_receipts(deployment, seen.site, seen.tables.told)
         ]
         _speak_of_tables(lake, surveys, summary)
         summary.seconds = time.monotonic() - clock
@@ -141,25 +152,32 @@ def curate(
 
 
 class _WhenNeeded:
-    """A cluster that is started by the first who has work for it: doing nothing costs nothing."""
+    """Workers that are started by the first who has work for it: doing nothing costs nothing."""
 
-    def __init__(self, deployment: Deployment, stack: ExitStack, tell: Progress) -> None:
-        self._deployment = deployment
+    def __init__(
+        self,
+        engine: Engine,
+        stack: ExitStack,
+        tell: Progress,
+        note: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
         self._stack = stack
         self._tell = tell
-        self._cluster: Cluster | None = None
+        self._note = note
+        self._workers: Workers | None = None
 
-    def __call__(self) -> Cluster:
-        if self._cluster is None:
+    def __call__(self) -> Workers:
+        if self._workers is None:
             self._tell("starting workers", 0, 1)
-            self._cluster = self._stack.enter_context(connected(self._deployment.config.engine))
-        return self._cluster
+            self._workers = self._stack.enter_context(connected(self._engine, self._note))
+        return self._workers
 
 
 def _carry(
     deployment: Deployment,
     surveys: list[Survey],
-    cluster: Callable[[], Cluster],
+    cluster: Callable[[], Workers],
     summary: Summary,
     tell: Progress,
 ) -> None:
@@ -218,7 +236,7 @@ def _carry(
 def _reread(
     deployment: Deployment,
     surveys: list[Survey],
-    cluster: Callable[[], Cluster],
+    cluster: Callable[[], Workers],
     summary: Summary,
     tell: Progress,
 ) -> None:

@@ -20,6 +20,7 @@ import cv2
 from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
+from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
@@ -141,6 +142,8 @@ def _travel(
 ) -> ObjectResult | None:
     """What an object became; None for an archive of masks and tables alone."""
     with watch.step("ingest"):
+        if not is_readable(batch.bucket, item.name):
+            raise Reject(Reason.BAD_NAME, step="ingest")
         data, member = sources.reader.content(item.name, item.sighting.member, item.sighting.bytes)
         name = f"{item.name}!{member}" if member else item.name
         if is_companion(batch.site, name):

@@ -74,7 +74,10 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
     for key in small:
         if key in beside.names or not is_sidecar(site, key):
             continue
-        table = read_sidecar(bucket.read(key), key, site.sidecar)
+        try:
+            table = read_sidecar(bucket.read(key), key, site.sidecar)
+        except FileNotFoundError:  # a link to nothing, or removed since it was listed
+            continue
         if table is not None:
             tables.add(key, table)
             names[folder_of(key)] = (*names.get(folder_of(key), ()), key)

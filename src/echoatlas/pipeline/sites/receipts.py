@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Retry, UsageError, sentence_of
 from echoatlas.pipeline.ingest.listing import RECEIPTS, arrivals, upload_id
+from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import Told, tally
@@ -66,7 +67,7 @@ def receipts(
         else:
             alone[row["locator"]] = row
     listed = list(arrivals(site, bucket, deployment.key()))
-    beside = sidecars(site, bucket, [(one.key, one.size) for one in listed])
+    beside = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
     key = deployment.key()
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     found: list[Receipt] = []
@@ -153,11 +154,20 @@ def write_receipts(
         by_folder.setdefault(folder, []).append(receipt)
     try:
         for folder, listed in sorted(by_folder.items()):
-            bucket.write(f"{RECEIPTS}{folder}.json", "".join(_lines(listed)).encode())
+            # A local name may be no text: then it stands there by JSON's own escapes
+            text = "".join(_lines(listed)).encode(errors="backslashreplace")
+            bucket.write(f"{RECEIPTS}{_named(deployment, site, folder)}.json", text)
     except (UsageError, Retry):
         return False
     storage.write(place, json.dumps(now, sort_keys=True).encode())
     return True
+
+
+def _named(deployment: Deployment, site: SiteConfig, folder: str) -> str:
+    """The name of a folder's receipt: its own, or its upload's opaque one where that can't be."""
+    if is_readable(deployment.bucket(site), f"{RECEIPTS}{folder}.json"):
+        return folder
+    return upload_id(site.site, folder, deployment.key())
 
 
 def _outcomes(deployment: Deployment, site: SiteConfig, told: Iterable[Told]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.silence import silence
 
 PACKAGE = "rapidocr-onnxruntime"
 FOLDER = "rapidocr_onnxruntime/models"
@@ -38,6 +39,7 @@ def weights(file: str, sha256: str) -> bytes:
 @cache
 def session(file: str, sha256: str) -> Any:
     """An inference session of this process, one thread."""
+    silence()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

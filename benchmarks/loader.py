@@ -1,0 +1,175 @@
+"""Reading a release, beside decoding the same bytes from memory and beside WebDataset.
+
+Normalized frames of 256 x 256 from simulated cines, released as zstd and as png. CPU time of this
+process (in a DataLoader: of it and its workers), contenders in turn, the median of several rounds;
+what is printed is the share of decoding alone, so that 1.00 means that reading costs nothing.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import webdataset
+from torch.utils.data import DataLoader
+
+import echoatlas
+from echoatlas.loader import Dataset, load
+from echoatlas.pipeline.frames.codec import decode, encode
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.shard import unpacked_image
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow
+from echoatlas.schemas.tables import columns, to_arrow
+from echoatlas.simulate import make_cine
+
+FRAMES, DISTINCT, ROUNDS, BATCH, EPOCHS = 3000, 120, 7, 64, 5
+PLAIN: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False, bytes: b"", list[float]: []}
+ORGANS = ("abdomen/liver", "thorax/breast", "thorax")
+
+
+def _row(row: type[Any], **values: Any) -> Any:
+    plain = {n: None if null else PLAIN[kind] for n, (kind, _, null) in columns(row).items()}
+    return row(**plain | values)
+
+
+def _lake(root: Path) -> Lake:
+    pictures = []
+    for seed in range(DISTINCT // 20):
+        for one in make_cine(seed, frames=20, size=(640, 480)).pictures:
+            gray = one if one.ndim == 2 else one[..., 0]
+            pictures.append(cv2.resize(gray, (256, 256), interpolation=cv2.INTER_AREA))
+    frames, labels, measures = [], [], []
+    for number in range(FRAMES):
+        name, path = f"f{number:06d}", ORGANS[number % 3]
+        # Shifted, so that no two frames are alike and each is speckle
+        picture = np.roll(pictures[number % len(pictures)], number // len(pictures), axis=0)
+        frames.append(
+            _row(
+                FrameRow,
+                frame_id=name,
+                object_id=name,
+                site="bench",
+                patient=f"p{number // 20:05d}",
+                image=encode(picture),
+                width=256,
+                height=256,
+                channels=1,
+                fan_verdict="accept",
+            )
+        )
+        region, _, organ = path.partition("/")
+        labels.append(
+            _row(LabelRow, frame_id=name, region=region, organ=organ or "unknown", paths=path)
+        )
+        measures.append(_row(MeasureRow, frame_id=name, pixel_hash=name))
+    lake = Lake(Storage.open(root))
+    tables = {"frames": frames, "labels": labels, "measures": measures, "duplicates": []}
+    for table, rows in tables.items():
+        lake.replace(table, to_arrow(table, rows))
+    return lake
+
+
+def _cpu() -> float:
+    mine, theirs = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return mine.ru_utime + mine.ru_stime + theirs.ru_utime + theirs.ru_stime
+
+
+def _timed(work: Callable[[], int]) -> float:
+    """CPU seconds that each ``FRAMES`` of what was read took."""
+    start = _cpu()
+    epochs, left = divmod(work(), FRAMES)
+    assert epochs and not left
+    return (_cpu() - start) / epochs
+
+
+def _decoded(parts: list[bytes], codec: str) -> int:
+    return sum(unpacked_image(part, codec).shape[0] > 0 for part in parts)
+
+
+def _read(samples: Iterable[Any]) -> int:
+    return sum(sample.image.shape[0] > 0 for sample in samples)
+
+
+def _at_random(data: Dataset, order: list[int]) -> int:
+    return sum(data[number].image.shape[0] > 0 for number in order)
+
+
+def _loaded(data: Dataset, workers: int) -> int:
+    """Several epochs in one, as in training: workers are started once."""
+    order = [number for _ in range(EPOCHS) for number in np.random.permutation(len(data)).tolist()]
+    loader: DataLoader[Any] = DataLoader(
+        data, BATCH, sampler=order, num_workers=workers, collate_fn=echoatlas.collate
+    )
+    return sum(len(batch["image"]) for batch in loader)
+
+
+def _webdataset(urls: list[str], codec: str, buffer: int) -> int:
+    read = webdataset.WebDataset(urls, shardshuffle=False, empty_check=False)
+    if buffer:
+        read = read.shuffle(buffer)
+    if codec == "zstd":
+        pairs = read.map(lambda one: decode(one["eaz"]))
+    else:
+        pairs = read.map(lambda one: cv2.imdecode(np.frombuffer(one["png"], np.uint8), -1))
+    return sum(image.shape[0] > 0 for image in pairs)
+
+
+def main() -> None:
+    """Print the shares for both codecs."""
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        lake = _lake(root / "lake")
+        releases = lake.storage.sub("releases")
+        print(
+            f"{FRAMES} frames; share of decoding from memory: least, median, most; FASTEST of each"
+        )
+        for codec in ("zstd", "png"):
+            create(lake, releases, ReleaseConfig(name=codec, codec=codec))
+            _compare(root, codec)
+
+
+def _compare(root: Path, codec: str) -> None:
+    began = time.process_time()
+    data = load(codec, lake=root / "lake", cache=root / "cache")
+    opened = time.process_time() - began
+    urls = [str(root / "lake" / "releases" / key) for key in data.samples.shards]
+    parts = []
+    for place in data.samples.places:
+        whole = data.shards.whole(data.samples.shards[place["shard"]])
+        parts.append(bytes(whole[place["offset"] : place["offset"] + place["length"]]))
+    order = np.random.default_rng(0).permutation(FRAMES).tolist()
+    contenders: dict[str, Callable[[], int]] = {
+        "decoding": lambda: _decoded(parts, codec),
+        "ours, in order": lambda: _read(data),
+        "ours, shuffled": lambda: _read(data.shuffled(seed=0)),
+        "ours, by number": lambda: _at_random(data, order),
+        "WebDataset, in order": lambda: _webdataset(urls, codec, 0),
+        "WebDataset, shuffle(1000)": lambda: _webdataset(urls, codec, 1000),
+        "ours, DataLoader of 0": lambda: _loaded(data, 0),
+        "ours, DataLoader of 2": lambda: _loaded(data, 2),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, work in contenders.items():
+            seconds[name].append(_timed(work))
+    decoding = seconds["decoding"]
+    size = sum(map(len, parts)) / FRAMES
+    print(f"{codec}: {1e6 * statistics.median(decoding) / FRAMES:.0f} us a frame of {size:.0f} "
+          f"bytes; opened in {opened:.2f} CPU s")  # fmt: skip
+    for name, own in seconds.items():
+        if name != "decoding":
+            shares = sorted(one / other for one, other in zip(decoding, own, strict=True))
+            fastest = min(decoding) / min(own)  # of each the round that others disturbed least
+            print(f"  {name:26} {shares[0]:.2f} {statistics.median(shares):.2f} {shares[-1]:.2f}"
+                  f"   {fastest:.2f}")  # fmt: skip

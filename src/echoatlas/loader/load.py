@@ -1,0 +1,98 @@
+"""Open a release for training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from echoatlas.loader.dataset import Dataset
+from echoatlas.loader.index import Index, index_of
+from echoatlas.loader.shards import Shards
+from echoatlas.pipeline.errors import CheckFailed, no_such
+from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.whereabouts import find_releases
+from echoatlas.taxonomy.tree import tree
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.schemas.config import Zone
+
+
+def load(
+    name: str,
+    *,
+    lake: str | Path | None = None,
+    releases: str | Path | None = None,
+    endpoint: str | None = None,
+    region: str | None = None,
+    where: str = "",
+    split: str | None = None,
+    cache: str | Path | None = None,
+) -> Dataset:
+    """Open a release for training.
+
+    Args:
+        name: of the release.
+        lake: path or ``s3://`` URI; from ECHOATLAS_LAKE if not given, else that of the deployment
+            around the working folder.
+        releases: where releases lie, if whoever trains is told no lake; from ECHOATLAS_RELEASES.
+        endpoint, region: of an S3 service other than AWS; AWS_ENDPOINT_URL if not given.
+        where: SQL expression over the index's columns, e.g. ``"region = 'thorax'"``.
+        split: one of the release's splits; all if not given.
+        cache: folder of this machine for what is mapped, and for shards that come from S3;
+            $XDG_CACHE_HOME/echoatlas if not given.
+
+    Raises:
+        UsageError: there is no such release or split, or the expression is wrong.
+        CheckFailed: the release is damaged, or was made with another label tree.
+    """
+    place = find_releases(
+        str(lake) if lake else None,
+        releases=str(releases) if releases else None,
+        zone=_zone(endpoint, region),
+    )
+    manifest = manifest_of(place, name)
+    if manifest["tree"] != tree().hash:
+        raise CheckFailed(
+            f"release '{name}' was made with another label tree: install echoatlas "
+            f"{manifest['version']}"
+        )
+    splits = manifest["config"]["splits"]
+    if split is not None and split not in splits:
+        raise no_such("split", split, splits)
+    folder = Path(cache) if cache else _usual_cache()
+    index = index_of(place, manifest, folder)
+    return Dataset(manifest, index, Shards(place, folder), _rows(index, split, where))
+
+
+def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | None:
+    """Which samples are chosen; None for all."""
+    table = index.table
+    chosen: NDArray[np.int32] | None = None
+    if split is not None:
+        mask = pc.equal(table.column("split"), split)
+        chosen = np.flatnonzero(mask.to_numpy()).astype(np.int32)
+    if where.strip():
+        from echoatlas.pipeline.release.select import rows_where
+
+        rows = np.asarray(rows_where(table, where), np.int64).astype(np.int32)
+        chosen = rows if chosen is None else np.intersect1d(chosen, rows, assume_unique=True)
+    return chosen
+
+
+def _zone(endpoint: str | None, region: str | None) -> Zone | None:
+    if endpoint is None and region is None:
+        return None
+    from echoatlas.schemas.config import Zone
+
+    given = {"endpoint": endpoint, "region": region}
+    return Zone.model_validate({name: value for name, value in given.items() if value})
+
+
+def _usual_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "echoatlas"

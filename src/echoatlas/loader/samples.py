@@ -1,0 +1,154 @@
+"""What the trainer receives: samples, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What came with the data about a frame, in pixels of its image.
+
+    Attributes:
+        kind: "class", "mask", "box", "keypoints", "scalar" or "text".
+        name: what it is about, a code ("lesion", "ejection_fraction").
+        value: of a class; of a text, codes of what it speaks of.
+        number, unit: of a scalar; the unit in UCUM.
+        points: (N, 2) float64, x and y: two corners of a box, or the keypoints.
+        mask: (H, W) uint8 of the image's size, not 0 inside; None of other kinds.
+        source: the collection's adapter, or "sidecar".
+    """
+
+    kind: str
+    name: str
+    value: str
+    number: float | None
+    unit: str
+    points: NDArray[np.float64]
+    mask: NDArray[np.uint8] | None
+    source: str
+
+
+class Told(Protocol):
+    """What is told of a sample beside its image and label."""
+
+    @property
+    def frame_id(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]: ...
+
+    @property
+    def meta(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The same, read already: for a sample on its way to another process."""
+
+    frame_id: str
+    split: str
+    annotations: tuple[Annotation, ...]
+    meta: dict[str, Any]
+
+
+class Sample:
+    """A frame with its labels and annotations.
+
+    Attributes:
+        image: (H, W) gray or (H, W, 3) RGB uint8.
+        labels: (61,) uint8, multi-hot over the tree's nodes, closed under ancestors.
+        asserted: (61,) bool, nodes whose label is known, present or absent.
+        region, organ: ids of the tree, or "unknown".
+    """
+
+    __slots__ = ("_told", "asserted", "image", "labels", "organ", "region")
+
+    def __init__(
+        self,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        asserted: NDArray[np.bool_],
+        region: str,
+        organ: str,
+        told: Told,
+    ) -> None:
+        self.image, self.labels, self.asserted = image, labels, asserted
+        self.region, self.organ, self._told = region, organ, told
+
+    @property
+    def frame_id(self) -> str:
+        """The frame's opaque id."""
+        return self._told.frame_id
+
+    @property
+    def split(self) -> str:
+        """The split that its patient is in."""
+        return self._told.split
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """What came with the data; mostly none. Read when it is asked for."""
+        return self._told.annotations
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The other columns of the index. Read when they are asked for."""
+        return self._told.meta
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        told = Apart(self.frame_id, self.split, self.annotations, self.meta)
+        return Sample, (self.image, self.labels, self.asserted, self.region, self.organ, told)
+
+    def __repr__(self) -> str:
+        shape = " x ".join(str(side) for side in self.image.shape)
+        return f"Sample({self.frame_id}, {self.region}/{self.organ}, {shape}, {self.split})"
+
+
+class Batch(Sequence[Sample]):
+    """Samples that were read together.
+
+    Attributes:
+        images: (B, H, W) or (B, H, W, 3) uint8 where all are alike, else one array each.
+        labels: (B, 61) uint8. asserted: (B, 61) bool.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8] | list[NDArray[np.uint8]],
+        labels: NDArray[np.uint8],
+        asserted: NDArray[np.bool_],
+        names: Sequence[Sequence[str]],
+        told: Sequence[Told],
+    ) -> None:
+        self.images, self.labels, self.asserted = images, labels, asserted
+        self._names, self._told = names, told
+
+    @property
+    def frame_ids(self) -> list[str]:
+        """The frames' ids, in order."""
+        return [told.frame_id for told in self._told]
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        region, organ = self._names[at][:2]
+        return Sample(
+            self.images[at], self.labels[at], self.asserted[at], region, organ, self._told[at]
+        )
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[number] for number in range(len(self)))

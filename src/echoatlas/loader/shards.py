@@ -1,0 +1,48 @@
+"""Shards, mapped once a process; those on S3 come into the cache first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from echoatlas.pipeline.fetch import fetched
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.pipeline.storage import Storage
+
+MAPPED = 4096  # shards at once: addresses are many, but not without end
+
+
+@dataclass
+class Shards:
+    """Gives bytes of shards. Pickles without what it has mapped."""
+
+    releases: Storage
+    cache: Path
+    _mapped: OrderedDict[str, NDArray[np.uint8]] = field(default_factory=OrderedDict)
+
+    def __reduce__(self) -> tuple[type[Shards], tuple[Storage, Path]]:
+        return Shards, (self.releases, self.cache)
+
+    def whole(self, key: str) -> NDArray[np.uint8]:
+        """A shard, as a view of its file.
+
+        Raises:
+            CheckFailed: what came from S3 is not what was published.
+        """
+        found = self._mapped.get(key)
+        if found is None:
+            path = fetched(self.releases, key, self.cache / "shards")
+            with pa.memory_map(str(path)) as file:  # and it stays mapped, without a descriptor
+                found = np.frombuffer(file.read_buffer(), np.uint8)
+            self._mapped[key] = found
+            if len(self._mapped) > MAPPED:
+                self._mapped.popitem(last=False)
+        return found

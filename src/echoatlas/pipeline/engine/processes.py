@@ -1,0 +1,201 @@
+"""Scatter work over plain processes of this machine, where there is no Ray.
+
+Each worker is a program of its own that is asked over a pipe and ends with it. Nothing of a task
+touches a disk, so nothing of it has to be sealed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import TYPE_CHECKING, Any, Self
+
+from echoatlas.pipeline.engine.scatter import (
+    ONE_CORE,
+    TASKS_A_WORKER,
+    Answer,
+    Done,
+    Trials,
+    Work,
+    width,
+)
+from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.silence import SILENT
+from echoatlas.pipeline.ticks import heard
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from echoatlas.schemas.config import Engine
+
+
+PATIENCE = 180  # seconds for a worker to start: a busy machine needs more than a quiet one
+READY = "ready"
+
+
+class Processes:
+    """Workers that take tasks, one at a time each. To be used in a ``with``, which ends them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._width = width(engine)
+        self._idle: list[_Worker] = []
+        self._busy: dict[Any, tuple[_Worker, Any, int]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def scatter(
+        self,
+        function: Callable[[Work], Answer],
+        tasks: Iterable[Work],
+        under_way: Callable[[int], None] | None = None,
+    ) -> Iterator[Done[Work, Answer]]:
+        """Run a function over tasks; see ``Workers``."""
+        trials = Trials(tasks)
+        try:
+            while True:
+                while len(self._busy) < self._width and (trial := trials.next()):
+                    self._give(function, *trial)
+                if not self._busy:
+                    return
+                for pipe in wait(list(self._busy)):
+                    worker, task, attempt = self._busy[pipe]
+                    answered, answer = worker.answer()
+                    if answered and isinstance(answer, _Tick):
+                        worker.ticks += 1
+                        if under_way:
+                            under_way(sum(busy[0].ticks for busy in self._busy.values()))
+                        continue
+                    del self._busy[pipe]
+                    if answered:
+                        self._idle.append(worker)
+                    else:
+                        worker.end()
+                    if isinstance(answer, Retry | UsageError):
+                        raise answer
+                    if answered and not isinstance(answer, _Failed):
+                        yield Done(task, answer)
+                    elif trials.failed(task, attempt):
+                        yield Done(task, None)
+        finally:
+            if self._busy:  # whoever asked has gone: what is still worked on is nobody's
+                self._end()
+
+    def _give(self, function: Callable[[Work], Answer], task: Work, attempt: int) -> None:
+        data = pickle.dumps((function, task))
+        while True:
+            worker = self._idle.pop() if self._idle else _Worker()
+            if worker.tasks >= TASKS_A_WORKER or not worker.ask(data):
+                worker.end()
+                continue
+            self._busy[worker.pipe] = (worker, task, attempt)
+            return
+
+    def _end(self) -> None:
+        for worker in [*self._idle, *(busy[0] for busy in self._busy.values())]:
+            worker.end()
+        self._idle, self._busy = [], {}
+
+
+class _Worker:
+    """A process that works, as its driver sees it."""
+
+    def __init__(self) -> None:
+        self.tasks = self.ticks = 0
+        self.pipe, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "echoatlas.pipeline.engine.processes", str(theirs.fileno())],
+                # What native libraries say may quote the object
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env=SILENT | ONE_CORE | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
+        # Else a machine on which no worker starts would have each object for its killer
+        if not (self.pipe.poll(PATIENCE) and self.answer() == (True, READY)):
+            self.end()
+            raise Retry("workers do not start on this machine")
+
+    def ask(self, data: bytes) -> bool:
+        """Give it a task; false if it is dead."""
+        self.tasks += 1
+        self.ticks = 0
+        try:
+            self.pipe.send_bytes(data)
+        except OSError:
+            return False
+        return True
+
+    def answer(self) -> tuple[bool, Any]:
+        """Whether it is still there, and what it answers."""
+        try:
+            return True, pickle.loads(self.pipe.recv_bytes())
+        except (EOFError, OSError):
+            return False, None
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        self.pipe.close()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+
+class _Tick:
+    """What is told of each object of a task that is done."""
+
+
+class _Failed:
+    """What is answered where the function raised what it may not."""
+
+
+def _serve(pipe: Connection) -> None:
+    """Answer until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, which ends us
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    with suppress(EOFError):
+        pipe.send(READY)
+        while True:
+            pipe.send_bytes(_answered(pipe.recv_bytes(), lambda: pipe.send(_Tick())))
+
+
+def _answered(data: bytes, tell: Callable[[], None]) -> bytes:
+    try:
+        function, task = pickle.loads(data)
+        with heard(tell):
+            return pickle.dumps(function(task))
+    except (Retry, UsageError) as error:
+        return pickle.dumps(error)
+    except Exception:  # noqa: BLE001  (a bug of ours: tried again, then halved, then said)
+        return pickle.dumps(_Failed())
+
+
+def _end_with_driver() -> None:
+    """Wait for the end of the standard input, which the driver holds as long as it lives."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    # By its name, so that what it answers is of the module that the driver has imported
+    from echoatlas.pipeline.engine import processes
+
+    processes._serve(Connection(int(sys.argv[1])))
