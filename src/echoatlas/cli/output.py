@@ -59,7 +59,11 @@ class Context:
 
 
 def needs_curate(missing: ModuleNotFoundError) -> UsageError:
-    """The error of a command that needs the extra ``curate``."""
+    """The error of a command that needs the extra ``curate``, or another operating system."""
+    if missing.name in sys.stdlib_module_names:
+        return UsageError(
+            f"this command does not run on {sys.platform} ({missing.name} is missing)"
+        )
     return UsageError(
         f"this command needs `pip install echoatlas[curate]` ({missing.name} is missing)"
     )

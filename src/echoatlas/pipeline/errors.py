@@ -17,10 +17,13 @@ from __future__ import annotations
 import traceback
 from difflib import get_close_matches
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+PACKAGE = Path(__file__).parents[1]  # not its name: a checkout's folder may be called the same
 
 
 class Reason(StrEnum):
@@ -121,9 +124,9 @@ def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
 def crash_site(error: BaseException) -> str:
     """The type of an error and the innermost place in our code; nothing of what it says."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     if not ours:
         return type(error).__name__
     place = ours[-1]
-    module = place.filename.rpartition("echoatlas/")[2]
+    module = Path(place.filename).relative_to(PACKAGE).as_posix()
     return f"{type(error).__name__} in {module}, line {place.lineno}"

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import UsageError, sentence_of
 from echoatlas.pipeline.frames.codec import decode
-from echoatlas.pipeline.frames.png import data_url
+from echoatlas.pipeline.frames.png import data_url, encode_png
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.run.status import status
