@@ -101,6 +101,26 @@ def test_an_archive_that_can_be_opened_now_is_named_anew_when_it_is_retried(
     assert rehearsal.run("status")["conservation"]
 
 
+def test_metrics_are_those_of_the_newest_run_in_one_file(rehearsal: Rehearsal) -> None:
+    """A collector that finds a file a run goes on showing the oldest."""
+    folder = rehearsal.uploads / "st-elsewhere" / "upload-1"
+    folder.mkdir(parents=True)
+    site = SiteConfig(site="st-elsewhere", bucket=str(folder.parent))
+    rehearsal.deployment.add_site(site)
+    storage = rehearsal.deployment.lake.storage
+    storage.write("metrics/20260101T000000-of-an-older-version.prom", b"echoatlas_run_frames 7\n")
+    for number in range(2):
+        (folder / f"notes{number}.txt").write_text(f"nothing to see, {number}")
+        rehearsal.run("run")
+
+    (only,) = (entry.key for entry in storage.list("metrics/"))
+    told = storage.read(only).decode()
+
+    assert only == "metrics/echoatlas.prom"
+    assert 'echoatlas_objects{site="st-elsewhere",status="rejected"} 2.0' in told
+    assert 'echoatlas_rejected{reason="unsupported_format"} 1.0' in told
+
+
 def zipped_notes() -> tuple[bytes, bytes]:
     """An archive of two texts, and the same with a directory that leads nowhere."""
     stream = io.BytesIO()

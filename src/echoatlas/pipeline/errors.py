@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import traceback
 from enum import StrEnum
+from pathlib import Path
 
 from echoatlas.errors import CheckFailed, EchoAtlasError, Retry, UsageError, nearest, no_such
 
@@ -31,6 +32,8 @@ __all__ = [
     "no_such",
     "sentence_of",
 ]
+
+PACKAGE = Path(__file__).parents[1]  # not its name: a checkout's folder may be called the same
 
 
 class Reason(StrEnum):
@@ -111,9 +114,9 @@ class Reject(EchoAtlasError):  # noqa: N818  (an outcome, named as the tables na
 def crash_site(error: BaseException) -> str:
     """The type of an error and the innermost place in our code; nothing of what it says."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "echoatlas" in frame.filename] or frames
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     if not ours:
         return type(error).__name__
     place = ours[-1]
-    module = place.filename.rpartition("echoatlas/")[2]
+    module = Path(place.filename).relative_to(PACKAGE).as_posix()
     return f"{type(error).__name__} in {module}, line {place.lineno}"

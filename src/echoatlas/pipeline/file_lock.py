@@ -1,15 +1,16 @@
-"""A lock on an open file that the kernel lets go of when its holder dies."""
+"""The operating system's lock on an open file: it ends with the process, however that ends."""
 
 from __future__ import annotations
 
-import fcntl
 from typing import IO
 
+from filelock import lock_descriptor
 
-def try_lock(file: IO[str] | int) -> bool:
-    """Take the kernel's lock on an open file, which ends with it; false if another has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+
+def try_lock(file: IO[str] | IO[bytes] | int) -> bool:
+    """Take the lock on an open file, without waiting; a child that is handed the file holds it too.
+
+    Returns:
+        False if another has it.
+    """
+    return lock_descriptor(file if isinstance(file, int) else file.fileno(), blocking=False)

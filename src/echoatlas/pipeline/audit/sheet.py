@@ -110,7 +110,7 @@ def write_sheet(
 
     Raises:
         UsageError: no such release, or a sheet is there already: it may have been filled in.
-        CheckFailed: there are no frames.
+        CheckFailed: there are no frames, or one can't be shown.
     """
     if (dest / "review.csv").exists():
         raise UsageError(f"there is a sheet at {dest} already: name another folder")
@@ -180,4 +180,10 @@ def _arrival(seed: int, row: Mapping[str, Any]) -> float:
 def _pictures(lake: Lake, ids: list[str]) -> dict[str, str]:
     wanted = pc.field("frame_id").isin(pa.array(ids, pa.string()))
     stored = lake.read("frames", ["frame_id", "image"], wanted)
-    return {row["frame_id"]: data_url(decode(row["image"])) for row in stored.to_pylist()}
+    found: dict[str, str] = {}
+    for row in stored.to_pylist():
+        try:
+            found[row["frame_id"]] = data_url(decode(row["image"]))
+        except ValueError:  # a reviewer must not pass what nobody saw
+            raise CheckFailed(f"frame {row['frame_id']} cannot be shown on a sheet") from None
+    return found

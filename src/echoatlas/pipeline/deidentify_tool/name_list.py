@@ -45,7 +45,8 @@ class Names:
         new = not path.exists()
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-            os.fchmod(handle, 0o600)  # it may have been there before
+            if hasattr(os, "fchmod"):  # not on Windows
+                os.fchmod(handle, 0o600)  # it may have been there before
         except OSError as error:
             raise UsageError(_unwritten(path, error)) from None
         listed = os.fdopen(handle, "w", newline="", encoding="utf-8", errors="backslashreplace")

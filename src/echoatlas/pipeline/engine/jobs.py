@@ -6,7 +6,6 @@ the same: an id is used once, a job outlives its submitter, and what ended can s
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.file_lock import try_lock
 
 GRACE = 10.0  # seconds that a job has to end by itself when it is told to stop
 POLL = 0.05  # seconds
@@ -94,11 +94,7 @@ class LocalJobs:
             reason = os.strerror(error.errno or 0)
             raise UsageError(f"cannot write to {self._folder} ({reason})") from None
         with lock, (folder / "log").open("ab") as log:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            if _text(folder / "pid"):
+            if not try_lock(lock) or _text(folder / "pid"):
                 return
             command = [sys.executable, "-m", MODULE, str(folder), str(lock.fileno())]
             child = subprocess.Popen(
@@ -143,8 +139,4 @@ def _is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not try_lock(file)

@@ -18,6 +18,7 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.beam_space import cells, place_of
+from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.precision import rounded
 from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.records import SourceAnnotation
@@ -81,7 +82,7 @@ def annotate(
         drawn, share = carry_mask(given.mask, frame)
         if share < config.min_inside:
             return None
-        mask = bytes(cv2.imencode(".png", drawn)[1].tobytes())
+        mask = encode_png(drawn)
     elif given.kind == "scalar" and given.unit == "px" and number is not None:
         if frame.beams is not None:
             return None

@@ -1,9 +1,9 @@
 """One run at a time: a lock on the lake that dies with its holder.
 
-On a local lake the kernel holds it (``flock``), and lets go when the process ends in any way. On
-S3 it is an object that its holder renews; one that has not been renewed for a minute, or whose
-process is gone from this machine, may be taken over. Should two holders overlap all the same, the
-lake's application transactions are the fence.
+On a local lake the kernel holds it, and lets go when the process ends in any way. On S3 it is an
+object that its holder renews; one that has not been renewed for a minute, or whose process is gone
+from this machine, may be taken over. Should two holders overlap all the same, the lake's
+application transactions are the fence.
 """
 
 from __future__ import annotations
@@ -75,13 +75,20 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
         raise UsageError(f"cannot write to {storage.uri} ({error.strerror})") from None
     with file:
         if not try_lock(file):
-            file.seek(0)
-            raise _busy(_parsed(file.read()))
+            raise _busy(_said(file))
         file.seek(0)
         before = _parsed(file.read()).get("run_id", "")
         _rewrite(file, json.dumps(_note(run_id)))
         yield Held(run_id, before)
         _rewrite(file, "")
+
+
+def _said(file: IO[str]) -> dict[str, Any]:
+    try:
+        file.seek(0)
+        return _parsed(file.read())
+    except OSError:  # Windows lets nobody read what another has locked
+        return {}
 
 
 def _rewrite(file: IO[str], text: str) -> None:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.frames.codec import decode
+from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
 
 if TYPE_CHECKING:
@@ -85,11 +86,10 @@ def packed_image(stored: bytes, codec: str) -> bytes:
     if codec == "zstd":
         return stored
     pixels = decode(stored)
+    if codec != "jpeg":
+        return encode_png(pixels)
     bgr = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
-    if codec == "jpeg":
-        done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    else:
-        done, data = cv2.imencode(".png", bgr)
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
     if not done:
         raise ValueError(f"the image could not be written as {codec}")
     return data.tobytes()

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from echoatlas.schemas.rows import RunRow
 
+FOLDER = "metrics/"
+PLACE = f"{FOLDER}echoatlas.prom"  # one file: a collector that finds several shows the oldest
 
-def exposition(samples: Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]) -> str:
+
+# What each metric says, as Prometheus shows it, and by what it is told apart.
+METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "echoatlas_objects": ("Objects by site and status, of all runs.", ("site", "status")),
+    "echoatlas_rejected": ("Objects that the newest run rejected, by reason.", ("reason",)),
+    "echoatlas_step_seconds": ("Seconds that the newest run spent in a step.", ("step",)),
+    "echoatlas_run_seconds": ("Seconds that the newest run took.", ()),
+    "echoatlas_run_frames": ("Frames that the newest run wrote.", ()),
+    "echoatlas_run_crashed": ("Objects over which the newest run failed unexpectedly.", ()),
+    "echoatlas_run_finished_seconds": ("When the newest run ended, seconds since 1970.", ()),
+    "echoatlas_conservation": ("1 if every discovered object is accounted for, else 0.", ()),
+}
+
+
+def exposition(samples: Mapping[str, Mapping[tuple[str, ...], float]]) -> bytes:
     """Metrics in Prometheus' text format.
 
     Args:
-        samples: metric name to {label pairs: value}.
+        samples: metric name, of ``METRICS``, to {values of its labels: value}.
     """
-    lines: list[str] = []
+    registry = CollectorRegistry()
     for name in sorted(samples):
-        lines.append(f"# TYPE {name} gauge")
-        for labels, value in sorted(samples[name].items()):
-            inner = ",".join(f'{key}="{text}"' for key, text in labels)
-            lines.append(f"{name}{{{inner}}} {value:g}" if inner else f"{name} {value:g}")
-    return "\n".join(lines) + "\n"
+        meaning, labels = METRICS[name]
+        gauge = Gauge(name, meaning, labels, registry=registry)
+        for values, number in sorted(samples[name].items()):
+            (gauge.labels(*values) if labels else gauge).set(number)
+    return generate_latest(registry)
 
 
 def run_metrics(
@@ -27,20 +46,23 @@ def run_metrics(
     rejected: Mapping[str, int],
     seconds: Mapping[str, float],
     run: RunRow,
-) -> str:
+) -> bytes:
     """The metrics of one run, for Prometheus' textfile collector."""
     return exposition(
         {
             "echoatlas_objects": {
-                (("site", site), ("status", status)): number
+                (site, status): number
                 for site, counts in sites.items()
                 for status, number in counts.items()
             },
-            "echoatlas_rejected": {(("reason", code),): n for code, n in rejected.items()},
-            "echoatlas_step_seconds": {(("step", name),): s for name, s in seconds.items()},
+            "echoatlas_rejected": {(code,): n for code, n in rejected.items()},
+            "echoatlas_step_seconds": {(name,): s for name, s in seconds.items()},
             "echoatlas_run_seconds": {(): run.seconds},
             "echoatlas_run_frames": {(): run.frames},
             "echoatlas_run_crashed": {(): run.crashed},
+            "echoatlas_run_finished_seconds": {
+                (): datetime.fromisoformat(run.finished).timestamp()
+            },
             "echoatlas_conservation": {(): float(run.conservation)},
         }
     )

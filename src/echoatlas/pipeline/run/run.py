@@ -32,7 +32,7 @@ from echoatlas.pipeline.plan.survey import Survey, surveyed
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
-from echoatlas.pipeline.run.metrics import run_metrics
+from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.register import name_arrivals
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.tallies import remember as remember_tables
@@ -313,7 +313,9 @@ def _record(
     )
     deployment.lake.append("runs", to_arrow("runs", [row]), summary.run_id)
     text = run_metrics(summary.balance.sites, summary.rejected, summary.step_seconds, row)
-    deployment.lake.storage.write(f"metrics/{summary.run_id}.prom", text.encode())
+    storage = deployment.lake.storage
+    storage.write(PLACE, text)
+    storage.delete([entry.key for entry in storage.list(FOLDER) if entry.key != PLACE])
 
 
 def must_hold(summary: Summary) -> None:

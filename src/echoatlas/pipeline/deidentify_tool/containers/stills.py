@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+
+from echoatlas.pipeline.frames.png import encode_png
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 def png(picture: Picture) -> bytes:
     """A picture, (H, W) or (H, W, 3) RGB uint8, as PNG with its critical chunks alone."""
-    shown = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".png", shown)
-    return critical_chunks(encoded.tobytes())
+    return critical_chunks(encode_png(picture))
 
 
 def critical_chunks(data: bytes) -> bytes:

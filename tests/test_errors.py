@@ -1,0 +1,70 @@
+"""What is said of an error says where it was, in words that are true."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import echoatlas
+from echoatlas.cli.output import needs_curate
+from echoatlas.pipeline.errors import crash_site, no_such
+
+CRASH = """
+from echoatlas.pipeline import errors
+from pathlib import Path
+import outside
+try:
+    outside.fails()
+except ZeroDivisionError as error:
+    print(errors.where(error))
+"""
+
+
+def test_the_place_of_a_crash_is_within_the_package_whatever_the_checkout_is_called(tmp_path):
+    """Libraries lie below that folder as well, and are not ours."""
+    home = tmp_path / "echoatlas"
+    (home / "src").mkdir(parents=True)
+    (home / "src" / "echoatlas").symlink_to(Path(echoatlas.__file__).parent)
+    (home / "outside.py").write_text("def fails():\n    return 1 / 0\n")
+    (home / "crash.py").write_text(CRASH)
+
+    done = subprocess.run(
+        [sys.executable, str(home / "crash.py")],
+        env=os.environ | {"PYTHONPATH": f"{home / 'src'}{os.pathsep}{home}"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.strip() == "ZeroDivisionError", done.stderr
+
+
+def test_the_place_of_a_crash_of_ours_is_its_file_and_line():
+    try:
+        no_such("thing", "x", None)  # type: ignore[arg-type]
+    except TypeError as error:
+        told = crash_site(error)
+
+    assert told.startswith("TypeError in pipeline/errors.py, line ")
+
+
+WITHOUT = """
+import sys
+sys.modules["fcntl"] = None
+import echoatlas.pipeline.lock, echoatlas.pipeline.jobs
+import echoatlas.pipeline.deidentify.names, echoatlas.pipeline.deidentify.journal
+"""
+
+
+def test_no_part_needs_a_module_that_windows_has_not():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_a_module_that_the_system_lacks_is_no_missing_extra():
+    told = [str(needs_curate(ModuleNotFoundError(name=name))) for name in ("fcntl", "ray")]
+
+    assert "does not run on" in told[0] and "pip install" not in told[0]
+    assert "pip install echoatlas[curate]" in told[1]
