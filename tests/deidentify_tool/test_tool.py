@@ -30,9 +30,10 @@ from echoatlas.cli import call
 from echoatlas.pipeline.deidentify_tool.containers import stills
 from echoatlas.pipeline.deidentify_tool.containers.tables import cleaned
 from echoatlas.pipeline.ingest.listing import arrivals
+from echoatlas.pipeline.sidecars.tables import SidecarTable
 from echoatlas.pipeline.silence import SILENT
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config import Sidecar, SiteConfig
 from echoatlas.simulate import SimulatedScan, make_still, write_dicom, write_png
 from tests.helpers.hospital import Ran
 from tests.helpers.planted import SIZE, dicom, unpacked, words
@@ -700,10 +701,12 @@ def test_a_name_in_the_list_is_no_formula_for_a_spreadsheet(tool, tmp_path):
 
 
 def test_a_number_in_a_table_is_written_anew(key):
-    table = {"1.png": {"filename": "1.png", "score": "0012.345678", "mm_per_px": "0.123456"}}
-    table["2.png"] = {"filename": "2.png", "score": "123456789", "grade": "-2", "=cmd": "=1+1"}
+    rows = {"1.png": {"filename": "1.png", "score": "0012.345678", "mm_per_px": "0.123456"}}
+    rows["2.png"] = {"filename": "2.png", "score": "123456789", "grade": "-2", "=cmd": "=1+1"}
+    table = SidecarTable("filename", ("filename", "score", "mm_per_px", "grade", "=cmd"), rows, 2)
+    outputs = {"1.png": ["p/a.png"], "2.png": ["p/b.png"]}
 
-    told = cleaned(table, {"1.png": ["p/a.png"], "2.png": ["p/b.png"]}, key).decode().splitlines()
+    told = cleaned(table, outputs, key, Sidecar()).decode().splitlines()
 
     assert told == ["file,grade,mm_per_px,score", "p/a.png,,0.1235,12.35", "p/b.png,-2,,"]
 
@@ -733,3 +736,13 @@ def test_a_list_of_names_that_was_refused_leaves_no_file_behind(tool, tmp_path):
 
     assert ran.code == 2
     assert not names.exists()
+
+
+def test_the_patients_column_that_a_site_names_is_a_pseudonym_in_the_table_too(key):
+    rows = {"1.png": {"filename": "1.png", "wer": "Ada Vance", "label": "liver"}}
+    table = SidecarTable("filename", ("filename", "wer", "label"), rows, 1)
+
+    told = cleaned(table, {"1.png": ["p/a.png"]}, key, Sidecar(columns={"wer": "patient"}))
+
+    assert told.decode().splitlines()[0] == "file,label,patient"
+    assert b"Ada" not in told and b"Vance" not in told

@@ -141,6 +141,9 @@ def status_text(found: dict[str, Any]) -> str:
     for name in ("regions", "organs", "devices", "modes", "duplicates", "quarantine"):
         if found[name]:
             parts.append(table((name, "number"), _most_first(found[name])))
+    if found["patients_differ"]:
+        said = "objects have copies that name several patients (flag patients_differ)"
+        parts.append(f"{found['patients_differ']} {said}")
     if found["tables"]:
         heads = ("tables", "idle", "rows", "unmatched", "files", "named")
         rows = [(site, *(one[h] for h in heads)) for site, one in found["tables"].items()]

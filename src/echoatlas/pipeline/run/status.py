@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.objects.copies import DIFFER
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.tallies import remembered
 
@@ -14,6 +15,7 @@ def status(lake: Lake) -> dict[str, Any]:
     """Counts over the whole lake; regions, organs and devices count frames."""
     books = balance(lake)
     labels = lake.read("labels", ["region", "organ"])
+    flags = lake.read("objects", ["flags"]).column(0).to_pylist()
     frames = lake.read("frames", ["maker", "model", "fan_verdict", "mode"])
     makers = zip(
         frames.column("maker").to_pylist(), frames.column("model").to_pylist(), strict=True
@@ -29,6 +31,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "quarantine": _counted(lake.read("quarantine", ["reason"]).column(0).to_pylist()),
         "duplicates": _counted(lake.read("duplicates", ["relation"]).column(0).to_pylist()),
         "tables": remembered(lake.storage),
+        "patients_differ": sum(DIFFER in said.split() for said in flags),
         "conservation": books.holds,
         "faults": list(books.faults),
     }

@@ -179,5 +179,6 @@ def test_what_is_learned_later_holds_and_is_not_forgotten(rehearsal: Rehearsal) 
     assert corrected[0][0] in {row["patient"] for row in both}
     assert sorted(row["patient_source"] for row in both) == ["object", "sidecar", "sidecar"]
     assert made.lake.read("objects", ["flags"]).column(0).to_pylist().count("patients_differ") == 1
+    assert made.run("status")["patients_differ"] == 1
     assert last["objects"] == 0
     assert [source for _, source in known(made)] == ["sidecar"]
