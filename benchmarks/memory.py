@@ -24,7 +24,8 @@ IMPORTS = """
 import secrets, sys
 from pathlib import Path
 import cv2
-from echoatlas.pipeline.journey import JourneyConfig, journey
+from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.vault import SiteKey
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
@@ -40,11 +41,11 @@ made = journey(data, sighting, Origin("bench", "u", "f"), site, key, JourneyConf
 assert made.frames == int(sys.argv[2]), made.frames
 """
 BLIND = """
-from echoatlas.pipeline.clip import Clip
-from echoatlas.pipeline.codec import encode
+from echoatlas.pipeline.frames.clip import Clip
+from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.geometry import geometry
-from echoatlas.pipeline.measure import measure
-from echoatlas.pipeline.normalize import normalize
+from echoatlas.pipeline.frames.measure import measure
+from echoatlas.pipeline.frames.normalize import normalize
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.records import Redaction
 scan = read(Path(sys.argv[1]).read_bytes())

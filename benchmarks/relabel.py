@@ -26,7 +26,7 @@ IMPORTS = """
 import sys, time
 from pathlib import Path
 from echoatlas.pipeline.lake import Lake
-from echoatlas.pipeline.stages import label_lake
+from echoatlas.pipeline.run.lake_steps import label_lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import DeploymentConfig
 lake = Lake(Storage.open(sys.argv[1]))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import echoatlas
-from echoatlas.cli.output import needs_curate
+from echoatlas.cli import _absent
 from echoatlas.pipeline.errors import crash_site, no_such
 
 CRASH = """
@@ -18,7 +18,7 @@ import outside
 try:
     outside.fails()
 except ZeroDivisionError as error:
-    print(errors.where(error))
+    print(errors.crash_site(error))
 """
 
 
@@ -52,8 +52,8 @@ def test_the_place_of_a_crash_of_ours_is_its_file_and_line():
 WITHOUT = """
 import sys
 sys.modules["fcntl"] = None
-import echoatlas.pipeline.lock, echoatlas.pipeline.jobs
-import echoatlas.pipeline.deidentify.names, echoatlas.pipeline.deidentify.journal
+import echoatlas.pipeline.lake.lock, echoatlas.pipeline.engine.jobs
+import echoatlas.pipeline.deidentify_tool.name_list, echoatlas.pipeline.deidentify_tool.journal
 """
 
 
@@ -64,7 +64,7 @@ def test_no_part_needs_a_module_that_windows_has_not():
 
 
 def test_a_module_that_the_system_lacks_is_no_missing_extra():
-    told = [str(needs_curate(ModuleNotFoundError(name=name))) for name in ("fcntl", "ray")]
+    told = [_absent(ModuleNotFoundError(name=name)) for name in ("fcntl", "ray")]
 
-    assert "does not run on" in told[0] and "pip install" not in told[0]
-    assert "pip install echoatlas[curate]" in told[1]
+    assert "needs another operating system" in told[0] and "pip install" not in told[0]
+    assert "pip install 'echoatlas[curate]'" in told[1]

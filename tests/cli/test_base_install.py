@@ -24,7 +24,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import typer
-from echoatlas.pipeline.cli import app, call
+from echoatlas.cli import app, call
 
 def leaves(group, path=()):
     for name, command in group.commands.items():

@@ -126,7 +126,7 @@ def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
 ASK = """
 import sys
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.run import RayJobs
+from echoatlas.pipeline.engine.ray_jobs import RayJobs
 try:
     RayJobs(sys.argv[1]).look("r-run-1")
 except UsageError as error:

@@ -17,7 +17,7 @@ TOKEN = "0123456789abcdef" * 4
 ASK = """
 import sys
 from echoatlas.pipeline.errors import EchoAtlasError
-from echoatlas.pipeline.run import RayJobs
+from echoatlas.pipeline.engine.ray_jobs import RayJobs
 try:
     RayJobs(sys.argv[1])
 except EchoAtlasError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from echoatlas.loader.dataset import load
+from echoatlas.loader.load import load
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create

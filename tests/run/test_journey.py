@@ -260,7 +260,7 @@ class Absent:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Absent())
 import echoatlas
-from echoatlas.pipeline.cli import call
+from echoatlas.cli import call
 print(echoatlas.load("first", lake=sys.argv[1])[0].image.shape)
 sys.exit(call(["--lake", sys.argv[1], "verify", "first"]))
 """
