@@ -1,181 +1,197 @@
-"""Frames that show the same are found, those that only look alike are not."""
+"""Clips and stills that show the same are found, those that only look alike are not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate.clusters import COMPARED, DeduplicateConfig, deduplicate
-from echoatlas.pipeline.frames.measure import Measures, measure
-from echoatlas.pipeline.frames.normalize import normalize
-from echoatlas.schemas.records import Normalized, Redaction
-from echoatlas.schemas.rows import DuplicateRow
-from echoatlas.simulate.pictures.scans import make_cine
+from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.whole_lake import (
+    DeduplicateConfig,
+    Known,
+    Workers,
+    deduplicate,
+)
+from echoatlas.pipeline.engine.cluster import Done
+from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.records import Normalized
+from tests.helpers.shown import (
+    changed,
+    clips,
+    cropped,
+    flipped,
+    found,
+    pictures,
+    reencoded,
+    shown,
+    table_of,
+    thumbnails,
+    told,
+)
 
-Pixels = NDArray[np.uint8]
-DEFAULT = DeduplicateConfig()
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A frame, measured."""
-
-    frame_id: str
-    object_id: str
-    rank: int
-    measures: Measures
-
-
-def pictures(seed: int, frames: int = 1, fan: str = "linear") -> list[Normalized]:
-    scan = make_cine(seed, fan=fan, frames=frames)
-    cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
-    return [normalize(picture, scan.fans[0], cut) for picture in scan.pictures]
-
-
-def changed(one: Normalized, pixels: Pixels) -> Normalized:
-    return Normalized(pixels, one.valid, one.overlay, one.scale, one.offset, one.native)
+Change = Callable[[Normalized], Normalized]
 
 
-def reencoded(one: Normalized, quality: int = 75) -> Normalized:
-    _, data = cv2.imencode(".jpg", one.pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    return changed(one, np.asarray(np.where(one.valid, pixels, 0), np.uint8))
+def brighter(one: Normalized) -> Normalized:
+    return changed(one, cv2.convertScaleAbs(one.pixels, alpha=1.2))
 
 
-def flipped(one: Normalized) -> Normalized:
-    return Normalized(
-        np.ascontiguousarray(one.pixels[:, ::-1]),
-        np.ascontiguousarray(one.valid[:, ::-1]),
-        np.ascontiguousarray(one.overlay[:, ::-1]),
-        one.scale,
-        one.offset,
-        one.native,
-    )
+def with_caliper(one: Normalized) -> Normalized:
+    return changed(one, cv2.line(one.pixels.copy(), (90, 120), (160, 140), 255, 1))
 
 
-def shown(*objects: Sequence[Normalized]) -> list[Shown]:
-    """Frames of objects; the first is the best."""
-    found: list[Shown] = []
-    for number, frames in enumerate(objects):
-        for place, one in enumerate(frames):
-            name = f"f{number}{place:02d}"
-            found.append(Shown(name, f"o{number}", len(found), measure(one)))
-    return found
+CHANGES: dict[str, Change] = {
+    "as JPEG": reencoded,
+    "as poor JPEG": lambda one: reencoded(one, 40),
+    "brighter": brighter,
+    "with a caliper": with_caliper,
+    "cropped by 2.5 % a side": lambda one: cropped(reencoded(one), 0.025),
+    "cropped by 5 % a side": lambda one: cropped(reencoded(one), 0.05),
+}
 
 
-def duplicates(frames: Sequence[Shown], config: DeduplicateConfig = DEFAULT) -> list[DuplicateRow]:
-    by_id = {one.frame_id: one.measures.thumbnail for one in frames}
-    columns = {
-        "frame_id": [one.frame_id for one in frames],
-        "object_id": [one.object_id for one in frames],
-        "rank": [one.rank for one in frames],
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("fan", ["linear", "convex"])
+def test_a_still_sent_again_is_near(change: str, fan: str) -> None:
+    original, other = pictures(1, fan=fan), pictures(51, fan=fan)
+
+    result = found(shown(original, other, [CHANGES[change](original[0])]))
+
+    assert told(result) == {
+        "f00000": ("f00000", "representative"),
+        "f00200": ("f00000", "near"),
     }
-    for name in ("pixel_hash", "hash_version", "fan_phash256", "mirror_phash256"):
-        columns[name] = [getattr(one.measures, name) for one in frames]
-    table = pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
-    return deduplicate(table, lambda ids: [by_id[one] for one in ids], config)
-
-
-def told(rows: Sequence[DuplicateRow]) -> dict[str, tuple[str, str]]:
-    return {row.frame_id: (row.representative, row.relation) for row in rows}
 
 
 def test_the_same_pixels_at_two_sites_are_one_picture() -> None:
-    frames = shown(pictures(1), pictures(2), pictures(1))
+    result = found(shown(pictures(1), pictures(2), pictures(1)))
 
-    rows = duplicates(frames)
-
-    assert told(rows) == {"f000": ("f000", "representative"), "f200": ("f000", "exact")}
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_picture_sent_again_as_jpeg_is_near(seed: int) -> None:
-    original = pictures(seed)
-
-    rows = duplicates(shown(original, pictures(50 + seed), [reencoded(original[0])]))
-
-    assert told(rows) == {"f000": ("f000", "representative"), "f200": ("f000", "near")}
+    assert told(result) == {
+        "f00000": ("f00000", "representative"),
+        "f00200": ("f00000", "exact"),
+    }
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_mirrored_picture_is_told_as_such(seed: int) -> None:
-    original = pictures(seed)
-    mirror = flipped(reencoded(original[0]))
+def test_a_mirrored_still_is_told_as_such_unless_mirrors_are_not_looked_for() -> None:
+    original = pictures(2)
+    frames = shown(original, pictures(62), [flipped(reencoded(original[0]))])
 
-    rows = duplicates(shown(original, pictures(60 + seed), [mirror]))
-
-    assert told(rows) == {"f000": ("f000", "representative"), "f200": ("f000", "mirror")}
-
-
-def test_mirrors_are_not_looked_for_when_told_so() -> None:
-    original = pictures(1)
-
-    assert (
-        duplicates(shown(original, [flipped(original[0])]), DeduplicateConfig(mirrors=False)) == []
-    )
+    assert told(found(frames))["f00200"] == ("f00000", "mirror")
+    assert told(found(frames, DeduplicateConfig(mirrors=False))) == {}
 
 
 def test_different_patients_on_the_same_scanner_are_not_duplicates() -> None:
-    frames = shown(*(pictures(seed, fan="convex") for seed in range(24)))
+    result = found(shown(*(pictures(seed, fan="convex") for seed in range(16))))
 
-    assert duplicates(frames) == []
-
-
-def test_consecutive_frames_of_one_cine_are_never_duplicates_of_each_other() -> None:
-    still_cine = pictures(3, frames=6)
-    nearly_the_same = [changed(still_cine[0], still_cine[0].pixels // 4 * 4), *still_cine]
-
-    assert duplicates(shown(nearly_the_same)) == []
+    assert told(result) == {}
 
 
-def test_a_cine_filed_twice_leaves_each_frame_once() -> None:
-    cine = pictures(4, frames=6)
-    again = [reencoded(one) for one in cine]
+def test_hearts_of_one_shape_are_told_apart_by_their_speckle() -> None:
+    """The hard case: the same ellipses at the same places, gain and depth; other speckle."""
+    hearts = [
+        pictures(seed, fan="phased", anatomy="thorax/heart/model", frames=6) for seed in range(6)
+    ]
 
-    rows = duplicates(shown(cine, again))
+    result = found(shown(*hearts))
 
-    stands = told(rows)
-    assert {f"f1{place:02d}" for place in range(6)} <= set(stands)
-    assert all(head.startswith("f0") for head, _ in stands.values())
-    assert {"near"} == {kind for name, (_, kind) in stands.items() if name.startswith("f1")}
+    assert result.looked_at > 0  # hashes alone don't tell them apart
+    assert result.edges == []
+
+
+def test_frames_of_one_clip_are_never_duplicates_of_each_other() -> None:
+    cine = pictures(3, frames=6)
+    nearly_the_same = [changed(cine[0], cine[0].pixels // 4 * 4), cine[0], cine[0], *cine]
+
+    assert told(found(shown(nearly_the_same))) == {}
+
+
+CUTS: dict[str, tuple[Callable[[list], list], str]] = {
+    "whole": (lambda clip: clip, "near"),
+    "its middle": (lambda clip: clip[5:14], "part"),
+    "every second frame": (lambda clip: clip[::2], "part"),
+    "every third frame of the end": (lambda clip: clip[6::3], "part"),
+    "one frame": (lambda clip: clip[7:8], "still"),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_what_was_made_of_a_clip_is_found_as_a_whole(cut: str) -> None:
+    cine, other = pictures(4, frames=20, fan="convex"), pictures(5, frames=20, fan="convex")
+    taken, relation = CUTS[cut]
+    copy = [reencoded(one) for one in taken(cine)]
+
+    result = found(shown(cine, other, copy))
+
+    assert {"o000": ("o000", "representative"), "o002": ("o000", relation)} == clips(result)
+    stands = told(result)
+    assert len(cine) + len(copy) == len(stands)
+    # ... and each of its frames by the very frame that it was made of
+    wanted = taken(list(range(len(cine))))
+    heads = [stands[f"f002{place:02d}"][0] for place in range(len(copy))]
+    assert [f"f000{place:02d}" for place in wanted] == heads
+
+
+def test_of_a_clip_and_one_with_each_frame_twice_one_stands() -> None:
+    """The longer one: nothing tells a frame that is repeated from one that hardly moved."""
+    cine = pictures(4, frames=12, fan="convex")
+
+    result = found(shown(cine, [reencoded(one) for one in cine for _ in range(2)]))
+
+    assert clips(result) == {"o000": ("o001", "part"), "o001": ("o001", "representative")}
+
+
+def test_a_mirrored_cut_is_found() -> None:
+    cine = pictures(6, frames=16)
+
+    result = found(shown(cine, [flipped(reencoded(one)) for one in cine[4:14]]))
+
+    assert clips(result)["o001"] == ("o000", "part")
+    assert result.edges[0].mirrored
+
+
+def test_a_clip_that_shares_only_a_part_stays_whole_and_is_tied() -> None:
+    """A splice of two clips is no duplicate of either, and must lie in one split with both."""
+    one, other = pictures(7, frames=16), pictures(8, frames=16)
+    splice = [reencoded(frame) for frame in [*one[8:], *other[:8]]]
+
+    result = found(shown(one, other, splice))
+
+    assert clips(result) == {
+        "o000": ("o000", "tie"),
+        "o001": ("o001", "tie"),
+        "o002": ("o002", "tie"),
+    }
+    assert len(set(result.clips.column("tie").to_pylist())) == 1
+    assert len(set(result.clips.column("cluster").to_pylist())) == 3
+
+
+def test_what_stands_is_what_nothing_covers_and_then_the_better_rank() -> None:
+    cine = pictures(9, frames=12)
+    cut = [reencoded(one) for one in cine[:6]]
+    frames = shown(cut, [reencoded(one, 60) for one in cine], cine)  # the cut has the best rank
+
+    result = found(frames)
+
+    assert clips(result) == {
+        "o000": ("o001", "part"),
+        "o001": ("o001", "representative"),
+        "o002": ("o001", "near"),
+    }
 
 
 def test_a_copy_of_a_near_duplicate_goes_where_that_goes() -> None:
     original = pictures(5)
     again = reencoded(original[0])
 
-    rows = duplicates(shown(original, [again], [again]))
+    result = found(shown(original, [again], [again]))
 
-    assert {"f000", "f100", "f200"} == set(told(rows))
-    assert {"f000"} == {row.representative for row in rows}
-    assert {"f000"} == {row.cluster for row in rows}
-
-
-def test_a_frame_stands_only_for_those_that_were_verified_against_itself() -> None:
-    """A chain, each near the next, the ends not: they stay together, but both ends are kept."""
-    one, other = pictures(6)[0], pictures(7)[0]
-    chain = [
-        [changed(one, cv2.addWeighted(one.pixels, 1 - share, other.pixels, share, 0))]
-        for share in (0.0, 0.2, 0.4)
-    ]
-    config = DeduplicateConfig(max_distance=30)
-    ends_alone = duplicates(shown(chain[0], chain[2]), config)
-
-    rows = duplicates(shown(*chain), config)
-
-    assert ends_alone == []
-    assert {"f000"} == {row.cluster for row in rows}
-    assert told(rows) == {
-        "f000": ("f000", "representative"),
-        "f100": ("f000", "near"),
-        "f200": ("f200", "representative"),
-    }
+    assert {"f00000", "f00100", "f00200"} == set(told(result))
+    assert {"f00000"} == {head for head, _ in told(result).values()}
 
 
 def test_flat_frames_are_compared_by_their_pixels_only() -> None:
@@ -183,51 +199,91 @@ def test_flat_frames_are_compared_by_their_pixels_only() -> None:
     black = changed(one, np.zeros_like(one.pixels))
     gray = changed(one, np.where(one.valid, 3, 0).astype(np.uint8))
 
-    rows = duplicates(shown([black], [gray], [black]))
+    result = found(shown([black], [gray], [black]))
 
-    assert told(rows) == {"f000": ("f000", "representative"), "f200": ("f000", "exact")}
+    assert told(result) == {
+        "f00000": ("f00000", "representative"),
+        "f00200": ("f00000", "exact"),
+    }
+
+
+def a_lake() -> list:
+    cine = pictures(8, frames=8, fan="convex")
+    again = [reencoded(one) for one in cine]
+    still, lonely = pictures(9), pictures(10)
+    return shown(cine, still, lonely, again, [flipped(again[2])], again[2:6], [still[0]])
+
+
+def rows_of(result) -> list[object]:
+    return [result.edges, result.clips.to_pylist(), result.duplicates.to_pylist()]
 
 
 def test_the_order_of_the_input_decides_nothing() -> None:
-    cine = pictures(8, frames=4)
-    frames = shown(cine, [reencoded(one) for one in cine], pictures(9), [flipped(cine[2])])
-    expected = duplicates(frames)
+    frames = a_lake()
+    expected = rows_of(found(frames))
 
-    for seed in range(5):
-        order = np.random.default_rng(seed).permutation(len(frames))
-        assert expected == duplicates([frames[place] for place in order])
+    order = np.random.default_rng(0).permutation(len(frames))
+
+    assert expected == rows_of(found([frames[place] for place in order]))
+    assert len(expected[0]) > 4
 
 
-def test_the_better_rank_stands_for_the_others() -> None:
-    original = pictures(1)
-    frames = shown([reencoded(original[0])], original)
-    better_last = [Shown(f.frame_id, f.object_id, -f.rank, f.measures) for f in frames]
+def backwards(function, tasks):
+    """As a cluster may do it: the last first, and each task in halves."""
+    for task in reversed(list(tasks)):
+        for part in task.split() or (task,):
+            yield Done(part, function(part))
 
-    rows = duplicates(better_last)
 
-    assert {"f100"} == {row.representative for row in rows}
-    assert {"f000"} == {row.cluster for row in rows}  # a name that doesn't depend on ranks
+def test_the_number_of_workers_decides_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("echoatlas.pipeline.deduplicate.whole_lake.SCATTERED", 0)
+    frames = a_lake()
+
+    shared = found(frames, workers=Workers(backwards, 5, LocalStorage(tmp_path)))
+
+    assert rows_of(found(frames)) == rows_of(shared)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("known", [1, 3, 5])
+def test_what_is_added_is_joined_alone_with_the_same_result(known: int) -> None:
+    frames = a_lake()
+    before = found([one for one in frames if one.rank < known])
+    digests = {
+        f"{row['object_id']}/{row['pane']}": row["digest"] for row in before.clips.to_pylist()
+    }
+
+    after = found(frames, known=Known(digests, before.edges))
+
+    assert rows_of(found(frames)) == rows_of(after)
+    assert 7 - known == after.fresh
+    again = {f"{row['object_id']}/0": row["digest"] for row in after.clips.to_pylist()}
+    assert found(frames, known=Known(again, after.edges)).looked_at == 0
+
+
+def test_what_was_removed_leaves_no_edge_behind() -> None:
+    frames = a_lake()
+    whole = found(frames)
+    digests = {f"{row['object_id']}/0": row["digest"] for row in whole.clips.to_pylist()}
+    left = [one for one in frames if one.object_id != "o000"]
+
+    after = found(left, known=Known(digests, whole.edges))
+
+    assert rows_of(found(left)) == rows_of(after)
 
 
 def test_hashes_of_two_versions_are_not_compared() -> None:
     original = pictures(1)
     frames = shown(original, [reencoded(original[0])])
-    by_id = {one.frame_id: one.measures.thumbnail for one in frames}
-    table = pa.table(
-        {
-            "frame_id": ["f000", "f100"],
-            "object_id": ["o0", "o1"],
-            "pixel_hash": [one.measures.pixel_hash for one in frames],
-            "hash_version": ["phash-1", "phash-2"],
-            "fan_phash256": [one.measures.fan_phash256 for one in frames],
-            "mirror_phash256": [one.measures.mirror_phash256 for one in frames],
-            "rank": [0, 1],
-        },
-        schema=pa.schema(COMPARED),
-    )
+    newer = replace(frames[1], measures=replace(frames[1].measures, hash_version="phash-2"))
 
-    assert deduplicate(table, lambda ids: [by_id[one] for one in ids]) == []
+    assert told(found([frames[0], newer])) == {}
 
 
 def test_nothing_has_no_duplicates() -> None:
-    assert deduplicate(pa.schema(COMPARED).empty_table(), lambda ids: []) == []
+    nothing = pa.schema(COMPARED).empty_table()
+
+    result = deduplicate(nothing, thumbnails([]))
+
+    assert (result.clips.num_rows, result.duplicates.num_rows, result.edges) == (0, 0, [])
+    assert table_of([]).num_rows == 0

@@ -93,6 +93,7 @@ def quick_lake(root: Path, frames: Iterable[Mapping[str, Any]]) -> Lake:
             DuplicateRow,
             frame_id=one,
             cluster=members[0],
+            tie=members[0],
             representative=members[0],
             relation="exact" if one != members[0] else "representative",
         )

@@ -19,12 +19,12 @@ from echoatlas.cli import call
 from echoatlas.cli.models import of_model, of_record
 from echoatlas.cli.settings import renewed_by
 from echoatlas.errors import ConfigError, UsageError
-from echoatlas.pipeline.deduplicate.clusters import DeduplicateConfig, deduplicate
+from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig, deduplicate
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.frames.normalize import NormalizeConfig
 from echoatlas.pipeline.label.fusion import LabelConfig, label
 from echoatlas.pipeline.objects.config import JourneyConfig
-from echoatlas.pipeline.objects.fingerprints import fingerprints_of
+from echoatlas.pipeline.objects.fingerprints import NOWHERE, fingerprints_of
 from echoatlas.pipeline.plan.plan import MARKS, _today, checked, remember
 from echoatlas.pipeline.settings import settings
 from echoatlas.pipeline.step import declared, hashed, renamed
@@ -35,17 +35,18 @@ from echoatlas.taxonomy.collections import Collection
 # What the settings of each step were known by before any of them got another name. A step that
 # gets a setting more changes its line, and renews what it made: that is meant, a renaming is not.
 KNOWN = {
-    "read": "2c43cdc698714144",
+    "read": "2fa336a19eb02386",
     "evidence": "997210d818d7287a",
     "geometry": "0ec4386593c03622",
     "deidentify": "a8ec0bcde1f51a6d",
+    "check_planes": "60e6a7bbe1ffcd34",
     "redact": "60e6a7bbe1ffcd34",
     "check_redacted": "60e6a7bbe1ffcd34",
     "normalize": "12ac79994f21456b",
     "measure": "4b1953113cf578de",
     "annotate": "adef2cdceb67e27c",
     "check_written": "60e6a7bbe1ffcd34",
-    "deduplicate": "ec625d3718238ed5",
+    "deduplicate": "30aaa8cee98fcf5e",
     "label": "f3f6d0cb92084bc9",
 }
 SITE_WITH_SAMPLING = "754849e11c65908b"
@@ -73,9 +74,8 @@ def test_a_new_name_of_a_setting_renews_no_lake() -> None:
 def test_nor_does_one_of_a_site_file() -> None:
     sampling = Sampling(max_frames=8, min_change=12)
     site = SiteConfig(site="st-elsewhere", bucket="s3://uploads/x", sampling=sampling)
-    without = {"bucket": True, "license": True, "country": True}
 
-    assert head(hashed_site(site, without)) == SITE_WITH_SAMPLING
+    assert head(hashed_site(site, NOWHERE)) == SITE_WITH_SAMPLING
     assert fingerprints_of(JourneyConfig(), site) != fingerprints_of(
         JourneyConfig(), site.model_copy(update={"sampling": Sampling()})
     )

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
@@ -18,7 +20,9 @@ from echoatlas.pipeline.report import write_report
 from echoatlas.pipeline.run.run import curate, must_hold
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.sites.onboarding import check_site
+from echoatlas.pipeline.sites.receipts import receipts
 from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.simulate.truth import Truth
 from echoatlas.simulate.uploads import build_uploads
 
 RELEASE = "demo"
@@ -44,6 +48,8 @@ def rehearse(
         deployment.add_site(check_site(deployment, dest / "uploads" / f"{site}.yaml").site)
     deployment = Deployment.find(dest / "deployment")
     must_hold(curate(deployment, None, tell))
+    if crossed := strangers(deployment, truth):
+        raise CheckFailed(f"{len(crossed)} duplicates show different things: {crossed[0]}")
     tell("cutting a release", 0, 1)
     create(deployment.lake, deployment.releases, ReleaseConfig(name=RELEASE))
     tell("verifying it", 0, 1)
@@ -68,3 +74,20 @@ def rehearse(
         "report": str(report.absolute()),
         "seconds": time.monotonic() - started,
     }
+
+
+def strangers(deployment: Deployment, truth: Truth) -> list[str]:
+    """Pairs of uploaded files that are called duplicates, and show different things in truth."""
+    group = {(one.site, one.path): one.near or f"{one.site}/{one.path}" for one in truth.objects}
+    shows: dict[str, set[str]] = {}
+    for site in truth.sites:
+        for receipt in receipts(deployment, deployment.site(site)):
+            name = group.get((site, receipt.file), "")
+            shows.setdefault(receipt.object_id, set()).add(name)
+    ends = deployment.lake.read("edges", ["object_id", "other_object"], pc.field("kind") != "tie")
+    pairs = sorted(zip(*(column.to_pylist() for column in ends.columns), strict=True))
+    return [
+        " and ".join(sorted(shows[one] | shows[other]))
+        for one, other in pairs
+        if not shows[one] & shows[other]
+    ]

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from echoatlas.cli.models import Setting, of_model, of_record
-from echoatlas.pipeline.deduplicate.clusters import DeduplicateConfig
+from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig
 from echoatlas.pipeline.label.fusion import LabelConfig
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import NOWHERE
@@ -112,7 +112,7 @@ def _section(
 
 def renewed_by(key: str) -> str:
     """What a change of a key of a site's file makes anew, as ``fingerprints.marks_of`` has it."""
-    if key.partition(".")[0] in NOWHERE:
+    if NOWHERE.get(key.partition(".")[0]) is True:
         return "nothing"
     return "evidence" if key == "labels.organ" else BOTH
 

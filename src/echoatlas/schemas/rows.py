@@ -162,7 +162,11 @@ class MeasureRow:
     fan_phash256: Annotated[bytes, Column("Perceptual hash of the fan alone.", "256 bit")]
     mirror_phash256: Annotated[bytes, Column("fan_phash256 of the left-right mirror.", "256 bit")]
     hash_version: Annotated[str, Column("Version of the hashes; compare only equal ones.")]
-    thumbnail: Annotated[bytes, Column("Gray 64 x 64 picture of the fan, raw.", "4096 bytes")]
+    view_phash256: Annotated[
+        bytes,
+        Column("fan_phash256 of ten other framings of the fan, one after the other.", "2560 bit"),
+    ]
+    thumbnail: Annotated[bytes, Column("Gray 128 x 128 picture of the fan, as JPEG.")]
     blur: Annotated[float, Column("Variance of the Laplacian inside the fan; low is blurred.")]
     entropy: Annotated[float, Column("Shannon entropy of gray levels inside the fan.", "bit")]
     mean: Annotated[float, Column("Mean gray level inside the fan.", "0-255")]
@@ -277,14 +281,68 @@ class AnnotationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeRow:
+    """What two clips are to each other, and on what evidence; a still is a clip of one."""
+
+    object_id: Annotated[str, Column("Object of the longer clip, or of the better one.")]
+    pane: Annotated[int, Column("Its scanned area.")]
+    other_object: Annotated[str, Column("Object of the other clip.")]
+    other_pane: Annotated[int, Column("Its scanned area.")]
+    kind: Annotated[
+        str, Column("exact, near, or tie: not told apart, or shared in part: one split for both.")
+    ]
+    mirrored: Annotated[bool, Column("Whether one is the other's left-right mirror.")]
+    covers: Annotated[bool, Column("Whether the first has all frames of the other, verified.")]
+    covered: Annotated[bool, Column("Whether the other has all frames of the first, verified.")]
+    rate: Annotated[float, Column("Place in the first = rate * place in the other + shift.")]
+    shift: Annotated[float, Column("See rate.", "frames")]
+    agreed: Annotated[float, Column("Share of the pairs of frames looked at that are the same.")]
+    distance: Annotated[int, Column("Median distance of the hashes that brought them up.", "bit")]
+    likeness: Annotated[float, Column("Correlation of the median pair's blurred thumbnails.")]
+    speckle: Annotated[float, Column("Correlation of its speckle, or of all its structure.")]
+    windows: Annotated[int, Column("Windows of speckle that were compared; 0: all structure.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """A clip as deduplication saw it: what it was joined as, and what it belongs to."""
+
+    object_id: ObjectId
+    pane: Annotated[int, Column("Which scanned area of the picture.")]
+    frames: Annotated[int, Column("Number of its frames.")]
+    digest: Annotated[
+        str, Column("Of what was compared; empty for an exact copy, which takes no part.")
+    ]
+    cluster: Annotated[str, Column("Smallest frame id of the cluster; its own if alone.")]
+    tie: Annotated[str, Column("Smallest frame id of all that must stay in one split with it.")]
+    head: Annotated[str, Column("Clip that stands for it: OBJECT/PANE; itself if none does.")]
+    relation: Annotated[
+        str, Column("representative, exact, near, mirror, part, still, or empty: in no cluster.")
+    ]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateRow:
-    """Membership of a frame in a cluster of frames that show the same."""
+    """Membership of a frame in a cluster of clips that show the same."""
 
     frame_id: FrameId
     cluster: Annotated[str, Column("Id of the cluster: its smallest frame id.", subject=True)]
-    representative: Annotated[str, Column("The frame that stands for the cluster.", subject=True)]
-    relation: Annotated[str, Column("representative, exact, near, mirror or clip.")]
-    distance: Annotated[int, Column("Hamming distance to the representative's hash.", "bit")]
+    tie: Annotated[
+        str,
+        Column("Id of all that must stay in one split: the smallest frame id.", subject=True),
+    ]
+    representative: Annotated[str, Column("The frame that stands for this one.", subject=True)]
+    head: Annotated[str, Column("Clip that stands for its clip: OBJECT/PANE.", subject=True)]
+    relation: Annotated[
+        str,
+        Column(
+            "representative; exact, near, mirror, part (of a longer clip) or still (taken from "
+            "one): its clip is a duplicate as a whole; tie: only to stay in one split."
+        ),
+    ]
+    distance: Annotated[int, Column("Hamming distance that brought the clips up.", "bit")]
     fingerprint: Fingerprint
 
 

@@ -58,6 +58,8 @@ TABLES: dict[str, Table] = {
         Table("audit", rows.AuditRow, ("object_id",), "object"),
         Table("quarantine", rows.QuarantineRow, ("locator",), "object"),
         Table("labels", rows.LabelRow, ("frame_id",), "lake"),
+        Table("edges", rows.EdgeRow, ("object_id", "pane", "other_object", "other_pane"), "lake"),
+        Table("clips", rows.ClipRow, ("object_id", "pane"), "lake"),
         Table("duplicates", rows.DuplicateRow, ("frame_id",), "lake"),
         Table("decisions", rows.DecisionRow, ("object_id", "decided"), "log"),
         Table("findings", rows.FindingRow, ("frame_id", "author", "ordinal"), "log"),

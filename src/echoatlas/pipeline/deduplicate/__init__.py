@@ -1,1 +1,1 @@
-"""Which frames show the same."""
+"""Which frames and clips of a lake show the same, and what stands for what."""

@@ -1,42 +1,88 @@
-"""All pairs of 256-bit codes within a Hamming radius: exact, by multi-index hashing.
+"""All pairs of 256-bit codes within a Hamming radius: exact, by multi-index hashing, compiled.
 
-Codes are cut into pieces. Two codes within radius r agree, up to a few bits, in at least one piece
-(the general pigeonhole principle: allowances t of m pieces with sum r - m + 1 miss nothing). Each
-piece is an index whose buckets are joined with the buckets at most t bits away; what comes out is
-checked in full. After Norouzi, Punjani and Fleet, "Fast exact search in Hamming space with
-multi-index hashing" (2014) and Qin et al., "GPH" (2018).
+Bits are dealt out to pieces. Two codes within radius r agree, up to a few bits, in at least one
+piece (the general pigeonhole principle: allowances t of m pieces with sum r - m + 1 miss nothing).
+Each piece is an index whose buckets are joined with the buckets at most t bits away. After Norouzi,
+Punjani and Fleet, "Fast exact search in Hamming space with multi-index hashing" (2014) and Qin et
+al., "GPH" (2018).
+
+Codes of clips are not random: neighbors in time are nearly equal, so that most of what meets in a
+bucket is one clip with itself, or two runs of neighbors with each other. Hence a *run* of near
+codes of one clip stands in an index once a key, runs are compared by their first codes (no two
+members are closer than the first ones less both runs' widths), and only runs that may hold a pair
+are looked into. Neighboring bits of a hash depend on each other as well, so pieces take theirs from
+all over the code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate import kernels
+
 Words = NDArray[np.uint64]
 Rows = NDArray[np.int64]
-Keep = Callable[[Rows, Rows], NDArray[np.bool_]]
-Piece = tuple[int, int, int]  # first bit, number of bits, bits that may differ
+Ids = NDArray[np.int32]
+Flags = NDArray[np.bool_]
 
 BITS = 256
-NUMBERS = range(11, 33)  # of pieces: 8 to 24 bits, so that every key has a place in a table
-PAIRS_AT_ONCE = 1 << 18  # candidates in memory
-LOOKUP = 0.2  # what looking at a bucket costs, in candidates
+CONSTANT = 7  # the bit of a perceptual hash that says nothing: the mean is above the median
+NUMBERS = range(9, 33)  # of pieces
+WIDEST = 24  # bits of a key, so that a table of all keys fits in memory
+LOOKUP = 4.0  # what looking at a bucket costs, in comparisons
+LONGEST = 64  # codes of a run
+NEAR = 10  # bits that codes of one key and run may differ from the one that stands for them
+SHARED = 3  # codes for one entry of an index, about
+SAMPLE = 500  # codes from which is told how many pairs a piece brings together
 
 
-def pairs_within(codes: NDArray[np.uint8], radius: int, keep: Keep | None = None) -> Rows:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bits of a code: their places, and how many of them may differ."""
+
+    bits: tuple[int, ...]
+    allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Codes in order, cut into runs of one clip and kind.
+
+    Attributes:
+        words: (N, 4) uint64, all codes.
+        starts: (R + 1,) where each run begins, and N.
+        clips: (R,) number of the clip that each belongs to.
+        probes: (N,) whether a code is of a changed view of a clip, to be met by true ones only.
+    """
+
+    words: Words
+    starts: Rows
+    clips: Ids
+    probes: Flags
+
+
+def pairs_within(
+    codes: NDArray[np.uint8],
+    radius: int,
+    clips: Ids | None = None,
+    probes: Flags | None = None,
+    fresh: Flags | None = None,
+) -> Rows:
     """Pairs of rows that differ in at most ``radius`` bits.
 
-    Memory is that of the codes, of the pairs found, and of a bounded number of candidates.
-
     Args:
-        codes: (N, 32) uint8.
+        codes: (N, 32) uint8; those of a clip beside each other and in order are faster.
         radius: 0 to 63 bits.
-        keep: given lower and higher rows, tells which pairs are of interest; the others take no
-            memory.
+        clips: (N,) pairs within a clip are left out; not given, each code is a clip of its own.
+        probes: (N,) mirrors and other changed views: pairs of two of them are left out.
+        fresh: (N,) pairs of two that are not fresh are left out; few fresh ones cost little.
 
     Returns:
         (M, 3) int64: lower row, higher row, distance in bits; sorted, each pair once.
@@ -45,128 +91,152 @@ def pairs_within(codes: NDArray[np.uint8], radius: int, keep: Keep | None = None
         raise ValueError("the radius must be 0 to 63 bits")
     if codes.ndim != 2 or codes.shape[1] != BITS // 8:
         raise ValueError("codes are rows of 32 bytes")
+    count = len(codes)
+    clips = np.arange(count, dtype=np.int32) if clips is None else clips.astype(np.int32)
+    probes = np.zeros(count, bool) if probes is None else probes
     words = np.ascontiguousarray(codes).view(np.uint64)
-    pieces = cut(len(words), radius)
-    found = [np.empty((0, 3), np.int64)]
-    for number in range(len(pieces)):
-        found += _join(words, pieces, number, radius, keep)
-    pairs = np.concatenate(found)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    if fresh is not None and not fresh.all():
+        return _joined_to_known(words, clips, probes, fresh, radius)
+    runs = runs_of(words, clips, probes)
+    met = [meetings(runs, piece, radius) for piece in cut(runs, radius)]
+    return expanded(runs, met, radius)
 
 
-@cache
-def cut(count: int, radius: int) -> tuple[Piece, ...]:
-    """The pieces that cost least for so many codes, were their bits random."""
-    return min((_pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count))
+def runs_of(words: Words, clips: Ids, probes: Flags) -> Runs:
+    """Cut codes into runs, as they come."""
+    count = len(words)
+    new = np.ones(count, bool)
+    new[1:] = (clips[1:] != clips[:-1]) | (probes[1:] != probes[:-1])
+    begun = np.flatnonzero(new)
+    lengths = np.diff(np.append(begun, count))
+    place = np.arange(count) - np.repeat(begun, lengths)
+    starts = np.flatnonzero(place % LONGEST == 0)
+    return Runs(words, np.append(starts, count), clips[starts], probes)
 
 
-def _pieces(number: int, radius: int) -> tuple[Piece, ...]:
-    edges = [BITS * piece // number for piece in range(number + 1)]
-    least, more = divmod(radius + 1, number)
-    allowed = [least - 1 + (i < more) for i in range(number)]
-    cuts = ((edges[i], edges[i + 1] - edges[i], allowed[i]) for i in range(number))
-    return tuple(piece for piece in cuts if piece[2] >= 0)
+def cut(runs: Runs, radius: int) -> tuple[Piece, ...]:
+    """The pieces that cost least, as a sample of the codes tells."""
+    count = len(runs.words) // SHARED
+    sample = runs.words[runs.starts[:-1][:: max(1, (len(runs.starts) - 1) // SAMPLE)]]
+    shown = np.unpackbits(sample.view(np.uint8), axis=1, bitorder="little")
+    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count, shown))
 
 
-def _cost(pieces: tuple[Piece, ...], count: int) -> float:
+def _cost(some: tuple[Piece, ...], count: int, shown: NDArray[np.uint8]) -> float:
+    """Comparisons that pieces lead to, and what else they cost, in comparisons."""
     cost = 0.0
-    for _, bits, allowed in pieces:
-        reached = sum(comb(bits, t) for t in range(allowed + 1))
-        cost += reached * (count * count / 2 / 2.0**bits + LOOKUP * 2.0**bits)
+    for like in {(len(piece.bits), piece.allowed): piece for piece in some}.values():
+        bits = len(like.bits)
+        keys = shown[:, like.bits].astype(np.float32)
+        apart = keys @ (1 - keys.T)
+        near = int((apart + apart.T <= like.allowed).sum()) - len(shown)
+        reached = sum(comb(bits, t) for t in range(like.allowed + 1))
+        share = max(near / max(len(shown) * (len(shown) - 1), 1), reached / 2.0**bits)
+        each = share * count * count / 2 + LOOKUP * reached * min(2.0**bits, count)
+        each += 60 * count + 8 * 2.0**bits
+        cost += each * sum(len(p.bits) == bits and p.allowed == like.allowed for p in some)
     return cost
 
 
-def _key(words: Words, piece: Piece) -> Words:
-    """The bits of a piece, of each code."""
-    first, bits, _ = piece
-    word, shift = divmod(first, 64)
-    key: Words = words[:, word] >> np.uint64(shift)
-    if shift and shift + bits > 64:
-        key |= words[:, word + 1] << np.uint64(64 - shift)
-    return key & np.uint64((1 << bits) - 1)
+@cache
+def pieces(number: int, radius: int) -> tuple[Piece, ...]:
+    places = [place for place in _scattered() if place != CONSTANT]
+    least, more = divmod(radius + 1, number)
+    allowed = [least - 1 + (i < more) for i in range(number)]
+    used = [i for i in range(number) if allowed[i] >= 0]
+    return tuple(
+        Piece(tuple(sorted(places[order :: len(used)][:WIDEST])), allowed[i])
+        for order, i in enumerate(used)
+    )
 
 
-def _masks(bits: int, allowed: int) -> Iterator[int]:
-    """All masks of at most ``allowed`` bits."""
-
-    def below(top: int, left: int) -> Iterator[int]:
-        yield 0
-        if left:
-            for bit in range(top):
-                for rest in below(bit, left - 1):
-                    yield 1 << bit | rest
-
-    return below(bits, allowed)
+@cache
+def _scattered() -> tuple[int, ...]:
+    """The places of all bits, in an order that has nothing to do with the code's."""
+    return tuple(int(place) for place in np.random.default_rng(256).permutation(BITS))
 
 
-def _join(
-    words: Words, pieces: tuple[Piece, ...], number: int, radius: int, keep: Keep | None
-) -> Iterator[Rows]:
-    key = _key(words, pieces[number])
-    order = np.argsort(key, kind="stable")
-    here = words[order]  # neighbors in a bucket are neighbors in memory
-    sizes = np.bincount(key.view(np.int64), minlength=1 << pieces[number][1])
-    for mask in _masks(*pieces[number][1:]):
-        for left, right in _candidates(sizes, mask):
-            bits = _weight(here[left] ^ here[right])
-            near = np.flatnonzero(bits <= radius)
-            low, high, bits = order[left[near]], order[right[near]], bits[near]
-            low, high = np.minimum(low, high), np.maximum(low, high)
-            if keep is not None:
-                kept = np.flatnonzero(keep(low, high))
-                low, high, bits = low[kept], high[kept], bits[kept]
-            new = ~_met_before(words, low, high, pieces[:number])
-            yield np.stack([low[new], high[new], bits[new]], axis=1)
+def masks(piece: Piece) -> NDArray[np.int64]:
+    """All keys of at most the allowed number of bits, the empty one first."""
+    bits = range(len(piece.bits))
+    found = [
+        sum(1 << bit for bit in some)
+        for size in range(piece.allowed + 1)
+        for some in combinations(bits, size)
+    ]
+    return np.array(found, np.int64)
 
 
-def _weight(words: Words) -> NDArray[np.uint32]:
-    """Ones in each row of four words: ``bitwise_count(words).sum(1)``, at a third of its time."""
-    counts = np.bitwise_count(words).view(np.uint32)[:, 0]
-    pairs = (counts & 0x00FF00FF) + (counts >> 8 & 0x00FF00FF)
-    return (pairs & 0xFFFF) + (pairs >> 16)
+def meetings(runs: Runs, piece: Piece, radius: int, part: tuple[int, int] = (0, 1)) -> Rows:
+    """Pairs of runs that one piece brings together and that may hold a pair of codes.
+
+    Args:
+        part: number and count: every so-manieth mask alone, to share a piece among workers.
+
+    Returns:
+        (M, 2) int64: lower and higher run, sorted, each pair once.
+    """
+    places = np.array(piece.bits, np.int64)
+    keys, members, rows, widths = kernels.entries(runs.words, runs.starts, places, NEAR)
+    size = 1 << len(piece.bits)
+    spans, used, order, here = kernels.table(keys, rows, runs.probes, runs.words, size)
+    members = members[order]
+    number, count = part
+    some = masks(piece)[number::count]
+    clips = runs.clips[members]
+    met = kernels.joined(spans, used, here, widths[order], clips, some, radius)
+    return _once(members[met].astype(np.int64))
 
 
-def _met_before(
-    words: Words, low: Rows, high: Rows, earlier: tuple[Piece, ...]
-) -> NDArray[np.bool_]:
-    """Whether an earlier piece has brought a pair together already."""
-    met = np.zeros(len(low), bool)
-    differ = words[low] ^ words[high]
-    for piece in earlier:
-        met |= np.bitwise_count(_key(differ, piece)) <= piece[2]
-    return met
+def _once(pairs: Rows) -> Rows:
+    low, high = np.minimum(*pairs.T), np.maximum(*pairs.T)
+    kept = np.unique(low << 31 | high)
+    return np.stack([kept >> 31, kept & ((1 << 31) - 1)], axis=1)
 
 
-def _candidates(sizes: Rows, mask: int) -> Iterator[tuple[Rows, Rows]]:
-    """Places, in bucket order, of pairs whose keys differ by exactly the mask."""
-    starts = np.cumsum(sizes) - sizes
-    if mask == 0:  # a row with the later rows of its bucket
-        one = np.flatnonzero(sizes > 1)
-        left = _runs(starts[one], sizes[one])
-        first, last = left + 1, np.repeat(starts[one] + sizes[one], sizes[one])
-    else:  # each pair of buckets once, from its lower side
-        one = np.flatnonzero(sizes)
-        other = one ^ mask
-        met = (one < other) & (sizes[other] > 0)
-        one, other = one[met], other[met]
-        left = _runs(starts[one], sizes[one])
-        first = np.repeat(starts[other], sizes[one])
-        last = first + np.repeat(sizes[other], sizes[one])
-    counts = last - first
-    ends = np.cumsum(counts)
-    at = 0
-    while at < len(left):
-        done = ends[at - 1] if at else 0
-        upto = max(int(np.searchsorted(ends, done + PAIRS_AT_ONCE, "right")), at + 1)
-        part = slice(at, upto)
-        if ends[upto - 1] > done:
-            yield np.repeat(left[part], counts[part]), _runs(first[part], counts[part])
-        at = upto
+def expanded(runs: Runs, met: Iterable[Rows], radius: int) -> Rows:
+    """The pairs of codes within the radius that pairs of runs hold, as of ``pairs_within``."""
+    both = _once(np.concatenate(list(met)))
+    pairs = kernels.looked_into(runs.words, runs.starts, both, radius)
+    return _sorted(pairs)
 
 
-def _runs(first: Rows, counts: Rows) -> Rows:
-    """``first[0], first[0] + 1, ...`` so many each, one after the other."""
-    ends = np.cumsum(counts)
-    shifts = np.repeat(first - ends + counts, counts)
-    runs: Rows = np.arange(len(shifts)) + shifts
-    return runs
+def _sorted(pairs: Rows) -> Rows:
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _joined_to_known(words: Words, clips: Ids, probes: Flags, fresh: Flags, radius: int) -> Rows:
+    """Pairs with at least one fresh code: the fresh ones' neighborhoods, met by all others."""
+    new, old = np.flatnonzero(fresh), np.flatnonzero(~fresh)
+    among = pairs_within(words[new].view(np.uint8), radius, clips[new], probes[new])
+    among[:, :2] = new[among[:, :2]]
+    found = [among]
+    for piece in _pieces_to_known(len(new), len(old), radius):
+        places = np.array(piece.bits, np.int64)
+        starts, near = kernels.neighborhoods(words[new], places, masks(piece))
+        pairs = kernels.met(words, old, new, places, starts, near, clips, probes, radius)
+        found.append(pairs)
+    every = np.concatenate(found)
+    every[:, :2].sort(axis=1)
+    return np.unique(every, axis=0)
+
+
+@cache
+def _pieces_to_known(new: int, old: int, radius: int) -> tuple[Piece, ...]:
+    def cost(pieces: tuple[Piece, ...]) -> float:
+        total = 0.0
+        for piece in pieces:
+            bits = len(piece.bits)
+            near = new * sum(comb(bits, t) for t in range(piece.allowed + 1))
+            total += old * (LOOKUP + 6 + near / 2.0**bits) + 20 * near + 2.0**bits
+        return total
+
+    return min((pieces(m, radius) for m in NUMBERS), key=cost)
+
+
+def tasks(pieces: tuple[Piece, ...], shares: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Pieces, or parts of them, as about equal shares of the work: (piece, part)."""
+    most = max(len(masks(piece)) for piece in pieces)
+    for number, piece in enumerate(pieces):
+        parts = max(1, round(shares * len(masks(piece)) / most))
+        yield from ((number, (part, parts)) for part in range(parts))

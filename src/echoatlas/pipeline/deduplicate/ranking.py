@@ -1,21 +1,20 @@
-"""What deduplication compares, read from the lake: every frame's hashes, and its rank."""
+"""What deduplication compares, read from the lake: every frame's hashes, and its clip's rank."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.deduplicate.clusters import COMPARED
+from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.sniff import VIDEOS
-
-if TYPE_CHECKING:
-    from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.storage import Storage
 
 # Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
 LOSSY_PICTURES = frozenset({"jpeg", "webp", "heif", "avif", "jpegxl", "jpeg2000"})
@@ -37,42 +36,53 @@ def is_lossy(kind: str, codec: str) -> bool:
 
 
 def compared(lake: Lake) -> pa.Table:
-    """Every frame of the lake, as deduplication wants to know it, the best first.
+    """Every frame of the lake, as deduplication wants to know it, with the rank of its clip.
 
     Better is, in this order: more native pixels, no lossy coding, a known spacing, no calipers, a
-    longer clip; then whatever comes first by site, object and place in the clip.
+    longer clip, an earlier upload; then whatever comes first by site, object and pane.
     """
     facts = ["frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"]
-    measured = [name for name, _ in COMPARED if name not in ("rank", "object_id")]
+    measured = [name for name, _ in COMPARED if name.endswith(("hash", "version", "256"))]
     with duckdb.connect() as database:
         database.register("f", lake.read("frames", [*facts, "flags", "pane", "frame_index"]))
-        database.register("m", lake.read("measures", measured))
-        database.register("o", _lossy(lake.read("objects", ["object_id", "format", "codec"])))
+        database.register("m", lake.read("measures", ["frame_id", *measured]))
+        database.register(
+            "o", _lossy(lake.read("objects", ["object_id", "format", "codec", "upload"]))
+        )
         return database.sql(
-            "WITH c AS (SELECT object_id, count(*) AS length FROM f GROUP BY object_id), "
-            "l AS (SELECT object_id, bool_or(lossy) AS lossy FROM o GROUP BY object_id) "
-            "SELECT m.*, f.object_id, row_number() OVER (ORDER BY native_width * native_height "
-            "DESC, coalesce(lossy, true), mm_per_px_x IS NULL, contains(flags, 'caliper'), "
-            "length DESC, site, f.object_id, frame_index, pane, f.frame_id) AS rank "
-            "FROM f JOIN m ON f.frame_id = m.frame_id JOIN c ON f.object_id = c.object_id "
-            "LEFT JOIN l ON f.object_id = l.object_id"
+            "WITH l AS (SELECT object_id, bool_or(lossy) AS lossy, min(upload) AS upload FROM o "
+            "GROUP BY object_id), "
+            "c AS (SELECT object_id, pane, max(native_width * native_height) AS size, "
+            "bool_or(mm_per_px_x IS NULL) AS unscaled, bool_or(contains(flags, 'caliper')) AS "
+            "marked, count(*) AS length, min(site) AS site FROM f GROUP BY object_id, pane), "
+            "r AS (SELECT c.object_id, pane, row_number() OVER (ORDER BY size DESC, "
+            "coalesce(lossy, true), unscaled, marked, length DESC, upload, site, c.object_id, pane)"
+            " AS rank FROM c LEFT JOIN l ON c.object_id = l.object_id) "
+            "SELECT f.frame_id, f.object_id, f.pane, f.frame_index, "
+            + ", ".join(f"m.{name}" for name in measured)
+            + ", r.rank FROM f JOIN m ON f.frame_id = m.frame_id "
+            "JOIN r ON f.object_id = r.object_id AND f.pane = r.pane"
         ).to_arrow_table()
 
 
 def _lossy(objects: pa.Table) -> pa.Table:
-    """Object ids, and whether their coding is lossy; codings are few, objects are many."""
+    """Objects, and whether their coding is lossy; codings are few, objects are many."""
     pairs = zip(*(objects.column(name).to_pylist() for name in ("format", "codec")), strict=True)
     known = cache(is_lossy)
-    lossy = [known(kind, codec) for kind, codec in pairs]
-    return pa.table(
-        {"object_id": objects.column("object_id"), "lossy": pa.array(lossy, pa.bool_())}
-    )
+    lossy = pa.array([known(kind, codec) for kind, codec in pairs], pa.bool_())
+    return objects.select(["object_id", "upload"]).append_column("lossy", lossy)
 
 
-def thumbnails(lake: Lake, ids: Sequence[str]) -> list[bytes]:
-    """The thumbnails of frames, in their order; nobody else's are held in memory."""
-    if not ids:
-        return []
-    found = lake.read("measures", ["frame_id", "thumbnail"], pc.field("frame_id").isin(list(ids)))
-    by_id = dict(zip(*(found.column(n).to_pylist() for n in found.column_names), strict=True))
-    return [by_id[one] for one in ids]
+@dataclass(frozen=True, slots=True)
+class Thumbnails:
+    """The thumbnails of frames, read where they are needed; nobody else's are held in memory."""
+
+    storage: Storage
+
+    def __call__(self, ids: Sequence[str]) -> list[bytes]:
+        if not ids:
+            return []
+        wanted = pc.field("frame_id").isin(list(ids))
+        found = Lake(self.storage).read("measures", ["frame_id", "thumbnail"], wanted)
+        by_id = dict(zip(*(found.column(n).to_pylist() for n in found.column_names), strict=True))
+        return [by_id[one] for one in ids]

@@ -63,6 +63,7 @@ class Measures:
     fan_phash256: bytes
     mirror_phash256: bytes
     hash_version: str
+    view_phash256: bytes
     thumbnail: bytes
     blur: float
     entropy: float
@@ -81,7 +82,7 @@ class Measures:
     patch_map: bytes
 
 
-@step("measure", version=2)
+@step("measure", version=3)
 def measure(
     normalized: Normalized,
     previous: Normalized | None = None,
@@ -112,7 +113,7 @@ def measure(
         pixel_hash=pixel_hash(pixels),
         **_hashes(small, flat=spread < config.min_spread),
         hash_version=phash.HASH_VERSION,
-        thumbnail=small.fan64.tobytes(),
+        thumbnail=phash.thumbnail(gray[area.box]),
         blur=_blur(gray, area),
         entropy=float(-(likely @ np.log2(likely))),
         mean=mean,
@@ -198,7 +199,14 @@ def pixel_hash(pixels: Picture) -> str:
 
 
 def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:
-    names = ("frame_phash64", "frame_phash256", "fan_phash64", "fan_phash256", "mirror_phash256")
+    names = (
+        "frame_phash64",
+        "frame_phash256",
+        "fan_phash64",
+        "fan_phash256",
+        "mirror_phash256",
+        "view_phash256",
+    )
     if flat:
         return dict.fromkeys(names, b"")
     low = phash.coefficients(small.fan64, 16)
@@ -208,6 +216,7 @@ def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:
         phash.bits(phash.coefficients(small.fan32, 8)),
         phash.bits(low),
         phash.bits(phash.mirrored(low)),
+        b"".join(phash.bits(phash.of_view(small.fan64, 16, view)) for view in phash.VIEWS),
     )
     return dict(zip(names, values, strict=True))
 

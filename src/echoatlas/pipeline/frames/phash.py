@@ -11,16 +11,32 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Crop = tuple[float, float, float, float]
     Floats = NDArray[np.float64]
     Band = tuple[slice, slice, Floats]  # samples taken, samples made, the weights between them
 
 HASH_VERSION = "phash-lanczos-1"
 BAND = 8  # samples that are made in one product: wider ones are mostly zeros, narrower ones slow
+VIEWS: tuple[Crop, ...] = (  # as which a fan's box may be found in a copy: top, bottom, left, right
+    (0.025, 0.025, 0.025, 0.025),
+    (0.05, 0.05, 0.05, 0.05),
+    (0.04, 0.0, 0.0, 0.0),
+    (0.08, 0.0, 0.0, 0.0),
+    (0.0, 0.04, 0.0, 0.0),
+    (0.0, 0.0, 0.04, 0.04),
+    (0.0, 0.0, 0.03, 0.0),
+    (0.0, 0.0, 0.0, 0.03),
+    (0.0, 0.0, 0.1, 0.0),
+    (0.0, 0.0, 0.0, 0.1),
+)
+SIDE = 128  # pixels of a thumbnail: at half of this, little speckle is left
+QUALITY = 85  # of its JPEG: takes less room than 64 x 64 raw pixels, and costs .01 of correlation
 PRECISION = 22  # fractional bits of Pillow's resampling coefficients, for 8-bit pictures
 
 
@@ -144,6 +160,29 @@ def coefficients(small: NDArray[np.uint8], kept: int) -> Floats:
     return base @ small.astype(np.float64) @ base.T
 
 
+@cache
+def _cosines_within(size: int, kept: int, first: float, last: float) -> Floats:
+    """As ``_cosines``, over what is left of ``size`` samples when a share is cut off either end."""
+    begin, end = first * size, (1 - last) * size
+    places = np.arange(size)
+    shares = np.clip(np.minimum(places + 1, end) - np.maximum(places, begin), 0, 1)
+    inside = np.clip(places + 0.5, begin, end)
+    turns = np.pi * np.arange(kept)[:, None] * (inside - begin)[None, :] / (end - begin)
+    return np.asarray(2 * np.cos(turns) * shares)
+
+
+def of_view(small: NDArray[np.uint8], kept: int, crop: Crop) -> Floats:
+    """As ``coefficients``, of a part of the picture, without resampling it.
+
+    Args:
+        crop: shares cut off: top, bottom, left, right.
+    """
+    top, bottom, left, right = crop
+    down = _cosines_within(small.shape[0], kept, top, bottom)
+    across = _cosines_within(small.shape[1], kept, left, right)
+    return down @ small.astype(np.float64) @ across.T
+
+
 def bits(low: Floats) -> bytes:
     """One bit a coefficient, row-major: above the median or not."""
     return np.packbits(low > median(low.ravel())).tobytes()
@@ -172,3 +211,19 @@ def phash(gray: NDArray[np.uint8], side: int = 8) -> bytes:
         side: 8 for 64 bits, 16 for 256.
     """
     return bits(coefficients(shrink(gray, 4 * side), side))
+
+
+def thumbnail(fan: NDArray[np.uint8]) -> bytes:
+    """A fan's box as it is kept for comparison: 128 x 128 gray levels, as JPEG.
+
+    Args:
+        fan: (h, w) gray, black where nothing may be seen.
+    """
+    small = cv2.resize(fan, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
+
+
+def opened(stored: bytes) -> NDArray[np.float32]:
+    """A stored thumbnail's gray levels, (128, 128) float32."""
+    picture = cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return np.asarray(picture, np.float32)

@@ -40,7 +40,8 @@ ABSTAINING: Mapping[str, Any] = {
 VIEWS = """
 CREATE VIEW content AS SELECT DISTINCT object_id, content_id FROM o
     WHERE status = 'kept' AND content_id <> '';
-CREATE VIEW shown AS SELECT d.frame_id, d.cluster, d.representative FROM d JOIN m USING (frame_id)
+CREATE VIEW shown AS
+    SELECT d.frame_id, d.tie AS cluster, d.representative FROM d JOIN m USING (frame_id)
     WHERE octet_length(m.fan_phash256) > 0;
 CREATE VIEW named AS
     SELECT 'b' || content_id AS tie, patient, study, patient_source FROM c
@@ -110,7 +111,7 @@ def with_kin(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Tab
             ("f", "frames", FRAME),
             ("c", "copies", COPY),
             ("o", "objects", OBJECT),
-            ("d", "duplicates", ("frame_id", "cluster", "representative")),
+            ("d", "duplicates", ("frame_id", "tie", "representative")),
             ("m", "measures", ("frame_id", "fan_phash256")),
         ):
             database.register(name, lake.read(table, columns, version=versions.get(table)))

@@ -82,10 +82,10 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
     """Every frame of a lake at pinned versions, with its labels, measures and cluster.
 
     Returns:
-        One row a frame, ordered by ``frame_id``; ``cluster`` and ``representative`` are the
-        frame's own id where it has no duplicates; ``annotated`` names the kinds of annotations
-        that came with it, separated by blanks. Patients, licenses and labels are those that all
-        copies of the frame agree upon (``kin``).
+        One row a frame, ordered by ``frame_id``. ``cluster``, which names all that must stay in
+    one split, and ``representative`` are the frame's own id where it has no duplicates;
+    ``annotated`` names the kinds of annotations that came with it, separated by blanks.
+    Patients, licenses and labels are those that all copies of the frame agree upon (``kin``).
     """
 
     def pinned(name: str, columns: Sequence[str]) -> pa.Table:
@@ -95,14 +95,14 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
         database.register("f", pinned("frames", FRAME))
         database.register("l", pinned("labels", ["frame_id", *LABEL]))
         database.register("m", pinned("measures", ["frame_id", *MEASURE]))
-        database.register("d", pinned("duplicates", ["frame_id", "cluster", "representative"]))
+        database.register("d", pinned("duplicates", ["frame_id", "tie", "representative"]))
         database.register("a", pinned("annotations", ["frame_id", "kind"]))
         chosen = ", ".join(
             [f"f.{c}" for c in FRAME] + [f"l.{c}" for c in LABEL] + [f"m.{c}" for c in MEASURE]
         )
         index = database.sql(
             f"SELECT {chosen}, trim(f.maker || ' ' || f.model) AS device, "
-            "coalesce(d.cluster, f.frame_id) AS cluster, "
+            "coalesce(d.tie, f.frame_id) AS cluster, "
             "coalesce(d.representative, f.frame_id) AS representative, "
             "coalesce(k.kinds, '') AS annotated "
             "FROM f JOIN l USING (frame_id) JOIN m USING (frame_id) LEFT JOIN d USING (frame_id) "
@@ -159,10 +159,24 @@ def without_findings(index: pa.Table, findings: pa.Table) -> pa.Table:
 
 
 def without_duplicates(index: pa.Table) -> pa.Table:
-    """Of frames that one stands for, that one; the first of them where it was not selected."""
-    with duckdb.connect() as database:
-        database.register("t", index)
-        return database.sql(
-            "SELECT * FROM t QUALIFY row_number() OVER (PARTITION BY representative "
-            "ORDER BY frame_id <> representative, frame_id) = 1 ORDER BY frame_id"
-        ).to_arrow_table()
+    """The clips that nothing selected stands for, each whole: a clip is dropped whole or not.
+
+    Where what stands for clips was not selected, the longest of them stay that show more than
+    those before them, the first of equally long ones.
+    """
+    ids = index.column("frame_id").to_pylist()
+    stands = index.column("representative").to_pylist()
+    here = set(ids)
+    clips: dict[tuple[str, int], list[int]] = {}
+    objects, panes = (index.column(name).to_pylist() for name in ("object_id", "pane"))
+    for row, (one, head) in enumerate(zip(ids, stands, strict=True)):
+        if one != head:
+            clips.setdefault((objects[row], panes[row]), []).append(row)
+    gone: set[int] = set()
+    claimed: set[str] = set()
+    for _, rows in sorted(clips.items(), key=lambda clip: (-len(clip[1]), clip[0])):
+        heads = {stands[row] for row in rows}
+        if heads & here or heads <= claimed:
+            gone.update(rows)
+        claimed |= heads
+    return index.take(pa.array([row for row in range(len(ids)) if row not in gone], pa.int64()))

@@ -7,13 +7,14 @@ import json
 import secrets
 from collections import Counter
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from echoatlas.pipeline.deduplicate.clusters import deduplicate
-from echoatlas.pipeline.deduplicate.ranking import compared, thumbnails
+from echoatlas.pipeline.deduplicate.ranking import Thumbnails, compared
+from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
+from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.label.fusion import Label, label
 from echoatlas.pipeline.label.relabel import changes, fused
 from echoatlas.pipeline.lake.lock import run_lock
@@ -21,18 +22,20 @@ from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.expectations import validate
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.rows import LabelRow
+from echoatlas.schemas.rows import EdgeRow, LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.engine import scatter
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config import DeploymentConfig
 
 BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
+SCATTERED = 50_000  # frames from which on a cluster is asked to find duplicates
 AT_ONCE = 1 << 16  # rows of labels that are made at a time
 GATED = (
     "objects",
@@ -115,8 +118,16 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
         return changed, label_lake(lake, deployment.config)
 
 
-def deduplicate_lake(lake: Lake, config: DeploymentConfig) -> bool:
-    """Cluster the lake's frames anew if any were added, removed or measured anew.
+def deduplicate_lake(
+    lake: Lake, config: DeploymentConfig, cluster: Callable[[], scatter.Workers] | None = None
+) -> bool:
+    """Cluster the lake's clips anew if any were added, removed or measured anew.
+
+    Only pairs with a clip that is new are looked for and looked at, as long as step and settings
+    stay the same.
+
+    Args:
+        cluster: who takes the work where there is much of it; this process if not given.
 
     Returns:
         Whether anything was done.
@@ -126,10 +137,31 @@ def deduplicate_lake(lake: Lake, config: DeploymentConfig) -> bool:
     inputs = _inputs(lake, mark, "measures", "frames", "objects")
     if lake.done("duplicates", inputs):
         return False
-    found = deduplicate(compared(lake), partial(thumbnails, lake), chosen)
-    rows = [replace(row, fingerprint=mark) for row in found]
-    lake.replace("duplicates", to_arrow("duplicates", rows), inputs)
+    frames = compared(lake)
+    workers = Workers()
+    if cluster is not None and frames.num_rows >= SCATTERED:
+        shares = 2 * width(config.engine)
+        workers = Workers(cluster().scatter, shares, lake.storage)
+    found = deduplicate(frames, Thumbnails(lake.storage), chosen, _known(lake, mark), workers)
+    edges = [replace(edge, fingerprint=mark) for edge in found.edges]
+    # Edges first: a run that ends in between finds clips that it takes for new
+    lake.replace("edges", to_arrow("edges", edges), inputs)
+    for name, rows in (("clips", found.clips), ("duplicates", found.duplicates)):
+        column = rows.schema.get_field_index("fingerprint")
+        marks = pa.array([mark] * rows.num_rows, pa.string())
+        lake.replace(name, rows.set_column(column, rows.schema.field(column), marks), inputs)
     return True
+
+
+def _known(lake: Lake, mark: str) -> Known:
+    """What an earlier run with the same step and settings found."""
+    clips = lake.read("clips", ["object_id", "pane", "digest"], pc.field("fingerprint") == mark)
+    digests = {
+        f"{object_id}/{pane}": digest
+        for object_id, pane, digest in zip(*(c.to_pylist() for c in clips.columns), strict=True)
+    }
+    edges = lake.read("edges", None, pc.field("fingerprint") == mark)
+    return Known(digests, [EdgeRow(**row) for row in edges.to_pylist()])
 
 
 def gate(lake: Lake) -> list[tuple[str, bool, str]]:

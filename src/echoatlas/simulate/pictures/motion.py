@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from echoatlas.simulate.pictures.fans import Beams
 
 DECORRELATION = 0.06  # radians a frame between two independent speckle fields
-BEATING = ("thorax/heart", "fetus/fetal_heart", "head_neck/carotid_artery")
+BEATING = ("thorax/heart", "thorax/heart/model", "fetus/fetal_heart", "head_neck/carotid_artery")
 
 
 def tissue(

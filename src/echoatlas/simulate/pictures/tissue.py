@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+CHAMBERS = (  # center and radii
+    ((-0.14, 0.36), (0.09, 0.15)),
+    ((0.13, 0.36), (0.12, 0.19)),
+    ((-0.14, 0.72), (0.1, 0.12)),
+    ((0.14, 0.74), (0.11, 0.12)),
+)
 Recipe = Callable[["Plane", np.random.Generator], None]
 
 
@@ -117,14 +123,25 @@ def _stones(plane: Plane, rng: np.random.Generator) -> None:
 
 
 def _heart(plane: Plane, rng: np.random.Generator) -> None:
+    """A heart of its own: size, place, shape of each chamber and gain differ as patients' do."""
+    plane.decibels[:] = -14
+    size, tilt = rng.uniform(0.78, 1.15), rng.uniform(-0.35, 0.35)
+    x, y = rng.uniform(-0.1, 0.1), rng.uniform(0.46, 0.58)
+    plane.ellipse((x, y), (0.36 * size, 0.44 * size), -9, wall=0, tilt=tilt)
+    c, s = np.cos(tilt), np.sin(tilt)
+    for center, radii in CHAMBERS:
+        across, down = size * center[0], size * (center[1] - 0.52)
+        place = x + across * c - down * s, y + across * s + down * c
+        shape = radii[0] * size * rng.uniform(0.7, 1.3), radii[1] * size * rng.uniform(0.75, 1.25)
+        plane.ellipse(place, shape, -55, wall=-3, tilt=tilt + rng.uniform(-0.25, 0.25))
+    plane.decibels += np.float32(rng.uniform(-5, 5))
+
+
+def _model_heart(plane: Plane, rng: np.random.Generator) -> None:
+    """The same heart in each patient, but for its tilt: the hard case for deduplication."""
     plane.decibels[:] = -14
     plane.ellipse((0.0, 0.52), (0.36, 0.44), -9, wall=0, tilt=rng.uniform(-0.2, 0.2))
-    for center, radii in (
-        ((-0.14, 0.36), (0.09, 0.15)),
-        ((0.13, 0.36), (0.12, 0.19)),
-        ((-0.14, 0.72), (0.1, 0.12)),
-        ((0.14, 0.74), (0.11, 0.12)),
-    ):
+    for center, radii in CHAMBERS:
         plane.ellipse(center, radii, -55, wall=-3)
 
 
@@ -184,6 +201,7 @@ RECIPES: dict[str, Recipe] = {
     "fetus/fetal_head": _head,
     "fetus": _fetus,
     "thorax/heart": _heart,
+    "thorax/heart/model": _model_heart,
     "thorax/lung": _lung,
     "thorax": _lesion,
     "head_neck/brain": _head,

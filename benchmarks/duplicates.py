@@ -1,0 +1,301 @@
+"""Which copies are found, and which strangers are taken for copies, with fans as found.
+
+Stills (the samples' and simulated ones) are changed as they are between sites, read and normalized
+anew each, and deduplicated together: a copy must be joined to its original, and no picture to
+another. Beside it: imagehash's phash of the picture as it is, within 8 bits of 64. Then clips of
+simulated hearts: of different patients (shaped as patients differ, and all of one shape), and cuts
+of the same, planted in all ways in which clips are cut.
+
+    python -m benchmarks.duplicates [stills] [hearts] [cuts]
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import imagehash
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+
+from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, deduplicate
+from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.frames.clip import Clip
+from echoatlas.pipeline.frames.measure import measure
+from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.geometry import GeometryConfig, geometry
+from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.schemas.records import Redaction
+from echoatlas.simulate import make_cine, make_still, write_png
+
+SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
+STILLS, HEARTS, FRAMES, CUT_CLIPS = 30, 200, 12, 24
+KINDS, ONE = ("images", "pocus", "dicom"), ("", "1")
+THRESHOLD = 8  # bits of 64
+Pixels = NDArray[np.uint8]
+
+
+def encoded(pixels: Pixels, ending: str = ".png", *options: int) -> bytes:
+    shown = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
+    return bytes(cv2.imencode(ending, shown, list(options))[1].tobytes())
+
+
+def curved(pixels: Pixels, curve: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Pixels:
+    return np.asarray(cv2.LUT(pixels, np.clip(curve(np.arange(256.0)), 0, 255).astype(np.uint8)))
+
+
+def scaled(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.resize(pixels, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA))
+
+
+def measured(pixels: Pixels) -> Pixels:
+    """With two calipers and a dotted line between them."""
+    height, width = pixels.shape[:2]
+    drawn, color = pixels.copy(), (255, 255, 0)[: 1 if pixels.ndim == 2 else 3]
+    ends = [(int(width * x), int(height * y)) for x, y in ((0.4, 0.45), (0.62, 0.55))]
+    for x, y in ends:
+        cv2.line(drawn, (x - 6, y), (x + 6, y), color, 1)
+        cv2.line(drawn, (x, y - 6), (x, y + 6), color, 1)
+    for share in np.linspace(0, 1, 30):
+        x, y = (int(a + share * (b - a)) for a, b in zip(*ends, strict=True))
+        cv2.circle(drawn, (x, y), 1, color, -1)
+    return drawn
+
+
+def changes(pixels: Pixels, fan: NDArray[np.bool_]) -> Iterator[tuple[str, bytes]]:
+    """A still as other sites have it."""
+    height, width = pixels.shape[:2]
+    down, across, pad = int(height * 0.025), int(width * 0.025), int(height * 0.15)
+    darker = curved(scaled(pixels), lambda v: 255 * (v / 255) ** 0.85)
+    headless, alone = pixels.copy(), pixels.copy()
+    headless[: int(height * 0.07)] = 0
+    alone[~fan] = 0
+    yield "JPEG 60", encoded(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 60)
+    yield "other codec (WebP 75)", encoded(pixels, ".webp", cv2.IMWRITE_WEBP_QUALITY, 75)
+    yield "scaled to .8", encoded(scaled(pixels))
+    yield "gain 1.2", encoded(curved(pixels, lambda v: v * 1.2))
+    yield "gamma .85", encoded(curved(pixels, lambda v: 255 * (v / 255) ** 0.85))
+    yield "top 7 % masked", encoded(headless)
+    yield "outside masked", encoded(alone)
+    yield "cropped 2.5 % a side", encoded(pixels[down : height - down, across : width - across])
+    padded = cv2.copyMakeBorder(pixels, pad, pad, 10, 10, cv2.BORDER_CONSTANT)
+    yield "letterboxed", encoded(np.asarray(padded))
+    yield "calipers", encoded(measured(pixels))
+    yield "mirrored", encoded(np.ascontiguousarray(pixels[:, ::-1]))
+    yield "scaled, gamma, JPEG 60", encoded(darker, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 60)
+
+
+@dataclass(slots=True)
+class Lake:
+    """Frames as deduplication gets them."""
+
+    rows: list[dict[str, object]]
+    pictures: dict[str, bytes]
+
+    def add(self, object_id: str, data: bytes | None, source: Sequence[Pixels] = ()) -> bool:
+        """Read, find the fan, normalize, measure; False where that fails."""
+        try:
+            if data is not None:
+                scan = read(data, ReadConfig())
+                pictures = list(Clip(scan))
+                fans = geometry(scan, pictures[:1], GeometryConfig())
+            else:
+                scan = read(encoded(source[0]), ReadConfig())
+                pictures, fans = list(source), geometry(scan, list(source[:9]), GeometryConfig())
+        except Reject:
+            return False
+        height, width = pictures[0].shape[:2]
+        cut = Redaction(fans[0].mask(height, width))
+        for place, picture in enumerate(pictures):
+            self._keep(object_id, place, normalize(picture, fans[0], cut))
+        return True
+
+    def _keep(self, object_id: str, place: int, frame: object) -> None:
+        found = measure(frame)  # type: ignore[arg-type]
+        name = f"{object_id}-{place:04d}"
+        self.pictures[name] = found.thumbnail
+        own = {"frame_id": name, "object_id": object_id, "pane": 0, "frame_index": place}
+        self.rows.append(
+            own
+            | {"rank": len(self.rows)}
+            | {column: getattr(found, column) for column, _ in COMPARED if hasattr(found, column)}
+        )
+
+    def deduplicated(self) -> tuple[Deduplicated, float]:
+        """What is found, and the CPU seconds that it takes."""
+        columns = {name: [row[name] for row in self.rows] for name, _ in COMPARED}
+        table = pa.table(columns, schema=pa.schema(COMPARED))
+        start = time.process_time()
+        result = deduplicate(table, lambda ids: [self.pictures[one] for one in ids])
+        return result, time.process_time() - start
+
+
+def originals() -> Iterator[tuple[str, bytes]]:
+    """Real stills, where the samples are, and simulated ones."""
+    if SAMPLES.is_dir():
+        with (SAMPLES / "manifest.csv").open() as file:
+            for row in csv.DictReader(file):
+                path = row["path"]
+                if path.split("/")[0] in KINDS and row["frames"] in (
+                    "",
+                    "1",
+                ):
+                    yield f"real/{path}", (SAMPLES / path).read_bytes()
+    kinds = (("phased", "thorax/heart"), ("convex", "abdomen/liver"), ("linear", "thorax/breast"))
+    for seed in range(STILLS):
+        fan, anatomy = kinds[seed % 3]
+        screen = ("philips", "siemens", "mindray")[seed // 3 % 3]
+        yield (
+            f"simulated/{seed}",
+            write_png(make_still(seed, fan=fan, anatomy=anatomy, screen=screen)),
+        )
+
+
+def stills() -> None:
+    """Copies of stills that are found, by kind of change, and strangers that are joined."""
+    lake, hashes, kinds = Lake([], {}), {}, {}
+    for name, data in originals():
+        try:
+            scan = read(data, ReadConfig())
+            picture = next(iter(Clip(scan)))
+            fan = geometry(scan, [picture], GeometryConfig())[0]
+        except (Reject, StopIteration):
+            continue
+        if not lake.add(f"{name}|", encoded(picture)):
+            continue
+        for kind, copy in changes(picture, fan.mask(*picture.shape[:2])):
+            if lake.add(f"{name}|{kind}", copy):
+                kinds[f"{name}|{kind}"] = kind
+                hashes[f"{name}|{kind}"] = _phash(copy)
+        hashes[f"{name}|"] = _phash(encoded(picture))
+    result, spent = lake.deduplicated()
+    group = {row["object_id"]: row["cluster"] for row in result.clips.to_pylist()}
+    tie = {row["object_id"]: row["tie"] for row in result.clips.to_pylist()}
+    asked, found, tied, usual = Counter(), Counter(), Counter(), Counter()  # type: ignore[var-annotated]
+    for name, kind in kinds.items():
+        original = f"{name.partition('|')[0]}|"
+        for key in ((kind, name.partition("/")[0]), ("all", name.partition("/")[0])):
+            asked[key] += 1
+            found[key] += group[name] == group[original]
+            tied[key] += group[name] != group[original] and tie[name] == tie[original]
+            usual[key] += hashes[name] - hashes[original] <= THRESHOLD
+    print(f"{'missed of copies':28}{'':12}{'ours':>12}{'tied only':>11}{'imagehash 8':>13}")
+    for kind, source in asked:
+        key, count = (kind, source), asked[kind, source]
+        missed = f"{count - found[key]}/{count}"
+        print(f"{kind:28}{source:12}{missed:>12}{tied[key]:11}{count - usual[key]:13}")
+    names = sorted(hashes)
+    strangers = [
+        (a, b)
+        for at, a in enumerate(names)
+        for b in names[:at]
+        if a.partition("|")[0] != b.partition("|")[0]
+    ]
+    near = {frozenset((e.object_id, e.other_object)) for e in result.edges if e.kind != "tie"}
+    wrong = [pair for pair in strangers if frozenset(pair) in near]
+    theirs = sum(hashes[a] - hashes[b] <= THRESHOLD for a, b in strangers)
+    joined = f"ours {len(wrong)}, imagehash {theirs}"
+    print(f"{len(strangers)} pairs of different pictures joined: {joined}")
+    print("  ", Counter(tuple(sorted(one.partition("|")[0] for one in pair)) for pair in wrong))
+    print(f"{len(lake.rows)} stills in {spent:.1f} CPU s, {result.looked_at} pairs looked at")
+
+
+def _phash(data: bytes) -> imagehash.ImageHash:
+    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return imagehash.phash(Image.fromarray(shown))
+
+
+def hearts() -> None:
+    """Clips of different patients' hearts in one view: none may be near another."""
+    for shape, count in (("thorax/heart", HEARTS), ("thorax/heart/model", HEARTS // 4)):
+        lake = Lake([], {})
+        for seed in range(count):
+            scan = make_cine(
+                10_000 + seed,
+                fan="phased",
+                anatomy=shape,
+                screen="philips",
+                size=(640, 480),
+                frames=FRAMES,
+            )
+            lake.add(f"{seed:05d}", None, list(scan.pictures))
+        result, spent = lake.deduplicated()
+        kinds = Counter(edge.kind for edge in result.edges)
+        pairs = count * (count - 1) // 2
+        print(
+            f"{shape}: {count} clips of {FRAMES} frames, {pairs} pairs, {result.looked_at} looked "
+            f"at: near {kinds['near']}, tied {kinds['tie']}; {spent:.1f} CPU s",
+            flush=True,
+        )
+
+
+CUTS: dict[str, tuple[Callable[[list[Pixels]], list[Pixels]], str]] = {
+    "whole": (lambda clip: clip, "near"),
+    "first two thirds": (lambda clip: clip[: 2 * len(clip) // 3], "part"),
+    "middle": (lambda clip: clip[len(clip) // 4 : 3 * len(clip) // 4], "part"),
+    "every second": (lambda clip: clip[::2], "part"),
+    "every third": (lambda clip: clip[1::3], "part"),
+    "still": (lambda clip: clip[len(clip) // 2 :][:1], "still"),
+    "mirrored": (lambda clip: [np.ascontiguousarray(one[:, ::-1]) for one in clip], "mirror"),
+}
+
+
+def cuts() -> None:
+    """Relations of clips: copies planted in all ways among strangers, re-encoded each."""
+    lake, wanted = Lake([], {}), {}
+    kinds = (("phased", "thorax/heart"), ("convex", "fetus/fetal_head"), ("linear", "thorax/lung"))
+    for seed in range(CUT_CLIPS):
+        fan, anatomy = kinds[seed % 3]
+        scan = make_cine(
+            20_000 + seed, fan=fan, anatomy=anatomy, size=(640, 480), frames=2 * FRAMES
+        )
+        clip = list(scan.pictures)
+        if not lake.add(f"{seed:03d}", None, clip):
+            continue
+        for name, (taken, relation) in CUTS.items():
+            again = [
+                cv2.imdecode(
+                    np.frombuffer(encoded(one, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 75), np.uint8),
+                    cv2.IMREAD_UNCHANGED,
+                )
+                for one in taken(clip)
+            ]
+            if lake.add(f"{seed:03d}|{name}", None, [np.asarray(one) for one in again]):
+                wanted[f"{seed:03d}|{name}"] = relation
+    result, spent = lake.deduplicated()
+    said, right, held = defaultdict(Counter), 0, 0  # type: ignore[var-annotated]
+    for row in result.clips.to_pylist():
+        name, head = row["object_id"], row["head"].partition("/")[0]
+        if name in wanted:
+            held += row["relation"] in ("near", "part", "still", "mirror", "exact")
+            good = row["relation"] == wanted[name] and head.partition("|")[0] == name[:3]
+            right += good
+            said[name.partition("|")[2]][row["relation"]] += 1
+    for name, counts in said.items():
+        print(f"{name:20}{dict(counts)}")
+    crossed = sum(e.object_id[:3] != e.other_object[:3] for e in result.edges)
+    print(
+        f"relations: precision {right / max(held, 1):.3f}, recall {right / len(wanted):.3f} of "
+        f"{len(wanted)}; edges between strangers: {crossed}; {spent:.1f} CPU s"
+    )
+
+
+def main(parts: Sequence[str] = ()) -> None:
+    """Run all parts, or those named."""
+    for part in (stills, hearts, cuts):
+        if not parts or part.__name__ in parts:
+            print(f"-- {part.__name__}")
+            part()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

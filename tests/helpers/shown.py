@@ -1,0 +1,127 @@
+"""Frames as deduplication gets them, made by the simulator and measured for real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.whole_lake import (
+    DeduplicateConfig,
+    Deduplicated,
+    deduplicate,
+)
+from echoatlas.pipeline.frames.measure import Measures, measure
+from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.schemas.records import Normalized, Redaction
+from echoatlas.simulate.pictures.scans import make_cine
+
+Pixels = NDArray[np.uint8]
+DEFAULT = DeduplicateConfig()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame, measured."""
+
+    frame_id: str
+    object_id: str
+    frame_index: int
+    rank: int
+    measures: Measures
+
+
+def pictures(seed: int, frames: int = 1, fan: str = "linear", **options: Any) -> list[Normalized]:
+    scan = make_cine(seed, fan=fan, frames=frames, **options)
+    cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
+    return [normalize(picture, scan.fans[0], cut) for picture in scan.pictures]
+
+
+def changed(one: Normalized, pixels: Pixels) -> Normalized:
+    return replace(one, pixels=np.asarray(np.where(one.valid, pixels, 0), np.uint8))
+
+
+def reencoded(one: Normalized, quality: int = 75) -> Normalized:
+    _, data = cv2.imencode(".jpg", one.pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return changed(one, np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8))
+
+
+def flipped(one: Normalized) -> Normalized:
+    sides = {
+        name: np.ascontiguousarray(getattr(one, name)[:, ::-1])
+        for name in ("pixels", "valid", "overlay")
+    }
+    return replace(one, **sides)
+
+
+def cropped(one: Normalized, share: float) -> Normalized:
+    """The same, as if the fan had been found smaller by a share at each side."""
+    rows = np.flatnonzero(one.valid.any(axis=1))
+    columns = np.flatnonzero(one.valid.any(axis=0))
+    inside = np.zeros_like(one.valid)
+    down, across = round(share * len(rows)), round(share * len(columns))
+    inside[rows[down] : rows[-1 - down] + 1, columns[across] : columns[-1 - across] + 1] = True
+    valid = one.valid & inside
+    return replace(one, valid=valid, pixels=np.asarray(np.where(valid, one.pixels, 0), np.uint8))
+
+
+def shown(*objects: Sequence[Normalized], start: int = 0) -> list[Shown]:
+    """Frames of objects; the first object is the best."""
+    return [
+        Shown(f"f{number:03d}{place:02d}", f"o{number:03d}", place, number, measure(one))
+        for number, frames in zip(count(start), objects)
+        for place, one in enumerate(frames)
+    ]
+
+
+def table_of(frames: Sequence[Shown]) -> pa.Table:
+    own = ("frame_id", "object_id", "frame_index", "rank")
+    columns = {
+        name: [getattr(one if name in own else one.measures, name) for one in frames]
+        for name, _ in COMPARED
+        if name != "pane"
+    }
+    columns["pane"] = [0] * len(frames)
+    return pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Thumbnails by frame id; counts nothing, reads nothing."""
+
+    by_id: dict[str, bytes]
+
+    def __call__(self, ids: Sequence[str]) -> list[bytes]:
+        return [self.by_id[one] for one in ids]
+
+
+def thumbnails(frames: Sequence[Shown]) -> Kept:
+    return Kept({one.frame_id: one.measures.thumbnail for one in frames})
+
+
+def found(
+    frames: Sequence[Shown], config: DeduplicateConfig = DEFAULT, **options: Any
+) -> Deduplicated:
+    return deduplicate(table_of(frames), thumbnails(frames), config, **options)
+
+
+def told(result: Deduplicated) -> dict[str, tuple[str, str]]:
+    """Of each frame that is not alone: what stands for it, and how it is related to that."""
+    rows = result.duplicates.to_pylist()
+    return {row["frame_id"]: (row["representative"], row["relation"]) for row in rows}
+
+
+def clips(result: Deduplicated) -> dict[str, tuple[str, str]]:
+    """Of each clip that is not alone: the object that stands for it, and how."""
+    return {
+        row["object_id"]: (row["head"].partition("/")[0], row["relation"])
+        for row in result.clips.to_pylist()
+        if row["relation"]
+    }
