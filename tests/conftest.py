@@ -12,9 +12,11 @@ import pytest
 
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import Engine
 from tests.helpers import s3server
 from tests.helpers.rehearsal import Rehearsal, as_in_a_process, fill
+from tests.helpers.torture import make_key
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 
@@ -98,3 +100,9 @@ def undisturbed(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehe
     fill(made.site("st-elsewhere", labels={"organ": "abdomen/liver"}))
     made.run("run")
     return made
+
+
+@pytest.fixture(scope="session")
+def key() -> SiteKey:
+    """The key of a site."""
+    return make_key()

@@ -160,7 +160,7 @@ def test_who_is_in_a_cluster_stays_in_it_after_a_run_within(ray_cluster) -> None
     assert (first.answer, then.answer) == ([2], [4])
 
 
-def test_objects_are_told_of_before_their_task_is_done(cluster: Workers, tmp_path: Path) -> None:
+def test_objects_are_told_of_before_their_task_is_done(workers: Workers, tmp_path: Path) -> None:
     heard: list[int] = []
 
     def listen(objects: int) -> None:
@@ -168,7 +168,7 @@ def test_objects_are_told_of_before_their_task_is_done(cluster: Workers, tmp_pat
         if objects == 3:
             (tmp_path / "heard").touch()
 
-    (done,) = cluster.scatter(ticking, [Watched(3, tmp_path / "heard")], listen)
+    (done,) = workers.scatter(ticking, [Watched(3, tmp_path / "heard")], listen)
 
     assert done.answer is True
     assert heard == sorted(heard) and heard[-1] == 3
