@@ -46,7 +46,7 @@ def test_the_place_of_a_crash_of_ours_is_its_file_and_line():
     except TypeError as error:
         told = crash_site(error)
 
-    assert told.startswith("TypeError in pipeline/errors.py, line ")
+    assert told.startswith("TypeError in errors.py, line ")
 
 
 WITHOUT = """

@@ -113,7 +113,7 @@ def test_other_settings_look_at_all_anew(lake: Lake) -> None:
     original = pictures(23)
     put(lake, shown(original, [reencoded(original[0])]))
     deduplicate_lake(lake, DeploymentConfig())
-    strict = DeploymentConfig(steps={"deduplicate": {"speckle": 1.0}})
+    strict = DeploymentConfig(steps={"deduplicate": {"min_speckle": 1.0}})
 
     assert deduplicate_lake(lake, strict)
 

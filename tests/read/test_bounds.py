@@ -20,7 +20,7 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.read.bounds import Limits
-from echoatlas.pipeline.read.sidecar import read_sidecar
+from echoatlas.pipeline.sidecars.tables import read_sidecar
 from echoatlas.schemas.config import Sidecar
 
 ROUNDS, SEED = int(sys.argv[1]), int(sys.argv[2])

@@ -76,7 +76,7 @@ def test_a_lake_says_where_its_releases_lie_if_not_in_it(
     create(local, bucket, ReleaseConfig(name="one"))
     monkeypatch.delenv("AWS_ENDPOINT_URL")
 
-    with pytest.raises(UsageError, match="no release 'one'"):
+    with pytest.raises(UsageError, match="there is no lake at"):
         load("one", lake=tmp_path / "other", cache=tmp_path / "cache")
     data = load(
         "one", releases=bucket.uri, endpoint=s3, region="us-east-1", cache=tmp_path / "cache"

@@ -42,6 +42,7 @@ def test_a_full_disk_is_one_line_and_costs_nothing(undisturbed: Any, kilobytes: 
 
     done = in_a_mount_of_its_own(
         f"mount -t tmpfs -o size={kilobytes}k none {disk}\n"
+        f"mkdir {disk}/lake\n"
         f"{run}; echo first: $?\n"
         f"cp -a {disk}/lake {kept}"
     )

@@ -60,9 +60,12 @@ def list_releases(ctx: typer.Context) -> None:
     """The releases that are published."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.manifest import manifest_of, names
+    from echoatlas.pipeline.whereabouts import demand_somewhere
 
     releases = context.releases()
     found = [manifest_of(releases, name) for name in names(releases)]
+    if not found:
+        demand_somewhere(releases)
     rows = [{key: m[key] for key in ("name", "created", "frames", "patients")} for m in found]
     heads = ("name", "created", "frames", "patients")
     context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)

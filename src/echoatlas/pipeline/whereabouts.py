@@ -75,15 +75,24 @@ def find_releases(
     if root is not None and (root / CONFIG).is_file() and zone is None:
         from echoatlas.schemas.config import DeploymentConfig, load
 
-        config = load(DeploymentConfig, root / CONFIG)
-        if lake or not config.releases:
-            demand_lake(lake_of(root, config, lake))
-        return releases_of(root, config, lake)
+        return releases_of(root, load(DeploymentConfig, root / CONFIG), lake)
     if not lake:
         raise UsageError("name the lake: its path or s3:// address, or ECHOATLAS_LAKE")
-    place = Storage.open(lake, zone)
-    demand_lake(place)
-    return _pointed(place.sub(BELOW), zone)
+    return _pointed(Storage.open(lake, zone).sub(BELOW), zone)
+
+
+def demand_somewhere(releases: Storage) -> None:
+    """Say so, where no release was found, if there is no lake either: a mistyped address is none.
+
+    Raises:
+        UsageError: there is nothing at all.
+    """
+    above, _, name = releases.uri.rpartition("/")
+    if name == BELOW:
+        zone = releases.zone if isinstance(releases, S3Storage) else None
+        demand_lake(Storage.open(above, zone))
+    elif not releases.is_there():
+        raise UsageError(f"there are no releases at {releases.uri}: is it mistyped?")
 
 
 def point(lake: Storage, releases: Storage) -> None:

@@ -216,7 +216,9 @@ def obstetrics(count: int, seed: int) -> Iterator[Drop]:
         name = f"week45/{who.shown.split()[0].strip(',')}_{visit}.zip"
         yield Drop(name, _zip([(path, one.data) for path, one in files]), members=tuple(files))
     bad = _zip([("../outside.dcm", b"DICM"), ("ok.txt", b"ok")])
-    yield Drop("week45/update.zip", bad, "rejected", ("unsafe_archive",), format="zip")
+    outside = Drop("", b"DICM", "rejected", ("unsafe_archive",), format="zip")
+    text = Drop("", b"ok", "rejected", ("unsupported_format",), format="zip")
+    yield Drop("week45/update.zip", bad, members=(("../outside.dcm", outside), ("ok.txt", text)))
 
 
 def _zip(files: list[tuple[str, bytes]]) -> bytes:

@@ -14,7 +14,7 @@ from echoatlas.pipeline.deidentify.header.ps315 import concept, profile, tables
 from echoatlas.pipeline.deidentify_tool.explain import ACTIONS, explain, page, short_table
 
 ROOT = Path(__file__).parents[3]
-DATA = ROOT / "src/echoatlas/pipeline/deidentify/data"
+DATA = ROOT / "src/echoatlas/pipeline/deidentify/header/data"
 PS315 = "e8d7b6c4a324e4549fd678768584ab50edded1cda4b9bd0f6bfc127709336d45"
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.sniff import VIDEOS
@@ -59,10 +60,20 @@ def compared(lake: Lake) -> pa.Table:
             "coalesce(lossy, true), unscaled, marked, length DESC, upload, site, c.object_id, pane)"
             " AS rank FROM c LEFT JOIN l ON c.object_id = l.object_id) "
             "SELECT f.frame_id, f.object_id, f.pane, f.frame_index, "
-            + ", ".join(f"m.{name}" for name in measured)
+            + ", ".join(_of_today(name) for name in measured)
             + ", r.rank FROM f JOIN m ON f.frame_id = m.frame_id "
             "JOIN r ON f.object_id = r.object_id AND f.pane = r.pane"
         ).to_arrow_table()
+
+
+def _of_today(column: str) -> str:
+    """A column of measures; no hash where another version made it: such frames are compared once
+    they are measured anew, since thumbnails change with hashes."""
+    if not column.endswith("256"):
+        return f"m.{column}"
+    return (
+        f"CASE WHEN m.hash_version = '{HASH_VERSION}' THEN m.{column} ELSE ''::BLOB END AS {column}"
+    )
 
 
 def _lossy(objects: pa.Table) -> pa.Table:

@@ -56,7 +56,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=5)
+@step("rewrite", version=6)
 def rewritten(
     data: bytes,
     origin: Origin,

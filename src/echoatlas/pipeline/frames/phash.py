@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Band = tuple[slice, slice, Floats]  # samples taken, samples made, the weights between them
 
-HASH_VERSION = "phash-lanczos-1"
+HASH_VERSION = "phash-lanczos-2"
 BAND = 8  # samples that are made in one product: wider ones are mostly zeros, narrower ones slow
 VIEWS: tuple[Crop, ...] = (  # as which a fan's box may be found in a copy: top, bottom, left, right
     (0.025, 0.025, 0.025, 0.025),

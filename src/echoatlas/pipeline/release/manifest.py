@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.whereabouts import demand_somewhere
 
 MANIFEST = "manifest.json"
 
@@ -32,7 +33,10 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     try:
         found: Manifest = json.loads(releases.read(f"{name}/{MANIFEST}"))
     except (FileNotFoundError, UsageError):
-        raise no_such("release", name, names(releases)) from None
+        published = names(releases)
+        if not published:
+            demand_somewhere(releases)
+        raise no_such("release", name, published) from None
     return found
 
 
