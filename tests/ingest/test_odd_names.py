@@ -56,7 +56,7 @@ def test_odd_keys_are_rejected_one_by_one_and_named_to_their_site_alone(
     }
     assert planned.returncode == 1 and "nowhere" in planned.stderr
     assert ran.returncode == 1
-    assert "site 'nowhere' was left out: there is no bucket" in ran.stderr
+    assert "site 'nowhere' was left out: no such bucket" in ran.stderr
     done = json.loads(ran.stdout)
     assert (done["objects"], done["rejected"], done["conservation"]) == (5, {"bad_name": 4}, True)
     assert {"bad_name"} == {told[key]["reason"] for key in ODD}

@@ -10,22 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.s3 import demand_credentials, s3_fault
 from echoatlas.pipeline.storage import Entry, S3Storage, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MARKERS = ("/", "_$folder$")  # how keys end that a console, or Hadoop, makes for an empty folder
-DENIED = {
-    "403",
-    "AccessDenied",
-    "AllAccessDisabled",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-}
 
 
 def uploaded(bucket: Storage) -> list[Entry]:
@@ -56,23 +47,20 @@ def _is_marker(entry: Entry) -> bool:
 
 
 def _keys(bucket: S3Storage) -> Iterator[Entry]:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError
 
+    demand_credentials(bucket.uri, bucket.zone)
     try:
         for item in _items(bucket):
             key = item["Key"].removeprefix(bucket.prefix)
             yield Entry(key, item["Size"], item.get("ETag", "").strip('"'))
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code == "NoSuchBucket":
-            raise UsageError(f"there is no bucket at {bucket.uri}") from None
-        if code in DENIED:
-            raise UsageError(f"no permission to use {bucket.uri}: check its credentials") from None
-        raise Retry(f"{bucket.uri}: {code or type(error).__name__}") from None
-    except NoCredentialsError:
-        raise UsageError(f"no permission to use {bucket.uri}: no credentials are set") from None
+        said = error.response
+        status = said.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
+        told = f"{said.get('Error', {}).get('Code', '')} status: {status}"
+        raise s3_fault(told, bucket.uri, bucket.zone) from None
     except BotoCoreError as error:
-        raise Retry(f"{bucket.uri}: {type(error).__name__}") from None
+        raise s3_fault(str(error), bucket.uri, bucket.zone) from None
 
 
 def _items(bucket: S3Storage) -> Iterable[Any]:

@@ -241,7 +241,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         count = int(getattr(image, "n_frames", 1))
         check_size(image.height, image.width, count, config)
         text = _texts(image, data, config)
-        pages = pages_of(image, count, kind in LATE_DURATIONS) if count > 1 else Pages()
+        pages = pages_of(image, count, kind in LATE_DURATIONS, config) if count > 1 else Pages()
         scale = scale_of(image, pages.places) if kind in DEEP else None
         if count > 1:
             image.seek(pages.places[0])

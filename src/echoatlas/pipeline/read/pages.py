@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.config import check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,6 +103,9 @@ class Pages:
     flags: tuple[str, ...] = ()
 
 
+SIZED = ("TIFF", "MPO", "ICO")
+
+
 def pages_of(image: Image.Image, count: int, loaded: bool = False) -> Pages:
     """Choose among the pages of a Pillow image.
 
@@ -112,7 +116,7 @@ def pages_of(image: Image.Image, count: int, loaded: bool = False) -> Pages:
         loaded: durations come to light by decoding.
 
     Raises:
-        Reject: ``frame_mismatch`` if the others differ in size.
+        Reject: ``frame_mismatch`` if the others differ in size, ``too_large``.
     """
     sizes, shown, durations = [], [], []
     for page in range(count):
@@ -129,9 +133,11 @@ def pages_of(image: Image.Image, count: int, loaded: bool = False) -> Pages:
         shown = [page for page in shown if page]
     shown = shown or list(range(count))
     most = max((sizes[page] for page in shown), key=lambda size: size[0] * size[1])
+    check_size(most[1], most[0], 1, config)
     large = [page for page in shown if sizes[page] == most]
     for page in set(shown) - set(large):
-        if not _is_thumbnail(image, page, large):
+        # Of formats whose pages have sizes of their own; others are damaged, and perhaps huge
+        if image.format not in SIZED or not _is_thumbnail(image, page, large):
             raise Reject(Reason.FRAME_MISMATCH, "the pages of the file differ in size")
     return Pages(
         tuple(large),
