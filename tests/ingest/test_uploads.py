@@ -119,7 +119,7 @@ def test_what_is_wrong_with_a_bucket_is_said(s3: str, monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match="no such bucket: 'nowhere-at-all'"):
         uploaded(Storage.open("s3://nowhere-at-all/x"))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
-    with pytest.raises(UsageError, match="no permission to use s3://ready"):
+    with pytest.raises(UsageError, match="access denied to s3://ready"):
         uploaded(Storage.open("s3://ready"))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(Retry, match="s3://ready"):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.config import check_size
+from echoatlas.pipeline.read.config import ReadConfig, check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +106,7 @@ class Pages:
 SIZED = ("TIFF", "MPO", "ICO")
 
 
-def pages_of(image: Image.Image, count: int, loaded: bool = False) -> Pages:
+def pages_of(image: Image.Image, count: int, loaded: bool, config: ReadConfig) -> Pages:
     """Choose among the pages of a Pillow image.
 
     Left out are an animation's poster, TIFF pages that say that they are reduced copies or masks,
