@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from echoatlas.schemas.tables import schema
+from echoatlas.pipeline.lake.evolution import completed
 
 
 def rests(
@@ -43,4 +43,4 @@ def rests(
             going = pc.and_(going, pc.not_equal(ids["status"].cast(pa.string()), "duplicate"))
         if pc.any(going).as_py():
             whole = fragment.to_table(**read)
-            yield cast("str", fragment.path), whole.filter(pc.invert(going)).cast(schema(name))
+            yield cast("str", fragment.path), completed(whole.filter(pc.invert(going)), name)

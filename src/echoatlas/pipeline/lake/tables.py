@@ -26,11 +26,13 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
+from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
+from echoatlas.pipeline.lake.evolution import completed, lacking
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.staged import Part, counted, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
@@ -114,8 +116,16 @@ class Lake:
                 },
                 storage_options=folder.options() or None,
             )
+        else:
+            self._evolve(table, name)
         self._handles[name] = table
         return table
+
+    def _evolve(self, table: DeltaTable, name: str) -> None:
+        """Add the columns that have come since the table was made."""
+        there = [field.name for field in table.schema().fields]
+        if fields := lacking(name, there):
+            table.alter.add_columns(list(DeltaSchema.from_arrow(pa.schema(fields)).fields))
 
     @property
     def _native(self) -> bool:
@@ -151,8 +161,9 @@ class Lake:
         if table is None:
             return schema(name).empty_table().select(names)
         dataset = self._dataset(table, name)
+        there = [column for column in names if column in dataset.schema.names]
         try:
-            found = dataset.to_table(columns=names, filter=where, use_threads=self._native)
+            found = dataset.to_table(columns=there, filter=where, use_threads=self._native)
         except pa.ArrowNotImplementedError:
             # Files that a deletion rewrote hold string views; pyarrow can't compare those of their
             # statistics with a string. Without statistics all rows are read, and then filtered.
@@ -160,21 +171,26 @@ class Lake:
             found = ds.Scanner.from_batches(
                 whole,
                 schema=dataset.schema,
-                columns=names,
+                columns=there,
                 filter=where,
                 use_threads=self._native,
             ).to_table()
-        return found.cast(pa.schema([schema(name).field(column) for column in names]))
+        return completed(found, name, names)
 
     def batches(
         self, name: str, columns: Sequence[str] | None = None, version: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Rows of a table, a bounded number at a time."""
         table = self._open(name, version)
-        if table is not None:
-            yield from self._dataset(table, name).to_batches(
-                columns=columns, batch_size=1024, batch_readahead=1, use_threads=self._native
-            )
+        if table is None:
+            return
+        dataset = self._dataset(table, name)
+        names = list(columns) if columns is not None else schema(name).names
+        there = [column for column in names if column in dataset.schema.names]
+        for batch in dataset.to_batches(
+            columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native
+        ):
+            yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
 
     def count(self, name: str) -> int:
         """Number of rows of a table."""
