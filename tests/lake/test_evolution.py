@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
@@ -50,6 +51,18 @@ def test_a_table_gets_its_new_columns_when_it_is_written_to(tmp_path: Path) -> N
     assert left == {"f2": b"", "f3": b"v" * 8}
     names = [field.name for field in DeltaTable(tmp_path / "tables" / "measures").schema().fields]
     assert NEW in names
+
+
+def test_what_a_column_means_may_be_said_in_other_words(tmp_path: Path) -> None:
+    told = to_arrow("measures", [row(1)])
+    fields = [field.with_metadata({"comment": "in other words"}) for field in told.schema]
+    write_deltalake(tmp_path / "tables" / "measures", told.cast(pa.schema(fields)))
+    lake = Lake(Storage.open(str(tmp_path)))
+
+    lake.append("measures", to_arrow("measures", [row(2)]))
+    lake.replace("measures", to_arrow("measures", [row(3)]))
+
+    assert lake.read("measures", ["frame_id"]).column(0).to_pylist() == ["f3"]
 
 
 def test_a_version_that_a_release_pins_is_read_as_it_was(tmp_path: Path) -> None:

@@ -20,6 +20,12 @@ def lacking(name: str, there: Sequence[str]) -> list[pa.Field]:
     return [field.with_nullable(True) for field in schema(name) if field.name not in there]
 
 
+def bare(name: str) -> pa.Schema:
+    """Today's schema of a table without what its columns mean: delta-rs 1.6 refuses to append to a
+    table whose columns are described in other words."""
+    return pa.schema([pa.field(one.name, one.type, one.nullable) for one in schema(name)])
+
+
 def completed(rows: pa.Table, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Rows of a table with all columns that are asked for, as today's schema has them.
 

@@ -32,7 +32,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.lake.evolution import completed, lacking
+from echoatlas.pipeline.lake.evolution import bare, completed, lacking
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.staged import Part, counted, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
@@ -302,7 +302,7 @@ class Lake:
             return
         write_deltalake(
             table,
-            rows.cast(schema(name)),
+            rows.cast(bare(name)),
             mode="append",
             writer_properties=_properties(name),
             commit_properties=_once(transaction) if transaction else None,
@@ -316,7 +316,7 @@ class Lake:
         table = self._handle(name)
         write_deltalake(
             table,
-            rows.cast(schema(name)),
+            rows.cast(bare(name)),
             mode="overwrite",
             writer_properties=_properties(name),
             commit_properties=_once(transaction) if transaction else None,
