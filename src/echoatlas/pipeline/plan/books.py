@@ -22,6 +22,7 @@ class Books:
     """Sightings, outcomes and readings of some sites, as columns.
 
     Attributes:
+        sites: whose rows they are; all if empty.
         sightings: whole rows. outcomes, readings: what ``classify`` looks at, and the site.
     """
 
@@ -33,9 +34,13 @@ class Books:
     _copies: pa.Table | None = None
 
     @staticmethod
-    def read(lake: Lake, sites: Iterable[str]) -> Books:
-        """Read all tables that a survey needs, each once."""
-        chosen = list(sites)
+    def read(lake: Lake, sites: Iterable[str], *, every: bool = False) -> Books:
+        """Read all tables that a survey needs, each once.
+
+        Args:
+            every: whether these are all sites that there are: then no row needs to be looked at.
+        """
+        chosen = [] if every else list(sites)
         return Books(
             lake,
             chosen,
@@ -71,7 +76,7 @@ class Books:
 
 
 def _read(lake: Lake, sites: Sequence[str], name: str, columns: Sequence[str]) -> pa.Table:
-    return lake.read(name, columns, where=pc.field("site").isin(list(sites)))
+    return lake.read(name, columns, pc.field("site").isin(list(sites)) if sites else None)
 
 
 def _of(table: pa.Table, site: str) -> pa.Table:

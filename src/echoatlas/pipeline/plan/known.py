@@ -38,16 +38,16 @@ class Known:
     claims: Mapping[str, CopyRow]
     digests: dict[str, str] = field(default_factory=dict)
 
-    def told(self, sighting: SightingRow) -> str | None:
+    def told(self, object_id: str) -> str | None:
         """A keyed hash of what is said of an object's copies where they lie.
 
         Returns:
             "" where nothing but the object's own name is; None where copies are gone and none is
             new: what they said stands, and nothing can be asked of them any more.
         """
-        some = self.copies[sighting.object_id]
+        some = self.copies[object_id]
         present = [one for one in some if one.locator in self.names]
-        if len(present) < len(some) and (sighting.object_id not in self.new or not present):
+        if len(present) < len(some) and (object_id not in self.new or not present):
             return None
         said = [self._said(one) for one in present]
         if len(some) == 1 and not any(said):
@@ -71,7 +71,7 @@ class Known:
                 for one in some
                 if one.locator in self.claims and one.locator not in self.names
             ),
-            told=self.told(sighting) or "",
+            told=self.told(sighting.object_id) or "",
         )
 
     def _item(self, sighting: SightingRow) -> WorkItem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,8 +114,14 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     Raises:
         UsageError: the bucket can't be read.
     """
-    books = Books.read(deployment.lake, [site.site])
+    books = books_of(deployment, [site])
     return compare(deployment, Arrived.of(deployment, site), books, config)
+
+
+def books_of(deployment: Deployment, sites: Sequence[SiteConfig]) -> Books:
+    """What the lake knows of some sites."""
+    every = len(sites) == len(deployment.sites)
+    return Books.read(deployment.lake, [one.site for one in sites], every=every)
 
 
 def surveyed(
@@ -144,7 +150,7 @@ def surveyed(
         except (UsageError, Retry) as fault:
             faults[site.site] = fault
             continue
-        books = books or Books.read(deployment.lake, [one.site for one in chosen])
+        books = books or books_of(deployment, chosen)
         found.append(compare(deployment, arrived, books, config))
     return _any_listed(found, faults), faults
 

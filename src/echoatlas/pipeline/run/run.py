@@ -26,10 +26,9 @@ from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Rejec
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
-from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import Survey, surveyed, surveyed_again
+from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
@@ -122,7 +121,7 @@ def curate(
         with ExitStack() as stack:
             cluster = _WhenNeeded(deployment.config.engine, stack, tell, note)
             tell("listing buckets", 0, 1)
-            books = Books.read(lake, [site.site for site in chosen])
+            books = books_of(deployment, chosen)
             surveys, summary.unlisted = surveyed(deployment, chosen, config, books)
             busy = set()
             for seen in surveys:
