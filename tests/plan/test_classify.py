@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.objects.fingerprints import Fingerprints
@@ -163,6 +163,7 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
+@settings(deadline=None)
 @given(worlds())
 def test_joins_find_what_looking_at_each_sighting_finds(world: World) -> None:
     expected = looked_at(world)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.run.conservation import BOOKED, OUTCOMES, Balance, balanced
@@ -68,6 +68,7 @@ sites = st.sampled_from(["qilu", "st-elsewhere"])
 kinds = st.sampled_from([*OUTCOMES, "forgotten"])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(locators, sites), max_size=8),
     st.lists(st.tuples(locators, names, sites, kinds, st.integers(0, 2)), max_size=8),

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.label.relabel import counted, stand, standing
@@ -75,6 +75,7 @@ labels = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(labels, st.sets(st.sampled_from(["o1", "o2", "o4"])))
 def test_labels_stand_as_when_each_is_looked_at(
     rows: list[tuple[str, str, bool, bool, str]], done: set[str]

@@ -29,12 +29,12 @@ NOWHERE = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Sighted:
-    """A site's n sightings of m objects, and the listed file that each lies in.
+    """A site's n sightings, the object that each is of, and the listed file that it lies in.
 
     Attributes:
         rows: of ``sightings``, in order.
-        number: (n,) the object of each.
-        objects: ids of the m objects.
+        number: (n,) the object of each: the place of its first sighting.
+        objects: (n,) id of each one's object.
         file: (n,) place in the listing of the file that it lies in; -1 where that is gone.
     """
 
@@ -54,20 +54,21 @@ class Sighted:
         ordinal = integers(rows.column("ordinal"))
         if (np.diff(ordinal) < 0).any():
             rows = rows.take(np.argsort(ordinal, kind="stable"))
-        number, objects = coded(rows.column("object_id"))
+        objects = rows.column("object_id").combine_chunks()
+        number = places(objects, objects)
         container, locator = rows.column("container"), rows.column("locator")
         file = places(pc.if_else(pc.equal(container, ""), locator, container), listed)
         return Sighted(rows, number, objects, file)
 
     def any_of(self, sightings: Mask) -> Mask:
-        """(m,) objects of which any of these (n,) sightings is."""
+        """(n,) objects of which any of these (n,) sightings is."""
         found = np.zeros(len(self.objects), np.bool_)
         found[self.number[sightings]] = True
         return found
 
     @property
     def several(self) -> Mask:
-        """(m,) objects that were seen more than once."""
+        """(n,) objects that were seen more than once."""
         return np.bincount(self.number, minlength=len(self.objects)) > 1
 
     @property
