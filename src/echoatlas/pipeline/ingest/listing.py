@@ -6,8 +6,12 @@ file by its ``locator``, a keyed hash of its place, size and version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from echoatlas.pipeline.ingest.uploads import is_readable, uploaded
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
@@ -16,7 +20,21 @@ from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 RECEIPTS = "_receipts/"
+AT_ONCE = 1 << 13  # files that are Python objects at a time
+KINDS = pa.schema(
+    {
+        "key": pa.binary(),
+        "size": pa.int64(),
+        "upload": pa.dictionary(pa.int32(), pa.string()),
+        "locator": pa.string(),
+        "odd": pa.bool_(),
+    }
+)
 DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deidentify`
 
 
@@ -33,6 +51,65 @@ class ListedFile:
     upload: str
     locator: str
     odd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies in a bucket, as columns: a million files are not a million Python objects.
+
+    Attributes:
+        files: of each key (bytes, since a file system's names need not be text), size, upload,
+            locator and odd, in order of keys.
+    """
+
+    files: pa.Table
+
+    @staticmethod
+    def of(listed: Iterable[ListedFile]) -> Listing:
+        """Take listed files, a bounded number at a time."""
+        parts, rest = [KINDS.empty_table()], iter(listed)
+        while some := list(islice(rest, AT_ONCE)):
+            columns = (
+                [one.key.encode("utf-8", "surrogatepass") for one in some],
+                [one.size for one in some],
+                pa.array([one.upload for one in some], pa.string()).dictionary_encode(),
+                [one.locator for one in some],
+                [one.odd for one in some],
+            )
+            parts.append(pa.table(dict(zip(KINDS.names, columns, strict=True)), schema=KINDS))
+        return Listing(pa.concat_tables(parts).unify_dictionaries().combine_chunks())
+
+    def __len__(self) -> int:
+        return int(self.files.num_rows)
+
+    @property
+    def locators(self) -> pa.ChunkedArray:
+        """Opaque names of all files."""
+        return self.files.column("locator")
+
+    def names(self) -> Iterator[str]:
+        """Names of all files, one after the other."""
+        for batch in self.files.select(["key"]).to_batches(AT_ONCE):
+            yield from map(_text, batch.column(0).to_pylist())
+
+    def readable(self) -> Iterator[tuple[str, int]]:
+        """Names and sizes, bytes, of all files but the odd ones."""
+        for batch in self.files.select(["key", "size", "odd"]).to_batches(AT_ONCE):
+            columns = (column.to_pylist() for column in batch.columns)
+            for key, size, odd in zip(*columns, strict=True):
+                if not odd:
+                    yield _text(key), size
+
+    def rows(self, places: NDArray[np.int64]) -> list[ListedFile]:
+        """Some of the files."""
+        return [
+            ListedFile(**row | {"key": _text(row["key"])})
+            for row in self.files.take(places).to_pylist()
+        ]
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")
 
 
 def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[ListedFile]:

@@ -8,13 +8,16 @@ measured a fetus is a fetal context for what the pictures say themselves.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from echoatlas.pipeline.evidence.fetal import beside_report
 from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
 from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
+from echoatlas.pipeline.lake.join import among, counts, flags
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows import DecisionRow
 from echoatlas.taxonomy.tree import UNKNOWN, tree
@@ -175,23 +178,36 @@ def changes(lake: Lake, config: LabelConfig) -> Counter[tuple[str, str]]:
 
 def counted(lake: Lake) -> Counter[str]:
     """Frames at each path, each counted at its deepest known node; "unknown" for the rest."""
-    labels = lake.read("labels", ["region", "organ"]).to_pylist()
-    return Counter(tree().path(row["region"], row["organ"]) or UNKNOWN for row in labels)
+    labels = lake.read("labels", ["region", "organ"])
+    found: Counter[str] = Counter()
+    for row in labels.group_by(["region", "organ"]).aggregate([([], "count_all")]).to_pylist():
+        found[tree().path(row["region"], row["organ"]) or UNKNOWN] += row["count_all"]
+    return found
 
 
 def standing(lake: Lake) -> dict[str, int]:
     """How the labels of frames came about, and how many objects wait for a person."""
-    rows = lake.read("labels", ["object_id", "region", "conflict", "review", "decided_by"])
-    labels = rows.to_pylist()
-    done = decisions(lake)
-    waiting = {row["object_id"] for row in labels if row["review"]} - set(done)
+    labels = lake.read("labels", ["object_id", "region", "conflict", "review", "decided_by"])
+    return stand(labels, decisions(lake))
+
+
+def stand(labels: pa.Table, done: Collection[str]) -> dict[str, int]:
+    """Count labels by how they came about.
+
+    Args:
+        labels: object, region, conflict, review and decided_by of each.
+        done: objects that a person has decided.
+    """
+    by = counts(labels.column("decided_by"))
+    waiting = labels.filter(labels.column("review")).column("object_id").unique()
+    decided = pa.array(list(done), pa.string())
     return {
-        "frames": len(labels),
-        "by fusion": sum(row["decided_by"] == "fusion" for row in labels),
-        "by review": sum(row["decided_by"] == "review" for row in labels),
-        "unknown": sum(row["region"] == UNKNOWN for row in labels),
-        "abstaining by conflict": sum(row["conflict"] for row in labels),
-        "objects to review": len(waiting),
+        "frames": labels.num_rows,
+        "by fusion": by.get("fusion", 0),
+        "by review": by.get("review", 0),
+        "unknown": counts(labels.column("region")).get(UNKNOWN, 0),
+        "abstaining by conflict": int(flags(labels.column("conflict")).sum()),
+        "objects to review": len(waiting) - int(among(waiting, decided).sum()),
         "objects decided": len(done),
     }
 

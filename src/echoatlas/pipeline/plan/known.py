@@ -4,88 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-
-import pyarrow.compute as pc
 
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.schemas.rows import CopyRow, SightingRow
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.ingest.listing import ListedFile
-    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.sidecars.site import Sidecars
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
 
 DIGITS = 12  # of the hash of what is said
 
 
 @dataclass(slots=True)
 class Known:
-    """Objects by their sightings, as the bucket is now. Trusted zone: holds file names.
+    """Some objects by their sightings, as the bucket is now. Trusted zone: holds file names.
 
     Attributes:
-        names: locator of a listed file to its key.
+        names: locator to the key of the file that it lies in, of those that are listed.
         copies: object to all its sightings, in order.
         new: objects that have a sighting without an outcome.
-        claims: locator to what a copy said when it was read last.
+        claims: locator to what a copy said when it was read last, of copies that are gone.
+        digests: key of a loose table to a hash of its rows, made when first asked for.
     """
 
     key: SiteKey
     tables: Sidecars
     names: Mapping[str, str]
     copies: Mapping[str, Sequence[SightingRow]]
-    new: frozenset[str]
+    new: Collection[str]
     claims: Mapping[str, CopyRow]
-    _digests: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
-    @staticmethod
-    def of(
-        lake: Lake,
-        key: SiteKey,
-        site: SiteConfig,
-        listed: Iterable[ListedFile],
-        tables: Sidecars,
-        seen: Iterable[SightingRow],
-        settled: Collection[str],
-    ) -> Known:
-        """Look at a site.
-
-        Args:
-            seen: all its sightings, in order.
-            settled: locators of those that have an outcome.
-        """
-        copies: dict[str, list[SightingRow]] = defaultdict(list)
-        for sighting in seen:
-            copies[sighting.object_id].append(sighting)
-        names = {arrival.locator: arrival.key for arrival in listed}
-        gone = any(_place(one) not in names for some in copies.values() for one in some)
-        here = pc.field("site") == site.site
-        rows = lake.read("copies", where=here).to_pylist() if gone else []
-        new = frozenset(
-            name for name, some in copies.items() if any(s.locator not in settled for s in some)
-        )
-        claims = {row["locator"]: CopyRow(**row) for row in rows}
-        return Known(key, tables, names, copies, new, claims)
-
-    def there(self, sighting: SightingRow) -> bool:
-        """Whether any copy of a sighting's bytes is in the bucket."""
-        return any(_place(one) in self.names for one in self.copies[sighting.object_id])
-
-    def told(self, sighting: SightingRow) -> str | None:
+    def told(self, object_id: str) -> str | None:
         """A keyed hash of what is said of an object's copies where they lie.
 
         Returns:
             "" where nothing but the object's own name is; None where copies are gone and none is
             new: what they said stands, and nothing can be asked of them any more.
         """
-        some = self.copies[sighting.object_id]
-        present = [one for one in some if _place(one) in self.names]
-        if len(present) < len(some) and (sighting.object_id not in self.new or not present):
+        some = self.copies[object_id]
+        present = [one for one in some if one.locator in self.names]
+        if len(present) < len(some) and (object_id not in self.new or not present):
             return None
         said = [self._said(one) for one in present]
         if len(some) == 1 and not any(said):
@@ -96,7 +58,7 @@ class Known:
     def item(self, sighting: SightingRow, rejected: bool) -> WorkItem:
         """An object to be worked on: read where it still lies, with all its copies."""
         some = self.copies[sighting.object_id]
-        present = [one for one in some if _place(one) in self.names]
+        present = [one for one in some if one.locator in self.names]
         first, *others = sorted(present, key=lambda one: one.locator != sighting.locator)
         return replace(
             self._item(first),
@@ -107,20 +69,20 @@ class Known:
             claims=tuple(
                 self.claims[one.locator]
                 for one in some
-                if one.locator in self.claims and _place(one) not in self.names
+                if one.locator in self.claims and one.locator not in self.names
             ),
-            told=self.told(sighting) or "",
+            told=self.told(sighting.object_id) or "",
         )
 
     def _item(self, sighting: SightingRow) -> WorkItem:
-        name = self.names[_place(sighting)]
+        name = self.names[sighting.locator]
         row = self.tables.tables.row(name) if self.tables.tables.above(name) else None
         above = self.tables.above(name) if sighting.member >= 0 else ()
         return WorkItem(sighting, name, row, self.tables.companions.of(name), above)
 
     def _said(self, sighting: SightingRow) -> list[list[str]]:
         """What loose tables say of a copy: its row; of a member of an archive, the tables."""
-        name = self.names[_place(sighting)]
+        name = self.names[sighting.locator]
         if not self.tables.tables.above(name):
             return []
         row = [list(pair) for pair in self.tables.tables.row(name).items()]
@@ -128,16 +90,14 @@ class Known:
         return [*row, *([self._digest(key)] for key in above)]
 
     def _digest(self, key: str) -> str:
-        if not self._digests:
-            self._digests = {
-                placed.key: hashlib.sha256(
-                    json.dumps(list(placed.table.rows.items()), default=dict).encode()
-                ).hexdigest()
+        if not self.digests:
+            self.digests.update(
+                (
+                    placed.key,
+                    hashlib.sha256(
+                        json.dumps(list(placed.table.rows.items()), default=dict).encode()
+                    ).hexdigest(),
+                )
                 for placed in self.tables.tables
-            }
-        return self._digests[key]
-
-
-def _place(sighting: SightingRow) -> str:
-    """Locator of the listed file that a sighting lies in."""
-    return sighting.container or sighting.locator
+            )
+        return self.digests[key]

@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
+import numpy as np
 
-from echoatlas.pipeline.errors import EchoAtlasError, Reason, Retry, UsageError
-from echoatlas.pipeline.ingest.listing import ListedFile, arrivals
-from echoatlas.pipeline.objects.config import JourneyConfig
-from echoatlas.pipeline.objects.fingerprints import TOLD, Fingerprints, fingerprints_of
-from echoatlas.pipeline.plan.known import Known
+from echoatlas.pipeline.errors import EchoAtlasError, Retry, UsageError
+from echoatlas.pipeline.ingest.listing import ListedFile, Listing, arrivals
+from echoatlas.pipeline.lake.join import integers
+from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
+from echoatlas.pipeline.plan.books import Books
+from echoatlas.pipeline.plan.classify import Sighted, classify
+from echoatlas.pipeline.plan.copies import Copies, sighting_rows
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.sidecars.site import Sidecars, sidecars
 from echoatlas.pipeline.sidecars.tally import ARCHIVES
-from echoatlas.schemas.rows import SightingRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.objects.config import JourneyConfig
+    from echoatlas.pipeline.plan.known import Known
     from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.rows import SightingRow
 
 
 BESIDE = "-"  # between the fingerprint of the journey and that of the companions
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What lies in a site's bucket. Trusted zone: holds file names.
+
+    Attributes:
+        tables: the sidecars.
+    """
+
+    site: SiteConfig
+    listing: Listing
+    tables: Sidecars
+
+    @staticmethod
+    def of(deployment: Deployment, site: SiteConfig) -> Arrived:
+        """List a bucket and read the tables in it, no scans.
+
+        Raises:
+            UsageError, Retry: it can't be read.
+        """
+        bucket = deployment.bucket(site)
+        listing = Listing.of(arrivals(site, bucket, deployment.key()))
+        return Arrived(site, listing, sidecars(site, bucket, listing.readable()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +60,14 @@ class Survey:
     """A site's bucket against the lake. Trusted zone: holds file names.
 
     Attributes:
-        listed: every file in the bucket.
+        arrived: every file in the bucket, and the tables among them.
         fresh: files that are in no sighting yet; sidecar tables are not among them.
-        tables: the sidecars.
         apart: archives that hold only masks and tables of the collection's pictures.
         pending: sightings without an outcome, in order.
         stale: sightings whose rows were made by other steps or settings than today's.
         unread: sightings of which only the evidence was read by other words or rules.
         repeats: pending sightings of bytes that the site sent before.
-        rejected: ids of objects in quarantine.
+        rejected: ids of objects in quarantine, of those that are due.
         lost: pending or stale sightings whose file is not in the bucket any more.
         spoken: stale sightings of whose copies other things are said today, or that have others.
         made_by: fingerprints of the rows that are there, to number of objects.
@@ -52,9 +77,8 @@ class Survey:
 
     site: SiteConfig
     marks: Fingerprints
-    listed: list[ListedFile]
+    arrived: Arrived
     fresh: list[ListedFile]
-    tables: Sidecars
     apart: tuple[str, ...]
     pending: list[SightingRow]
     stale: list[SightingRow]
@@ -67,6 +91,11 @@ class Survey:
     made_by: dict[str, int]
     read_by: dict[str, int]
     next_ordinal: int
+
+    @property
+    def tables(self) -> Sidecars:
+        """The sidecars."""
+        return self.arrived.tables
 
     @property
     def due(self) -> list[WorkItem]:
@@ -85,93 +114,26 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
     Raises:
         UsageError: the bucket can't be read.
     """
-    lake, bucket = deployment.lake, deployment.bucket(site)
-    here = pc.field("site") == site.site
-    listed = list(arrivals(site, bucket, deployment.key()))
-    seen = [SightingRow(**row) for row in lake.read("sightings", where=here).to_pylist()]
-    seen.sort(key=lambda sighting: sighting.ordinal)
-    outcomes = {
-        row["locator"]: row
-        for row in lake.read(
-            "objects", ["locator", "object_id", "status", "reason", "fingerprint"], where=here
-        ).to_pylist()
-    }
-    known = {sighting.container or sighting.locator for sighting in seen}
-    unknown = [arrival for arrival in listed if arrival.locator not in known]
-    tables = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
-    alone = {one.locator for one in seen if one.member < 0}
-    apart = tuple(
-        arrival.key
-        for arrival in listed
-        if site.collection and arrival.locator in alone and arrival.key.lower().endswith(ARCHIVES)
-    )
-    marks = fingerprints_of(config, site, companions_mark(listed, tables, apart))
-    readings = {
-        row["object_id"]: row["fingerprint"]
-        for row in lake.read("readings", ["object_id", "fingerprint"], where=here).to_pylist()
-    }
-    # A repeat may be in the books before the object itself, where a run was cut off between them
-    known_copies = Known.of(lake, deployment.key(), site, listed, tables, seen, set(outcomes))
-    settled = {row["object_id"] for row in outcomes.values() if row["status"] != "duplicate"}
-    pending: list[SightingRow] = []
-    stale: list[SightingRow] = []
-    repeats: list[SightingRow] = []
-    lost: list[SightingRow] = []
-    unread: list[SightingRow] = []
-    spoken = 0
-    made_by: Counter[str] = Counter()
-    read_by: Counter[str] = Counter()
-    for sighting in seen:
-        outcome = outcomes.get(sighting.locator)
-        there = known_copies.there(sighting)
-        if outcome is None:
-            if sighting.object_id in settled:
-                repeats.append(sighting)
-            else:
-                settled.add(sighting.object_id)
-                (pending if there else lost).append(sighting)
-        elif outcome["reason"] == Reason.SEEN_BY_REVIEWER:
-            # New settings don't show that a person would see nothing now: only a retry by name does
-            made_by[marks.frames] += 1
-        elif outcome["status"] in ("kept", "rejected"):
-            mark, _, before = outcome["fingerprint"].partition(TOLD)
-            told = known_copies.told(sighting)
-            renewed = mark == marks.frames and told is not None and told != before
-            made_by[f"{mark}{TOLD}" if renewed else mark] += 1
-            read = readings.get(sighting.object_id, "")
-            spoken += renewed
-            if mark != marks.frames or renewed:
-                (stale if there else lost).append(sighting)
-            elif read != marks.evidence and there:
-                unread.append(sighting)
-                read_by[read] += 1
-    return Survey(
-        site=site,
-        marks=marks,
-        listed=listed,
-        fresh=[arrival for arrival in unknown if arrival.key not in tables.keys],
-        tables=tables,
-        apart=apart,
-        pending=pending,
-        stale=stale,
-        unread=unread,
-        rejected=frozenset(
-            row["object_id"] for row in outcomes.values() if row["status"] == "rejected"
-        ),
-        spoken=spoken,
-        known=known_copies,
-        repeats=repeats,
-        lost=[one for one in lost if one.locator not in outcomes],
-        made_by=dict(made_by),
-        read_by=dict(read_by),
-        next_ordinal=seen[-1].ordinal + 1 if seen else 0,
-    )
+    books = books_of(deployment, [site])
+    return compare(deployment, Arrived.of(deployment, site), books, config)
+
+
+def books_of(deployment: Deployment, sites: Sequence[SiteConfig]) -> Books:
+    """What the lake knows of some sites."""
+    every = len(sites) == len(deployment.sites)
+    return Books.read(deployment.lake, [one.site for one in sites], every=every)
 
 
 def surveyed(
-    deployment: Deployment, sites: Iterable[SiteConfig], config: JourneyConfig
+    deployment: Deployment,
+    sites: Iterable[SiteConfig],
+    config: JourneyConfig,
+    books: Books | None = None,
 ) -> tuple[list[Survey], dict[str, EchoAtlasError]]:
     """Survey each of several sites; one that can't be listed stops no other.
+
+    Args:
+        books: what the lake knows of them, if it was read already.
 
     Returns:
         The surveys, and site to what is wrong with its bucket.
@@ -179,24 +141,115 @@ def surveyed(
     Raises:
         UsageError, Retry: of the first site, where no site could be listed.
     """
+    chosen = list(sites)
     found: list[Survey] = []
     faults: dict[str, EchoAtlasError] = {}
-    for site in sites:
+    for site in chosen:
         try:
-            found.append(survey(deployment, site, config))
+            arrived = Arrived.of(deployment, site)
         except (UsageError, Retry) as fault:
             faults[site.site] = fault
+            continue
+        books = books or books_of(deployment, chosen)
+        found.append(compare(deployment, arrived, books, config))
+    return _any_listed(found, faults), faults
+
+
+def surveyed_again(
+    deployment: Deployment,
+    before: Iterable[Survey],
+    named: Collection[str],
+    config: JourneyConfig,
+    books: Books,
+) -> tuple[list[Survey], dict[str, EchoAtlasError]]:
+    """Survey the sites anew at which files were named since: that takes its time, and buckets
+    change; the others stand as they were.
+
+    Args:
+        named: sites.
+        books: with the new sightings.
+
+    Returns, raises: as ``surveyed``.
+    """
+    found: list[Survey] = []
+    faults: dict[str, EchoAtlasError] = {}
+    for seen in before:
+        if seen.site.site not in named:
+            found.append(seen)
+            continue
+        try:
+            arrived = Arrived.of(deployment, seen.site)
+        except (UsageError, Retry) as fault:
+            faults[seen.site.site] = fault
+            continue
+        found.append(compare(deployment, arrived, books, config))
+    return _any_listed(found, faults), faults
+
+
+def _any_listed(found: list[Survey], faults: Mapping[str, EchoAtlasError]) -> list[Survey]:
     if faults and not found:
         raise next(iter(faults.values()))
-    return found, faults
+    return found
 
 
-def companions_mark(
-    listed: Iterable[ListedFile], tables: Sidecars, apart: Iterable[str] = ()
-) -> str:
+def compare(
+    deployment: Deployment, arrived: Arrived, books: Books, config: JourneyConfig
+) -> Survey:
+    """Compare what lies in a site's bucket with what the lake knows of it."""
+    site, listing, tables = arrived.site, arrived.listing, arrived.tables
+    seen = Sighted.of(books.sightings_of(site.site), listing.locators)
+    apart = _apart(arrived, seen)
+    marks = fingerprints_of(config, site, companions_mark(listing, tables, apart))
+    copies = Copies(deployment.key(), listing, tables, seen)
+    due = classify(
+        seen,
+        books.outcomes_of(site.site),
+        books.readings_of(site.site),
+        marks,
+        copies.beside_tables(),
+        copies.told,
+    )
+    some = np.concatenate([due.pending, due.stale, due.unread])
+    known = copies.known(np.unique(seen.number[some]), due.settled, books)
+    unknown = np.ones(len(listing), np.bool_)
+    unknown[seen.file[seen.file >= 0]] = False
+    fresh = listing.rows(np.flatnonzero(unknown))
+    return Survey(
+        site=site,
+        marks=marks,
+        arrived=arrived,
+        fresh=[one for one in fresh if one.key not in tables.keys],
+        apart=apart,
+        pending=sighting_rows(seen, due.pending),
+        stale=sighting_rows(seen, due.stale),
+        unread=sighting_rows(seen, due.unread),
+        rejected=due.rejected,
+        spoken=due.spoken,
+        known=known,
+        repeats=sighting_rows(seen, due.repeats),
+        lost=sighting_rows(seen, due.lost),
+        made_by=due.made_by,
+        read_by=due.read_by,
+        next_ordinal=seen.next_ordinal,
+    )
+
+
+def _apart(arrived: Arrived, seen: Sighted) -> tuple[str, ...]:
+    """Archives that hold only masks and tables of the collection's pictures, in order of keys."""
+    if not arrived.site.collection:
+        return ()
+    alone = np.unique(seen.file[(seen.file >= 0) & (integers(seen.rows.column("member")) < 0)])
+    names = (one.key for one in arrived.listing.rows(alone))
+    return tuple(name for name in names if name.lower().endswith(ARCHIVES))
+
+
+def companions_mark(listing: Listing, tables: Sidecars, apart: Iterable[str] = ()) -> str:
     """What a mark says of a collection's masks and tables: pictures are annotated anew if they
     change, or come later than the pictures; "" where there are none."""
     names = tables.companions.names | frozenset(apart)
-    places = sorted(arrival.locator for arrival in listed if arrival.key in names)
+    if not names:
+        return ""
+    chosen = np.flatnonzero([key in names for key in listing.names()])
+    places = sorted(listing.locators.take(chosen).to_pylist())
     text = "\0".join(places).encode()
     return f"{BESIDE}{hashlib.sha256(text).hexdigest()[:16]}" if places else ""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from echoatlas.pipeline.ingest.identify import NamedObject, identify, sightings
 from echoatlas.pipeline.ingest.listing import ListedFile
 from echoatlas.pipeline.plan.batch import RegisterTask
@@ -15,7 +17,7 @@ from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, is_table
 from echoatlas.pipeline.ticks import tick
 from echoatlas.schemas.rows import SightingRow
-from echoatlas.schemas.tables import to_arrow
+from echoatlas.schemas.tables import schema, to_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +40,13 @@ def name_arrivals(
     seen: Survey,
     cluster: Callable[[], Workers],
     tell: Callable[[str, int, int], None],
-) -> int:
+) -> pa.Table:
     """Write a sighting for every new object of a site, in order of keys.
 
     Returns:
-        The number of new sightings.
+        The new sightings.
     """
-    ordinal = seen.next_ordinal
+    ordinal, written = seen.next_ordinal, [schema("sightings").empty_table()]
     for start in range(0, len(seen.fresh), REEL_FILES):
         reel = seen.fresh[start : start + REEL_FILES]
 
@@ -55,10 +57,11 @@ def name_arrivals(
         rows: list[SightingRow] = []
         for arrival in reel:
             rows += sightings(seen.site.site, arrival, named[arrival.key], ordinal + len(rows))
-        deployment.lake.append("sightings", to_arrow("sightings", rows))
+        written.append(to_arrow("sightings", rows))
+        deployment.lake.append("sightings", written[-1])
         ordinal += len(rows)
         passed(len(reel))
-    return ordinal - seen.next_ordinal
+    return pa.concat_tables(written)
 
 
 def _named(

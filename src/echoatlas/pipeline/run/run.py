@@ -28,7 +28,7 @@ from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import Survey, surveyed
+from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
@@ -121,12 +121,19 @@ def curate(
         with ExitStack() as stack:
             cluster = _WhenNeeded(deployment.config.engine, stack, tell, note)
             tell("listing buckets", 0, 1)
-            surveys, summary.unlisted = surveyed(deployment, chosen, config)
+            books = books_of(deployment, chosen)
+            surveys, summary.unlisted = surveyed(deployment, chosen, config, books)
+            busy = set()
             for seen in surveys:
-                summary.named += name_arrivals(deployment, seen, cluster, tell)
+                named = name_arrivals(deployment, seen, cluster, tell)
+                if named.num_rows:
+                    summary.named += named.num_rows
+                    books.add(named)
+                    busy.add(seen.site.site)
             tell("comparing with the lake", 0, 1)
-            surveys, since = surveyed(deployment, [seen.site for seen in surveys], config)
+            surveys, since = surveyed_again(deployment, surveys, busy, config, books)
             summary.unlisted |= since
+            del books
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
             _carry(deployment, ready, cluster, summary, tell)
             _reread(deployment, ready, cluster, summary, tell)

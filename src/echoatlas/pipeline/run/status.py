@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.lake.join import counts
 from echoatlas.pipeline.objects.copies import DIFFER
-from echoatlas.pipeline.run.conservation import balance
+from echoatlas.pipeline.run.conservation import BOOKED, balanced
 from echoatlas.pipeline.run.tallies import remembered
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from echoatlas.pipeline.lake.tables import Lake
 
 
 def status(lake: Lake) -> dict[str, Any]:
     """Counts over the whole lake; regions, organs and devices count frames."""
-    books = balance(lake)
-    labels = lake.read("labels", ["region", "organ"])
-    flags = lake.read("objects", ["flags"]).column(0).to_pylist()
-    frames = lake.read("frames", ["maker", "model", "fan_verdict", "mode"])
-    makers = zip(
-        frames.column("maker").to_pylist(), frames.column("model").to_pylist(), strict=True
+    outcomes = lake.read("objects", [*BOOKED, "flags"])
+    frames = lake.read("frames", ["object_id", "maker", "model", "mode"])
+    quarantine = lake.read("quarantine", ["locator", "reason"])
+    books = balanced(
+        lake.read("sightings", ["locator", "site"]),
+        outcomes,
+        frames.column("object_id"),
+        quarantine.column("locator"),
     )
+    labels = lake.read("labels", ["region", "organ"])
+    flagged = counts(outcomes.column("flags"))
     return {
         "objects": books.totals(),
         "frames": frames.num_rows,
-        "regions": _counted(labels.column("region").to_pylist()),
-        "organs": _counted(labels.column("organ").to_pylist()),
+        "regions": counts(labels.column("region")),
+        "organs": counts(labels.column("organ")),
         "sites": books.sites,
-        "devices": _counted([" ".join(dict.fromkeys(pair)) for pair in makers]),
-        "modes": _counted(frames.column("mode").to_pylist()),
-        "quarantine": _counted(lake.read("quarantine", ["reason"]).column(0).to_pylist()),
-        "duplicates": _counted(lake.read("duplicates", ["relation"]).column(0).to_pylist()),
+        "devices": _devices(frames),
+        "modes": counts(frames.column("mode")),
+        "quarantine": counts(quarantine.column("reason")),
+        "duplicates": counts(lake.read("duplicates", ["relation"]).column(0)),
         "tables": remembered(lake.storage),
-        "patients_differ": sum(DIFFER in said.split() for said in flags),
+        "patients_differ": sum(n for said, n in flagged.items() if DIFFER in said.split()),
         "conservation": books.holds,
         "faults": list(books.faults),
     }
 
 
-def _counted(values: list[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))
+def _devices(frames: pa.Table) -> dict[str, int]:
+    """Maker and model to number of frames, in order; one word where both are the same."""
+    found: Counter[str] = Counter()
+    for row in frames.group_by(["maker", "model"]).aggregate([([], "count_all")]).to_pylist():
+        found[" ".join(dict.fromkeys((row["maker"], row["model"])))] += row["count_all"]
+    return dict(sorted(found.items()))

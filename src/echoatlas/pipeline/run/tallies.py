@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from echoatlas.pipeline.sidecars.tally import UNLISTED
 
 if TYPE_CHECKING:
@@ -44,17 +46,22 @@ class Packed:
 
 def unlisted_objects(lake: Lake) -> dict[str, Packed]:
     """Sites in whose archives tables leave something unnamed."""
-    seen = lake.read("sightings", ["locator", "container"]).to_pylist()
-    packed = {row["locator"] for row in seen if row["container"]}
-    columns = ["locator", "site", "status", "flags"]
+    seen = lake.read("sightings", ["locator", "container"])
+    packed = seen.filter(pc.not_equal(seen.column("container"), "")).column("locator")
+    outcomes = lake.read("objects", ["locator", "site", "status", "flags"])
+    of_packed = outcomes.filter(
+        pc.and_(
+            pc.equal(outcomes.column("status"), "kept"),
+            pc.is_in(outcomes.column("locator"), value_set=packed),
+        )
+    )
     kept: Counter[str] = Counter()
     unlisted: Counter[str] = Counter()
-    for batch in lake.batches("objects", columns):
-        for row in batch.to_pylist():
-            if row["status"] == "kept" and row["locator"] in packed:
-                kept[row["site"]] += 1
-                unlisted[row["site"]] += UNLISTED in row["flags"].split()
-    return {site: Packed(kept[site], number) for site, number in unlisted.items() if number}
+    counted = of_packed.group_by(["site", "flags"]).aggregate([([], "count_all")])
+    for row in counted.to_pylist():
+        kept[row["site"]] += row["count_all"]
+        unlisted[row["site"]] += row["count_all"] * (UNLISTED in row["flags"].split())
+    return {site: Packed(kept[site], unlisted[site]) for site in sorted(+unlisted)}
 
 
 def remember(storage: Storage, site: str, counts: Tally) -> None:

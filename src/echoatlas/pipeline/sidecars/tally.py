@@ -126,7 +126,7 @@ def tally(site: SiteConfig, tables: Tables, files: Iterable[str]) -> tuple[list[
     hit: dict[str, set[str]] = {}
     opened: dict[str, int] = {}
     beside = named = archives = 0
-    for file in files:
+    for file in files if tables.placed else ():  # without a table there is nothing to look for
         if not tables.above(file):
             continue
         if file.lower().endswith(ARCHIVES) and "!" not in file:

@@ -1,0 +1,129 @@
+"""What ``status`` and ``label status`` count, over the tables of a small lake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echoatlas.pipeline.label.relabel import counted, stand, standing
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.run.status import status
+from echoatlas.pipeline.run.tallies import Packed, unlisted_objects
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.rows import ObjectRow, QuarantineRow, SightingRow
+from echoatlas.schemas.tables import to_arrow
+from tests.helpers.tables import made, quick_lake
+
+
+def test_status_counts_what_lies_in_the_tables(tmp_path: Path) -> None:
+    lake = quick_lake(
+        tmp_path,
+        [
+            {"maker": "GE", "model": "GE", "mode": "b_mode", "flags": "late_start patients_differ"},
+            {"maker": "GE", "model": "Vivid", "mode": "b_mode"},
+            {"maker": "GE", "model": "Vivid", "mode": "color_doppler", "like": 1},
+        ],
+    )
+    lake.append(
+        "sightings",
+        to_arrow(
+            "sightings",
+            [made(SightingRow, locator=f"l{n}", site="st-elsewhere") for n in (0, 1, 2, 9)],
+        ),
+    )
+    lake.append(
+        "quarantine", to_arrow("quarantine", [made(QuarantineRow, locator="q", reason="too_large")])
+    )
+
+    found = status(lake)
+
+    assert found["objects"] == {"kept": 3, "pending": 1}
+    assert found["devices"] == {"GE": 1, "GE Vivid": 2}
+    assert found["modes"] == {"b_mode": 2, "color_doppler": 1}
+    assert found["regions"] == {"abdomen": 3}
+    assert found["organs"] == {"liver": 3}
+    assert found["duplicates"] == {"exact": 1, "representative": 1}
+    assert found["quarantine"] == {"too_large": 1}
+    assert found["faults"] == ["1 quarantine entries of objects that were not rejected"]
+    assert not found["conservation"]
+
+
+def test_a_lake_of_nothing_has_a_status(tmp_path: Path) -> None:
+    lake = Lake(Storage.open(tmp_path))
+
+    found = status(lake)
+
+    assert (
+        found["frames"], found["objects"], found["devices"], found["conservation"]
+    ) == (0, {}, {}, True)  # fmt: skip
+    assert standing(lake)["frames"] == 0
+
+
+labels = st.lists(
+    st.tuples(
+        st.sampled_from(["o1", "o2", "o3"]),
+        st.sampled_from(["abdomen", "unknown"]),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["fusion", "review", "none"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None)
+@given(labels, st.sets(st.sampled_from(["o1", "o2", "o4"])))
+def test_labels_stand_as_when_each_is_looked_at(
+    rows: list[tuple[str, str, bool, bool, str]], done: set[str]
+) -> None:
+    names = ("object_id", "region", "conflict", "review", "decided_by")
+    kinds = (pa.string(), pa.string(), pa.bool_(), pa.bool_(), pa.string())
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    table = pa.table(
+        {name: pa.array(some, kind) for name, some, kind in zip(names, columns, kinds, strict=True)}
+    )
+
+    found = stand(table, done)
+
+    assert {
+        "frames": len(rows),
+        "by fusion": sum(by == "fusion" for *_, by in rows),
+        "by review": sum(by == "review" for *_, by in rows),
+        "unknown": sum(region == "unknown" for _, region, *_ in rows),
+        "abstaining by conflict": sum(conflict for _, _, conflict, _, _ in rows),
+        "objects to review": len({one for one, _, _, review, _ in rows if review} - done),
+        "objects decided": len(done),
+    } == found
+
+
+def test_frames_are_counted_at_their_deepest_known_node(tmp_path: Path) -> None:
+    lake = quick_lake(tmp_path, [{}, {}, {"region": "unknown", "organ": "unknown"}])
+
+    assert Counter({"abdomen/liver": 2, "unknown": 1}) == counted(lake)
+
+
+def test_members_of_archives_that_no_row_names_are_counted_by_site(tmp_path: Path) -> None:
+    lake = Lake(Storage.open(tmp_path))
+    outcomes = {
+        ("a", "qilu", "kept", "unlisted"): "zip",
+        ("b", "qilu", "kept", "late_start"): "zip",
+        ("c", "qilu", "rejected", "unlisted"): "zip",
+        ("d", "qilu", "kept", "unlisted"): "",
+        ("e", "st-elsewhere", "kept", ""): "zip",
+    }
+    seen = [
+        made(SightingRow, locator=one, site=site, container=container)
+        for (one, site, _, _), container in outcomes.items()
+    ]
+    rows = [
+        made(ObjectRow, locator=one, site=site, status=status, flags=flags)
+        for one, site, status, flags in outcomes
+    ]
+    lake.append("sightings", to_arrow("sightings", seen))
+    lake.append("objects", to_arrow("objects", rows))
+
+    assert {"qilu": Packed(2, 1)} == unlisted_objects(lake)
