@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate.clusters import COMPARED, DeduplicateConfig, deduplicate
+from echoatlas.pipeline.frames.area import area_of
 from echoatlas.pipeline.frames.measure import Measures, measure
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.schemas.records import Normalized, Redaction
 from echoatlas.schemas.rows import DuplicateRow
 from echoatlas.simulate.pictures.scans import make_cine
@@ -35,7 +36,12 @@ class Shown:
 def pictures(seed: int, frames: int = 1, fan: str = "linear") -> list[Normalized]:
     scan = make_cine(seed, fan=fan, frames=frames)
     cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
-    return [normalize(picture, scan.fans[0], cut) for picture in scan.pictures]
+    plan = plan_frames(scan.fans[0], cut)
+    return [normalize(picture, plan) for picture in scan.pictures]
+
+
+def measured(one: Normalized) -> Measures:
+    return measure(one, area_of(one.valid, one.depth))
 
 
 def changed(one: Normalized, pixels: Pixels) -> Normalized:
@@ -65,7 +71,7 @@ def shown(*objects: Sequence[Normalized]) -> list[Shown]:
     for number, frames in enumerate(objects):
         for place, one in enumerate(frames):
             name = f"f{number}{place:02d}"
-            found.append(Shown(name, f"o{number}", len(found), measure(one)))
+            found.append(Shown(name, f"o{number}", len(found), measured(one)))
     return found
 
 
