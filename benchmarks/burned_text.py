@@ -28,7 +28,7 @@ from echoatlas.pipeline.deidentify.pixels import legibility, mosaic, paddle, sea
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
 from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.schemas.records import Redaction
 from tests.helpers.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
 from tests.helpers.burned_words import kind as kind_of
@@ -89,7 +89,8 @@ class Shares:
 def stored(clip: Burned, keep: NDArray[np.bool_]) -> list[Picture]:
     """Frames as the lake has them."""
     cut = Redaction(keep)
-    return [normalize(picture, clip.fan, cut).pixels for picture in clip.pictures]
+    plan = plan_frames(clip.fan, cut)
+    return [normalize(picture, plan).pixels for picture in clip.pictures]
 
 
 def finds_stored(frames: list[Picture]) -> bool:

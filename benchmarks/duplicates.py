@@ -29,9 +29,10 @@ from PIL import Image
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, deduplicate
 from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.frames.area import area_of
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.measure import measure
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.schemas.records import Redaction
@@ -116,11 +117,11 @@ class Lake:
         height, width = pictures[0].shape[:2]
         cut = Redaction(fans[0].mask(height, width))
         for place, picture in enumerate(pictures):
-            self._keep(object_id, place, normalize(picture, fans[0], cut))
+            self._keep(object_id, place, normalize(picture, plan_frames(fans[0], cut)))
         return True
 
     def _keep(self, object_id: str, place: int, frame: object) -> None:
-        found = measure(frame)  # type: ignore[arg-type]
+        found = measure(frame, area_of(frame.valid, frame.depth))  # type: ignore[arg-type]
         name = f"{object_id}-{place:04d}"
         self.pictures[name] = found.thumbnail
         own = {"frame_id": name, "object_id": object_id, "pane": 0, "frame_index": place}

@@ -26,6 +26,7 @@ from skimage import measure as skimage_measure
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
@@ -85,8 +86,8 @@ def carried(data: bytes, watch: Stopwatch) -> list[bytes]:
         SiteKey.of("bench", secrets.token_bytes(32)),
         SiteConfig(site="bench", bucket="bench"),
     )
-    origin = Origin("bench", "u", "f")
-    made = journey(data, sighting, origin, site, key, JourneyConfig(), watch)
+    task = ObjectTask.alone(data, sighting, Origin("bench", "u", "f"))
+    made = journey(task, SiteContext.of(site, key, JourneyConfig()), watch)
     return [row.image for row in made.rows if isinstance(row, FrameRow)]
 
 

@@ -13,6 +13,7 @@ from pydicom.filebase import DicomBytesIO
 
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
@@ -50,7 +51,8 @@ def main() -> None:
         middle = time.process_time()
         used = Stopwatch() if number < WARMING else watch
         sighting = SightingRow("l", f"o{number}", "c", "bench", "u", "", -1, number, len(data))
-        made = journey(data, sighting, Origin("bench", "u", "f"), site, key, JourneyConfig(), used)
+        task = ObjectTask.alone(data, sighting, Origin("bench", "u", "f"))
+        made = journey(task, SiteContext.of(site, key, JourneyConfig()), used)
         if number >= WARMING:
             decoding += middle - start
             working += time.process_time() - middle

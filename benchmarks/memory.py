@@ -26,6 +26,7 @@ from pathlib import Path
 import cv2
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.vault import SiteKey
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
@@ -37,7 +38,8 @@ JOURNEY = """
 data = Path(sys.argv[1]).read_bytes()
 sighting = SightingRow("l", "o", "c", "bench", "u", "", -1, 0, len(data))
 key, site = SiteKey.of("bench", secrets.token_bytes(32)), SiteConfig(site="bench", bucket="bench")
-made = journey(data, sighting, Origin("bench", "u", "f"), site, key, JourneyConfig())
+task = ObjectTask.alone(data, sighting, Origin("bench", "u", "f"))
+made = journey(task, SiteContext.of(site, key, JourneyConfig()))
 assert made.frames == int(sys.argv[2]), made.frames
 """
 BLIND = """
@@ -45,18 +47,18 @@ from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.frames.measure import measure
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.records import Redaction
 scan = read(Path(sys.argv[1]).read_bytes())
 clip = Clip(scan)
 (fan,) = geometry(scan, clip.spread(16))
-cut = Redaction(fan.mask(scan.height, scan.width))
+plan = plan_frames(fan, Redaction(fan.mask(scan.height, scan.width)))
 assert sum(1 for _ in clip) == int(sys.argv[2])  # as text detection passes over it
 kept, previous = [], None
 for picture in clip:
-    frame = normalize(picture, fan, cut)
-    kept.append((measure(frame, previous), encode(frame.pixels)))
+    frame = normalize(picture, plan)
+    kept.append((measure(frame, plan.area, previous), encode(frame.pixels)))
     previous = frame
 """
 USUAL = "assert dcmread(sys.argv[1]).pixel_array.shape[0] == int(sys.argv[2])\n"

@@ -20,7 +20,7 @@ from benchmarks.geometry import SAMPLES, scans_in
 from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.clip import Clip
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import read
 
@@ -56,7 +56,8 @@ def released(data: bytes) -> tuple[float, bool, bool]:
     cuts = redact(islice(iter(clip), FRAMES), fans)
     check_redacted(list(islice(iter(clip), FRAMES)), cuts)
     for fan, cut in zip(fans, cuts, strict=True):
-        check_written(normalize(one, fan, cut).pixels for one in islice(iter(clip), FRAMES))
+        plan = plan_frames(fan, cut)
+        check_written(normalize(one, plan).pixels for one in islice(iter(clip), FRAMES))
     doubted = any("text_doubtful" in cut.verdicts for cut in cuts)
     return max(cut.text_area for cut in cuts), doubted, cropped
 

@@ -181,7 +181,7 @@ def test_the_edge_of_the_fan_stays_and_the_mask_says_what_does_not(quality):
     data = write_jpeg(scan, quality=quality)
     keep = scan.fans[0].mask(480, 640)
 
-    made = jpeg.redacted(data, keep)
+    made = jpeg.redacted(data, jpeg.Mask.of(keep))
 
     assert made is not None
     before, after = next(read(data).frames()), next(read(made.data).frames())

@@ -25,7 +25,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from echoatlas.cli import call
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
-from echoatlas.pipeline.deidentify_tool.containers.jpeg import kept_exactly, redacted
+from echoatlas.pipeline.deidentify_tool.containers.jpeg import Mask, kept_exactly, redacted
 from echoatlas.pipeline.deidentify_tool.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify_tool.rewrite import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
@@ -259,7 +259,7 @@ def test_no_picture_lies_on_the_disk_while_it_is_redacted(monkeypatch):
     keep = np.ones((SIZE[1], SIZE[0]), bool)
     keep[:40] = False
 
-    done = [redacted(planted_file(one).data, keep) for one in ("jpeg gray", "jpeg 4:2:0")]
+    done = [redacted(planted_file(one).data, Mask.of(keep)) for one in ("jpeg gray", "jpeg 4:2:0")]
 
     assert all(done)
     assert written == []
@@ -283,7 +283,9 @@ def test_letters_beyond_the_edge_of_a_jpeg_do_not_come_along(tool, tmp_path):
 
     trap = (tmp_path / "cropped.jpg").read_bytes()
     assert below(trap).std() > 20, "an empty trap"
-    assert redacted(trap, np.ones((145, SIZE[0]), bool)) is None  # though all of it may be seen
+    assert (
+        redacted(trap, Mask.of(np.ones((145, SIZE[0]), bool))) is None
+    )  # though all of it may be seen
     assert plain.report["outcomes"][0]["pixels"] == "dct"
     assert cropped.report["outcomes"][0]["pixels"] != "dct" or (
         below(cropped.outputs[0].read_bytes()).std() < 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from echoatlas.pipeline.deidentify_tool.containers.jpeg import kept_exactly, redacted
+from echoatlas.pipeline.deidentify_tool.containers.jpeg import Mask, kept_exactly, redacted
 from echoatlas.simulate import make_still
 
 SCAN = make_still(3, size=(640, 480), screen="none", burned_in=())
@@ -42,7 +42,7 @@ def named(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def test_no_block_of_the_fan_is_lost_along_its_edge(quality):
     data = coded(named(SCAN.pictures[0]), quality)
 
-    clean = redacted(data, FAN)
+    clean = redacted(data, Mask.of(FAN))
 
     assert clean is not None
     before, after = shown(data).max(axis=2), shown(clean.data).max(axis=2)
@@ -55,7 +55,7 @@ def test_what_is_hidden_beside_the_edge_cannot_be_read_from_what_is_written():
     """The noise that was there, against what is left of it in the black and in the tissue."""
     plain, name = (coded(one, 90) for one in (SCAN.pictures[0], named(SCAN.pictures[0])))
 
-    clean = [redacted(data, FAN) for data in (plain, name)]
+    clean = [redacted(data, Mask.of(FAN)) for data in (plain, name)]
 
     assert clean[0] is not None and clean[1] is not None
     before = np.abs(shown(plain).astype(int) - shown(name))
@@ -88,7 +88,7 @@ def test_any_edge_through_any_jpeg_is_black_outside_and_tissue_inside(
     keep = columns > start + slope * rows
     data = coded(picture, quality, sampling)
 
-    clean = redacted(data, keep)
+    clean = redacted(data, Mask.of(keep))
 
     if clean is None:  # written without loss instead: colors would spill over into the black
         assert tint > 20 or sampling != "4:4:4"
@@ -102,6 +102,21 @@ def test_any_edge_through_any_jpeg_is_black_outside_and_tissue_inside(
 
 
 def test_coarse_tables_are_no_reason_to_write_a_picture_anew():
-    found = [redacted(coded(SCAN.pictures[0], quality), FAN) for quality in (20, 50, 75, 95)]
+    found = [
+        redacted(coded(SCAN.pictures[0], quality), Mask.of(FAN)) for quality in (20, 50, 75, 95)
+    ]
 
     assert all(found)
+
+
+def test_a_mask_serves_a_whole_clip_and_no_later_change_of_it_shows_through():
+    data, keep = coded(SCAN.pictures[0], 75), FAN.copy()
+    mask = Mask.of(keep)
+
+    first = redacted(data, mask)
+    keep[:] = True
+    second = redacted(data, mask)
+
+    assert first is not None and second is not None
+    assert first.data == second.data
+    assert shown(second.data)[~FAN].max() <= 2

@@ -22,6 +22,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin, Redaction
@@ -78,7 +79,8 @@ def test_a_name_in_the_banner_of_an_array_does_not_reach_the_lake(name, key):
     data = six(screen())[name]
     sighting = SightingRow("l", "o", "c", "st-elsewhere", "u", "", -1, 0, len(data))
 
-    made = journey(data, sighting, ORIGIN, SITE, key, JourneyConfig())
+    task = ObjectTask.alone(data, sighting, ORIGIN)
+    made = journey(task, SiteContext.of(SITE, key, JourneyConfig()))
 
     frames = [decode(row.image) for row in made.rows if isinstance(row, FrameRow)]
     assert len(frames) == FRAMES

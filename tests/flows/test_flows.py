@@ -113,7 +113,7 @@ def test_the_release_flow_cuts_verifies_and_reports(
     assert sorted(end["type"] for end in ends) == ["COMPLETED", "FAILED"]
     assert ["2026.11" in end["message"] for end in ends if end["type"] == "FAILED"] == [True]
     assert {"create", "verify", "report"} == set(prefect.tasks(winner))
-    assert manifest_of(deployment.releases, "2026.11")["anonymity"]["k"] >= 2
+    assert manifest_of(deployment.releases, "2026.11").published["anonymity"]["k"] >= 2
     assert (deployment.root / "reports" / "2026.11.html").stat().st_size > 1000
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.frames.annotate import annotate, carry, carry_mask
-from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize
+from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize, plan_frames
 from echoatlas.schemas.records import Normalized, Redaction, SourceAnnotation
 from echoatlas.simulate import make_still
 
@@ -111,7 +111,7 @@ def along_beams():
     fan = scan.fans[0]
     keep = fan.mask(scan.height, scan.width)
     cut = Redaction(keep, (), 0.0, 0.0, "", "", ())
-    return fan, normalize(scan.pictures[0], fan, cut, NormalizeConfig(space="beam"))
+    return fan, normalize(scan.pictures[0], plan_frames(fan, cut, NormalizeConfig(space="beam")))
 
 
 def between(fan, depth, beam):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from echoatlas.pipeline.frames.beam_space import depths, grid
 from echoatlas.pipeline.frames.canvas import resized
-from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize
+from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize, plan_frames
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate.pictures.fans import beams_of
 from echoatlas.simulate.pictures.scans import make_cine
@@ -86,7 +86,7 @@ def test_in_beam_space_every_pixel_is_of_the_fan(shape):
     scan, fan = fan_of(shape)
     cut = Redaction(fan.mask(scan.height, scan.width))
 
-    frame = normalize(scan.pictures[0], fan, cut, NormalizeConfig(space="beam"))
+    frame = normalize(scan.pictures[0], plan_frames(fan, cut, NormalizeConfig(space="beam")))
 
     assert frame.pixels.shape == (256, 256)
     assert frame.valid.mean() > 0.95
@@ -104,7 +104,7 @@ def test_beam_space_undoes_the_scan_conversion(shape):
     picture[beams.box.y0 : beams.box.y1, beams.box.x0 : beams.box.x1] = beams.show(rows)
     cut = Redaction(fan.mask(scan.height, scan.width))
 
-    frame = normalize(picture, fan, cut, NormalizeConfig(space="beam"))
+    frame = normalize(picture, plan_frames(fan, cut, NormalizeConfig(space="beam")))
 
     wanted = cv2.resize(rows, (256, 256), interpolation=cv2.INTER_AREA).astype(int)
     error = np.abs(frame.pixels - wanted)[8:-8, 8:-8][frame.valid[8:-8, 8:-8]]
@@ -117,7 +117,7 @@ def test_what_is_outside_the_fan_is_in_no_beam():
     flooded = np.where(mask, scan.pictures[0], 255).astype(np.uint8)
 
     frames = [
-        normalize(picture, fan, Redaction(mask.copy()), NormalizeConfig(space="beam"))
+        normalize(picture, plan_frames(fan, Redaction(mask.copy()), NormalizeConfig(space="beam")))
         for picture in (scan.pictures[0], flooded)
     ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from echoatlas.pipeline.frames import graphics
 from echoatlas.pipeline.frames.codec import decode, encode_mask
-from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize
+from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize, plan_frames
 from echoatlas.schemas.fan import Box, Fan, Shape
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate.pictures.scans import make_cine
@@ -25,7 +25,7 @@ def tissue(color: bool = True) -> np.ndarray:
 def stored(picture, boxes=(), **settings):
     fan = Fan(Shape.LINEAR, corners=((10, 10), (289, 10), (289, 289), (10, 289)))
     redaction = Redaction(fan.mask(300, 300), text_boxes=tuple(boxes))
-    return normalize(picture, fan, redaction, NormalizeConfig(**settings))
+    return normalize(picture, plan_frames(fan, redaction, NormalizeConfig(**settings)))
 
 
 def cross(picture, kind=cv2.MARKER_CROSS, color=WHITE):
@@ -48,7 +48,7 @@ def test_yellow_calipers_stand_out_of_bright_speckle(fan):
         scan = make_cine(3, frames=1, fan=fan, color=True, burned_in=(), extras=extras)
         cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
 
-        frame = normalize(scan.pictures[0], scan.fans[0], cut)
+        frame = normalize(scan.pictures[0], plan_frames(scan.fans[0], cut))
 
         assert ("calipers" in frame.flags) == bool(extras)
 

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from echoatlas.pipeline.errors import Reject
+from echoatlas.pipeline.frames.area import area_of
 from echoatlas.pipeline.frames.beam_space import depths
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.measure import Measures, measure
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.records import Normalized, Redaction
@@ -31,7 +32,12 @@ def frame(pixels, valid=None, overlay=None) -> Normalized:
 def simulated(seed=1, fan="convex", frames=1) -> list[Normalized]:
     scan = make_cine(seed, fan=fan, frames=frames)
     cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
-    return [normalize(picture, scan.fans[0], cut) for picture in scan.pictures]
+    plan = plan_frames(scan.fans[0], cut)
+    return [normalize(picture, plan) for picture in scan.pictures]
+
+
+def measured(now: Normalized, before: Normalized | None = None) -> Measures:
+    return measure(now, area_of(now.valid, now.depth), before)
 
 
 def noise(seed=0, low=0, high=256):
@@ -47,7 +53,7 @@ def test_every_column_of_the_table_is_measured():
 def test_the_stored_images_hashes_are_those_of_imagehash():
     (one,) = simulated()
 
-    found = measure(one)
+    found = measured(one)
 
     for side, ours in ((8, found.frame_phash64), (16, found.frame_phash256)):
         theirs = imagehash.phash(Image.fromarray(one.pixels), hash_size=side)
@@ -56,7 +62,7 @@ def test_the_stored_images_hashes_are_those_of_imagehash():
 
 @pytest.mark.parametrize("level", [0, 3, 128, 255])
 def test_a_flat_frame_has_no_perceptual_hash(level):
-    found = measure(frame(np.full((256, 256), level, np.uint8)))
+    found = measured(frame(np.full((256, 256), level, np.uint8)))
 
     assert {b""} == {
         found.frame_phash64, found.frame_phash256, found.fan_phash64,
@@ -71,7 +77,7 @@ def test_levels_are_counted_inside_the_fan_only():
     valid = np.zeros((256, 256), bool)
     valid[:, :128] = True
 
-    found = measure(frame(pixels, valid))
+    found = measured(frame(pixels, valid))
 
     assert (found.saturation, found.dark, found.entropy, found.mean) == (0.5, 0.0, 1.0, 177.5)
     assert found.fan_fill == 0.5
@@ -81,7 +87,7 @@ def test_blurring_lowers_the_blur_measure():
     sharp = noise()
 
     assert (
-        measure(frame(cv2.GaussianBlur(sharp, (0, 0), 2))).blur < 0.1 * measure(frame(sharp)).blur
+        measured(frame(cv2.GaussianBlur(sharp, (0, 0), 2))).blur < 0.1 * measured(frame(sharp)).blur
     )
 
 
@@ -90,15 +96,15 @@ def test_fully_developed_speckle_has_the_signal_to_noise_ratio_of_rayleigh():
     decibels = 20 * np.log10(amplitude / amplitude.max())
     pixels = np.clip((decibels + 60) / 60 * 255, 0, 255).astype(np.uint8)
 
-    assert pytest.approx(measure(frame(pixels)).speckle_snr, abs=0.1) == 1.91
+    assert pytest.approx(measured(frame(pixels)).speckle_snr, abs=0.1) == 1.91
 
 
 def test_motion_is_the_mean_change_since_the_frame_before():
     before, now = frame(np.full((256, 256), 50, np.uint8)), frame(np.full((256, 256), 57, np.uint8))
 
-    assert measure(now, before).motion == 7.0
-    assert measure(now, now).motion == 0.0
-    assert measure(now).motion is None
+    assert measured(now, before).motion == 7.0
+    assert measured(now, now).motion == 0.0
+    assert measured(now).motion is None
 
 
 def test_patches_outside_the_fan_are_zero_and_textured_ones_outrank_flat_ones():
@@ -107,7 +113,7 @@ def test_patches_outside_the_fan_are_zero_and_textured_ones_outrank_flat_ones():
     valid = np.ones((256, 256), bool)
     valid[:, 128:] = False
 
-    patches = np.frombuffer(measure(frame(pixels, valid)).patch_map, np.uint8).reshape(16, 16)
+    patches = np.frombuffer(measured(frame(pixels, valid)).patch_map, np.uint8).reshape(16, 16)
 
     assert patches[:, 8:].max() == 0
     assert patches[8:, :8].max() == 1
@@ -120,7 +126,7 @@ def test_color_and_overlays_are_shares_of_the_fan():
     overlay = np.zeros((256, 256), bool)
     overlay[:32] = True
 
-    found = measure(frame(pixels, overlay=overlay))
+    found = measured(frame(pixels, overlay=overlay))
 
     assert (found.color_share, found.text_share) == (0.25, 0.125)
 
@@ -128,29 +134,29 @@ def test_color_and_overlays_are_shares_of_the_fan():
 def test_equal_pixels_of_another_shape_are_another_image():
     pixels = noise()
 
-    wide = measure(frame(pixels)).pixel_hash
-    tall = measure(frame(np.ascontiguousarray(pixels.reshape(128, 512)))).pixel_hash
+    wide = measured(frame(pixels)).pixel_hash
+    tall = measured(frame(np.ascontiguousarray(pixels.reshape(128, 512)))).pixel_hash
 
     assert wide != tall
 
 
 def test_a_frame_of_which_nothing_may_be_seen_is_rejected():
     with pytest.raises(Reject):
-        measure(frame(noise(), np.zeros((256, 256), bool)))
+        measured(frame(noise(), np.zeros((256, 256), bool)))
 
 
 def test_measuring_twice_gives_the_same():
     one, two = simulated(frames=2)
 
-    assert measure(two, one) == measure(replace(two), one)
+    assert measured(two, one) == measured(replace(two), one)
 
 
 def test_a_frozen_frame_is_still_and_a_moving_one_is_not():
     one, two = simulated(frames=2)
 
-    assert measure(one, one).still == 1.0
-    assert measure(two, one).still < 0.9
-    assert measure(one).still is None
+    assert measured(one, one).still == 1.0
+    assert measured(two, one).still < 0.9
+    assert measured(one).still is None
 
 
 def test_stillness_is_a_share_of_what_both_frames_show():
@@ -159,17 +165,17 @@ def test_stillness_is_a_share_of_what_both_frames_show():
     half = np.ones((256, 256), bool)
     half[128:] = False
 
-    assert measure(frame(now), frame(before)).still == 0.75
-    assert measure(frame(now), frame(before, half)).still == 0.5
-    assert measure(frame(np.stack([now] * 3, -1)), frame(np.stack([before] * 3, -1))).still == 0.75
+    assert measured(frame(now), frame(before)).still == 0.75
+    assert measured(frame(now), frame(before, half)).still == 0.5
+    assert measured(frame(np.stack([now] * 3, -1)), frame(np.stack([before] * 3, -1))).still == 0.75
 
 
 def test_a_black_frame_has_no_peak_and_one_bright_pixel_makes_none():
     black = np.zeros((256, 256), np.uint8)
     black[5, 5] = 255
 
-    assert measure(frame(black)).peak == 0
-    assert measure(frame(np.full((256, 256), 90, np.uint8))).peak == 90
+    assert measured(frame(black)).peak == 0
+    assert measured(frame(np.full((256, 256), 90, np.uint8))).peak == 90
 
 
 def in_air(fan, height: int, width: int):
@@ -186,8 +192,8 @@ def test_a_probe_in_air_shows_layers_and_does_not_reach_deep(shape):
     fan, size = scan.fans[0], (scan.height, scan.width)
     cut = Redaction(fan.mask(*size))
 
-    tissue = measure(normalize(scan.pictures[0], fan, cut))
-    air = measure(normalize(in_air(fan, *size), fan, cut))
+    tissue = measured(normalize(scan.pictures[0], plan_frames(fan, cut)))
+    air = measured(normalize(in_air(fan, *size), plan_frames(fan, cut)))
 
     assert air.reach < 0.35 < 0.8 <= tissue.reach
     assert air.layering > 0.8 > 0.6 > tissue.layering
@@ -196,7 +202,9 @@ def test_a_probe_in_air_shows_layers_and_does_not_reach_deep(shape):
 def test_a_grid_of_patches_fits_any_size():
     for side in (224, 250, 384):
         pixels = np.random.default_rng(1).integers(80, 120, (side, side), np.uint8)
-        found = measure(Normalized(pixels, *(2 * [np.ones((side, side), bool)]), 1, (0, 0), (9, 9)))
+        found = measured(
+            Normalized(pixels, *(2 * [np.ones((side, side), bool)]), 1, (0, 0), (9, 9))
+        )
         patches = np.frombuffer(found.patch_map, np.uint8)
         assert len(patches) == 256
         assert patches.min() > 10
@@ -208,7 +216,7 @@ def test_what_lies_outside_the_fan_is_not_measured():
     clean = np.where(valid, noise(), 0).astype(np.uint8)
     dirty = np.where(valid, clean, noise(7)).astype(np.uint8)
 
-    one, two = measure(frame(clean, valid)), measure(frame(dirty, valid))
+    one, two = measured(frame(clean, valid)), measured(frame(dirty, valid))
 
     assert replace(one, pixel_hash="") == replace(two, pixel_hash="")
 
@@ -228,8 +236,8 @@ def test_real_scans_are_told_from_a_probe_in_air_and_their_graphics_are_found(
     pictures = Clip(scan).spread(8)
     fan = geometry(scan, pictures)[0]
 
-    one = normalize(pictures[0], fan, Redaction(fan.mask(scan.height, scan.width)))
-    found = measure(one)
+    one = normalize(pictures[0], plan_frames(fan, Redaction(fan.mask(scan.height, scan.width))))
+    found = measured(one)
 
     assert flag in one.flags
     assert (found.reach < 0.35 and found.layering > 0.8) == air

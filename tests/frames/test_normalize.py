@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize, planned
+from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize, plan_frames
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate.pictures.scans import make_cine
@@ -26,7 +26,10 @@ def test_nothing_outside_the_fan_leaves_not_even_by_interpolation():
     flooded = picture.copy()
     flooded[~scan.fans[0].mask(*picture.shape)] = 255
 
-    frames = [normalize(p, scan.fans[0], keeping(scan.fans[0], p)) for p in (picture, flooded)]
+    frames = [
+        normalize(p, plan_frames(scan.fans[0], keeping(scan.fans[0], p)))
+        for p in (picture, flooded)
+    ]
 
     assert frames[0].pixels.tobytes() == frames[1].pixels.tobytes()
     assert frames[0].pixels[~frames[0].valid].max() == 0
@@ -39,7 +42,7 @@ def test_text_that_was_redacted_inside_the_fan_is_black_and_counts_as_overlay():
     keep[60:90, 40:160] = False
     picture[60:90, 40:160] = 255
 
-    frame = normalize(picture, fan, Redaction(keep))
+    frame = normalize(picture, plan_frames(fan, Redaction(keep)))
 
     assert frame.pixels.max() <= 90
     assert frame.overlay.any()
@@ -50,7 +53,8 @@ def test_the_picture_is_letterboxed_and_never_stretched():
     picture = np.full((300, 500), 100, np.uint8)
 
     frame = normalize(
-        picture, rectangle(50, 100, 449, 199), keeping(rectangle(50, 100, 449, 199), picture)
+        picture,
+        plan_frames(rectangle(50, 100, 449, 199), keeping(rectangle(50, 100, 449, 199), picture)),
     )
 
     assert frame.native == (400, 100)
@@ -66,7 +70,7 @@ def test_millimeters_follow_the_scale():
     picture = np.full((512, 512), 100, np.uint8)
     fan = rectangle(0, 0, 511, 511, mm_per_px=(0.1, 0.2))
 
-    assert normalize(picture, fan, keeping(fan, picture)).mm_per_px == (0.2, 0.4)
+    assert normalize(picture, plan_frames(fan, keeping(fan, picture))).mm_per_px == (0.2, 0.4)
 
 
 def test_physical_spacing_gives_every_scan_the_same_millimeters():
@@ -75,7 +79,7 @@ def test_physical_spacing_gives_every_scan_the_same_millimeters():
 
     for native in (0.1, 0.4, 0.8):
         fan = rectangle(10, 10, 209, 209, mm_per_px=(native, native))
-        frame = normalize(picture, fan, keeping(fan, picture), config)
+        frame = normalize(picture, plan_frames(fan, keeping(fan, picture), config))
 
         assert pytest.approx(frame.mm_per_px) == (0.5, 0.5)
 
@@ -84,7 +88,9 @@ def test_physical_spacing_without_spacing_is_letterboxed_and_says_so():
     picture = np.full((300, 300), 100, np.uint8)
     fan = rectangle(10, 10, 209, 209)
 
-    frame = normalize(picture, fan, keeping(fan, picture), NormalizeConfig(mm_per_px=0.5))
+    frame = normalize(
+        picture, plan_frames(fan, keeping(fan, picture), NormalizeConfig(mm_per_px=0.5))
+    )
 
     assert "no_spacing" in frame.flags
     assert frame.scale == 256 / 200
@@ -96,7 +102,7 @@ def test_gray_scans_are_stored_gray_and_flow_is_stored_in_color():
     flow[80:120, 80:120] = (230, 40, 20)
     fan = rectangle(10, 10, 189, 189)
 
-    shapes = [normalize(p, fan, keeping(fan, p)).pixels.shape for p in (gray, flow)]
+    shapes = [normalize(p, plan_frames(fan, keeping(fan, p))).pixels.shape for p in (gray, flow)]
 
     assert shapes == [(256, 256), (256, 256, 3)]
 
@@ -106,21 +112,35 @@ def test_a_fan_of_a_few_pixels_is_of_no_use():
     fan = rectangle(10, 10, 30, 100)
 
     with pytest.raises(Reject) as caught:
-        normalize(picture, fan, keeping(fan, picture))
+        normalize(picture, plan_frames(fan, keeping(fan, picture)))
 
     assert Reason.FAN_TOO_SMALL is caught.value.reason
 
 
-def test_a_mask_that_a_plan_was_made_of_can_no_longer_change():
+def test_a_mask_stays_its_owners_and_a_plan_what_it_was():
     picture = np.full((200, 200), 90, np.uint8)
     fan = rectangle(10, 10, 189, 189)
     redaction = keeping(fan, picture)
+    plan = plan_frames(fan, redaction)
+    before = normalize(picture, plan)
 
-    plan = planned(redaction.keep, fan, NormalizeConfig())
+    redaction.keep[:] = False
 
-    assert plan is planned(redaction.keep, fan, NormalizeConfig())
+    assert redaction.keep.flags.writeable
+    assert (normalize(picture, plan).pixels == before.pixels).all()
+    assert before.pixels.max() == 90
+
+
+def test_the_frames_of_a_pane_share_what_does_not_depend_on_them():
+    picture = np.full((200, 200), 90, np.uint8)
+    fan = rectangle(10, 10, 189, 189)
+    plan = plan_frames(fan, keeping(fan, picture))
+
+    one, two = normalize(picture, plan), normalize(picture // 2, plan)
+
+    assert one.valid is two.valid is plan.valid
     with pytest.raises(ValueError, match="read-only"):
-        redaction.keep[50, 50] = False
+        one.valid[50, 50] = False
 
 
 def test_another_mask_for_the_same_fan_gets_its_own_plan():
@@ -129,7 +149,7 @@ def test_another_mask_for_the_same_fan_gets_its_own_plan():
     less = fan.mask(200, 200)
     less[100:] = False
 
-    whole = normalize(picture, fan, keeping(fan, picture))
-    half = normalize(picture, fan, Redaction(less))
+    whole = normalize(picture, plan_frames(fan, keeping(fan, picture)))
+    half = normalize(picture, plan_frames(fan, Redaction(less)))
 
     assert half.valid.sum() < 0.6 * whole.valid.sum()

@@ -18,8 +18,9 @@ from echoatlas.pipeline.deduplicate.whole_lake import (
     Deduplicated,
     deduplicate,
 )
+from echoatlas.pipeline.frames.area import area_of
 from echoatlas.pipeline.frames.measure import Measures, measure
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.schemas.records import Normalized, Redaction
 from echoatlas.simulate.pictures.scans import make_cine
 
@@ -41,7 +42,7 @@ class Shown:
 def pictures(seed: int, frames: int = 1, fan: str = "linear", **options: Any) -> list[Normalized]:
     scan = make_cine(seed, fan=fan, frames=frames, **options)
     cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
-    return [normalize(picture, scan.fans[0], cut) for picture in scan.pictures]
+    return [normalize(picture, plan_frames(scan.fans[0], cut)) for picture in scan.pictures]
 
 
 def changed(one: Normalized, pixels: Pixels) -> Normalized:
@@ -75,7 +76,13 @@ def cropped(one: Normalized, share: float) -> Normalized:
 def shown(*objects: Sequence[Normalized], start: int = 0) -> list[Shown]:
     """Frames of objects; the first object is the best."""
     return [
-        Shown(f"f{number:03d}{place:02d}", f"o{number:03d}", place, number, measure(one))
+        Shown(
+            f"f{number:03d}{place:02d}",
+            f"o{number:03d}",
+            place,
+            number,
+            measure(one, area_of(one.valid, one.depth)),
+        )
         for number, frames in zip(count(start), objects)
         for place, one in enumerate(frames)
     ]

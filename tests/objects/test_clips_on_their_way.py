@@ -12,6 +12,7 @@ from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.normalize import NormalizeConfig
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
+from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import Sampling, SiteConfig
 from echoatlas.schemas.records import Origin
@@ -29,7 +30,8 @@ def carried(
     where = SiteConfig(site="st-elsewhere", bucket="b", **site)  # type: ignore[arg-type]
     sighting = SightingRow("l", "o", "c", "st-elsewhere", "u", "", -1, 0, len(data))
     origin = Origin("st-elsewhere", "u", "f")
-    made = journey(data, sighting, origin, where, KEY, config or JourneyConfig())
+    context = SiteContext.of(where, KEY, config or JourneyConfig())
+    made = journey(ObjectTask.alone(data, sighting, origin), context)
     return (
         [row for row in made.rows if isinstance(row, FrameRow)],
         [row for row in made.rows if isinstance(row, MeasureRow)],

@@ -64,7 +64,7 @@ def releases(lake: Lake) -> Storage:
 
 
 def told(releases: Storage, name: str = "one") -> dict[str, int]:
-    return dict(manifest_of(releases, name)["counts"]["split"])
+    return dict(manifest_of(releases, name).counts["split"])
 
 
 def number_of(row: dict[str, Any]) -> int:
@@ -87,7 +87,7 @@ def test_a_shard_holds_one_split_and_its_name_says_which(releases: Storage, tmp_
     pull(releases, "one", tmp_path / "part", "webdataset", "region = 'thorax'")
 
     assert len(told(releases)) == 3
-    assert {shard["split"]: shard["samples"] for shard in manifest["shards"]} == told(releases)
+    assert {shard.split: shard.samples for shard in manifest.shards} == told(releases)
     for folder in ("whole", "part"):
         names = {file.name for file in (tmp_path / folder / "shards").iterdir()}
         assert names == {f"{split}-00000.tar" for split in told(releases)}

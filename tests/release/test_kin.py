@@ -18,6 +18,7 @@ from echoatlas.pipeline.release.select import index_of
 from echoatlas.pipeline.release.verify import _kept_together, verify
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.manifest import Ties
 from echoatlas.schemas.rows import CopyRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake
@@ -84,7 +85,7 @@ def test_patients_whom_copies_confuse_stay_together_and_are_listed(tmp_path: Pat
     index = index_table(releases, manifest_of(releases, "one")).to_pylist()
     groups = {row["patient"]: row["split_group"] for row in index}
     assert groups == {"p1": "p1", "p2": "p1", "p3": "p3"}
-    assert manifest_of(releases, "one")["tied"] == {"groups": 1, "patients": 2}
+    assert manifest_of(releases, "one").tied == Ties(groups=1, patients=2)
     told = {check.name: check.detail for check in verify(releases, "one")}
     assert told["no patient of any copy in two splits"] == (
         "2 patients are tied in 1 groups by what copies say"
@@ -195,8 +196,8 @@ def test_a_release_says_how_many_frames_are_nobodys_and_can_refuse_or_drop_them(
     with pytest.raises(CheckFailed, match="1 of 2 frames are of files that name no patient"):
         create(lake, releases, ReleaseConfig(name="two", nameless="refuse"))
     create(lake, releases, ReleaseConfig(name="three", nameless="drop"))
-    assert manifest_of(releases, "three")["frames"] == 1
-    assert manifest_of(releases, "three")["nameless"] == 0
+    assert manifest_of(releases, "three").frames == 1
+    assert manifest_of(releases, "three").nameless == 0
 
 
 def test_a_patient_in_two_splits_is_found_by_what_another_copy_says(tmp_path: Path) -> None:

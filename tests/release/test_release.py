@@ -22,11 +22,12 @@ from echoatlas.loader import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.release.manifest import manifest_of, names
+from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.index import ROLES, index_columns
 from echoatlas.schemas.rows import AnnotationRow
 from echoatlas.schemas.tables import schema, to_arrow
 from tests.helpers.tables import made, picture, quick_lake
@@ -159,8 +160,8 @@ def test_the_same_annotations_give_the_same_release(marked: Lake, tmp_path: Path
         for one in (marked, other)
     )
 
-    assert first["shards"] == second["shards"]
-    assert first["index"] == second["index"]
+    assert first.shards == second.shards
+    assert first.index == second.index
 
 
 def test_each_format_brings_the_annotations(marked: Lake, tmp_path: Path) -> None:
@@ -276,14 +277,14 @@ def test_a_broken_promise_is_found(lake: Lake, releases: Storage, what: str) -> 
     assert all(check.ok for check in verify(releases, "whole"))
     harm, where = BROKEN[what]
 
-    harm(releases, manifest_of(releases, "whole"))
+    harm(releases, manifest_of(releases, "whole").published)
 
     assert where in {check.name for check in verify(releases, "whole") if not check.ok}
 
 
 def test_what_rides_along_in_an_image_is_found(lake: Lake, releases: Storage) -> None:
     """A shard with a comment in a PNG, published as if it belonged there."""
-    manifest = create(lake, releases, ReleaseConfig(name="odd"))
+    manifest = create(lake, releases, ReleaseConfig(name="odd")).published
     name, data = shard_of(releases, manifest)
     sink = io.BytesIO()
     with (
@@ -321,7 +322,7 @@ def test_a_pull_that_was_cut_off_goes_on_and_a_damaged_one_is_refused(
     assert pull(releases, "2026.11", tmp_path / "pulled", "files") == 4
     assert kept == (tmp_path / "pulled" / "images" / "f0000.png").stat().st_mtime_ns
     assert (tmp_path / "pulled" / "images" / "f0001.png").is_file()
-    _flip(releases, manifest_of(releases, "2026.11"))
+    _flip(releases, manifest_of(releases, "2026.11").published)
     with pytest.raises(CheckFailed, match="a shard is damaged"):
         pull(releases, "2026.11", tmp_path / "again", "files")
 
@@ -339,3 +340,45 @@ def test_parquet_and_webdataset_carry_every_sample(
     (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
     with tarfile.open(shard) as tar:
         assert {"f0001.png", "f0001.json", "f0003.png", "f0003.json"} == set(tar.getnames())
+
+
+def test_a_release_of_before_formats_is_read_and_one_of_tomorrow_is_told(
+    lake: Lake, releases: Storage
+) -> None:
+    made = create(lake, releases, ReleaseConfig(name="whole"))
+    told = set(made.published) - {"format", "nameless", "tied", "masks", "anonymity"}
+    old = {name: made.published[name] for name in told}
+    old["config"] = {n: v for n, v in old["config"].items() if n not in ("nameless", "min_k")}
+    old["shards"] = [{n: v for n, v in one.items() if n != "split"} for one in old["shards"]]
+
+    _rewrite(releases, old)
+    read = manifest_of(releases, "whole")
+    checks = verify(releases, "whole")
+    _rewrite(releases, made.published | {"format": 2})
+
+    assert (made.format, read.format) == (1, 0)
+    assert read.published == old
+    assert all(check.ok for check in checks)
+    with pytest.raises(UsageError, match="format 2"):
+        manifest_of(releases, "whole")
+    with pytest.raises(UsageError, match="format 2"):
+        create(lake, releases, ReleaseConfig(name="another"))
+    assert names(releases) == ["whole"]
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"{}", b'{"format": "x"}', b'{"name": "whole"}'])
+def test_a_damaged_manifest_is_told_in_one_line(releases: Storage, data: bytes) -> None:
+    releases.write("whole/manifest.json", data)
+
+    with pytest.raises(CheckFailed, match="manifest of release 'whole' is damaged"):
+        manifest_of(releases, "whole")
+
+
+def test_the_index_has_the_columns_that_the_dictionary_tells(lake: Lake, releases: Storage) -> None:
+    index = index_table(releases, create(lake, releases, ReleaseConfig(name="whole")))
+    told = {one.name: one.type.removesuffix(" or null") for one in index_columns()}
+
+    assert list(told) == index.column_names
+    assert {name for names in ROLES.values() for name in names} <= set(told)
+    shown = {one.name: str(one.type) for one in index.schema if one.name != "annotations"}
+    assert shown == {name: told[name] for name in shown}

@@ -49,9 +49,9 @@ def create(
     deployment = context.open()
     manifest = cut(deployment.lake, deployment.releases, config)
     context.say(
-        f"release {name}: {manifest['frames']} frames of {manifest['patients']} patients in "
-        f"{len(manifest['shards'])} shards {manifest['counts']['split']}",
-        manifest,
+        f"release {name}: {manifest.frames} frames of {manifest.patients} patients in "
+        f"{len(manifest.shards)} shards {manifest.counts['split']}",
+        manifest.published,
     )
 
 
@@ -66,8 +66,8 @@ def list_releases(ctx: typer.Context) -> None:
     found = [manifest_of(releases, name) for name in names(releases)]
     if not found:
         demand_somewhere(releases)
-    rows = [{key: m[key] for key in ("name", "created", "frames", "patients")} for m in found]
     heads = ("name", "created", "frames", "patients")
+    rows = [{head: one.published[head] for head in heads} for one in found]
     context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)
 
 
@@ -79,7 +79,7 @@ def show(ctx: typer.Context, name: str) -> None:
     from echoatlas.pipeline.release.manifest import manifest_of
 
     manifest = manifest_of(context.releases(), name)
-    context.say(card(manifest), manifest)
+    context.say(card(manifest), manifest.published)
 
 
 def pull(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.release.manifest import Manifest
+    from echoatlas.schemas.manifest import Manifest
 
 AHEAD = 256  # samples whose places an iteration looks up at once
 SHOWN = 5  # labels that ``repr`` names
@@ -148,7 +148,7 @@ class Dataset:
         region, organ, _ = index.labels[label]
         vectors, asserted = index.vectors
         return Sample(
-            unpacked_image(whole[start : start + length], self.manifest["config"]["codec"]),
+            unpacked_image(whole[start : start + length], self.manifest.config.codec),
             vectors[label].copy(),
             asserted[label].copy(),
             region,
@@ -176,7 +176,7 @@ class Dataset:
         )
 
     def _images(self, places: NDArray[np.void]) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
-        codec, keys = self.manifest["config"]["codec"], self.samples.shards
+        codec, keys = self.manifest.config.codec, self.samples.shards
         found: list[NDArray[np.uint8]] = []
         together: NDArray[np.uint8] | None = None
         for number, (shard, _, start, length) in enumerate(places.tolist()):
@@ -221,7 +221,7 @@ class Dataset:
         splits = table.column("split").dictionary_encode().combine_chunks()
         codes = np.asarray(splits.indices)[rows]
         numbers = np.bincount(codes, minlength=len(splits.dictionary))
-        known = list(self.manifest["config"]["splits"])
+        known = list(self.manifest.config.splits)
         counted = dict(zip(splits.dictionary.to_pylist(), numbers.tolist(), strict=True))
         shares = [f"{name} {counted[name]}" for name in known if counted.get(name)]
         paths: Counter[str] = Counter()
@@ -232,7 +232,7 @@ class Dataset:
         labels = [f"{name} {times}" for name, times in most]
         more = len(+paths) - len(labels)
         return (
-            f"Dataset {self.manifest['name']}: {len(self)} samples\n"
+            f"Dataset {self.manifest.name}: {len(self)} samples\n"
             f"splits: {', '.join(shares)}\n"
             f"labels: {', '.join(labels)}{f', and {more} more' if more > 0 else ''}"
         )

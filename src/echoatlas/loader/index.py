@@ -22,13 +22,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.release.manifest import Manifest, index_bytes
+from echoatlas.pipeline.release.manifest import index_bytes
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.manifest import Manifest
 
 PLACE = np.dtype([("shard", "<i4"), ("label", "<i4"), ("offset", "<i8"), ("length", "<i4")])
 ROWS = 1 << 16  # of a batch of ``rows.arrow``: where a row lies is found by division
@@ -106,7 +107,7 @@ def index_of(releases: Storage, manifest: Manifest, cache: Path) -> Index:
         CheckFailed: it is not what was published.
         UsageError: the cache can't be written.
     """
-    folder = cache / "indexes" / manifest["index"]["sha256"][:32]
+    folder = cache / "indexes" / manifest.index.sha256[:32]
     if not (folder / KNOWN).is_file():
         data = index_bytes(releases, manifest)
         try:

@@ -57,12 +57,12 @@ def load(
         zone=_zone(endpoint, region),
     )
     manifest = manifest_of(place, name)
-    if manifest["tree"] != tree().hash:
+    if manifest.tree != tree().hash:
         raise CheckFailed(
             f"release '{name}' was made with another label tree: install echoatlas "
-            f"{manifest['version']}"
+            f"{manifest.version}"
         )
-    splits = manifest["config"]["splits"]
+    splits = manifest.config.splits
     if split is not None and split not in splits:
         raise no_such("split", split, splits)
     folder = Path(cache) if cache else _usual_cache()

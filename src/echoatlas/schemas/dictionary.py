@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from echoatlas.schemas.index import index_columns
 from echoatlas.schemas.tables import ARROW, TABLES, columns
 
 
 def dictionary() -> str:
-    """Every table and column of the lake, as Markdown."""
+    """Every table and column of the lake, and those of a release's index, as Markdown."""
     lines = [
         "# Data dictionary",
         "",
@@ -23,7 +24,27 @@ def dictionary() -> str:
             star = "*" if column.subject else ""
             shown = f"{ARROW[kind]}{' or null' if nullable else ''}"
             lines.append(f"| `{name}`{star} | {shown} | {column.unit} | {column.meaning} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_index()]) + "\n"
+
+
+def _index() -> list[str]:
+    lines = [
+        "",
+        "## Index of a release",
+        "",
+        "One row a sample. Roles: meta, in the JSON beside each sample; counted, on the card;",
+        "first, in tables for people; place, where it lies in the shards; tie, rows that share it",
+        "stay in one split; quasi, an outsider may know it of a patient (k-anonymity).",
+        "",
+        "| column | type | unit | from | roles | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in index_columns():
+        place, roles = one.table or "the release", ", ".join(one.roles)
+        lines.append(
+            f"| `{one.name}` | {one.type} | {one.unit} | {place} | {roles} | {one.meaning} |"
+        )
+    return lines
 
 
 if __name__ == "__main__":

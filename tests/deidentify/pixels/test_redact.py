@@ -18,7 +18,7 @@ from echoatlas.pipeline.deidentify.pixels.redact import (
 )
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.clip import Clip
-from echoatlas.pipeline.frames.normalize import normalize
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.settings import settings
@@ -42,7 +42,8 @@ def make_fan(x0, y0, x1, y1):
 
 def stored(pictures, fan, keep):
     """Frames as the lake has them."""
-    return [normalize(picture, fan, Redaction(keep)).pixels for picture in pictures]
+    plan = plan_frames(fan, Redaction(keep))
+    return [normalize(picture, plan).pixels for picture in pictures]
 
 
 def rejected(reason):

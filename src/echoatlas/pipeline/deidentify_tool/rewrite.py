@@ -192,7 +192,7 @@ def _loose(
 ) -> tuple[bytes, str, str, NDArray[np.bool_]]:
     """The file, its suffix, how its pixels were written, and where they show what they did."""
     if scan.format == "jpeg" and not scan.color.startswith("rgb"):
-        redacted = jpeg.redacted(data, keep)
+        redacted = jpeg.redacted(data, jpeg.Mask.of(keep))
         if redacted is not None:
             return redacted.data, ".jpg", "dct", redacted.left
     writer = BY_FORMAT[scan.format]

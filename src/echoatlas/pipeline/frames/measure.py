@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames import phash
+from echoatlas.pipeline.frames.area import BANDS, Area, patches, windows
 from echoatlas.pipeline.frames.color import chroma
-from echoatlas.pipeline.frames.memo import OncePerArray
 from echoatlas.pipeline.step import setting, step
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Normalized, Picture
 
-GRID = 16  # patches of the informativeness map, both axes
-WINDOWS = 2 * GRID  # over which speckle and depth are measured, both axes: 8 pixels of 256
-BANDS = 16  # of depth
 PEAK = 0.995  # share of pixels that are not brighter
 LIT = 20  # gray levels off black and white between which compressed speckle keeps its statistics
 LEVELS = np.arange(256, dtype=np.float64)
@@ -85,18 +81,17 @@ class Measures:
 @step("measure", version=3)
 def measure(
     normalized: Normalized,
+    area: Area,
     previous: Normalized | None = None,
     config: MeasureConfig = MeasureConfig(),
 ) -> Measures:
     """Measure one frame.
 
     Args:
+        area: where it may be seen, as ``FramePlan`` has it for all frames of a pane.
         previous: the frame kept before it of the same clip and pane, or None.
-
-    Raises:
-        Reject: ``fan_too_small`` if nothing of the fan may be seen.
     """
-    pixels, area = normalized.pixels, area_of(normalized.valid, normalized.depth)
+    pixels = normalized.pixels
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     gray = cv2.bitwise_and(gray, area.mask)
     fan = cv2.countNonZero((normalized.overlay | normalized.valid).view(np.uint8))
@@ -105,7 +100,7 @@ def measure(
     spread = max(float(levels @ LEVELS**2) - mean**2, 0.0) ** 0.5
     likely = levels[levels > 0]
     values = gray.astype(np.float32)
-    sums = _windows(values)
+    sums = windows(values)
     reach, layering = _layers(sums, area, config)
     moved, still = _motion(normalized, previous, area)
     small = phash.shrunk(gray[area.box], gray.shape, (area.box[0].start, area.box[1].start))
@@ -128,67 +123,8 @@ def measure(
         still=still,
         reach=reach,
         layering=layering,
-        patch_map=_patch_map(sums, _windows(values * values), area),
+        patch_map=_patch_map(sums, windows(values * values), area),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """Everything of a clip's measuring that does not depend on the frame.
-
-    Attributes:
-        mask: (H, W) uint8, 255 where pixels may be seen; ``seen`` of them.
-        box: around them.
-        inner: (H, W) int16, all bits set away from the fan's edges; ``inside`` such pixels.
-        window: pixels of a window, a quarter of a patch's.
-        patches: (16, 16), pixels of each patch that may be seen, 1 for none.
-        whole: (32, 32) bool, windows of which all may be seen.
-        bands: of each whole window, 0 at the probe to 15 at the far end.
-        layers: whole windows of each band.
-    """
-
-    mask: NDArray[np.uint8]
-    seen: int
-    box: tuple[slice, slice]
-    inner: NDArray[np.int16]
-    inside: int
-    window: int
-    patches: NDArray[np.float64]
-    whole: NDArray[np.bool_]
-    bands: NDArray[np.int64]
-    layers: NDArray[np.int64]
-
-
-def _area(valid: NDArray[np.bool_], depth: NDArray[np.float32] | None) -> Area:
-    mask = valid.astype(np.uint8) * np.uint8(255)
-    seen = int(cv2.countNonZero(mask))
-    if not seen:
-        raise Reject(Reason.FAN_TOO_SMALL, "nothing of the fan may be seen")
-    inner = cv2.erode(mask, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT) > 0
-    rows, columns = np.flatnonzero(valid.any(axis=1)), np.flatnonzero(valid.any(axis=0))
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    if depth is None:  # rows of the picture
-        down = (np.arange(valid.shape[0]) - rows[0] + 0.5) / len(valid[box])
-        depth = np.repeat(down[:, None], valid.shape[1], axis=1).astype(np.float32)
-    counts = _windows(valid.astype(np.float32))
-    window = int(np.prod([-(-side // WINDOWS) for side in valid.shape]))
-    whole = counts == window
-    bands = np.clip((_windows(depth)[whole] / window * BANDS).astype(np.int64), 0, BANDS - 1)
-    return Area(
-        mask=mask,
-        seen=seen,
-        box=box,
-        inner=-inner.astype(np.int16),
-        inside=int(inner.sum()),
-        window=window,
-        patches=np.maximum(_patches(counts), 1),
-        whole=whole,
-        bands=bands,
-        layers=np.bincount(bands, minlength=BANDS),
-    )
-
-
-area_of = OncePerArray(_area)  # of (valid, depth)
 
 
 def pixel_hash(pixels: Picture) -> str:
@@ -237,18 +173,6 @@ def _blur(gray: NDArray[np.uint8], area: Area) -> float:
     return max((deviation**2 + mean**2) * scale - (mean * scale) ** 2, 0.0)
 
 
-def _windows(picture: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Sum of a picture's values over each of 32 x 32 windows."""
-    height, width = (-(-side // WINDOWS) * WINDOWS for side in picture.shape)
-    if picture.shape != (height, width):
-        right, below = width - picture.shape[1], height - picture.shape[0]
-        picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
-    tall, wide = height // WINDOWS, width // WINDOWS
-    rows = picture.reshape(-1, wide) @ np.ones(wide, np.float32)
-    sums = rows.reshape(WINDOWS, tall, WINDOWS).sum(axis=1, dtype=np.float64)
-    return np.asarray(sums, np.float64)
-
-
 def _speckle_snr(
     gray: NDArray[np.uint8], sums: NDArray[np.float64], area: Area, config: MeasureConfig
 ) -> float:
@@ -260,8 +184,8 @@ def _speckle_snr(
     if not use.any():
         return 0.0
     amplitude = cv2.LUT(gray, _amplitudes(config.dynamic_range))
-    mean = _windows(amplitude)[use] / area.window
-    square = _windows(amplitude * amplitude)[use] / area.window
+    mean = windows(amplitude)[use] / area.window
+    square = windows(amplitude * amplitude)[use] / area.window
     deviation = np.sqrt(np.maximum(square - mean**2, 1e-6))
     return phash.median(mean / deviation)
 
@@ -325,12 +249,7 @@ def _patch_map(sums: NDArray[np.float64], squares: NDArray[np.float64], area: Ar
     reconstruction has to explain there. 1 is the least inside the fan, 0 is outside of it (less
     than a quarter of the patch), so ``patch > 0`` is the background mask.
     """
-    mean = _patches(sums) / area.patches
-    deviation = np.sqrt(np.maximum(_patches(squares) / area.patches - mean**2, 0))
+    mean = patches(sums) / area.patches
+    deviation = np.sqrt(np.maximum(patches(squares) / area.patches - mean**2, 0))
     values = np.minimum(np.maximum(np.round(2 * deviation), 1), 255)
     return np.where(area.patches >= area.window, values, 0).astype(np.uint8).tobytes()
-
-
-def _patches(windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(32, 32) windows as (16, 16) patches."""
-    return np.asarray(windows.reshape(GRID, 2, GRID, 2).sum(axis=(1, 3)))

@@ -10,9 +10,9 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames import graphics
+from echoatlas.pipeline.frames.area import Area, area_of
 from echoatlas.pipeline.frames.canvas import Place, beam_space, letterbox
 from echoatlas.pipeline.frames.color import chroma, plain
-from echoatlas.pipeline.frames.memo import OncePerArray
 from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.fan import Box, Fan, Mode
 from echoatlas.schemas.records import Normalized, Redaction
@@ -74,18 +74,25 @@ class Stencil:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything of a clip's normalization that does not depend on the frame.
+class FramePlan:
+    """Everything of a pane's frames that does not depend on the frame; made once by who loops.
+
+    Its arrays are shared by all frames and read-only; those that it was made of are left alone.
 
     Attributes:
+        fan, redaction, config: what it was made of.
         box: of the fan, in the source picture.
         keep: of the box, where pixels may leave.
         place: where they go.
         shown: of the stored image, where pixels are left.
         beams: of the samples in beam space, x and y in the source picture; else None.
         valid, hidden: (size, size) bool: may be seen; lies in the fan but is blacked out.
+        area: where frames are measured.
     """
 
+    fan: Fan
+    redaction: Redaction
+    config: NormalizeConfig
     box: Box
     keep: Stencil
     place: Place
@@ -93,37 +100,31 @@ class Plan:
     beams: tuple[NDArray[np.float32], NDArray[np.float32]] | None
     valid: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
+    area: Area
 
 
 @step("normalize", version=2)
-def normalize(
-    picture: Picture,
-    fan: Fan,
-    redaction: Redaction,
-    config: NormalizeConfig = NormalizeConfig(),
-) -> Normalized:
+def normalize(picture: Picture, plan: FramePlan) -> Normalized:
     """Crop a picture to its fan and letterbox it, never stretching.
 
-    Every pixel that ``redaction`` does not keep is black before anything is interpolated, so no
-    trace of it is left in its neighbors.
+    Every pixel that the plan's redaction does not keep is black before anything is interpolated,
+    so no trace of it is left in its neighbors.
 
     Args:
         picture: (H, W) or (H, W, 3) uint8 RGB, as displayed.
-        fan: in pixels of ``picture``.
-        redaction: what may leave; its ``keep`` has the picture's size.
+        plan: of the pane, by ``plan_frames``.
 
     Raises:
-        Reject: ``fan_too_small`` below ``config.min_fan``; ``frame_mismatch`` if the picture
-            and the redaction differ in size.
+        Reject: ``frame_mismatch`` if the picture and the redaction differ in size.
     """
+    redaction, config = plan.redaction, plan.config
     if picture.shape[:2] != redaction.keep.shape:
         raise Reject(Reason.FRAME_MISMATCH, "picture and redaction differ in size")
-    plan = planned(redaction.keep, fan, config)
     box = plan.box
     crop = plan.keep.held_over(picture[box.y0 : box.y1, box.x0 : box.x1])
     crop = plain(crop)
     gray = crop if crop.ndim == 2 else cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    tinted, colored = _color(crop, fan, plan, config)
+    tinted, colored = _color(crop, plan)
     drawn = graphics.drawn(gray, None if colored else tinted)
     shown = crop if colored else gray
     flags = [*plan.place.flags, *(("color",) if colored else ())]
@@ -150,13 +151,12 @@ def normalize(
     )
 
 
-def _color(
-    crop: Picture, fan: Fan, plan: Plan, config: NormalizeConfig
-) -> tuple[NDArray[np.bool_] | None, bool]:
+def _color(crop: Picture, plan: FramePlan) -> tuple[NDArray[np.bool_] | None, bool]:
     """Where a crop carries color, and whether it is to be stored in color."""
     if crop.ndim == 2:
         return None, False
-    if fan.mode in (Mode.COLOR, Mode.POWER):
+    config = plan.config
+    if plan.fan.mode in (Mode.COLOR, Mode.POWER):
         return None, config.color == "auto"
     tinted = chroma(crop)
     most = config.color_share * max(cv2.countNonZero(plan.keep.one), 1)
@@ -165,7 +165,19 @@ def _color(
     return tinted, cv2.countNonZero(graphics.without_bars(tinted).view(np.uint8)) > most
 
 
-def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:
+def plan_frames(
+    fan: Fan, redaction: Redaction, config: NormalizeConfig = NormalizeConfig()
+) -> FramePlan:
+    """The plan by which the frames of a pane are normalized and measured.
+
+    Args:
+        fan: in pixels of the source pictures.
+        redaction: what may leave; its ``keep`` has the pictures' size.
+
+    Raises:
+        Reject: ``fan_too_small`` below ``config.min_fan``, or if nothing of the fan may be seen.
+    """
+    keep = redaction.keep
     height, width = keep.shape
     box = fan.bounding_box(height, width)
     if min(box.width, box.height) < config.min_fan:
@@ -181,7 +193,16 @@ def _plan(keep: NDArray[np.bool_], fan: Fan, config: NormalizeConfig) -> Plan:
     for shared in (valid, hidden, place.depth):
         shared.setflags(write=False)
     beams = place.samples and (place.samples[0] + box.x0, place.samples[1] + box.y0)
-    return Plan(box, allowed, place, Stencil.of(valid), beams, valid, hidden)
-
-
-planned = OncePerArray(_plan)  # of (keep, fan, config)
+    return FramePlan(
+        fan=fan,
+        redaction=redaction,
+        config=config,
+        box=box,
+        keep=allowed,
+        place=place,
+        shown=Stencil.of(valid),
+        beams=beams,
+        valid=valid,
+        hidden=hidden,
+        area=area_of(valid, place.depth),
+    )

@@ -17,11 +17,12 @@ from echoatlas.pipeline.evidence import EvidenceConfig, evidence
 from echoatlas.pipeline.frames.annotate import AnnotateConfig, annotate
 from echoatlas.pipeline.frames.measure import MeasureConfig, measure
 from echoatlas.pipeline.frames.normalize import NormalizeConfig, normalize
+from echoatlas.pipeline.frames.stored import FramesConfig
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import ReadConfig, read
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config import Sampling, SiteConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class JourneyConfig:
                 or self.deidentify.keep_measurements,
             ),
         )
+
+    def frames(self, sampling: Sampling) -> FramesConfig:
+        """What of it a frame goes through."""
+        return FramesConfig(self.normalize, self.measure, self.annotate, sampling)
 
     def steps(self) -> list[tuple[Any, object]]:
         """Each step with its configuration, in order."""

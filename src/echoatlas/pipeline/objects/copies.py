@@ -19,12 +19,10 @@ from echoatlas.schemas.rows import CopyRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.attributes import Policy
-    from echoatlas.pipeline.objects.fingerprints import Fingerprints
-    from echoatlas.pipeline.sidecars.said import Said
+    from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import CleanHeader, Origin, Scan
-    from echoatlas.schemas.rows import SightingRow
 
 DIFFER = "patients_differ"  # flag of an object whose copies name several patients
 NOBODY = "object"
@@ -95,29 +93,19 @@ class Spoken:
     flags: tuple[str, ...]
 
 
-def spoken_of(
-    scan: Scan,
-    said: Sequence[Said],
-    gone: Sequence[CopyRow],
-    sighting: SightingRow,
-    site: SiteConfig,
-    key: SiteKey,
-    policy: Policy,
-    marks: Fingerprints,
-) -> Spoken:
+def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
     """Clean an object's header by the strictest of what its copies say.
-
-    Args:
-        gone: what copies said that are there no more.
 
     Raises:
         Reject: by ``clean``.
     """
-    raw = scan.header
+    raw, said, sighting = scan.header, task.said, task.sighting
+    site, key, policy = context.site, context.key, context.config.deidentify
+    mark = context.marks(task).frames
     origin = best(raw, [one.origin for one in said], site, key, policy)
     header = clean(scan, origin, site, key, policy)
     claims = [(one.locator, claim_of(raw, one.origin, site, key, policy)) for one in said]
-    claims += [(row.locator, recalled(row, raw)) for row in gone]
+    claims += [(row.locator, recalled(row, raw)) for row in task.gone]
     told = min((claim for _, claim in claims), key=lambda claim: claim.order)
     if told.patient != header.patient:
         study = told.study or header.study
@@ -135,7 +123,7 @@ def spoken_of(
             study=claim.study or header.study,  # which all copies with a header share
             patient_source=claim.source,
             license=site.license,
-            fingerprint=marks.frames,
+            fingerprint=mark,
         )
         for locator, claim in claims
     ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from echoatlas.schemas.fan import Verdict
 from echoatlas.schemas.rows import AuditRow, EvidenceRow, ObjectRow, QuarantineRow, ReadingRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from echoatlas.pipeline.errors import Reject
     from echoatlas.pipeline.objects.fingerprints import Fingerprints
@@ -73,6 +73,32 @@ def evidence_rows(
         for h in hints
     ]
     return [*said, reading_row(sighting, marks)]
+
+
+def frame_columns(
+    sighting: SightingRow,
+    header: CleanHeader,
+    site: SiteConfig,
+    facts: Mapping[str, str],
+    marks: Fingerprints,
+) -> dict[str, Any]:
+    """The columns of ``FrameRow`` that all frames of an object share."""
+    return {
+        "object_id": sighting.object_id,
+        "site": site.site,
+        "patient": header.patient,
+        "study": header.study,
+        "series": header.series,
+        "patient_source": header.patient_source,
+        "maker": header.maker,
+        "model": header.model,
+        "subject_type": facts.get("subject", site.labels.subject),
+        "native_split": facts.get("split", ""),
+        "age": header.age,
+        "sex": header.sex,
+        "license": site.license,
+        "fingerprint": marks.frames,
+    }
 
 
 def _unread(

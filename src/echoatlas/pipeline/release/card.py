@@ -3,72 +3,61 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 
-COUNTED = (
-    "split",
-    "site",
-    "region",
-    "organ",
-    "device",
-    "mode",
-    "license",
-    "subject_type",
-    "fan_shape",
-)
+from echoatlas.schemas.index import ROLES, Role
+from echoatlas.schemas.manifest import Manifest
 
 
 def counts(index: pa.Table) -> dict[str, dict[str, int]]:
     """Frames by split, site, region, organ, device, mode, license, subject and fan."""
     return {
         name: dict(sorted(Counter(map(str, index.column(name).to_pylist())).items()))
-        for name in COUNTED
+        for name in ROLES[Role.COUNTED]
     }
 
 
-def _hidden(manifest: Mapping[str, Any]) -> list[str]:
-    told = manifest.get("anonymity")
+def _hidden(manifest: Manifest) -> list[str]:
+    told = manifest.anonymity
     if told is None:  # a release of before this was measured
         return []
-    parts = [f"by site, age, sex and device each patient is one of at least {told['k']}"]
-    parts += ["ages are decades"] if told["decades"] else []
-    parts += [f"{name} blanked of {number}" for name, number in told["blanked"].items() if number]
-    parts += [f"{told['left_out']} patients left out"] if told["left_out"] else []
+    parts = [f"by site, age, sex and device each patient is one of at least {told.k}"]
+    parts += ["ages are decades"] if told.decades else []
+    parts += [f"{name} blanked of {number}" for name, number in told.blanked.items() if number]
+    parts += [f"{told.left_out} patients left out"] if told.left_out else []
     return [f"- {'; '.join(parts)}"]
 
 
-def _patients(manifest: Mapping[str, Any]) -> list[str]:
-    if "tied" not in manifest:  # a release of before copies were asked
+def _patients(manifest: Manifest) -> list[str]:
+    ties = manifest.tied
+    if ties is None:  # a release of before copies were asked
         return []
-    ties = manifest["tied"]
     return [
-        f"- {manifest['nameless']} frames are of files that name no patient "
+        f"- {manifest.nameless} frames are of files that name no patient "
         "(`patient_source: object`)",
-        f"- {ties['patients']} patients are tied by what copies of their pictures say, in "
-        f"{ties['groups']} groups (`split_group`), each in one split",
+        f"- {ties.patients} patients are tied by what copies of their pictures say, in "
+        f"{ties.groups} groups (`split_group`), each in one split",
     ]
 
 
-def card(manifest: Mapping[str, Any]) -> str:
+def card(manifest: Manifest) -> str:
     """The card as Markdown."""
     lines = [
-        f"# {manifest['name']}",
+        f"# {manifest.name}",
         "",
-        f"{manifest['frames']} ultrasound frames of {manifest['patients']} patients, "
-        f"de-identified, deduplicated ({manifest['config']['duplicates']} duplicates) and labelled "
+        f"{manifest.frames} ultrasound frames of {manifest.patients} patients, "
+        f"de-identified, deduplicated ({manifest.config.duplicates} duplicates) and labelled "
         "on a tree of 9 regions and 52 organs.",
         "",
-        f"- made by EchoAtlas {manifest['version']}, tree `{manifest['tree']}`",
-        f"- selection: `{manifest['config']['where'] or 'all'}`",
+        f"- made by EchoAtlas {manifest.version}, tree `{manifest.tree}`",
+        f"- selection: `{manifest.config.where or 'all'}`",
         *_hidden(manifest),
         *_patients(manifest),
-        f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest['tables'].items()))}",
+        f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest.tables.items()))}",
         "",
     ]
-    for name, numbers in manifest["counts"].items():
+    for name, numbers in manifest.counts.items():
         lines += [f"## By {name.replace('_', ' ')}", "", f"| {name} | frames |", "|---|---|"]
         lines += [f"| {value or '-'} | {number} |" for value, number in numbers.items()] + [""]
     lines += [

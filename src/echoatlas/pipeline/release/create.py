@@ -30,7 +30,7 @@ from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import anonymized, measured
 from echoatlas.pipeline.release.kin import GROUP, NOBODY, tied
-from echoatlas.pipeline.release.manifest import MANIFEST, Manifest, manifest_of, names
+from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
 from echoatlas.pipeline.release.select import (
     filter_rows,
     index_of,
@@ -42,6 +42,7 @@ from echoatlas.pipeline.release.split import assigned, groups
 from echoatlas.pipeline.storage import Storage, storage_error
 from echoatlas.pipeline.whereabouts import point
 from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.manifest import FORMAT, Manifest
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import tree
@@ -66,6 +67,8 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     """
     if releases.exists(f"{config.name}/{MANIFEST}"):
         raise UsageError(f"there is a release '{config.name}' already; releases never change")
+    for other in names(releases):
+        manifest_of(releases, other)  # what can't be read is told before anything is published
     versions = _pinned(lake)
     index = filter_rows(index_of(lake, versions), config.where)
     if not config.review:
@@ -98,11 +101,12 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     data = _parquet(index)
     digest = hashlib.sha256(data).hexdigest()
     releases.write(f"{config.name}/index-{digest[:16]}.parquet", data)
-    manifest: Manifest = {
+    published = {
+        "format": FORMAT,
         "name": config.name,
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.model_dump(),
+        "config": config.model_dump(mode="json"),
         "tables": versions,
         "tree": tree().hash,
         "frames": index.num_rows,
@@ -115,8 +119,9 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
         "counts": counts(index),
         "anonymity": {**asdict(suppressed), "k": measured(index, config.min_k).k},
     }
+    text = json.dumps(published, sort_keys=True, indent=1).encode()
+    manifest = Manifest.of(published, config.name)
     releases.write(f"{config.name}/card.md", card(manifest).encode())
-    text = json.dumps(manifest, sort_keys=True, indent=1).encode()
     try:
         releases.write(f"{config.name}/{MANIFEST}", text, create=True)
     except FileExistsError:
@@ -126,7 +131,7 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     row = ReleaseRow(
         name=config.name,
         manifest=hashlib.sha256(text).hexdigest(),
-        created=manifest["created"],
+        created=manifest.created,
         frames=index.num_rows,
         where=config.where,
     )

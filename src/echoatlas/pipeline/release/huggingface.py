@@ -19,7 +19,7 @@ from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.release.manifest import Manifest
+    from echoatlas.schemas.manifest import Manifest
 
 README = "README.md"
 DEFAULT = "default"  # the name of a folder's only configuration
@@ -40,7 +40,7 @@ def readme(
         more: settings of the builder.
     """
     header = {
-        "pretty_name": f"EchoAtlas {manifest['name']}",
+        "pretty_name": f"EchoAtlas {manifest.name}",
         "configs": [_configuration(DEFAULT, files) | more],
         "dataset_info": {"features": told},
     }
@@ -49,18 +49,17 @@ def readme(
 
 def readme_of_releases(manifests: Iterable[Manifest]) -> bytes:
     """The README beside the shards of all releases: one configuration each."""
-    every = [one for one in manifests if all("split" in shard for shard in one["shards"])]
+    every = [one for one in manifests if all(shard.split is not None for shard in one.shards)]
     header = {
         "pretty_name": "EchoAtlas",
-        "configs": [_configuration(one["name"], shards_by_split(one)) for one in every],
+        "configs": [_configuration(one.name, shards_by_split(one)) for one in every],
         "dataset_info": [
-            {"config_name": one["name"], "features": shard_features(one)} for one in every
+            {"config_name": one.name, "features": shard_features(one)} for one in every
         ],
     }
     lines = ["# Releases", "", "| release | frames | patients | shards |", "|---|---|---|---|"]
     lines += [
-        f"| {one['name']} | {one['frames']} | {one['patients']} | {len(one['shards'])} |"
-        for one in every
+        f"| {one.name} | {one.frames} | {one.patients} | {len(one.shards)} |" for one in every
     ]
     return _page(header, "\n".join([*lines, ""]))
 
@@ -68,8 +67,8 @@ def readme_of_releases(manifests: Iterable[Manifest]) -> bytes:
 def shards_by_split(manifest: Manifest) -> dict[str, list[str]]:
     """Split to the keys of its shards."""
     found: dict[str, list[str]] = {}
-    for shard in manifest["shards"]:
-        found.setdefault(shard["split"], []).append(shard["file"])
+    for shard in manifest.shards:
+        found.setdefault(shard.split or "", []).append(shard.file)
     return found
 
 
@@ -78,11 +77,11 @@ def shard_features(manifest: Manifest) -> Features:
     types = {one.name: one.type for table in ("frames", "labels") for one in schema(table)}
     marks = pa.list_(pa.struct([*(WHOLE.value_type.field(n) for n in TOLD), ("mask", pa.string())]))
     meta = pa.struct([*((name, types.get(name, pa.string())) for name in META), (MARKS, marks)])
-    codec = manifest["config"]["codec"]
+    codec = manifest.config.codec
     picture = {"dtype": "binary" if codec == "zstd" else "image"}
     return [
         {"name": ENDINGS[codec], **picture},
-        *({"name": mask_ending(n), "dtype": "image"} for n in range(manifest.get("masks", 0))),
+        *({"name": mask_ending(n), "dtype": "image"} for n in range(manifest.masks)),
         {"name": "json", **_feature(meta)},
     ]
 

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.schemas.config import Suppression
+from echoatlas.schemas.index import ROLES, Role
 from echoatlas.taxonomy.devices import UNKNOWN
 
-QUASI = ("site", "age", "sex", "maker", "model")
+QUASI = ROLES[Role.QUASI]
 BLANK: Mapping[str, Any] = {"age": None, "sex": "", "maker": UNKNOWN, "model": UNKNOWN}
 DECADE = 10  # years
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,10 +11,9 @@ import pyarrow.parquet as pq
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.pipeline.whereabouts import demand_somewhere
+from echoatlas.schemas.manifest import Manifest
 
 MANIFEST = "manifest.json"
-
-Manifest = dict[str, Any]
 
 
 def names(releases: Storage) -> list[str]:
@@ -28,16 +26,21 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     """The manifest of a release.
 
     Raises:
-        UsageError: there is none of that name; names the nearest.
+        UsageError: there is none of that name; names the nearest. Or it needs a newer EchoAtlas.
+        CheckFailed: it is damaged.
     """
     try:
-        found: Manifest = json.loads(releases.read(f"{name}/{MANIFEST}"))
+        data = releases.read(f"{name}/{MANIFEST}")
     except (FileNotFoundError, UsageError):
-        published = names(releases)
-        if not published:
+        known = names(releases)
+        if not known:
             demand_somewhere(releases)
-        raise no_such("release", name, published) from None
-    return found
+        raise no_such("release", name, known) from None
+    try:
+        published = json.loads(data)
+    except ValueError:
+        raise CheckFailed(f"the manifest of release '{name}' is damaged") from None
+    return Manifest.of(published, name)
 
 
 def index_bytes(releases: Storage, manifest: Manifest) -> pa.Buffer:
@@ -46,14 +49,14 @@ def index_bytes(releases: Storage, manifest: Manifest) -> pa.Buffer:
     Raises:
         CheckFailed: it is not what was published.
     """
-    key = f"{manifest['name']}/{manifest['index']['file']}"
+    key = f"{manifest.name}/{manifest.index.file}"
     if isinstance(releases, LocalStorage):
         with pa.memory_map(str(releases.path(key))) as file:
             data = file.read_buffer()
     else:
         data = pa.py_buffer(releases.read(key))
-    if hashlib.sha256(data).hexdigest() != manifest["index"]["sha256"]:
-        raise CheckFailed(f"the index of release '{manifest['name']}' is damaged")
+    if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
+        raise CheckFailed(f"the index of release '{manifest.name}' is damaged")
     return data
 
 

@@ -35,13 +35,15 @@ from echoatlas.pipeline.release.huggingface import (
     shard_features,
     with_features,
 )
-from echoatlas.pipeline.release.manifest import MANIFEST, Manifest, index_table, manifest_of
+from echoatlas.pipeline.release.manifest import MANIFEST, index_table, manifest_of
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PLACES, pack
 from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.schemas.index import ROLES, Role
+from echoatlas.schemas.manifest import Manifest
 
 MIXED = "mixed"  # of an old release's shards, which did not end at splits
-FIRST = ["frame_id", "site", "patient", "region", "organ", "split", "device", "license"]
+FIRST = ROLES[Role.FIRST]
 
 
 def pull(
@@ -98,7 +100,7 @@ def _whole(releases: Storage, shard: str) -> bytes:
 def _files(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
-    ending = ENDINGS[manifest["config"]["codec"]]
+    ending = ENDINGS[manifest.config.codec]
     for shard in sorted(set(index.column("shard").to_pylist())):
         part = index.filter(pc.equal(index.column("shard"), shard))
         missing = [
@@ -132,7 +134,7 @@ def _files(
         dest.write(name, sink.getvalue())
     files = {split: [name, f"images/*.{ending}"] for split, name in lists.items()}
     told.append({"name": "image", "dtype": "image"})
-    if manifest["config"]["codec"] != "zstd":
+    if manifest.config.codec != "zstd":
         how = {"metadata_filenames": sorted(lists.values()), "drop_labels": True}
         dest.write(README, readme(manifest, files, told, **how))
 
@@ -163,17 +165,17 @@ def _webdataset(
 ) -> None:
     names = _numbered()
     if not filtered:
-        called = {shard["file"]: names(shard.get("split", MIXED)) for shard in manifest["shards"]}
-        for shard in manifest["shards"]:
-            if not _is_there(dest, called[shard["file"]], shard["sha256"]):
-                dest.write(called[shard["file"]], _whole(releases, shard["file"]))
+        called = {shard.file: names(shard.split or MIXED) for shard in manifest.shards}
+        for shard in manifest.shards:
+            if not _is_there(dest, called[shard.file], shard.sha256):
+                dest.write(called[shard.file], _whole(releases, shard.file))
         keys = [called[key] for key in index.column("shard").to_pylist()]
         index = index.set_column(index.column_names.index("shard"), "shard", pa.array(keys))
     else:
         samples = _samples(releases, index)
         rows = index.to_pylist()
-        codec = manifest["config"]["codec"]
-        most = manifest["config"]["shard_mb"] << 20
+        codec = manifest.config.codec
+        most = manifest.config.shard_mb << 20
         whole = ((row, *samples[row["frame_id"]]) for row in rows)
         packed = ((row | {MARKS: marks}, image) for row, image, marks in whole)
         for made in pack(packed, codec, most):
@@ -183,7 +185,7 @@ def _webdataset(
     sink = io.BytesIO()
     pq.write_table(plain, sink, write_statistics=False)
     dest.write("index.parquet", sink.getvalue())
-    dest.write(MANIFEST, json.dumps(manifest, sort_keys=True, indent=1).encode())
+    dest.write(MANIFEST, json.dumps(manifest.published, sort_keys=True, indent=1).encode())
     files = {split: [f"shards/{split}-*.tar"] for split in _splits(index)}
     dest.write(README, readme(manifest, files, shard_features(manifest)))
 
@@ -210,7 +212,7 @@ def _splits(index: pa.Table) -> list[str]:
 def _parquet(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
-    codec = manifest["config"]["codec"]
+    codec = manifest.config.codec
     told: Features = []
     for split in _splits(index):
         mine = index.filter(pc.equal(index.column("split"), split))

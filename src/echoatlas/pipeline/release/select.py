@@ -13,69 +13,14 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.findings import held_back
 from echoatlas.pipeline.release.kin import with_kin
+from echoatlas.schemas.index import FROM
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
-FRAME = (
-    "frame_id",
-    "object_id",
-    "site",
-    "patient",
-    "study",
-    "series",
-    "patient_source",
-    "frame_index",
-    "pane",
-    "time_ms",
-    "width",
-    "height",
-    "channels",
-    "native_width",
-    "native_height",
-    "scale",
-    "mm_per_px_x",
-    "mm_per_px_y",
-    "spacing_source",
-    "fan_shape",
-    "fan_score",
-    "fan_verdict",
-    "mode",
-    "maker",
-    "model",
-    "subject_type",
-    "native_split",
-    "age",
-    "sex",
-    "license",
-    "flags",
-)
-LABEL = (
-    "region",
-    "organ",
-    "region_index",
-    "organ_index",
-    "paths",
-    "confidence",
-    "laterality",
-    "view",
-    "application",
-    "conflict",
-    "decided_by",
-)
-MEASURE = (
-    "pixel_hash",
-    "blur",
-    "entropy",
-    "mean",
-    "saturation",
-    "dark",
-    "fan_fill",
-    "speckle_snr",
-    "text_share",
-    "color_share",
-    "motion",
-)
+FRAME = FROM["frames"]
+LABEL = FROM["labels"]
+MEASURE = FROM["measures"]
 
 
 def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:

@@ -16,6 +16,7 @@ import numpy as np
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
+from echoatlas.schemas.index import ROLES, Role
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.frames.codec import Buffer
@@ -23,30 +24,9 @@ if TYPE_CHECKING:
 
 ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg"}
 BLOCK = 512  # bytes, of a tar record
-META = (
-    "frame_id",
-    "site",
-    "patient",
-    "study",
-    "region",
-    "organ",
-    "paths",
-    "confidence",
-    "laterality",
-    "view",
-    "application",
-    "mode",
-    "split",
-    "device",
-    "license",
-    "subject_type",
-    "mm_per_px_x",
-    "mm_per_px_y",
-    "fan_shape",
-    "frame_index",
-)
+META = ROLES[Role.META]
 MARKS = "annotations"
-PLACES = ("shard", "offset", "length")
+PLACES = ROLES[Role.PLACE]
 
 
 @dataclass(frozen=True, slots=True)

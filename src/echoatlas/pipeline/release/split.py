@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from echoatlas.pipeline.release.kin import GROUP
+from echoatlas.schemas.index import ROLES, Role
 
-TIES = ("patient", "study", "cluster", "pixel_hash")
+TIES = ROLES[Role.TIE]
 
 
 def groups(index: pa.Table) -> list[str]:

@@ -16,10 +16,11 @@ import pyarrow as pa
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, outside, told
 from echoatlas.pipeline.release.k_anonymity import measured
 from echoatlas.pipeline.release.kin import GROUP, KIN, NOBODY, tied
-from echoatlas.pipeline.release.manifest import Manifest, index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 from echoatlas.pipeline.release.split import TIES
 from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.manifest import Manifest
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
@@ -62,9 +63,9 @@ def _check(name: str, faults: int, what: str) -> Check:
 
 
 def _counts(manifest: Manifest, index: pa.Table) -> Check:
-    told = sum(shard["samples"] for shard in manifest["shards"])
+    told = sum(shard.samples for shard in manifest.shards)
     ids = set(index.column("frame_id").to_pylist())
-    wrong = len({manifest["frames"], index.num_rows, told, len(ids)}) - 1
+    wrong = len({manifest.frames, index.num_rows, told, len(ids)}) - 1
     return _check("counts", wrong, "numbers of samples disagree")
 
 
@@ -97,7 +98,7 @@ def _kept_together(index: pa.Table) -> Check:
 
 def _known(manifest: Manifest, index: pa.Table) -> Check:
     number = index.column("patient_source").to_pylist().count(NOBODY)
-    wanted = manifest["config"].get("nameless", "keep") == "keep"
+    wanted = manifest.config.nameless == "keep"
     said = f"{number} of {index.num_rows} frames stand under patient_source: object"
     return Check("files name their patients", wanted or not number, said if number else "")
 
@@ -134,21 +135,21 @@ def _inside(index: pa.Table) -> Check:
 
 def _shards_end_at_splits(manifest: Manifest, index: pa.Table) -> Check:
     """Whoever reads shards and no index must not train on what others test on."""
-    told = {shard["file"]: shard.get("split") for shard in manifest["shards"]}
+    told = {shard.file: shard.split for shard in manifest.shards}
     rows = index.select(["shard", "split"]).to_pylist()
     wrong = sum(told.get(row["shard"]) not in (None, row["split"]) for row in rows)
     return _check("shards end at splits", wrong, "samples lie in another split's shard")
 
 
 def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:
-    asked = manifest["config"].get("min_k", 1)
+    asked = manifest.config.min_k
     if asked > 1:
         under = measured(index, asked).under
         yield _check(f"each patient is one of {asked}", under, "patients are not")
 
 
 def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[Check]:
-    codec = manifest["config"]["codec"]
+    codec = manifest.config.codec
     places = {
         (row["shard"], row["frame_id"]): (row["offset"], row["length"])
         for row in index.select(["shard", "frame_id", "offset", "length"]).to_pylist()
@@ -158,13 +159,13 @@ def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[
              for row in rows for ending, place in _masks(row)}  # fmt: skip
     marks = {(row["shard"], row["frame_id"]): told(row[MARKS]) for row in rows}
     damaged = misplaced = strange = undecodable = 0
-    for shard in manifest["shards"]:
+    for shard in manifest.shards:
         try:
-            data = releases.read(shard["file"])
+            data = releases.read(shard.file)
         except FileNotFoundError:
             damaged += 1
             continue
-        if hashlib.sha256(data).hexdigest() != shard["sha256"]:
+        if hashlib.sha256(data).hexdigest() != shard.sha256:
             damaged += 1
             continue
         for member in _members(data):
@@ -174,13 +175,13 @@ def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[
             if ending == "json":
                 meta = json.loads(content)
                 strange += not set(META) <= set(meta) <= {*META, MARKS}
-                misplaced += meta.get(MARKS, []) != marks.get((shard["file"], key), [])
+                misplaced += meta.get(MARKS, []) != marks.get((shard.file, key), [])
             elif ending == ENDINGS[codec]:
-                place = places.pop((shard["file"], key), None)
+                place = places.pop((shard.file, key), None)
                 misplaced += place != (member.offset_data, member.size)
                 strange += not CLEAN[codec](content)
                 undecodable += not _decodes(content, codec)
-            elif mask := masks.pop((shard["file"], member.name), None):
+            elif mask := masks.pop((shard.file, member.name), None):
                 misplaced += mask[:2] != (member.offset_data, member.size)
                 strange += not _clean_png(content)
                 undecodable += not _decodes(content, "png", mask[2:])

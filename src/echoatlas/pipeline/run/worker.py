@@ -25,6 +25,7 @@ from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
 from echoatlas.pipeline.objects.rows import companion_rows, kept_row, rejection_rows
+from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.read.archive import is_archive, opened
@@ -87,11 +88,12 @@ def work(batch: Batch) -> BatchResult:
     sealed: dict[str, Entry] = {}
     frames = 0
     sources = Sources.of(batch, reading(batch))
+    context = SiteContext.of(batch.site, batch.key, batch.config, batch.marks)
     for item in batch.items:
-        marks = item.marks(batch.made_by)
+        marks = item.marks(context.fingerprints)
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, sources, watch, sealed)
+            traveled = _travel(batch, item, context, sources, watch, sealed)
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, marks))
             rejected[rejection.reason.value] += 1
@@ -136,6 +138,7 @@ def reading(batch: Batch) -> Callable[..., bytes]:
 def _travel(
     batch: Batch,
     item: WorkItem,
+    context: SiteContext,
     sources: Sources,
     watch: Stopwatch,
     sealed: dict[str, Entry],
@@ -151,22 +154,11 @@ def _travel(
         if item.sighting.member < 0 and _only_companions(batch.site, name, data):
             return None
         said = sources.said_of(item, name)
-    site, key = batch.site, batch.key
-    traveled = journey(
-        data,
-        item.sighting,
-        said[0].origin,
-        site,
-        key,
-        batch.config,
-        watch,
-        item.marks(batch.made_by),
-        said,
-        item.claims,
-    )
+    task = ObjectTask(data, item.sighting, tuple(said), item.claims, item.told)
+    traveled = journey(task, context, watch)
     for one in said if batch.crosswalk else ():
         header = traveled.scan.header
-        entry = entry_of(batch.crosswalk or "", header, one.origin, site, key)
+        entry = entry_of(batch.crosswalk or "", header, one.origin, batch.site, batch.key)
         if entry is not None:
             sealed.setdefault(entry.patient, entry)
     return traveled

@@ -53,4 +53,6 @@ def with_rows(origin: Origin, others: Iterable[Origin], site: SiteConfig) -> Ori
     row = dict(origin.sidecar)
     for other in others:
         row |= {column: text for column, text in other.sidecar.items() if not row.get(column)}
+    if row == origin.sidecar:  # then its facts stand as well
+        return origin
     return origin_of(site, origin.upload, origin.name, row)

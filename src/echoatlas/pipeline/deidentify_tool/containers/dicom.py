@@ -146,10 +146,11 @@ def _redacted_frames(
     pieces = fragments.split(opened.pixels)
     frames, _ = fragments.group(pieces, scan.declared_frames, extended(opened.header))
     clean: list[jpeg.Redacted] = []
+    mask = jpeg.Mask.of(keep)
     for frame in frames:
         stream = fragments.join(frame)
         plain = bytes(stream) if source.codec == "jpeg" else restored(stream)
-        done = jpeg.redacted(plain, keep) if plain is not None else None
+        done = jpeg.redacted(plain, mask) if plain is not None else None
         if done is None:
             return None
         clean.append(done)

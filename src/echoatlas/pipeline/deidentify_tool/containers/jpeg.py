@@ -13,24 +13,62 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
 from echoatlas.pipeline.deidentify_tool.containers import edges
 from echoatlas.pipeline.deidentify_tool.containers.quantization import says_nothing
-from echoatlas.pipeline.frames.memo import OncePerArray
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BLACK = -1024  # DC coefficient of a block of zeros, before quantization
 TOLERATED = 2  # gray levels by which a quantized black may miss zero
 RINGING = 24  # gray levels by which what encoders put beyond an edge may differ from the edge
+
+
+Blocks = tuple[int, ...]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What may be seen of all frames of a clip, and what follows of it for their blocks.
+
+    Made once by who loops over frames; the same blocks are looked at once. It holds a copy.
+
+    Attributes:
+        keep: (H, W) bool.
+    """
+
+    keep: Flags
+    _edges: dict[Blocks, tuple[Flags, Flags, Flags]] = field(default_factory=dict, repr=False)
+    _touched: dict[tuple[Blocks, tuple[int, int]], Flags] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, keep: Flags) -> Mask:
+        """The mask as it is now, whatever becomes of the array."""
+        return cls(keep.copy())
+
+    def edge(self, blocks: Blocks) -> tuple[Flags, Flags, Flags]:
+        """See ``_edge``."""
+        if blocks not in self._edges:
+            self._edges[blocks] = _edge(self.keep, blocks)
+        return self._edges[blocks]
+
+    def touched(self, blocks: Blocks, step: tuple[int, int]) -> Flags:
+        """See ``_touched``."""
+        if (blocks, step) not in self._touched:
+            self._touched[blocks, step] = _touched(self.keep, blocks, step)
+        return self._touched[blocks, step]
+
+    @cached_property
+    def judged(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Where a redacted picture has to be as it was, and where it has to be black: 0 or 1."""
+        return kept_exactly(self.keep).view(np.uint8), (~self.keep).view(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +84,14 @@ class Redacted:
     left: NDArray[np.bool_]
 
 
-def redacted(data: bytes, keep: NDArray[np.bool_]) -> Redacted | None:
-    """A JPEG whose pixels outside ``keep`` are black, all blocks without such left as they are.
+def redacted(data: bytes, mask: Mask) -> Redacted | None:
+    """A JPEG whose pixels outside of a mask are black, all blocks without such left as they are.
 
     Colors of blocks on the mask's edge go with what is hidden in them; their gray levels stay.
 
     Args:
         data: a baseline or progressive JPEG of 8 bits, gray or YCbCr.
-        keep: (H, W) bool.
+        mask: of the picture's size; the same one for all frames of a clip.
 
     Returns:
         A baseline JPEG, or None where it can't be done without loss (RGB or CMYK components,
@@ -65,15 +103,16 @@ def redacted(data: bytes, keep: NDArray[np.bool_]) -> Redacted | None:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return None
-    if (height, width) != keep.shape or space not in ("Gray", "YCbCr"):
+    if (height, width) != mask.keep.shape or space not in ("Gray", "YCbCr"):
         return None
-    written = _rewritten(data, keep, space)
-    return written if written and _faithful(data, written.data, keep, space) else None
+    written = _rewritten(data, mask, space)
+    return written if written and _faithful(data, written.data, mask, space) else None
 
 
-def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> Redacted | None:
+def _rewritten(data: bytes, mask: Mask, space: str) -> Redacted | None:
     import jpeglib
 
+    keep = mask.keep
     try:
         planes, quantization, numbers = _coefficients(data, 1 if space == "Gray" else 3)
         tables = [quantization[number] for number in numbers]
@@ -82,9 +121,9 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> Redacted | N
     if not all(map(says_nothing, tables)):
         return None
     step = _sampling(planes, keep.shape)
-    left = _blackened(planes[0], tables[0], keep)
+    left = _blackened(planes[0], tables[0], mask)
     for plane in planes[1:]:
-        plane[touched_by(keep, plane.shape[:2], step)] = 0
+        plane[mask.touched(plane.shape[:2], step)] = 0
     clean = jpeglib.from_dct(*planes, qt=quantization, quant_tbl_no=np.array(numbers))
     whole = 8 * planes[0].shape[0], 8 * planes[0].shape[1]
     with _file() as (path, read):
@@ -98,11 +137,10 @@ def _rewritten(data: bytes, keep: NDArray[np.bool_], space: str) -> Redacted | N
         return Redacted(read(), left)
 
 
-def _blackened(
-    luma: NDArray[np.int16], table: NDArray[np.uint16], keep: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _blackened(luma: NDArray[np.int16], table: NDArray[np.uint16], mask: Mask) -> NDArray[np.bool_]:
     """Black out the luma of what is not kept, in place, and say what is left: (H, W) bool."""
-    touched, edge, hidden = edge_of(keep, luma.shape[:2])
+    keep = mask.keep
+    touched, edge, hidden = mask.edge(luma.shape[:2])
     made, done = edges.blacked(luma[edge], table, hidden, TOLERATED - 1)
     luma[touched] = 0
     luma[touched, 0, 0] = round(BLACK / int(table[0, 0]))
@@ -128,9 +166,6 @@ def _edge(
     edge = np.zeros(blocks, bool)
     edge[:rows, :columns] = touched[:rows, :columns] & whole.any(axis=(2, 3))
     return touched, edge, ~whole[edge[:rows, :columns]]
-
-
-edge_of = OncePerArray(_edge)
 
 
 def _coefficients(
@@ -212,9 +247,6 @@ def _touched(
     return np.asarray(padded.reshape(blocks[0], high, blocks[1], wide).any(axis=(1, 3)))
 
 
-touched_by = OncePerArray(_touched)  # of the mask that all frames of a clip share
-
-
 def kept_exactly(keep: NDArray[np.bool_], step: tuple[int, int] = (2, 2)) -> NDArray[np.bool_]:
     """Pixels that a redaction by blocks leaves bit-exact, edges apart: (H, W) bool.
 
@@ -228,20 +260,12 @@ def kept_exactly(keep: NDArray[np.bool_], step: tuple[int, int] = (2, 2)) -> NDA
     return np.asarray(cv2.dilate(area, np.ones((5, 5), np.uint8)) == 0, bool)
 
 
-def _judged(keep: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Where a redacted picture has to be as it was, and where it has to be black: 0 or 1."""
-    return kept_exactly(keep).view(np.uint8), (~keep).view(np.uint8)
-
-
-judged_by = OncePerArray(_judged)
-
-
-def _faithful(data: bytes, written: bytes, keep: NDArray[np.bool_], space: str) -> bool:
+def _faithful(data: bytes, written: bytes, mask: Mask, space: str) -> bool:
     colors = "GRAY" if space == "Gray" else "RGB"
     before = simplejpeg.decode_jpeg(data, colorspace=colors)
     after = simplejpeg.decode_jpeg(written, colorspace=colors)
     gray = after if space == "Gray" else simplejpeg.decode_jpeg(written, colorspace="GRAY")
-    exact, hidden = judged_by(keep)
+    exact, hidden = mask.judged
     change = cv2.absdiff(before, after)
     change = cv2.bitwise_and(change, change, mask=exact)
     black = cv2.minMaxLoc(gray[..., 0], mask=hidden)[1] <= TOLERATED

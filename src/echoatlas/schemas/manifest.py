@@ -1,0 +1,162 @@
+"""The manifest of a release: what is published of it, typed. It never changes once it is there.
+
+Plain dataclasses, as trainers read it who have no use for a library that validates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from echoatlas.errors import CheckFailed, UsageError
+
+FORMAT = 1  # of the manifests that are written now; 0 stands for those of before formats
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedShard:
+    """A tar file of samples.
+
+    Attributes:
+        file: its key beside all releases. bytes: its size.
+        split: of all its samples; None in a release of before shards ended at splits.
+    """
+
+    file: str
+    sha256: str
+    bytes: int
+    samples: int
+    split: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedIndex:
+    """The Parquet file of a row a sample, beside the manifest."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedConfig:
+    """What was asked for, as far as readers of a release need it; see ``ReleaseConfig``."""
+
+    where: str
+    codec: str
+    shard_mb: int
+    splits: Mapping[str, float]
+    duplicates: str
+    nameless: str
+    min_k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """How many patients stay together with others, in how many groups."""
+
+    groups: int
+    patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What was suppressed so that patients share what is said of them; see ``Suppressed``."""
+
+    k: int
+    decades: bool
+    blanked: Mapping[str, int]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a release says of itself.
+
+    Attributes:
+        format: 0 of releases of before it was told.
+        version: of EchoAtlas. tree: hash of the label tree. tables: to their pinned versions.
+        nameless, tied, anonymity: None in releases of before they were measured.
+        masks: of the sample that has most of them.
+        counts: column to value to frames.
+        published: all of it, word for word.
+    """
+
+    format: int
+    name: str
+    version: str
+    created: str
+    config: PublishedConfig
+    tables: Mapping[str, int]
+    tree: str
+    frames: int
+    patients: int
+    index: PublishedIndex
+    shards: tuple[PublishedShard, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    nameless: int | None
+    tied: Ties | None
+    anonymity: Hidden | None
+    masks: int
+    published: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, published: Any, name: str) -> Manifest:
+        """A manifest as it was published, of any format up to today's.
+
+        Args:
+            name: of the release, for messages.
+
+        Raises:
+            UsageError: it is of a format that only a newer EchoAtlas knows.
+            CheckFailed: it is no manifest.
+        """
+        try:
+            number = int(published.get("format", 0))
+            if number > FORMAT:
+                raise UsageError(
+                    f"release '{name}' is of format {number}, and this EchoAtlas knows {FORMAT}: "
+                    f"install echoatlas {published.get('version', '')}".rstrip()
+                )
+            return cls._of(published, number)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise CheckFailed(f"the manifest of release '{name}' is damaged") from None
+
+    @classmethod
+    def _of(cls, told: dict[str, Any], number: int) -> Manifest:
+        config, index = told["config"], told["index"]
+        tied, hidden = told.get("tied"), told.get("anonymity")
+        return cls(
+            format=number,
+            name=told["name"],
+            version=told["version"],
+            created=told["created"],
+            config=PublishedConfig(
+                where=config["where"],
+                codec=config["codec"],
+                shard_mb=config["shard_mb"],
+                splits=config["splits"],
+                duplicates=config["duplicates"],
+                nameless=config.get("nameless", "keep"),
+                min_k=config.get("min_k", 1),
+            ),
+            tables=told["tables"],
+            tree=told["tree"],
+            frames=told["frames"],
+            patients=told["patients"],
+            index=PublishedIndex(index["file"], index["sha256"]),
+            shards=tuple(
+                PublishedShard(
+                    one["file"], one["sha256"], one["bytes"], one["samples"], one.get("split")
+                )
+                for one in told["shards"]
+            ),
+            counts=told["counts"],
+            nameless=told.get("nameless"),
+            tied=None if tied is None else Ties(tied["groups"], tied["patients"]),
+            anonymity=None
+            if hidden is None
+            else Hidden(hidden["k"], hidden["decades"], hidden["blanked"], hidden["left_out"]),
+            masks=told.get("masks", 0),
+            published=told,
+        )
