@@ -39,6 +39,10 @@ class Shown:
     measures: Measures
 
 
+def measured(one: Normalized) -> Measures:
+    return measure(one, area_of(one.valid, one.depth))
+
+
 def pictures(seed: int, frames: int = 1, fan: str = "linear", **options: Any) -> list[Normalized]:
     scan = make_cine(seed, fan=fan, frames=frames, **options)
     cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
@@ -81,7 +85,7 @@ def shown(*objects: Sequence[Normalized], start: int = 0) -> list[Shown]:
             f"o{number:03d}",
             place,
             number,
-            measure(one, area_of(one.valid, one.depth)),
+            measured(one),
         )
         for number, frames in zip(count(start), objects)
         for place, one in enumerate(frames)
