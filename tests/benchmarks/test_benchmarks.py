@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,14 @@ def test_each_benchmark_starts(name: str) -> None:
     assert callable(module.main)
     for package, wanted in imported_by_programs(FOLDER / f"{name}.py"):
         assert hasattr(importlib.import_module(package), wanted), f"{package} has no {wanted}"
+
+
+def test_the_page_on_benchmarks_names_those_that_are() -> None:
+    page = (FOLDER.parent / "docs" / "benchmarks.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| .* \| .* \|$", page, re.M)
+
+    assert len(listed) >= 13
+    assert set(listed) <= set(names())
 
 
 def imported_by_programs(path: Path) -> Iterator[tuple[str, str]]:
