@@ -42,8 +42,9 @@ STRANGER = "from benchmarks.harness import report\ndef main(): report('good', 'x
 
 
 @pytest.fixture
-def toys(tmp_path: Path) -> Path:
-    """A folder of benchmarks, each of which ends in another way."""
+def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of benchmarks, each of which ends in another way; they import this harness."""
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     folder = tmp_path / "toys"
     folder.mkdir()
     (folder / "__init__.py").touch()
@@ -54,10 +55,8 @@ def toys(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def results(toys: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a run of all toys leaves; they import this checkout's harness."""
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+def run_all(toys: Path) -> dict[str, Any]:
+    """What a run of all toys leaves."""
     out = toys.parent / "out.json"
 
     assert run(names(toys), out, short=True, folder=toys) == 1
@@ -67,8 +66,10 @@ def results(toys: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_one_that_fails_names_itself_and_the_others_still_run(
-    results: dict[str, Any], capfd: pytest.CaptureFixture[str]
+    toys: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    results = run_all(toys)
+
     assert {name: entry["status"] for name, entry in results.items()} == {
         "absent": "skipped",
         "bad": "failed",
@@ -84,8 +85,8 @@ def test_one_that_fails_names_itself_and_the_others_still_run(
     assert "a fault of its own" in told
 
 
-def test_figures_come_with_seeds_and_versions_and_without_a_date(results: dict[str, Any]) -> None:
-    good = results["good"]
+def test_figures_come_with_seeds_and_versions_and_without_a_date(toys: Path) -> None:
+    good = run_all(toys)["good"]
 
     assert good["rows"] == {"gray": {"frames": 6, "limit_ms": 1.235, "note": "as planned"}}
     assert good["seeds"] == {"scans": "0 to 2", "key": 7}
@@ -96,10 +97,10 @@ def test_figures_come_with_seeds_and_versions_and_without_a_date(results: dict[s
     assert {"numpy", "pydicom"} <= set(good["environment"]["versions"])
 
 
-def test_one_that_can_not_run_here_says_why(results: dict[str, Any]) -> None:
-    assert (
-        results["absent"]["reason"] == "the folder of real sample scans is not beside this checkout"
-    )
+def test_one_that_can_not_run_here_says_why(toys: Path) -> None:
+    absent = run_all(toys)["absent"]
+
+    assert absent["reason"] == "the folder of real sample scans is not beside this checkout"
 
 
 def test_samples_that_are_absent_skip_a_benchmark(
@@ -114,10 +115,7 @@ def test_samples_that_are_absent_skip_a_benchmark(
     assert capsys.readouterr().out.startswith("skipped: the folder of real sample scans")
 
 
-def test_what_was_not_asked_for_stays_as_it_was(
-    toys: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+def test_what_was_not_asked_for_stays_as_it_was(toys: Path) -> None:
     out = toys.parent / "out.json"
     old = {"status": "carried", "carried": True, "commit": "abc", "rows": {}}
     out.write_text(json.dumps({"format": 1, "benchmarks": {"old": old}}), "utf-8")
