@@ -70,7 +70,7 @@ def run(wanted: Iterable[str], out: Path, *, short: bool, folder: Path = FOLDER)
 
 def carried_out(name: str, *, short: bool, folder: Path = FOLDER) -> Entry:
     """One benchmark, in a process of its own; what it prints is passed on."""
-    busy = round(os.getloadavg()[0], 1)
+    place = environment() | {"load": round(os.getloadavg()[0], 1)}  # before it starts
     with tempfile.TemporaryDirectory() as scratch:
         rows = Path(scratch) / "rows"
         rows.touch()
@@ -95,7 +95,7 @@ def carried_out(name: str, *, short: bool, folder: Path = FOLDER) -> Entry:
         entry = {"status": "failed", "reason": "it reported nothing"}
     if short:
         entry["quick"] = True
-    entry["environment"] = environment() | {"load": busy}
+    entry["environment"] = place
     if seeds := {key: seed for one in told for key, seed in one.get("seeds", {}).items()}:
         entry["seeds"] = seeds
     entry["rows"] = {one["row"]: one["figures"] for one in told if "row" in one}
