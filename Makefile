@@ -31,7 +31,7 @@ lint: setup  ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: setup  ## measure, beside a peer or a limit in the same run
+bench: setup  ## measure, beside a peer or a limit in the same run; writes bench.json
 	$(BIN)/python -m benchmarks
 
 pins:  ## compile the requirements anew

@@ -1,31 +1,31 @@
-"""``python -m benchmarks [NAME]...``: run the named benchmarks, or all."""
+"""``python -m benchmarks [NAME]... [--out FILE] [--quick]``: run the named benchmarks, or all."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import pkgutil
+import argparse
 import sys
+from pathlib import Path
 
-import benchmarks
-from echoatlas.pipeline.engine.scatter import ONE_CORE
+from benchmarks.runner import FOLDER, names, run
 
 
-def main(names: list[str]) -> int:
-    known = [
-        one.name for one in pkgutil.iter_modules(benchmarks.__path__) if one.name != "__main__"
-    ]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        print(f"no benchmark '{unknown[0]}' (benchmarks: {', '.join(known)})", file=sys.stderr)
+def main(words: list[str]) -> int:
+    """Exit status: 0, 1 if a benchmark failed, 2 if there is none of that name."""
+    known = names()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of {known}")
+    parser.add_argument("--out", type=Path, default=Path("bench.json"), help="file of the results")
+    parser.add_argument("--quick", action="store_true", help="little of each: does it work?")
+    given = parser.parse_args(words)
+    for name in given.names:
+        if name not in known:
+            print(f"no benchmark '{name}' (benchmarks: {', '.join(known)})", file=sys.stderr)
+            return 2
+    if given.quick and given.out.resolve() == FOLDER / "results.json":
+        print("a quick run shows no figures for the README: take another --out", file=sys.stderr)
         return 2
-    for name in names or known:
-        print(f"== {name}")
-        importlib.import_module(f"benchmarks.{name}").main()
-    return 0
+    return run(given.names or known, given.out, short=given.quick)
 
 
-if not ONE_CORE.items() <= os.environ.items():  # libraries read it when they are loaded
-    command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
-    os.execve(sys.executable, command, os.environ | ONE_CORE)
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -9,12 +9,12 @@ nothing. Peer: dicognito, editing in place and checking nothing, where it is ins
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from io import BytesIO
 
 from pydicom import dcmread, dcmwrite
 
+from benchmarks.harness import few, in_turn, report, seeded
 from echoatlas.pipeline.deidentify.header.checker import demand_clean
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
@@ -23,20 +23,24 @@ from echoatlas.pipeline.read.dicom.header import open_dicom
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.simulate import make_still, write_dicom
 
-FILES = 40
-ROUNDS = 5
+FILES, ROUNDS = few((40, 5), (8, 1))
+LIMIT, OURS = "limit: pydicom reads and writes", "ours: rebuilt, checked, written"
 
 
 def main() -> None:
-    """Print files a second of CPU time and the ratio to the limit, the best of several rounds."""
+    """Tell files a second of CPU time and the ratio to the limit, the best of several rounds."""
     key, policy = SiteKey.of("benchmark", random.Random(1).randbytes(32)), Policy()
     files = [header(seed) for seed in range(FILES)]
-    best = {name: min(timed(way, files) for _ in range(ROUNDS)) for name, way in ways(key, policy)}
-    limit = best["limit: pydicom reads and writes"]
+    seeded("attributes", headers=range(FILES), key=1)
+    whole = {
+        name: lambda way=way: [way(data) for data in files]  # type: ignore[misc]
+        for name, way in ways(key, policy).items()
+    }
+    best = {name: min(seconds) for name, seconds in in_turn(whole, ROUNDS).items()}
     elements = sum(1 for _ in dcmread(BytesIO(files[0])).iterall())
-    print(f"{FILES} headers of about {elements} attributes, {len(files[0]) / 1024:.1f} kB each")
+    report("attributes", "headers", files=FILES, attributes=elements, each_kb=len(files[0]) / 1024)
     for name, seconds in best.items():
-        print(f"{name:36} {FILES / seconds:7.0f} files/s {seconds / limit:6.2f} x limit")
+        report("attributes", name, files_per_s=FILES / seconds, times_limit=seconds / best[LIMIT])
 
 
 def header(seed: int) -> bytes:
@@ -48,7 +52,7 @@ def header(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def ways(key: SiteKey, policy: Policy) -> list[tuple[str, Callable[[bytes], object]]]:
+def ways(key: SiteKey, policy: Policy) -> dict[str, Callable[[bytes], object]]:
     """What is measured, by name."""
 
     def ours(data: bytes) -> bytes:
@@ -62,10 +66,7 @@ def ways(key: SiteKey, policy: Policy) -> list[tuple[str, Callable[[bytes], obje
         dcmwrite(buffer, dcmread(BytesIO(data)))
         return buffer.getvalue()
 
-    found: list[tuple[str, Callable[[bytes], object]]] = [
-        ("limit: pydicom reads and writes", limit),
-        ("ours: rebuilt, checked, written", ours),
-    ]
+    found: dict[str, Callable[[bytes], object]] = {LIMIT: limit, OURS: ours}
     try:
         from dicognito.anonymizer import Anonymizer
     except ImportError:
@@ -80,15 +81,7 @@ def ways(key: SiteKey, policy: Policy) -> list[tuple[str, Callable[[bytes], obje
         dcmwrite(buffer, dataset)
         return buffer.getvalue()
 
-    return [*found, ("dicognito: edited in place", dicognito)]
-
-
-def timed(way: Callable[[bytes], object], files: list[bytes]) -> float:
-    """Seconds of CPU time for all files, once each."""
-    start = time.process_time()
-    for data in files:
-        way(data)
-    return time.process_time() - start
+    return found | {"dicognito: edited in place": dicognito}
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ faults: of a clip whose words are covered, one is left out, and the frames are l
 stores them and in full size, as the tool writes them.
 
 ``python -m benchmarks.burned_text [PART]... [tuning]``: some parts only, on the seeds that
-thresholds were set on instead of those that nobody has looked at. With QUICK=1 in the environment,
-a tenth of it.
+thresholds were set on instead of those that nobody has looked at. A quick run takes a tenth.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter, defaultdict
@@ -24,13 +22,14 @@ import cv2
 import numpy as np
 from scipy.stats import beta
 
+from benchmarks.harness import Took, few, quick, report, seeded
 from echoatlas.pipeline.deidentify.pixels import legibility, mosaic, paddle, search
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
 from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.schemas.records import Redaction
-from tests.helpers.burned_words import FANS, KINDS, STANDING, Burned, Kind, burned
+from tests.helpers.burned_words import KINDS, STANDING, Burned, Kind, burned
 from tests.helpers.burned_words import kind as kind_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,8 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Picture
 
-FRAMES = 60
+FRAMES = few(60, 16)
+SPAN = {FRAMES: "clips", 1: "stills"}
 COVERED = 0.95  # of a word's ink
 SURE = 0.95  # of the bounds
 
@@ -115,6 +115,8 @@ WAYS: dict[str, Callable[[Burned, NDArray[np.bool_]], bool]] = {
     "stored": lambda clip, keep: finds_stored(stored(clip, keep)),
     "full size": finds,
 }
+CLIPS, STILLS = few((KINDS, STANDING), (KINDS[:2], STANDING[:2]))
+RECORDED = [f"{name}{what}" for name in WAYS for what in ("", ", for nothing")]
 
 
 def box(word: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -137,11 +139,8 @@ def faults(clip: Burned) -> Iterator[NDArray[np.bool_]]:
 def injected(seeds: range) -> None:
     """The second look's recall on words that were left out, and how often it doubts for nothing."""
     sums: Counter[str] = Counter()
-    heads = ("clips stored", "full size", "stills stored", "full size")
-    print(f"{'left out':15}{''.join(f'{head:>15}' for head in heads)}")
-    for how in KINDS:
-        told = f"{how.name:15}"
-        for length in (FRAMES, 1) if how in STANDING else (FRAMES,):
+    for how in CLIPS:
+        for length in (FRAMES, 1) if how in STILLS else (FRAMES,):
             count: Counter[str] = Counter()
             for seed in seeds:
                 clip = burned(how, seed, length)
@@ -151,71 +150,71 @@ def injected(seeds: range) -> None:
                     count[f"{name}, for nothing"] += found(clip, all_covered)
                 count["words"] += len(left_out)
                 count["clips"] += 1
-            for name in WAYS:
-                told += f"{count[name]:11}/{count['words']:<3}"
+            tell_found(f"left out, {how.name}, {SPAN[length]}", count)
             sums += Counter({f"{name}, {length}": number for name, number in count.items()})
-        print(told)
-    for length, what in ((FRAMES, "clips"), (1, "stills")):
-        words, of = sums[f"words, {length}"], sums[f"clips, {length}"]
-        for name in WAYS:
-            hits, nothing = sums[f"{name}, {length}"], sums[f"{name}, for nothing, {length}"]
-            print(
-                f"  {what}, {name:10}{hits / words:7.1%} of {words} found, at least "
-                f"{least(hits, words):.1%}; {nothing} of {of} quarantined though all was covered"
-            )
+    for length, span in SPAN.items():
+        part = {name: sums[f"{name}, {length}"] for name in (*RECORDED, "words", "clips")}
+        tell_found(f"left out, all, {span}", Counter(part))
 
 
-class Timer:
-    """CPU milliseconds a frame of what is done within it."""
-
-    def __init__(self, frames: int = FRAMES) -> None:
-        self._frames = frames
-
-    def __enter__(self) -> Timer:
-        self._start = time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.took = 1e3 * (time.process_time() - self._start) / self._frames
+def tell_found(row: str, count: Counter[str]) -> None:
+    """The share of words left out that each look finds."""
+    words = count["words"]
+    figures: dict[str, float] = {"words": words, "clips": count["clips"]}
+    for name in WAYS:
+        label = name.replace(" ", "_")
+        figures[f"{label}_found"] = count[name] / words
+        figures[f"{label}_found_at_least"] = least(count[name], words)
+        figures[f"{label}_for_nothing"] = count[f"{name}, for nothing"]
+    report("burned_text", row, **figures)
 
 
 def covering(seeds: range) -> None:
     """Words in clips by kind: covered by the first look, else found by the second, or leaked."""
-    _covering(KINDS, seeds, FRAMES)
+    _covering(CLIPS, seeds, FRAMES)
 
 
 def stills(seeds: range) -> None:
     """The same of single frames."""
-    _covering(STANDING, seeds, 1)
+    _covering(STILLS, seeds, 1)
 
 
 def _covering(kinds: Sequence[Kind], seeds: range, length: int) -> None:
     total: Counter[str] = Counter()
-    print(f"{'kind':15}{'covered':>10}{'caught':>8}{'leaked':>8}{'ms':>8}")
+    span = SPAN[length]
     for how in kinds:
         count: Counter[str] = Counter()
-        costs = []
+        spent = 0.0
         for seed in seeds:
             clip = burned(how, seed, length)
-            with Timer(length) as timer:
+            with Took() as took:
                 (cut,) = redact(clip.pictures, (clip.fan,))
-            costs.append(timer.took)
+            spent += took.seconds
             left = [word for word in clip.words if (word & ~cut.keep).sum() < COVERED * word.sum()]
             caught = bool(left) and any(found(clip, cut.keep) for found in WAYS.values())
             count["words"] += len(clip.words)
             count["covered"] += len(clip.words) - len(left)
             count["caught" if caught else "leaked"] += len(left)
         total += count
-        print(
-            f"{how.name:15}{count['covered']:6}/{count['words']:<3}{count['caught']:8}"
-            f"{count['leaked']:8}{np.mean(costs):8.2f}"
-        )
-    frames = len(kinds) * len(seeds) * length
-    held = total["covered"] + total["caught"]
-    print(f"{total['words']} words in {frames} frames, 640 x 480, {length} a clip")
-    for name, hits in (("covered", total["covered"]), ("covered or quarantined", held)):
-        bound = least(hits, total["words"])
-        print(f"  {name:24}{hits / total['words']:8.2%}, at least {bound:.2%} at {SURE:.0%}")
+        tell_covered(f"{span}, {how.name}", count, a_frame_ms=1000 * spent / len(seeds) / length)
+    tell_covered(f"{span}, all", total)
+
+
+def tell_covered(row: str, count: Counter[str], **more: float) -> None:
+    """The shares of words that are covered, and that are covered or have their clip quarantined."""
+    words, covered = count["words"], count["covered"]
+    held = covered + count["caught"]
+    report(
+        "burned_text",
+        row,
+        words=words,
+        covered=covered / words,
+        covered_at_least=least(covered, words),
+        held=held / words,
+        held_at_least=least(held, words),
+        leaked=count["leaked"],
+        **more,
+    )
 
 
 def text_free(seeds: range) -> None:
@@ -226,31 +225,36 @@ def text_free(seeds: range) -> None:
 
 
 def _text_free(seeds: range, length: int, shares: Shares | None) -> None:
-    took: dict[str, list[float]] = defaultdict(list)
+    took: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     lost = []
     for seed in seeds:
         clip = burned(kind_of("plain"), seed, length, words=0)
-        with Timer(length) as timer:
+        with Took() as first:
             (cut,) = redact(clip.pictures, (clip.fan,))
-        took["first look"].append(timer.took)
         lost.append(cut.text_area)
         frames = stored(clip, cut.keep)
-        with Timer(length) as timer:
+        with Took() as small:
             refused["stored"] += finds_stored(frames)
-        took["second look, stored"].append(timer.took)
-        with Timer(length) as timer:
+        with Took() as full:
             refused["full size"] += finds(clip, cut.keep)
-        took["second look, full size"].append(timer.took)
-    print(f"no text, {len(seeds)} clips, {len(seeds) * length} frames, fans {', '.join(FANS)}")
-    print(f"  lost of the fan {np.mean(lost):8.3%}, at most {max(lost):.3%}")
-    for name, number in sorted(refused.items()):
-        print(f"  quarantined, {name:10}{number:5} of {len(seeds)}")
-    for name, each in took.items():
-        print(f"  {name:24}{np.mean(each):8.2f} ms a frame")
-    whole = sum(sum(each) for each in took.values()) * length / 1e3
+        took.update(first=first.seconds, small=small.seconds, full=full.seconds)  # type: ignore[arg-type]
+    ms = 1000 / len(seeds) / length
+    report(
+        "burned_text",
+        f"{SPAN[length]}, no text",
+        clips=len(seeds),
+        frames=len(seeds) * length,
+        lost_mean=float(np.mean(lost)),
+        lost_max=max(lost),
+        stored_for_nothing=refused["stored"],
+        full_size_for_nothing=refused["full size"],
+        first_look_ms=ms * took["first"],
+        second_look_stored_ms=ms * took["small"],
+        second_look_full_size_ms=ms * took["full"],
+    )
     for stage, seconds in sorted(shares.seconds.items(), key=lambda one: -one[1]) if shares else ():
-        print(f"    {stage:30}{seconds / whole:7.0%} of all looks")
+        report("burned_text", f"of all looks, {stage}", share=seconds / sum(took.values()))
 
 
 PARTS: dict[str, Callable[[range], None]] = {
@@ -262,7 +266,7 @@ PARTS: dict[str, Callable[[range], None]] = {
 
 
 def main(wanted: Sequence[str] = ()) -> None:
-    """Print recall by kind, tissue lost, and milliseconds a frame."""
+    """Tell recall by kind, tissue lost, and milliseconds a frame."""
     cv2.setNumThreads(1)
     seeds = TUNING if "tuning" in wanted else HELD_OUT
     clip = burned(kind_of("plain"), 0, frames=2)
@@ -270,7 +274,10 @@ def main(wanted: Sequence[str] = ()) -> None:
     finds(clip, cut.keep)
     for name in [one for one in wanted if one != "tuning"] or PARTS:
         some: range = getattr(seeds, name)
-        PARTS[name](some[: max(len(some) // 10, 1)] if os.environ.get("QUICK") else some)
+        if quick():
+            some = some[: max(len(some) // 10, 1)]
+        seeded("burned_text", **{name: some})
+        PARTS[name](some)
 
 
 if __name__ == "__main__":

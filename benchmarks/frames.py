@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import secrets
 import time
-from collections.abc import Callable
 
 import cv2
 import imagehash
@@ -23,6 +22,7 @@ from pydicom.encaps import generate_frames
 from skimage import filters, transform
 from skimage import measure as skimage_measure
 
+from benchmarks.harness import best, few, report, seeded
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
@@ -34,29 +34,21 @@ from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import FrameRow, SightingRow
 from echoatlas.simulate import make_cine, write_dicom
 
-FRAMES, PASSES = 60, 4
+FRAMES, PASSES = few((60, 4), (12, 1))
+MS = 1000 / FRAMES  # of seconds a cine, milliseconds a frame
+SEED = 5
 STEPS = ("read", "decode", "geometry", "normalize", "measure", "encode")
 CINES = {"gray": (False, False), "gray as YBR_FULL_422": (True, False), "color": (True, True)}
 
 
 def cine(*, rgb: bool, tinted: bool) -> bytes:
     """A cine as DICOM, with or without a picture in it that is not gray."""
-    scan = make_cine(5, frames=FRAMES, size=(640, 480), color=rgb)
+    scan = make_cine(SEED, frames=FRAMES, size=(640, 480), color=rgb)
     if rgb and not tinted:
         gray = np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in scan.pictures])
         scan.pictures[...] = gray[..., None]
     photometric = "YBR_FULL_422" if rgb else None
     return write_dicom(scan, "1.2.840.10008.1.2.4.50", photometric)
-
-
-def best(work: Callable[[], object], passes: int = PASSES) -> float:
-    """The least CPU time of several runs, milliseconds a frame."""
-    shortest = float("inf")
-    for _ in range(passes):
-        start = time.process_time()
-        work()
-        shortest = min(shortest, time.process_time() - start)
-    return shortest * 1000 / FRAMES
 
 
 def decoded(data: bytes) -> None:
@@ -96,10 +88,10 @@ def path(data: bytes) -> tuple[float, dict[str, float]]:
     fastest: tuple[float, dict[str, float]] = (float("inf"), {})
     for _ in range(PASSES):
         watch, images = Stopwatch(clock=time.process_time), []
-        whole = best(lambda: images.extend(carried(data, watch)), 1)  # noqa: B023
-        parts = {step: 1000 * watch.seconds[step] / FRAMES for step in STEPS}
-        parts["again"] = best(lambda: [decode(image) for image in images])  # noqa: B023
-        looking = 1000 * (watch.seconds["redact"] + watch.seconds["check"]) / FRAMES
+        whole = MS * best(lambda: images.extend(carried(data, watch)), 1)  # noqa: B023
+        parts = {step: MS * watch.seconds[step] for step in STEPS}
+        parts["again"] = MS * best(lambda: [decode(image) for image in images], PASSES)  # noqa: B023
+        looking = MS * (watch.seconds["redact"] + watch.seconds["check"])
         total = whole - looking + parts["again"]
         parts["other"] = total - sum(parts.values())
         if total < fastest[0]:
@@ -108,17 +100,23 @@ def path(data: bytes) -> tuple[float, dict[str, float]]:
 
 
 def main() -> None:
-    """Print milliseconds a frame by step, and the ratios to decoding and to the glued stack."""
+    """Tell milliseconds a frame by step, and the ratios to decoding and to the glued stack."""
     cv2.setNumThreads(1)
-    print(f"{'':22}{'limit':>7}{'path':>7}{'x limit':>9}{'glued':>8}{'x path':>8}   where it goes")
+    seeded("frames", cines=SEED)
     for name, (rgb, tinted) in CINES.items():
         data = cine(rgb=rgb, tinted=tinted)
-        limit, usual = best(lambda: decoded(data)), best(lambda: glued(data), 1)  # noqa: B023
+        limit = MS * best(lambda: decoded(data), PASSES)  # noqa: B023
+        usual = MS * best(lambda: glued(data), 1)  # noqa: B023
         total, parts = path(data)
-        print(
-            f"{name:22}{limit:7.2f}{total:7.2f}{total / limit:9.1f}{usual:8.1f}"
-            f"{usual / total:8.1f}   "
-            + "  ".join(f"{step} {spent:.2f}" for step, spent in parts.items())
+        report(
+            "frames",
+            name,
+            limit_ms=limit,
+            path_ms=total,
+            times_limit=total / limit,
+            glued_ms=usual,
+            glued_times_path=usual / total,
+            **{f"{step}_ms": spent for step, spent in parts.items()},
         )
 
 

@@ -1,13 +1,13 @@
 """How well fans are found: IoU by case on simulated scans, whose truth is known to the pixel, and
 on the real samples, whose fans are drawn by hand.
 
-``python -m benchmarks.geometry 200`` makes thousands of simulated scans; by default there are few.
+2,040 simulated scans take some twenty minutes; ``python -m benchmarks.geometry 3`` makes three a
+case and length.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from benchmarks.drawn import drawn_fans, drawn_mask, overlap
+from benchmarks.harness import SAMPLES, Took, best, few, report, seeded
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.geometry import geometry
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.records import Picture
 
-SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
 PICTURES = 16  # of a clip that are looked at
+SPEED = 3  # the seed of what is timed
 
 CASES: dict[str, dict[str, Any]] = {
     **{shape.value: {"fan": shape} for shape in Shape if shape is not Shape.CROPPED},
@@ -66,38 +67,43 @@ class Found:
     took: float
 
 
-def main(each: int = 3) -> None:
-    """Print, by case, the overlap with the truth, the verdicts and the CPU time."""
+def main(each: int | None = None) -> None:
+    """Tell, by case, the overlap with the truth, the verdicts and the CPU time."""
     cv2.setNumThreads(1)
-    print(f"{'simulated':16}{HEADING}")
+    each = each or few(60, 1)
+    seeded("geometry", scans=range(each), speed=SPEED)
     every: list[Found] = []
     for name, options in CASES.items():
-        for frames in (1, 8):
-            found = [simulated(seed, frames, **options) for seed in range(each)]
-            every += found
-            print(f"{name:13}{frames:3}{line(found)}")
-    print(f"{'all':16}{line(every)}")
+        found = [simulated(n, frames, **options) for frames in (1, 8) for n in range(each)]
+        every += found
+        tell(name, found)
+    tell("all simulated", every)
     if (SAMPLES / "manifest.csv").is_file():
-        print(f"\n{'real, by hand':16}{HEADING}")
-        real = {path: measured(path, drawn) for path, drawn in drawn_fans().items()}
+        some = dict(list(drawn_fans().items())[: few(None, 6)])
+        real = {path: measured(path, drawn) for path, drawn in some.items()}
         for kind in sorted({kind_of(path) for path in real}):
-            print(f"{kind:16}{line([one for path, one in real.items() if kind_of(path) == kind])}")
-        print(f"{'all':16}{line(list(real.values()))}")
+            tell(f"real, {kind}", [one for path, one in real.items() if kind_of(path) == kind])
+        tell("all real", list(real.values()))
+    else:
+        print("no real scans: the folder of samples is not beside this checkout")
     speed()
 
 
-HEADING = f"{'scans':>6}{'mean':>8}{'min':>8}{'accept':>8}{'min':>8}{'review':>8}{'reject':>8}  ms"
-
-
-def line(found: Sequence[Found]) -> str:
-    """One row of a table."""
+def tell(row: str, found: Sequence[Found]) -> None:
+    """A row of figures."""
     accepted = [one.iou for one in found if one.verdict is Verdict.ACCEPT]
     count = {verdict: sum(one.verdict is verdict for one in found) for verdict in Verdict}
-    return (
-        f"{len(found):6}{np.mean([one.iou for one in found]):8.3f}"
-        f"{min(one.iou for one in found):8.3f}{len(accepted):8}{min(accepted, default=0):8.3f}"
-        f"{count[Verdict.REVIEW]:8}{count[Verdict.REJECT]:8}"
-        f"{np.median([one.took for one in found]) * 1000:5.0f}"
+    report(
+        "geometry",
+        row,
+        scans=len(found),
+        iou_mean=float(np.mean([one.iou for one in found])),
+        iou_min=min(one.iou for one in found),
+        accepted=len(accepted),
+        accepted_iou_min=min(accepted, default=0.0),
+        review=count[Verdict.REVIEW],
+        rejected=count[Verdict.REJECT],
+        median_ms=1000 * float(np.median([one.took for one in found])),
     )
 
 
@@ -129,15 +135,13 @@ def scans_in(path: Path) -> Iterator[bytes]:
 
 def held(scan: Scan, pictures: list[Picture], truth: NDArray[np.bool_]) -> Found:
     """What is found of a scan, beside the truth."""
-    start = time.process_time()
     fans: tuple[Fan, ...] = ()
-    with suppress(Reject):  # counted as such
+    with Took() as took, suppress(Reject):  # counted as such
         fans = geometry(scan, pictures)
-    took = time.process_time() - start
     verdict = next((v for v in reversed(Verdict) if any(f.verdict is v for f in fans)), None)
     drawn = [fan.mask(*truth.shape) for fan in fans]
     mask = np.logical_or.reduce([np.zeros_like(truth), *drawn])
-    return Found(overlap(truth, mask), verdict or Verdict.REJECT, took)
+    return Found(overlap(truth, mask), verdict or Verdict.REJECT, took.seconds)
 
 
 def kind_of(path: str) -> str:
@@ -148,27 +152,16 @@ def kind_of(path: str) -> str:
 
 def speed() -> None:
     """CPU time at 640 x 480, beside that of taking the brightest of all frames."""
-    print(f"\n{'640 x 480':16}{'ms':>6}{'a frame':>9}{'x max':>7}")
     for frames in (60, 1):
-        cine = make_cine(3, frames=frames, size=(640, 480), color=True)
+        cine = make_cine(SPEED, frames=frames, size=(640, 480), color=True)
         pictures = list(cine.pictures)
         spread = pictures[:: max(frames // PICTURES, 1)][:PICTURES]
         scan = Scan("x", "", frames, 480, 640, lambda: iter(()))
-        ours = fastest(lambda: geometry(scan, spread))  # noqa: B023
-        limit = fastest(lambda: np.maximum.reduce(pictures))  # noqa: B023
-        name = "clip of 60" if frames > 1 else "still"
-        print(f"{name:16}{ours * 1000:6.1f}{ours / frames * 1000:9.2f}{ours / limit:7.1f}")
-
-
-def fastest(work: Any, rounds: int = 7) -> float:
-    """CPU seconds of the fastest of some rounds."""
-    took = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        took.append(time.process_time() - start)
-    return min(took)
+        ours = best(lambda: geometry(scan, spread), 7)  # noqa: B023
+        limit = best(lambda: np.maximum.reduce(pictures), 7)  # noqa: B023
+        name = "640 x 480, clip of 60" if frames > 1 else "640 x 480, still"
+        report("geometry", name, ours_ms=1000 * ours, times_maximum=ours / limit)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -11,6 +11,7 @@ from pydicom import dcmread
 from pydicom.encaps import generate_frames
 from pydicom.filebase import DicomBytesIO
 
+from benchmarks.harness import Took, few, report, seeded
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
@@ -21,8 +22,8 @@ from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import SightingRow
 from echoatlas.simulate import make_cine, write_dicom
 
-CLIPS, FRAMES = 3, 60
-WARMING = 3  # clips that a worker has met before: each network is loaded by the first that needs it
+CLIPS, FRAMES, WARMING = few((3, 60, 3), (1, 16, 1))
+WARM = 100  # first seed of clips met before, as by a worker: the first loads each network
 
 
 def decode_only(data: bytes) -> int:
@@ -35,37 +36,44 @@ def decode_only(data: bytes) -> int:
 
 
 def main() -> None:
+    """Tell milliseconds a frame, the ratio to decoding, and where the time goes."""
     cv2.setNumThreads(1)
     clips = [
         write_dicom(make_cine(seed=n, frames=FRAMES, size=(640, 480)), "1.2.840.10008.1.2.4.50")
-        for n in (*range(100, 100 + WARMING), *range(CLIPS))
+        for n in (*range(WARM, WARM + WARMING), *range(CLIPS))
     ]
+    seeded("journey", clips=range(CLIPS), warming=range(WARM, WARM + WARMING))
     key = SiteKey.of("bench", secrets.token_bytes(32))
     site = SiteConfig(site="bench", bucket="bench")
     watch = Stopwatch(clock=time.process_time)
     decoding = working = 0.0
     frames = 0
     for number, data in enumerate(clips):
-        start = time.process_time()
-        decode_only(data)
-        middle = time.process_time()
+        with Took() as limit:
+            decode_only(data)
         used = Stopwatch() if number < WARMING else watch
         sighting = SightingRow("l", f"o{number}", "c", "bench", "u", "", -1, number, len(data))
         task = ObjectTask.alone(data, sighting, Origin("bench", "u", "f"))
-        made = journey(task, SiteContext.of(site, key, JourneyConfig()), used)
+        with Took() as whole:
+            made = journey(task, SiteContext.of(site, key, JourneyConfig()), used)
         if number >= WARMING:
-            decoding += middle - start
-            working += time.process_time() - middle
+            decoding += limit.seconds
+            working += whole.seconds
             frames += made.frames
     seen = CLIPS * FRAMES
     text = (watch.seconds["redact"] + watch.seconds["check"]) / sum(watch.seconds.values())
-    print(f"{frames} frames kept of {seen}; CPU time, one core")
-    for name, spent in (("decode only", decoding), ("whole journey", working)):
-        print(f"{name:18} {1e3 * spent / seen:8.2f} ms a frame {seen / spent:8.0f} images/s")
-    print(f"  times decode     {working / decoding:8.1f}")
-    print(f"  without text     {working * (1 - text) / decoding:8.1f}")
+    report("journey", "frames", seen=seen, kept=frames)
+    report("journey", "decoding alone", a_frame_ms=1000 * decoding / seen)
+    report(
+        "journey",
+        "the whole journey",
+        a_frame_ms=1000 * working / seen,
+        times_decoding=working / decoding,
+        but_text_times_decoding=working * (1 - text) / decoding,
+        text_share=text,
+    )
     for name, seconds in watch.seconds.most_common():
-        print(f"  {name:16} {seconds / sum(watch.seconds.values()):8.1%}")
+        report("journey", name, share=seconds / sum(watch.seconds.values()))
 
 
 if __name__ == "__main__":

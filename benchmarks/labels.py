@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
 import yaml
 from pydicom import Dataset
 
+from benchmarks.harness import Took, few, report, seeded
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.schemas.config import SiteConfig
@@ -225,36 +224,46 @@ def within(one: Case, kind: str) -> bool:
     return kind in ("all", one.kind) or (kind == "telling" and one.kind != "false")
 
 
-def main(count: int = 4000, seed: int = 20261124, show: int = 0) -> dict[str, Any]:
-    """Print the table; ``show`` lists that many mistakes."""
+COUNT, SEED, OTHERS = few((4000, 20261124, 10), (400, 20261124, 1))
+
+
+def drawn(count: int, seed: int, names: slice = slice(None)) -> list[Case]:
+    """So many headers of a seed."""
     dice = random.Random(seed)
-    cases = [case(dice) for _ in range(count)]
-    started = perf_counter()
-    pairs = list(answered(cases))
-    took = perf_counter() - started
-    columns = ("cases", "region answered", "region right", "organ answered", "organ right",
-               "calibration error")  # fmt: skip
-    print(f"{'':8}" + "".join(f"{name:>18}" for name in columns))
-    rows = {}
+    return [case(dice, names) for _ in range(count)]
+
+
+def told(prefix: str, pairs: list[tuple[Case, Label]]) -> None:
+    """A row of scores for each kind of header."""
     for kind in ("all", "telling", "plain", "torn", "poor", "false"):
-        chosen = [pair for pair in pairs if within(pair[0], kind)]
-        rows[kind] = score(chosen)
-        print(f"{kind:8}" + "".join(f"{rows[kind][name]:18.3f}" for name in columns))
-    print(f"{'confidence':14}{'answers':>10}{'mean':>10}{'right':>10}")
+        scores = score([pair for pair in pairs if within(pair[0], kind)])
+        figures = {name.replace(" ", "_"): value for name, value in scores.items()}
+        report("labels", f"{prefix}{kind}", **figures)
+
+
+def main(show: int = 0) -> None:
+    """Tell the scores; ``show`` prints that many mistakes."""
+    seeded("labels", headers=SEED, fitted=SEED + 1, others=range(SEED + 2, SEED + 2 + OTHERS))
+    cases = drawn(COUNT, SEED)
+    with Took() as took:
+        pairs = list(answered(cases))
+    told("", pairs)
     for low, high, number, mean, right in reliability(agreement(pairs)):
-        print(f"{low:.3f} to {high:.3f}{number:10}{mean:10.3f}{right:10.3f}")
-    print(f"{'at least':14}{'answered':>10}{'right':>10}")
+        report("labels", f"confidence {low} to {high}", answers=number, mean=mean, right=right)
     for least, share, right in trade(pairs):
-        print(f"{least:<14.3f}{share:10.3f}{right:10.3f}")
-    dice, raw = random.Random(seed + 1), LabelConfig(slope=1.0, offset=0.0)
-    slope, offset = curve(
-        agreement(list(answered([case(dice, FITTED) for _ in range(count)], raw)))
+        report("labels", f"confidence at least {least}", answered=share, right=right)
+    seeds = range(SEED + 2, SEED + 2 + OTHERS)
+    told("other seeds, ", [pair for one in seeds for pair in answered(drawn(COUNT, one))])
+    raw = LabelConfig(slope=1.0, offset=0.0)
+    slope, offset = curve(agreement(list(answered(drawn(COUNT, SEED + 1, FITTED), raw))))
+    unseen = agreement(list(answered(drawn(COUNT, SEED + 2, UNSEEN))))
+    report("labels", "unseen", calibration_error=calibration(unseen), slope=slope, offset=offset)
+    report(
+        "labels",
+        "headers",
+        a_header_ms=1000 * took.seconds / COUNT,
+        review_asked=sum(found.review for _, found in pairs) / COUNT,
     )
-    unseen = agreement(list(answered([case(dice, UNSEEN) for _ in range(count)])))
-    print(f"calibration error on unseen names and headers {calibration(unseen):.3f}; "
-          f"a curve fitted on others: slope {slope:.2f}, offset {offset:.2f}")  # fmt: skip
-    print(f"{took / count * 1000:.2f} ms a header; review asked for "
-          f"{sum(found.review for _, found in pairs) / count:.3f}")  # fmt: skip
     wrong = Counter(
         (one.truth, path(found), one.kind, str(one.header.get("StudyDescription", "")))
         for one, found in pairs
@@ -263,7 +272,6 @@ def main(count: int = 4000, seed: int = 20261124, show: int = 0) -> dict[str, An
     )  # fmt: skip
     for mistake, times in wrong.most_common(show):
         print(times, *mistake, sep=" | ")
-    return rows
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ what is printed is the share of decoding alone, so that 1.00 means that reading 
 
 from __future__ import annotations
 
-import resource
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import webdataset
 from torch.utils.data import DataLoader
 
 import echoatlas
+from benchmarks.harness import Took, few, in_turn, report, seeded
 from echoatlas.loader import Dataset, load
 from echoatlas.pipeline.frames.codec import decode, encode
 from echoatlas.pipeline.lake.tables import Lake
@@ -32,7 +31,8 @@ from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow
 from echoatlas.schemas.tables import columns, to_arrow
 from echoatlas.simulate import make_cine
 
-FRAMES, DISTINCT, ROUNDS, BATCH, EPOCHS = 3000, 120, 7, 64, 5
+FRAMES, DISTINCT, ROUNDS = few((3000, 120, 7), (240, 40, 1))
+BATCH, EPOCHS = 64, 5
 PLAIN: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False, bytes: b"", list[float]: []}
 ORGANS = ("abdomen/liver", "thorax/breast", "thorax")
 
@@ -79,17 +79,13 @@ def _lake(root: Path) -> Lake:
     return lake
 
 
-def _cpu() -> float:
-    mine, theirs = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return mine.ru_utime + mine.ru_stime + theirs.ru_utime + theirs.ru_stime
+def _demand_all(work: Callable[[], int], epochs: int) -> Callable[[], None]:
+    """A contender that fails unless it has read every frame."""
 
+    def done() -> None:
+        assert work() == epochs * FRAMES
 
-def _timed(work: Callable[[], int]) -> float:
-    """CPU seconds that each ``FRAMES`` of what was read took."""
-    start = _cpu()
-    epochs, left = divmod(work(), FRAMES)
-    assert epochs and not left
-    return (_cpu() - start) / epochs
+    return done
 
 
 def _decoded(parts: list[bytes], codec: str) -> int:
@@ -125,24 +121,21 @@ def _webdataset(urls: list[str], codec: str, buffer: int) -> int:
 
 
 def main() -> None:
-    """Print the shares for both codecs."""
+    """Tell the shares for both codecs."""
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        seeded("loader", cines=range(DISTINCT // 20), order=0)
         lake = _lake(root / "lake")
         releases = lake.storage.sub("releases")
-        print(
-            f"{FRAMES} frames; share of decoding from memory: least, median, most; FASTEST of each"
-        )
         for codec in ("zstd", "png"):
             create(lake, releases, ReleaseConfig(name=codec, codec=codec))
             _compare(root, codec)
 
 
 def _compare(root: Path, codec: str) -> None:
-    began = time.process_time()
-    data = load(codec, lake=root / "lake", cache=root / "cache")
-    opened = time.process_time() - began
+    with Took() as opened:
+        data = load(codec, lake=root / "lake", cache=root / "cache")
     urls = [str(root / "lake" / "releases" / key) for key in data.samples.shards]
     parts = []
     for place in data.samples.places:
@@ -159,17 +152,32 @@ def _compare(root: Path, codec: str) -> None:
         "ours, DataLoader of 0": lambda: _loaded(data, 0),
         "ours, DataLoader of 2": lambda: _loaded(data, 2),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
-        for name, work in contenders.items():
-            seconds[name].append(_timed(work))
-    decoding = seconds["decoding"]
-    size = sum(map(len, parts)) / FRAMES
-    print(f"{codec}: {1e6 * statistics.median(decoding) / FRAMES:.0f} us a frame of {size:.0f} "
-          f"bytes; opened in {opened:.2f} CPU s")  # fmt: skip
+    epochs = {name: EPOCHS if "DataLoader" in name else 1 for name in contenders}
+    whole = {name: _demand_all(work, epochs[name]) for name, work in contenders.items()}
+    seconds = {
+        name: [one / epochs[name] for one in spent]
+        for name, spent in in_turn(whole, ROUNDS, children=True).items()
+    }
+    decoding = seconds.pop("decoding")
+    report(
+        "loader",
+        f"{codec}, decoding",
+        frames=FRAMES,
+        a_frame_us=1e6 * statistics.median(decoding) / FRAMES,
+        a_frame_bytes=sum(map(len, parts)) // FRAMES,
+        opened_s=opened.seconds,
+    )
     for name, own in seconds.items():
-        if name != "decoding":
-            shares = sorted(one / other for one, other in zip(decoding, own, strict=True))
-            fastest = min(decoding) / min(own)  # of each the round that others disturbed least
-            print(f"  {name:26} {shares[0]:.2f} {statistics.median(shares):.2f} {shares[-1]:.2f}"
-                  f"   {fastest:.2f}")  # fmt: skip
+        shares = sorted(one / other for one, other in zip(decoding, own, strict=True))
+        report(
+            "loader",
+            f"{codec}, {name}",
+            share_least=shares[0],
+            share_median=statistics.median(shares),
+            share_most=shares[-1],
+            share_fastest=min(decoding) / min(own),  # of each the round that others disturbed least
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -7,9 +7,6 @@ for text takes, which does not depend on the clip's length.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from io import BytesIO
 from pathlib import Path
@@ -17,9 +14,11 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 
+from benchmarks.harness import apart, few, report, seeded
 from echoatlas.simulate import make_cine, write_dicom
 
-FRAMES, MADE = 1200, 40
+FRAMES, MADE = few((1200, 40), (120, 20))
+SEED = 2
 IMPORTS = """
 import secrets, sys
 from pathlib import Path
@@ -27,7 +26,7 @@ import cv2
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
-from echoatlas.pipeline.vault import SiteKey
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import SightingRow
@@ -62,16 +61,11 @@ for picture in clip:
     previous = frame
 """
 USUAL = "assert dcmread(sys.argv[1]).pixel_array.shape[0] == int(sys.argv[2])\n"
-# Not ru_maxrss: a process inherits its parent's when it is started.
-PEAK = """
-status = Path("/proc/self/status").read_text()
-print(next(int(line.split()[1]) >> 10 for line in status.splitlines() if "VmHWM" in line))
-"""
 
 
 def long_cine(frames: int = FRAMES, *, color: bool = True) -> bytes:
     """A cine as DICOM: a short one, over and over."""
-    scan = make_cine(2, frames=min(frames, MADE), size=(640, 480), color=color)
+    scan = make_cine(SEED, frames=min(frames, MADE), size=(640, 480), color=color)
     short = write_dicom(scan, "1.2.840.10008.1.2.4.50", "YBR_FULL_422" if color else None)
     header = dcmread(BytesIO(short))
     parts = list(generate_frames(header.PixelData, number_of_frames=len(scan.pictures)))
@@ -82,31 +76,19 @@ def long_cine(frames: int = FRAMES, *, color: bool = True) -> bytes:
     return out.getvalue()
 
 
-def peak(way: str, path: Path, frames: int = FRAMES) -> int:
-    """The most memory that a process holds while it does something, MB."""
-    command = [sys.executable, "-c", IMPORTS + way + PEAK, str(path), str(frames)]
-    # With compiled modules kept, as installed ones are: compiling them takes 100 MB.
-    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
-    return int(done.stdout)
-
-
 def main() -> None:
-    """Print the peak of each way, MB."""
+    """Tell the peak of each way, MB."""
+    seeded("memory", cine=SEED)
+    ways = {"imports": "", "but_text": BLIND, "journey": JOURNEY, "pixel_array": USUAL}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cine"
         for color in (True, False):
             path.write_bytes(long_cine(color=color))
-            size = path.stat().st_size >> 20
-            print(f"{FRAMES} frames, {'color' if color else 'gray'}: {size} MB of JPEG")
-            ways = {
-                "imports alone": "",
-                "journey but text": BLIND,
-                "journey": JOURNEY,
-                "pixel_array": USUAL,
+            peaks = {
+                f"{name}_mb": apart(IMPORTS + way, path, FRAMES)[0] for name, way in ways.items()
             }
-            for name, way in ways.items():
-                print(f"  {name:18}{peak(way, path):6} MB")
+            size = path.stat().st_size >> 20
+            report("memory", "color" if color else "gray", frames=FRAMES, jpeg_mb=size, **peaks)
 
 
 if __name__ == "__main__":

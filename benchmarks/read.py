@@ -7,7 +7,6 @@ environment has.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from io import BytesIO
 
@@ -16,24 +15,25 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
+from benchmarks.harness import few, in_turn, report, seeded
 from echoatlas.pipeline.read import read
 from echoatlas.simulate.files.dicom import write_dicom
 from echoatlas.simulate.pictures.scans import make_cine
 
-FRAMES = 60
-ROUNDS = 5
+FRAMES, ROUNDS = few((60, 5), (12, 1))
+LIMIT = "limit: luma of raw fragments"
+SEED = 1
 
 
 def main() -> None:
-    """Print milliseconds a frame and ratios to the limit, the best of several rounds."""
-    cine = make_cine(1, frames=FRAMES, size=(640, 480), color=True)
+    """Tell milliseconds a frame and ratios to the limit, the best of several rounds."""
+    seeded("read", cine=SEED)
+    cine = make_cine(SEED, frames=FRAMES, size=(640, 480), color=True)
     data = write_dicom(cine, "1.2.840.10008.1.2.4.50", "YBR_FULL_422")
     header = dcmread(BytesIO(data))
     fragments = list(generate_frames(header.PixelData, number_of_frames=FRAMES))
     ways: dict[str, Callable[[], object]] = {
-        "limit: luma of raw fragments": lambda: sum(
-            simplejpeg.decode_jpeg(one, "GRAY").size for one in fragments
-        ),
+        LIMIT: lambda: sum(simplejpeg.decode_jpeg(one, "GRAY").size for one in fragments),
         "simplejpeg RGB of raw fragments": lambda: sum(
             simplejpeg.decode_jpeg(one, "RGB").size for one in fragments
         ),
@@ -42,16 +42,15 @@ def main() -> None:
         "Pillow on raw fragments": lambda: [Image.open(BytesIO(one)).load() for one in fragments],
         "pydicom pixel_array": lambda: dcmread(BytesIO(data)).pixel_array,
     }
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            start = time.process_time()
-            way()
-            best[name] = min(best[name], time.process_time() - start)
-    limit = best["limit: luma of raw fragments"]
-    print(f"{FRAMES} frames of 640 x 480, {len(data) / FRAMES / 1024:.0f} kB a frame")
+    best = {name: min(seconds) for name, seconds in in_turn(ways, ROUNDS).items()}
+    report("read", "cine", frames=FRAMES, a_frame_kb=len(data) / FRAMES / 1024)
     for name, seconds in best.items():
-        print(f"{name:34} {seconds / FRAMES * 1000:8.3f} ms/frame {seconds / limit:7.2f} x limit")
+        report(
+            "read",
+            name,
+            a_frame_ms=1000 * seconds / FRAMES,
+            times_limit=seconds / best[LIMIT],
+        )
 
 
 if __name__ == "__main__":

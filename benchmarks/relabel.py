@@ -6,26 +6,25 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import subprocess
-import sys
 import tempfile
 
 import pyarrow as pa
 
+from benchmarks.harness import apart, few, report, seeded
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.tables import schema
 from echoatlas.taxonomy.tree import tree
 
-OBJECTS, FRAMES, AT_ONCE = 100_000, 4, 20_000
+OBJECTS, FRAMES, AT_ONCE = few((100_000, 4, 20_000), (4_000, 4, 2_000))
+SEED = 1
 SAID = (("study", 0.93), ("series", 0.95), ("protocol", 0.92), ("image_type", 0.88),
         ("site_prior", 0.85))  # fmt: skip
 IMPORTS = """
 import sys, time
 from pathlib import Path
-from echoatlas.pipeline.lake import Lake
+from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import label_lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import DeploymentConfig
@@ -34,12 +33,6 @@ lake.read("runs")
 started = time.process_time()
 """
 LABEL = "label_lake(lake, DeploymentConfig())\n"
-# Not ru_maxrss: a process inherits its parent's when it is started.
-TOLD = """
-status = Path("/proc/self/status").read_text()
-peak = next(int(line.split()[1]) >> 10 for line in status.splitlines() if "VmHWM" in line)
-print(peak, time.process_time() - started)
-"""
 
 
 def identity(*parts: object) -> str:
@@ -58,7 +51,7 @@ def plain(name: str, number: int, **given: list[object]) -> pa.Table:
 
 def make(lake: Lake) -> int:
     """Fill a lake; how many bytes the columns that labeling reads have in Arrow."""
-    dice, nodes = random.Random(1), [organ.path for organ in tree().organs]
+    dice, nodes = random.Random(SEED), [organ.path for organ in tree().organs]
     size = 0
     for start in range(0, OBJECTS, AT_ONCE):
         ids = [identity(number) for number in range(start, start + AT_ONCE)]
@@ -85,25 +78,24 @@ def make(lake: Lake) -> int:
     return size
 
 
-def run(way: str, folder: str) -> tuple[int, float]:
-    """Peak memory, MB, and CPU seconds of a process."""
-    env = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTS + way + TOLD, folder],
-        check=True, capture_output=True, text=True, env=env,
-    )  # fmt: skip
-    peak, seconds = done.stdout.split()
-    return int(peak), float(seconds)
-
-
 def main() -> None:
-    """Print peak memory and CPU time of labeling, over what starting takes."""
+    """Tell peak memory and CPU time of labeling, over what starting takes."""
+    seeded("relabel", lake=SEED)
     with tempfile.TemporaryDirectory() as folder:
         size = make(Lake(Storage.open(folder))) >> 20
-        (idle, _), (peak, seconds) = run("", folder), run(LABEL, folder)
-    print(f"{OBJECTS} objects, {OBJECTS * FRAMES} frames: {peak - idle} MB over {idle} at rest, "
-          f"{(peak - idle) / size:.1f} times the {size} MB read; {seconds:.1f} s, "
-          f"{(peak - idle) * 1024 / OBJECTS:.1f} kB an object")  # fmt: skip
+        (idle, _), (peak, seconds) = apart(IMPORTS, folder), apart(IMPORTS + LABEL, folder)
+    report(
+        "relabel",
+        "labeling",
+        objects=OBJECTS,
+        frames=OBJECTS * FRAMES,
+        cpu_s=seconds,
+        grown_mb=peak - idle,
+        at_rest_mb=idle,
+        read_mb=size,
+        times_read=(peak - idle) / max(size, 1),
+        an_object_kb=(peak - idle) * 1024 / OBJECTS,
+    )
 
 
 if __name__ == "__main__":

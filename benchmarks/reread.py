@@ -7,11 +7,10 @@ group looks through the whole table, which is measured on the first few of them.
 from __future__ import annotations
 
 import hashlib
-import resource
 import tempfile
-import time
 from dataclasses import replace
 
+from benchmarks.harness import few, peak_mb, report, took
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent
@@ -19,7 +18,7 @@ from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EvidenceRow
 from echoatlas.schemas.tables import to_arrow
 
-OBJECTS, HINTS, GROUP, ALONE = 50_000, 8, 400, 5
+OBJECTS, HINTS, GROUP, ALONE = few((50_000, 8, 400, 5), (4_000, 8, 400, 2))
 
 
 def hints(ids: tuple[str, ...], fingerprint: str) -> list[EvidenceRow]:
@@ -40,25 +39,32 @@ def intents(lake: Lake, ids: list[str], run: str) -> list[Intent]:
 
 
 def main() -> None:
-    """Print CPU seconds and how much memory grew."""
+    """Tell CPU seconds and how much memory grew."""
     ids = [hashlib.blake2b(str(n).encode(), digest_size=16).hexdigest() for n in range(OBJECTS)]
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Storage.open(folder))
         lake.apply(*intents(lake, ids, "r0"))
         groups = intents(lake, ids, "r1")
 
-        started = time.process_time()
-        for one in groups[:ALONE]:
-            lake.apply(one)
-        alone = (time.process_time() - started) / ALONE * len(groups)
+        first = took(lambda: [lake.apply(one) for one in groups[:ALONE]])
+        alone = first / ALONE * len(groups)
 
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started = time.process_time()
-        lake.apply(*groups)
-        together = time.process_time() - started
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        before = peak_mb()
+        together = took(lambda: lake.apply(*groups))
+        grown = peak_mb() - before
         kept = lake.read("evidence", ["fingerprint"]).column(0).to_pylist()
     assert kept == ["r1"] * (OBJECTS * HINTS)
-    print(f"{OBJECTS} objects in {len(groups)} groups: together {together:.1f} s CPU and "
-          f"{grown / OBJECTS:.2f} kB an object; one by one {alone:.0f} s, "
-          f"{alone / together:.0f} times as long")  # fmt: skip
+    report(
+        "reread",
+        "committing",
+        objects=OBJECTS,
+        groups=len(groups),
+        together_s=together,
+        an_object_kb=grown * 1024 / OBJECTS,
+        one_by_one_s=alone,
+        times_together=alone / together,
+    )
+
+
+if __name__ == "__main__":
+    main()

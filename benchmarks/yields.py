@@ -3,7 +3,7 @@
 The pixel path of the lake on the real samples: fan, redaction, a second look in full size and one
 at stored frames. A scan without a fan is tried as one that was cropped to it before it came, as its
 site's file may say.
-``python -m benchmarks yields`` skips, and says so, where the samples are absent.
+Skipped where the samples are absent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.geometry import SAMPLES, scans_in
+from benchmarks.geometry import scans_in
+from benchmarks.harness import SAMPLES, demand_samples, few, report
 from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.clip import Clip
@@ -65,14 +66,13 @@ def released(data: bytes) -> tuple[float, bool, bool]:
 def real() -> Iterator[str]:
     """Paths of the real samples, below their folder."""
     with (SAMPLES / "manifest.csv").open(newline="") as file:
-        yield from (row["path"] for row in csv.DictReader(file) if row["kind"] == "real")
+        paths = [row["path"] for row in csv.DictReader(file) if row["kind"] == "real"]
+    yield from paths[: few(None, 5)]
 
 
 def main() -> None:
-    """Print what is not released and why, and where much of the fan is lost."""
-    if not (SAMPLES / "manifest.csv").is_file():
-        print("skipped: the folder of real sample scans is not beside this checkout")
-        return
+    """Tell what is not released and why, and where much of the fan is lost."""
+    demand_samples("yields")
     reasons: Counter[str] = Counter()
     lost: dict[str, float] = {}
     cropped = doubted = 0
@@ -89,12 +89,17 @@ def main() -> None:
     for path, share in sorted(lost.items(), key=lambda one: -one[1]):
         if share > MOST:
             print(f"  {share:7.2%} lost to text  {path}")
-    whole = len(lost) + reasons.total()
-    print(f"{len(lost)} of {whole} real scans released, {cropped} of them taken for cropped")
+    report(
+        "yields",
+        "real scans",
+        scans=len(lost) + reasons.total(),
+        released=len(lost),
+        taken_for_cropped=cropped,
+        text_in_doubt=doubted,
+        lost_mean=float(np.mean(list(lost.values()))),
+    )
     for reason, count in reasons.most_common():
-        print(f"  {reason:20} {count}")
-    print(f"  {doubted} released with text in doubt blacked out")
-    print(f"  lost of the fan, mean {np.mean(list(lost.values())):.2%}")
+        report("yields", f"not released, {reason}", scans=count)
 
 
 if __name__ == "__main__":
