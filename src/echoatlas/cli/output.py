@@ -12,10 +12,11 @@ import typer
 
 from echoatlas.cli.progress import Progress
 from echoatlas.pipeline.lake_place import demand_lake
-from echoatlas.pipeline.whereabouts import find_releases
+from echoatlas.pipeline.whereabouts import find_lake, find_releases
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.event_log import EventLog
     from echoatlas.pipeline.storage import Storage
 
 
@@ -55,6 +56,21 @@ class Context:
         A trainer has neither keys nor the extra ``curate``: the lake's address is enough.
         """
         return find_releases(self.lake, Path(self.deployment) if self.deployment else None)
+
+    def events(self, letter: str) -> EventLog:
+        """The event log of the deployment around here, for a command that only reads.
+
+        It keeps nothing for a trainer, who has no deployment or only a base install; one that
+        can't be written stops nothing.
+        """
+        from echoatlas.pipeline.event_log import EventLog, run_name
+
+        place = find_lake(self.lake, Path(self.deployment) if self.deployment else None)
+        try:
+            import structlog  # noqa: F401
+        except ModuleNotFoundError:
+            place = None
+        return EventLog(place, run_name(letter), optional=True)
 
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""

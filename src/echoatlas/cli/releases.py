@@ -10,6 +10,7 @@ import typer
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.schemas.config import ReleaseConfig, parse
+from echoatlas.schemas.events import Ending, Stage
 
 Suppress = typer.Option(
     None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
@@ -105,8 +106,12 @@ def verify(ctx: typer.Context, name: str) -> None:
     context: Context = ctx.obj
     from echoatlas.pipeline.release.verify import verify as looked
 
-    checks = looked(context.releases(), name)
-    failed = [check for check in checks if not check.ok]
+    with context.events("v") as log:
+        log.begin(Stage.VERIFY)
+        checks = looked(context.releases(), name)
+        failed = [check for check in checks if not check.ok]
+        log.counted(len(checks))
+        log.ending = Ending.FAILED if failed else Ending.DONE
     rows = [("ok" if c.ok else "FAILED", c.name, c.detail) for c in checks]
     context.say(table(("", "check", "detail"), rows), {"ok": not failed, "checks": as_data(checks)})
     if failed:

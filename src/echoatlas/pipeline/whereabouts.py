@@ -95,6 +95,22 @@ def demand_somewhere(releases: Storage) -> None:
         raise UsageError(f"there are no releases at {releases.uri}: is it mistyped?")
 
 
+def find_lake(lake: str | None, deployment: Path | None) -> Storage | None:
+    """The lake of the deployment around here, or another in its place; None without a deployment.
+
+    Args:
+        lake, deployment: as for ``find_releases``.
+    """
+    lake = lake or os.environ.get("ECHOATLAS_LAKE")
+    root = deployment or around(Path.cwd()) or beside(lake)
+    if root is None or not (root / CONFIG).is_file():
+        return None
+    from echoatlas.schemas.config import DeploymentConfig, load
+
+    place = lake_of(root, load(DeploymentConfig, root / CONFIG), lake)
+    return place if place.is_there() else None
+
+
 def point(lake: Storage, releases: Storage) -> None:
     """Have a lake say where its releases lie, if that is not below it. No secret is told."""
     if releases.uri == lake.sub(BELOW).uri:

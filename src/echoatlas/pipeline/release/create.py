@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from echoatlas._version import __version__
 from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.release.annotations import (
     PLACED,
     TOLD,
@@ -42,6 +43,7 @@ from echoatlas.pipeline.release.split import assigned, groups
 from echoatlas.pipeline.storage import Storage, storage_error
 from echoatlas.pipeline.whereabouts import point
 from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.events import Stage
 from echoatlas.schemas.manifest import FORMAT, Manifest
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
@@ -56,15 +58,23 @@ ROWS_AT_ONCE = 4096
 
 
 def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
-    """Cut a release of the lake as it stands.
-
-    Shards and index are written first, under the hashes of their bytes; the manifest last, with a
-    conditional put: of several publishers of a name exactly one wins, and a release never changes.
+    """Cut a release of the lake as it stands, and write down in the event log how that went.
 
     Raises:
         UsageError: the name is taken, or the selection is wrong.
         CheckFailed: nothing was selected.
     """
+    with EventLog(lake.storage, run_name("c")) as log:
+        return _created(lake, releases, config, log)
+
+
+def _created(lake: Lake, releases: Storage, config: ReleaseConfig, log: EventLog) -> Manifest:
+    """Select, pack, publish.
+
+    Shards and index are written first, under the hashes of their bytes; the manifest last, with a
+    conditional put: of several publishers of a name exactly one wins, and a release never changes.
+    """
+    log.begin(Stage.SELECT)
     if releases.exists(f"{config.name}/{MANIFEST}"):
         raise UsageError(f"there is a release '{config.name}' already; releases never change")
     for other in names(releases):
@@ -97,7 +107,11 @@ def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
     index = index.sort_by(
         [("split", "ascending"), ("patient", "ascending"), ("frame_id", "ascending")]
     )
+    log.counted(index.num_rows)
+    log.begin(Stage.SHARD)
     index, shards = _sharded(lake, releases, index, versions, config)
+    log.counted(len(shards))
+    log.begin(Stage.PUBLISH)
     data = _parquet(index)
     digest = hashlib.sha256(data).hexdigest()
     releases.write(f"{config.name}/index-{digest[:16]}.parquet", data)

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
 
+from echoatlas.pipeline.event_log import EventLog
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
 from echoatlas.pipeline.retry import retrying
 from echoatlas.schemas.config import Engine
+from echoatlas.schemas.events import Event
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
 
 
@@ -30,8 +32,9 @@ class Committer:
     its kind by ``close``: each such commit has to look through whole tables.
     """
 
-    def __init__(self, lake: Lake, run_id: str, engine: Engine) -> None:
+    def __init__(self, lake: Lake, run_id: str, engine: Engine, events: EventLog) -> None:
         self._lake = lake
+        self._events = events
         self._run_id = run_id
         self._engine = engine
         self._numbers = count()
@@ -87,6 +90,7 @@ class Committer:
             self._replacing.append(intent)
         else:
             carry_out(self._lake, [intent], self._engine.retries)
+        self._events.say(Event.GROUP_COMMITTED, site=site, count=group.batches)
 
 
 def carry_out(lake: Lake, intents: Sequence[Intent], retries: int) -> None:

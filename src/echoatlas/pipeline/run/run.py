@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from echoatlas._version import __version__
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Reject
+from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
@@ -41,6 +41,7 @@ from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.sites.receipts import write_receipts
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
+from echoatlas.schemas.events import Ending, Event, Stage
 from echoatlas.schemas.rows import RunRow
 from echoatlas.schemas.tables import to_arrow
 
@@ -104,7 +105,7 @@ def curate(
     tell = progress or (lambda what, done, of: None)
     started = datetime.now(UTC)
     clock = time.monotonic()
-    summary = Summary(f"r{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
+    summary = Summary(run_name("r", started))
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
     lake = deployment.lake
@@ -113,38 +114,57 @@ def curate(
         summary.notes.append(said)
         tell(said, 0, 1)
 
-    with run_lock(lake.storage, summary.run_id) as lock:
+    with (
+        run_lock(lake.storage, summary.run_id) as lock,
+        EventLog(lake.storage, summary.run_id, deployment.sites) as log,
+    ):
         if lock.before:
+            log.begin(Stage.RECOVER)
             tell("finishing what an interrupted run left", 0, 1)
             recover(lake, lock.before)
         remember(lake.storage, config, chosen)
         with ExitStack() as stack:
             cluster = _WhenNeeded(deployment.config.engine, stack, tell, note)
+            log.begin(Stage.LISTING)
             tell("listing buckets", 0, 1)
             books = books_of(deployment, chosen)
             surveys, summary.unlisted = surveyed(deployment, chosen, config, books)
+            for site in summary.unlisted:
+                log.say(Event.SITE_LISTED, site=site, reason=Ending.OUT_OF_REACH)
+            log.begin(Stage.NAMING)
             busy = set()
             for seen in surveys:
+                log.say(Event.SITE_LISTED, site=seen.site.site, count=len(seen.fresh))
                 named = name_arrivals(deployment, seen, cluster, tell)
                 if named.num_rows:
                     summary.named += named.num_rows
                     books.add(named)
                     busy.add(seen.site.site)
+            log.counted(summary.named)
+            log.begin(Stage.SURVEY)
             tell("comparing with the lake", 0, 1)
             surveys, since = surveyed_again(deployment, surveys, busy, config, books)
             summary.unlisted |= since
             del books
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
-            _carry(deployment, ready, cluster, summary, tell)
-            _reread(deployment, ready, cluster, summary, tell)
+            log.begin(Stage.OBJECTS)
+            _carry(deployment, ready, cluster, summary, tell, log)
+            log.counted(summary.objects)
+            log.begin(Stage.HEADERS)
+            _reread(deployment, ready, cluster, summary, tell, log)
+            log.counted(summary.reread)
+            log.begin(Stage.LABELS)
             tell("labels", 0, 1)
-            label_lake(lake, deployment.config)
+            log.counted(label_lake(lake, deployment.config))
+            log.begin(Stage.DUPLICATES)
             tell("duplicates", 0, 1)
-            deduplicate_lake(lake, deployment.config, cluster)
+            log.counted(deduplicate_lake(lake, deployment.config, cluster))
+        log.begin(Stage.GATE)
         tell("checking the tables", 0, 1)
         worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
+        log.begin(Stage.RECEIPTS)
         tell("writing receipts", 0, 1)
         summary.silent = [
             seen.site.site
@@ -155,6 +175,7 @@ def curate(
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
+        log.ending = Ending.FAILED if summary.failed else Ending.DONE
     return summary
 
 
@@ -187,9 +208,10 @@ def _carry(
     cluster: Callable[[], Workers],
     summary: Summary,
     tell: Progress,
+    log: EventLog,
 ) -> None:
     """Take all objects that have something to do through the journey, and commit as it goes."""
-    committer = Committer(deployment.lake, summary.run_id, deployment.config.engine)
+    committer = Committer(deployment.lake, summary.run_id, deployment.config.engine, log)
     sites = [seen.site.site for seen in surveys]
     crosswalks = {site: Crosswalk(deployment.vault.path, site) for site in sites}
     stale = {one.object_id for seen in surveys for one in seen.stale}
@@ -202,6 +224,7 @@ def _carry(
         committer.rows(seen.site.site, rows)
         summary.repeats += len(seen.repeats)
         summary.rejected[Reason.VANISHED.value] += len(seen.lost)
+        log.rejected(seen.site.site, {Reason.VANISHED: len(seen.lost)})
     total = sum(len(seen.pending) + len(seen.stale) for seen in surveys)
     if total:
         tasks = (
@@ -222,6 +245,7 @@ def _carry(
                 committer.rows(site, rejection_rows(item.sighting, done.task.site, crash, mark))
                 summary.crashes.append(crash.detail)
                 summary.rejected[Reason.CRASHED.value] += 1
+                log.rejected(site, {Reason.CRASHED: 1})
                 summary.objects += 1
             else:
                 if done.answer.sealed:  # before the commit: a killed run then finds them there
@@ -230,6 +254,7 @@ def _carry(
                 summary.objects += done.answer.objects
                 summary.frames += done.answer.frames
                 summary.rejected.update(done.answer.rejected)
+                log.rejected(site, done.answer.rejected)
                 summary.step_seconds.update(done.answer.seconds)
                 summary.crashes += done.answer.crashes
             ids = [item.sighting.object_id for item in done.task.items]
@@ -246,6 +271,7 @@ def _reread(
     cluster: Callable[[], Workers],
     summary: Summary,
     tell: Progress,
+    log: EventLog,
 ) -> None:
     """Read the evidence of objects anew where only words or rules changed, and commit as it goes.
 
@@ -254,11 +280,12 @@ def _reread(
     total = sum(len(seen.unread) for seen in surveys)
     if not total:
         return
-    committer = Committer(deployment.lake, f"{summary.run_id}-e", deployment.config.engine)
+    run_id = f"{summary.run_id}-e"
+    committer = Committer(deployment.lake, run_id, deployment.config.engine, log)
     tasks = (
         batch
         for seen in surveys
-        for batch in batches(deployment, seen, seen.items(seen.unread), f"{summary.run_id}-e")
+        for batch in batches(deployment, seen, seen.items(seen.unread), run_id)
     )
     passed: list[int] = []  # objects of each task that is done
     workers = cluster()
@@ -277,6 +304,7 @@ def _reread(
         committer.finished(site, answer.renewed, answer.reread)
         summary.reread += len(answer.reread) + len(answer.renewed)
         summary.rejected.update(answer.rejected)
+        log.rejected(site, answer.rejected)
         summary.step_seconds.update(answer.seconds)
         summary.crashes += answer.crashes
         tell("headers", sum(passed), total)
