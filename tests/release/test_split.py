@@ -6,7 +6,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echoatlas.pipeline.release.split import TIES, assigned, groups
+from echoatlas.pipeline.release.kin import TIES
+from echoatlas.pipeline.release.split import assigned, groups
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 few = st.integers(0, 12)

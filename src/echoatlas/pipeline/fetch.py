@@ -12,15 +12,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Retry, UsageError
+from echoatlas.pipeline.file_lock import wait_lock
 from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage, is_cut_off
-
-if TYPE_CHECKING:
-    from typing import IO
 
 KINDS = {1: CheckFailed, 2: UsageError}  # exit code to what it says; Retry otherwise
 
@@ -74,18 +71,11 @@ def _by_another(releases: Storage, key: str, cache: Path) -> None:
 def _alone(path: Path) -> Iterator[None]:
     """Hold a lock among this machine's processes, so that each shard is fetched once."""
     with path.open("wb") as file:
-        _locked(file)
+        wait_lock(file)
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
-
-
-def _locked(file: IO[bytes]) -> None:
-    with suppress(ModuleNotFoundError):  # Windows has none: there a shard may be fetched twice
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _main() -> int:

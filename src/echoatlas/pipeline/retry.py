@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
-import time
 from typing import TYPE_CHECKING, TypeVar
+
+import stamina
 
 from echoatlas.pipeline.errors import Retry
 
@@ -12,18 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
+FIRST, LONGEST, SPREAD = 0.2, 10.0, 0.2  # seconds: the first wait, any wait, what chance adds
 
 
-def retrying(call: Callable[[], Answer], times: int) -> Answer:
+def retrying(call: Callable[[], Result], times: int) -> Result:
     """Call, and call again with backoff while the world is at fault.
+
+    Args:
+        times: how often it is called again.
 
     Raises:
         Retry: it was at fault each time.
     """
-    for attempt in range(times):
-        try:
+    for attempt in stamina.retry_context(
+        on=Retry,
+        attempts=times + 1,
+        timeout=None,
+        wait_initial=FIRST,
+        wait_max=LONGEST,
+        wait_jitter=SPREAD,
+    ):
+        with attempt:
             return call()
-        except Retry:
-            time.sleep(min(0.2 * 2**attempt, 10) * random.uniform(0.5, 1.0))
-    return call()
+    raise AssertionError("stamina calls once at least")

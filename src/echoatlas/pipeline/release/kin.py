@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from echoatlas.schemas.index import ROLES, Role
 from echoatlas.taxonomy.tree import UNKNOWN
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KIN, GROUP = "kin", "split_group"
 NOBODY = "object"
+TIES = ROLES[Role.TIE]  # what two splits may not share
 FRAME = ("frame_id", "object_id", "patient", "study", "patient_source", "license")
 COPY = ("content_id", "patient", "study", "patient_source")
 OBJECT = ("object_id", "content_id", "status", "license")

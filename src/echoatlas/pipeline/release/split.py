@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from echoatlas.pipeline.release.kin import GROUP
-from echoatlas.schemas.index import ROLES, Role
-
-TIES = ROLES[Role.TIE]
+from echoatlas.pipeline.release.kin import GROUP, TIES
 
 
 def groups(index: pa.Table) -> list[str]:
@@ -19,30 +21,32 @@ def groups(index: pa.Table) -> list[str]:
     The name is the smallest patient of the group, so that it stays when other data are added;
     patients whom only copies outside of ``index`` tie to it (``kin``) count as well.
     """
-    parent: dict[str, str] = {}
+    own = index.column("patient")
+    kin = index.column(GROUP if GROUP in index.column_names else "patient")
+    patients = pc.unique(pa.chunked_array([*own.chunks, *kin.chunks], own.type))
+    patients = patients.take(pc.sort_indices(patients))  # a number is a place in order of names
+    start = _numbers(own, patients)
+    ends, nodes = [_numbers(kin, patients)], len(patients)
+    starts = [start]
+    for tie in TIES[1:]:
+        values = index.column(tie)
+        stated = pc.fill_null(pc.not_equal(values, ""), False).to_numpy()
+        known = pc.unique(values)
+        starts.append(start[stated])
+        ends.append(nodes + _numbers(values, known)[stated])
+        nodes += len(known)
+    edges = np.concatenate(starts), np.concatenate(ends)
+    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(nodes, nodes))
+    group = connected_components(graph, directed=False)[1]
+    _, smallest = np.unique(group[: len(patients)], return_index=True)
+    # Each group holds a patient, so groups of patients are all the groups there are
+    names = patients.take(pa.array(smallest)).to_pylist()
+    return [names[number] for number in group[start]]
 
-    def root(node: str) -> str:
-        while parent.setdefault(node, node) != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
 
-    columns = [
-        [f"{tie}:{value}" if value else "" for value in index.column(tie).to_pylist()]
-        for tie in TIES
-    ]
-    tied = index.column(GROUP if GROUP in index.column_names else "patient").to_pylist()
-    columns.append([f"patient:{value}" for value in tied])
-    for patient, *others in zip(*columns, strict=True):
-        for other in others:
-            if other:
-                low, high = sorted((root(patient), root(other)))
-                parent[high] = low
-    smallest: dict[str, str] = {}
-    for patient in (*columns[0], *columns[-1]):
-        top = root(patient)
-        smallest[top] = min(smallest.get(top, patient), patient)
-    return [smallest[root(patient)].removeprefix("patient:") for patient in columns[0]]
+def _numbers(values: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
+    """The place of each value among those that are known."""
+    return np.asarray(pc.index_in(values, known).to_numpy(), np.int64)
 
 
 def assigned(names: Sequence[str], shares: Mapping[str, float], seed: int) -> list[str]:

@@ -15,10 +15,9 @@ import pyarrow as pa
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, outside, told
 from echoatlas.pipeline.release.k_anonymity import measured
-from echoatlas.pipeline.release.kin import GROUP, KIN, NOBODY, tied
+from echoatlas.pipeline.release.kin import GROUP, KIN, NOBODY, TIES, tied
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
-from echoatlas.pipeline.release.split import TIES
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.manifest import Manifest
 from echoatlas.taxonomy.tree import UNKNOWN, tree
