@@ -205,7 +205,9 @@ def test_no_statistics_of_subjects_stand_in_the_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_every_column_says_what_it_means(name: str) -> None:
     for field in schema(name):
-        assert (
-            field.metadata[b"comment"].decode().strip().endswith(".") or field.metadata[b"comment"]
-        )
+        sentence = field.metadata[b"comment"].decode()
+
+        assert sentence.endswith("."), field.name
+        assert len(sentence.split()) > 1, field.name
+        assert sentence.strip(".").lower() != field.name.replace("_", " "), field.name
     assert subject_columns(name) <= set(schema(name).names)

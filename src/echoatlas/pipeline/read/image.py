@@ -6,11 +6,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echoatlas.pipeline.errors import Reason, Reject
@@ -21,6 +19,7 @@ from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
+from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.several import Parts, parts_of, size_of
 from echoatlas.schemas.records import Damage, Scan
@@ -28,8 +27,6 @@ from echoatlas.schemas.records import Damage, Scan
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
-pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False)
-Image.MAX_IMAGE_PIXELS = None  # sizes are checked here, before decoding, against our own bounds
 PIL_ERRORS = (
     EOFError,
     LookupError,
@@ -221,7 +218,7 @@ def picture_text(data: bytes, kind: str, config: ReadConfig) -> dict[str, str]:
     """
     with unsaid():
         try:
-            with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
+            with opened(data, kind) as image:
                 getattr(image, "n_frames", 1)  # some texts come to light by counting
                 return _texts(image, data, config)
         except PIL_ERRORS as error:
@@ -236,7 +233,7 @@ def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
-    with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
+    with opened(data, kind) as image:
         check_size(image.height, image.width, 1, config)
         count = int(getattr(image, "n_frames", 1))
         check_size(image.height, image.width, count, config)
@@ -277,7 +274,7 @@ def _times(durations: tuple[float, ...]) -> tuple[float, ...] | None:
 def _frames(
     data: bytes, kind: str, pages: tuple[int, ...], scale: Scale | None
 ) -> Iterator[Picture]:
-    with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
+    with opened(data, kind) as image:
         for index, page in enumerate(pages):
             try:
                 image.seek(page)
