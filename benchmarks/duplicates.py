@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import csv
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import imagehash
@@ -26,6 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.harness import SAMPLES, Took, few, report, seeded
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, deduplicate
 from echoatlas.pipeline.errors import Reject
@@ -38,8 +37,8 @@ from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate import make_cine, make_still, write_png
 
-SAMPLES = Path(__file__).parents[2] / "shared" / "samples"
-STILLS, HEARTS, FRAMES, CUT_CLIPS = 30, 200, 12, 24
+STILLS, HEARTS, FRAMES, CUT_CLIPS = few((30, 200, 12, 24), (3, 6, 6, 3))
+HEART, CUT = 10_000, 20_000  # first seeds
 KINDS, ONE = ("images", "pocus", "dicom"), ("", "1")
 THRESHOLD = 8  # bits of 64
 Pixels = NDArray[np.uint8]
@@ -135,16 +134,16 @@ class Lake:
         """What is found, and the CPU seconds that it takes."""
         columns = {name: [row[name] for row in self.rows] for name, _ in COMPARED}
         table = pa.table(columns, schema=pa.schema(COMPARED))
-        start = time.process_time()
-        result = deduplicate(table, lambda ids: [self.pictures[one] for one in ids])
-        return result, time.process_time() - start
+        with Took() as took:
+            result = deduplicate(table, lambda ids: [self.pictures[one] for one in ids])
+        return result, took.seconds
 
 
 def originals() -> Iterator[tuple[str, bytes]]:
     """Real stills, where the samples are, and simulated ones."""
     if SAMPLES.is_dir():
         with (SAMPLES / "manifest.csv").open() as file:
-            for row in csv.DictReader(file):
+            for row in list(csv.DictReader(file))[: few(None, 20)]:
                 path = row["path"]
                 if path.split("/")[0] in KINDS and row["frames"] in (
                     "",
@@ -189,11 +188,16 @@ def stills() -> None:
             found[key] += group[name] == group[original]
             tied[key] += group[name] != group[original] and tie[name] == tie[original]
             usual[key] += hashes[name] - hashes[original] <= THRESHOLD
-    print(f"{'missed of copies':28}{'':12}{'ours':>12}{'tied only':>11}{'imagehash 8':>13}")
     for kind, source in asked:
         key, count = (kind, source), asked[kind, source]
-        missed = f"{count - found[key]}/{count}"
-        print(f"{kind:28}{source:12}{missed:>12}{tied[key]:11}{count - usual[key]:13}")
+        report(
+            "duplicates",
+            f"{source}, {kind}",
+            copies=count,
+            missed=count - found[key],
+            tied_only=tied[key],
+            missed_by_imagehash=count - usual[key],
+        )
     names = sorted(hashes)
     strangers = [
         (a, b)
@@ -204,10 +208,17 @@ def stills() -> None:
     near = {frozenset((e.object_id, e.other_object)) for e in result.edges if e.kind != "tie"}
     wrong = [pair for pair in strangers if frozenset(pair) in near]
     theirs = sum(hashes[a] - hashes[b] <= THRESHOLD for a, b in strangers)
-    joined = f"ours {len(wrong)}, imagehash {theirs}"
-    print(f"{len(strangers)} pairs of different pictures joined: {joined}")
+    report(
+        "duplicates",
+        "different pictures",
+        pairs=len(strangers),
+        joined=len(wrong),
+        joined_by_imagehash=theirs,
+        stills=len(lake.rows),
+        looked_at=result.looked_at,
+        cpu_s=spent,
+    )
     print("  ", Counter(tuple(sorted(one.partition("|")[0] for one in pair)) for pair in wrong))
-    print(f"{len(lake.rows)} stills in {spent:.1f} CPU s, {result.looked_at} pairs looked at")
 
 
 def _phash(data: bytes) -> imagehash.ImageHash:
@@ -221,7 +232,7 @@ def hearts() -> None:
         lake = Lake([], {})
         for seed in range(count):
             scan = make_cine(
-                10_000 + seed,
+                HEART + seed,
                 fan="phased",
                 anatomy=shape,
                 screen="philips",
@@ -232,10 +243,16 @@ def hearts() -> None:
         result, spent = lake.deduplicated()
         kinds = Counter(edge.kind for edge in result.edges)
         pairs = count * (count - 1) // 2
-        print(
-            f"{shape}: {count} clips of {FRAMES} frames, {pairs} pairs, {result.looked_at} looked "
-            f"at: near {kinds['near']}, tied {kinds['tie']}; {spent:.1f} CPU s",
-            flush=True,
+        report(
+            "duplicates",
+            f"strangers, {shape}",
+            clips=count,
+            frames=FRAMES,
+            pairs=pairs,
+            looked_at=result.looked_at,
+            near=kinds["near"],
+            tied=kinds["tie"],
+            cpu_s=spent,
         )
 
 
@@ -256,9 +273,7 @@ def cuts() -> None:
     kinds = (("phased", "thorax/heart"), ("convex", "fetus/fetal_head"), ("linear", "thorax/lung"))
     for seed in range(CUT_CLIPS):
         fan, anatomy = kinds[seed % 3]
-        scan = make_cine(
-            20_000 + seed, fan=fan, anatomy=anatomy, size=(640, 480), frames=2 * FRAMES
-        )
+        scan = make_cine(CUT + seed, fan=fan, anatomy=anatomy, size=(640, 480), frames=2 * FRAMES)
         clip = list(scan.pictures)
         if not lake.add(f"{seed:03d}", None, clip):
             continue
@@ -282,19 +297,25 @@ def cuts() -> None:
             right += good
             said[name.partition("|")[2]][row["relation"]] += 1
     for name, counts in said.items():
-        print(f"{name:20}{dict(counts)}")
+        report("duplicates", f"cut, {name}", **dict(counts))
     crossed = sum(e.object_id[:3] != e.other_object[:3] for e in result.edges)
-    print(
-        f"relations: precision {right / max(held, 1):.3f}, recall {right / len(wanted):.3f} of "
-        f"{len(wanted)}; edges between strangers: {crossed}; {spent:.1f} CPU s"
+    report(
+        "duplicates",
+        "relations",
+        precision=right / max(held, 1),
+        recall=right / max(len(wanted), 1),
+        copies=len(wanted),
+        edges_between_strangers=crossed,
+        cpu_s=spent,
     )
 
 
 def main(parts: Sequence[str] = ()) -> None:
     """Run all parts, or those named."""
+    hearts_of, cuts_of = range(HEART, HEART + HEARTS), range(CUT, CUT + CUT_CLIPS)
+    seeded("duplicates", stills=range(STILLS), hearts=hearts_of, cuts=cuts_of)
     for part in (stills, hearts, cuts):
         if not parts or part.__name__ in parts:
-            print(f"-- {part.__name__}")
             part()
 
 

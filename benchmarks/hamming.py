@@ -11,18 +11,17 @@ core. The recall against brute force for any codes is a test (tests/deduplicate/
 
 from __future__ import annotations
 
-import resource
 import sys
-import time
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness import Took, few, peak_mb, report, seeded, took
 from echoatlas.pipeline.deduplicate.clusters import Edges, clustered
 from echoatlas.pipeline.deduplicate.hamming import cut, pairs_within, runs_of
 
-COUNTS = (100_000, 500_000, 1_000_000, 4_500_000)
+COUNTS = few((100_000, 500_000, 1_000_000, 4_500_000), (20_000,))
 RADIUS, LENGTH, PRESETS, AT_ONCE = 32, 60, 64, 500
 PLANTED = 2000
 BESIDE_FAISS = 100_000
@@ -74,19 +73,18 @@ def planted(
 def beside_faiss(codes: NDArray[np.uint8], clips: NDArray[np.int32]) -> tuple[float, int]:
     """CPU seconds of faiss's exact index, and the pairs across clips among those it finds."""
     faiss.omp_set_num_threads(1)
-    start = time.process_time()
-    index = faiss.IndexBinaryFlat(256)
-    index.add(codes)
-    answers = [
-        index.range_search(codes[begin : begin + 10_000], RADIUS + 1)
-        for begin in range(0, len(codes), 10_000)
-    ]
-    spent = time.process_time() - start
+    with Took() as spent:
+        index = faiss.IndexBinaryFlat(256)
+        index.add(codes)
+        answers = [
+            index.range_search(codes[begin : begin + 10_000], RADIUS + 1)
+            for begin in range(0, len(codes), 10_000)
+        ]
     across = 0
     for begin, (limits, _, rows) in zip(range(0, len(codes), 10_000), answers, strict=True):
         own = np.repeat(clips[begin : begin + 10_000], np.diff(limits.astype(np.int64)))
         across += int((own != clips[rows]).sum())
-    return spent, across // 2
+    return spent.seconds, across // 2
 
 
 def edges_clustered(count: int = 10_000_000) -> float:
@@ -96,36 +94,42 @@ def edges_clustered(count: int = 10_000_000) -> float:
     other = one + rng.integers(1, 40, count)
     sure = rng.random(count) < 0.9
     clustered(np.arange(100), Edges(one[:9] % 50, other[:9] % 50 + 50, sure[:9], sure[:9]))
-    start = time.process_time()
-    clustered(np.arange(1_000_000), Edges(one, other, sure, sure))
-    return time.process_time() - start
+    return took(lambda: clustered(np.arange(1_000_000), Edges(one, other, sure, sure)))
 
 
 def main(counts: tuple[int, ...] = COUNTS) -> None:
-    """Print a line a count."""
+    """Tell a row a count."""
     pairs_within(np.zeros((4, 32), np.uint8), RADIUS)  # compile
-    print(f"{'codes':>10}{'CPU s':>9}{'peak GB':>9}{'pairs':>12}{'planted found':>15}  pieces")
+    seeded("hamming", codes=0, edges=0)
     for count in counts:
         codes, clips, pairs = planted(*codes_of_clips(count))
-        start = time.process_time()
-        found = pairs_within(codes, RADIUS, clips)
-        spent = time.process_time() - start
+        with Took() as spent:
+            found = pairs_within(codes, RADIUS, clips)
         near = found[found[:, 1] >= len(codes) - len(pairs)]
         met = pairs & {(int(low), int(high)) for low, high, _ in near}
         runs = runs_of(codes.view(np.uint64), clips, np.zeros(len(codes), bool))
         kinds = [(len(piece.bits), piece.allowed) for piece in cut(runs, RADIUS)]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        recall = f"{len(met)}/{len(pairs)}"
-        shape = " ".join(f"{kinds.count(kind)}x{kind}" for kind in dict.fromkeys(kinds))
-        print(f"{count:10}{spent:9.1f}{peak:9.2f}{len(found):12}{recall:>15}  {shape}", flush=True)
+        report(
+            "hamming",
+            f"{count:,} codes",
+            join_s=spent.seconds,
+            peak_mb=peak_mb(),
+            pairs=len(found),
+            planted=len(pairs),
+            planted_found=len(met),
+            pieces=" ".join(f"{kinds.count(kind)}x{kind}" for kind in dict.fromkeys(kinds)),
+        )
         if count == BESIDE_FAISS:
             flat, across = beside_faiss(codes, clips)
-            print(
-                f"{'':10}faiss IndexBinaryFlat {flat:.1f} s, {flat / spent:.0f} times as long; "
-                f"{across} pairs across clips",
-                flush=True,
+            report(
+                "hamming",
+                "faiss IndexBinaryFlat",
+                join_s=flat,
+                times_ours=flat / spent.seconds,
+                pairs=across,
             )
-    print(f"10 M edges between 1 M clips clustered in {edges_clustered():.1f} s")
+    edges = few(10_000_000, 100_000)
+    report("hamming", f"{edges:,} edges clustered", cpu_s=edges_clustered(edges))
 
 
 if __name__ == "__main__":

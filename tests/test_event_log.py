@@ -154,7 +154,9 @@ def test_a_long_run_writes_bounded_segments_and_loses_no_line(storage, monkeypat
     assert len(sizes) > 5 and max(sizes) < 2_400
 
 
-def test_a_run_a_release_and_its_verification_are_told_and_nobody_is_named(rehearsal: Rehearsal):
+def test_a_run_a_release_and_its_verification_are_told_and_nobody_is_named(tmp_path):
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.engine(address="processes", workers=1)
     folder = rehearsal.site("st-elsewhere") / "kowalczyk"
     folder.mkdir()
     scan = make_still(seed=1, size=(320, 240), name=NAME)
@@ -174,8 +176,8 @@ def test_a_run_a_release_and_its_verification_are_told_and_nobody_is_named(rehea
 
     found = told(storage)
     written = rehearsal.lake_path / "events"
-    assert [one for one in found if one[0] in ("site_listed", "rejected")] == []
-    assert ("rejected", "st-elsewhere", "no_dynamic_range", 1) in found
+    assert [one for one in found if one[0] == "site_listed" and one[-1] >= 3]
+    assert [one for one in found if one[:2] == ("rejected", "st-elsewhere")]
     assert [one for one in found if one[0] == "group_committed"]
     assert {one[1] for one in found if one[0] == "stage_ended"} >= {
         "listing", "objects", "labels", "duplicates", "gate", "select", "shard", "verify",
