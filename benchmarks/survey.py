@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.harness import few, report, skip
 from benchmarks.relabel import plain
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.ingest.listing import arrivals
@@ -145,9 +146,17 @@ def measured(root: Path, number: int, codes: dict[str, tuple[Path, str]]) -> Non
     assert len(set(said)) == 1, said
     for row, what in enumerate(("survey", "balance")):
         (before, slow), (now, fast) = cost["before"][row], cost["now"][row]
-        print(f"{what} of {number:,} sightings, {said[0]} due: {fast:.1f} s and {now} MB, before "
-              f"{slow:.1f} s and {before} MB: {slow / fast:.0f} times less CPU, "
-              f"{before / max(now, 1):.1f} times less memory")  # fmt: skip
+        report(
+            "survey",
+            f"{what}, {number:,} sightings",
+            due=int(said[0]),
+            cpu_s=fast,
+            over_start_mb=now,
+            cpu_s_before=slow,
+            over_start_mb_before=before,
+            times_less_cpu=slow / fast,
+            times_less_memory=before / max(now, 1),
+        )
 
 
 def main() -> None:
@@ -156,10 +165,9 @@ def main() -> None:
         root = Path(folder)
         before = former(root / "code")
         if before is None:
-            print(f"no commit {BEFORE} at hand: nothing to compare with")
-            return
+            skip("survey", f"no commit {BEFORE} at hand: nothing to compare with")
         here = Path(__file__).parents[1] / "src"
-        for number in SIZES:
+        for number in SIZES[: few(len(SIZES), 1)]:
             measured(root, number, {"now": (here, NEW), "before": (before, OLD)})
 
 
