@@ -643,6 +643,8 @@ def started(src: Path, dest: Path, key: Path, *options: str) -> subprocess.Popen
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A background job's children ignore Ctrl-C, and theirs after them
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(dest.rglob("*.dcm")) and time.monotonic() < deadline:

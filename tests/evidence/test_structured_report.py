@@ -23,7 +23,7 @@ from echoatlas.pipeline.read import ReadConfig, read_report
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.records import Hint
-from echoatlas.schemas.rows import EvidenceRow, SightingRow
+from echoatlas.schemas.rows import EvidenceRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.simulate import make_still, write_dicom
 from tests.helpers.labeling import hints_of
@@ -255,8 +255,9 @@ def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(one_ray, 
     (made.site("st-elsewhere") / "sr.dcm").write_bytes(report(OBSTETRIC, number(BPD)))
     made.run("run")
     deployment = made.deployment
-    seen = survey(deployment, deployment.site("st-elsewhere"), journey_config(deployment.config))
-    items = seen.items(SightingRow(**row) for row in made.lake.read("sightings").to_pylist())
+    config = replace(journey_config(deployment.config), evidence=EvidenceConfig(typo=0.1))
+    seen = survey(deployment, deployment.site("st-elsewhere"), config)
+    items = list(seen.items(seen.unread))
     (batch,) = batches(deployment, seen, items, "again")
 
     kept = reread(batch)

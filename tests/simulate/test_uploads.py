@@ -28,7 +28,7 @@ def test_every_file_and_archive_member_has_one_truth(truth):
     for site in truth.sites:
         for path in (truth.folder / site).rglob("*"):
             name = f"{site}/{path.relative_to(truth.folder / site)}"
-            if path.suffix == ".zip" and path.stem != "update":
+            if path.suffix == ".zip":
                 with zipfile.ZipFile(path) as archive:
                     found |= {f"{name}!{member}" for member in archive.namelist()}
             elif path.is_file():

@@ -218,7 +218,9 @@ def obstetrics(count: int, seed: int) -> Iterator[Drop]:
     bad = _zip([("../outside.dcm", b"DICM"), ("ok.txt", b"ok")])
     outside = Drop("", b"DICM", "rejected", ("unsafe_archive",), format="zip")
     text = Drop("", b"ok", "rejected", ("unsupported_format",), format="zip")
-    yield Drop("week45/update.zip", bad, members=(("../outside.dcm", outside), ("ok.txt", text)))
+    yield Drop(
+        "week45/nachtrag45.zip", bad, members=(("../outside.dcm", outside), ("ok.txt", text))
+    )
 
 
 def _zip(files: list[tuple[str, bytes]]) -> bytes:
