@@ -89,7 +89,7 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
     Raises:
         Reject: the object can't be opened.
     """
-    config, site = batch.config, batch.site
+    config, site = batch.config.at(batch.site), batch.site
     try:
         data, name = _words_of(batch, item, sources)
         report = read_report(data, config.read)
