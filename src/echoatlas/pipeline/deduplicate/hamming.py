@@ -40,7 +40,7 @@ LOOKUP = 4.0  # what looking at a bucket costs, in comparisons
 LONGEST = 64  # codes of a run
 NEAR = 10  # bits that codes of one key and run may differ from the one that stands for them
 SHARED = 3  # codes for one entry of an index, about
-SAMPLE = 500  # codes from which is told how many pairs a piece brings together
+SAMPLE = 300  # codes from which is told how many pairs a piece brings together
 
 
 @dataclass(frozen=True, slots=True)
