@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from echoatlas.schemas.fan import Fan
 
 PLACES = ("banner", "bottom", "left", "right", "fan")
-MOMENTS = ("always", "moving", "late", "one_frame", "fading")
 
 
 @dataclass(frozen=True, slots=True)
