@@ -19,9 +19,15 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.schemas.config import SiteConfig, parse
 from echoatlas.schemas.dictionary import dictionary
 from echoatlas.simulate import make_still, write_dicom
+from tools.glossary import HEAD, clashes, listed, sources
 
 TOP = Path(__file__).parents[1]
 README = (TOP / "README.md").read_text("utf-8")
+# Not what stands alone in quotes: words that are looked for in files of others
+BRITISH = re.compile(
+    r"(?<!\")\b\w*(?:colour|behaviour|labell(?:ed|ing)|centre|normalis|organis|recognis|grey|catalogue)",
+    re.IGNORECASE,
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -38,6 +44,45 @@ def test_the_command_reference_is_the_command_line() -> None:
 
 def test_the_reference_of_settings_is_the_models() -> None:
     assert (TOP / "docs/settings.md").read_text("utf-8") == page()
+
+
+def test_a_name_that_two_rooms_define_is_in_the_glossary_with_its_meanings() -> None:
+    page = (TOP / "docs/glossary.md").read_text("utf-8")
+
+    assert listed(page) == clashes(sources())
+
+
+def test_a_name_in_two_rooms_is_seen() -> None:
+    text = {
+        "pipeline/read/a.py": "class Thing: ...\ndef one(): ...\ndef _own(): ...",
+        "pipeline/lake/b.py": "class Thing: ...\nNUMBER = 1\ndef _own(): ...",
+        "pipeline/lake/c.py": "def two(): ...\nNUMBER = 2",
+        "cli/d.py": "def two(): ...",
+    }
+
+    assert clashes(text) == {("Thing", "pipeline/read"), ("Thing", "pipeline/lake")}
+
+
+def test_a_row_without_a_meaning_is_no_row() -> None:
+    page = f"{HEAD}\n| `a` | `taxonomy` | what a is |\n| `b` | `taxonomy` |  |\n"
+
+    assert listed(page) == {("a", "taxonomy")}
+
+
+def test_spelling_is_american() -> None:
+    folders = ("src", "docs", "benchmarks", "tools")
+    pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml")
+    files = [*(TOP / page for page in pages)]
+    files += [path for folder in folders for path in (TOP / folder).rglob("*")]
+
+    found = {
+        f"{path.relative_to(TOP)}: {word}"
+        for path in files
+        if path.suffix in {".py", ".md", ".toml", ".j2"}
+        for word in BRITISH.findall(path.read_text("utf-8"))
+    }
+
+    assert found == set()
 
 
 def test_what_becomes_of_attributes_is_in_the_readme_as_the_rules_say() -> None:

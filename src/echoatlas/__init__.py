@@ -1,4 +1,4 @@
-"""EchoAtlas: ultrasound scans in, a de-identified, deduplicated, labelled dataset version out.
+"""EchoAtlas: ultrasound scans in, a de-identified, deduplicated, labeled dataset version out.
 
 What trainers import::
 

@@ -21,7 +21,7 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
     "after the first outcome": lambda lake: (
         len(list(lake.glob("tables/objects/_delta_log/*.json"))) > 1
     ),
-    "while labelling": lambda lake: (lake / "tables/labels").exists(),
+    "while labeling": lambda lake: (lake / "tables/labels").exists(),
 }
 
 

@@ -25,7 +25,7 @@ from echoatlas.pipeline.errors import EchoAtlasError, UsageError
 
 app = typer.Typer(
     name="echoatlas",
-    help="Curate ultrasound scans into de-identified, labelled, versioned datasets.",
+    help="Curate ultrasound scans into de-identified, labeled, versioned datasets.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

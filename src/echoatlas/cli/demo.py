@@ -68,7 +68,7 @@ def rehearse(
         "status": status(deployment.lake),
         "release": RELEASE,
         "samples": len(data),
-        "labelled": samples,
+        "labeled": samples,
         "checks": [asdict(check) for check in checks],
         "pulled": str(pulled.absolute()),
         "report": str(report.absolute()),

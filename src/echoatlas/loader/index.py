@@ -1,7 +1,7 @@
 """A release's index, laid out once so that every process of a machine maps the same pages.
 
 In a folder named by the index's own hash lie: ``places.npy``, a few bytes a sample, which is all
-that reading and labelling need; ``rows.arrow`` with every column; and ``known.json``, the names
+that reading and labeling need; ``rows.arrow`` with every column; and ``known.json``, the names
 for which numbers stand in ``places``.
 """
 

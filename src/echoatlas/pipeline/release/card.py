@@ -47,7 +47,7 @@ def card(manifest: Manifest) -> str:
         f"# {manifest.name}",
         "",
         f"{manifest.frames} ultrasound frames of {manifest.patients} patients, "
-        f"de-identified, deduplicated ({manifest.config.duplicates} duplicates) and labelled "
+        f"de-identified, deduplicated ({manifest.config.duplicates} duplicates) and labeled "
         "on a tree of 9 regions and 52 organs.",
         "",
         f"- made by EchoAtlas {manifest.version}, tree `{manifest.tree}`",

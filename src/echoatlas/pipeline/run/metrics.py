@@ -1,4 +1,4 @@
-"""What a run counts and how long its steps take: numbers only, labelled by step, site, reason."""
+"""What a run counts and how long its steps take: numbers only, labeled by step, site, reason."""
 
 from __future__ import annotations
 
