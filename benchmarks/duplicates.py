@@ -34,10 +34,11 @@ from echoatlas.pipeline.frames.measure import measure
 from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.schemas.fan import Fan
 from echoatlas.schemas.records import Redaction
 from echoatlas.simulate import make_cine, make_still, write_png
 
-STILLS, HEARTS, FRAMES, CUT_CLIPS = few((30, 200, 12, 24), (3, 6, 6, 3))
+STILLS, HEARTS, FRAMES, CUT_CLIPS = few((30, 1000, 12, 24), (3, 10, 6, 3))
 HEART, CUT = 10_000, 20_000  # first seeds
 KINDS, ONE = ("images", "pocus", "dicom"), ("", "1")
 THRESHOLD = 8  # bits of 64
@@ -101,8 +102,14 @@ class Lake:
     rows: list[dict[str, object]]
     pictures: dict[str, bytes]
 
-    def add(self, object_id: str, data: bytes | None, source: Sequence[Pixels] = ()) -> bool:
-        """Read, find the fan, normalize, measure; False where that fails."""
+    def add(
+        self,
+        object_id: str,
+        data: bytes | None,
+        source: Sequence[Pixels] = (),
+        fan: Fan | None = None,
+    ) -> bool:
+        """Read, find the fan, if it is not given, normalize, measure; False where that fails."""
         try:
             if data is not None:
                 scan = read(data, ReadConfig())
@@ -110,7 +117,8 @@ class Lake:
                 fans = geometry(scan, pictures[:1], GeometryConfig())
             else:
                 scan = read(encoded(source[0]), ReadConfig())
-                pictures, fans = list(source), geometry(scan, list(source[:9]), GeometryConfig())
+                pictures = list(source)
+                fans = (fan,) if fan else geometry(scan, pictures[:9], GeometryConfig())
         except Reject:
             return False
         height, width = pictures[0].shape[:2]
@@ -228,7 +236,7 @@ def _phash(data: bytes) -> imagehash.ImageHash:
 
 def hearts() -> None:
     """Clips of different patients' hearts in one view: none may be near another."""
-    for shape, count in (("thorax/heart", HEARTS), ("thorax/heart/model", HEARTS // 4)):
+    for shape, count in (("thorax/heart", HEARTS), ("thorax/heart/model", HEARTS // 10)):
         lake = Lake([], {})
         for seed in range(count):
             scan = make_cine(
@@ -269,15 +277,23 @@ CUTS: dict[str, tuple[Callable[[list[Pixels]], list[Pixels]], str]] = {
 
 def cuts() -> None:
     """Relations of clips: copies planted in all ways among strangers, re-encoded each."""
+    for given in (False, True):
+        print("fans given" if given else "fans found anew in each")
+        _cuts(given=given)
+
+
+def _cuts(*, given: bool) -> None:
     lake, wanted = Lake([], {}), {}
     kinds = (("phased", "thorax/heart"), ("convex", "fetus/fetal_head"), ("linear", "thorax/lung"))
     for seed in range(CUT_CLIPS):
         fan, anatomy = kinds[seed % 3]
         scan = make_cine(CUT + seed, fan=fan, anatomy=anatomy, size=(640, 480), frames=2 * FRAMES)
-        clip = list(scan.pictures)
-        if not lake.add(f"{seed:03d}", None, clip):
+        clip, known = list(scan.pictures), scan.fans[0] if given else None
+        if not lake.add(f"{seed:03d}", None, clip, known):
             continue
         for name, (taken, relation) in CUTS.items():
+            if given and name == "mirrored":  # the fan would have to be mirrored as well
+                continue
             again = [
                 cv2.imdecode(
                     np.frombuffer(encoded(one, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 75), np.uint8),
@@ -285,7 +301,7 @@ def cuts() -> None:
                 )
                 for one in taken(clip)
             ]
-            if lake.add(f"{seed:03d}|{name}", None, [np.asarray(one) for one in again]):
+            if lake.add(f"{seed:03d}|{name}", None, [np.asarray(one) for one in again], known):
                 wanted[f"{seed:03d}|{name}"] = relation
     result, spent = lake.deduplicated()
     said, right, held = defaultdict(Counter), 0, 0  # type: ignore[var-annotated]

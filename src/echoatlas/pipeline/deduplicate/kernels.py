@@ -159,11 +159,11 @@ def joined(
             keys[count] = key
             count += 1
     pairs = np.empty((1024, 2), np.int32)
-    made: Any = 0
+    made = 0
     for mask in masks:
         for at in range(count):
-            key = np.int64(keys[at])  # type: ignore[assignment]
-            other = key ^ mask
+            key: Any = np.int64(keys[at])
+            other: Any = key ^ mask
             if other < key or not used[other >> 6] >> np.uint64(other & 63) & np.uint64(1):
                 continue
             first, middle, last = spans[key, 0], spans[key, 1], spans[key + 1, 0]
