@@ -154,9 +154,9 @@ def joined(
     size = len(spans) - 1
     keys = np.empty(size, np.int32)
     count = 0
-    for key in range(size):
-        if spans[key, 0] != spans[key + 1, 0]:
-            keys[count] = key
+    for place in range(size):
+        if spans[place, 0] != spans[place + 1, 0]:
+            keys[count] = place
             count += 1
     pairs = np.empty((1024, 2), np.int32)
     made = 0
