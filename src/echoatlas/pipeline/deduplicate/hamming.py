@@ -59,13 +59,14 @@ class Runs:
         words: (N, 4) uint64, all codes.
         starts: (R + 1,) where each run begins, and N.
         clips: (R,) number of the clip that each belongs to.
-        probes: (N,) whether a code is of a changed view of a clip, to be met by true ones only.
+        second: (N,) whether a code is to be met by those of the first kind only: a changed view
+            of a clip by true ones, a code known before by new ones.
     """
 
     words: Words
     starts: Rows
     clips: Ids
-    probes: Flags
+    second: Flags
 
 
 def pairs_within(
@@ -95,34 +96,44 @@ def pairs_within(
     clips = np.arange(count, dtype=np.int32) if clips is None else clips.astype(np.int32)
     probes = np.zeros(count, bool) if probes is None else probes
     words = np.ascontiguousarray(codes).view(np.uint64)
+    second, few = probes, None
     if fresh is not None and not fresh.all():
-        return _joined_to_known(words, clips, probes, fresh, radius)
-    runs = runs_of(words, clips, probes)
-    met = [meetings(runs, piece, radius) for piece in cut(runs, radius)]
-    return expanded(runs, met, radius)
+        second, few = ~fresh, int(fresh.sum())
+    runs = runs_of(words, clips, second)
+    met = [meetings(runs, piece, radius) for piece in cut(runs, radius, few)]
+    pairs = expanded(runs, met, radius)
+    if few is not None:
+        assert fresh is not None
+        low, high = pairs[:, 0], pairs[:, 1]
+        pairs = pairs[(fresh[low] | fresh[high]) & ~(probes[low] & probes[high])]
+    return pairs
 
 
-def runs_of(words: Words, clips: Ids, probes: Flags) -> Runs:
+def runs_of(words: Words, clips: Ids, second: Flags) -> Runs:
     """Cut codes into runs, as they come."""
     count = len(words)
     new = np.ones(count, bool)
-    new[1:] = (clips[1:] != clips[:-1]) | (probes[1:] != probes[:-1])
+    new[1:] = (clips[1:] != clips[:-1]) | (second[1:] != second[:-1])
     begun = np.flatnonzero(new)
     lengths = np.diff(np.append(begun, count))
     place = np.arange(count) - np.repeat(begun, lengths)
     starts = np.flatnonzero(place % LONGEST == 0)
-    return Runs(words, np.append(starts, count), clips[starts], probes)
+    return Runs(words, np.append(starts, count), clips[starts], second)
 
 
-def cut(runs: Runs, radius: int) -> tuple[Piece, ...]:
-    """The pieces that cost least, as a sample of the codes tells."""
+def cut(runs: Runs, radius: int, few: int | None = None) -> tuple[Piece, ...]:
+    """The pieces that cost least, as a sample of the codes tells.
+
+    Args:
+        few: codes of the first kind, where these alone are joined with all.
+    """
     count = len(runs.words) // SHARED
     sample = runs.words[runs.starts[:-1][:: max(1, (len(runs.starts) - 1) // SAMPLE)]]
     shown = np.unpackbits(sample.view(np.uint8), axis=1, bitorder="little")
-    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count, shown))
+    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count, few, shown))
 
 
-def _cost(some: tuple[Piece, ...], count: int, shown: NDArray[np.uint8]) -> float:
+def _cost(some: tuple[Piece, ...], count: int, few: int | None, shown: NDArray[np.uint8]) -> float:
     """Comparisons that pieces lead to, and what else they cost, in comparisons."""
     cost = 0.0
     for like in {(len(piece.bits), piece.allowed): piece for piece in some}.values():
@@ -132,7 +143,8 @@ def _cost(some: tuple[Piece, ...], count: int, shown: NDArray[np.uint8]) -> floa
         near = int((apart + apart.T <= like.allowed).sum()) - len(shown)
         reached = sum(comb(bits, t) for t in range(like.allowed + 1))
         share = max(near / max(len(shown) * (len(shown) - 1), 1), reached / 2.0**bits)
-        each = share * count * count / 2 + LOOKUP * reached * min(2.0**bits, count)
+        asked = count / 2 if few is None else few
+        each = share * asked * count + LOOKUP * reached * min(2.0**bits, 2 * asked)
         each += 60 * count + 8 * 2.0**bits
         cost += each * sum(len(p.bits) == bits and p.allowed == like.allowed for p in some)
     return cost
@@ -179,7 +191,7 @@ def meetings(runs: Runs, piece: Piece, radius: int, part: tuple[int, int] = (0, 
     places = np.array(piece.bits, np.int64)
     keys, members, rows, widths = kernels.entries(runs.words, runs.starts, places, NEAR)
     size = 1 << len(piece.bits)
-    spans, used, order, here = kernels.table(keys, rows, runs.probes, runs.words, size)
+    spans, used, order, here = kernels.table(keys, rows, runs.second, runs.words, size)
     members = members[order]
     number, count = part
     some = masks(piece)[number::count]
@@ -203,35 +215,6 @@ def expanded(runs: Runs, met: Iterable[Rows], radius: int) -> Rows:
 
 def _sorted(pairs: Rows) -> Rows:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-
-
-def _joined_to_known(words: Words, clips: Ids, probes: Flags, fresh: Flags, radius: int) -> Rows:
-    """Pairs with at least one fresh code: the fresh ones' neighborhoods, met by all others."""
-    new, old = np.flatnonzero(fresh), np.flatnonzero(~fresh)
-    among = pairs_within(words[new].view(np.uint8), radius, clips[new], probes[new])
-    among[:, :2] = new[among[:, :2]]
-    found = [among]
-    for piece in _pieces_to_known(len(new), len(old), radius):
-        places = np.array(piece.bits, np.int64)
-        starts, near = kernels.neighborhoods(words[new], places, masks(piece))
-        pairs = kernels.met(words, old, new, places, starts, near, clips, probes, radius)
-        found.append(pairs)
-    every = np.concatenate(found)
-    every[:, :2].sort(axis=1)
-    return np.unique(every, axis=0)
-
-
-@cache
-def _pieces_to_known(new: int, old: int, radius: int) -> tuple[Piece, ...]:
-    def cost(pieces: tuple[Piece, ...]) -> float:
-        total = 0.0
-        for piece in pieces:
-            bits = len(piece.bits)
-            near = new * sum(comb(bits, t) for t in range(piece.allowed + 1))
-            total += old * (LOOKUP + 6 + near / 2.0**bits) + 20 * near + 2.0**bits
-        return total
-
-    return min((pieces(m, radius) for m in NUMBERS), key=cost)
 
 
 def tasks(pieces: tuple[Piece, ...], shares: int) -> Iterator[tuple[int, tuple[int, int]]]:

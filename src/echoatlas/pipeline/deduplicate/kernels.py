@@ -82,17 +82,17 @@ def entries(words: Any, starts: Any, places: Any, most: int) -> Any:
 
 
 @compiled
-def table(keys: Any, rows: Any, probes: Any, words: Any, size: int) -> Any:
-    """Entries by key, true ones before probes.
+def table(keys: Any, rows: Any, second: Any, words: Any, size: int) -> Any:
+    """Entries by key, those of the first kind before those of the second.
 
     Returns:
-        Of each key, where its entries begin, and where the probes among them do; a bit a key, set
+        Of each key, where its entries begin, and where the second kind of them do; a bit a key, set
         where there are entries; the entries in that order, and their codes.
     """
     spans = np.zeros((size + 1, 2), np.int32)
     for at in range(len(keys)):
         spans[keys[at] + 1, 0] += 1
-        if not probes[rows[at]]:
+        if not second[rows[at]]:
             spans[keys[at], 1] += 1
     used = np.zeros((size + 63) // 64, np.uint64)
     for key in range(size):
@@ -104,7 +104,7 @@ def table(keys: Any, rows: Any, probes: Any, words: Any, size: int) -> Any:
     order = np.empty(len(keys), np.int32)
     here = np.empty((len(keys), 4), np.uint64)
     for at in range(len(keys)):
-        row, kind = rows[at], np.int64(probes[rows[at]])
+        row, kind = rows[at], np.int64(second[rows[at]])
         place = free[keys[at], kind]
         free[keys[at], kind] += 1
         order[place] = at
@@ -150,30 +150,36 @@ def _block(
 def joined(
     spans: Any, used: Any, here: Any, widths: Any, clips: Any, masks: Any, radius: int
 ) -> Any:
-    """Pairs of entries whose keys differ by a mask and that may hold a pair, by their places."""
+    """Pairs of entries whose keys differ by a mask and that may hold a pair, by their places.
+
+    Of the two kinds of entries the first is joined with all, the second with the first alone: the
+    time is that of the keys with entries of the first.
+    """
     size = len(spans) - 1
     keys = np.empty(size, np.int32)
     count = 0
     for place in range(size):
-        if spans[place, 0] != spans[place + 1, 0]:
+        if spans[place, 0] != spans[place, 1]:
             keys[count] = place
             count += 1
+    alone = True  # whether there is but the first kind, so that a pair of keys is met once
+    for place in range(size):
+        alone &= spans[place, 1] == spans[place + 1, 0]
     pairs = np.empty((1024, 2), np.int32)
     made = 0
     for mask in masks:
         for at in range(count):
-            key: Any = np.int64(keys[at])
-            other: Any = key ^ mask
-            if other < key or not used[other >> 6] >> np.uint64(other & 63) & np.uint64(1):
+            key = np.int64(keys[at])
+            other = key ^ mask
+            if alone and other < key:
                 continue
-            first, middle, last = spans[key, 0], spans[key, 1], spans[key + 1, 0]
+            if not used[other >> 6] >> np.uint64(other & 63) & np.uint64(1):
+                continue
+            first, middle = spans[key, 0], spans[key, 1]
             begin, half, end = spans[other, 0], spans[other, 1], spans[other + 1, 0]
-            # True ones with all; the other side's true ones with this one's probes
-            both = (first, middle, begin, end)
+            # Two of the first kind once, from the lower key; one of each from the first's key
+            both = (first, middle, begin if other >= key else half, end)
             pairs, made = _block(here, widths, clips, radius, both, pairs, made)
-            if other != key and middle != last:
-                both = (middle, last, begin, half)
-                pairs, made = _block(here, widths, clips, radius, both, pairs, made)
     return pairs[:made].copy()
 
 
@@ -194,61 +200,6 @@ def looked_into(words: Any, starts: Any, both: Any, radius: int) -> Any:
                     pairs[made, 1] = max(left, right)
                     pairs[made, 2] = distance
                     made += 1
-    return pairs[:made].copy()
-
-
-@compiled
-def neighborhoods(words: Any, places: Any, masks: Any) -> Any:
-    """Codes by every key within reach of theirs: (where each key's begin, the codes' rows)."""
-    size = 1 << len(places)
-    keys = np.empty(len(words), np.int64)
-    starts = np.zeros(size + 1, np.int64)
-    for row in range(len(words)):
-        keys[row] = key_of(words[row], places)
-        for mask in masks:
-            starts[(keys[row] ^ mask) + 1] += 1
-    for key in range(size):
-        starts[key + 1] += starts[key]
-    free = starts[:-1].copy()
-    near = np.empty(starts[-1], np.int32)
-    for row in range(len(words)):
-        for mask in masks:
-            key = keys[row] ^ mask
-            near[free[key]] = row
-            free[key] += 1
-    return starts, near
-
-
-@compiled
-def met(
-    words: Any,
-    known: Any,
-    fresh: Any,
-    places: Any,
-    starts: Any,
-    near: Any,
-    clips: Any,
-    probes: Any,
-    radius: int,
-) -> Any:
-    """Near pairs of known and fresh codes: (known row, fresh row, distance)."""
-    pairs = np.empty((1024, 3), np.int64)
-    made = 0
-    for row in known:
-        key = key_of(words[row], places)
-        for at in range(starts[key], starts[key + 1]):
-            other = fresh[near[at]]
-            distance = apart(words[row], words[other])
-            if distance > radius or clips[row] == clips[other]:
-                continue
-            if probes[row] and probes[other]:
-                continue
-            if made == len(pairs):
-                pairs = _more(pairs)
-            pairs[made, 0] = row
-            pairs[made, 1] = other
-            pairs[made, 2] = distance
-            made += 1
     return pairs[:made].copy()
 
 

@@ -82,7 +82,7 @@ def share(storage: Storage, runs: Runs) -> str:
     """Put what a join needs where all workers find it; returns its key."""
     storage.delete([entry.key for entry in storage.list(FOLDER)])  # of a run that was killed
     sink = io.BytesIO()
-    np.savez(sink, words=runs.words, starts=runs.starts, clips=runs.clips, probes=runs.probes)
+    np.savez(sink, words=runs.words, starts=runs.starts, clips=runs.clips, second=runs.second)
     data = sink.getvalue()
     key = f"{FOLDER}{hashlib.blake2b(data, digest_size=16).hexdigest()}.npz"
     storage.write(key, data)
@@ -95,7 +95,7 @@ _last: dict[str, Runs] = {}  # by key: a worker does many tasks of one join
 def _runs(storage: Storage, key: str) -> Runs:
     if key not in _last:
         with np.load(io.BytesIO(storage.read(key))) as arrays:
-            kept = Runs(arrays["words"], arrays["starts"], arrays["clips"], arrays["probes"])
+            kept = Runs(arrays["words"], arrays["starts"], arrays["clips"], arrays["second"])
         _last.clear()
         _last[key] = kept
     return _last[key]
