@@ -22,8 +22,8 @@ PLAIN: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False, bytes: b"", l
 def made(row: type[Row], **values: Any) -> Row:
     """A row with the given values, and a plain one in every other column."""
     plain = {
-        name: None if nullable else PLAIN[kind]
-        for name, (kind, _, nullable) in columns(row).items()
+        name: None if nullable else column.values[0] if column.values else PLAIN[kind]
+        for name, (kind, column, nullable) in columns(row).items()
     }
     return row(**plain | values)
 

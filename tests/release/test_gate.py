@@ -10,7 +10,8 @@ from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.run.expectations import suite_of, validate
 from echoatlas.pipeline.run.lake_steps import GATED
 from echoatlas.schemas.rows import FrameRow, MeasureRow
-from echoatlas.schemas.tables import to_arrow
+from echoatlas.schemas.tables import TABLES, columns, to_arrow
+from echoatlas.schemas.values import Status
 from tests.helpers.rehearsal import as_in_a_process
 from tests.helpers.tables import made
 
@@ -31,6 +32,31 @@ def test_a_number_that_is_none_does_not_pass(column: str) -> None:
 
     assert failed("measures", good) == []
     assert "measures: all numbers are some" in found
+
+
+@pytest.mark.parametrize("name", ["objects", "frames", "labels", "duplicates", "annotations"])
+def test_a_word_of_no_closed_list_does_not_pass(name: str) -> None:
+    row = TABLES[name].row
+    closed = {one: said.values for one, (_, said, _) in columns(row).items() if said.values}
+    good = made(row, **{one: values[0] for one, values in closed.items()})
+
+    found = failed(name, [good, made(row, **dict.fromkeys(closed, "forgotten"))])
+
+    of_words = {f"{name}: ExpectColumnValuesToBeInSet({one})" for one in closed}
+    assert of_words
+    assert of_words <= set(found)
+    assert not of_words & set(failed(name, [good]))
+
+
+def test_the_gate_knows_the_closed_lists() -> None:
+    asked = {
+        one["column"]: one.get("value_set")
+        for one in suite_of("objects")
+        if "InSet" in one["expect"]
+    }
+
+    assert asked == {"status": ["kept", "rejected", "duplicate", "erased"]}
+    assert asked["status"] == list(Status)
 
 
 @pytest.mark.parametrize("name", GATED)

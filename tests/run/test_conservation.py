@@ -9,8 +9,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoatlas.pipeline.run.conservation import BOOKED, OUTCOMES, Balance, balanced
+from echoatlas.pipeline.run.conservation import BOOKED, Balance, balanced
 from echoatlas.schemas.tables import schema
+from echoatlas.schemas.values import Status
 
 SEEN = ("locator", "site")
 Rows = list[tuple[Any, ...]]
@@ -46,7 +47,7 @@ def row_by_row(seen: Rows, outcomes: Rows, frames: list[str], refused: list[str]
     if status:
         faults.append(f"{len(status)} outcomes are of no sighting")
     for locator, name, _, kind, number in outcomes:
-        if kind not in OUTCOMES:
+        if kind not in set(Status):
             faults.append("an outcome is of no known kind")
         if kind == "kept" and of_object.pop(name, 0) != number:
             faults.append("a kept object has more or fewer frames than it says")
@@ -65,7 +66,7 @@ def row_by_row(seen: Rows, outcomes: Rows, frames: list[str], refused: list[str]
 locators = st.sampled_from([f"l{number}" for number in range(6)])
 names = st.sampled_from([f"o{number}" for number in range(4)])
 sites = st.sampled_from(["qilu", "st-elsewhere"])
-kinds = st.sampled_from([*OUTCOMES, "forgotten"])
+kinds = st.sampled_from([*Status, "forgotten"])
 
 
 @settings(deadline=None)

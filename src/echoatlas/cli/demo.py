@@ -22,6 +22,7 @@ from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.sites.onboarding import check_site
 from echoatlas.pipeline.sites.receipts import receipts
 from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.values import EdgeKind
 from echoatlas.simulate.truth import Truth
 from echoatlas.simulate.uploads import build_uploads
 
@@ -84,7 +85,9 @@ def strangers(deployment: Deployment, truth: Truth) -> list[str]:
         for receipt in receipts(deployment, deployment.site(site)):
             name = group.get((site, receipt.file), "")
             shows.setdefault(receipt.object_id, set()).add(name)
-    ends = deployment.lake.read("edges", ["object_id", "other_object"], pc.field("kind") != "tie")
+    ends = deployment.lake.read(
+        "edges", ["object_id", "other_object"], pc.field("kind") != EdgeKind.TIE
+    )
     pairs = sorted(zip(*(column.to_pylist() for column in ends.columns), strict=True))
     return [
         " and ".join(sorted(shows[one] | shows[other]))

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from echoatlas.errors import ConfigError, nearest
+from echoatlas.schemas.values import Subject
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -48,9 +49,7 @@ class Labels(Strict):
     """A site's prior: what its scans show when nothing else says."""
 
     organ: str | None = Field(None, description="A region, or region/organ, of the tree.")
-    subject: Literal["human", "animal", "phantom", "simulated"] = Field(
-        "human", description="What was scanned."
-    )
+    subject: Subject = Field("human", description="What was scanned.")
 
 
 class PatientRule(Strict):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.schemas.fan import Box
+from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -175,8 +176,7 @@ class CleanHeader:
 
     Attributes:
         patient, study, series, instance: keyed pseudonyms; ``patient`` always has a value.
-        patient_source: "header", "sidecar", "name", "folder" or "object" (unknown, so each
-            object stands alone).
+        patient_source: where it stood who the patient is.
         maker, model: of the device, from the closed vocabulary, or "unknown".
         age: years, capped at 90 as the Safe Harbor rule asks, or None.
         sex: "F", "M", "O" or "".
@@ -190,7 +190,7 @@ class CleanHeader:
     study: str
     series: str
     instance: str
-    patient_source: str = "object"
+    patient_source: str = PatientSource.OBJECT
     maker: str = "unknown"
     model: str = "unknown"
     age: int | None = None

@@ -7,17 +7,43 @@ erasure leaves no trace of them. No row holds a clock time: the same input gives
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, get_args
+
+from echoatlas.schemas.fan import Verdict
+from echoatlas.schemas.values import (
+    AnnotationKind,
+    AuditVerdict,
+    DecidedBy,
+    EdgeKind,
+    PatientSource,
+    Relation,
+    ReviewVerdict,
+    RunStatus,
+    Status,
+    Subject,
+    one_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a column means: a sentence, its unit, and whether it speaks of one patient."""
+    """What a column means: a sentence, its unit, and whether it speaks of one patient.
+
+    Attributes:
+        meaning: with ``{}`` where ``values`` are to be listed.
+        values: all that may stand in it, if that is closed; the gate asks for it.
+    """
 
     meaning: str
     unit: str = ""
     subject: bool = False
+    values: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.values:
+            object.__setattr__(self, "meaning", self.meaning.format(one_of(self.values)))
 
 
 ObjectId = Annotated[str, Column("Keyed id of the object: HMAC of site and content.", subject=True)]
@@ -59,7 +85,7 @@ class ObjectRow:
     object_id: ObjectId
     site: Site
     upload: Upload
-    status: Annotated[str, Column("kept, rejected, duplicate or erased.")]
+    status: Annotated[str, Column("{}.", values=[*Status])]
     reason: Annotated[str, Column("Reason code when rejected, else empty.")]
     locator: Annotated[str, Column("The sighting this row is about.", subject=True)]
     content_id: Annotated[str, Column("Keyed id of the bytes alone.", subject=True)]
@@ -92,7 +118,7 @@ class CopyRow:
         str, Column("Keyed pseudonym of the patient whom this copy names.", subject=True)
     ]
     study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
-    patient_source: Annotated[str, Column("header, sidecar, name, folder, or object if unknown.")]
+    patient_source: Annotated[str, Column("{}, which is unknown.", values=[*PatientSource])]
     license: Annotated[str, Column("License of the site's data.")]
     fingerprint: Fingerprint
 
@@ -107,7 +133,7 @@ class FrameRow:
     patient: Annotated[str, Column("Keyed pseudonym of the patient.", subject=True)]
     study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
     series: Annotated[str, Column("Keyed pseudonym of the series.", subject=True)]
-    patient_source: Annotated[str, Column("header, sidecar, name, folder, or object if unknown.")]
+    patient_source: Annotated[str, Column("{}, which is unknown.", values=[*PatientSource])]
     frame_index: Annotated[int, Column("Place in the clip, from 0.", "frames")]
     pane: Annotated[int, Column("Which scanned area of the picture, from 0, left to right.")]
     time_ms: Annotated[float | None, Column("Time from the clip's first frame.", "ms")]
@@ -134,11 +160,11 @@ class FrameRow:
     fan_shape: Annotated[str, Column("linear, trapezoid, convex, phased, endocavity, ...")]
     fan: Annotated[str, Column("Geometry of the fan in source pixels, as JSON.", "px, rad")]
     fan_score: Annotated[float, Column("How well picture and fan agree, 0 to 1.")]
-    fan_verdict: Annotated[str, Column("accept or review.")]
+    fan_verdict: Annotated[str, Column("{}.", values=[Verdict.ACCEPT, Verdict.REVIEW])]
     mode: Annotated[str, Column("b_mode, color_doppler, ...")]
     maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
     model: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
-    subject_type: Annotated[str, Column("human, animal, phantom or simulated.")]
+    subject_type: Annotated[str, Column("{}.", values=get_args(Subject))]
     native_split: Annotated[
         str, Column("Split that a public collection's authors made: train, val, test, fold-3, ...")
     ]
@@ -244,7 +270,7 @@ class LabelRow:
     application: Annotated[str, Column("external, endovaginal, ..., or unknown.")]
     conflict: Annotated[bool, Column("Evidence disagreed, so the label abstains.")]
     review: Annotated[bool, Column("A person should look.")]
-    decided_by: Annotated[str, Column("fusion, review, or none.")]
+    decided_by: Annotated[str, Column("{}.", values=[*DecidedBy])]
     tree: Annotated[str, Column("Hash of the tree.")]
     fingerprint: Fingerprint
 
@@ -269,7 +295,7 @@ class AnnotationRow:
     annotation_id: Annotated[str, Column("Hash of what it says and of its frame.", subject=True)]
     frame_id: FrameId
     object_id: ObjectId
-    kind: Annotated[str, Column("class, mask, box, keypoints, scalar or text.")]
+    kind: Annotated[str, Column("{}.", values=[*AnnotationKind])]
     name: Annotated[str, Column("What it is about, a code.")]
     value: Annotated[str, Column("Class or de-identified text, else empty.")]
     number: Annotated[float | None, Column("Value of a scalar.")]
@@ -289,7 +315,8 @@ class EdgeRow:
     other_object: Annotated[str, Column("Object of the other clip.")]
     other_pane: Annotated[int, Column("Its scanned area.")]
     kind: Annotated[
-        str, Column("exact, near, or tie: not told apart, or shared in part: one split for both.")
+        str,
+        Column("{}: not told apart, or shared in part: one split for both.", values=[*EdgeKind]),
     ]
     mirrored: Annotated[bool, Column("Whether one is the other's left-right mirror.")]
     covers: Annotated[bool, Column("Whether the first has all frames of the other, verified.")]
@@ -317,9 +344,7 @@ class ClipRow:
     cluster: Annotated[str, Column("Smallest frame id of the cluster; its own if alone.")]
     tie: Annotated[str, Column("Smallest frame id of all that must stay in one split with it.")]
     head: Annotated[str, Column("Clip that stands for it: OBJECT/PANE; itself if none does.")]
-    relation: Annotated[
-        str, Column("representative, exact, near, mirror, part, still, or empty: in no cluster.")
-    ]
+    relation: Annotated[str, Column("{}: in no cluster, and tied to none.", values=[*Relation, ""])]
     fingerprint: Fingerprint
 
 
@@ -338,8 +363,9 @@ class DuplicateRow:
     relation: Annotated[
         str,
         Column(
-            "representative; exact, near, mirror, part (of a longer clip) or still (taken from "
-            "one): its clip is a duplicate as a whole; tie: only to stay in one split."
+            "{}: only to stay in one split; of the others its clip is a duplicate as a whole, a "
+            "part of a longer clip, a still taken from one.",
+            values=[*Relation],
         ),
     ]
     distance: Annotated[int, Column("Hamming distance that brought the clips up.", "bit")]
@@ -366,7 +392,7 @@ class AuditRow:
 
     object_id: ObjectId
     site: Site
-    verdict: Annotated[str, Column("released, quarantined or filtered.")]
+    verdict: Annotated[str, Column("{}.", values=[*AuditVerdict])]
     policy: Annotated[str, Column("Hash of the policy.")]
     key_id: Annotated[str, Column("Public id of the key.")]
     methods: Annotated[str, Column("CID 7050 codes of what was done, separated by blanks.")]
@@ -392,7 +418,7 @@ class FindingRow:
     object_id: ObjectId
     author: Annotated[str, Column("Who looked: an id, no name.")]
     ordinal: Annotated[int, Column("Number of the import; of one author the last one stands.")]
-    verdict: Annotated[str, Column("leak, clean, unsure, or open if not looked at.")]
+    verdict: Annotated[str, Column("{}; open if not looked at.", values=[*ReviewVerdict])]
     decided: Annotated[str, Column("When: ISO 8601 date, as stated at import.")]
     drawn: Annotated[str, Column("random or risk: how the frame came onto the sheet.")]
     population: Annotated[str, Column("What was drawn from: lake, or a release.")]
@@ -409,7 +435,7 @@ class RunRow:
     run_id: Annotated[str, Column("Id of the run.")]
     started: Annotated[str, Column("ISO 8601, UTC.")]
     finished: Annotated[str, Column("ISO 8601, UTC.")]
-    status: Annotated[str, Column("done, failed or interrupted.")]
+    status: Annotated[str, Column("{}.", values=[*RunStatus])]
     version: Annotated[str, Column("Version of EchoAtlas.")]
     fingerprint: Fingerprint
     sites: Annotated[str, Column("Sites that were run, separated by blanks.")]

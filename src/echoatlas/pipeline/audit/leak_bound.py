@@ -14,7 +14,8 @@ from typing import Any
 from scipy.stats import beta
 
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.release.findings import LAKE, RANDOM, REVIEWED, RISK, Verdict, standing
+from echoatlas.pipeline.release.findings import LAKE, RANDOM, REVIEWED, RISK, standing
+from echoatlas.schemas.values import ReviewVerdict, Status
 
 CONFIDENCE = 0.95
 ALL = "all devices"
@@ -65,7 +66,7 @@ def bounds(lake: Lake, population: str = LAKE) -> list[Bound]:
     made_by = {
         row["object_id"]: row["fingerprint"].removeprefix(REVIEWED)
         for row in lake.read("objects", ["object_id", "status", "fingerprint"]).to_pylist()
-        if row["status"] in ("kept", "rejected")
+        if row["status"] in (Status.KEPT, Status.REJECTED)
     }
     rows = [
         row
@@ -84,14 +85,14 @@ def _bound(name: str, rows: Iterable[dict[str, Any]]) -> Bound:
         drawn[row["drawn"]][row["verdict"]] += 1
     random, risk = drawn[RANDOM], drawn[RISK]
     n = random.total()
-    low, high = clopper_pearson(n - random[Verdict.CLEAN], n)
+    low, high = clopper_pearson(n - random[ReviewVerdict.CLEAN], n)
     return Bound(
         stratum=name,
         reviewed=n,
-        leaks=random[Verdict.LEAK],
-        unsure=random[Verdict.UNSURE],
-        open=random[Verdict.OPEN],
+        leaks=random[ReviewVerdict.LEAK],
+        unsure=random[ReviewVerdict.UNSURE],
+        open=random[ReviewVerdict.OPEN],
         low=low,
         high=high,
-        also=risk[Verdict.LEAK] + risk[Verdict.UNSURE],
+        also=risk[ReviewVerdict.LEAK] + risk[ReviewVerdict.UNSURE],
     )

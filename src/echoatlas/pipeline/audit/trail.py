@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.deidentify.header.policy import METHODS
 from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
 from echoatlas.schemas.rows import AuditRow
+from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -86,7 +87,7 @@ def summed(rows: Sequence[AuditRow]) -> dict[str, Any]:
             for site in sorted({row.site for row in rows})
         },
         "reasons": _counted(
-            code for row in rows if row.verdict != "released" for code in _reasons(row)
+            code for row in rows if row.verdict != AuditVerdict.RELEASED for code in _reasons(row)
         ),
         "checks": _counted(code for row in done for code in row.verdicts.split()),
         "methods": _counted(code for row in done for code in row.methods.split()),

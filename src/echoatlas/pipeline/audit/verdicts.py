@@ -23,12 +23,13 @@ from echoatlas.pipeline.errors import Reason, UsageError
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent, log
-from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, Verdict, standing
+from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.run.commit import carry_out, recover
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
+from echoatlas.schemas.values import AuditVerdict, ReviewVerdict, Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -87,7 +88,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
             label_lake(lake, deployment.config)
             deduplicate_lake(lake, deployment.config)
     return Imported(
-        findings={v.value: sum(row.verdict == v for row in fresh) for v in Verdict},
+        findings={v.value: sum(row.verdict == v for row in fresh) for v in ReviewVerdict},
         gone=len(said) - len(frames),
         quarantined=tuple(objects),
         releases=_holding(deployment.releases, leaking),
@@ -112,7 +113,7 @@ def purge(deployment: Deployment) -> int:
         return sum(lake.vacuum(name) for name in TABLES)
 
 
-def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Verdict]]:
+def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, ReviewVerdict]]:
     key = deployment.key()
     found = {}
     try:
@@ -135,14 +136,14 @@ def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Verdic
     return found
 
 
-def _row(row: Mapping[str, str | None], where: str) -> tuple[Drawn, Verdict, str]:
+def _row(row: Mapping[str, str | None], where: str) -> tuple[Drawn, ReviewVerdict, str]:
     told = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    verdict = told["verdict"].lower() or Verdict.OPEN.value
-    if verdict not in set(Verdict):
+    verdict = told["verdict"].lower() or ReviewVerdict.OPEN.value
+    if verdict not in set(ReviewVerdict):
         # What stands there may be a note in the wrong column: it is not repeated.
         raise UsageError(f"{where}: a verdict is leak, clean or unsure")
     parts = (told[name] for name in ("frame_id", "population", "drawn", "stratum", "risk"))
-    return Drawn(*parts), Verdict(verdict), told["ticket"]
+    return Drawn(*parts), ReviewVerdict(verdict), told["ticket"]
 
 
 def _frames(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -155,7 +156,7 @@ def _frames(lake: Lake, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _fresh(
     lake: Lake,
-    said: Mapping[str, tuple[Drawn, Verdict]],
+    said: Mapping[str, tuple[Drawn, ReviewVerdict]],
     frames: Mapping[str, Mapping[str, Any]],
     author: str,
     day: date,
@@ -196,7 +197,7 @@ def _alike(lake: Lake, pixels: Iterable[str]) -> list[str]:
     clusters = among("duplicates", "frame_id", same, "cluster")
     same |= among("duplicates", "cluster", clusters, "frame_id")
     ids = among("measures", "frame_id", same, "object_id")
-    kept = lake.read("objects", ["object_id", "content_id"], pc.field("status") == "kept")
+    kept = lake.read("objects", ["object_id", "content_id"], pc.field("status") == Status.KEPT)
     by_content = {row["content_id"] for row in kept.to_pylist() if row["object_id"] in ids}
     return sorted(row["object_id"] for row in kept.to_pylist() if row["content_id"] in by_content)
 
@@ -226,7 +227,7 @@ def _out_of_the_lake(lake: Lake, objects: list[str]) -> list[Outcome]:
     that an erasure finds them.
     """
     among = pc.field("object_id").isin(pa.array(objects, pa.string()))
-    kept = among & (pc.field("status") == "kept")
+    kept = among & (pc.field("status") == Status.KEPT)
     audits = {
         row["object_id"]: AuditRow(**row) for row in lake.read("audit", where=among).to_pylist()
     }
@@ -237,8 +238,10 @@ def _out_of_the_lake(lake: Lake, objects: list[str]) -> list[Outcome]:
         done = audits[outcome.object_id]
         codes = " ".join(sorted({*done.verdicts.split(), reason.value}))
         rows += [
-            replace(outcome, status="rejected", reason=reason.value, frames=0, fingerprint=mark),
-            replace(done, verdict="quarantined", verdicts=codes, fingerprint=mark),
+            replace(
+                outcome, status=Status.REJECTED, reason=reason.value, frames=0, fingerprint=mark
+            ),
+            replace(done, verdict=AuditVerdict.QUARANTINED, verdicts=codes, fingerprint=mark),
             QuarantineRow(
                 object_id=outcome.object_id,
                 site=outcome.site,

@@ -16,6 +16,7 @@ from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.schemas.rows import EdgeRow
 from echoatlas.schemas.tables import schema
+from echoatlas.schemas.values import EdgeKind, Relation
 
 
 def edges(index: Index, related: Iterable[Related], kept: Iterable[EdgeRow]) -> list[EdgeRow]:
@@ -29,7 +30,7 @@ def edges(index: Index, related: Iterable[Related], kept: Iterable[EdgeRow]) -> 
 
 def _worth(edge: EdgeRow) -> tuple[object, ...]:
     """The plain and the mirrored view of one pair may both be found: the better one is last."""
-    return (edge.kind == "near", edge.covers, edge.speckle, -edge.mirrored)
+    return (edge.kind == EdgeKind.NEAR, edge.covers, edge.speckle, -edge.mirrored)
 
 
 def _edge(index: Index, one: Related) -> EdgeRow:
@@ -37,7 +38,7 @@ def _edge(index: Index, one: Related) -> EdgeRow:
     sure = one.verdict is Verdict.SAME and (one.covers or one.covered)
     return EdgeRow(
         **_ends(first, other),
-        kind="near" if sure else "tie",
+        kind=EdgeKind.NEAR if sure else EdgeKind.TIE,
         mirrored=one.mirrored,
         covers=one.covers,
         covered=one.covered,
@@ -72,7 +73,7 @@ def copies(index: Index) -> Iterable[EdgeRow]:
         shift = int(index.clips.of(first)[0] - index.clips.of(int(clip))[0])
         yield EdgeRow(
             **_ends(index.names[first], index.names[int(clip)]),
-            kind="exact",
+            kind=EdgeKind.EXACT,
             mirrored=False,
             covers=True,
             covered=True,
@@ -93,8 +94,8 @@ def numbered(index: Index, some: Sequence[EdgeRow]) -> Edges:
     return Edges(
         one=np.array([number[f"{e.object_id}/{e.pane}"] for e in some], np.int64),
         other=np.array([number[f"{e.other_object}/{e.other_pane}"] for e in some], np.int64),
-        covers=np.array([e.kind == "near" and e.covers for e in some], bool),
-        covered=np.array([e.kind == "near" and e.covered for e in some], bool),
+        covers=np.array([e.kind == EdgeKind.NEAR and e.covers for e in some], bool),
+        covered=np.array([e.kind == EdgeKind.NEAR and e.covered for e in some], bool),
     )
 
 
@@ -104,24 +105,24 @@ def _relations(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> list[
     size = np.bincount(groups.cluster, minlength=count)[groups.cluster]
     tied = np.bincount(groups.tie, minlength=count)[groups.tie]
     lengths = np.diff(index.clips.starts)
-    found = []
+    found: list[str] = []
     for clip in range(count):
         head, by = int(groups.head[clip]), int(groups.by[clip])
         if head != clip:
             if head == int(index.first[clip]):
-                found.append("exact")
+                found.append(Relation.EXACT)
                 continue
             edge = some[by]
             if lengths[clip] == 1 and lengths[head] > 1:
-                found.append("still")
+                found.append(Relation.STILL)
             elif not (edge.covers and edge.covered):
-                found.append("part")
+                found.append(Relation.PART)
             else:
-                found.append("mirror" if edge.mirrored else "near")
+                found.append(Relation.MIRROR if edge.mirrored else Relation.NEAR)
         elif size[clip] > 1:
-            found.append("representative")
+            found.append(Relation.REPRESENTATIVE)
         else:
-            found.append("tie" if tied[clip] > 1 else "")
+            found.append(Relation.TIE if tied[clip] > 1 else "")
     return found
 
 

@@ -44,6 +44,7 @@ from echoatlas.pipeline.deduplicate.tasks import (
 from echoatlas.pipeline.step import setting, step
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EdgeRow
+from echoatlas.schemas.values import EdgeKind
 
 SCATTERED = 200_000  # codes below which a join is not worth another process
 
@@ -178,7 +179,7 @@ def _kept(index: Index, known: Known, fresh: Flags, distinct: Flags) -> list[Edg
     return [
         edge
         for edge in known.edges
-        if edge.kind != "exact"
+        if edge.kind != EdgeKind.EXACT
         and f"{edge.object_id}/{edge.pane}" in still
         and f"{edge.other_object}/{edge.other_pane}" in still
     ]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-RELEASED, QUARANTINED, FILTERED = "released", "quarantined", "filtered"
-STATUSES = (RELEASED, QUARANTINED, FILTERED)
+from echoatlas.schemas.values import AuditVerdict
+
 HEAD_OF_REPORT = '{\n "counts": {'  # by which a report is known
 # Why an input that is no scan was passed over: not quarantined, as nothing is wrong with it.
 FILTERS = {
@@ -28,7 +28,7 @@ class Outcome:
     Attributes:
         input: place in the listing of SRC, folder by folder and sorted within each, archives'
             members counted one by one, from 0.
-        status: "released", "quarantined" or "filtered".
+        status: as the lake's audit calls it.
         reason: code of why it was not released, else empty; detail: the sentence for it.
         output, mask: paths below DEST, made of pseudonyms.
         sha256: of the output.
@@ -67,7 +67,7 @@ class Outcome:
 
 def filtered(index: int, code: str) -> Outcome:
     """The outcome of an input that is no scan."""
-    return Outcome(index, FILTERED, code, FILTERS[code])
+    return Outcome(index, AuditVerdict.FILTERED, code, FILTERS[code])
 
 
 def repeated(index: int, first: Outcome) -> Outcome:
@@ -76,10 +76,12 @@ def repeated(index: int, first: Outcome) -> Outcome:
     What was released is not written twice; what was held back is held back wherever it lies, and
     a site that looks for the copy's outcome reads the same reason.
     """
-    if first.status == QUARANTINED:
+    if first.status == AuditVerdict.QUARANTINED:
         told = f"The same bytes as input {first.input}. {first.detail}"
-        return Outcome(index, QUARANTINED, first.reason, told)
-    return Outcome(index, FILTERED, "duplicate", f"The same bytes as input {first.input}.")
+        return Outcome(index, AuditVerdict.QUARANTINED, first.reason, told)
+    return Outcome(
+        index, AuditVerdict.FILTERED, "duplicate", f"The same bytes as input {first.input}."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,13 @@ class Summary:
             statuses[outcome.status] += 1
             if outcome.reason:
                 reasons[outcome.reason] += 1
-        counts = {status: statuses[status] for status in STATUSES}
+        counts = {status.value: statuses[status] for status in AuditVerdict}
         return Summary(policy, key_id, statuses.total(), counts, dict(sorted(reasons.items())))
 
     @property
     def exit_code(self) -> int:
         """0 if nothing is in quarantine, else 1."""
-        return int(self.counts[QUARANTINED] > 0)
+        return int(self.counts[AuditVerdict.QUARANTINED] > 0)
 
 
 def report(summary: Summary, outcomes: Iterable[Outcome]) -> Iterator[str]:

@@ -22,8 +22,6 @@ from echoatlas.pipeline.deidentify_tool.journal import Journal, input_id
 from echoatlas.pipeline.deidentify_tool.name_list import Names, demand_own
 from echoatlas.pipeline.deidentify_tool.outcome import (
     HEAD_OF_REPORT,
-    QUARANTINED,
-    RELEASED,
     Outcome,
     Summary,
     filtered,
@@ -39,6 +37,7 @@ from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.config import hashed
+from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -178,7 +177,7 @@ class _Run:
         self.repeats[index] = first
         if any(first == table for table, _, _ in self.tables):
             return None  # after the table's own
-        return repeated(index, Outcome(first, RELEASED))
+        return repeated(index, Outcome(first, AuditVerdict.RELEASED))
 
     def note(self, outcome: Outcome) -> None:
         """Remember an outcome. Outcomes come in order: a repeat's first is known by now."""
@@ -186,7 +185,7 @@ class _Run:
         first = self.held_back.get(self.repeats.get(outcome.input, -1))
         if first is not None:
             outcome = repeated(outcome.input, first)
-        elif outcome.status == QUARANTINED:
+        elif outcome.status == AuditVerdict.QUARANTINED:
             self.held_back[outcome.input] = outcome
         self.journal.add(identity, outcome)
         self.names.add(name, outcome)
@@ -200,7 +199,7 @@ class _Run:
             outputs = self.spoken.get(name, {})
             self.note(_table(index, digest, self.inputs.tables[name], outputs, self.job))
         for index in sorted(self.under_way):
-            self.note(repeated(index, Outcome(self.repeats[index], RELEASED)))
+            self.note(repeated(index, Outcome(self.repeats[index], AuditVerdict.RELEASED)))
 
 
 def _table(
@@ -213,7 +212,7 @@ def _table(
     output = f"{job.key.pseudonym('table', digest)}.csv"
     put(job.dest, output, data)
     written = hashlib.sha256(data).hexdigest()
-    return Outcome(index, RELEASED, format="table", output=output, sha256=written)
+    return Outcome(index, AuditVerdict.RELEASED, format="table", output=output, sha256=written)
 
 
 def _demand_folder(path: Path) -> None:
@@ -240,7 +239,7 @@ def said(summary: Summary, names: Path | None = None) -> str:
     counts = " + ".join(f"{number} {status}" for status, number in summary.counts.items())
     lines = [f"{summary.inputs} inputs = {counts}"]
     lines += [f"  {number:6} {reason}" for reason, number in summary.reasons.items()]
-    held = summary.counts[QUARANTINED]
+    held = summary.counts[AuditVerdict.QUARANTINED]
     if held:
         lines.append(f"exit status 1, since {held} of them were held back: {_which(names)}")
     return "\n".join(lines)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
-from echoatlas.pipeline.deidentify_tool.outcome import QUARANTINED, RELEASED, Outcome
+from echoatlas.pipeline.deidentify_tool.outcome import Outcome
 from echoatlas.pipeline.deidentify_tool.rewrite import Written, rewritten
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.sidecars.collection import origin_of
 from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -77,7 +78,7 @@ def perform(task: Task, job: Job) -> Outcome:
 
 def quarantined(index: int, error: Reject) -> Outcome:
     """The outcome of an input that was rejected."""
-    return Outcome(index, QUARANTINED, error.reason.value, error.detail)
+    return Outcome(index, AuditVerdict.QUARANTINED, error.reason.value, error.detail)
 
 
 def _released(index: int, output: str, mask: str, done: Written) -> Outcome:
@@ -85,7 +86,7 @@ def _released(index: int, output: str, mask: str, done: Written) -> Outcome:
     cuts = done.redactions
     return Outcome(
         index,
-        RELEASED,
+        AuditVerdict.RELEASED,
         format=done.scan.format,
         codec=done.scan.codec,
         output=output,

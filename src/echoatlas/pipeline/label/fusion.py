@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.evidence.config import EvidenceConfig
 from echoatlas.pipeline.evidence.fetal import ADULT
 from echoatlas.pipeline.step import setting, step
+from echoatlas.schemas.values import DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Label:
     application: str = UNKNOWN
     conflict: bool = False
     review: bool = False
-    decided_by: str = "none"
+    decided_by: DecidedBy = DecidedBy.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def label(hints: Sequence[Hint], config: LabelConfig | None = None) -> Label:
         application=_term(hints, "application", UNKNOWN),
         conflict=abstained,
         review=belief.between + belief.within >= config.max_conflict,
-        decided_by="fusion" if path else "none",
+        decided_by=DecidedBy.FUSION if path else DecidedBy.NONE,
     )
 
 

@@ -20,6 +20,7 @@ from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.pipeline.lake.join import among, counts, flags
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows import DecisionRow
+from echoatlas.schemas.values import DecidedBy, Status
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _studies(lake: Lake) -> Iterator[tuple[str, tuple[str, str]]]:
     for batch in lake.batches("objects", columns=names):
         columns = [batch.column(name).to_pylist() for name in names]
         for object_id, site, study, status in zip(*columns, strict=True):
-            if study and status == "kept":
+            if study and status == Status.KEPT:
                 yield object_id, (site, study)
 
 
@@ -146,7 +147,7 @@ def decided(found: Label, decision: DecisionRow) -> Label:
         laterality=decision.laterality or found.laterality,
         conflict=False,
         review=False,
-        decided_by="review",
+        decided_by=DecidedBy.REVIEW,
     )
 
 
@@ -203,8 +204,8 @@ def stand(labels: pa.Table, done: Collection[str]) -> dict[str, int]:
     decided = pa.array(list(done), pa.string())
     return {
         "frames": labels.num_rows,
-        "by fusion": by.get("fusion", 0),
-        "by review": by.get("review", 0),
+        "by fusion": by.get(DecidedBy.FUSION, 0),
+        "by review": by.get(DecidedBy.REVIEW, 0),
         "unknown": counts(labels.column("region")).get(UNKNOWN, 0),
         "abstaining by conflict": int(flags(labels.column("conflict")).sum()),
         "objects to review": len(waiting) - int(among(waiting, decided).sum()),

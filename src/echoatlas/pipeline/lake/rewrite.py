@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from echoatlas.pipeline.lake.evolution import completed
+from echoatlas.schemas.values import Status
 
 
 def rests(
@@ -40,7 +41,7 @@ def rests(
             continue
         going = pc.is_in(owners, pa.array(named, pa.string()))
         if spares:
-            going = pc.and_(going, pc.not_equal(ids["status"].cast(pa.string()), "duplicate"))
+            going = pc.and_(going, pc.not_equal(ids["status"].cast(pa.string()), Status.DUPLICATE))
         if pc.any(going).as_py():
             whole = fragment.to_table(**read)
             yield cast("str", fragment.path), completed(whole.filter(pc.invert(going)), name)

@@ -16,6 +16,7 @@ from echoatlas.pipeline.deidentify.header.attributes import clean, of_loose
 from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header
 from echoatlas.pipeline.sidecars.tally import UNLISTED
 from echoatlas.schemas.rows import CopyRow
+from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.attributes import Policy
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import CleanHeader, Origin, Scan
 
 DIFFER = "patients_differ"  # flag of an object whose copies name several patients
-NOBODY = "object"
 # Who is to be believed first. Without a patient a header names a study, which is known of all
 # copies alike and says least.
-STRENGTH = ("header", "sidecar", "name", "folder", "study", NOBODY)
+BY_STUDY = "study"
+STRENGTH = (
+    PatientSource.HEADER,
+    PatientSource.SIDECAR,
+    PatientSource.NAME,
+    PatientSource.FOLDER,
+    BY_STUDY,
+    PatientSource.OBJECT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,8 @@ class Claim:
 
 def strength(source: str, header: Any) -> int:
     """How far a source of patients is to be believed; less is more."""
-    by_study = source == "header" and (header is None or in_header(header) is None)
-    return STRENGTH.index("study" if by_study else source)
+    by_study = source == PatientSource.HEADER and (header is None or in_header(header) is None)
+    return STRENGTH.index(BY_STUDY if by_study else source)
 
 
 def claim_of(header: Any, origin: Origin, site: SiteConfig, key: SiteKey, policy: Policy) -> Claim:
@@ -80,7 +88,7 @@ def best(
 
 def differ(claims: Sequence[Claim]) -> bool:
     """Whether copies name several patients; who names nobody contradicts nobody."""
-    weak = STRENGTH.index("study")
+    weak = STRENGTH.index(BY_STUDY)
     return len({claim.patient for claim in claims if claim.strength < weak}) > 1
 
 

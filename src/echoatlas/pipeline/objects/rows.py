@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.schemas.fan import Verdict
 from echoatlas.schemas.rows import AuditRow, EvidenceRow, ObjectRow, QuarantineRow, ReadingRow
+from echoatlas.schemas.values import AuditVerdict, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,8 +37,10 @@ def rejection_rows(
             fingerprint=marks.frames,
         ),
         reading_row(sighting, marks),
-        _unread(sighting, site, marks.frames, "quarantined", rejection.reason.value),
-        object_row(sighting, site, marks.frames, status="rejected", reason=rejection.reason.value),
+        _unread(sighting, site, marks.frames, AuditVerdict.QUARANTINED, rejection.reason.value),
+        object_row(
+            sighting, site, marks.frames, status=Status.REJECTED, reason=rejection.reason.value
+        ),
     ]
 
 
@@ -45,8 +48,8 @@ def companion_rows(sighting: SightingRow, site: SiteConfig, marks: Fingerprints)
     """The rows of an archive that holds only what speaks of pictures: masks, tables."""
     return [
         reading_row(sighting, marks),
-        _unread(sighting, site, marks.frames, "filtered", "companion"),
-        object_row(sighting, site, marks.frames, status="kept"),
+        _unread(sighting, site, marks.frames, AuditVerdict.FILTERED, "companion"),
+        object_row(sighting, site, marks.frames, status=Status.KEPT),
     ]
 
 
@@ -135,7 +138,7 @@ def audit_row(
     fans: tuple[Fan, ...] = (),
     redactions: tuple[Redaction, ...] = (),
 ) -> AuditRow:
-    """What was done to an object; "filtered" if it is no picture, and only codes of it stay."""
+    """What was done to an object; filtered if it is no picture, and only codes of it stay."""
     stated = str(getattr(scan.header, "BurnedInAnnotation", "") or "") if scan.header else ""
     verdicts = {code for cut in redactions for code in cut.verdicts}
     if any(fan.verdict is Verdict.REVIEW for fan in fans):
@@ -143,7 +146,7 @@ def audit_row(
     return AuditRow(
         object_id=sighting.object_id,
         site=sighting.site,
-        verdict="released" if redactions else "filtered",
+        verdict=AuditVerdict.RELEASED if redactions else AuditVerdict.FILTERED,
         policy=header.policy,
         key_id=header.key_id,
         methods=" ".join(header.methods),
@@ -198,7 +201,7 @@ def kept_row(
         object_id=sighting.object_id,
         site=sighting.site,
         upload=sighting.upload,
-        status="kept",
+        status=Status.KEPT,
         reason="",
         locator=sighting.locator,
         content_id=sighting.content_id,

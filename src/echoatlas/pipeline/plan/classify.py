@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.errors import Reason
 from echoatlas.pipeline.lake.join import among, coded, counts, flags, integers, places
 from echoatlas.pipeline.objects.fingerprints import TOLD
+from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.objects.fingerprints import Fingerprints
@@ -185,7 +186,7 @@ class _Outcomes:
     def of(outcomes: pa.Table) -> _Outcomes:
         status = outcomes.column("status")
         by_person = flags(pc.equal(outcomes.column("reason"), Reason.SEEN_BY_REVIEWER.value))
-        worked = among(status, pa.array(["kept", "rejected"])) & ~by_person
+        worked = among(status, pa.array([Status.KEPT, Status.REJECTED])) & ~by_person
         made, distinct = coded(outcomes.column("fingerprint"))
         mark, said = _partitioned(distinct)
         return _Outcomes(
@@ -220,7 +221,7 @@ def _unsettled(seen: Sighted, settled: Mask, outcomes: pa.Table) -> tuple[Mask, 
     open_ones = np.flatnonzero(~settled)
     numbers, first = np.unique(seen.number[open_ones], return_index=True)
     if len(numbers):
-        real = outcomes.filter(pc.not_equal(outcomes.column("status"), "duplicate"))
+        real = outcomes.filter(pc.not_equal(outcomes.column("status"), Status.DUPLICATE))
         known = _mask(
             len(numbers) + 1, places(real.column("object_id"), seen.objects.take(numbers))
         )
@@ -229,7 +230,9 @@ def _unsettled(seen: Sighted, settled: Mask, outcomes: pa.Table) -> tuple[Mask, 
 
 
 def _rejected(outcomes: pa.Table, due: pa.Array) -> frozenset[str]:
-    refused = outcomes.filter(pc.equal(outcomes.column("status"), "rejected")).column("object_id")
+    refused = outcomes.filter(pc.equal(outcomes.column("status"), Status.REJECTED)).column(
+        "object_id"
+    )
     return frozenset(refused.filter(pc.is_in(refused, value_set=due)).to_pylist())
 
 

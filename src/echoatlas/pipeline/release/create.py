@@ -30,7 +30,7 @@ from echoatlas.pipeline.release.annotations import (
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import anonymized, measured
-from echoatlas.pipeline.release.kin import GROUP, NOBODY, tied
+from echoatlas.pipeline.release.kin import GROUP, tied
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
 from echoatlas.pipeline.release.select import (
     filter_rows,
@@ -47,6 +47,7 @@ from echoatlas.schemas.events import Stage
 from echoatlas.schemas.manifest import FORMAT, Manifest
 from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
+from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _created(lake: Lake, releases: Storage, config: ReleaseConfig, log: EventLog
     index = without_findings(index, lake.read("findings", version=versions.get("findings")))
     if config.duplicates == "drop":
         index = without_duplicates(index)
-    nameless = pc.equal(index.column("patient_source"), NOBODY)
+    nameless = pc.equal(index.column("patient_source"), PatientSource.OBJECT)
     if config.nameless == "refuse" and (number := pc.sum(nameless).as_py()):
         raise CheckFailed(
             f"{number} of {index.num_rows} frames are of files that name no patient "
@@ -127,7 +128,7 @@ def _created(lake: Lake, releases: Storage, config: ReleaseConfig, log: EventLog
         "patients": len(set(index.column("patient").to_pylist())),
         "index": {"file": f"index-{digest[:16]}.parquet", "sha256": digest},
         "shards": shards,
-        "nameless": index.column("patient_source").to_pylist().count(NOBODY),
+        "nameless": index.column("patient_source").to_pylist().count(PatientSource.OBJECT),
         "tied": tied(index),
         "masks": most_masks(index),
         "counts": counts(index),

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from echoatlas.schemas.values import ReviewVerdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Verdict(StrEnum):
-    """What a reviewer says of a frame; the closed list, from good to bad."""
-
-    OPEN = "open"  # was on a sheet and got no verdict: counted as a leak, but not acted upon
-    CLEAN = "clean"
-    UNSURE = "unsure"
-    LEAK = "leak"
-
-
 RANDOM, RISK = "random", "risk"
 LAKE = "lake"  # the population that is no release
 REVIEWED = "reviewed-"  # before the fingerprint of what a review put into quarantine
-ORDER = list(Verdict)
-HELD_BACK = frozenset({Verdict.LEAK, Verdict.UNSURE})  # what is not certainly clean stays in
+ORDER = list(ReviewVerdict)
+HELD_BACK = frozenset(
+    {ReviewVerdict.LEAK, ReviewVerdict.UNSURE}
+)  # what is not certainly clean stays in
 
 
 def standing(findings: pa.Table) -> list[dict[str, Any]]:

@@ -20,13 +20,13 @@ import duckdb
 import pyarrow as pa
 
 from echoatlas.schemas.index import ROLES, Role
+from echoatlas.schemas.values import DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
 KIN, GROUP = "kin", "split_group"
-NOBODY = "object"
 TIES = ROLES[Role.TIE]  # what two splits may not share
 FRAME = ("frame_id", "object_id", "patient", "study", "patient_source", "license")
 COPY = ("content_id", "patient", "study", "patient_source")
@@ -35,7 +35,7 @@ LABEL = ("region", "organ", "region_index", "organ_index", "paths", "confidence"
          "decided_by")  # fmt: skip
 ABSTAINING: Mapping[str, Any] = {
     "region": UNKNOWN, "organ": UNKNOWN, "region_index": 0, "organ_index": 0, "paths": "",
-    "confidence": 0.0, "conflict": True, "decided_by": "fusion",
+    "confidence": 0.0, "conflict": True, "decided_by": DecidedBy.FUSION,
 }  # fmt: skip
 # Who names a patient, and under which tie: the bytes, or a cluster of pictures that show the same.
 # Pictures too flat to be told apart by their looks tie nobody.
@@ -193,7 +193,7 @@ def agreed(labels: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     A person's word is the word; else the deepest that all others lead to; else none.
     """
     known = [one for one in labels if one["paths"]]
-    said = [one for one in known if one["decided_by"] == "review"] or known
+    said = [one for one in known if one["decided_by"] == DecidedBy.REVIEW] or known
     if not said:
         return list(labels)
     best = min(said, key=lambda one: (-len(one["paths"]), -one["confidence"], one["paths"]))
@@ -208,7 +208,7 @@ def agreed(labels: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _told_apart(label: Mapping[str, Any]) -> bool:
     """Whether a person said that nothing is to be told."""
-    return label["decided_by"] == "review" and not label["paths"]
+    return label["decided_by"] == DecidedBy.REVIEW and not label["paths"]
 
 
 def _leads_to(paths: str, deeper: str) -> bool:

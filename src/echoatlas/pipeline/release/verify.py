@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, outside, told
 from echoatlas.pipeline.release.k_anonymity import measured
-from echoatlas.pipeline.release.kin import GROUP, KIN, NOBODY, TIES, tied
+from echoatlas.pipeline.release.kin import GROUP, KIN, TIES, tied
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.manifest import Manifest
+from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
@@ -96,7 +97,7 @@ def _kept_together(index: pa.Table) -> Check:
 
 
 def _known(manifest: Manifest, index: pa.Table) -> Check:
-    number = index.column("patient_source").to_pylist().count(NOBODY)
+    number = index.column("patient_source").to_pylist().count(PatientSource.OBJECT)
     wanted = manifest.config.nameless == "keep"
     said = f"{number} of {index.num_rows} frames stand under patient_source: object"
     return Check("files name their patients", wanted or not number, said if number else "")

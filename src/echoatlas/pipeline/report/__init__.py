@@ -21,6 +21,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.values import Relation
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _duplicates(lake: Lake) -> list[dict[str, Any]]:
         clusters.setdefault(row["cluster"], []).append(row)
     shown = [clusters[name] for name in sorted(clusters, key=lambda c: (-len(clusters[c]), c))]
     rows = [
-        sorted(c, key=lambda r: (r["relation"] != "representative", r["frame_id"]))[:4]
+        sorted(c, key=lambda r: (r["relation"] != Relation.REPRESENTATIVE, r["frame_id"]))[:4]
         for c in shown[:PAIRS]
     ]
     images = _pictures(lake, [row["frame_id"] for cluster in rows for row in cluster])

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.lake.join import coded, integers, places
+from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.lake.tables import Lake
 
-OUTCOMES = ("kept", "rejected", "duplicate", "erased")
 PENDING = "pending"
 BOOKED = ("locator", "object_id", "site", "status", "frames")  # columns of an outcome
 
@@ -84,18 +84,20 @@ def balanced(
     if hidden := len(locators) - int(first.sum()):
         faults.append(f"{hidden} outcomes are of no sighting")
     names = [*kinds.to_pylist(), PENDING]
-    if not set(names[:-1]) <= set(OUTCOMES):
+    if not set(names[:-1]) <= set(Status):
         faults.append("an outcome is of no known kind")
     standing = np.full(len(booked), len(kinds), np.int64)
     standing[first] = status[last[booked[first]]]
-    kept = outcomes.filter(pc.equal(outcomes.column("status"), "kept"))
+    kept = outcomes.filter(pc.equal(outcomes.column("status"), Status.KEPT))
     promised = integers(kept.column("frames"))
     wrong, strays = _promises(kept.column("object_id"), promised, frames)
     if wrong:
         faults.append("a kept object has more or fewer frames than it says")
     if strays:
         faults.append(f"frames of {strays} objects that were not kept")
-    rejected = outcomes.filter(pc.equal(outcomes.column("status"), "rejected")).column("locator")
+    rejected = outcomes.filter(pc.equal(outcomes.column("status"), Status.REJECTED)).column(
+        "locator"
+    )
     wrong, strays = _promises(rejected, np.ones(len(rejected), np.int64), refused)
     if wrong:
         faults.append("a rejected object is not in quarantine once")

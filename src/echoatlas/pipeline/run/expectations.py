@@ -1,7 +1,8 @@
 """The gate: Great Expectations over the tables, before anything is released.
 
-Suites are data (``schemas/expectations/TABLE.yaml``). Results are asked for as summaries, so that
-no value of a row is quoted. Great Expectations takes seconds to import: it is, only here.
+Suites are data (``schemas/expectations/TABLE.yaml``), and the closed words of the tables' columns.
+Results are asked for as summaries, so that no value of a row is quoted. Great Expectations takes
+seconds to import: it is, only here.
 """
 
 from __future__ import annotations
@@ -15,15 +16,30 @@ import pyarrow.compute as pc
 import yaml
 
 from echoatlas.pipeline.silence import silence
+from echoatlas.schemas.tables import TABLES, columns
 
 Check = tuple[str, bool, str]
 
 
 def suite_of(table: str) -> list[dict[str, Any]]:
-    """The expectations of a table: each a mapping with ``expect`` and its arguments."""
+    """The expectations of a table: each a mapping with ``expect`` and its arguments.
+
+    Those of closed words follow from the columns themselves.
+    """
     source = files("echoatlas.schemas") / "expectations" / f"{table}.yaml"
     found = yaml.safe_load(source.read_text("utf-8"))
-    return list(found["expectations"])
+    return [
+        *found["expectations"],
+        *(
+            {
+                "expect": "ExpectColumnValuesToBeInSet",
+                "column": name,
+                "value_set": [str(value) for value in column.values],
+            }
+            for name, (_, column, _) in columns(TABLES[table].row).items()
+            if column.values
+        ),
+    ]
 
 
 @cache

@@ -44,6 +44,7 @@ from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Ending, Event, Stage
 from echoatlas.schemas.rows import RunRow
 from echoatlas.schemas.tables import to_arrow
+from echoatlas.schemas.values import RunStatus, Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -220,7 +221,9 @@ def _carry(
         rows: list[object] = []
         for one in seen.lost:
             rows += rejection_rows(one, seen.site, vanished, seen.marks)
-        rows += [object_row(one, seen.site, seen.marks.frames, "duplicate") for one in seen.repeats]
+        rows += [
+            object_row(one, seen.site, seen.marks.frames, Status.DUPLICATE) for one in seen.repeats
+        ]
         committer.rows(seen.site.site, rows)
         summary.repeats += len(seen.repeats)
         summary.rejected[Reason.VANISHED.value] += len(seen.lost)
@@ -335,7 +338,7 @@ def _record(
         run_id=summary.run_id,
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="failed" if summary.failed else "done",
+        status=RunStatus.FAILED if summary.failed else RunStatus.DONE,
         version=__version__,
         fingerprint=fingerprint(journey_config(deployment.config).steps()),
         sites=" ".join(site.site for site in sites),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.sidecars.tally import UNLISTED
+from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -51,7 +52,7 @@ def unlisted_objects(lake: Lake) -> dict[str, Packed]:
     outcomes = lake.read("objects", ["locator", "site", "status", "flags"])
     of_packed = outcomes.filter(
         pc.and_(
-            pc.equal(outcomes.column("status"), "kept"),
+            pc.equal(outcomes.column("status"), Status.KEPT),
             pc.is_in(outcomes.column("locator"), value_set=packed),
         )
     )

@@ -37,6 +37,7 @@ from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.ticks import tick
 from echoatlas.pipeline.vault.crosswalk import Entry, seal
 from echoatlas.schemas.tables import BY_ROW, to_arrow
+from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,6 +204,6 @@ def entry_of(
         header: pydicom Dataset, or None for a loose file.
     """
     who = identity_of(header, origin, site)
-    if who.source == "object":
+    if who.source == PatientSource.OBJECT:
         return None
     return seal(public, site.site, key.pseudonym("patient", who.value), key.key_id, who.value)

@@ -21,6 +21,7 @@ from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import Told, tally
+from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -107,7 +108,7 @@ def _of_table(receipt: Receipt, told: Told | None) -> Receipt:
 
 def _fates(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Why each rejected object was; a duplicate is of the same id."""
-    return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == "rejected"}
+    return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
 
 
 def _receipt(
@@ -121,7 +122,7 @@ def _receipt(
     outcome = outcomes.get(str(sighting["locator"]))
     if outcome is None:
         return Receipt(name, str(sighting["object_id"]), "pending", "")
-    repeats = outcome["status"] == "duplicate"
+    repeats = outcome["status"] == Status.DUPLICATE
     reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
     sentence = sentence_of(reason) if reason else ""
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)

@@ -20,10 +20,10 @@ from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import ConfigError, nearest
 from echoatlas.schemas.config import Slug, Strict, parse
+from echoatlas.schemas.values import Subject
 from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
 from echoatlas.taxonomy.tree import tree
 
-Subject = Literal["human", "animal", "phantom", "simulated"]
 # Groups of a pattern that mean something to others; the rest only help to tell paths apart.
 MEANINGS = ("patient", "class", "split", "view", "laterality")
 # What says nothing of frames and annotations: organs, which are evidence, and words about itself.

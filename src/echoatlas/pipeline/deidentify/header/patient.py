@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.read.dicom.values import read_text
 from echoatlas.pipeline.read.headings import patient_columns
 from echoatlas.pipeline.vault.pseudonyms import normalized
+from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -30,10 +31,10 @@ class Identity:
     """An identity, normalized, and where it stood. Trusted zone: ``value`` identifies.
 
     Attributes:
-        source: "header", "sidecar", "name", "folder", or "object" (each object stands alone).
+        source: which of them it is.
     """
 
-    source: str
+    source: PatientSource
     value: str
 
 
@@ -55,10 +56,10 @@ def in_header(header: Any) -> Identity | None:
     """
     stated = read_text(header, PATIENT_ID)
     if _says_something(stated):
-        return Identity("header", patient_identity(stated, read_text(header, ISSUER)))
+        return Identity(PatientSource.HEADER, patient_identity(stated, read_text(header, ISSUER)))
     name, born = read_text(header, PATIENT_NAME), read_text(header, BIRTH_DATE)
     if _says_something(name) and born:
-        return Identity("header", f"name\0{normalized(name)}\0{normalized(born)}")
+        return Identity(PatientSource.HEADER, f"name\0{normalized(name)}\0{normalized(born)}")
     return None
 
 
@@ -73,16 +74,16 @@ def identity_of(header: Any, origin: Origin, site: SiteConfig) -> Identity:
     if header is not None and (found := in_header(header)):
         return found
     if rule.source == "auto" and (stated := origin.facts.get("patient", "")):
-        return Identity("name", patient_identity(stated))
+        return Identity(PatientSource.NAME, patient_identity(stated))
     if rule.source in ("auto", "sidecar") and (told := _in_sidecar(origin, site)):
-        return Identity("sidecar", told)
+        return Identity(PatientSource.SIDECAR, told)
     if rule.source == "name" and (told := _in_name(name, rule.pattern)):
-        return Identity("name", told)
+        return Identity(PatientSource.NAME, told)
     if rule.source == "folder" and "/" in name:
-        return Identity("folder", normalized(name.rpartition("/")[0]))
+        return Identity(PatientSource.FOLDER, normalized(name.rpartition("/")[0]))
     if header is not None and (study := read_text(header, STUDY_UID)):
-        return Identity("header", f"study\0{study}")
-    return Identity("object", f"object\0{origin.upload}\0{origin.name}")
+        return Identity(PatientSource.HEADER, f"study\0{study}")
+    return Identity(PatientSource.OBJECT, f"object\0{origin.upload}\0{origin.name}")
 
 
 def _in_sidecar(origin: Origin, site: SiteConfig) -> str:
