@@ -17,6 +17,7 @@ from echoatlas.pipeline.whereabouts import find_lake, find_releases
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.event_log import EventLog
+    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.storage import Storage
 
 
@@ -71,6 +72,22 @@ class Context:
         except ModuleNotFoundError:
             place = None
         return EventLog(place, run_name(letter), optional=True)
+
+    def lake_or_none(self) -> Lake | None:
+        """The lake of the deployment around here; None for a trainer, who has only releases."""
+        place = find_lake(self.lake, Path(self.deployment) if self.deployment else None)
+        if place is None:
+            return None
+        try:
+            from echoatlas.pipeline.lake.tables import Lake
+        except ModuleNotFoundError:
+            return None
+        return Lake(place)
+
+    def warn(self, said: str) -> None:
+        """Print what a person should know beside what was asked, where no program reads it."""
+        self.progress.close()
+        typer.echo(f"echoatlas: {said}", err=True)
 
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""

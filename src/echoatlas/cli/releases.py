@@ -15,7 +15,10 @@ from echoatlas.schemas.events import Ending, Stage
 Suppress = typer.Option(
     None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
 )
-release_app = typer.Typer(no_args_is_help=True, help="Dataset versions: create, list, show.")
+Frames = typer.Option(None, "--frames", help="Write each frame that changed there, as CSV.")
+release_app = typer.Typer(
+    no_args_is_help=True, help="Dataset versions: create, list, show, compare."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,15 +64,20 @@ def list_releases(ctx: typer.Context) -> None:
     """The releases that are published."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.manifest import manifest_of, names
+    from echoatlas.pipeline.release.notices import notice_of
     from echoatlas.pipeline.whereabouts import demand_somewhere
 
     releases = context.releases()
     found = [manifest_of(releases, name) for name in names(releases)]
     if not found:
         demand_somewhere(releases)
-    heads = ("name", "created", "frames", "patients")
-    rows = [{head: one.published[head] for head in heads} for one in found]
-    context.say(table(heads, [[row[head] for head in heads] for row in rows]), rows)
+    heads = ("name", "created", "frames", "patients", "state", "successor")
+    rows = []
+    for one in found:
+        notice = notice_of(releases, one.name)
+        state = {"state": notice.kind if notice else "", "successor": notice and notice.successor}
+        rows.append({head: one.published[head] for head in heads[:4]} | state)
+    context.say(table(heads, [[row[head] or "" for head in heads] for row in rows]), rows)
 
 
 @release_app.command()
@@ -83,6 +91,39 @@ def show(ctx: typer.Context, name: str) -> None:
     context.say(card(manifest), manifest.published)
 
 
+@release_app.command("diff")
+def diff_releases(
+    ctx: typer.Context,
+    before: str = typer.Argument(help="A release."),
+    after: str = typer.Argument(help="A later one."),
+    frames: Path | None = Frames,
+) -> None:
+    """What came, what went and why, what is labelled or split otherwise; --json for programs."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.departures import reasons
+    from echoatlas.pipeline.release.diff import as_text, diff, write_changes
+
+    found = diff(context.releases(), before, after, reasons(context.lake_or_none()), context.warn)
+    if frames is not None:
+        write_changes(found, frames)
+    context.say(as_text(found), found.counts())
+
+
+@release_app.command()
+def deprecate(
+    ctx: typer.Context,
+    name: str,
+    why: str = typer.Option(..., "--why", help="A sentence that whoever opens it reads."),
+    successor: str = typer.Option("", "--successor", help="The release to use instead."),
+) -> None:
+    """Warn whoever opens a release that it should not be used; the release itself stays."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.notices import deprecate as say
+
+    said = say(context.releases(), name, why, successor)
+    context.say(said.of(name), said)
+
+
 def pull(
     ctx: typer.Context,
     name: str,
@@ -94,7 +135,7 @@ def pull(
     context: Context = ctx.obj
     from echoatlas.pipeline.release.pull import pull as bring
 
-    number = bring(context.releases(), name, dest, format, where)
+    number = bring(context.releases(), name, dest, format, where, context.warn)
     context.say(
         f"{number} samples of {name} in {dest.absolute()}",
         {"release": name, "samples": number, "dest": dest.absolute(), "format": format},

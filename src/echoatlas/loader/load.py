@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ import pyarrow.compute as pc
 
 from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.index import Index, index_of
-from echoatlas.loader.shards import Shards
+from echoatlas.loader.shards import Shards, forget
 from echoatlas.pipeline.errors import CheckFailed, no_such
-from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.release.notices import opened, withdrawn
 from echoatlas.pipeline.whereabouts import find_releases
 from echoatlas.taxonomy.tree import tree
 
@@ -36,6 +37,10 @@ def load(
 ) -> Dataset:
     """Open a release for training.
 
+    Of a release that is deprecated a warning says what to use instead. One that was redacted,
+    since a patient or a site left, is gone: its successor is opened, with a warning, and what the
+    cache has of it is deleted.
+
     Args:
         name: of the release.
         lake: path or ``s3://`` URI; from ECHOATLAS_LAKE if not given, else that of the deployment
@@ -56,7 +61,7 @@ def load(
         releases=str(releases) if releases else None,
         zone=_zone(endpoint, region),
     )
-    manifest = manifest_of(place, name)
+    manifest = opened(place, name, _warn)
     if manifest.tree != tree().hash:
         raise CheckFailed(
             f"release '{name}' was made with another label tree: install echoatlas "
@@ -66,8 +71,13 @@ def load(
     if split is not None and split not in splits:
         raise no_such("split", split, splits)
     folder = Path(cache) if cache else _usual_cache()
+    forget(folder, withdrawn(place, name))
     index = index_of(place, manifest, folder)
     return Dataset(manifest, index, Shards(place, folder), _rows(index, split, where))
+
+
+def _warn(said: str) -> None:
+    warnings.warn(said, stacklevel=4)
 
 
 def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,3 +48,15 @@ class Shards:
             if len(self._mapped) > MAPPED:
                 self._mapped.popitem(last=False)
         return found
+
+
+def forget(cache: Path, withdrawn: Iterable[str]) -> None:
+    """Delete from a cache of this machine what redactions took back.
+
+    Args:
+        withdrawn: names of shards and indexes, as a notice has them: their stems are hashes.
+    """
+    for name in withdrawn:
+        digest = PurePosixPath(name).stem
+        (cache / "shards" / f"{digest}.tar").unlink(missing_ok=True)
+        shutil.rmtree(cache / "indexes" / digest[:32], ignore_errors=True)

@@ -70,6 +70,14 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
+class Redacts:
+    """The release that another took the place of, and how many frames were taken out of it."""
+
+    release: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a release says of itself.
 
@@ -79,6 +87,7 @@ class Manifest:
         nameless, tied, anonymity: None in releases of before they were measured.
         masks: of the sample that has most of them.
         counts: column to value to frames.
+        redacts: None but of a release that an erasure made of another.
         published: all of it, word for word.
     """
 
@@ -98,6 +107,7 @@ class Manifest:
     tied: Ties | None
     anonymity: Hidden | None
     masks: int
+    redacts: Redacts | None
     published: dict[str, Any] = field(repr=False)
 
     @classmethod
@@ -126,6 +136,7 @@ class Manifest:
     def _of(cls, told: dict[str, Any], number: int) -> Manifest:
         config, index = told["config"], told["index"]
         tied, hidden = told.get("tied"), told.get("anonymity")
+        redacts = told.get("redacts")
         return cls(
             format=number,
             name=told["name"],
@@ -158,5 +169,6 @@ class Manifest:
             if hidden is None
             else Hidden(hidden["k"], hidden["decades"], hidden["blanked"], hidden["left_out"]),
             masks=told.get("masks", 0),
+            redacts=None if redacts is None else Redacts(redacts["release"], redacts["frames"]),
             published=told,
         )

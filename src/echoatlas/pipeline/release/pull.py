@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,7 +36,8 @@ from echoatlas.pipeline.release.huggingface import (
     shard_features,
     with_features,
 )
-from echoatlas.pipeline.release.manifest import MANIFEST, index_table, manifest_of
+from echoatlas.pipeline.release.manifest import MANIFEST, index_table
+from echoatlas.pipeline.release.notices import Tell, opened
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PLACES, pack
 from echoatlas.pipeline.storage import LocalStorage, Storage
@@ -47,11 +49,20 @@ FIRST = ROLES[Role.FIRST]
 
 
 def pull(
-    releases: Storage, name: str, dest: Path, format: str = "webdataset", expression: str = ""
+    releases: Storage,
+    name: str,
+    dest: Path,
+    format: str = "webdataset",
+    expression: str = "",
+    tell: Tell = warnings.warn,
 ) -> int:
     """Bring a release, or the part of it that an expression selects, to a folder.
 
-    What is there already and whole is not fetched again.
+    What is there already and whole is not fetched again. In the place of a release that was
+    redacted its successor comes.
+
+    Args:
+        tell: is given what is said of the release.
 
     Returns:
         The number of samples.
@@ -62,7 +73,7 @@ def pull(
     """
     if format not in FORMATS:
         raise UsageError(f"no format '{format}' (formats: {', '.join(sorted(FORMATS))})")
-    manifest = manifest_of(releases, name)
+    manifest = opened(releases, name, tell)
     index = filter_rows(index_table(releases, manifest), expression)
     try:
         dest.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,259 @@
+"""Compare two releases: what came, what went and why, what is labelled or split otherwise."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.notices import Tell, opened
+from echoatlas.pipeline.storage import local_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.manifest import Manifest
+
+BY = ("site", "device", "organ")
+CHANGES = ("added", "removed", "relabelled", "moved")
+UNKNOWN, ERASED = "unknown", "erased"
+SENTENCES: Mapping[str, str] = {
+    ERASED: "erased at a patient's or a site's request",
+    "quarantined": "its object was rejected since",
+    "renewed": "its object was worked on anew, and the frame is another one now",
+    "gone": "its object is not in the lake any more",
+    "where": "the selection (--where) leaves it out",
+    "review": "the scanned area is doubtful, and such frames are left out",
+    "finding": "a reviewer saw, or could not rule out, identifying text",
+    "duplicate": "another frame that shows the same stands for it",
+    "nameless": "its file names no patient, and such files are left out",
+    "anonymity": "fewer patients than min_k are alike",
+    UNKNOWN: "the lake's tables of that time are not there to ask",
+}
+Why = Mapping[str, str]  # frame to a key of SENTENCES
+# One row a frame that is in either release; what stands in its last columns is NULL on one side
+JOINED = """
+SELECT coalesce(a.frame_id, b.frame_id) AS frame_id, a.frame_id IS NULL AS added,
+    b.frame_id IS NULL AS removed, a.paths IS DISTINCT FROM b.paths AS relabelled,
+    a.split IS DISTINCT FROM b.split AS moved, a.label AS label_before, b.label AS label_after,
+    a.split AS split_before, b.split AS split_after, coalesce(b.site, a.site) AS site,
+    coalesce(b.device, a.device) AS device, coalesce(b.label, a.label) AS organ
+FROM {old} a FULL JOIN {new} b USING (frame_id)
+"""
+SIDE = """(SELECT frame_id, paths, split, site, device, region ||
+    CASE WHEN organ IN ('unknown', '') THEN '' ELSE '/' || organ END AS label FROM {name})"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """So many frames went from one label or split to another."""
+
+    before: str
+    after: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Two releases compared, in numbers of frames.
+
+    Attributes:
+        same: neither added, removed, relabelled nor moved.
+        patients: how many came and went altogether.
+        why: key of ``SENTENCES`` to frames that were removed for it.
+        labels, splits: of frames in both.
+        by: site, device and organ to value to change to frames.
+        changes: (frame, change, before, after) of each, in order; ``before`` of a removed one is
+            why it was.
+    """
+
+    before: str
+    after: str
+    same: int
+    added: int
+    removed: int
+    relabelled: int
+    moved: int
+    patients: Mapping[str, int]
+    why: Mapping[str, int]
+    labels: Sequence[Moved]
+    splits: Sequence[Moved]
+    by: Mapping[str, Mapping[str, Mapping[str, int]]]
+    changes: Sequence[tuple[str, str, str, str]] = field(repr=False)
+
+    def counts(self) -> dict[str, object]:
+        """All but the list of frames, as plain values."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "changes"}
+
+
+def diff(
+    releases: Storage,
+    before: str,
+    after: str,
+    reasons: Callable[[pa.Table, Manifest], Why],
+    tell: Tell,
+) -> Diff:
+    """Compare two releases by their indexes. Of one that was redacted its successor is compared,
+    and what was erased from the first one is counted.
+
+    Args:
+        reasons: says of rows of the first index why the second release does not have them.
+        tell: is given what is said of the releases.
+
+    Raises:
+        UsageError: there is none of that name.
+        CheckFailed: an index is damaged.
+    """
+    manifests = [opened(releases, name, tell) for name in (before, after)]
+    old, new = (index_table(releases, manifest) for manifest in manifests)
+    erased = redacted_frames(releases, before, manifests[0])
+    with duckdb.connect() as database:
+        database.register("old", old)
+        database.register("new", new)
+        sides = {name: SIDE.format(name=name) for name in ("old", "new")}
+        database.execute(f"CREATE TABLE joined AS {JOINED.format(**sides)}")
+        gone = database.sql("SELECT frame_id FROM joined WHERE removed ORDER BY 1").fetchall()
+        why: Why = {}
+        if gone:
+            rows = old.take([place for place, _ in _places(old, {one for (one,) in gone})])
+            why = reasons(rows, manifests[1])
+        both = "NOT added AND NOT removed"
+        ((added, removed, relabelled, moved, same),) = database.sql(
+            "SELECT count_if(added), count_if(removed), "
+            f"count_if({both} AND relabelled), count_if({both} AND moved), "
+            f"count_if({both} AND NOT relabelled AND NOT moved) FROM joined"
+        ).fetchall()
+        counted = Counter(why.get(one, UNKNOWN) for (one,) in gone)
+        patients = _patients(database)
+        labels, splits = (_moves(database, column, both) for column in ("label", "split"))
+        by = {name: _by(database, name, both) for name in BY}
+        changes = list(_changes(database, why, both))
+    return Diff(
+        before=before,
+        after=after,
+        same=same,
+        added=added,
+        removed=removed + erased,
+        relabelled=relabelled,
+        moved=moved,
+        patients=patients,
+        why=dict(sorted((counted + Counter({ERASED: erased})).items())),
+        labels=labels,
+        splits=splits,
+        by=by,
+        changes=changes,
+    )
+
+
+def redacted_frames(releases: Storage, asked: str, living: Manifest) -> int:
+    """How many frames erasures took out of a release, between it and what stands for it now."""
+    number, manifest = 0, living
+    while manifest.name != asked and manifest.redacts is not None:
+        number += manifest.redacts.frames
+        manifest = manifest_of(releases, manifest.redacts.release)
+    return number
+
+
+def _places(index: pa.Table, ids: set[str]) -> Iterator[tuple[int, str]]:
+    for place, one in enumerate(index.column("frame_id").to_pylist()):
+        if one in ids:
+            yield place, one
+
+
+def _patients(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    found = {}
+    for change, here, there in (("added", "new", "old"), ("removed", "old", "new")):
+        ((number,),) = database.sql(
+            f"SELECT count(DISTINCT patient) FROM {here} "
+            f"WHERE patient NOT IN (SELECT patient FROM {there})"
+        ).fetchall()
+        found[change] = number
+    return found
+
+
+def _moves(database: duckdb.DuckDBPyConnection, column: str, both: str) -> list[Moved]:
+    rows = database.sql(
+        f"SELECT {column}_before, {column}_after, count(*) AS frames FROM joined "
+        f"WHERE {both} AND {column}_before <> {column}_after "
+        "GROUP BY 1, 2 ORDER BY frames DESC, 1, 2"
+    ).fetchall()
+    return [Moved(*row) for row in rows]
+
+
+def _by(database: duckdb.DuckDBPyConnection, column: str, both: str) -> dict[str, dict[str, int]]:
+    rows = database.sql(
+        f"SELECT {column}, count_if(added), count_if(removed), "
+        f"count_if({both} AND relabelled), count_if({both} AND moved) FROM joined "
+        "GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return {
+        value: dict(zip(CHANGES, numbers, strict=True)) for value, *numbers in rows if any(numbers)
+    }
+
+
+def _changes(
+    database: duckdb.DuckDBPyConnection, why: Why, both: str
+) -> Iterator[tuple[str, str, str, str]]:
+    rows = database.sql(
+        "SELECT frame_id, added, removed, relabelled, moved, label_before, label_after, "
+        "split_before, split_after FROM joined "
+        f"WHERE added OR removed OR ({both} AND (relabelled OR moved)) ORDER BY 1"
+    ).fetchall()
+    for one, added, removed, relabelled, moved, label, labelled, split, to in rows:
+        if added:
+            yield one, "added", "", labelled
+        elif removed:
+            yield one, "removed", why.get(one, UNKNOWN), ""
+        else:
+            if relabelled:
+                yield one, "relabelled", label, labelled
+            if moved:
+                yield one, "moved", split, to
+
+
+def write_changes(found: Diff, path: Path) -> None:
+    """Write every frame that changed as a table of text.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+    with local_faults(str(path.parent)), path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("frame_id", "change", "before", "after"))
+        writer.writerows(found.changes)
+
+
+def as_text(found: Diff) -> str:
+    """A comparison for people, as Markdown: what ``release diff`` prints, and a card can hold."""
+    lines = [
+        f"# {found.before} to {found.after}",
+        "",
+        f"{found.added} frames added ({found.patients['added']} new patients), {found.removed} "
+        f"removed ({found.patients['removed']} patients gone), {found.relabelled} relabelled, "
+        f"{found.moved} moved between splits, {found.same} the same",
+    ]
+    if found.why:
+        lines += ["", "## Removed", "", "| frames | why |", "|---|---|"]
+        lines += [f"| {number} | {key}: {SENTENCES[key]} |" for key, number in found.why.items()]
+    for title, moves in (("Relabelled", found.labels), ("Moved", found.splits)):
+        if moves:
+            lines += ["", f"## {title}", "", "| frames | from | to |", "|---|---|---|"]
+            lines += [f"| {one.frames} | {one.before} | {one.after} |" for one in moves]
+    for name, values in found.by.items():
+        if values:
+            lines += ["", f"## By {name}", "", f"| {name} | {' | '.join(CHANGES)} |"]
+            lines += ["|---" * (1 + len(CHANGES)) + "|"]
+            lines += [
+                f"| {value or '-'} | {' | '.join(str(numbers[one]) for one in CHANGES)} |"
+                for value, numbers in values.items()
+            ]
+    return "\n".join(lines)

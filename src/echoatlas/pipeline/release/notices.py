@@ -1,0 +1,163 @@
+"""What is said of a release after it was published: that another should take its place, and why.
+
+A manifest never changes. A notice is an object of its own beside it, ``NAME/notice-0001.json``,
+written with a conditional put and never altered; the last one stands. ``deprecated`` warns whoever
+opens the release. ``redacted`` says that samples were taken out for good: the release is gone, and
+who asks for it is given its successor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.release.manifest import manifest_of
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.manifest import Manifest
+
+PREFIX = "notice-"
+DEPRECATED, REDACTED = "deprecated", "redacted"
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is said of a release.
+
+    Attributes:
+        kind: deprecated or redacted.
+        why: a sentence for people.
+        successor: name of the release to use instead, or empty.
+        created: ISO 8601, UTC.
+        withdrawn: names of shards and indexes that hold what was taken out: copies of them, in
+            caches and elsewhere, are to be deleted.
+    """
+
+    kind: str
+    why: str
+    successor: str
+    created: str
+    withdrawn: tuple[str, ...] = ()
+
+    def of(self, name: str) -> str:
+        """The sentence that whoever opens the release reads."""
+        instead = f": use {self.successor}" if self.successor else ""
+        return f"release {name} is {self.kind} ({self.why}){instead}"
+
+
+def notices(releases: Storage, name: str) -> list[Notice]:
+    """All that was said of a release, in order.
+
+    Raises:
+        CheckFailed: a notice is damaged; it might be one that forbids the release.
+    """
+    folder = releases.sub(name)
+    found = []
+    for entry in folder.list(PREFIX):
+        try:
+            told = json.loads(folder.read(entry.key))
+            found.append(Notice(**{**told, "withdrawn": tuple(told["withdrawn"])}))
+        except (ValueError, TypeError, KeyError):
+            raise CheckFailed(f"a notice beside release '{name}' is damaged") from None
+    return found
+
+
+def notice_of(releases: Storage, name: str) -> Notice | None:
+    """What stands of a release: its redaction, which nothing undoes, else the last notice."""
+    found = notices(releases, name)
+    return next((one for one in found if one.kind == REDACTED), found[-1] if found else None)
+
+
+def opened(releases: Storage, name: str, tell: Tell) -> Manifest:
+    """The manifest of a release, or of that which took its place where it was redacted.
+
+    Args:
+        tell: is given a sentence for each notice on the way.
+
+    Raises:
+        UsageError: there is no release of that name, or what was redacted has no successor.
+    """
+    asked = name
+    for _ in range(1000):  # a chain of notices that is no circle ends long before
+        manifest = manifest_of(releases, name)
+        notice = notice_of(releases, name)
+        if notice is None:
+            return manifest
+        if notice.kind != REDACTED:
+            tell(notice.of(name))
+            return manifest
+        if not notice.successor:
+            raise UsageError(f"{notice.of(name)}: nothing is left of it")
+        tell(notice.of(name))
+        name = notice.successor
+    raise CheckFailed(f"the notices of release '{asked}' lead in a circle")
+
+
+def withdrawn(releases: Storage, asked: str) -> tuple[str, ...]:
+    """Names of files that redactions took back, of a release and of all that came after it."""
+    found: list[str] = []
+    seen: set[str] = set()
+    while asked and asked not in seen:
+        seen.add(asked)
+        said = notices(releases, asked)
+        found += [name for one in said for name in one.withdrawn]
+        asked = next((one.successor for one in said if one.kind == REDACTED), "")
+    return tuple(found)
+
+
+def deprecate(releases: Storage, name: str, why: str, successor: str = "") -> Notice:
+    """Say of a release that it should not be used any more; it stays as it is.
+
+    Raises:
+        UsageError: there is no such release or successor, they are the same, there is no reason,
+            or the release was redacted.
+    """
+    if not why.strip():
+        raise UsageError("--why: say in a sentence why the release should not be used")
+    manifest_of(releases, name)
+    if successor:
+        manifest_of(releases, successor)
+    if successor == name or name in _after(releases, successor):
+        raise UsageError(f"'{successor}' leads back to '{name}': name another successor")
+    standing = notice_of(releases, name)
+    if standing is not None and standing.kind == REDACTED:
+        raise UsageError(standing.of(name))
+    return publish(releases, name, Notice(DEPRECATED, why.strip(), successor, _now()))
+
+
+def publish(releases: Storage, name: str, notice: Notice) -> Notice:
+    """Put a notice beside a release, behind those that are there."""
+    data = json.dumps(asdict(notice), sort_keys=True, indent=1).encode()
+    number = len(notices(releases, name))
+    while True:
+        number += 1
+        try:
+            releases.write(f"{name}/{PREFIX}{number:04d}.json", data, create=True)
+            return notice
+        except FileExistsError:  # somebody else said something in between
+            continue
+
+
+def redacted(why: str, successor: str, files: Sequence[str]) -> Notice:
+    """The notice of a release that samples were taken out of for good."""
+    return Notice(REDACTED, why, successor, _now(), tuple(sorted(files)))
+
+
+def _after(releases: Storage, name: str) -> set[str]:
+    """All releases that notices lead to from one."""
+    found: set[str] = set()
+    while name and name not in found:
+        found.add(name)
+        notice = notice_of(releases, name)
+        name = notice.successor if notice else ""
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

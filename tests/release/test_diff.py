@@ -1,0 +1,210 @@
+"""Releases compared, deprecated, and what whoever opens them is told."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.loader import load
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.departures import reasons
+from echoatlas.pipeline.release.diff import Diff, Moved, as_text, diff, write_changes
+from echoatlas.pipeline.release.notices import deprecate, notices
+from echoatlas.pipeline.release.pull import pull
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.rows import FindingRow, LabelRow
+from echoatlas.schemas.tables import to_arrow
+from echoatlas.taxonomy.tree import tree
+from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.tables import made, quick_lake
+
+FRAMES: list[dict[str, Any]] = [
+    {"maker": "GE", "model": "LOGIQ 9"},
+    {"site": "qilu", "blur": 7.0},
+    {"site": "qilu"},
+    {"fan_verdict": "review"},
+    {"pixel_hash": "seen"},
+    {"patient_source": "object"},
+    {},
+    {},
+]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return quick_lake(tmp_path / "lake", FRAMES)
+
+
+@pytest.fixture
+def releases(lake: Lake) -> Storage:
+    return lake.storage.sub("releases")
+
+
+def compared(lake: Lake, before: str, after: str, *, asked: bool = True) -> Diff:
+    said = reasons(lake if asked else None)
+    return diff(lake.storage.sub("releases"), before, after, said, lambda said: None)
+
+
+def without(lake: Lake, name: str, column: str, value: str) -> None:
+    """Drop rows of a table."""
+    lake.drop_rows(name, column, [value], f"t-{name}-{value}")
+
+
+def test_nothing_changed_is_said_so(lake: Lake, releases: Storage) -> None:
+    create(lake, releases, ReleaseConfig(name="a"))
+    create(lake, releases, ReleaseConfig(name="b"))
+
+    found = compared(lake, "a", "b")
+
+    assert (
+        found.same, found.added, found.removed, found.relabelled, found.moved
+    ) == (8, 0, 0, 0, 0)  # fmt: skip
+    assert not found.changes and not found.why and not any(found.by.values())
+
+
+def test_each_frame_that_left_has_its_reason(lake: Lake, releases: Storage) -> None:
+    create(lake, releases, ReleaseConfig(name="a", duplicates="keep"))
+    for table in ("frames", "labels", "measures"):
+        without(lake, table, "frame_id", "f0006")
+        without(lake, table, "frame_id", "f0007")
+    without(lake, "objects", "object_id", "o0007")
+    seen = made(FindingRow, frame_id="f0004", object_id="o0004", pixel_hash="seen", verdict="leak")
+    lake.append("findings", to_arrow("findings", [seen]))
+    strict = ReleaseConfig(name="b", where="blur < 5", review=False, nameless="drop")
+    create(lake, releases, strict)
+
+    found = compared(lake, "a", "b")
+
+    expected = {
+        "f0001": "where", "f0003": "review", "f0004": "finding", "f0005": "nameless",
+        "f0006": "renewed", "f0007": "gone",
+    }  # fmt: skip
+    assert expected == {one: why for one, change, why, _ in found.changes if change == "removed"}
+    assert dict.fromkeys(expected.values(), 1) == found.why
+    assert found.by["site"]["qilu"] == {"added": 0, "removed": 1, "relabelled": 0, "moved": 0}
+    assert found.patients == {"added": 0, "removed": 6}
+
+
+def test_a_duplicate_is_removed_for_what_stands_for_it(tmp_path: Path) -> None:
+    lake = quick_lake(tmp_path / "lake", [{}, {"like": 0}, {}])
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="a", duplicates="keep"))
+    create(lake, releases, ReleaseConfig(name="b"))
+
+    assert compared(lake, "a", "b").why == {"duplicate": 1}
+    assert compared(lake, "a", "b", asked=False).why == {"unknown": 1}
+
+
+def test_labels_and_splits_that_changed_are_counted_from_what_to_what(
+    lake: Lake, releases: Storage
+) -> None:
+    create(lake, releases, ReleaseConfig(name="a"))
+    rows = lake.read("labels").to_pylist()
+    for row in rows[:2]:
+        row |= {"region": "thorax", "organ": "breast", "paths": tree().node("thorax/breast").path}
+    lake.replace("labels", to_arrow("labels", [LabelRow(**row) for row in rows]))
+    create(lake, releases, ReleaseConfig(name="b", splits={"test": 1.0}))
+
+    found = compared(lake, "a", "b")
+
+    assert [Moved("abdomen/liver", "thorax/breast", 2)] == found.labels
+    assert 2 == found.relabelled == found.by["organ"]["thorax/breast"]["relabelled"]
+    assert found.moved == sum(one.frames for one in found.splits) > 0
+    assert {"test"} == {one.after for one in found.splits}
+    assert {one.before for one in found.splits} <= {"train", "val"}
+    assert found.by["device"]["GE LOGIQ 9"]["moved"] == 1
+
+
+def test_every_change_can_be_listed_and_read_by_people(
+    lake: Lake, releases: Storage, tmp_path: Path
+) -> None:
+    create(lake, releases, ReleaseConfig(name="a", where="site = 'qilu'"))
+    create(lake, releases, ReleaseConfig(name="b", where="site <> 'qilu'"))
+    found = compared(lake, "a", "b")
+
+    write_changes(found, tmp_path / "changes.csv")
+
+    rows = list(csv.DictReader((tmp_path / "changes.csv").open()))
+    assert sorted(row["change"] for row in rows) == ["added"] * 6 + ["removed"] * 2
+    text = as_text(found)
+    assert "6 frames added (6 new patients), 2 removed (2 patients gone)" in text
+    assert "| 2 | where: the selection (--where) leaves it out |" in text
+    assert "| qilu | 0 | 2 | 0 | 0 |" in text
+
+
+def test_a_deprecated_release_warns_and_names_its_successor(
+    lake: Lake, releases: Storage, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        create(lake, releases, ReleaseConfig(name=name))
+    manifest = releases.read("a/manifest.json")
+
+    deprecate(releases, "a", "its labels are wrong", "b")
+
+    expected = r"release a is deprecated \(its labels are wrong\): use b"
+    with pytest.warns(UserWarning, match=expected):
+        assert len(load("a", lake=lake.storage.uri)) == 8
+    with pytest.warns(UserWarning, match=expected):
+        assert pull(releases, "a", tmp_path / "pulled", "files") == 8
+    assert manifest == releases.read("a/manifest.json")
+    assert len(load("b", lake=lake.storage.uri)) == 8  # and says nothing
+
+
+def test_the_last_notice_stands_and_none_is_ever_altered(lake: Lake, releases: Storage) -> None:
+    for name in ("a", "b", "c"):
+        create(lake, releases, ReleaseConfig(name=name))
+
+    deprecate(releases, "a", "first", "b")
+    first = releases.read("a/notice-0001.json")
+    deprecate(releases, "a", "second", "c")
+
+    assert [one.why for one in notices(releases, "a")] == ["first", "second"]
+    assert first == releases.read("a/notice-0001.json")
+    with pytest.warns(UserWarning, match="second"):
+        load("a", lake=lake.storage.uri)
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "successor", "told"),
+    [
+        ("a", " ", "", "--why"),
+        ("x", "old", "", "no release 'x'"),
+        ("a", "old", "x", "no release 'x'"),
+        ("a", "old", "a", "leads back"),
+        ("b", "old", "a", "leads back"),
+    ],
+)
+def test_a_deprecation_that_helps_nobody_is_refused(
+    lake: Lake, releases: Storage, name: str, why: str, successor: str, told: str
+) -> None:
+    for one in ("a", "b"):
+        create(lake, releases, ReleaseConfig(name=one))
+    deprecate(releases, "a", "old", "b")
+
+    with pytest.raises(UsageError, match=told):
+        deprecate(releases, name, why, successor)
+
+
+def test_the_command_line_compares_and_deprecates(tmp_path: Path) -> None:
+    there = Rehearsal(tmp_path)
+    lake = quick_lake(there.lake_path, FRAMES)
+    for name, where in (("a", ""), ("b", "site = 'qilu'")):
+        create(lake, lake.storage.sub("releases"), ReleaseConfig(name=name, where=where))
+
+    told = there.run("release", "diff", "a", "b", "--frames", str(tmp_path / "frames.csv"))
+    there.run("release", "deprecate", "a", "--why", "too wide", "--successor", "b")
+    listed = {row["name"]: row for row in there.run("release", "list")}
+    pulled = there.here("pull", "a", str(tmp_path / "pulled"), "--json")
+
+    assert told["why"] == {"where": 6}
+    assert 6 == told["removed"] == len(list(csv.DictReader((tmp_path / "frames.csv").open())))
+    assert (listed["a"]["state"], listed["a"]["successor"]) == ("deprecated", "b")
+    assert "echoatlas: release a is deprecated (too wide): use b" in pulled.stderr.splitlines()
+    assert json.loads(pulled.stdout)["samples"] == 8
