@@ -64,7 +64,7 @@ def test_nothing_changed_is_said_so(lake: Lake, releases: Storage) -> None:
     found = compared(lake, "a", "b")
 
     assert (
-        found.same, found.added, found.removed, found.relabelled, found.moved
+        found.same, found.added, found.removed, found.relabeled, found.moved
     ) == (8, 0, 0, 0, 0)  # fmt: skip
     assert not found.changes and not found.why and not any(found.by.values())
 
@@ -88,7 +88,7 @@ def test_each_frame_that_left_has_its_reason(lake: Lake, releases: Storage) -> N
     }  # fmt: skip
     assert expected == {one: why for one, change, why, _ in found.changes if change == "removed"}
     assert dict.fromkeys(expected.values(), 1) == found.why
-    assert found.by["site"]["qilu"] == {"added": 0, "removed": 1, "relabelled": 0, "moved": 0}
+    assert found.by["site"]["qilu"] == {"added": 0, "removed": 1, "relabeled": 0, "moved": 0}
     assert found.patients == {"added": 0, "removed": 6}
 
 
@@ -115,7 +115,7 @@ def test_labels_and_splits_that_changed_are_counted_from_what_to_what(
     found = compared(lake, "a", "b")
 
     assert [Moved("abdomen/liver", "thorax/breast", 2)] == found.labels
-    assert 2 == found.relabelled == found.by["organ"]["thorax/breast"]["relabelled"]
+    assert 2 == found.relabeled == found.by["organ"]["thorax/breast"]["relabeled"]
     assert found.moved == sum(one.frames for one in found.splits) > 0
     assert {"test"} == {one.after for one in found.splits}
     assert {one.before for one in found.splits} <= {"train", "val"}

@@ -14,7 +14,7 @@ from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.index import Index, index_of
 from echoatlas.loader.shards import Shards, forget
 from echoatlas.pipeline.errors import CheckFailed, no_such
-from echoatlas.pipeline.release.notices import opened, withdrawn
+from echoatlas.pipeline.release.notices import living, withdrawn
 from echoatlas.pipeline.whereabouts import find_releases
 from echoatlas.taxonomy.tree import tree
 
@@ -61,7 +61,7 @@ def load(
         releases=str(releases) if releases else None,
         zone=_zone(endpoint, region),
     )
-    manifest = opened(place, name, _warn)
+    manifest = living(place, name, _warn)
     if manifest.tree != tree().hash:
         raise CheckFailed(
             f"release '{name}' was made with another label tree: install echoatlas "

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import EchoAtlasError
 from echoatlas.pipeline.release.diff import UNKNOWN, Why
 from echoatlas.pipeline.release.k_anonymity import anonymized
-from echoatlas.pipeline.release.kin import NOBODY
 from echoatlas.pipeline.release.select import (
     filter_rows,
     index_of,
@@ -19,6 +18,7 @@ from echoatlas.pipeline.release.select import (
     without_findings,
 )
 from echoatlas.schemas.config import ReleaseConfig, parse
+from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -76,7 +76,10 @@ def _steps(config: ReleaseConfig, findings: pa.Table) -> Iterator[tuple[str, Ste
     if config.duplicates == "drop":
         yield "duplicate", without_duplicates
     if config.nameless == "drop":
-        yield "nameless", lambda index: index.filter(pc.not_equal(index["patient_source"], NOBODY))
+        yield (
+            "nameless",
+            lambda index: index.filter(pc.not_equal(index["patient_source"], PatientSource.OBJECT)),
+        )
     yield "anonymity", lambda index: anonymized(index, config.min_k, config.suppress)[0]
 
 

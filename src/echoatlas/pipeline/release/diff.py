@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
-from echoatlas.pipeline.release.notices import Tell, opened
+from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.storage import local_faults
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
 
 BY = ("site", "device", "organ")
-CHANGES = ("added", "removed", "relabelled", "moved")
+CHANGES = ("added", "removed", "relabeled", "moved")
 UNKNOWN, ERASED = "unknown", "erased"
 SENTENCES: Mapping[str, str] = {
     ERASED: "erased at a patient's or a site's request",
@@ -43,7 +43,7 @@ Why = Mapping[str, str]  # frame to a key of SENTENCES
 # One row a frame that is in either release; what stands in its last columns is NULL on one side
 JOINED = """
 SELECT coalesce(a.frame_id, b.frame_id) AS frame_id, a.frame_id IS NULL AS added,
-    b.frame_id IS NULL AS removed, a.paths IS DISTINCT FROM b.paths AS relabelled,
+    b.frame_id IS NULL AS removed, a.paths IS DISTINCT FROM b.paths AS relabeled,
     a.split IS DISTINCT FROM b.split AS moved, a.label AS label_before, b.label AS label_after,
     a.split AS split_before, b.split AS split_after, coalesce(b.site, a.site) AS site,
     coalesce(b.device, a.device) AS device, coalesce(b.label, a.label) AS organ
@@ -67,7 +67,7 @@ class Diff:
     """Two releases compared, in numbers of frames.
 
     Attributes:
-        same: neither added, removed, relabelled nor moved.
+        same: neither added, removed, relabeled nor moved.
         patients: how many came and went altogether.
         why: key of ``SENTENCES`` to frames that were removed for it.
         labels, splits: of frames in both.
@@ -81,7 +81,7 @@ class Diff:
     same: int
     added: int
     removed: int
-    relabelled: int
+    relabeled: int
     moved: int
     patients: Mapping[str, int]
     why: Mapping[str, int]
@@ -113,7 +113,7 @@ def diff(
         UsageError: there is none of that name.
         CheckFailed: an index is damaged.
     """
-    manifests = [opened(releases, name, tell) for name in (before, after)]
+    manifests = [living(releases, name, tell) for name in (before, after)]
     old, new = (index_table(releases, manifest) for manifest in manifests)
     erased = redacted_frames(releases, before, manifests[0])
     with duckdb.connect() as database:
@@ -127,10 +127,10 @@ def diff(
             rows = old.take([place for place, _ in _places(old, {one for (one,) in gone})])
             why = reasons(rows, manifests[1])
         both = "NOT added AND NOT removed"
-        ((added, removed, relabelled, moved, same),) = database.sql(
+        ((added, removed, relabeled, moved, same),) = database.sql(
             "SELECT count_if(added), count_if(removed), "
-            f"count_if({both} AND relabelled), count_if({both} AND moved), "
-            f"count_if({both} AND NOT relabelled AND NOT moved) FROM joined"
+            f"count_if({both} AND relabeled), count_if({both} AND moved), "
+            f"count_if({both} AND NOT relabeled AND NOT moved) FROM joined"
         ).fetchall()
         counted = Counter(why.get(one, UNKNOWN) for (one,) in gone)
         patients = _patients(database)
@@ -143,7 +143,7 @@ def diff(
         same=same,
         added=added,
         removed=removed + erased,
-        relabelled=relabelled,
+        relabeled=relabeled,
         moved=moved,
         patients=patients,
         why=dict(sorted((counted + Counter({ERASED: erased})).items())),
@@ -154,9 +154,9 @@ def diff(
     )
 
 
-def redacted_frames(releases: Storage, asked: str, living: Manifest) -> int:
+def redacted_frames(releases: Storage, asked: str, found: Manifest) -> int:
     """How many frames erasures took out of a release, between it and what stands for it now."""
-    number, manifest = 0, living
+    number, manifest = 0, found
     while manifest.name != asked and manifest.redacts is not None:
         number += manifest.redacts.frames
         manifest = manifest_of(releases, manifest.redacts.release)
@@ -192,7 +192,7 @@ def _moves(database: duckdb.DuckDBPyConnection, column: str, both: str) -> list[
 def _by(database: duckdb.DuckDBPyConnection, column: str, both: str) -> dict[str, dict[str, int]]:
     rows = database.sql(
         f"SELECT {column}, count_if(added), count_if(removed), "
-        f"count_if({both} AND relabelled), count_if({both} AND moved) FROM joined "
+        f"count_if({both} AND relabeled), count_if({both} AND moved) FROM joined "
         "GROUP BY 1 ORDER BY 1"
     ).fetchall()
     return {
@@ -204,18 +204,18 @@ def _changes(
     database: duckdb.DuckDBPyConnection, why: Why, both: str
 ) -> Iterator[tuple[str, str, str, str]]:
     rows = database.sql(
-        "SELECT frame_id, added, removed, relabelled, moved, label_before, label_after, "
+        "SELECT frame_id, added, removed, relabeled, moved, label_before, label_after, "
         "split_before, split_after FROM joined "
-        f"WHERE added OR removed OR ({both} AND (relabelled OR moved)) ORDER BY 1"
+        f"WHERE added OR removed OR ({both} AND (relabeled OR moved)) ORDER BY 1"
     ).fetchall()
-    for one, added, removed, relabelled, moved, label, labelled, split, to in rows:
+    for one, added, removed, relabeled, moved, label, labelled, split, to in rows:
         if added:
             yield one, "added", "", labelled
         elif removed:
             yield one, "removed", why.get(one, UNKNOWN), ""
         else:
-            if relabelled:
-                yield one, "relabelled", label, labelled
+            if relabeled:
+                yield one, "relabeled", label, labelled
             if moved:
                 yield one, "moved", split, to
 
@@ -238,13 +238,13 @@ def as_text(found: Diff) -> str:
         f"# {found.before} to {found.after}",
         "",
         f"{found.added} frames added ({found.patients['added']} new patients), {found.removed} "
-        f"removed ({found.patients['removed']} patients gone), {found.relabelled} relabelled, "
+        f"removed ({found.patients['removed']} patients gone), {found.relabeled} relabeled, "
         f"{found.moved} moved between splits, {found.same} the same",
     ]
     if found.why:
         lines += ["", "## Removed", "", "| frames | why |", "|---|---|"]
         lines += [f"| {number} | {key}: {SENTENCES[key]} |" for key, number in found.why.items()]
-    for title, moves in (("Relabelled", found.labels), ("Moved", found.splits)):
+    for title, moves in (("Relabeled", found.labels), ("Moved", found.splits)):
         if moves:
             lines += ["", f"## {title}", "", "| frames | from | to |", "|---|---|---|"]
             lines += [f"| {one.frames} | {one.before} | {one.after} |" for one in moves]

@@ -74,7 +74,7 @@ def notice_of(releases: Storage, name: str) -> Notice | None:
     return next((one for one in found if one.kind == REDACTED), found[-1] if found else None)
 
 
-def opened(releases: Storage, name: str, tell: Tell) -> Manifest:
+def living(releases: Storage, name: str, tell: Tell) -> Manifest:
     """The manifest of a release, or of that which took its place where it was redacted.
 
     Args:

@@ -37,7 +37,7 @@ from echoatlas.pipeline.release.huggingface import (
     with_features,
 )
 from echoatlas.pipeline.release.manifest import MANIFEST, index_table
-from echoatlas.pipeline.release.notices import Tell, opened
+from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PLACES, pack
 from echoatlas.pipeline.storage import LocalStorage, Storage
@@ -73,7 +73,7 @@ def pull(
     """
     if format not in FORMATS:
         raise UsageError(f"no format '{format}' (formats: {', '.join(sorted(FORMATS))})")
-    manifest = opened(releases, name, tell)
+    manifest = living(releases, name, tell)
     index = filter_rows(index_table(releases, manifest), expression)
     try:
         dest.mkdir(parents=True, exist_ok=True)
