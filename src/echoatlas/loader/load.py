@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.index import Index, index_of
-from echoatlas.loader.shards import Shards, forget
+from echoatlas.loader.shards import Shards, forget_cached
 from echoatlas.pipeline.errors import CheckFailed, no_such
 from echoatlas.pipeline.release.notices import living, withdrawn
 from echoatlas.pipeline.whereabouts import find_releases
@@ -71,7 +71,7 @@ def load(
     if split is not None and split not in splits:
         raise no_such("split", split, splits)
     folder = Path(cache) if cache else _usual_cache()
-    forget(folder, withdrawn(place, name))
+    forget_cached(folder, withdrawn(place, name))
     index = index_of(place, manifest, folder)
     return Dataset(manifest, index, Shards(place, folder), _rows(index, split, where))
 

@@ -50,7 +50,7 @@ class Shards:
         return found
 
 
-def forget(cache: Path, withdrawn: Iterable[str]) -> None:
+def forget_cached(cache: Path, withdrawn: Iterable[str]) -> None:
     """Delete from a cache of this machine what redactions took back.
 
     Args:

@@ -144,7 +144,7 @@ def publish(releases: Storage, name: str, notice: Notice) -> Notice:
             continue
 
 
-def redacted(why: str, successor: str, files: Sequence[str]) -> Notice:
+def redaction_notice(why: str, successor: str, files: Sequence[str]) -> Notice:
     """The notice of a release that samples were taken out of for good."""
     return Notice(REDACTED, why, successor, _now(), tuple(sorted(files)))
 
