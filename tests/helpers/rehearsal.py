@@ -105,7 +105,7 @@ class Rehearsal:
         config, lake = journey_config(deployment.config), deployment.lake
         fresh = survey(deployment, site, config).fresh
         rows: list[object] = []
-        for arrival, seen in register(
+        for arrival, seen, _ in register(
             RegisterTask(site, bucket, tuple(fresh), deployment.key(), 0)
         ):
             rows += sightings(name, arrival, seen, len(rows))

@@ -68,6 +68,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
             f"-admin.port={ports['admin']}",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
+            "-s3.iam.readOnly=false",
         ],
         cwd=folder,
         env=environment,

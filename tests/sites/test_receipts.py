@@ -11,7 +11,7 @@ from typing import Any
 
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.run.quarantine import release_from_quarantine
-from echoatlas.pipeline.sites.receipts import write_receipts
+from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.schemas.config import SiteConfig
 from tests.helpers.rehearsal import Rehearsal
 

@@ -38,9 +38,10 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
     deployment = context.open("made")
     sites = planned(deployment, site)
     policy = journey_config(deployment.config).deidentify
-    heads = ("site", "new files", "pending", "renewed", "headers", "up to date", "lost")
+    heads = ("site", "new files", "waiting", "pending", "renewed", "headers", "up to date", "lost")
     rows = [
-        (s.site, s.new_files, s.pending, s.renewed, s.reread, s.up_to_date, s.lost) for s in sites
+        (s.site, s.new_files, s.waiting, s.pending, s.renewed, s.reread, s.up_to_date, s.lost)
+        for s in sites
     ]
     lines = [table(heads, rows), *(f"{s.site}: left out: {s.fault}" for s in sites if s.fault)]
     by_reason: dict[str, list[str]] = {}
@@ -84,6 +85,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     data = {
         "run_id": summary.run_id,
         "named": summary.named,
+        "waiting": summary.waiting,
         "objects": summary.objects,
         "reread": summary.reread,
         "frames": summary.frames,
@@ -108,6 +110,8 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         plain = f"{summary.reread} objects' evidence read anew, no pixels touched" + (
             f"; {plain}" if summary.objects else f", {summary.seconds:.1f} s"
         )
+    if summary.waiting:
+        plain += f"\n{summary.waiting} files wait for the rest of their uploads"
     for note in summary.notes:
         plain += f"\n{note}"
     for name in summary.silent:

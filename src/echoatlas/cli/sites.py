@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError
 
-site_app = typer.Typer(no_args_is_help=True, help="Sites: add, check, list, receipt.")
+if TYPE_CHECKING:
+    from echoatlas.pipeline.sites.profile import Profile
+
+site_app = typer.Typer(no_args_is_help=True, help="Sites: add, check, list, guide, form, receipt.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rejected objects: list, show, retry.")
 
 
@@ -37,41 +41,106 @@ def init(ctx: typer.Context, path: Path) -> None:
 
 
 @site_app.command("add")
-def add(ctx: typer.Context, file: Path, replace: bool = typer.Option(False)) -> None:
-    """Add a site from its file, after checking it."""
+def add(
+    ctx: typer.Context,
+    file: Path,
+    replace: bool = typer.Option(False),
+    user: bool = typer.Option(
+        False, help="Make a user of the S3 service with the site's policy alone, and its keys."
+    ),
+) -> None:
+    """Add a site from its file, after checking it; on S3 make its bucket, policy and guide."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.sites.onboarding import check_site
+    from echoatlas.pipeline.sites.onboarding import check_site, hand_out
 
     deployment = context.open("unused")
-    checked = check_site(deployment, file)
-    target = deployment.add_site(checked.site, replace=replace)
+    checked = check_site(deployment, file, make=True)
+    site = checked.site
+    target = deployment.add_site(site, replace=replace)
+    handed = hand_out(deployment, site, user=user)
+    lines = [f"site {site.site}: {checked.said}"]
+    if handed:
+        lines.append(f"for the site: guide, policy{' and keys' if handed.keys else ''} in")
+        lines[-1] += f" {handed.folder}"
+        if handed.user and not handed.keys:
+            lines.append(f"user {handed.user} was there and keeps its keys")
+    lines.append(f"next: echoatlas run --site {site.site}, or echoatlas watch")
     context.say(
-        f"site {checked.site.site}: {checked.said}\nnext: echoatlas run --site {checked.site.site}",
+        "\n".join(lines),
         {
-            "site": checked.site.site,
+            "site": site.site,
             "file": target,
             "files": checked.files,
             "beside": checked.beside,
+            "handed": handed,
         },
     )
 
 
-@site_app.command("check")
-def check(ctx: typer.Context, file: Path) -> None:
-    """Check a site's file and its bucket; changes nothing."""
+@site_app.command("guide")
+def show_guide(ctx: typer.Context, site: str) -> None:
+    """Write a site's upload guide and policy anew, and print the guide."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.sites.onboarding import check_site
+    from echoatlas.pipeline.sites.onboarding import hand_out
 
-    checked = check_site(context.open("unused"), file)
+    deployment = context.open("unused")
+    handed = hand_out(deployment, deployment.site(site))
+    if handed is None:
+        raise UsageError(f"site '{site}' sends nothing to a bucket of S3")
+    context.say((handed.folder / "guide.txt").read_text("utf-8"), {"folder": handed.folder})
+
+
+@site_app.command()
+def form(
+    ctx: typer.Context,
+    site: str,
+    upload: str,
+    hours: float = typer.Option(24.0, help="For which the form is good."),
+    max_mb: int | None = typer.Option(None, min=1, help="Largest file; default: uploads.max_mb."),
+) -> None:
+    """Sign a form by which a site without S3 tools sends files into one upload."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.sites.onboarding import hand_out_form
+
+    deployment = context.open("unused")
+    signed, (page, script) = hand_out_form(deployment, deployment.site(site), upload, hours, max_mb)
+    context.say(
+        f"good for {hours:g} hours, files of at most {signed.max_bytes // 10**6} MB, into "
+        f"{signed.prefix}\nfor a browser  {page}\nfor curl       {script}",
+        {"page": page, "script": script, "prefix": signed.prefix, "max_bytes": signed.max_bytes},
+    )
+
+
+@site_app.command("check")
+def check(
+    ctx: typer.Context,
+    site: str = typer.Argument(help="Its file, or its name."),
+    objects: int = typer.Option(50, min=0, help="Look at so many objects of its uploads."),
+) -> None:
+    """Check a site's file and bucket, and try its first uploads; writes nothing."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.plan.plan import checked as settings_checked
+    from echoatlas.pipeline.plan.settings import label_config
+    from echoatlas.pipeline.sites.onboarding import check_site, file_of
+    from echoatlas.pipeline.sites.profile import profile
+
+    deployment = context.open("unused")
+    checked = check_site(deployment, file_of(deployment, site))
+    found = None
+    if objects and checked.files:
+        config = settings_checked(deployment.config)
+        fusion = label_config(deployment.config)
+        found = profile(deployment, checked.site, config, fusion, objects, context.progress)
     warnings = checked.tables.warnings()
     if short := checked.tables.short(checked.site.sidecar):
         warnings.insert(0, short)
     good = "is right, but is to be looked at" if warnings else "is right"
     told = f"the file of site {checked.site.site} {good}; {checked.said}"
     context.say(
-        "\n".join([told, *warnings]),
+        "\n".join([told, *warnings, *(["", profile_text(found)] if found else [])]),
         {
             "site": checked.site.site,
+            "profile": found,
             "files": checked.files,
             "beside": checked.beside,
             "bytes": checked.bytes,
@@ -80,6 +149,43 @@ def check(ctx: typer.Context, file: Path) -> None:
             "warnings": warnings,
         },
     )
+
+
+def profile_text(found: Profile) -> str:
+    """A profile for people."""
+    share, least, most = found.rate or (0.0, 0.0, 0.0)
+    parts = [
+        f"{found.looked} objects looked at, of {found.patients} patients: {share:.0%} would be "
+        f"accepted (95 % sure of {least:.0%} to {most:.0%})",
+        f"{found.outside} have text outside the scanned area, where all is made black (headers "
+        f"admit it of {found.stated}); {found.inside} have text inside it",
+    ]
+    if found.nameless:
+        parts.append(f"{found.nameless} name no patient: each stands alone")
+    understood = sum(found.organs.values()) - found.organs["unknown"]
+    parts.append(f"{understood} of {sum(found.organs.values())} say what they show")
+    counted = (
+        ("not accepted", found.rejected),
+        ("format", found.formats),
+        ("device", found.devices),
+        ("shows", found.organs),
+        ("device not known, patients", found.unknown_devices),
+    )
+    for head, numbers in counted:
+        if numbers:
+            parts.append(table((head, "number"), sorted(numbers.items(), key=lambda p: -p[1])))
+    rows = [
+        (place, value, number)
+        for place, some in found.unmapped.items()
+        for value, number in sorted(some.items(), key=lambda pair: -pair[1])
+    ]
+    if rows:
+        parts.append(table(("not understood", "value", "patients"), rows))
+    if found.rare:
+        parts.append(f"{found.rare} more values, which few patients have, are not shown")
+    if found.suggestions:
+        parts.append("\n".join(["lines for its file:", *found.suggestions]))
+    return "\n\n".join(parts)
 
 
 @site_app.command("list")

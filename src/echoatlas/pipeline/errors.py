@@ -82,6 +82,14 @@ class Reason(StrEnum):
         "The file's name can't be read by all who must read it: give it another, without control "
         "characters and without empty, '.' or '..' parts.",
     )
+    NOT_AS_LISTED = (
+        "not_as_listed",
+        "The bytes that arrived are not those that the upload's manifest names.",
+    )
+    NOT_DELIVERED = (
+        "not_delivered",
+        "The archive that holds the scan did not deliver it whole.",
+    )
     VANISHED = "vanished", "The file was announced and then removed."
     CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."
 

@@ -13,7 +13,7 @@ import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -31,11 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """Something stored: its key below the folder, size in bytes, and a tag of its version."""
+    """Something stored: its key below the folder, size in bytes, and a tag of its version.
+
+    Attributes:
+        changed: when it was written, seconds since 1970; 0 where that is not known.
+    """
 
     key: str
     size: int
     tag: str
+    changed: float = field(default=0.0, compare=False)
 
 
 class Storage(ABC):
@@ -133,7 +138,8 @@ class LocalStorage(Storage):
                         found.append(Entry(key, 0, ""))
                         continue
                     if stat.S_ISREG(info.st_mode):  # to open a pipe or a device may never end
-                        found.append(Entry(key, info.st_size, str(info.st_mtime_ns)))
+                        tag = str(info.st_mtime_ns)
+                        found.append(Entry(key, info.st_size, tag, info.st_mtime))
         return iter(sorted(found))
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
@@ -291,7 +297,9 @@ class S3Storage(Storage):
                 for item in chunk:
                     key = item["path"].removeprefix(self.prefix)
                     if key.startswith(prefix):
-                        found.append(Entry(key, item["size"], (item["e_tag"] or "").strip('"')))
+                        tag = (item["e_tag"] or "").strip('"')
+                        changed = item["last_modified"].timestamp()
+                        found.append(Entry(key, item["size"], tag, changed))
         return iter(sorted(found))
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -19,6 +18,8 @@ from pydantic import (
 )
 
 from echoatlas.errors import ConfigError, nearest
+from echoatlas.schemas.intake import DicomWeb, Uploads
+from echoatlas.schemas.strict import Strict
 from echoatlas.schemas.values import Subject
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -33,16 +34,6 @@ MEANINGS = (
     "patient", "label", "description", "view", "laterality", "class", "score", "mm_per_px",
     "ignore",
 )  # fmt: skip
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses keys it does not know.
-
-    A field that was renamed has its first name as its serialization alias: ``hashed`` writes that,
-    so that a new name makes nothing anew.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Labels(Strict):
@@ -143,7 +134,9 @@ class SiteConfig(Strict):
     """One uploading center."""
 
     site: Slug = Field(description="Its name: lower case, digits, hyphens.")
-    bucket: str = Field(description="s3://bucket/prefix/ or a local folder.")
+    bucket: str = Field(
+        description="s3://bucket/prefix/, a local folder, or dicomweb+https://HOST/PATH."
+    )
     labels: Labels = Labels()
     license: str = Field("unknown", description="SPDX id, or words.")
     collection: str | None = Field(None, description="Adapter of a public collection.")
@@ -157,6 +150,8 @@ class SiteConfig(Strict):
     cropped: bool = Field(
         False, description="Pictures come cropped to the fan; no surround will be found."
     )
+    uploads: Uploads = Uploads()
+    dicomweb: DicomWeb = DicomWeb()
 
 
 class Engine(Strict):

@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
-from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION, RECEIPTS
+from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
+from echoatlas.pipeline.ingest.uploads import RECEIPTS
 from echoatlas.pipeline.read.archive import ARCHIVES, Content, is_archive, opened
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers, read_whole
 from echoatlas.pipeline.read.litter import is_litter

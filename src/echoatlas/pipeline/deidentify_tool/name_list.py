@@ -13,8 +13,8 @@ from typing import IO
 from echoatlas.pipeline.deidentify_tool.outcome import Outcome
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_lock import try_lock
+from echoatlas.pipeline.spreadsheet import inert
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs what begins so
 HEADS = ("input", "name", "status", "reason", "detail", "output")
 
 
@@ -64,7 +64,7 @@ class Names:
 
     def add(self, name: str, outcome: Outcome) -> None:
         """One line."""
-        one, name = outcome, f"'{name}" if name.startswith(FORMULA) else name
+        one, name = outcome, inert(name)
         self._write((one.input, name, one.status, one.reason, one.detail, one.output))
 
     def _write(self, cells: tuple[object, ...]) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from echoatlas.pipeline.ingest.uploads import is_readable, uploaded
+from echoatlas.pipeline.ingest.complete import folder_of, is_control
+from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.storage import Entry, Storage
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RECEIPTS = "_receipts/"
 AT_ONCE = 1 << 13  # files that are Python objects at a time
 KINDS = pa.schema(
     {
@@ -33,6 +33,7 @@ KINDS = pa.schema(
         "upload": pa.dictionary(pa.int32(), pa.string()),
         "locator": pa.string(),
         "odd": pa.bool_(),
+        "changed": pa.float64(),
     }
 )
 DEIDENTIFICATION = "_deidentification/"  # report and masks of `echoatlas deidentify`
@@ -44,6 +45,7 @@ class ListedFile:
 
     Attributes:
         odd: it is never read, since its name is one that not all storage knows.
+        changed: when it was written, seconds since 1970; 0 where that is not known.
     """
 
     key: str
@@ -51,6 +53,7 @@ class ListedFile:
     upload: str
     locator: str
     odd: bool = False
+    changed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Listing:
 
     Attributes:
         files: of each key (bytes, since a file system's names need not be text), size, upload,
-            locator and odd, in order of keys.
+            locator, odd and time, in order of keys.
     """
 
     files: pa.Table
@@ -75,6 +78,7 @@ class Listing:
                 pa.array([one.upload for one in some], pa.string()).dictionary_encode(),
                 [one.locator for one in some],
                 [one.odd for one in some],
+                [one.changed for one in some],
             )
             parts.append(pa.table(dict(zip(KINDS.names, columns, strict=True)), schema=KINDS))
         return Listing(pa.concat_tables(parts).unify_dictionaries().combine_chunks())
@@ -112,18 +116,24 @@ def _text(key: bytes) -> str:
     return key.decode("utf-8", "surrogatepass")
 
 
-def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[ListedFile]:
-    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote or a desktop left is
-    passed over.
+def arrivals(
+    site: SiteConfig, bucket: Storage, key: SiteKey, listed: Iterable[Entry] | None = None
+) -> Iterator[ListedFile]:
+    """What lies in a site's bucket, in order of keys; what EchoAtlas wrote, a desktop left, or only
+    says that an upload is complete, is passed over.
 
     A header of a volume in two files changes as its values do: other values are another scan.
+
+    Args:
+        listed: all that ``uploaded`` gave, if the bucket was listed already.
     """
     entries = {
         entry.key: entry
-        for entry in uploaded(bucket)
+        for entry in (uploaded(bucket) if listed is None else listed)
         if not entry.key.startswith(RECEIPTS)
         and f"/{DEIDENTIFICATION}" not in f"/{entry.key}"
         and not is_litter(entry.key)
+        and not is_control(site.uploads, entry.key)
     }
     for values, header in beside_headers(entries).items():
         beside, above = entries[values], entries[header]
@@ -135,11 +145,11 @@ def arrivals(site: SiteConfig, bucket: Storage, key: SiteKey) -> Iterator[Listed
 
 def arrival(site: str, entry: Entry, key: SiteKey) -> ListedFile:
     """A listed file with its opaque names."""
-    folder = entry.key.split("/", 1)[0] if "/" in entry.key else ""
     return ListedFile(
         key=entry.key,
         size=entry.size,
-        upload=upload_id(site, folder, key),
+        upload=upload_id(site, folder_of(entry.key), key),
+        changed=entry.changed,
         locator=key.pseudonym("locator", "\0".join((site, entry.key, str(entry.size), entry.tag))),
     )
 

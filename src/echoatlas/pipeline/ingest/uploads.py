@@ -8,14 +8,11 @@ it would not take: one with a control character, or an empty, "." or ".." part.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.s3 import demand_credentials, s3_fault
+from echoatlas.pipeline.s3_client import s3_client, service_faults
 from echoatlas.pipeline.storage import Entry, S3Storage, Storage
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+RECEIPTS = "_receipts/"  # what EchoAtlas writes for the site to read
 MARKERS = ("/", "_$folder$")  # how keys end that a console, or Hadoop, makes for an empty folder
 
 
@@ -47,36 +44,10 @@ def _is_marker(entry: Entry) -> bool:
 
 
 def _keys(bucket: S3Storage) -> Iterator[Entry]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    demand_credentials(bucket.uri, bucket.zone)
-    try:
-        for item in _items(bucket):
-            key = item["Key"].removeprefix(bucket.prefix)
-            yield Entry(key, item["Size"], item.get("ETag", "").strip('"'))
-    except ClientError as error:
-        said = error.response
-        status = said.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
-        told = f"{said.get('Error', {}).get('Code', '')} status: {status}"
-        raise s3_fault(told, bucket.uri, bucket.zone) from None
-    except BotoCoreError as error:
-        raise s3_fault(str(error), bucket.uri, bucket.zone) from None
-
-
-def _items(bucket: S3Storage) -> Iterable[Any]:
-    import boto3
-    from botocore.config import Config
-
-    settings = bucket.options()
-    client = boto3.client(
-        "s3",
-        endpoint_url=settings.get("AWS_ENDPOINT_URL"),
-        region_name=settings["AWS_REGION"],
-        aws_access_key_id=settings.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=settings.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=settings.get("AWS_SESSION_TOKEN"),
-        config=Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4}),
-    )
-    pages = client.get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=bucket.bucket, Prefix=bucket.prefix):
-        yield from page.get("Contents", ())
+    with service_faults(bucket):
+        pages = s3_client(bucket).get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=bucket.bucket, Prefix=bucket.prefix):
+            for item in page.get("Contents", ()):
+                key = item["Key"].removeprefix(bucket.prefix)
+                changed = item["LastModified"].timestamp()
+                yield Entry(key, item["Size"], item.get("ETag", "").strip('"'), changed)

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
 TOLD = "+"  # between the mark of frames and what is said of an object's copies
 # What a site's file says that is in no row, or in none that a run would have to make anew
-NOWHERE = {"bucket": True, "license": True, "country": True, "sidecar": {"min_matched"}}
+NOWHERE = {
+    "bucket": True,
+    "license": True,
+    "country": True,
+    "sidecar": {"min_matched"},
+    "uploads": True,
+    "dicomweb": True,
+}
 # What evidence is read by. Devices and SNOMED's retired codes are read for other rows too.
 WORDS = ("axes", "body_parts", "context", "image_types", "reports", "terms")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.ingest.listing import ListedFile
@@ -49,6 +49,7 @@ class Batch:
     Attributes:
         crosswalk: public key to which patients' identities are sealed, if they are kept at all.
         apart: archives that hold only masks and tables of the collection's pictures.
+        promised: key to the SHA-256, hex, that a manifest of the site's names.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Batch:
     seconds: int
     crosswalk: str | None = None
     apart: tuple[str, ...] = ()
+    promised: Mapping[str, str] = field(default_factory=dict)
     marks: Fingerprints | None = (
         None  # what the rows depend on; of steps and site alone if not given
     )
@@ -92,6 +94,7 @@ def batches(
     """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
+    promised = seen.arrived.whole.promised
     for number, some in enumerate(cut(items, engine.batch)):
         yield Batch(
             id=f"{stem}-{seen.site.site}-{number:06d}",
@@ -103,6 +106,7 @@ def batches(
             config=config,
             marks=seen.marks,
             apart=seen.apart,
+            promised={one.name: promised[one.name] for one in some if one.name in promised},
             retries=engine.retries,
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,

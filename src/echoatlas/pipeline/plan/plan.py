@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 MARKS = "_fingerprints/"
+ARRIVAL = {"bucket", "uploads", "dicomweb"}  # of a site's file: how scans come, not what they are
 
 
 def checked(config: DeploymentConfig) -> JourneyConfig:
@@ -45,7 +46,7 @@ def _described(config: JourneyConfig, site: SiteConfig) -> dict[str, Any]:
         declared(function).name: {"version": declared(function).version, "set": as_plain(part)}
         for function, part in config.steps()
     }
-    return {"steps": steps, "site": json.loads(site.model_dump_json(exclude={"bucket"}))}
+    return {"steps": steps, "site": json.loads(site.model_dump_json(exclude=ARRIVAL))}
 
 
 def _made_by(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +115,9 @@ class SitePlan:
         reread: headers to be read anew for evidence, because of ``why``; frames stay as they are.
         up_to_date: nothing to do.
         lost: pending, but the site removed the file.
+        waiting: new files of uploads that have not come whole.
+        missing: files that manifests list and that have not come.
+        unfinished: multipart uploads that are not finished.
         tables, warnings: how far its tables speak of its files, and what to look at in them.
         fault: why its bucket can't be listed, if it can't: then all numbers are 0.
     """
@@ -129,6 +133,9 @@ class SitePlan:
     why: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     fault: str = ""
+    waiting: int = 0
+    missing: int = 0
+    unfinished: int = 0
 
     @property
     def idle(self) -> bool:
@@ -181,6 +188,9 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 why=tuple(dict.fromkeys(why)),
                 tables=seen.tables.tally,
                 warnings=tuple(warnings),
+                waiting=seen.waiting,
+                missing=sum(map(len, seen.arrived.whole.missing.values())),
+                unfinished=len(seen.arrived.unfinished),
             )
         )
     return sorted(found, key=lambda one: one.site)

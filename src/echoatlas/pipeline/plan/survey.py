@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.errors import EchoAtlasError, Retry, UsageError
+from echoatlas.pipeline.ingest.complete import Completeness, completeness
 from echoatlas.pipeline.ingest.listing import ListedFile, Listing, arrivals
+from echoatlas.pipeline.ingest.unfinished import Unfinished, unfinished
+from echoatlas.pipeline.ingest.uploads import uploaded
 from echoatlas.pipeline.lake.join import integers
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.plan.books import Books
@@ -24,10 +28,12 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.plan.known import Known
+    from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.rows import SightingRow
 
 
+HOUR = 3600.0  # seconds
 BESIDE = "-"  # between the fingerprint of the journey and that of the companions
 
 
@@ -37,11 +43,15 @@ class Arrived:
 
     Attributes:
         tables: the sidecars.
+        whole: which uploads have come whole.
+        unfinished: multipart uploads that are not finished.
     """
 
     site: SiteConfig
     listing: Listing
     tables: Sidecars
+    whole: Completeness
+    unfinished: tuple[Unfinished, ...] = ()
 
     @staticmethod
     def of(deployment: Deployment, site: SiteConfig) -> Arrived:
@@ -50,9 +60,21 @@ class Arrived:
         Raises:
             UsageError, Retry: it can't be read.
         """
-        bucket = deployment.bucket(site)
-        listing = Listing.of(arrivals(site, bucket, deployment.key()))
-        return Arrived(site, listing, sidecars(site, bucket, listing.readable()))
+        bucket, now = deployment.bucket(site), time.time()
+        listed, begun = uploaded(bucket), _begun(bucket)
+        oldest = now - site.uploads.abort_hours * HOUR
+        writing = {one.key for one in begun if one.begun > oldest}
+        whole = completeness(site, bucket, listed, now, writing)
+        listing = Listing.of(arrivals(site, bucket, deployment.key(), listed))
+        tables = sidecars(site, bucket, listing.readable(), whole.waiting)
+        return Arrived(site, listing, tables, whole, begun)
+
+
+def _begun(bucket: Storage) -> tuple[Unfinished, ...]:
+    try:
+        return tuple(unfinished(bucket))
+    except (UsageError, Retry):  # not all services tell them, nor all credentials may ask
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +83,8 @@ class Survey:
 
     Attributes:
         arrived: every file in the bucket, and the tables among them.
-        fresh: files that are in no sighting yet; sidecar tables are not among them.
+        fresh: files that are in no sighting yet; sidecar tables are not among them, nor what waits.
+        waiting: new files of uploads that have not come whole: their number.
         apart: archives that hold only masks and tables of the collection's pictures.
         pending: sightings without an outcome, in order.
         stale: sightings whose rows were made by other steps or settings than today's.
@@ -79,6 +102,7 @@ class Survey:
     marks: Fingerprints
     arrived: Arrived
     fresh: list[ListedFile]
+    waiting: int
     apart: tuple[str, ...]
     pending: list[SightingRow]
     stale: list[SightingRow]
@@ -213,12 +237,14 @@ def compare(
     known = copies.known(np.unique(seen.number[some]), due.settled, books)
     unknown = np.ones(len(listing), np.bool_)
     unknown[seen.file[seen.file >= 0]] = False
-    fresh = listing.rows(np.flatnonzero(unknown))
+    new = [one for one in listing.rows(np.flatnonzero(unknown)) if one.key not in tables.keys]
+    fresh = [one for one in new if one.key not in arrived.whole.waiting]
     return Survey(
         site=site,
         marks=marks,
         arrived=arrived,
-        fresh=[one for one in fresh if one.key not in tables.keys],
+        fresh=fresh,
+        waiting=len(new) - len(fresh),
         apart=apart,
         pending=sighting_rows(seen, due.pending),
         stale=sighting_rows(seen, due.stale),

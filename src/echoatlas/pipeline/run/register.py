@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.identify import NamedObject, identify, sightings
 from echoatlas.pipeline.ingest.listing import ListedFile
 from echoatlas.pipeline.plan.batch import RegisterTask
@@ -40,8 +42,12 @@ def name_arrivals(
     seen: Survey,
     cluster: Callable[[], Workers],
     tell: Callable[[str, int, int], None],
+    digests: dict[str, bytes],
 ) -> pa.Table:
     """Write a sighting for every new object of a site, in order of keys.
+
+    Args:
+        digests: takes locator and SHA-256 of each file that was read.
 
     Returns:
         The new sightings.
@@ -53,7 +59,7 @@ def name_arrivals(
         def passed(number: int, before: int = start) -> None:
             tell(f"files of {seen.site.site}", before + number, len(seen.fresh))
 
-        named = _named(deployment, seen, reel, cluster, passed)
+        named = _named(deployment, seen, reel, cluster, passed, digests)
         rows: list[SightingRow] = []
         for arrival in reel:
             rows += sightings(seen.site.site, arrival, named[arrival.key], ordinal + len(rows))
@@ -70,6 +76,7 @@ def _named(
     reel: list[ListedFile],
     cluster: Callable[[], Workers],
     passed: Callable[[int], None],
+    digests: dict[str, bytes],
 ) -> dict[str, list[NamedObject]]:
     key = deployment.key()
     bucket = deployment.bucket(seen.site)
@@ -85,8 +92,9 @@ def _named(
     for done in workers.scatter(register, tasks, lambda some: passed(sum(whole) + some)):
         whole.append(len(done.task.arrivals))
         passed(sum(whole))
-        for arrival, objects in done.answer or ():
+        for arrival, objects, digest in done.answer or ():
             found[arrival.key] = objects
+            digests[arrival.locator] = digest
     return found
 
 
@@ -109,18 +117,29 @@ def _cut(files: list[ListedFile]) -> Iterator[list[ListedFile]]:
         yield task
 
 
-def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject]]]:
-    """Read each listed file once, to name it and the members of archives."""
+def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject], bytes]]:
+    """Read each listed file once, to name it and the members of archives.
+
+    Returns:
+        Each file that could be read, its objects, and the SHA-256 of its own bytes.
+    """
     named = []
     for arrival in task.arrivals:
         tick()
+        alone: dict[str, bytes] = {}
+
+        def read(key: str, alone: dict[str, bytes] = alone) -> bytes:
+            data = task.bucket.read(key)
+            alone[key] = hashlib.sha256(data).digest()
+            return data
+
         try:
-            key, read = arrival.key, task.bucket.read
-            data = retrying(partial(read_whole, key, read), task.retries)
-        except FileNotFoundError:  # removed since it was listed: seen again when it is back
+            data = retrying(partial(read_whole, arrival.key, read), task.retries)
+        except (FileNotFoundError, Reject):
+            # Removed since it was listed: seen again when it is back. Not delivered: its turn comes
             continue
         found = identify(task.site.site, arrival, data, task.key, partial(_no_scan, task.site))
-        named.append((arrival, list(found)))
+        named.append((arrival, list(found), alone[arrival.key]))
     return named
 
 

@@ -37,8 +37,9 @@ from echoatlas.pipeline.run.register import name_arrivals
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
+from echoatlas.pipeline.run.unfinished import give_up
 from echoatlas.pipeline.run.worker import work
-from echoatlas.pipeline.sites.receipts import write_receipts
+from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Ending, Event, Stage
@@ -62,6 +63,7 @@ class Summary:
 
     run_id: str
     named: int = 0
+    waiting: int = 0
     objects: int = 0
     reread: int = 0
     frames: int = 0
@@ -107,6 +109,7 @@ def curate(
     started = datetime.now(UTC)
     clock = time.monotonic()
     summary = Summary(run_name("r", started))
+    digests: dict[str, bytes] = {}  # locator to SHA-256 of what is named, for receipts
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
     lake = deployment.lake
@@ -132,11 +135,13 @@ def curate(
             surveys, summary.unlisted = surveyed(deployment, chosen, config, books)
             for site in summary.unlisted:
                 log.say(Event.SITE_LISTED, site=site, reason=Ending.OUT_OF_REACH)
+            summary.notes += give_up(deployment, surveys)
             log.begin(Stage.NAMING)
             busy = set()
             for seen in surveys:
                 log.say(Event.SITE_LISTED, site=seen.site.site, count=len(seen.fresh))
-                named = name_arrivals(deployment, seen, cluster, tell)
+                summary.waiting += seen.waiting
+                named = name_arrivals(deployment, seen, cluster, tell, digests)
                 if named.num_rows:
                     summary.named += named.num_rows
                     books.add(named)
@@ -170,7 +175,9 @@ def curate(
         summary.silent = [
             seen.site.site
             for seen in surveys
-            if not write_receipts(deployment, seen.site, seen.tables.told)
+            if not write_receipts(
+                deployment, seen.site, seen.tables.told, seen.arrived.whole, digests
+            )
         ]
         _speak_of_tables(lake, surveys, summary)
         summary.seconds = time.monotonic() - clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -60,11 +60,17 @@ class Sidecars:
         )
 
 
-def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]]) -> Sidecars:
+def sidecars(
+    site: SiteConfig,
+    bucket: Storage,
+    listed: Iterable[tuple[str, int]],
+    waiting: Collection[str] = (),
+) -> Sidecars:
     """Read the tables that lie among a site's files; a collection's own are told by name.
 
     Args:
         listed: key and size, bytes, of each file.
+        waiting: keys of uploads that have not come whole: that no row names them says nothing yet.
     """
     every = list(listed)
     small = [key for key, size in every if size <= MOST_BYTES]
@@ -86,7 +92,7 @@ def sidecars(site: SiteConfig, bucket: Storage, listed: Iterable[tuple[str, int]
     known = beside.names | read | values
     others = [key for key, _ in every if key not in known]
     tables.take(others)
-    told, counts = tally(site, tables, others)
+    told, counts = tally(site, tables, [key for key in others if key not in waiting])
     return Sidecars(known, tables, names, beside, tuple(told), counts)
 
 

@@ -1,33 +1,34 @@
-"""Receipts: what a site reads back about the files that it dropped, in its own zone.
-
-An upload's receipt is written anew when what became of its files has changed since the last one,
-which the lake remembers as a hash: an interrupted run owes its receipts to the next one, and an
-upload of last year is not read again.
-"""
+"""Receipts: what became of each file that a site dropped, by the site's own names for them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.errors import Retry, UsageError, sentence_of
-from echoatlas.pipeline.ingest.listing import RECEIPTS, arrivals, upload_id
-from echoatlas.pipeline.ingest.uploads import is_readable
+from echoatlas.pipeline.errors import sentence_of
+from echoatlas.pipeline.ingest.complete import completeness
+from echoatlas.pipeline.ingest.listing import arrivals, upload_id
+from echoatlas.pipeline.ingest.uploads import uploaded
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import Told, tally
+from echoatlas.pipeline.sites.advice import advice_on
 from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.ingest.complete import Completeness
+    from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.schemas.config import SiteConfig
 
-WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their last receipts
+WAITS = "Its upload has not come whole: it is taken when it has."
+ABSENT = "The upload's manifest lists this file, and it has not come."
+OTHER = "Its bytes are not those that the upload's manifest names."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,16 @@ class Receipt:
     """What became of one file, as its site names it. Holds PHI: for the site's own zone only.
 
     Attributes:
+        file: its name; of a member of an archive, that of both, joined by "!".
+        status: of the lake, or "sidecar" of a table, "waiting" of what has not come whole,
+            "missing" of what a manifest lists and has not come.
         reason, sentence: why it was rejected; of a duplicate, why the object was whose bytes it
             repeats, as these are rejected wherever they lie; of a table, what was read of it.
-        table: of a table, the same to be read by a program.
+        advice: what the site can do about it; often empty.
+        archive: of a member, the name of its archive.
+        bytes, time, sha256: of the uploaded file, the archive of a member; when it arrived, and
+            the hex digest, empty where it was not asked for or can't be read.
+        table: of a table, its sentence to be read by a program.
     """
 
     file: str
@@ -45,21 +53,32 @@ class Receipt:
     status: str
     reason: str
     sentence: str = ""
+    advice: str = ""
+    archive: str = ""
+    bytes: int = 0
+    time: str = ""
+    sha256: str = ""
     table: Told | None = None
 
 
 def receipts(
-    deployment: Deployment, site: SiteConfig, uploads: Collection[str] | None = None
+    deployment: Deployment,
+    site: SiteConfig,
+    uploads: Collection[str] | None = None,
+    whole: Completeness | None = None,
+    digest: Callable[[ListedFile], str] = lambda _: "",
 ) -> list[Receipt]:
     """What became of each file in a site's bucket.
 
     Args:
         uploads: folders' names or their opaque ids; all uploads if not given.
+        whole: which uploads have come whole, if that is known already.
+        digest: gives the SHA-256 of a file, hex.
     """
     lake, bucket = deployment.lake, deployment.bucket(site)
     here = pc.field("site") == site.site
     outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
-    fates = _fates(outcomes.values())
+    fates = fates_of(outcomes.values())
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
     for row in lake.read("sightings", where=here).to_pylist():
@@ -67,7 +86,10 @@ def receipts(
             inside.setdefault(row["container"], []).append(row)
         else:
             alone[row["locator"]] = row
-    listed = list(arrivals(site, bucket, deployment.key()))
+    entries = uploaded(bucket)
+    if whole is None:
+        whole = completeness(site, bucket, entries, time.time())
+    listed = list(arrivals(site, bucket, deployment.key(), entries))
     beside = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
     key = deployment.key()
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
@@ -77,6 +99,7 @@ def receipts(
     for arrival in listed:
         if uploads is not None and arrival.upload not in {*uploads, *named}:
             continue
+        first = len(found)
         if arrival.locator in inside:
             rows = {int(str(row["member"])): row for row in inside[arrival.locator]}
             names = dict.fromkeys(rows, "?")
@@ -93,8 +116,17 @@ def receipts(
                     found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in beside.keys:
             found.append(Receipt(arrival.key, "", "sidecar", ""))
+        elif arrival.locator not in alone and arrival.key in whole.waiting:
+            found.append(Receipt(arrival.key, "", "waiting", "", WAITS))
         else:
             found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates))
+        about = digest(arrival)
+        other = whole.promised.get(arrival.key, about) != about != ""
+        found[first:] = [_about(one, arrival, about, other=other) for one in found[first:]]
+    for folder, absent in whole.missing.items():
+        if uploads is None or {folder, upload_id(site.site, folder, key)} & {*uploads}:
+            start = f"{folder}/" if folder else ""
+            found += [Receipt(start + name, "", "missing", "", ABSENT) for name in absent]
     looked_into = {archive for name, archive in spoken.items() if name != archive}
     files = [name for name in spoken if name not in looked_into]
     beside.tables.take(files)
@@ -102,11 +134,25 @@ def receipts(
     return [_of_table(one, tables.get(one.file)) for one in found]
 
 
+def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -> Receipt:
+    """A receipt with what is known of the uploaded file itself."""
+    arrived = datetime.fromtimestamp(arrival.changed, UTC) if arrival.changed else None
+    return replace(
+        receipt,
+        archive=arrival.key if receipt.file != arrival.key else "",
+        bytes=arrival.size,
+        time=arrived.isoformat(timespec="seconds") if arrived else "",
+        sha256=digest,
+        sentence=receipt.sentence or (OTHER if other else ""),
+        advice=receipt.advice or advice_on("not_as_listed" if other else receipt.reason),
+    )
+
+
 def _of_table(receipt: Receipt, told: Told | None) -> Receipt:
     return receipt if told is None else replace(receipt, sentence=told.sentence(), table=told)
 
 
-def _fates(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Why each rejected object was; a duplicate is of the same id."""
     return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
 
@@ -126,78 +172,3 @@ def _receipt(
     reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
     sentence = sentence_of(reason) if reason else ""
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)
-
-
-def write_receipts(
-    deployment: Deployment, site: SiteConfig, told: Iterable[Told] | None = None
-) -> bool:
-    """Write a receipt for each upload whose outcome has changed into the site's own prefix.
-
-    Args:
-        told: what is read of the site's loose tables, if that is known already.
-
-    Returns:
-        False if the bucket is read-only for us: the site then asks for its receipt instead.
-    """
-    storage, bucket = deployment.lake.storage, deployment.bucket(site)
-    place = f"{WRITTEN}{site.site}.json"
-    before: dict[str, str] = json.loads(storage.read(place)) if storage.exists(place) else {}
-    if told is None:
-        entries = [(one.key, one.size) for one in arrivals(site, bucket, deployment.key())]
-        told = sidecars(site, bucket, entries).told
-    now = _outcomes(deployment, site, told)
-    due = {upload for upload, digest in now.items() if before.get(upload) != digest}
-    if not due:
-        return True
-    by_folder: dict[str, list[Receipt]] = {}
-    for receipt in receipts(deployment, site, due):
-        folder = receipt.file.split("/", 1)[0] if "/" in receipt.file else "_root"
-        by_folder.setdefault(folder, []).append(receipt)
-    try:
-        for folder, listed in sorted(by_folder.items()):
-            # A local name may be no text: then it stands there by JSON's own escapes
-            text = "".join(_lines(listed)).encode(errors="backslashreplace")
-            bucket.write(f"{RECEIPTS}{_named(deployment, site, folder)}.json", text)
-    except (UsageError, Retry):
-        return False
-    storage.write(place, json.dumps(now, sort_keys=True).encode())
-    return True
-
-
-def _named(deployment: Deployment, site: SiteConfig, folder: str) -> str:
-    """The name of a folder's receipt: its own, or its upload's opaque one where that can't be."""
-    if is_readable(deployment.bucket(site), f"{RECEIPTS}{folder}.json"):
-        return folder
-    return upload_id(site.site, folder, deployment.key())
-
-
-def _outcomes(deployment: Deployment, site: SiteConfig, told: Iterable[Told]) -> dict[str, str]:
-    """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
-    here = pc.field("site") == site.site
-    columns = ["upload", "locator", "status", "reason"]
-    lake = deployment.lake
-    outcomes = lake.read("objects", [*columns, "object_id"], here).to_pylist()
-    fates = _fates(outcomes)
-    lines: list[tuple[str, ...]] = [
-        (*(row[column] for column in columns), fates.get(row["object_id"], "")) for row in outcomes
-    ]
-    lines += [tuple(row.values()) for row in lake.read("sightings", columns[:2], here).to_pylist()]
-    key = deployment.key()
-    for one in told:
-        folder = one.table.split("/", 1)[0] if "/" in one.table else ""
-        said = key.pseudonym("table", json.dumps(asdict(one), sort_keys=True))
-        lines.append((upload_id(site.site, folder, key), said))
-    digests: dict[str, Any] = {}
-    for line in sorted(lines):
-        digest = digests.setdefault(line[0], hashlib.blake2b(digest_size=16))
-        digest.update("\0".join(line).encode() + b"\n")
-    return {upload: digest.hexdigest() for upload, digest in digests.items()}
-
-
-def _lines(listed: list[Receipt]) -> Iterator[str]:
-    yield "[\n"
-    for number, receipt in enumerate(listed):
-        comma = "," if number + 1 < len(listed) else ""
-        said = {name: value for name, value in asdict(receipt).items() if value is not None}
-        yield f"  {json.dumps(said, ensure_ascii=False)}{comma}\n"
-    yield "]\n"

@@ -19,7 +19,8 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import ConfigError, nearest
-from echoatlas.schemas.config import Slug, Strict, parse
+from echoatlas.schemas.config import Slug, parse
+from echoatlas.schemas.strict import Strict
 from echoatlas.schemas.values import Subject
 from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
 from echoatlas.taxonomy.tree import tree

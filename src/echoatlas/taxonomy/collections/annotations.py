@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from echoatlas.schemas.config import Strict
+from echoatlas.schemas.strict import Strict
 
 Pattern = Annotated[str, StringConstraints(min_length=2)]
 Color = re.compile(r"#[0-9a-f]{6}|\d{1,3}")

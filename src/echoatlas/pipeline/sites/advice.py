@@ -1,0 +1,43 @@
+"""What a site can do about each reason for which a file was not accepted."""
+
+from __future__ import annotations
+
+from echoatlas.pipeline.errors import Reason
+
+NOTHING = "Nothing to do, if it was not meant as a scan."
+WHOLE = "Open it where it came from; if it opens there, send it again."
+ADVICE: dict[Reason, str] = {
+    Reason.EMPTY: "Send it again.",
+    Reason.UNSUPPORTED_FORMAT: "If it is a scan, export it as DICOM, PNG, MP4 or AVI.",
+    Reason.UNREADABLE: WHOLE,
+    Reason.TRUNCATED: "Send it again; most likely it was cut off on its way.",
+    Reason.NOT_ULTRASOUND: NOTHING,
+    Reason.NO_PIXELS: "Export it with its pictures.",
+    Reason.NOT_AN_IMAGE: NOTHING,
+    Reason.AMBIGUOUS: "Save the pictures in a file of their own.",
+    Reason.UNSUPPORTED_CODEC: "Export it uncompressed, or as JPEG, JPEG 2000, H.264 or HEVC.",
+    Reason.AXES_UNCLEAR: "Save it as NIfTI, NRRD or MetaImage, which state their axes.",
+    Reason.TOO_LARGE: "Cut it into several files.",
+    Reason.TOO_DEEP: WHOLE,
+    Reason.UNSAFE_ARCHIVE: "Pack it anew, or send the files without an archive.",
+    Reason.FRAME_MISMATCH: WHOLE,
+    Reason.NO_DYNAMIC_RANGE: "If there is a picture to be seen in it, tell us.",
+    Reason.NO_FAN: "If it is cropped to the scanned area, tell us: your site can be set to that.",
+    Reason.GEOMETRY_DISAGREES: "If it was cropped or scaled after it was taken, send the original.",
+    Reason.FAN_TOO_SMALL: "Send it in its full size.",
+    Reason.NOT_IMAGING: NOTHING,
+    Reason.RESIDUAL_TEXT: "Black the text out, and send it by itself: the guide says how.",
+    Reason.NOT_CLEAN: "Nothing to do: we look into it.",
+    Reason.UNKNOWN_SOP_CLASS: NOTHING,
+    Reason.SEEN_BY_REVIEWER: "Black the text out, and send it by itself: the guide says how.",
+    Reason.BAD_NAME: "Rename it, and send it again.",
+    Reason.NOT_AS_LISTED: "Send it again by itself: the guide says how. Or mend the manifest.",
+    Reason.NOT_DELIVERED: "Look at it in the archive that holds it; we ask again when told to.",
+    Reason.VANISHED: "Send it again, if it was not removed on purpose.",
+    Reason.CRASHED: "Nothing to do: we look into it.",
+}
+
+
+def advice_on(reason: str) -> str:
+    """What to do about a reason's code; "" where there is none."""
+    return next((said for one, said in ADVICE.items() if one.value == reason), "")

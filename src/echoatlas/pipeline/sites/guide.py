@@ -1,0 +1,116 @@
+"""The one page that a site's IT person needs: where to send what, how, and what is checked."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from echoatlas.pipeline.errors import Reason
+from echoatlas.pipeline.ingest.uploads import RECEIPTS
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.sites.presign import Form
+    from echoatlas.pipeline.storage import S3Storage
+    from echoatlas.schemas.config import SiteConfig
+
+EXAMPLE = "upload-1"  # the folder that the commands send
+# What a site most often asks about: each with the sentence that its receipts would say
+ASKED = (
+    Reason.NOT_ULTRASOUND,
+    Reason.UNREADABLE,
+    Reason.NO_FAN,
+    Reason.RESIDUAL_TEXT,
+    Reason.NOT_IMAGING,
+    Reason.UNSAFE_ARCHIVE,
+    Reason.BAD_NAME,
+    Reason.NOT_AS_LISTED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What is typed, for a POSIX shell: each a whole command."""
+
+    aws_send: str
+    aws_one: str
+    aws_done: str
+    aws_receipt: str
+    rclone_send: str
+    rclone_again: str
+    manifest: str
+
+
+def commands(bucket: S3Storage, site: SiteConfig) -> Commands:
+    """The commands for a site's own prefix; each asks for credentials in the environment."""
+    endpoint = bucket.options().get("AWS_ENDPOINT_URL")
+    place = f"s3://{bucket.bucket}/{bucket.prefix}"
+    aws = ["aws", *(["--endpoint-url", endpoint] if endpoint else []), "s3", "cp"]
+    aws[1:1] = ["--region", bucket.zone.region]
+    provider = f'provider=Other,endpoint="{endpoint}"' if endpoint else "provider=AWS"
+    # The site may not read what it sent, nor make buckets: rclone must not try
+    remote = (
+        f":s3,{provider},env_auth,region={bucket.zone.region},no_check_bucket,no_head:"
+        f"{bucket.bucket}/{bucket.prefix}{EXAMPLE}"
+    )
+    rule = site.uploads
+    return Commands(
+        aws_send=shlex.join([*aws, EXAMPLE, f"{place}{EXAMPLE}/", "--recursive"]),
+        aws_one=shlex.join([*aws, f"{EXAMPLE}/scan.dcm", f"{place}{EXAMPLE}/scan.dcm"]),
+        aws_done=shlex.join([*aws, "-", f"{place}{EXAMPLE}/{rule.marker}"]) + " < /dev/null",
+        aws_receipt=shlex.join([*aws, f"{place}{RECEIPTS}{EXAMPLE}.html", f"{EXAMPLE}.html"]),
+        rclone_send=shlex.join(["rclone", "copy", EXAMPLE, remote]),
+        rclone_again=shlex.join(["rclone", "copy", "--ignore-times", EXAMPLE, remote]),
+        manifest=f"(cd {EXAMPLE} && find . -type f ! -name {shlex.quote(rule.manifest)} "
+        f"-exec sha256sum {{}} + > {shlex.quote(rule.manifest)})",
+    )
+
+
+def guide(bucket: S3Storage, site: SiteConfig) -> tuple[str, str]:
+    """The page as HTML, which opens anywhere, and as plain text."""
+    said: dict[str, Any] = {
+        "site": site.site,
+        "rule": site.uploads,
+        "endpoint": bucket.options().get("AWS_ENDPOINT_URL") or "AWS S3",
+        "region": bucket.zone.region,
+        "bucket": bucket.bucket,
+        "prefix": bucket.prefix,
+        "receipts": RECEIPTS,
+        "upload": EXAMPLE,
+        "commands": asdict(commands(bucket, site)),
+        "asked": [one.sentence for one in ASKED],
+    }
+    return _rendered("guide.html.j2", said), _rendered("guide.txt.j2", said)
+
+
+def form_page(site: SiteConfig, form: Form) -> str:
+    """A page with the form, for a browser: one file at a time, such as a ZIP."""
+    return _rendered("form.html.j2", {"site": site.site, "form": form})
+
+
+def form_script(form: Form) -> str:
+    """The same for a shell: sends each of the files that it is given, by curl."""
+    fields = " ".join(f"-F {shlex.quote(f'{name}={text}')}" for name, text in form.fields.items())
+    return (
+        "#!/bin/sh\n"
+        f"# Sends files to {form.prefix}; good for {form.hours:g} hours from when it was made.\n"
+        'for file in "$@"; do\n'
+        f'  curl --silent --show-error --fail {fields} -F "file=@\\"$file\\"" '
+        f"{shlex.quote(form.url)} || exit 1\n"
+        "done\n"
+    )
+
+
+def _rendered(name: str, said: dict[str, Any]) -> str:
+    environment = jinja2.Environment(
+        autoescape=name.endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    text = files("echoatlas.pipeline.sites").joinpath(name).read_text("utf-8")
+    return environment.from_string(text).render(**said)

@@ -1,0 +1,163 @@
+"""Receipts in a site's own prefix: written anew when what became of an upload's files has changed.
+
+The lake remembers the last one as a hash: an interrupted run owes its receipts to the next one, and
+an upload of last year is not read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.ingest.complete import completeness, folder_of
+from echoatlas.pipeline.ingest.listing import arrivals, upload_id
+from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
+from echoatlas.pipeline.sidecars.site import MOST_BYTES, sidecars
+from echoatlas.pipeline.sites.receipt_pages import pages
+from echoatlas.pipeline.sites.receipts import Receipt, fates_of, receipts
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.ingest.complete import Completeness
+    from echoatlas.pipeline.ingest.listing import ListedFile
+    from echoatlas.pipeline.sidecars.tally import Told
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.config import SiteConfig
+
+WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their last receipts
+ROOT = "_root"  # the receipt of what lies beside the folders
+CHUNK = 64 << 20  # bytes of a file that are held at a time
+
+
+def write_receipts(
+    deployment: Deployment,
+    site: SiteConfig,
+    told: Iterable[Told] | None = None,
+    whole: Completeness | None = None,
+    digests: Mapping[str, bytes] | None = None,
+) -> bool:
+    """Write a receipt for each upload whose outcome has changed into the site's own prefix.
+
+    Args:
+        told: what is read of the site's loose tables, if that is known already.
+        whole: which of its uploads have come whole, if that is known already.
+        digests: locator to SHA-256 of files that were read anyway; others are read for it.
+
+    Returns:
+        False if the bucket is read-only for us: the site then asks for its receipt instead.
+    """
+    storage, bucket = deployment.lake.storage, deployment.bucket(site)
+    kept = f"{WRITTEN}{site.site}.json"
+    before: dict[str, str] = json.loads(storage.read(kept)) if storage.exists(kept) else {}
+    if told is None or whole is None:
+        entries = uploaded(bucket)
+        whole = completeness(site, bucket, entries, time.time())
+        listed = arrivals(site, bucket, deployment.key(), entries)
+        told = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting).told
+    now = _outcomes(deployment, site, told, whole)
+    due = {upload for upload, digest in now.items() if before.get(upload) != digest}
+    if not due:
+        return True
+    known = _Digests(deployment, site, bucket, digests or {})
+    by_folder: dict[str, list[Receipt]] = {}
+    for receipt in receipts(deployment, site, due, whole, known.of):
+        folder = folder_of(receipt.archive or receipt.file) or ROOT
+        by_folder.setdefault(folder, []).append(receipt)
+    try:
+        for folder, some in sorted(by_folder.items()):
+            place = f"{RECEIPTS}{_named(deployment, site, folder)}"
+            for ending, text in pages(site.site, folder, some).items():
+                # A local name may be no text: then it stands there by escapes
+                bucket.write(f"{place}.{ending}", text.encode(errors="backslashreplace"))
+    except (UsageError, Retry):
+        return False
+    storage.write(kept, json.dumps(now, sort_keys=True).encode())
+    return True
+
+
+def _named(deployment: Deployment, site: SiteConfig, folder: str) -> str:
+    """The name of a folder's receipt: its own, or its upload's opaque one where that can't be."""
+    if is_readable(deployment.bucket(site), f"{RECEIPTS}{folder}.json"):
+        return folder
+    return upload_id(site.site, folder, deployment.key())
+
+
+@dataclass(slots=True)
+class _Digests:
+    """SHA-256 of a site's files: known to the run, told in the last receipt, or read for it."""
+
+    deployment: Deployment
+    site: SiteConfig
+    bucket: Storage
+    known: Mapping[str, bytes]
+    told: dict[str, dict[tuple[str, int, str], str]] = field(default_factory=dict)
+
+    def of(self, arrival: ListedFile) -> str:
+        """The digest of a file, hex; "" where it can't be read, or is too large to be."""
+        if arrival.odd or arrival.size > MOST_BYTES:
+            return ""
+        if (found := self.known.get(arrival.locator)) is not None:
+            return found.hex()
+        folder = folder_of(arrival.key) or ROOT
+        if folder not in self.told:
+            self.told[folder] = self._last(folder)
+        arrived = datetime.fromtimestamp(arrival.changed, UTC).isoformat(timespec="seconds")
+        return self.told[folder].get((arrival.key, arrival.size, arrived)) or self._read(arrival)
+
+    def _last(self, folder: str) -> dict[tuple[str, int, str], str]:
+        place = f"{RECEIPTS}{_named(self.deployment, self.site, folder)}.json"
+        try:
+            lines = json.loads(self.bucket.read(place))
+            return {
+                (one["archive"] or one["file"], one["bytes"], one["time"]): one["sha256"]
+                for one in lines
+            }
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return {}  # there is none, it is of an older version, or the site wrote over it
+
+    def _read(self, arrival: ListedFile) -> str:
+        digest = hashlib.sha256()
+        try:
+            for start in range(0, arrival.size, CHUNK):
+                length = min(CHUNK, arrival.size - start)
+                digest.update(self.bucket.read(arrival.key, start, length))
+        except (FileNotFoundError, Retry):
+            return ""
+        return digest.hexdigest()
+
+
+def _outcomes(
+    deployment: Deployment, site: SiteConfig, told: Iterable[Told], whole: Completeness
+) -> dict[str, str]:
+    """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
+    here = pc.field("site") == site.site
+    columns = ["upload", "locator", "status", "reason"]
+    lake = deployment.lake
+    outcomes = lake.read("objects", [*columns, "object_id"], here).to_pylist()
+    fates = fates_of(outcomes)
+    lines: list[tuple[str, ...]] = [
+        (*(row[column] for column in columns), fates.get(row["object_id"], "")) for row in outcomes
+    ]
+    lines += [tuple(row.values()) for row in lake.read("sightings", columns[:2], here).to_pylist()]
+    key = deployment.key()
+    for one in told:
+        said = key.pseudonym("table", json.dumps(asdict(one), sort_keys=True))
+        lines.append((upload_id(site.site, folder_of(one.table), key), said))
+    for name in whole.waiting:
+        lines.append((upload_id(site.site, folder_of(name), key), key.pseudonym("waits", name)))
+    for folder, names in whole.missing.items():
+        absent = key.pseudonym("missing", json.dumps(names))
+        lines.append((upload_id(site.site, folder, key), absent))
+    digests: dict[str, Any] = {}
+    for line in sorted(lines):
+        digest = digests.setdefault(line[0], hashlib.blake2b(digest_size=16))
+        digest.update("\0".join(line).encode() + b"\n")
+    return {upload: digest.hexdigest() for upload, digest in digests.items()}

@@ -1,0 +1,143 @@
+"""What a site may do in its bucket: put and list its own prefix, read its receipts, nothing else.
+
+The policy only allows: services other than AWS refuse policies of users that deny (SeaweedFS 4.48).
+So it is written as narrow as it has to be. It neither reads nor deletes what the site dropped: lost
+keys of a site give nothing away, and nothing that arrived can be taken back with them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.ingest.uploads import RECEIPTS
+from echoatlas.pipeline.s3_client import s3_client, service_faults
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.storage import S3Storage
+    from echoatlas.schemas.config import SiteConfig
+
+NAME = "echoatlas-uploads"  # of the policy within its user
+WILD = "*?$"  # IAM takes these for patterns and variables, wherever they stand in a resource
+PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
+
+
+def site_policy(bucket: S3Storage) -> dict[str, Any]:
+    """The policy of a site's user, as IAM and its likes take it.
+
+    Raises:
+        UsageError: the prefix holds what IAM would take for a pattern.
+    """
+    if any(one in bucket.prefix for one in WILD):
+        raise UsageError(
+            f"{bucket.uri}: a prefix with any of {' '.join(WILD)} can't be told from a pattern in "
+            "a policy; choose another"
+        )
+    partition = next((p for head, p in PARTITIONS if bucket.zone.region.startswith(head)), "aws")
+    whole = f"arn:{partition}:s3:::{bucket.bucket}"
+    own = f"{whole}/{bucket.prefix}"
+    listing: dict[str, Any] = {
+        "Sid": "ListOwn",
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket"],
+        "Resource": [whole],
+    }
+    if bucket.prefix:
+        # Not the prefix without its slash: that would list the neighbors whose names begin alike
+        listing["Condition"] = {"StringLike": {"s3:prefix": [bucket.prefix, f"{bucket.prefix}*"]}}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "PutOwn",
+                "Effect": "Allow",
+                "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+                "Resource": [f"{own}*"],
+            },
+            listing,
+            {
+                "Sid": "ReadReceipts",
+                "Effect": "Allow",
+                "Action": ["s3:GetObject"],
+                "Resource": [f"{own}{RECEIPTS}*"],
+            },
+        ],
+    }
+
+
+def demand_apart(site: SiteConfig, others: Iterable[SiteConfig]) -> None:
+    """Refuse a site whose prefix is, or lies within, another's: each would see the other's names.
+
+    Raises:
+        UsageError: names the other site.
+    """
+    if not site.bucket.startswith("s3://"):
+        return
+    mine = f"{site.bucket.rstrip('/')}/"
+    for other in others:
+        theirs = f"{other.bucket.rstrip('/')}/"
+        if other.site != site.site and (mine.startswith(theirs) or theirs.startswith(mine)):
+            raise UsageError(
+                f"{site.bucket} and the bucket of site '{other.site}', {other.bucket}, lie within "
+                "each other: each site needs a prefix of its own"
+            )
+
+
+def make_bucket(bucket: S3Storage) -> bool:
+    """Make a site's bucket if it is not there.
+
+    Returns:
+        Whether it was made.
+
+    Raises:
+        UsageError: it may not be made, or is somebody else's.
+    """
+    from botocore.exceptions import ClientError
+
+    with service_faults(bucket):
+        client = s3_client(bucket)
+        try:
+            client.head_bucket(Bucket=bucket.bucket)
+            return False
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+                raise
+        region = bucket.zone.region
+        more: dict[str, Any] = {}
+        if region != "us-east-1":  # which alone may not be named
+            more["CreateBucketConfiguration"] = {"LocationConstraint": region}
+        client.create_bucket(Bucket=bucket.bucket, **more)
+        return True
+
+
+def make_user(bucket: S3Storage, name: str) -> tuple[str, str]:
+    """Make the site's user with its policy alone, and a key for it; a user that is there keeps its
+    keys and gets the policy anew.
+
+    Returns:
+        Access key and secret; two empty texts where the user has a key already.
+
+    Raises:
+        UsageError: the service has no such interface, or it may not be used.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    policy = json.dumps(site_policy(bucket))
+    try:
+        client = s3_client(bucket, "iam")
+        with suppress(client.exceptions.EntityAlreadyExistsException):
+            client.create_user(UserName=name)
+        client.put_user_policy(UserName=name, PolicyName=NAME, PolicyDocument=policy)
+        if client.list_access_keys(UserName=name).get("AccessKeyMetadata"):
+            return "", ""
+        key = client.create_access_key(UserName=name)["AccessKey"]
+    except (ClientError, BotoCoreError) as error:
+        said = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        raise UsageError(
+            f"no user could be made for {bucket.uri} ({said}): make one with this service's own "
+            "tool and give it the policy that lies in policy.json"
+        ) from None
+    return str(key["AccessKeyId"]), str(key["SecretAccessKey"])

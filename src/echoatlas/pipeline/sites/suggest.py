@@ -1,0 +1,57 @@
+"""Lines for a site's file, from what its first uploads are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from echoatlas.taxonomy.devices import UNKNOWN
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.sidecars.tally import Tally
+    from echoatlas.pipeline.sites.profile import Profile
+    from echoatlas.schemas.config import SiteConfig
+
+MOSTLY = 0.8  # share from which a site is taken to be like its first uploads
+FEW = 5  # objects from which it is
+
+
+def suggestions(site: SiteConfig, found: Profile, tally: Tally, *, controlled: bool) -> list[str]:
+    """Lines that might be right; each can be put into the site's file as it stands.
+
+    Args:
+        controlled: whether it is said, or need not be, when an upload has come whole.
+    """
+    lines: list[str] = []
+    organ, number = _commonest(found)
+    understood = sum(found.organs.values()) - found.organs[UNKNOWN]
+    if not site.labels.organ and understood >= FEW and number >= MOSTLY * understood:
+        lines.append(f"labels: {{organ: {organ}}}  # of {number} in {understood} objects")
+    if not site.cropped and found.rejected["no_fan"] >= max(FEW, MOSTLY / 2 * found.looked):
+        lines.append("cropped: true  # if the pictures were cropped to the scanned area")
+    if not site.partial and found.rejected["truncated"] + found.rejected["frame_mismatch"] >= FEW:
+        lines.append("partial: true  # keep the good frames of damaged clips")
+    if site.patient.source == "auto" and found.nameless >= max(FEW, MOSTLY * found.looked):
+        lines.append("patient: {source: folder}  # if each patient's files lie in a folder")
+    sidecar = []
+    if tally.unsure and found.ignored_columns:
+        column = found.ignored_columns[0]
+        sidecar.append(f"columns: {{{_quoted(column)}: patient}}")
+    if not site.sidecar.min_matched and tally.files >= FEW and tally.share >= MOSTLY:
+        sidecar.append(f"min_matched: {int(tally.share * 10) / 10:g}")
+    if sidecar:
+        why = "if it is this column" if tally.unsure else f"tables name {tally.share:.0%} of files"
+        lines.append(f"sidecar: {{{', '.join(sidecar)}}}  # {why}")
+    if not controlled:
+        lines.append("uploads: {quiet_minutes: 10}  # else files are taken as they come")
+    return lines
+
+
+def _commonest(found: Profile) -> tuple[str, int]:
+    known = [(number, path) for path, number in found.organs.items() if path != UNKNOWN]
+    number, path = max(known, default=(0, ""))
+    return path, number
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

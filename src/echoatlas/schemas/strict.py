@@ -1,0 +1,15 @@
+"""The base of all configuration: frozen, and strict about what it is told."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses keys it does not know.
+
+    A field that was renamed has its first name as its serialization alias: ``hashed`` writes that,
+    so that a new name makes nothing anew.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
