@@ -168,6 +168,6 @@ def test_unfinished_multipart_uploads_are_seen_only_by_asking_for_them(
     assert [one.key for one in found] == ["up/big.dcm", "up/more.dcm"]
     assert {"up/small.dcm"} == held.waiting  # as long as another file of its upload is on its way
     assert unfinished(bucket) == []
-    assert abort(bucket, found) == 0  # gone by now
+    abort(bucket, found)  # gone by now, which is no error
     listed = client.list_multipart_uploads(Bucket=name)["Uploads"]
     assert [one["Key"] for one in listed] == ["another/up/x.dcm"]

@@ -19,6 +19,7 @@ import echoatlas.cli.deidentify as deidentify
 import echoatlas.cli.labels as labels
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
+import echoatlas.cli.watch as watch
 from echoatlas.cli.output import Context
 from echoatlas.cli.progress import Progress
 from echoatlas.pipeline.errors import EchoAtlasError, UsageError
@@ -60,6 +61,7 @@ releases.add_to(app)
 deidentify.add_to(app)
 crosswalk.add_to(app)
 audit.add_to(app)
+watch.add_to(app)
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:

@@ -86,6 +86,7 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         "run_id": summary.run_id,
         "named": summary.named,
         "waiting": summary.waiting,
+        "differing": summary.differing,
         "objects": summary.objects,
         "reread": summary.reread,
         "frames": summary.frames,
@@ -112,6 +113,8 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         )
     if summary.waiting:
         plain += f"\n{summary.waiting} files wait for the rest of their uploads"
+    if summary.differing:
+        plain += f"\n{summary.differing} files wait: they are not what their manifests name"
     for note in summary.notes:
         plain += f"\n{note}"
     for name in summary.silent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.sites.profile import Profile
+    from echoatlas.pipeline.sites.profile import SiteProfile
 
 site_app = typer.Typer(no_args_is_help=True, help="Sites: add, check, list, guide, form, receipt.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rejected objects: list, show, retry.")
@@ -122,7 +123,7 @@ def check(
     from echoatlas.pipeline.plan.plan import checked as settings_checked
     from echoatlas.pipeline.plan.settings import label_config
     from echoatlas.pipeline.sites.onboarding import check_site, file_of
-    from echoatlas.pipeline.sites.profile import profile
+    from echoatlas.pipeline.sites.profile import profile_site
 
     deployment = context.open("unused")
     checked = check_site(deployment, file_of(deployment, site))
@@ -130,7 +131,7 @@ def check(
     if objects and checked.files:
         config = settings_checked(deployment.config)
         fusion = label_config(deployment.config)
-        found = profile(deployment, checked.site, config, fusion, objects, context.progress)
+        found = profile_site(deployment, checked.site, config, fusion, objects, context.progress)
     warnings = checked.tables.warnings()
     if short := checked.tables.short(checked.site.sidecar):
         warnings.insert(0, short)
@@ -151,7 +152,7 @@ def check(
     )
 
 
-def profile_text(found: Profile) -> str:
+def profile_text(found: SiteProfile) -> str:
     """A profile for people."""
     share, least, most = found.rate or (0.0, 0.0, 0.0)
     parts = [
@@ -164,7 +165,7 @@ def profile_text(found: Profile) -> str:
         parts.append(f"{found.nameless} name no patient: each stands alone")
     understood = sum(found.organs.values()) - found.organs["unknown"]
     parts.append(f"{understood} of {sum(found.organs.values())} say what they show")
-    counted = (
+    counted: tuple[tuple[str, Mapping[str, int]], ...] = (
         ("not accepted", found.rejected),
         ("format", found.formats),
         ("device", found.devices),

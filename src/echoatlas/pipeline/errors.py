@@ -82,10 +82,6 @@ class Reason(StrEnum):
         "The file's name can't be read by all who must read it: give it another, without control "
         "characters and without empty, '.' or '..' parts.",
     )
-    NOT_AS_LISTED = (
-        "not_as_listed",
-        "The bytes that arrived are not those that the upload's manifest names.",
-    )
     NOT_DELIVERED = (
         "not_delivered",
         "The archive that holds the scan did not deliver it whole.",

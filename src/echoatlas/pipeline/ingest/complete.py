@@ -46,14 +46,14 @@ class Completeness:
     next_look: float | None = None
 
 
-def folder_of(key: str) -> str:
+def upload_folder(key: str) -> str:
     """The folder of the upload that a key belongs to; "" for what lies beside the folders."""
     return key.split("/", 1)[0] if "/" in key else ""
 
 
 def is_control(uploads: Uploads, key: str) -> bool:
     """Whether a file only says that an upload has come whole."""
-    folder, name = folder_of(key), key.rpartition("/")[2]
+    folder, name = upload_folder(key), key.rpartition("/")[2]
     return name in (uploads.marker, uploads.manifest) and key in (name, f"{folder}/{name}")
 
 
@@ -102,18 +102,18 @@ def completeness(
         if not rest:
             continue
         quiet = max(one.changed for one in rest.values()) + rule.quiet_minutes * MINUTE
-        busy = any(folder_of(key) == folder for key in writing)
+        busy = any(upload_folder(key) == folder for key in writing)
         if rule.marked_only:
             waiting |= rest.keys()
         elif rule.quiet_minutes and (busy or now < quiet):
             waiting |= rest.keys()
             looks.append(max(quiet, now + MINUTE) if busy else quiet)
-    missing |= _alone(bucket, controls, rule, {folder_of(one.key) for one in files})
+    missing |= _alone(bucket, controls, rule, {upload_folder(one.key) for one in files})
     return Completeness(frozenset(waiting), missing, promised, min(looks, default=None))
 
 
 def _by_folder(entry: Entry) -> str:
-    return folder_of(entry.key)
+    return upload_folder(entry.key)
 
 
 def _alone(
@@ -123,7 +123,7 @@ def _alone(
     return {
         folder: _looked_up(bucket, entry, f"{folder}/" if folder else "", {})[1]
         for key, entry in controls.items()
-        if key.rpartition("/")[2] == rule.manifest and (folder := folder_of(key)) not in there
+        if key.rpartition("/")[2] == rule.manifest and (folder := upload_folder(key)) not in there
     }
 
 
@@ -142,7 +142,7 @@ def _looked_up(
     absent: list[str] = []
     for name, digest in listed_names(data):
         plain = _plain(name)
-        key = by_form.get(plain) or by_form.get(plain.removeprefix(_plain(start)))
+        key = by_form.get(plain) or by_form.get(plain.removeprefix(f"{_plain(start)}/"))
         if key is None:
             absent.append(name)
         else:

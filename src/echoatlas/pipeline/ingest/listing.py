@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from echoatlas.pipeline.ingest.complete import folder_of, is_control
+from echoatlas.pipeline.ingest.complete import is_control, upload_folder
 from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.litter import is_litter
@@ -148,7 +148,7 @@ def arrival(site: str, entry: Entry, key: SiteKey) -> ListedFile:
     return ListedFile(
         key=entry.key,
         size=entry.size,
-        upload=upload_id(site, folder_of(entry.key), key),
+        upload=upload_id(site, upload_folder(entry.key), key),
         changed=entry.changed,
         locator=key.pseudonym("locator", "\0".join((site, entry.key, str(entry.size), entry.tag))),
     )

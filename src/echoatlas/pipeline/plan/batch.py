@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RegisterTask:
-    """A batch of newly listed files to be named by their content."""
+    """A batch of newly listed files to be named by their content.
+
+    Attributes:
+        promised: key to the SHA-256, hex, that a manifest of the site's names.
+    """
 
     site: SiteConfig
     bucket: Storage
     arrivals: tuple[ListedFile, ...]
     key: SiteKey
     retries: int
+    promised: Mapping[str, str] = field(default_factory=dict)
 
     def split(self) -> tuple[RegisterTask, ...]:
         """Halves, so that a file which kills its worker can be found; () for a single file."""
@@ -37,8 +42,7 @@ class RegisterTask:
         if not half:
             return ()
         return tuple(
-            RegisterTask(self.site, self.bucket, part, self.key, self.retries)
-            for part in (self.arrivals[:half], self.arrivals[half:])
+            replace(self, arrivals=part) for part in (self.arrivals[:half], self.arrivals[half:])
         )
 
 
@@ -49,7 +53,6 @@ class Batch:
     Attributes:
         crosswalk: public key to which patients' identities are sealed, if they are kept at all.
         apart: archives that hold only masks and tables of the collection's pictures.
-        promised: key to the SHA-256, hex, that a manifest of the site's names.
     """
 
     id: str
@@ -63,7 +66,6 @@ class Batch:
     seconds: int
     crosswalk: str | None = None
     apart: tuple[str, ...] = ()
-    promised: Mapping[str, str] = field(default_factory=dict)
     marks: Fingerprints | None = (
         None  # what the rows depend on; of steps and site alone if not given
     )
@@ -94,7 +96,6 @@ def batches(
     """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
-    promised = seen.arrived.whole.promised
     for number, some in enumerate(cut(items, engine.batch)):
         yield Batch(
             id=f"{stem}-{seen.site.site}-{number:06d}",
@@ -106,7 +107,6 @@ def batches(
             config=config,
             marks=seen.marks,
             apart=seen.apart,
-            promised={one.name: promised[one.name] for one in some if one.name in promised},
             retries=engine.retries,
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,

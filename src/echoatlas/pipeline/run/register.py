@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,13 @@ def name_arrivals(
     return pa.concat_tables(written)
 
 
+def differing(seen: Survey, digests: Mapping[str, bytes]) -> list[str]:
+    """Keys of new files whose bytes, as they were read, are not those that a manifest names."""
+    promised = seen.arrived.whole.promised
+    read = {one.key: digests[one.locator].hex() for one in seen.fresh if one.locator in digests}
+    return [key for key, digest in read.items() if promised.get(key, digest) != digest]
+
+
 def _named(
     deployment: Deployment,
     seen: Survey,
@@ -80,11 +87,19 @@ def _named(
 ) -> dict[str, list[NamedObject]]:
     key = deployment.key()
     bucket = deployment.bucket(seen.site)
-    retries = deployment.config.engine.retries
+    retries, promised = deployment.config.engine.retries, seen.arrived.whole.promised
     found = {one.key: [_unread(one, key)] for one in reel}
     readable = [one for one in reel if one.size <= MOST_BYTES and not one.odd]
     tasks = (
-        RegisterTask(seen.site, bucket, tuple(files), key, retries) for files in _cut(readable)
+        RegisterTask(
+            seen.site,
+            bucket,
+            tuple(files),
+            key,
+            retries,
+            {one.key: promised[one.key] for one in files if one.key in promised},
+        )
+        for files in _cut(readable)
     )
     workers = cluster()
     whole: list[int] = []  # files of each task that is done
@@ -120,10 +135,14 @@ def _cut(files: list[ListedFile]) -> Iterator[list[ListedFile]]:
 def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject], bytes]]:
     """Read each listed file once, to name it and the members of archives.
 
+    A file whose bytes are not those that a manifest names has no objects: it waits. Clients that
+    compare sizes and times leave out a picture that was blackened in place, and what lies there
+    then is the one of before.
+
     Returns:
         Each file that could be read, its objects, and the SHA-256 of its own bytes.
     """
-    named = []
+    named: list[tuple[ListedFile, list[NamedObject], bytes]] = []
     for arrival in task.arrivals:
         tick()
         alone: dict[str, bytes] = {}
@@ -138,8 +157,12 @@ def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject], by
         except (FileNotFoundError, Reject):
             # Removed since it was listed: seen again when it is back. Not delivered: its turn comes
             continue
+        digest = alone[arrival.key]
+        if task.promised.get(arrival.key, digest.hex()) != digest.hex():
+            named.append((arrival, [], digest))
+            continue
         found = identify(task.site.site, arrival, data, task.key, partial(_no_scan, task.site))
-        named.append((arrival, list(found), alone[arrival.key]))
+        named.append((arrival, list(found), digest))
     return named
 
 

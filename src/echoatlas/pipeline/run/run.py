@@ -33,7 +33,7 @@ from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
-from echoatlas.pipeline.run.register import name_arrivals
+from echoatlas.pipeline.run.register import differing, name_arrivals
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
@@ -64,6 +64,7 @@ class Summary:
     run_id: str
     named: int = 0
     waiting: int = 0
+    differing: int = 0
     objects: int = 0
     reread: int = 0
     frames: int = 0
@@ -110,6 +111,7 @@ def curate(
     clock = time.monotonic()
     summary = Summary(run_name("r", started))
     digests: dict[str, bytes] = {}  # locator to SHA-256 of what is named, for receipts
+    other: dict[str, list[str]] = {}  # site to files that are not what manifests name
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
     lake = deployment.lake
@@ -142,6 +144,8 @@ def curate(
                 log.say(Event.SITE_LISTED, site=seen.site.site, count=len(seen.fresh))
                 summary.waiting += seen.waiting
                 named = name_arrivals(deployment, seen, cluster, tell, digests)
+                other[seen.site.site] = differing(seen, digests)
+                summary.differing += len(other[seen.site.site])
                 if named.num_rows:
                     summary.named += named.num_rows
                     books.add(named)
@@ -176,7 +180,12 @@ def curate(
             seen.site.site
             for seen in surveys
             if not write_receipts(
-                deployment, seen.site, seen.tables.told, seen.arrived.whole, digests
+                deployment,
+                seen.site,
+                seen.tables.told,
+                seen.arrived.whole,
+                digests,
+                other.get(seen.site.site, ()),
             )
         ]
         _speak_of_tables(lake, surveys, summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from echoatlas.pipeline.errors import Reason
 
 NOTHING = "Nothing to do, if it was not meant as a scan."
+OTHER_BYTES = "Send it again by itself: the guide says how. Or mend the manifest."
 WHOLE = "Open it where it came from; if it opens there, send it again."
 ADVICE: dict[Reason, str] = {
     Reason.EMPTY: "Send it again.",
@@ -31,7 +32,6 @@ ADVICE: dict[Reason, str] = {
     Reason.UNKNOWN_SOP_CLASS: NOTHING,
     Reason.SEEN_BY_REVIEWER: "Black the text out, and send it by itself: the guide says how.",
     Reason.BAD_NAME: "Rename it, and send it again.",
-    Reason.NOT_AS_LISTED: "Send it again by itself: the guide says how. Or mend the manifest.",
     Reason.NOT_DELIVERED: "Look at it in the archive that holds it; we ask again when told to.",
     Reason.VANISHED: "Send it again, if it was not removed on purpose.",
     Reason.CRASHED: "Nothing to do: we look into it.",

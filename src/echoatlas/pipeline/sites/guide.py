@@ -27,7 +27,6 @@ ASKED = (
     Reason.NOT_IMAGING,
     Reason.UNSAFE_ARCHIVE,
     Reason.BAD_NAME,
-    Reason.NOT_AS_LISTED,
 )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Retry, UsageError
-from echoatlas.pipeline.ingest.complete import completeness, folder_of
+from echoatlas.pipeline.ingest.complete import completeness, upload_folder
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, sidecars
@@ -43,6 +43,7 @@ def write_receipts(
     told: Iterable[Told] | None = None,
     whole: Completeness | None = None,
     digests: Mapping[str, bytes] | None = None,
+    other: Iterable[str] = (),
 ) -> bool:
     """Write a receipt for each upload whose outcome has changed into the site's own prefix.
 
@@ -50,6 +51,7 @@ def write_receipts(
         told: what is read of the site's loose tables, if that is known already.
         whole: which of its uploads have come whole, if that is known already.
         digests: locator to SHA-256 of files that were read anyway; others are read for it.
+        other: keys of files whose bytes are not those that a manifest names.
 
     Returns:
         False if the bucket is read-only for us: the site then asks for its receipt instead.
@@ -62,14 +64,14 @@ def write_receipts(
         whole = completeness(site, bucket, entries, time.time())
         listed = arrivals(site, bucket, deployment.key(), entries)
         told = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting).told
-    now = _outcomes(deployment, site, told, whole)
+    now = _outcomes(deployment, site, told, whole, other)
     due = {upload for upload, digest in now.items() if before.get(upload) != digest}
     if not due:
         return True
     known = _Digests(deployment, site, bucket, digests or {})
     by_folder: dict[str, list[Receipt]] = {}
     for receipt in receipts(deployment, site, due, whole, known.of):
-        folder = folder_of(receipt.archive or receipt.file) or ROOT
+        folder = upload_folder(receipt.archive or receipt.file) or ROOT
         by_folder.setdefault(folder, []).append(receipt)
     try:
         for folder, some in sorted(by_folder.items()):
@@ -106,7 +108,7 @@ class _Digests:
             return ""
         if (found := self.known.get(arrival.locator)) is not None:
             return found.hex()
-        folder = folder_of(arrival.key) or ROOT
+        folder = upload_folder(arrival.key) or ROOT
         if folder not in self.told:
             self.told[folder] = self._last(folder)
         arrived = datetime.fromtimestamp(arrival.changed, UTC).isoformat(timespec="seconds")
@@ -135,7 +137,11 @@ class _Digests:
 
 
 def _outcomes(
-    deployment: Deployment, site: SiteConfig, told: Iterable[Told], whole: Completeness
+    deployment: Deployment,
+    site: SiteConfig,
+    told: Iterable[Told],
+    whole: Completeness,
+    other: Iterable[str],
 ) -> dict[str, str]:
     """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
     here = pc.field("site") == site.site
@@ -150,9 +156,12 @@ def _outcomes(
     key = deployment.key()
     for one in told:
         said = key.pseudonym("table", json.dumps(asdict(one), sort_keys=True))
-        lines.append((upload_id(site.site, folder_of(one.table), key), said))
+        lines.append((upload_id(site.site, upload_folder(one.table), key), said))
     for name in whole.waiting:
-        lines.append((upload_id(site.site, folder_of(name), key), key.pseudonym("waits", name)))
+        lines.append((upload_id(site.site, upload_folder(name), key), key.pseudonym("waits", name)))
+    for name in other:
+        differs = key.pseudonym("differs", f"{name}\0{whole.promised.get(name)}")
+        lines.append((upload_id(site.site, upload_folder(name), key), differs))
     for folder, names in whole.missing.items():
         absent = key.pseudonym("missing", json.dumps(names))
         lines.append((upload_id(site.site, folder, key), absent))

@@ -53,7 +53,7 @@ Unmapped = dict[tuple[str, str], set[str]]  # (field, value) to the patients who
 
 
 @dataclass(slots=True)
-class Profile:
+class SiteProfile:
     """What a site's first uploads are.
 
     Attributes:
@@ -91,14 +91,14 @@ class Profile:
     suggestions: list[str] = field(default_factory=list)
 
 
-def profile(
+def profile_site(
     deployment: Deployment,
     site: SiteConfig,
     config: JourneyConfig,
     fusion: LabelConfig,
     most: int,
     tell: Callable[[str, int, int], None] = lambda what, done, of: None,
-) -> Profile:
+) -> SiteProfile:
     """Take some of a site's objects through the journey, and write nothing.
 
     Args:
@@ -112,7 +112,7 @@ def profile(
     listed = list(arrivals(site, bucket, deployment.key()))
     beside = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
     scans = [one for one in listed if one.key not in beside.keys and not one.odd]
-    found = Profile(files=len(scans))
+    found = SiteProfile(files=len(scans))
     key = deployment.site_key(site.site) if deployment.vault.has(site.site) else deployment.key()
     context = SiteContext.of(site, key, config)
     seen = _Seen(found, context, fusion)
@@ -179,7 +179,7 @@ def _tasks(
 class _Seen:
     """Takes objects one by one, and counts."""
 
-    found: Profile
+    found: SiteProfile
     context: SiteContext
     fusion: LabelConfig
     patients: set[str] = field(default_factory=set)

@@ -17,7 +17,7 @@ from echoatlas.pipeline.ingest.uploads import uploaded
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import Told, tally
-from echoatlas.pipeline.sites.advice import advice_on
+from echoatlas.pipeline.sites.advice import OTHER_BYTES, advice_on
 from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Receipt:
 
     Attributes:
         file: its name; of a member of an archive, that of both, joined by "!".
-        status: of the lake, or "sidecar" of a table, "waiting" of what has not come whole,
-            "missing" of what a manifest lists and has not come.
+        status: of the lake, or "sidecar" of a table, "waiting" of what has not come whole
+            or is not what a manifest names, "missing" of what a manifest lists and has not come.
         reason, sentence: why it was rejected; of a duplicate, why the object was whose bytes it
             repeats, as these are rejected wherever they lie; of a table, what was read of it.
         advice: what the site can do about it; often empty.
@@ -121,7 +121,7 @@ def receipts(
         else:
             found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates))
         about = digest(arrival)
-        other = whole.promised.get(arrival.key, about) != about != ""
+        other = bool(about) and whole.promised.get(arrival.key, about) != about
         found[first:] = [_about(one, arrival, about, other=other) for one in found[first:]]
     for folder, absent in whole.missing.items():
         if uploads is None or {folder, upload_id(site.site, folder, key)} & {*uploads}:
@@ -137,14 +137,16 @@ def receipts(
 def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -> Receipt:
     """A receipt with what is known of the uploaded file itself."""
     arrived = datetime.fromtimestamp(arrival.changed, UTC) if arrival.changed else None
+    waits = other and receipt.status == "pending"
     return replace(
         receipt,
         archive=arrival.key if receipt.file != arrival.key else "",
         bytes=arrival.size,
         time=arrived.isoformat(timespec="seconds") if arrived else "",
         sha256=digest,
+        status="waiting" if waits else receipt.status,
         sentence=receipt.sentence or (OTHER if other else ""),
-        advice=receipt.advice or advice_on("not_as_listed" if other else receipt.reason),
+        advice=OTHER_BYTES if other else advice_on(receipt.reason),
     )
 
 

@@ -8,14 +8,16 @@ from echoatlas.taxonomy.devices import UNKNOWN
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.tally import Tally
-    from echoatlas.pipeline.sites.profile import Profile
+    from echoatlas.pipeline.sites.profile import SiteProfile
     from echoatlas.schemas.config import SiteConfig
 
 MOSTLY = 0.8  # share from which a site is taken to be like its first uploads
 FEW = 5  # objects from which it is
 
 
-def suggestions(site: SiteConfig, found: Profile, tally: Tally, *, controlled: bool) -> list[str]:
+def suggestions(
+    site: SiteConfig, found: SiteProfile, tally: Tally, *, controlled: bool
+) -> list[str]:
     """Lines that might be right; each can be put into the site's file as it stands.
 
     Args:
@@ -46,7 +48,7 @@ def suggestions(site: SiteConfig, found: Profile, tally: Tally, *, controlled: b
     return lines
 
 
-def _commonest(found: Profile) -> tuple[str, int]:
+def _commonest(found: SiteProfile) -> tuple[str, int]:
     known = [(number, path) for path, number in found.organs.items() if path != UNKNOWN]
     number, path = max(known, default=(0, ""))
     return path, number

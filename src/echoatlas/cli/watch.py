@@ -1,0 +1,73 @@
+"""The command that runs by itself: ``watch``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from echoatlas.cli.output import Context
+
+if TYPE_CHECKING:
+    from echoatlas.errors import EchoAtlasError
+    from echoatlas.pipeline.run.run import Summary
+
+TOKEN = "ECHOATLAS_WATCH_TOKEN"
+Sites = typer.Option(None, "--site", help="Only this site; may be given several times.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command()(watch)
+
+
+def watch(
+    ctx: typer.Context,
+    site: list[str] | None = Sites,
+    every: float = typer.Option(300.0, min=1, help="Seconds between looks without an event."),
+    listen: str | None = typer.Option(
+        None,
+        help="HOST:PORT at which a service posts its events (S3, SNS, EventBridge, SeaweedFS); "
+        f"with a bearer token if {TOKEN} is set.",
+    ),
+) -> None:
+    """Run whenever something has come: on a bucket's events, and every so often; until stopped."""
+    context: Context = ctx.obj
+    from contextlib import ExitStack
+
+    from echoatlas.pipeline.run.watch import watch as watched
+    from echoatlas.pipeline.sites.events import Hints, Listener
+
+    deployment = context.open("made")
+    names = [one.site for one in deployment.chosen(site)] if site else []
+    hints = Hints(deployment.sites)
+    listener = Listener(listen, hints, os.environ.get(TOKEN, "")) if listen else None
+
+    def said(what: Summary | EchoAtlasError) -> None:
+        if isinstance(what, Exception):
+            context.say(f"echoatlas: {what}", {"error": str(what)})
+            return
+        context.say(
+            f"{what.run_id}: {what.objects} objects, {what.frames} frames, "
+            f"{sum(what.rejected.values())} quarantined, {what.repeats} repeated, "
+            f"{what.seconds:.1f} s",
+            {
+                "run_id": what.run_id,
+                "objects": what.objects,
+                "frames": what.frames,
+                "rejected": dict(what.rejected),
+                "duplicates": what.repeats,
+                "seconds": round(what.seconds, 2),
+            },
+        )
+
+    with ExitStack() as stack:
+        if listener:
+            stack.enter_context(listener)
+        place = f", events at http://{listener.address}" if listener else ""
+        context.say(
+            f"watching {', '.join(names) or 'all sites'} every {every:g} s{place}",
+            {"watching": names, "listening": listener.address if listener else ""},
+        )
+        watched(lambda: context.open("made"), hints, names, every, said)

@@ -1,0 +1,136 @@
+"""Runs that start by themselves: on a hint, when an upload has become quiet, and every so often.
+
+A hint, or the time, only starts a look: buckets are listed and held against the lake, and a run
+follows where something is due. So nothing is missed when an event is, and a second look is free.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, UsageError
+from echoatlas.pipeline.plan.plan import checked
+from echoatlas.pipeline.plan.survey import Survey, surveyed
+from echoatlas.pipeline.run.run import Progress, Summary, curate, must_hold
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.sites.events import Hints
+
+GATHER = 0.5  # seconds between the first hint and the look: uploads come in many files
+AGAIN = 5.0  # seconds until the next try where another run holds the lake
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look found.
+
+    Attributes:
+        due: sites at which something is to be done.
+        next_look: when an upload may have become quiet, seconds since 1970; None if none will.
+        faults: site to what is wrong with its bucket.
+    """
+
+    due: tuple[str, ...] = ()
+    next_look: float | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def look_at(deployment: Deployment, names: Collection[str]) -> Look:
+    """List some sites' buckets and hold them against the lake.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        UsageError, Retry: no bucket could be listed.
+    """
+    config = checked(deployment.config)
+    surveys, faults = surveyed(deployment, deployment.chosen(sorted(names)), config)
+    looks = [one for seen in surveys if (one := seen.arrived.whole.next_look) is not None]
+    return Look(
+        tuple(seen.site.site for seen in surveys if _is_due(seen)),
+        min(looks, default=None),
+        {site: str(why) for site, why in faults.items()},
+    )
+
+
+def _is_due(seen: Survey) -> bool:
+    some = (seen.fresh, seen.pending, seen.stale, seen.unread, seen.repeats, seen.lost)
+    return any(len(one) for one in some)
+
+
+def watch(
+    opened: Callable[[], Deployment],
+    hints: Hints,
+    sites: Collection[str] = (),
+    every: float = 300.0,
+    said: Callable[[Summary | EchoAtlasError], None] = lambda _: None,
+    progress: Progress | None = None,
+) -> None:
+    """Look and run until the hints are stopped.
+
+    What goes wrong in a run is said, and the watch goes on.
+
+    Args:
+        opened: opens the deployment, anew each time: sites may have been added.
+        sites: the only ones to be watched; all if empty.
+        every: seconds after which all are looked at without a hint.
+        said: told of each run that did something, and of what went wrong.
+    """
+    scheduled, named, last = 0.0, set[str](), ""
+    quiet: dict[str, float] = {}
+    while not hints.stopped:
+        now = time.monotonic()
+        pause = AGAIN
+        try:
+            deployment = opened()
+            hints.sites = deployment.sites
+            wanted = set(sites) or set(deployment.sites)
+            if now >= scheduled:
+                scheduled, named = now + every, set(wanted)
+            named |= {site for site, when in quiet.items() if time.time() >= when}
+            named &= wanted
+            if named:
+                _look_and_run(deployment, named, quiet, said, progress)
+                named.clear()
+            last = ""
+            pause = min([scheduled - time.monotonic(), *(w - time.time() for w in quiet.values())])
+        except CheckFailed as error:
+            said(error)
+            named.clear()
+            pause = scheduled - time.monotonic()
+        except EchoAtlasError as error:  # another run, a bucket out of reach, a file being edited
+            if str(error) != last:
+                said(error)
+            last = str(error)
+        fresh = hints.wait(pause)
+        if fresh:
+            time.sleep(GATHER)
+            named |= fresh | hints.wait(0)
+
+
+def _look_and_run(
+    deployment: Deployment,
+    named: Collection[str],
+    quiet: dict[str, float],
+    said: Callable[[Summary | EchoAtlasError], None],
+    progress: Progress | None,
+) -> None:
+    for site in named:
+        quiet.pop(site, None)
+    if not named:
+        return
+    seen = look_at(deployment, named)
+    for site in named:
+        if seen.next_look is not None:
+            quiet[site] = seen.next_look
+    for site, why in seen.faults.items():
+        said(UsageError(f"site '{site}' was left out: {why}"))
+    if not seen.due:
+        return
+    summary = curate(deployment, list(seen.due), progress)
+    if summary.named or summary.objects or summary.reread:
+        said(summary)
+    must_hold(summary)
