@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
         }
         (folder / "up" / f"{seed}.dcm").write_bytes(write_dicom(scan, overrides=said))
     (folder / "up" / "notes.txt").write_text("nothing to see")
-    bare = make_still(seed=9, fan="convex", size=(400, 300), burned_in=())
+    bare = make_still(seed=9, fan="convex", size=(400, 300), screen="none")
     (folder / "up" / "bare.png").write_bytes(write_png(bare))
     return made
 
@@ -64,7 +64,7 @@ def test_it_sees_text_outside_the_scanned_area_whatever_headers_admit(told: Any)
 
 def test_it_tells_what_nobody_understands_if_several_patients_have_it(told: Any) -> None:
     assert told["unmapped"] == {"ProtocolName": {FOREIGN: 6}}
-    assert told["rare"] == 6  # what a doctor was called is nobody's business
+    assert told["rare"] >= 6  # what a doctor was called is nobody's business
     assert "Nobody" not in str(told)
     assert told["unknown_devices"] == {"ACME, Echo 9": 6}
     assert told["organs"] == {"abdomen/liver": 6, "unknown": 1}

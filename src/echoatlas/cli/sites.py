@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.sites.profile import SiteProfile
+    from echoatlas.pipeline.sites.site_profile import SiteProfile
 
 site_app = typer.Typer(no_args_is_help=True, help="Sites: add, check, list, guide, form, receipt.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rejected objects: list, show, retry.")
@@ -163,9 +162,9 @@ def profile_text(found: SiteProfile) -> str:
     ]
     if found.nameless:
         parts.append(f"{found.nameless} name no patient: each stands alone")
-    understood = sum(found.organs.values()) - found.organs["unknown"]
+    understood = sum(found.organs.values()) - found.organs.get("unknown", 0)
     parts.append(f"{understood} of {sum(found.organs.values())} say what they show")
-    counted: tuple[tuple[str, Mapping[str, int]], ...] = (
+    counted: tuple[tuple[str, dict[str, int]], ...] = (
         ("not accepted", found.rejected),
         ("format", found.formats),
         ("device", found.devices),

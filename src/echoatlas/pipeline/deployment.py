@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from echoatlas.errors import ConfigError
+from echoatlas.pipeline.dicomweb.storage import SCHEME, DicomWebStorage
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake_address import demand_plain
@@ -129,7 +130,9 @@ class Deployment:
         return [self.site(name) for name in sorted(set(names))]
 
     def bucket(self, site: SiteConfig) -> Storage:
-        """Where a site drops its uploads."""
+        """Where a site drops its uploads, or the service that is asked for them."""
+        if site.bucket.startswith(SCHEME):
+            return DicomWebStorage(site.bucket, site.dicomweb)
         return Storage.open(resolve(self.root, site.bucket), self.config.zones.get("intake"))
 
     def key(self) -> SiteKey:

@@ -7,12 +7,13 @@ allows is seen; S3 is spoken by ``obstore``. Both give exactly one winner to ``c
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -95,6 +96,14 @@ class Storage(ABC):
     @abstractmethod
     def sub(self, prefix: str) -> Storage:
         """The folder below this one."""
+
+    def absent(self) -> Mapping[str, tuple[str, ...]]:
+        """Top folder to what the last listing should have had and had not, in words."""
+        return {}
+
+    def digest(self, data: bytes) -> str:
+        """What makes an object of this folder the same as another: SHA-256 of its bytes, hex."""
+        return hashlib.sha256(data).hexdigest()
 
     def options(self) -> dict[str, str]:
         """What delta-rs needs to know to reach this folder."""

@@ -78,9 +78,9 @@ def completeness(
     every = list(listed)
     controls = {one.key: one for one in every if is_control(rule, one.key)}
     if not controls and not rule.quiet_minutes and not rule.marked_only:
-        return Completeness()
+        return Completeness(missing=bucket.absent())
     waiting: set[str] = set()
-    missing: dict[str, tuple[str, ...]] = {}
+    missing = dict(bucket.absent())
     promised: dict[str, str] = {}
     looks: list[float] = []
     files = [one for one in every if one.key not in controls and not one.key.startswith(RECEIPTS)]

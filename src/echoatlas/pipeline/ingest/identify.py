@@ -32,6 +32,7 @@ def identify(
     data: bytes,
     key: SiteKey,
     passed_over: Callable[[str, Content], bool] = lambda name, content: False,
+    digest: Callable[[bytes], str] = lambda data: hashlib.sha256(data).hexdigest(),
 ) -> Iterator[NamedObject]:
     """Name an uploaded file, or each member of an archive, by keyed hashes of the content.
 
@@ -41,6 +42,7 @@ def identify(
 
     Args:
         passed_over: whether a member is known to be no scan.
+        digest: of an object that lies alone, what its ids are made of.
     """
     if is_archive(data):
         try:
@@ -54,7 +56,7 @@ def identify(
         yield from found
         if found:
             return
-    yield _seen(site, data, key, arrival.locator, "", -1)
+    yield _seen(site, data, key, arrival.locator, "", -1, digest(data))
 
 
 def _member(
@@ -69,16 +71,23 @@ def _member(
     once = cache(content)  # what is looked at to be passed over, and then is not
     try:
         if not passed_over(f"{arrival.key}!{member.name}", once):
-            yield _seen(site, once(), key, locator, arrival.locator, member.index)
+            data = once()
+            digest = hashlib.sha256(data).hexdigest()
+            yield _seen(site, data, key, locator, arrival.locator, member.index, digest)
     except Reject:
         name = key.pseudonym("unread", locator)
         yield NamedObject(locator, arrival.locator, member.index, name, name, member.size)
 
 
 def _seen(
-    site: str, content: bytes, key: SiteKey, locator: str, container: str, member: int
+    site: str,
+    content: bytes,
+    key: SiteKey,
+    locator: str,
+    container: str,
+    member: int,
+    digest: str,
 ) -> NamedObject:
-    digest = hashlib.sha256(content).hexdigest()
     return NamedObject(
         locator=locator,
         container=container,

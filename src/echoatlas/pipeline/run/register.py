@@ -161,7 +161,8 @@ def register(task: RegisterTask) -> list[tuple[ListedFile, list[NamedObject], by
         if task.promised.get(arrival.key, digest.hex()) != digest.hex():
             named.append((arrival, [], digest))
             continue
-        found = identify(task.site.site, arrival, data, task.key, partial(_no_scan, task.site))
+        no_scan = partial(_no_scan, task.site)
+        found = identify(task.site.site, arrival, data, task.key, no_scan, task.bucket.digest)
         named.append((arrival, list(found), digest))
     return named
 

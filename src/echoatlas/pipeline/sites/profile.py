@@ -33,6 +33,7 @@ from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.headings import meaning
 from echoatlas.pipeline.sidecars.collection import is_companion, origin_of
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, is_table, sidecars
+from echoatlas.pipeline.sites.site_profile import SiteProfile
 from echoatlas.pipeline.sites.suggest import suggestions
 from echoatlas.taxonomy.codes import body_part
 from echoatlas.taxonomy.devices import UNKNOWN, device
@@ -50,45 +51,6 @@ if TYPE_CHECKING:
 IN_COMMON = 3  # patients who have a value, from which it is told
 OF_ARCHIVE = 4  # members of an archive that are looked at
 Unmapped = dict[tuple[str, str], set[str]]  # (field, value) to the patients who have it
-
-
-@dataclass(slots=True)
-class SiteProfile:
-    """What a site's first uploads are.
-
-    Attributes:
-        files: that lie there. looked: objects that were looked at. patients: whom these name.
-        accepted: of these. rejected: reason to number.
-        rate: share accepted, and its 95 % interval as (least, most); None where none was looked at.
-        formats: of what could be opened. devices: "maker, model" of the vocabulary to number.
-        outside: objects with text outside the scanned area, which is made black; stated: those that
-            DICOM headers admit.
-        inside: objects with text inside it, which is made black too.
-        organs: path of the tree to number, "unknown" for those of which nothing is understood.
-        unmapped: field to {value: objects} of what several patients have in common and nobody
-            understands. rare: how many values are not told for being of few.
-        unknown_devices: "maker, model" as headers have it, in common as above.
-        suggestions: lines for the site's file.
-    """
-
-    files: int = 0
-    looked: int = 0
-    patients: int = 0
-    nameless: int = 0
-    accepted: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    rate: tuple[float, float, float] | None = None
-    formats: Counter[str] = field(default_factory=Counter)
-    devices: Counter[str] = field(default_factory=Counter)
-    outside: int = 0
-    stated: int = 0
-    inside: int = 0
-    organs: Counter[str] = field(default_factory=Counter)
-    unmapped: dict[str, dict[str, int]] = field(default_factory=dict)
-    rare: int = 0
-    unknown_devices: dict[str, int] = field(default_factory=dict)
-    ignored_columns: tuple[str, ...] = ()
-    suggestions: list[str] = field(default_factory=list)
 
 
 def profile_site(
@@ -158,6 +120,7 @@ def _tasks(
             data,
             deployment.key(),
             lambda name, content: is_companion(site, name) or is_table(site, name, content),
+            bucket.digest,
         )
         rows = list(sightings(site.site, arrival, named, 0))
     except Reject as rejection:
@@ -185,17 +148,21 @@ class _Seen:
     patients: set[str] = field(default_factory=set)
     unmapped: Unmapped = field(default_factory=lambda: defaultdict(set))
     unlisted: Unmapped = field(default_factory=lambda: defaultdict(set))
+    rejected: Counter[str] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)
+    devices: Counter[str] = field(default_factory=Counter)
+    organs: Counter[str] = field(default_factory=Counter)
 
     def take(self, task: ObjectTask | Reject) -> None:
         """Count one object."""
         self.found.looked += 1
         if isinstance(task, Reject):
-            self.found.rejected[task.reason.value] += 1
+            self.rejected[task.reason.value] += 1
             return
         try:
             result = journey(task, self.context)
         except Reject as rejection:
-            self.found.rejected[rejection.reason.value] += 1
+            self.rejected[rejection.reason.value] += 1
         else:
             self.found.accepted += 1
             self.found.inside += any(getattr(row, "text_boxes", 0) for row in result.rows)
@@ -208,7 +175,7 @@ class _Seen:
         found, config = self.found, self.context.config
         origin = task.said[0].origin
         scan = read(task.data, config.read)
-        found.formats[scan.format] += 1
+        self.formats[scan.format] += 1
         who = identity_of(scan.header, origin, self.context.site)
         found.nameless += who.source == "object"
         if who.source != "object":
@@ -217,7 +184,7 @@ class _Seen:
             self._device(scan, who.value)
             found.stated += values(scan.header, "BurnedInAnnotation") == ["YES"]
         hints = evidence(scan, origin, self.context.site, config.evidence)
-        found.organs[" ".join(label(hints, self.fusion).paths) or UNKNOWN] += 1
+        self.organs[label(hints, self.fusion).paths or UNKNOWN] += 1
         for place in self._not_understood(scan, origin):
             self.unmapped[place].add(who.value)
         found.outside += self._has_text_outside(scan)
@@ -226,7 +193,7 @@ class _Seen:
         maker = " ".join(values(scan.header, "Manufacturer")[:1])
         model = " ".join(values(scan.header, "ManufacturerModelName")[:1])
         known = device(maker, model)
-        self.found.devices[", ".join(known)] += 1
+        self.devices[", ".join(known)] += 1
         if UNKNOWN in known and (maker or model):
             self.unlisted["device", f"{maker}, {model}"].add(who)
 
@@ -265,6 +232,8 @@ class _Seen:
         """Count what could only be counted at the end."""
         found = self.found
         found.patients = len(self.patients)
+        found.rejected, found.formats = dict(self.rejected), dict(self.formats)
+        found.devices, found.organs = dict(self.devices), dict(self.organs)
         for (place, value), who in sorted(self.unmapped.items()):
             if len(who) >= IN_COMMON:
                 found.unmapped.setdefault(place, {})[value] = len(who)

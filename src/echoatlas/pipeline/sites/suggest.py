@@ -8,7 +8,7 @@ from echoatlas.taxonomy.devices import UNKNOWN
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.tally import Tally
-    from echoatlas.pipeline.sites.profile import SiteProfile
+    from echoatlas.pipeline.sites.site_profile import SiteProfile
     from echoatlas.schemas.config import SiteConfig
 
 MOSTLY = 0.8  # share from which a site is taken to be like its first uploads
@@ -25,12 +25,13 @@ def suggestions(
     """
     lines: list[str] = []
     organ, number = _commonest(found)
-    understood = sum(found.organs.values()) - found.organs[UNKNOWN]
+    damaged = sum(found.rejected.get(one, 0) for one in ("truncated", "frame_mismatch"))
+    understood = sum(found.organs.values()) - found.organs.get(UNKNOWN, 0)
     if not site.labels.organ and understood >= FEW and number >= MOSTLY * understood:
         lines.append(f"labels: {{organ: {organ}}}  # of {number} in {understood} objects")
-    if not site.cropped and found.rejected["no_fan"] >= max(FEW, MOSTLY / 2 * found.looked):
+    if not site.cropped and found.rejected.get("no_fan", 0) >= max(FEW, MOSTLY / 2 * found.looked):
         lines.append("cropped: true  # if the pictures were cropped to the scanned area")
-    if not site.partial and found.rejected["truncated"] + found.rejected["frame_mismatch"] >= FEW:
+    if not site.partial and damaged >= FEW:
         lines.append("partial: true  # keep the good frames of damaged clips")
     if site.patient.source == "auto" and found.nameless >= max(FEW, MOSTLY * found.looked):
         lines.append("patient: {source: folder}  # if each patient's files lie in a folder")
