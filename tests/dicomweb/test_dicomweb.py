@@ -173,11 +173,11 @@ def test_a_service_that_refuses_or_is_not_there_is_told_apart(
     pacs.store(SCANS[0])
     pacs.token = "right"
     monkeypatch.setenv("DICOMWEB_TOKEN", "wrong")
-    with pytest.raises(UsageError, match="access denied .* check DICOMWEB_TOKEN"):
+    with pytest.raises(UsageError, match=r"access denied .* check DICOMWEB_TOKEN"):
         list(bucket(pacs).list())
     monkeypatch.setenv("DICOMWEB_TOKEN", "right")
     assert len(keys(bucket(pacs))) == 1
-    with pytest.raises(Retry, match="cannot reach 127.0.0.1:9"):
+    with pytest.raises(Retry, match=r"cannot reach 127\.0\.0\.1:9"):
         list(DicomWebStorage("dicomweb+http://127.0.0.1:9/rs", DicomWeb()).list())
     with pytest.raises(UsageError, match="named as"):
         DicomWebStorage("dicomweb+https://user:secret@host/rs", DicomWeb())

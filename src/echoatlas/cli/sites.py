@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,6 +152,10 @@ def check(
     )
 
 
+def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
 def profile_text(found: SiteProfile) -> str:
     """A profile for people."""
     share, least, most = found.rate or (0.0, 0.0, 0.0)
@@ -164,7 +169,7 @@ def profile_text(found: SiteProfile) -> str:
         parts.append(f"{found.nameless} name no patient: each stands alone")
     understood = sum(found.organs.values()) - found.organs.get("unknown", 0)
     parts.append(f"{understood} of {sum(found.organs.values())} say what they show")
-    counted: tuple[tuple[str, dict[str, int]], ...] = (
+    counted: tuple[tuple[str, Mapping[str, int]], ...] = (
         ("not accepted", found.rejected),
         ("format", found.formats),
         ("device", found.devices),
@@ -173,11 +178,11 @@ def profile_text(found: SiteProfile) -> str:
     )
     for head, numbers in counted:
         if numbers:
-            parts.append(table((head, "number"), sorted(numbers.items(), key=lambda p: -p[1])))
+            parts.append(table((head, "number"), _most_first(numbers)))
     rows = [
         (place, value, number)
         for place, some in found.unmapped.items()
-        for value, number in sorted(some.items(), key=lambda pair: -pair[1])
+        for value, number in _most_first(some)
     ]
     if rows:
         parts.append(table(("not understood", "value", "patients"), rows))

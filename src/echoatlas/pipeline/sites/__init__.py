@@ -1,1 +1,1 @@
-"""What a site gets from us: a checked file, receipts."""
+"""What a site gets from us: a bucket that only it can use, a guide, a dry run, receipts."""
