@@ -25,7 +25,7 @@ class Pacs:
     Attributes:
         faults: SOP instance UID to what is answered in place of it.
         most: answers a page has at most, whatever is asked; 0 for no bound.
-        deaf: it takes no notice of offsets.
+        deaf: it takes no notice of offsets. forgetful: it has nothing for any offset.
         counted: added to the number of instances that a series states.
         token: that a request has to bear.
         asked: the Accept header of each request for an instance.
@@ -36,6 +36,7 @@ class Pacs:
     faults: dict[str, Fault] = field(default_factory=dict)
     most: int = 0
     deaf: bool = False
+    forgetful: bool = False
     counted: int = 0
     token: str = ""
     asked: list[str] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         limit = int(asked.get("limit", ["0"])[0]) or len(answers)
         limit = min(limit, self.pacs.most or limit)
         offset = 0 if self.pacs.deaf else int(asked.get("offset", ["0"])[0])
-        page = answers[offset : offset + limit]
+        page = [] if offset and self.pacs.forgetful else answers[offset : offset + limit]
         status = 200 if page else 204
         self.answer(status, "application/dicom+json", json.dumps(page).encode() if page else b"")
 

@@ -1,14 +1,14 @@
 """What a service has: studies, series, instances, each list asked to its end.
 
-Services cut lists short and say so in a header, or not at all, or give the first page for any
-offset. So pages are asked for until one brings nothing new, and what came is held against the
-number that the series states.
+Services cut lists short and say so in a header, or not at all, give the first page for any offset,
+or nothing. So pages are asked for until one brings nothing new, then the whole once more, and what
+came is held against the number that the series states.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,21 +68,34 @@ def all_series(client: Client) -> Iterator[Series]:
 def _pages(
     client: Client, path: str, fields: Mapping[str, str], uid: str, enough: int = -1
 ) -> dict[str, dict[str, Any]]:
-    """All answers to a query by UID."""
+    """All answers to a query by UID.
+
+    Args:
+        enough: how many there are, where that is known.
+    """
     found: dict[str, dict[str, Any]] = {}
-    offset = 0
+    offset, full = 0, False
     for _ in range(MOST_PAGES):
         page = {"limit": str(client.options.page), "offset": str(offset)}
         answers = client.query(path, {**fields, **page})
         offset += len(answers)
-        before = len(found)
-        for answer in answers:
-            value = _text(answer, uid)
-            if UID.fullmatch(value):  # it becomes part of a path
-                found.setdefault(value, answer)
-        if len(found) == before or len(found) == enough:
+        full = full or len(answers) >= client.options.page
+        if not _taken(found, answers, uid) or len(found) == enough:
             break
+    if full and len(found) != enough:
+        # Orthanc 1.10.1 gives nothing for any offset where it has to look for modalities
+        _taken(found, client.query(path, fields), uid)
     return found
+
+
+def _taken(found: dict[str, dict[str, Any]], answers: Iterable[dict[str, Any]], uid: str) -> bool:
+    """Whether there was anything new among answers."""
+    before = len(found)
+    for answer in answers:
+        value = _text(answer, uid)
+        if UID.fullmatch(value):  # it becomes part of a path
+            found.setdefault(value, answer)
+    return len(found) > before
 
 
 def _text(answer: Mapping[str, Any], tag: str) -> str:
