@@ -111,12 +111,12 @@ def test_wrong_credentials_are_told_in_one_line(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
 
-    for command in (("site", "check", "st"), ("run",), ("site", "form", "st", "up")):
+    for command in (("site", "check", "st"), ("run",)):
         said = made.here(*command)
-        if command[1:2] != ("form",):  # signing asks nobody
-            assert (said.returncode, said.stderr.count("\n")) == (2, 1)
-            assert "access denied" in said.stderr
-            assert "AWS_SECRET_ACCESS_KEY" in said.stderr
+        line = said.stderr.splitlines()[-1]  # progress before it
+        assert said.returncode == 2
+        assert "access denied" in line
+        assert "AWS_SECRET_ACCESS_KEY" in line
 
 
 @pytest.mark.heavy

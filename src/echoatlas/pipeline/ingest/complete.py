@@ -53,6 +53,8 @@ def upload_folder(key: str) -> str:
 
 def is_control(uploads: Uploads, key: str) -> bool:
     """Whether a file only says that an upload has come whole."""
+    if not key.endswith((uploads.marker, uploads.manifest)):
+        return False
     folder, name = upload_folder(key), key.rpartition("/")[2]
     return name in (uploads.marker, uploads.manifest) and key in (name, f"{folder}/{name}")
 
