@@ -134,6 +134,7 @@ def ran(told: list[Summary | EchoAtlasError]) -> list[int]:
     return [one.objects for one in told if isinstance(one, Summary)]
 
 
+@pytest.mark.heavy
 def test_a_run_starts_by_an_event_by_silence_and_by_the_clock(tmp_path: Path) -> None:
     made = Rehearsal(tmp_path)
     made.engine(address="processes", workers=1)

@@ -74,6 +74,7 @@ def test_an_upload_under_way_is_left_alone_and_taken_when_it_has_come(
     assert {"kept"} == {one["status"] for one in receipt(folder, "under-way").values()}
 
 
+@pytest.mark.heavy
 def test_changed_resumed_repeated_and_overlapping_uploads_lose_and_double_nothing(
     made: Rehearsal, scans: list[bytes]
 ) -> None:
