@@ -98,7 +98,7 @@ def diff_releases(
     after: str = typer.Argument(help="A later one."),
     frames: Path | None = Frames,
 ) -> None:
-    """What came, what went and why, what is labelled or split otherwise; --json for programs."""
+    """What came, what went and why, what is labeled or split otherwise; --json for programs."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.departures import reasons
     from echoatlas.pipeline.release.diff import as_text, diff, write_changes

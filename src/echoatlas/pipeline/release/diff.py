@@ -1,4 +1,4 @@
-"""Compare two releases: what came, what went and why, what is labelled or split otherwise."""
+"""Compare two releases: what came, what went and why, what is labeled or split otherwise."""
 
 from __future__ import annotations
 
@@ -208,14 +208,14 @@ def _changes(
         "split_before, split_after FROM joined "
         f"WHERE added OR removed OR ({both} AND (relabeled OR moved)) ORDER BY 1"
     ).fetchall()
-    for one, added, removed, relabeled, moved, label, labelled, split, to in rows:
+    for one, added, removed, relabeled, moved, label, labeled, split, to in rows:
         if added:
-            yield one, "added", "", labelled
+            yield one, "added", "", labeled
         elif removed:
             yield one, "removed", why.get(one, UNKNOWN), ""
         else:
             if relabeled:
-                yield one, "relabeled", label, labelled
+                yield one, "relabeled", label, labeled
             if moved:
                 yield one, "moved", split, to
 
