@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 from typing import Any
 
 import cv2
@@ -285,3 +286,21 @@ def test_the_poster_of_an_animated_png_is_no_frame():
     shown = pictures(stream.getvalue())
 
     assert (COLOR[1:] == shown).all()
+
+
+def test_a_tiff_that_claims_millions_of_rows_is_refused_before_they_are_listed():
+    """Rows a strip 1, of an image that is said to be two thousand million rows high."""
+    data = bytearray(tiff((GRAY[0], {"rowsperstrip": 1})))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tag = file.pages[0].tags["ImageLength"]
+        place, form = tag.valueoffset, "<I" if tag.dtype == 4 else "<H"
+    assert form == "<I"
+    data[place : place + 4] = struct.pack(form, 1 << 31)
+
+    tracemalloc.start()
+    reason = refused(bytes(data))[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert Reason.UNREADABLE is reason
+    assert peak < 8 << 20

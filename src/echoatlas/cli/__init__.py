@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from typer._click.exceptions import ClickException  # typer carries its own click
+from typer.exceptions import TyperException
 
 import echoatlas.cli.audit as audit
 import echoatlas.cli.crosswalk as crosswalk
@@ -95,7 +95,7 @@ def call(arguments: Sequence[str]) -> int:
         code = app(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
     except (typer.Abort, KeyboardInterrupt):
         code = STOPPED
-    except ClickException as error:
+    except TyperException as error:
         return _say(error.format_message().rstrip("."), 2)
     except UsageError as error:
         return _say(str(error), 2)

@@ -20,6 +20,7 @@ CORE = 12  # bytes of the oldest information header of BMP
 BIT_FIELDS = {3: 12, 6: 16}  # BMP compression: masks behind an information header of 40 bytes
 RAW, YCBCR, SEPARATE = 1, 6, 2  # TIFF 6.0: Compression, PhotometricInterpretation, planes apart
 MOST_TAGS = 1 << 16
+MISCOUNTED = "a page has more or fewer strips than its size asks for"
 TIFF_ERRORS = (
     tifffile.TiffFileError,
     ArithmeticError,
@@ -115,12 +116,16 @@ def _strips(page: tifffile.TiffPage) -> Iterator[tuple[int, int]]:
         sizes = [_rows(page.tilewidth * samples, page, page.tilelength)] * len(page.dataoffsets)
     else:
         step = min(page.rowsperstrip or page.imagelength, page.imagelength)
+        # Counted before they are listed: a header may claim millions
+        count = -(-page.imagelength // step) * (page.samplesperpixel if apart else 1)
+        if count != len(page.dataoffsets):
+            raise Reject(Reason.UNREADABLE, MISCOUNTED)
         heights = [step] * (page.imagelength // step)
         heights += [page.imagelength % step] if page.imagelength % step else []
         sizes = [_rows(page.imagewidth * samples, page, height) for height in heights]
         sizes *= page.samplesperpixel if apart else 1
     if len(sizes) != len(page.dataoffsets) or len(sizes) != len(page.databytecounts):
-        raise Reject(Reason.UNREADABLE, "a page has more or fewer strips than its size asks for")
+        raise Reject(Reason.UNREADABLE, MISCOUNTED)
     for start, there, size in zip(page.dataoffsets, page.databytecounts, sizes, strict=True):
         if there < size:
             raise Reject(Reason.TRUNCATED, "a page claims more bytes than are there")

@@ -15,14 +15,16 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.borrowed import Borrowed
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom.structure import PIXELS, check_structure, is_implicit
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import BY_KEYWORD, BY_UID
 from echoatlas.pipeline.read.dicom.values import DAMAGE, unsaid
 
-# pydicom's warnings quote the values that they complain of.
+# pydicom's messages quote the values that they complain of: it says nothing, whoever calls it.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+# Values are judged by us. All are converted as a file is opened, so nothing is asked of it later.
+_UNCHECKED = Borrowed(pydicom.config.settings, "reading_validation_mode", pydicom.config.IGNORE)
 
 IMPLICIT = BY_KEYWORD["ImplicitVRLittleEndian"].uid
 EXPLICIT = BY_KEYWORD["ExplicitVRLittleEndian"].uid
@@ -65,7 +67,7 @@ def open_dicom(data: bytes, config: ReadConfig) -> Opened:
     Raises:
         Reject: ``unreadable``, ``too_deep``, ``too_large``.
     """
-    with unsaid():
+    with unsaid(), _UNCHECKED:
         try:
             return _open(data, config)
         except RecursionError:
