@@ -108,7 +108,7 @@ def test_few_fresh_codes_are_joined_with_all_and_the_others_not_again(share: flo
     spread=st.integers(1, 8),
     radius=st.integers(0, 63),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_nothing_is_missed_however_codes_bunch(
     seed: int, count: int, spread: int, radius: int
 ) -> None:

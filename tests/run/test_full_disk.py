@@ -35,6 +35,7 @@ def _mounts() -> None:
 @pytest.mark.parametrize("kilobytes", SMALL_KB)
 def test_a_full_disk_is_one_line_and_costs_nothing(undisturbed: Any, kilobytes: int) -> None:
     full = undisturbed.elsewhere(f"full-{kilobytes}")
+    full.engine(batch=2, group=1, workers=2, address="processes")
     disk, kept = full.home / "disk", full.home / "kept"
     disk.mkdir()
     full.lake_path = disk / "lake"

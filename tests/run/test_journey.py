@@ -66,6 +66,7 @@ def test_the_journey_runs_on_s3(s3: str, tmp_path: Path) -> None:
     made.lake_path = "s3://lakehouse/lake"
     config = made.home / "echoatlas.yaml"
     config.write_text(config.read_text().replace("lake: lake", "lake: s3://lakehouse/lake"))
+    made.engine(workers=2, address="processes")
     (tmp_path / "st.yaml").write_text(yaml.safe_dump({"site": "st", "bucket": "s3://intake/st/"}))
 
     made.run("site", "add", str(tmp_path / "st.yaml"))
