@@ -7,54 +7,20 @@ erasure leaves no trace of them. No row holds a clock time: the same input gives
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
+from echoatlas.schemas.columns import Column, Fingerprint, FrameId, ObjectId, Site, Upload
 from echoatlas.schemas.fan import Verdict
 from echoatlas.schemas.values import (
     AnnotationKind,
     AuditVerdict,
-    DecidedBy,
     EdgeKind,
     PatientSource,
     Relation,
-    ReviewVerdict,
-    RunStatus,
     Status,
     Subject,
-    one_of,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What a column means: a sentence, its unit, and whether it speaks of one patient.
-
-    Attributes:
-        meaning: with ``{}`` where ``values`` are to be listed.
-        values: all that may stand in it, if that is closed; the gate asks for it.
-    """
-
-    meaning: str
-    unit: str = ""
-    subject: bool = False
-    values: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        if self.values:
-            object.__setattr__(self, "meaning", self.meaning.format(one_of(self.values)))
-
-
-ObjectId = Annotated[str, Column("Keyed id of the object: HMAC of site and content.", subject=True)]
-FrameId = Annotated[
-    str, Column("Id of the frame: hash of its normalized pixels, object and place.", subject=True)
-]
-Site = Annotated[str, Column("Name of the site, as in its configuration.")]
-Upload = Annotated[str, Column("Opaque id of the upload: keyed hash of the folder's name.")]
-Fingerprint = Annotated[
-    str, Column("Steps, versions and configuration that made this row, as one hash.")
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,64 +197,6 @@ class MeasureRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceRow:
-    """A coded hint about an object."""
-
-    object_id: ObjectId
-    site: Site
-    axis: Annotated[str, Column("anatomy, subject, mode, application, laterality or view.")]
-    node: Annotated[str, Column("Path of the tree, or term of the axis.")]
-    source: Annotated[str, Column("Where it stood: site_prior, image_type, description, ...")]
-    weight: Annotated[float, Column("How far the source is to be believed, 0 to 1.")]
-    rule: Annotated[str, Column("Id of the rule that matched.")]
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingRow:
-    """Which vocabulary and rules the evidence of an object was read by, whatever was found."""
-
-    object_id: ObjectId
-    site: Site
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRow:
-    """Where a frame stands on the anatomy tree, as fused from its evidence."""
-
-    frame_id: FrameId
-    object_id: ObjectId
-    region: Annotated[str, Column("Id of the region, or unknown.")]
-    organ: Annotated[str, Column("Id of the organ, or unknown.")]
-    confidence: Annotated[float, Column("Of the primary path, 0 to 1.")]
-    region_index: Annotated[int, Column("0 unknown, 1 to 9.")]
-    organ_index: Annotated[int, Column("0 unknown, 1 to 52.")]
-    paths: Annotated[str, Column("All paths, separated by blanks; the first is primary.")]
-    laterality: Annotated[str, Column("left, right, bilateral, unpaired or unknown.")]
-    view: Annotated[str, Column("View or standard plane where stated, or empty.")]
-    application: Annotated[str, Column("external, endovaginal, ..., or unknown.")]
-    conflict: Annotated[bool, Column("Evidence disagreed, so the label abstains.")]
-    review: Annotated[bool, Column("A person should look.")]
-    decided_by: Annotated[str, Column("{}.", values=[*DecidedBy])]
-    tree: Annotated[str, Column("Hash of the tree.")]
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRow:
-    """What a person decided about an object's label; overrides fusion, whatever is run again."""
-
-    object_id: ObjectId
-    paths: Annotated[str, Column("Paths of the tree, separated by blanks; empty: not to be told.")]
-    laterality: Annotated[str, Column("left, right, bilateral, unpaired or unknown; empty: as is.")]
-    author: Annotated[str, Column("Who decided: an id, no name.")]
-    decided: Annotated[str, Column("When: ISO 8601 date, as stated at import.")]
-    proposed: Annotated[str, Column("Paths that fusion had proposed.")]
-    tree: Annotated[str, Column("Hash of the tree that it was decided on.")]
-
-
-@dataclass(frozen=True, slots=True)
 class AnnotationRow:
     """A mask, box, point, scalar, class or text that came with the data."""
 
@@ -408,62 +316,3 @@ class AuditRow:
     maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
     device: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
     fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class FindingRow:
-    """What a person saw on a de-identified frame of a review sheet: closed codes, no words."""
-
-    frame_id: FrameId
-    object_id: ObjectId
-    author: Annotated[str, Column("Who looked: an id, no name.")]
-    ordinal: Annotated[int, Column("Number of the import; of one author the last one stands.")]
-    verdict: Annotated[str, Column("{}; open if not looked at.", values=[*ReviewVerdict])]
-    decided: Annotated[str, Column("When: ISO 8601 date, as stated at import.")]
-    drawn: Annotated[str, Column("random or risk: how the frame came onto the sheet.")]
-    population: Annotated[str, Column("What was drawn from: lake, or a release.")]
-    stratum: Annotated[str, Column("Device, of a closed vocabulary.")]
-    risk: Annotated[str, Column("Codes of what made the frame risky, separated by blanks.")]
-    pixel_hash: Annotated[str, Column("Of the frame's pixels, wherever they are.", subject=True)]
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One run of the pipeline over one deployment."""
-
-    run_id: Annotated[str, Column("Id of the run.")]
-    started: Annotated[str, Column("ISO 8601, UTC.")]
-    finished: Annotated[str, Column("ISO 8601, UTC.")]
-    status: Annotated[str, Column("{}.", values=[*RunStatus])]
-    version: Annotated[str, Column("Version of EchoAtlas.")]
-    fingerprint: Fingerprint
-    sites: Annotated[str, Column("Sites that were run, separated by blanks.")]
-    objects: Annotated[int, Column("Objects worked on.", "objects")]
-    frames: Annotated[int, Column("Frames written.", "frames")]
-    rejected: Annotated[int, Column("Objects quarantined.", "objects")]
-    crashed: Annotated[int, Column("Objects that failed by a bug of ours.", "objects")]
-    seconds: Annotated[float, Column("Wall time.", "s")]
-    conservation: Annotated[bool, Column("Every sighting is accounted for.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseRow:
-    """A named, immutable dataset version."""
-
-    name: Annotated[str, Column("Name of the release.")]
-    manifest: Annotated[str, Column("SHA-256 of its manifest.")]
-    created: Annotated[str, Column("ISO 8601, UTC.")]
-    frames: Annotated[int, Column("Frames in it.", "frames")]
-    where: Annotated[str, Column("The selection, as an expression; empty for all.")]
-
-
-@dataclass(frozen=True, slots=True)
-class ErasureRow:
-    """A request to erase patients, and its completion; says nothing of who they were."""
-
-    request: Annotated[str, Column("Opaque id of the request.")]
-    site: Site
-    objects: Annotated[int, Column("Objects erased.", "objects")]
-    frames: Annotated[int, Column("Frames erased.", "frames")]
-    finished: Annotated[str, Column("ISO 8601, UTC.")]
