@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_lock import try_lock
@@ -60,14 +60,16 @@ class LocalJobs:
         folder: gets a folder a job, with ``lock``, ``pid``, ``log``, and ``exit`` when it ended.
     """
 
+    # Of all in this process: a job outlives whoever submitted it, and is reaped by who looks next
+    _children: ClassVar[list[subprocess.Popen[bytes]]] = []
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._children: list[subprocess.Popen[bytes]] = []
 
     def look(self, job_id: str) -> JobState | None:
         """Where a job stands; None if there is no such job."""
         folder = self._folder / job_id
-        self._children = [child for child in self._children if child.poll() is None]
+        self._children[:] = [child for child in self._children if child.poll() is None]
         alive = _is_held(folder / "lock")
         code = _text(folder / "exit")
         if code == "0":

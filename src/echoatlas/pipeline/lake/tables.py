@@ -1,4 +1,4 @@
-"""The lake's Delta tables: the one module that knows Delta.
+"""The lake's Delta tables: read, and changed by one commit a table.
 
 Workers write Parquet files (``part``); the driver alone makes them part of tables with
 ``apply``. A commit is first written down as an ``Intent`` (a write-ahead log of one entry), then
@@ -8,59 +8,30 @@ finds an intent carries it out again: what is done already is passed over.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import (
-    ColumnProperties,
-    CommitProperties,
-    DeltaTable,
-    Transaction,
-    WriterProperties,
-    write_deltalake,
-)
+from deltalake import DeltaTable, write_deltalake
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, completed, lacking
+from echoatlas.pipeline.lake.properties import added_file, configuration_of, once, properties_of
+from echoatlas.pipeline.lake.refusals import translated_errors
 from echoatlas.pipeline.lake.rewrite import rests
-from echoatlas.pipeline.lake.staged import Part, counted, write_part
+from echoatlas.pipeline.lake.scan import rows_of
+from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.schemas.tables import TABLES, columns, schema
-
-CHECKPOINT_EVERY = "20"
-Params = ParamSpec("Params")
-Answer = TypeVar("Answer")
-
-
-def _translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
-    """Let a method of the lake say what the storage below Delta refuses as our storage says it."""
-
-    @wraps(method)
-    def telling(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
-        try:
-            return method(*args, **kwargs)
-        except FileNotFoundError:
-            raise
-        except (OSError, DeltaError) as error:
-            refusal = args[0].storage.refused(error)  # type: ignore[attr-defined]
-            if refusal is None:
-                raise
-            raise refusal from None
-
-    return telling
+from echoatlas.schemas.tables import TABLES, schema
 
 
 @dataclass(slots=True)
@@ -84,7 +55,7 @@ class Lake:
     def _folder(self, name: str) -> Storage:
         return self.storage.sub(f"tables/{name}")
 
-    @_translated_errors
+    @translated_errors
     def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
         folder = self._folder(name)
         try:
@@ -92,7 +63,7 @@ class Lake:
         except TableNotFoundError:
             return None
 
-    @_translated_errors
+    @translated_errors
     def _handle(self, name: str) -> DeltaTable:
         """The newest state of a table, which is made if it is not there."""
         known = self._handles.get(name)
@@ -101,7 +72,6 @@ class Lake:
             return known
         table = self._open(name)
         if table is None:
-            kept = [column for column in columns(TABLES[name].row) if column in counted(name)]
             folder = self._folder(name)
             table = DeltaTable.create(
                 folder.uri,
@@ -109,11 +79,7 @@ class Lake:
                 mode="ignore",
                 name=name,
                 description=TABLES[name].meaning,
-                configuration={
-                    # Statistics would keep what an erasure has to forget
-                    "delta.dataSkippingStatsColumns": ",".join(kept),
-                    "delta.checkpointInterval": CHECKPOINT_EVERY,
-                },
+                configuration=configuration_of(name),
                 storage_options=folder.options() or None,
             )
         else:
@@ -147,7 +113,7 @@ class Lake:
         table = self._open(name)
         return -1 if table is None else table.version()
 
-    @_translated_errors
+    @translated_errors
     def read(
         self,
         name: str,
@@ -162,19 +128,7 @@ class Lake:
             return schema(name).empty_table().select(names)
         dataset = self._dataset(table, name)
         there = [column for column in names if column in dataset.schema.names]
-        try:
-            found = dataset.to_table(columns=there, filter=where, use_threads=self._native)
-        except pa.ArrowNotImplementedError:
-            # Files that a deletion rewrote hold string views; pyarrow can't compare those of their
-            # statistics with a string. Without statistics all rows are read, and then filtered.
-            whole = dataset.to_batches(use_threads=self._native)
-            found = ds.Scanner.from_batches(
-                whole,
-                schema=dataset.schema,
-                columns=there,
-                filter=where,
-                use_threads=self._native,
-            ).to_table()
+        found = rows_of(dataset, there, where, threads=self._native)
         return completed(found, name, names)
 
     def batches(
@@ -204,7 +158,7 @@ class Lake:
             return []
         return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
 
-    @_translated_errors
+    @translated_errors
     def apply(self, *intents: Intent) -> None:
         """Carry out intents, wherever an earlier attempt was cut off: a table's in one commit.
 
@@ -262,25 +216,18 @@ class Lake:
                     added.append(write_part(self.storage, left, name, stem))
         if not added and not removed:
             return
-        actions = [
-            *removed,
-            *(
-                AddAction(part.path, part.size, {}, 0, True, json.dumps({"numRecords": part.rows}))
-                for part in added
-            ),
-        ]
         try:
             table.create_write_transaction(
-                actions,
+                [*removed, *(added_file(part) for part in added)],
                 "append",
                 table.schema(),
-                commit_properties=_once(*transactions),
+                commit_properties=once(*transactions),
             )
         except CommitFailedError as error:
             self._handles.pop(name, None)
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
-    @_translated_errors
+    @translated_errors
     def drop_rows(self, name: str, column: str, values: Collection[str], transaction: str) -> None:
         """Remove the rows whose ``column`` is one of ``values``.
 
@@ -294,7 +241,7 @@ class Lake:
         if values and self.version(name) >= 0:
             self._exchange(self._handle(name), name, [], set(values), column, [transaction])
 
-    @_translated_errors
+    @translated_errors
     def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
         """Add rows in one commit; under a transaction that was seen before, do nothing."""
         table = self._handle(name)
@@ -304,11 +251,11 @@ class Lake:
             table,
             rows.cast(bare(name)),
             mode="append",
-            writer_properties=_properties(name),
-            commit_properties=_once(transaction) if transaction else None,
+            writer_properties=properties_of(name),
+            commit_properties=once(transaction) if transaction else None,
         )
 
-    @_translated_errors
+    @translated_errors
     def replace(
         self, name: str, rows: pa.Table | pa.RecordBatchReader, transaction: str | None = None
     ) -> None:
@@ -318,11 +265,11 @@ class Lake:
             table,
             rows.cast(bare(name)),
             mode="overwrite",
-            writer_properties=_properties(name),
-            commit_properties=_once(transaction) if transaction else None,
+            writer_properties=properties_of(name),
+            commit_properties=once(transaction) if transaction else None,
         )
 
-    @_translated_errors
+    @translated_errors
     def vacuum(self, name: str) -> int:
         """Delete for good the files that the newest version of a table does not need.
 
@@ -344,16 +291,3 @@ class Lake:
             return False
         last = table.history(1)[0]
         return last.get("transaction") == transaction and last["version"] == table.version()
-
-
-def _properties(name: str) -> WriterProperties:
-    silent = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
-    hidden = [column for column in schema(name).names if column not in counted(name)]
-    return WriterProperties(compression="ZSTD", column_properties=dict.fromkeys(hidden, silent))
-
-
-def _once(*transactions: str) -> CommitProperties:
-    return CommitProperties(
-        custom_metadata={"transaction": transactions[0]},
-        app_transactions=[Transaction(one, 0) for one in transactions],
-    )

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
-from echoatlas.pipeline.engine.cluster import connected
+from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Reject
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.lake.lock import run_lock
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.engine.scatter import Workers
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import Engine, SiteConfig
+    from echoatlas.schemas.config import SiteConfig
 
 
 Progress = Callable[[str, int, int], None]  # what, done, of
@@ -130,7 +130,7 @@ def curate(
             recover(lake, lock.before)
         remember(lake.storage, config, chosen)
         with ExitStack() as stack:
-            cluster = _WhenNeeded(deployment.config.engine, stack, tell, note)
+            cluster = WhenNeeded(deployment.config.engine, stack, tell, note)
             log.begin(Stage.LISTING)
             tell("listing buckets", 0, 1)
             books = books_of(deployment, chosen)
@@ -194,29 +194,6 @@ def curate(
             _record(deployment, chosen, summary, started)
         log.ending = Ending.FAILED if summary.failed else Ending.DONE
     return summary
-
-
-class _WhenNeeded:
-    """Workers that are started by the first who has work for it: doing nothing costs nothing."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        stack: ExitStack,
-        tell: Progress,
-        note: Callable[[str], None],
-    ) -> None:
-        self._engine = engine
-        self._stack = stack
-        self._tell = tell
-        self._note = note
-        self._workers: Workers | None = None
-
-    def __call__(self) -> Workers:
-        if self._workers is None:
-            self._tell("starting workers", 0, 1)
-            self._workers = self._stack.enter_context(connected(self._engine, self._note))
-        return self._workers
 
 
 def _carry(
