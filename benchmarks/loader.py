@@ -27,8 +27,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.shard import unpacked_image
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import ReleaseConfig
-from echoatlas.schemas.label_rows import LabelRow
-from echoatlas.schemas.rows import FrameRow, MeasureRow
+from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow
 from echoatlas.schemas.tables import columns, to_arrow
 from echoatlas.simulate import make_cine
 

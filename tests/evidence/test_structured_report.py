@@ -22,8 +22,8 @@ from echoatlas.pipeline.plan.survey import survey
 from echoatlas.pipeline.read import ReadConfig, read_report
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.label_rows import EvidenceRow
 from echoatlas.schemas.records import Hint
+from echoatlas.schemas.rows import EvidenceRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.simulate import make_still, write_dicom
 from tests.helpers.labeling import hints_of

@@ -11,8 +11,7 @@ import numpy as np
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.label_rows import LabelRow
-from echoatlas.schemas.rows import DuplicateRow, FrameRow, MeasureRow, ObjectRow
+from echoatlas.schemas.rows import DuplicateRow, FrameRow, LabelRow, MeasureRow, ObjectRow
 from echoatlas.schemas.tables import columns, to_arrow
 from echoatlas.taxonomy.tree import tree
 

@@ -12,6 +12,8 @@ from typing import Annotated, get_args
 
 from echoatlas.schemas.columns import Column, Fingerprint, FrameId, ObjectId, Site, Upload
 from echoatlas.schemas.fan import Verdict
+from echoatlas.schemas.label_rows import DecisionRow, EvidenceRow, LabelRow, ReadingRow
+from echoatlas.schemas.log_rows import ErasureRow, FindingRow, ReleaseRow, RunRow
 from echoatlas.schemas.values import (
     AnnotationKind,
     AuditVerdict,
@@ -21,6 +23,29 @@ from echoatlas.schemas.values import (
     Status,
     Subject,
 )
+
+# The rows of all tables are had from here
+__all__ = [
+    "AnnotationRow",
+    "AuditRow",
+    "ClipRow",
+    "CopyRow",
+    "DecisionRow",
+    "DuplicateRow",
+    "EdgeRow",
+    "ErasureRow",
+    "EvidenceRow",
+    "FindingRow",
+    "FrameRow",
+    "LabelRow",
+    "MeasureRow",
+    "ObjectRow",
+    "QuarantineRow",
+    "ReadingRow",
+    "ReleaseRow",
+    "RunRow",
+    "SightingRow",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 
-from echoatlas.schemas import label_rows, log_rows, rows
+from echoatlas.schemas import rows
 from echoatlas.schemas.columns import Column
 
 ARROW: dict[Any, pa.DataType] = {
@@ -52,20 +52,20 @@ TABLES: dict[str, Table] = {
         Table("copies", rows.CopyRow, ("locator",), "object"),
         Table("frames", rows.FrameRow, ("frame_id",), "object"),
         Table("measures", rows.MeasureRow, ("frame_id",), "object"),
-        Table("evidence", label_rows.EvidenceRow, ("object_id", "axis", "node", "rule"), "object"),
-        Table("readings", label_rows.ReadingRow, ("object_id",), "object"),
+        Table("evidence", rows.EvidenceRow, ("object_id", "axis", "node", "rule"), "object"),
+        Table("readings", rows.ReadingRow, ("object_id",), "object"),
         Table("annotations", rows.AnnotationRow, ("annotation_id",), "object"),
         Table("audit", rows.AuditRow, ("object_id",), "object"),
         Table("quarantine", rows.QuarantineRow, ("locator",), "object"),
-        Table("labels", label_rows.LabelRow, ("frame_id",), "lake"),
+        Table("labels", rows.LabelRow, ("frame_id",), "lake"),
         Table("edges", rows.EdgeRow, ("object_id", "pane", "other_object", "other_pane"), "lake"),
         Table("clips", rows.ClipRow, ("object_id", "pane"), "lake"),
         Table("duplicates", rows.DuplicateRow, ("frame_id",), "lake"),
-        Table("decisions", label_rows.DecisionRow, ("object_id", "decided"), "log"),
-        Table("findings", log_rows.FindingRow, ("frame_id", "author", "ordinal"), "log"),
-        Table("runs", log_rows.RunRow, ("run_id",), "log"),
-        Table("releases", log_rows.ReleaseRow, ("name",), "log"),
-        Table("erasures", log_rows.ErasureRow, ("request",), "log"),
+        Table("decisions", rows.DecisionRow, ("object_id", "decided"), "log"),
+        Table("findings", rows.FindingRow, ("frame_id", "author", "ordinal"), "log"),
+        Table("runs", rows.RunRow, ("run_id",), "log"),
+        Table("releases", rows.ReleaseRow, ("name",), "log"),
+        Table("erasures", rows.ErasureRow, ("request",), "log"),
     )
 }
 BY_ROW: dict[type, Table] = {table.row: table for table in TABLES.values()}

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from echoatlas.schemas.label_rows import EvidenceRow, ReadingRow
-from echoatlas.schemas.rows import AnnotationRow, AuditRow, CopyRow, FrameRow, MeasureRow
+from echoatlas.schemas.rows import (
+    AnnotationRow,
+    AuditRow,
+    CopyRow,
+    EvidenceRow,
+    FrameRow,
+    MeasureRow,
+    ReadingRow,
+)
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import CleanHeader, Scan

@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.schemas.fan import Verdict
-from echoatlas.schemas.label_rows import EvidenceRow, ReadingRow
-from echoatlas.schemas.rows import AuditRow, ObjectRow, QuarantineRow
+from echoatlas.schemas.rows import AuditRow, EvidenceRow, ObjectRow, QuarantineRow, ReadingRow
 from echoatlas.schemas.values import AuditVerdict, Status
 
 if TYPE_CHECKING:

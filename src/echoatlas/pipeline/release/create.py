@@ -44,8 +44,8 @@ from echoatlas.pipeline.storage import Storage, storage_error
 from echoatlas.pipeline.whereabouts import point
 from echoatlas.schemas.config import ReleaseConfig
 from echoatlas.schemas.events import Stage
-from echoatlas.schemas.log_rows import ReleaseRow
 from echoatlas.schemas.manifest import FORMAT, Manifest
+from echoatlas.schemas.rows import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import tree

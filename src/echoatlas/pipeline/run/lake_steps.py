@@ -22,8 +22,7 @@ from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.expectations import validate
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.label_rows import LabelRow
-from echoatlas.schemas.rows import EdgeRow
+from echoatlas.schemas.rows import EdgeRow, LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.taxonomy.tree import tree
 
