@@ -24,7 +24,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, completed, lacking
 from echoatlas.pipeline.lake.properties import added_file, configuration_of, once, properties_of
-from echoatlas.pipeline.lake.refusals import translated_errors
+from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.lake.staged import Part, write_part
@@ -55,7 +55,7 @@ class Lake:
     def _folder(self, name: str) -> Storage:
         return self.storage.sub(f"tables/{name}")
 
-    @translated_errors
+    @_translated_errors
     def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
         folder = self._folder(name)
         try:
@@ -63,7 +63,7 @@ class Lake:
         except TableNotFoundError:
             return None
 
-    @translated_errors
+    @_translated_errors
     def _handle(self, name: str) -> DeltaTable:
         """The newest state of a table, which is made if it is not there."""
         known = self._handles.get(name)
@@ -113,7 +113,7 @@ class Lake:
         table = self._open(name)
         return -1 if table is None else table.version()
 
-    @translated_errors
+    @_translated_errors
     def read(
         self,
         name: str,
@@ -158,7 +158,7 @@ class Lake:
             return []
         return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
 
-    @translated_errors
+    @_translated_errors
     def apply(self, *intents: Intent) -> None:
         """Carry out intents, wherever an earlier attempt was cut off: a table's in one commit.
 
@@ -227,7 +227,7 @@ class Lake:
             self._handles.pop(name, None)
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
-    @translated_errors
+    @_translated_errors
     def drop_rows(self, name: str, column: str, values: Collection[str], transaction: str) -> None:
         """Remove the rows whose ``column`` is one of ``values``.
 
@@ -241,7 +241,7 @@ class Lake:
         if values and self.version(name) >= 0:
             self._exchange(self._handle(name), name, [], set(values), column, [transaction])
 
-    @translated_errors
+    @_translated_errors
     def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
         """Add rows in one commit; under a transaction that was seen before, do nothing."""
         table = self._handle(name)
@@ -255,7 +255,7 @@ class Lake:
             commit_properties=once(transaction) if transaction else None,
         )
 
-    @translated_errors
+    @_translated_errors
     def replace(
         self, name: str, rows: pa.Table | pa.RecordBatchReader, transaction: str | None = None
     ) -> None:
@@ -269,7 +269,7 @@ class Lake:
             commit_properties=once(transaction) if transaction else None,
         )
 
-    @translated_errors
+    @_translated_errors
     def vacuum(self, name: str) -> int:
         """Delete for good the files that the newest version of a table does not need.
 
