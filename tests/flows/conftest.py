@@ -24,11 +24,6 @@ from echoatlas.pipeline.sites.onboarding import check_site
 from echoatlas.simulate.uploads import build_uploads
 
 Make = Callable[..., Deployment]
-SERVE = """
-from prefect import serve
-from echoatlas.flows import curate, release
-serve(curate.to_deployment("test"), release.to_deployment("test"))
-"""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 
 
@@ -102,6 +97,9 @@ def _free_port() -> int:
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     """A real server with an empty database, and a process that serves our flows."""
     home = tmp_path_factory.mktemp("prefect")
+    served = Deployment.init(tmp_path_factory.mktemp("served")).root
+    config = (served / "echoatlas.yaml").read_text().replace("name: echoatlas", "name: test")
+    (served / "echoatlas.yaml").write_text(config)
     port = _free_port()
     address = f"http://127.0.0.1:{port}/api"
     env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -120,7 +118,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
         try:
             _wait_for(f"{address}/health", server)
             runner = subprocess.Popen(
-                [sys.executable, "-c", SERVE],
+                [sys.executable, "-m", "echoatlas.cli", "--deployment", str(served), "serve"],
                 stdout=runs,
                 stderr=runs,
                 env=env | {"PREFECT_API_URL": address},
@@ -166,6 +164,8 @@ def make(uploads: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
         folder = tmp_path_factory.mktemp("deployment")
         made.append(folder)
         deployment = Deployment.init(folder)
+        config = folder / "echoatlas.yaml"  # the subject is Prefect: no Ray has to start
+        config.write_text(config.read_text() + "\nengine: {address: processes}\n")
         for site in sites:
             deployment.add_site(check_site(deployment, uploads / f"{site}.yaml").site)
         return Deployment.find(folder)

@@ -16,6 +16,7 @@ import echoatlas.cli.audit as audit
 import echoatlas.cli.crosswalk as crosswalk
 import echoatlas.cli.curation as curation
 import echoatlas.cli.deidentify as deidentify
+import echoatlas.cli.flows as flows
 import echoatlas.cli.labels as labels
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
@@ -58,6 +59,7 @@ curation.add_to(app)
 labels.add_to(app)
 sites.add_to(app)
 releases.add_to(app)
+flows.add_to(app)
 deidentify.add_to(app)
 crosswalk.add_to(app)
 audit.add_to(app)

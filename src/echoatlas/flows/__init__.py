@@ -1,6 +1,6 @@
 """The when: Prefect flows that submit the pipeline's jobs. Prefect is imported only here.
 
-::
+``echoatlas serve`` serves them all. To choose among them::
 
     from prefect import serve
     from echoatlas.flows import curate, release
@@ -13,6 +13,8 @@ from echoatlas.pipeline.silence import silence
 silence()  # before Prefect, which would report to its makers
 
 from echoatlas.flows.curate import curate  # noqa: E402
+from echoatlas.flows.ingest import ingest  # noqa: E402
+from echoatlas.flows.onboard import onboard  # noqa: E402
 from echoatlas.flows.release import release  # noqa: E402
 
-__all__ = ["curate", "release"]
+__all__ = ["curate", "ingest", "onboard", "release"]

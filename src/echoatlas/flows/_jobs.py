@@ -20,6 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed
 
+from echoatlas.flows._told import Table, not_done, show
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.engine.cluster import dashboard
 from echoatlas.pipeline.engine.jobs import Jobs, JobState, LocalJobs
@@ -38,11 +39,13 @@ class Stage:
     Attributes:
         arguments: of the command line, after ``--deployment PATH --json``.
         counts: from what the command prints as JSON to what may be logged of it.
+        tables: and to what is shown of it beside the run, by the tables' names.
     """
 
     name: str
     arguments: Sequence[str]
     counts: Callable[[Any], Counts]
+    tables: Callable[[Any], Mapping[str, Table]] = lambda _: {}
 
 
 def jobs_of(deployment: Deployment) -> Jobs:
@@ -66,7 +69,7 @@ async def carry_out(folder: Path, stages: Sequence[Stage]) -> State[Any] | dict[
         job: Any = carry.with_options(name=stage.name)  # Prefect's types know no async state
         ended: State[Any] = await job(folder, stage, return_state=True)
         if not ended.is_completed():
-            return Failed(message=ended.message)
+            return not_done(ended.message or "")
         done[stage.name] = await ended.aresult()
     return done
 
@@ -83,7 +86,7 @@ def _is_lost(_task: object, _run: object, state: State[Any]) -> bool:
     persist_result=False,
 )
 async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
-    """Have a stage's job done, and log its counts."""
+    """Have a stage's job done, log its counts and show its tables."""
     try:
         arguments = ["--deployment", str(folder), "--json", *stage.arguments]
         jobs = await asyncio.to_thread(lambda: jobs_of(Deployment.find(folder)))
@@ -91,7 +94,8 @@ async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
     except Retry as error:
         return Failed(name=LOST, message=str(error))
     except (CheckFailed, UsageError) as error:
-        return Failed(message=str(error))
+        return not_done(str(error))
+    await show(stage.tables(output))
     counts = stage.counts(output)
     get_run_logger().info("%s: %s", stage.name, said(counts))
     return counts

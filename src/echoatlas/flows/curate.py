@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._slots import slots
+from echoatlas.flows._told import Table, counted, failed, not_done
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 
@@ -35,11 +37,53 @@ def stands(data: Any) -> Counts:
     return {"frames": data["frames"], **data["objects"]}
 
 
-@flow(name="curate", persist_result=False, on_cancellation=[stopping("plan", "run", "status")])
+def plan_tables(data: Any) -> Mapping[str, Table]:
+    """What would run, site by site, and why."""
+    keys = ("site", "new_files", "pending", "renewed", "reread", "up_to_date", "lost")
+    why = [{"site": one["site"], "why": reason} for one in data["sites"] for reason in one["why"]]
+    return {"plan": [{key: site[key] for key in keys} for site in data["sites"]], "plan why": why}
+
+
+def run_tables(data: Any) -> Mapping[str, Table]:
+    """What was rejected, where the time went, and what the gate said."""
+    gate = [{"check": one["name"], "ok": one["ok"]} for one in data["gate"]]
+    return {
+        "rejected": counted(data["rejected"], "reason"),
+        "seconds": counted(data["step_seconds"], "step"),
+        "gate": gate,
+    }
+
+
+def status_tables(data: Any) -> Mapping[str, Table]:
+    """Where the lake stands, site by site, and its quarantine by reason."""
+    kinds = sorted({kind for counts in data["sites"].values() for kind in counts})
+    sites = [
+        {"site": site, **{kind: counts.get(kind, 0) for kind in kinds}}
+        for site, counts in data["sites"].items()
+    ]
+    return {
+        "sites": sites,
+        "organs": counted(data["organs"], "organ"),
+        "quarantine": counted(data["quarantine"], "reason"),
+    }
+
+
+STAGES = ("plan", "run", "status")
+
+
+@flow(
+    name="curate",
+    persist_result=False,
+    on_cancellation=[stopping(*STAGES)],
+    on_failure=[failed],
+    on_crashed=[failed],
+)
 async def curate(
     deployment: Path, sites: list[str] | None = None
 ) -> State[Any] | dict[str, Counts]:
     """Plan, run from ingest to duplicates, and say where the lake stands.
+
+    Waits while another flow run works on one of the sites, or writes to the lake.
 
     Args:
         deployment: the folder of ``echoatlas.yaml``, as flow and cluster both see it.
@@ -50,13 +94,15 @@ async def curate(
     """
     folder = deployment.absolute()
     try:
-        names = [site.site for site in Deployment.find(folder).chosen(sites)]
+        found = Deployment.find(folder)
+        names = [site.site for site in found.chosen(sites)]
     except UsageError as error:
-        return Failed(message=str(error))
+        return not_done(str(error))
     options = [word for name in names if sites for word in ("--site", name)]
     stages = (
-        Stage("plan", ["plan", *options], planned),
-        Stage("run", ["run", *options], ran),
-        Stage("status", ["status"], stands),
+        Stage("plan", ["plan", *options], planned, plan_tables),
+        Stage("run", ["run", *options], ran, run_tables),
+        Stage("status", ["status"], stands, status_tables),
     )
-    return await carry_out(folder, stages)
+    async with slots(found, names):
+        return await carry_out(folder, stages)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
 
 from echoatlas.errors import ConfigError
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._told import Table, counted, failed, not_done
 from echoatlas.schemas.config import ReleaseConfig, parse
 
 
@@ -23,6 +24,24 @@ def created(manifest: Any) -> Counts:
     }
 
 
+def card_tables(manifest: Any) -> Mapping[str, Table]:
+    """A release's card: what it is made of, and its frames by split, site, organ and device."""
+    counts = manifest["counts"]
+    what = [{"what": key, "is": str(manifest[key])} for key in ("name", "created", "version")]
+    by = {f"release {name}": counted(counts[name], name) for name in counts}
+    return {"release": what, **by}
+
+
+def check_tables(data: Any) -> Mapping[str, Table]:
+    """Each check, and whether it passed."""
+    return {"checks": [{"check": one["name"], "ok": one["ok"]} for one in data["checks"]]}
+
+
+def report_tables(data: Any) -> Mapping[str, Table]:
+    """Where the report lies."""
+    return {"report": [{"report": data["report"]}]}
+
+
 def verified(data: Any) -> Counts:
     """How many checks passed."""
     return {"checks": len(data["checks"]), "passed": sum(c["ok"] for c in data["checks"])}
@@ -33,8 +52,15 @@ def reported(_data: Any) -> Counts:
     return {"reports": 1}
 
 
+STAGES = ("create", "verify", "report")
+
+
 @flow(
-    name="release", persist_result=False, on_cancellation=[stopping("create", "verify", "report")]
+    name="release",
+    persist_result=False,
+    on_cancellation=[stopping(*STAGES)],
+    on_failure=[failed],
+    on_crashed=[failed],
 )
 async def release(
     deployment: Path,
@@ -62,12 +88,12 @@ async def release(
     try:
         config = parse(ReleaseConfig, {"name": name, **asked}, "release")
     except ConfigError as error:
-        return Failed(message=str(error))
+        return not_done(str(error))
     options = [f"--{key.replace('_', '-')}={value}" for key, value in asked.items()]
     out = folder / "reports" / f"{config.name}.html"
     stages = (
-        Stage("create", ["release", "create", config.name, *options], created),
-        Stage("verify", ["verify", config.name], verified),
-        Stage("report", ["report", config.name, "--out", str(out)], reported),
+        Stage("create", ["release", "create", config.name, *options], created, card_tables),
+        Stage("verify", ["verify", config.name], verified, check_tables),
+        Stage("report", ["report", config.name, "--out", str(out)], reported, report_tables),
     )
     return await carry_out(folder, stages)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from echoatlas.schemas.config import DeploymentConfig, Engine, Zone
+from echoatlas.schemas.config import DeploymentConfig, Engine, Flows, Zone
 
 HEAD = """\
 # An EchoAtlas deployment. Every key has a default, which stands where it is commented out.
@@ -38,7 +38,7 @@ def starter(lake: str = "lake") -> str:
     said = {"name": "echoatlas", "lake": lake}
     lines = [HEAD]
     for name, one in DeploymentConfig.model_fields.items():
-        if name in ("engine", "zones", "steps"):
+        if name in ("engine", "flows", "zones", "steps"):
             continue
         lines.append(f"# {one.description}")
         if name in said:
@@ -48,6 +48,7 @@ def starter(lake: str = "lake") -> str:
             lines.append(f"# {name}: {_yaml(default)}".rstrip())
     lines += ["", "# How the work is cut and where it runs.", "# engine:"]
     lines += _commented(Engine, "#   ")
+    lines += ["", "# What Prefect's flows are served with.", "# flows:", *_commented(Flows, "#   ")]
     return "\n".join(lines) + "\n" + ZONES + "\n".join(_commented(Zone, "#     ")) + "\n" + STEPS
 
 

@@ -211,6 +211,31 @@ class Zone(Strict):
     )
 
 
+class Flows(Strict):
+    """What Prefect's flows of a deployment are served with."""
+
+    schedule: str | None = Field(
+        None,
+        description="When `curate` runs by itself, as cron has it (`0 2 * * *`); default: only "
+        "when it is triggered.",
+    )
+    site_limit: int = Field(
+        1, ge=1, description="Flow runs of one site that may be under way at once; others wait."
+    )
+    lake_limit: int = Field(
+        1,
+        ge=1,
+        description="Flow runs that may write to the lake at once; others wait. A lake takes one "
+        "run at a time.",
+    )
+    webhook: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Address to which a flow that fails sends one JSON object: flow, run, state, "
+        "message. A secret one stands in ECHOATLAS_WEBHOOK instead.",
+    )
+
+
 class DeploymentConfig(Strict):
     """One installation: where things lie and how the steps are set."""
 
@@ -225,6 +250,7 @@ class DeploymentConfig(Strict):
         "`echoatlas crosswalk make-key` prints it; default: no crosswalk is kept.",
     )
     engine: Engine = Engine()
+    flows: Flows = Flows()
     zones: dict[Literal["intake", "lake", "releases"], Zone] = Field(default_factory=dict)
     steps: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of steps, by the step's name."
