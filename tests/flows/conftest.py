@@ -31,12 +31,12 @@ class Prefect:
     """A server, asked over its HTTP API as any client would."""
 
     def __init__(self, address: str, home: Path) -> None:
-        self._address = address
+        self.address = address
         self.home = home  # its database and the logs of its processes
 
     def ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._address}/{path}", data)
+        request = urllib.request.Request(f"{self.address}/{path}", data)
         request.add_header("Content-Type", "application/json")
         for pause in (0.2, 0.5, 1.0, 2.0, 4.0, 8.0):
             try:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -149,3 +152,22 @@ def test_a_new_site_begins_with_a_flow(prefect: Prefect, make: Make, uploads: Pa
 
     assert ended["type"] == "COMPLETED"
     assert list(Deployment.find(deployment.root).sites) == [SITE]
+
+
+def test_a_worker_pool_takes_the_deployments_of_infra(prefect: Prefect) -> None:
+    prefect.ask("work_pools/", {"name": "atlas", "type": "docker"})
+    file = Path(__file__).parents[2] / "infra" / "prefect.yaml"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        + ["--prefect-file", str(file)],
+        env=os.environ | {"PREFECT_API_URL": prefect.address, "PREFECT_HOME": str(prefect.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = {flow.name: prefect.ask(f"deployments/name/{flow.name}/atlas") for flow in FLOWS}
+    assert {one["work_pool_name"] for one in made.values()} == {"atlas"}
+    assert [name for name, one in made.items() if one["schedules"]] == ["curate"]

@@ -1,0 +1,156 @@
+"""What stands under ``infra/`` is linted, and deployed where a real server takes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from echoatlas.flows.serving import FLOWS
+from echoatlas.pipeline.run.metrics import METRICS
+from echoatlas.schemas.values import Status
+
+TOP = Path(__file__).parents[2]
+INFRA = TOP / "infra"
+BIN = Path(sys.executable).parent
+
+
+def _lint(*command: object) -> str:
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, cwd=TOP, check=False
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def _documents(folder: str) -> list[dict[str, Any]]:
+    return [
+        one
+        for file in sorted((INFRA / folder).glob("*.yaml"))
+        for one in yaml.safe_load_all(file.read_text("utf-8"))
+    ]
+
+
+def _pods(node: object) -> list[dict[str, Any]]:
+    """Every pod's specification below a node."""
+    if isinstance(node, list):
+        return [pod for one in node for pod in _pods(one)]
+    if not isinstance(node, dict):
+        return []
+    own = [node] if "containers" in node else []
+    return own + [pod for one in node.values() for pod in _pods(one)]
+
+
+def test_the_image_and_the_scripts_pass_their_linters() -> None:
+    assert _lint(BIN / "hadolint", INFRA / "docker" / "Dockerfile") == ""
+    scripts = sorted((INFRA / "slurm").glob("*.sbatch"))
+    assert len(scripts) == 2
+    assert _lint(BIN / "shellcheck", *scripts) == ""
+
+
+def test_the_image_installs_what_is_pinned_with_hashes_and_runs_as_nobody() -> None:
+    lines = (INFRA / "docker" / "Dockerfile").read_text("utf-8")
+
+    copied = re.findall(r"requirements/[a-z]+\.txt", lines)
+    users = re.findall(r"^USER (\S+)", lines, re.MULTILINE)
+
+    assert all((TOP / name).is_file() for name in copied)
+    assert lines.count("--require-hashes") == 2
+    assert users == ["10001"]
+
+
+def test_the_compose_file_is_one_and_has_no_secret() -> None:
+    file = INFRA / "compose.yaml"
+    compose = yaml.safe_load(file.read_text("utf-8"))
+    asked = set(re.findall(r"\$\{([A-Z_0-9]+):\?", file.read_text("utf-8")))
+    offered = dict(
+        line.split("=", 1)
+        for line in (INFRA / "env.example").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    )
+
+    found = _lint(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+
+    assert found == ""
+    assert asked <= set(offered)
+    assert [name for name, value in offered.items() if value] == ["ATLAS"]
+    ports = [port for one in compose["services"].values() for port in one.get("ports", [])]
+    assert all("127.0.0.1" in port for port in ports), "a port is open to the network"
+
+
+def test_what_kubernetes_knows_is_valid_and_every_pod_runs_without_rights() -> None:
+    documents = _documents("kuberay")
+    known = [one for one in documents if not re.search(r"ray|kustomize", one["apiVersion"])]
+    pods = _pods(documents)
+
+    for one in known:
+        kubernetes_validate.validate(one, "1.33", strict=True)
+    for pod in pods:
+        bare = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "one"},
+            "spec": {name: value for name, value in pod.items() if name != "containers"}
+            | {"containers": pod["containers"]},
+        }
+        kubernetes_validate.validate(bare, "1.33", strict=True)
+
+    assert [one["kind"] for one in known] == ["Deployment", "PersistentVolumeClaim"]
+    assert len(pods) == 3
+    assert all(pod["securityContext"]["runAsNonRoot"] for pod in pods)
+    containers = [one for pod in pods for one in pod["containers"]]
+    allowed = [one["securityContext"]["allowPrivilegeEscalation"] for one in containers]
+    assert allowed == [False] * 3
+
+
+def test_a_resource_that_is_wrong_would_be_found() -> None:
+    wrong = next(one for one in _documents("kuberay") if one["kind"] == "Deployment")
+    wrong["spec"]["template"]["spec"]["containers"][0]["imagee"] = "echoatlas"
+
+    with pytest.raises(kubernetes_validate.ValidationError, match="imagee"):
+        kubernetes_validate.validate(wrong, "1.33", strict=True)
+
+
+def test_rays_version_is_the_one_that_is_pinned() -> None:
+    cluster = next(one for one in _documents("kuberay") if one["kind"] == "RayCluster")
+    pinned = re.search(
+        r"^ray==(\S+)", (TOP / "requirements" / "curate.txt").read_text("utf-8"), re.MULTILINE
+    ) or re.search(
+        r"^ray\[\S+\]==(\S+)",
+        (TOP / "requirements" / "curate.txt").read_text("utf-8"),
+        re.MULTILINE,
+    )
+
+    assert pinned is not None
+    assert cluster["spec"]["rayVersion"] == pinned[1]
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_a_run_writes() -> None:
+    board = json.loads((INFRA / "grafana" / "echoatlas.json").read_text("utf-8"))
+    rules = yaml.safe_load((INFRA / "prometheus" / "rules.yml").read_text("utf-8"))
+    asked = [one["expr"] for panel in board["panels"] for one in panel["targets"]]
+    alerts = [rule for group in rules["groups"] for rule in group["rules"]]
+    asked += [rule["expr"] for rule in alerts]
+
+    names = {name for expr in asked for name in re.findall(r"echoatlas_\w+", expr)}
+    statuses = {one for expr in asked for one in re.findall(r'status="(\w+)"', expr)}
+
+    assert names == set(METRICS)
+    assert statuses <= {one.value for one in Status}
+    pages = {word for r in alerts for word in re.findall(r"docs/\S+", r["annotations"]["summary"])}
+    assert all((TOP / page).is_file() for page in pages)
+    assert pages
+
+
+def test_the_worker_pool_s_deployments_are_those_that_are_served() -> None:
+    text = (INFRA / "prefect.yaml").read_text("utf-8")
+
+    entries = [one["entrypoint"] for one in yaml.safe_load(text)["deployments"]]
+
+    assert entries == [f"echoatlas.flows.{flow.name}.{flow.name}" for flow in FLOWS]
