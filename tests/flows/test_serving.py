@@ -159,8 +159,10 @@ def test_a_worker_pool_takes_the_deployments_of_infra(prefect: Prefect) -> None:
     file = Path(__file__).parents[2] / "infra" / "prefect.yaml"
 
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-        + ["--prefect-file", str(file)],
+        [
+            *(sys.executable, "-m", "prefect", "--no-prompt"),
+            *("deploy", "--all", "--prefect-file", str(file)),
+        ],
         env=os.environ | {"PREFECT_API_URL": prefect.address, "PREFECT_HOME": str(prefect.home)},
         capture_output=True,
         text=True,

