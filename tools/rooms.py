@@ -20,6 +20,7 @@ CARDS = {
     "the rehearsal": "simulate",
 }
 BESIDE = {
+    "the where": ("infra", "Image, compose, KubeRay, Prefect's pools, Slurm, dashboards, alerts."),
     "the proof": ("tests", "Mirrors the rooms; `tests/helpers` holds servers, factories, judges."),
     "the figures": ("benchmarks", "Every claim of speed and memory, beside a peer or a limit."),
     "the surprises": ("findings", "What libraries and formats do that nobody would guess."),
