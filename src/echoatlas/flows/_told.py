@@ -38,7 +38,7 @@ async def show(tables: Mapping[str, Table]) -> None:
             await acreate_table_artifact([dict(row) for row in rows], key=key, description=name)
 
 
-def counted(counts: Mapping[str, object], what: str) -> Table:
+def as_rows(counts: Mapping[str, object], what: str) -> Table:
     """Counts as rows, the greatest first."""
     rows = sorted(counts.items(), key=lambda pair: (-float(str(pair[1])), pair[0]))
     return [{what: name, "number": number} for name, number in rows]

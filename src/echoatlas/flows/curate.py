@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
 from echoatlas.flows._slots import slots
-from echoatlas.flows._told import Table, counted, failed, not_done
+from echoatlas.flows._told import Table, as_rows, failed, not_done
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 
@@ -48,8 +48,8 @@ def run_tables(data: Any) -> Mapping[str, Table]:
     """What was rejected, where the time went, and what the gate said."""
     gate = [{"check": one["name"], "ok": one["ok"]} for one in data["gate"]]
     return {
-        "rejected": counted(data["rejected"], "reason"),
-        "seconds": counted(data["step_seconds"], "step"),
+        "rejected": as_rows(data["rejected"], "reason"),
+        "seconds": as_rows(data["step_seconds"], "step"),
         "gate": gate,
     }
 
@@ -63,8 +63,8 @@ def status_tables(data: Any) -> Mapping[str, Table]:
     ]
     return {
         "sites": sites,
-        "organs": counted(data["organs"], "organ"),
-        "quarantine": counted(data["quarantine"], "reason"),
+        "organs": as_rows(data["organs"], "organ"),
+        "quarantine": as_rows(data["quarantine"], "reason"),
     }
 
 

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 
 from echoatlas.errors import ConfigError
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
-from echoatlas.flows._told import Table, counted, failed, not_done
+from echoatlas.flows._told import Table, as_rows, failed, not_done
 from echoatlas.schemas.config import ReleaseConfig, parse
 
 
@@ -28,7 +28,7 @@ def card_tables(manifest: Any) -> Mapping[str, Table]:
     """A release's card: what it is made of, and its frames by split, site, organ and device."""
     counts = manifest["counts"]
     what = [{"what": key, "is": str(manifest[key])} for key in ("name", "created", "version")]
-    by = {f"release {name}": counted(counts[name], name) for name in counts}
+    by = {f"release {name}": as_rows(counts[name], name) for name in counts}
     return {"release": what, **by}
 
 
