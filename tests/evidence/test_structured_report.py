@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from echoatlas.pipeline.evidence import EvidenceConfig, measured
+from echoatlas.pipeline.evidence import EvidenceConfig, measured, numbers
 from echoatlas.pipeline.evidence.fetal import beside_report
 from echoatlas.pipeline.label.fusion import LabelConfig, label
 from echoatlas.pipeline.label.relabel import fused
@@ -20,8 +20,11 @@ from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import survey
 from echoatlas.pipeline.read import ReadConfig, read_report
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.manifest import index_table
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import ReleaseConfig
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows import EvidenceRow
 from echoatlas.schemas.tables import schema, to_arrow
@@ -189,6 +192,16 @@ def test_a_report_that_arrives_later_labels_the_pictures_of_its_study(one_ray, t
         "u1/silent.dcm": "abdomen/kidney", "u1/other-study.dcm": "", "u1/torn.dcm": ""
     }  # fmt: skip
     assert "Jane Doe" not in str(made.rows())
+    # Its numbers come with the pictures of its study, and with no other
+    release = create(made.lake, made.lake.storage.sub("releases"), ReleaseConfig(name="one"))
+    index = index_table(made.lake.storage.sub("releases"), release).to_pylist()
+    stated = {row["object_id"]: [(m["name"], m["number"]) for m in row["measurements"]]
+              for row in index}  # fmt: skip
+    assert stated == {
+        ids["u1/silent.dcm"]: [("PeakSystolicVelocity", 4.2)],
+        ids["u1/torn.dcm"]: [("PeakSystolicVelocity", 4.2)],
+        ids["u1/other-study.dcm"]: [],
+    }  # fmt: skip
 
 
 def row(object_id, site, study):
@@ -275,3 +288,26 @@ def test_words_that_are_an_adults_alone_are_marked_so_in_their_hints():
 
     assert [f"{both[0]}.adult"] == hearts
     assert not label(hints_of(StudyDescription="TEE"), LabelConfig(without=("heart",))).paths
+
+
+def stated(data):
+    opened = read_report(data, ReadConfig())
+    return [(one.name, one.number, one.unit) for one in numbers(opened)]
+
+
+def test_numbers_leave_by_code_and_unit_of_closed_lists_alone():
+    private = number(("12345", "99JANE"))
+    strange = number(BPD)
+    strange.MeasuredValueSequence[0].MeasurementUnitsCodeSequence = [coded("{Jane Doe}", "UCUM")]
+    long = number(BPD)
+    long.MeasuredValueSequence[0].NumericValue = "19610312"
+    exact = number(BPD)
+    exact.MeasuredValueSequence[0].NumericValue = "91.23456"
+
+    found = stated(report(OBSTETRIC, item("CONTAINER", BIOMETRY, number(BPD), exact),
+                          private, strange, long, number(CERVIX)))  # fmt: skip
+
+    assert found == [
+        ("BiparietalDiameter", 4.2, "cm"), ("BiparietalDiameter", 91.23, "cm"),
+        ("CervixLength", 4.2, "cm"),
+    ]  # fmt: skip

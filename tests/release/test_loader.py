@@ -214,7 +214,7 @@ def test_an_index_is_laid_out_in_whole_batches_whatever_its_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a row lies is found by division."""
-    import io
+    import json
 
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -225,20 +225,25 @@ def test_an_index_is_laid_out_in_whole_batches_whatever_its_row_groups(
     table = pa.table(
         {
             "frame_id": [f"f{n}" for n in range(50)],
+            "split": ["train", "val"] * 25,
             "shard": [f"shards/{n // 20}.tar" for n in range(50)],
             **{name: [f"{name}{n % 3}" for n in range(50)] for name in laid.LABELS},
             "offset": range(50),
             "length": range(50),
         }
     )
-    sink = io.BytesIO()
-    pq.write_table(table, sink, row_group_size=11)
+    source = tmp_path / "index.parquet"
+    pq.write_table(table, source, row_group_size=11)
+    (tmp_path / "x").mkdir()
 
-    laid._lay_out(pa.py_buffer(sink.getvalue()), tmp_path / "x")
-    found = laid.Index(tmp_path / "x")
+    known = laid._lay_out_places(pq.ParquetFile(source), tmp_path / "x")
+    (tmp_path / "x" / laid.CHECKED).touch()
+    (tmp_path / "x" / laid.KNOWN).write_text(json.dumps(known))
+    found = laid.Index(tmp_path / "x", source, tmp_path / "x" / "places.npy")
 
     assert [found.value("frame_id", row) for row in range(50)] == table["frame_id"].to_pylist()
     assert [found.shards[n] for n in found.places["shard"]] == table["shard"].to_pylist()
+    assert [found.splits[n] for n in found.places["split"]] == table["split"].to_pylist()
     assert [found.labels[n][2] for n in found.places["label"]] == table["paths"].to_pylist()
     assert found.places["offset"].tolist() == list(range(50))
 

@@ -342,26 +342,14 @@ def test_parquet_and_webdataset_carry_every_sample(
         assert {"f0001.png", "f0001.json", "f0003.png", "f0003.json"} == set(tar.getnames())
 
 
-def test_a_release_of_before_formats_is_read_and_one_of_tomorrow_is_told(
-    lake: Lake, releases: Storage
-) -> None:
+def test_a_release_of_tomorrow_is_told(lake: Lake, releases: Storage) -> None:
     made = create(lake, releases, ReleaseConfig(name="whole"))
-    told = set(made.published) - {"format", "nameless", "tied", "masks", "anonymity"}
-    old = {name: made.published[name] for name in told}
-    old["config"] = {n: v for n, v in old["config"].items() if n not in ("nameless", "min_k")}
-    old["shards"] = [{n: v for n, v in one.items() if n != "split"} for one in old["shards"]]
 
-    _rewrite(releases, old)
-    read = manifest_of(releases, "whole")
-    checks = verify(releases, "whole")
-    _rewrite(releases, made.published | {"format": 2})
+    _rewrite(releases, made.published | {"format": 3})
 
-    assert (made.format, read.format) == (1, 0)
-    assert read.published == old
-    assert all(check.ok for check in checks)
-    with pytest.raises(UsageError, match="format 2"):
+    with pytest.raises(UsageError, match="format 3"):
         manifest_of(releases, "whole")
-    with pytest.raises(UsageError, match="format 2"):
+    with pytest.raises(UsageError, match="format 3"):
         create(lake, releases, ReleaseConfig(name="another"))
     assert names(releases) == ["whole"]
 
@@ -380,5 +368,6 @@ def test_the_index_has_the_columns_that_the_dictionary_tells(lake: Lake, release
 
     assert list(told) == index.column_names
     assert {name for names in ROLES.values() for name in names} <= set(told)
-    shown = {one.name: str(one.type) for one in index.schema if one.name != "annotations"}
+    lists = {"annotations", "measurements"}
+    shown = {one.name: str(one.type) for one in index.schema if one.name not in lists}
     assert shown == {name: told[name] for name in shown}

@@ -13,16 +13,24 @@ import sys
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 import echoatlas
 from echoatlas.pipeline.objects.config import JourneyConfig
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.release.pull import pull
+from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.step import declared, fingerprint
+from echoatlas.schemas.config import ReleaseConfig
 from tests.helpers.rehearsal import Rehearsal, fill
+from tests.helpers.tables import picture, quick_lake
 
 TOP = Path(__file__).parents[2]
 BEFORE = "7d5ff32"  # the last commit before the rooms
+BEFORE_PLACES = "1c8962f"  # the last commit that wrote releases of format 1
 STEPS = """
 import json
 from echoatlas.pipeline.journey import JourneyConfig
@@ -33,16 +41,20 @@ print(json.dumps(told))
 """
 
 
-@pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source as it was before the rooms."""
-    archive = subprocess.run(["git", "archive", BEFORE, "src"], cwd=TOP, capture_output=True)
+def source_of(commit: str, folder: Path) -> Path:
+    """The source as it was at a commit."""
+    archive = subprocess.run(["git", "archive", commit, "src"], cwd=TOP, capture_output=True)
     if archive.returncode:
-        pytest.skip("the commit before the rooms is not in this checkout's history")
-    folder = tmp_path_factory.mktemp("earlier")
+        pytest.skip(f"commit {commit} is not in this checkout's history")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
     return folder / "src"
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source as it was before the rooms."""
+    return source_of(BEFORE, tmp_path_factory.mktemp("earlier"))
 
 
 def steps() -> dict[str, list[object]]:
@@ -104,3 +116,33 @@ def test_an_earlier_lake_is_read_and_an_earlier_release_loads(
     assert status["frames"] == made.run("status")["frames"]
     (after,) = made.run("plan")["sites"]
     assert after["renewed"] + after["pending"] + after["new_files"] == 0
+
+
+CUT = """
+import sys
+from pathlib import Path
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import ReleaseConfig
+lake = Lake(Storage.open(sys.argv[1]))
+create(lake, lake.storage.sub("releases"), ReleaseConfig(name="before", codec="zstd"))
+"""
+
+
+def test_a_release_of_format_1_is_read_pulled_and_verified_beside_a_new_one(tmp_path: Path) -> None:
+    before = source_of(BEFORE_PLACES, tmp_path / "source")
+    lake = quick_lake(tmp_path / "lake", [{}, {"path": "thorax"}, {"path": "thorax/breast"}])
+    releases = lake.storage.sub("releases")
+    told_by(before, "-c", CUT, str(tmp_path / "lake"))
+    create(lake, releases, ReleaseConfig(name="after", codec="zstd"))
+
+    for name, number in (("before", 1), ("after", 2)):
+        data = echoatlas.load(name, lake=tmp_path / "lake", where="region = 'thorax'")
+        pulled = pull(releases, name, tmp_path / name, "webdataset")
+
+        assert manifest_of(releases, name).format == number
+        assert all(check.ok for check in verify(releases, name))
+        assert {"f0001", "f0002"} == {sample.frame_id for sample in data}
+        assert all(np.array_equal(one.image, picture(int(one.frame_id[1:]))) for one in data)
+        assert pulled == 3

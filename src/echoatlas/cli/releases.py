@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import CheckFailed
-from echoatlas.schemas.config import ReleaseConfig, parse
+from echoatlas.schemas.config import ReleaseConfig, mapping, parse
 from echoatlas.schemas.events import Ending, Stage
 
+if TYPE_CHECKING:
+    from echoatlas.pipeline.release.create import Preview
+
+Config = typer.Option(None, help="YAML file of settings; options go before what stands in it.")
+To = typer.Option(None, help="Make all shards anew, in this folder.")
 Suppress = typer.Option(
     None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
 )
 Frames = typer.Option(None, "--frames", help="Write each frame that changed there, as CSV.")
 release_app = typer.Typer(
-    no_args_is_help=True, help="Dataset versions: create, list, show, compare."
+    no_args_is_help=True, help="Dataset versions: create, list, show, compare, rebuild."
 )
 
 
@@ -32,31 +37,73 @@ def add_to(app: typer.Typer) -> None:
 def create(
     ctx: typer.Context,
     name: str,
-    where: str = typer.Option("", help="SQL expression over the index, e.g. \"organ = 'liver'\"."),
-    codec: str = typer.Option("png", help="png, zstd (fast) or jpeg (lossy)."),
-    seed: int = typer.Option(0, help="Of the split."),
-    duplicates: str = typer.Option("drop", help="drop or keep."),
-    nameless: str = typer.Option(
-        "keep", help="Frames of files that name no patient: keep, drop or refuse."
+    config: Path | None = Config,
+    where: str | None = typer.Option(
+        None, help="SQL expression over the index, e.g. \"organ = 'liver'\"."
     ),
-    min_k: int = typer.Option(1, help="Patients who must share site, age, sex and device."),
+    codec: str | None = typer.Option(None, help="png (default), zstd (fast) or jpeg (lossy)."),
+    seed: int | None = typer.Option(None, help="Of the split."),
+    duplicates: str | None = typer.Option(None, help="drop (default) or keep."),
+    nameless: str | None = typer.Option(
+        None, help="Frames of files that name no patient: keep (default), drop or refuse."
+    ),
+    use: str | None = typer.Option(
+        None, help="internal (default), research, commercial or sharing: licenses must permit it."
+    ),
+    weight: str | None = typer.Option(None, help="SQL expression: how often to draw a sample."),
+    min_k: int | None = typer.Option(None, help="Patients who must share site, age, sex, device."),
     suppress: list[str] | None = Suppress,
+    dry_run: bool = typer.Option(False, help="Count what it would hold, and write nothing."),
 ) -> None:
     """Cut a named, immutable release of the lake as it stands."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.create import create as cut
+    from echoatlas.pipeline.release.create import preview
 
-    raw: dict[str, Any] = {"name": name, "where": where, "codec": codec, "seed": seed}
-    raw |= {"duplicates": duplicates, "nameless": nameless, "min_k": min_k}
-    raw |= {"suppress": tuple(suppress)} if suppress else {}
-    config = parse(ReleaseConfig, raw, "release")
+    given: dict[str, Any] = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
+    given |= {"nameless": nameless, "use": use, "weight": weight, "min_k": min_k}
+    given |= {"suppress": tuple(suppress) if suppress else None}
+    raw = mapping(config) if config else {}
+    raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
+    asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()
-    manifest = cut(deployment.lake, deployment.releases, config)
+    if dry_run:
+        told = preview(deployment.lake, deployment.releases, asked)
+        context.say(_previewed(name, told), as_data(told))
+        return
+    manifest = cut(deployment.lake, deployment.releases, asked, deployment.config.engine)
     context.say(
         f"release {name}: {manifest.frames} frames of {manifest.patients} patients in "
         f"{len(manifest.shards)} shards {manifest.counts['split']}",
         manifest.published,
     )
+
+
+def _previewed(name: str, told: Preview) -> str:
+    lines = [f"release {name} would hold {told.samples} samples of {told.patients} patients"]
+    lines += [f"left out: {number}: {reason}" for reason, number in told.left_out.items()]
+    for column, numbers in told.counts.items():
+        lines.append(f"{column}: " + ", ".join(f"{one or '-'} {n}" for one, n in numbers.items()))
+    megabytes = [f"{size / 1e6:.1f} MB" for size in (told.reused, told.written)]
+    lines.append(f"shards: {megabytes[0]} lie there already, about {megabytes[1]} to be written")
+    return "\n".join(lines)
+
+
+@release_app.command()
+def rebuild(
+    ctx: typer.Context,
+    name: str,
+    to: Path | None = To,
+) -> None:
+    """Make shards that are missing again, byte for byte, from the lake that was pinned."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.rebuild import remade as again
+    from echoatlas.pipeline.storage import Storage
+
+    deployment = context.open()
+    elsewhere = None if to is None else Storage.open(to)
+    number = again(deployment.lake, deployment.releases, name, elsewhere)
+    context.say(f"{number} shards of {name} made again", {"release": name, "shards": number})
 
 
 @release_app.command("list")

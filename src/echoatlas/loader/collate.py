@@ -43,7 +43,9 @@ def collate(samples: Sequence[Sample], channels: int | None = None) -> dict[str,
         labels = np.stack([one.labels for one in samples])
         asserted = np.stack([one.asserted for one in samples])
     shared = tensor_of(images)
-    as_it_lies = shared is not None and shared.ndim == 3 and channels in (None, 1)
+    # A clip alone has as many sides as gray pictures have together
+    flat = all(image.ndim == 2 for image in images)
+    as_it_lies = shared is not None and flat and channels in (None, 1)
     return {
         "image": shared[:, None] if as_it_lies else torch.from_numpy(_planes(images, channels)),
         "labels": torch.from_numpy(labels),
@@ -56,6 +58,8 @@ def _planes(
     images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], channels: int | None
 ) -> NDArray[np.uint8]:
     """(B, C, H, W) of images of (H, W) or (H, W, 3)."""
+    if any(image.ndim == 4 or image.shape[2:] not in ((), (3,)) for image in images):
+        raise UsageError("collate takes pictures: choose frames of each clip first")
     color = any(image.ndim == 3 for image in images)
     if channels is None:
         channels = 3 if color else 1

@@ -16,8 +16,10 @@ from echoatlas.loader.room import room as room_for
 from echoatlas.loader.samples import Annotation, Batch, Sample
 from echoatlas.loader.shards import Shards
 from echoatlas.pipeline.release.annotations import TOLD, AnnotationRecord
+from echoatlas.pipeline.release.places import overlay_at, patches_at
 from echoatlas.pipeline.release.shard import MARKS, PLACES, unpacked_image
 from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.fan import Fan, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
     from echoatlas.schemas.manifest import Manifest
 
+READ = ["shard", "label", "offset", "length"]  # of a place: all that a sample takes
+PATCHES = 16  # of a patch map, along each side
 AHEAD = 256  # samples whose places an iteration looks up at once
 SHOWN = 5  # labels that ``repr`` names
-APART = {*LABELS[:2], *PLACES, MARKS, "frame_id", "split"}  # columns that are not ``meta``
+# Columns that are not ``meta``
+APART = {*LABELS[:2], *PLACES, MARKS, "frame_id", "split", "payload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,60 @@ class Row:
     @property
     def meta(self) -> dict[str, Any]:
         index = self.dataset.samples
-        names = [name for name in index.table.column_names if name not in APART]
+        names = [name for name in index.schema.names if name not in APART]
         return {name: index.value(name, self.row) for name in names}
+
+    @property
+    def overlay(self) -> NDArray[np.bool_] | None:
+        place = self.dataset.samples.places[self.row]
+        data = self._member(int(overlay_at(place)), int(place["overlay"]))
+        return None if data is None else unpacked_image(data, self._beside) > 0
+
+    @property
+    def patch_map(self) -> NDArray[np.uint8] | None:
+        place = self.dataset.samples.places[self.row]
+        data = self._member(int(patches_at(place)), int(place["patches"]))
+        if data is None:
+            return None
+        if self._beside == "clip":
+            return unpacked_image(data, "clip")
+        return data.reshape(PATCHES, PATCHES).copy()
+
+    @property
+    def _beside(self) -> str:
+        """Codec of the masks beside an image: as clips beside a clip."""
+        return "clip" if self.dataset.manifest.image_codec == "clip" else "png"
+
+    def _member(self, start: int, length: int) -> NDArray[np.uint8] | None:
+        if not length:
+            return None
+        index = self.dataset.samples
+        shard = index.shards[index.places[self.row]["shard"]]
+        return self.dataset.shards.whole(shard)[start : start + length]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        index = self.dataset.samples
+        return int(index.value("height", self.row)), int(index.value("width", self.row))
+
+    @property
+    def fan(self) -> Fan | None:
+        index = self.dataset.samples
+        if "fan" not in index.schema.names:  # a release of before format 2
+            return None
+        names = ("fan", "scale", "offset_x", "offset_y", "flags", "width", "height")
+        text, scale, x, y, flags, width, height = (index.value(name, self.row) for name in names)
+        if not text or not scale:
+            return None
+        fan = Fan.from_json(text)
+        if "beam_space" in flags.split():  # the picture is nothing but the fan
+            return whole(width, height, fan.found_by, fan.verdict, fan.score)
+        return fan.placed(scale, (x, y))
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:
         index = self.dataset.samples
-        if MARKS not in index.table.column_names:  # a release of before there were any
+        if MARKS not in index.schema.names:  # a release of before there were any
             return ()
         shard = index.shards[index.places[self.row]["shard"]]
         marks: list[AnnotationRecord] = index.value(MARKS, self.row) or []
@@ -81,8 +133,8 @@ class Row:
         mask = None
         if mark["mask_length"]:
             start = mark["mask_offset"]
-            whole = self.dataset.shards.whole(shard)
-            mask = unpacked_image(whole[start : start + mark["mask_length"]], "png")
+            data = self.dataset.shards.whole(shard)
+            mask = unpacked_image(data[start : start + mark["mask_length"]], "png")
         told = {name: mark[name] for name in TOLD}
         told["points"] = np.array(mark["points"], np.float64).reshape(-1, 2)
         return Annotation(**told, mask=mask)
@@ -139,16 +191,16 @@ class Dataset:
         row = int(position % len(self))
         if self._order is not None:
             row = int(self._order[row])
-        return self._sample(row, self.samples.places[row].item())
+        return self._sample(row, self.samples.places[row][READ].item())
 
     def _sample(self, row: int, place: tuple[int, int, int, int]) -> Sample:
         shard, label, start, length = place
         index = self.samples
-        whole = self.shards.whole(index.shards[shard])
+        data = self.shards.whole(index.shards[shard])
         region, organ, _ = index.labels[label]
         vectors, asserted = index.vectors
         return Sample(
-            unpacked_image(whole[start : start + length], self.manifest.config.codec),
+            unpacked_image(data[start : start + length], self.manifest.image_codec),
             vectors[label].copy(),
             asserted[label].copy(),
             region,
@@ -176,10 +228,10 @@ class Dataset:
         )
 
     def _images(self, places: NDArray[np.void]) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
-        codec, keys = self.manifest.config.codec, self.samples.shards
+        codec, keys = self.manifest.image_codec, self.samples.shards
         found: list[NDArray[np.uint8]] = []
         together: NDArray[np.uint8] | None = None
-        for number, (shard, _, start, length) in enumerate(places.tolist()):
+        for number, (shard, _, start, length) in enumerate(places[READ].tolist()):
             data = self.shards.whole(keys[shard])[start : start + length]
             room = None if together is None else together[number]
             image = unpacked_image(data, codec, room)
@@ -199,7 +251,8 @@ class Dataset:
         for start in range(0, len(self), AHEAD):
             stop = min(start + AHEAD, len(self))
             rows = np.arange(start, stop) if self._order is None else self._order[start:stop]
-            for row, place in zip(rows.tolist(), self.samples.places[rows].tolist(), strict=True):
+            places = self.samples.places[rows][READ].tolist()
+            for row, place in zip(rows.tolist(), places, strict=True):
                 yield self._sample(row, place)
 
     def shuffled(
@@ -215,14 +268,11 @@ class Dataset:
         return Dataset(self.manifest, self.samples, self.shards, self._rows, shuffle)
 
     def __repr__(self) -> str:
-        table = self.samples.table
-        places = self.samples.places
+        names, places = self.samples.splits, self.samples.places
         rows: Any = slice(None) if self._order is None else self._order
-        splits = table.column("split").dictionary_encode().combine_chunks()
-        codes = np.asarray(splits.indices)[rows]
-        numbers = np.bincount(codes, minlength=len(splits.dictionary))
+        numbers = np.bincount(places["split"][rows], minlength=len(names))
         known = list(self.manifest.config.splits)
-        counted = dict(zip(splits.dictionary.to_pylist(), numbers.tolist(), strict=True))
+        counted = dict(zip(names, numbers.tolist(), strict=True))
         shares = [f"{name} {counted[name]}" for name in known if counted.get(name)]
         paths: Counter[str] = Counter()
         for number, times in enumerate(np.bincount(places["label"][rows]).tolist()):

@@ -1,17 +1,20 @@
 """A release's index, laid out once so that every process of a machine maps the same pages.
 
-In a folder named by the index's own hash lie: ``places.npy``, a few bytes a sample, which is all
-that reading and labeling need; ``rows.arrow`` with every column; and ``known.json``, the names
-for which numbers stand in ``places``.
+All that reading and labeling need lies in ``places``, 32 bytes a sample. Other columns are
+unpacked from the release's Parquet file when they are first asked for, each into a file of its own
+in a folder of the cache that the manifest's hash names; ``known.json`` has the names for which
+numbers stand in ``places``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,67 +24,134 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.release.manifest import index_bytes
+from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.release.manifest import published_file
+from echoatlas.pipeline.release.places import PLACE
+from echoatlas.pipeline.storage import LocalStorage
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.manifest import Manifest
+    from echoatlas.schemas.manifest import Manifest, PublishedFile
 
-PLACE = np.dtype([("shard", "<i4"), ("label", "<i4"), ("offset", "<i8"), ("length", "<i4")])
-ROWS = 1 << 16  # of a batch of ``rows.arrow``: where a row lies is found by division
+ROWS = 1 << 16  # of a batch of a column: where a row lies is found by division
 LABELS = ("region", "organ", "paths")
-KNOWN = "known.json"
+DERIVED = ("shard", "offset", "length")  # told by places alone
+KNOWN, CHECKED = "known.json", "checked"
 
 
 @dataclass(frozen=True)
 class Index:
-    """The samples of a release, by number. Pickles as the name of its folder.
+    """The samples of a release, by number. Pickles as the names of its files.
 
     Attributes:
-        folder: of this machine.
+        folder: of this machine, for what is laid out. source: the release's Parquet file.
+        where: the release's NumPy file of places.
     """
 
     folder: Path
+    source: Path
+    where: Path
 
-    def __reduce__(self) -> tuple[type[Index], tuple[Path]]:
-        return Index, (self.folder,)
+    def __reduce__(self) -> tuple[type[Index], tuple[Path, Path, Path]]:
+        return Index, (self.folder, self.source, self.where)
 
     def __len__(self) -> int:
         return len(self.places)
 
     @cached_property
     def places(self) -> NDArray[np.void]:
-        """(N,) ``PLACE``: number of the shard and of the label; bytes in the shard."""
-        found: NDArray[np.void] = np.load(self.folder / "places.npy", mmap_mode="r")
+        """(N,) ``PLACE``: numbers of shard, label and split; bytes in the shard."""
+        found: NDArray[np.void] = np.load(self.where, mmap_mode="r")
         return found
 
     @cached_property
+    def schema(self) -> pa.Schema:
+        """Names and types of all columns."""
+        told = pq.read_schema(self.source)
+        for name, kind in zip(DERIVED, (pa.string(), pa.int64(), pa.int64()), strict=True):
+            if name not in told.names:
+                told = told.append(pa.field(name, kind))
+        return told
+
+    @property
     def table(self) -> pa.Table:
         """Every column, mapped and not read."""
-        return pa.ipc.open_file(pa.memory_map(str(self.folder / "rows.arrow"))).read_all()
+        return self.columns(self.schema.names)
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some columns."""
+        return pa.table({name: self.column(name) for name in names})
+
+    def mentioned(self, expression: str) -> pa.Table:
+        """The columns whose names stand in an expression; the first if there is none."""
+        words = set(re.findall(r"\w+", expression.lower()))
+        names = [name for name in self.schema.names if name.lower() in words]
+        return self.columns(names or self.schema.names[:1])
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column, mapped; laid out first if nobody has asked for it on this machine."""
+        if name not in self._columns:
+            self._columns[name] = self._column(name)
+        return self._columns[name]
 
     @cached_property
-    def _chunks(self) -> dict[str, list[pa.Array]]:
+    def _columns(self) -> dict[str, pa.ChunkedArray]:
         return {}
 
+    def _column(self, name: str) -> pa.ChunkedArray:
+        if name in DERIVED:
+            return self._derived(name)
+        file = self.folder / f"{name}.arrow"
+        if not file.is_file():
+            try:
+                self._check()
+                _lay_out_column(self.source, name, file)
+            except OSError as error:
+                raise _unwritable(self.folder, error) from None
+        return pa.ipc.open_file(pa.memory_map(str(file))).read_all().column(0)
+
+    def _check(self) -> None:
+        """Once a machine, see whether the release's Parquet file is what was published."""
+        if not (self.folder / CHECKED).is_file():
+            with pa.memory_map(str(self.source)) as file:
+                digest = hashlib.sha256(file.read_buffer()).hexdigest()
+            if digest != self._known["index"]:
+                raise CheckFailed("the index of the release is damaged: run `echoatlas verify`")
+            (self.folder / CHECKED).touch()
+
+    def _derived(self, name: str) -> pa.ChunkedArray:
+        values = self.places[name]
+        parts = [values[start : start + ROWS] for start in range(0, max(len(values), 1), ROWS)]
+        if name != "shard":
+            return pa.chunked_array([pa.array(one.astype(np.int64)) for one in parts])
+        names = pa.array(self.shards, pa.string())
+        return pa.chunked_array([names.take(pa.array(one)) for one in parts], pa.string())
+
     @cached_property
-    def _known(self) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = json.loads((self.folder / KNOWN).read_bytes())
+    def _known(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / KNOWN).read_bytes())
         return found
 
     @property
     def shards(self) -> list[str]:
         """Keys of the shards, by number."""
-        return self._known["shards"]
+        found: list[str] = self._known["shards"]
+        return found
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits, by number."""
+        found: list[str] = self._known["splits"]
+        return found
 
     @property
     def labels(self) -> list[list[str]]:
         """Region, organ and paths of the labels, by number."""
-        return self._known["labels"]
+        found: list[list[str]] = self._known["labels"]
+        return found
 
     @cached_property
     def vectors(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -96,33 +166,76 @@ class Index:
         """What a column holds in a row."""
         chunks = self._chunks.get(column)
         if chunks is None:
-            chunks = self._chunks[column] = self.table.column(column).chunks
+            chunks = self._chunks[column] = self.column(column).chunks
         return chunks[row // ROWS][row % ROWS].as_py()
+
+    @cached_property
+    def _chunks(self) -> dict[str, list[pa.Array]]:
+        return {}
 
 
 def index_of(releases: Storage, manifest: Manifest, cache: Path) -> Index:
-    """The index of a release, laid out in the cache by whoever opens it first.
+    """The index of a release. Who opens it first has its files checked, and brought if need be.
 
     Raises:
         CheckFailed: it is not what was published.
         UsageError: the cache can't be written.
     """
-    folder = cache / "indexes" / manifest.index.sha256[:32]
+    told = json.dumps(manifest.published, sort_keys=True)
+    folder = cache / "indexes" / hashlib.sha256(told.encode()).hexdigest()[:32]
+    index = Index(
+        folder,
+        _place_of(releases, manifest, manifest.index, folder / "index.parquet"),
+        folder / "places.npy"
+        if manifest.places is None
+        else _place_of(releases, manifest, manifest.places, folder / "places.npy"),
+    )
     if not (folder / KNOWN).is_file():
-        data = index_bytes(releases, manifest)
+        # On this machine columns are read where they lie, and looked at when they are asked for
+        eager = manifest.places is None or index.source.parent == folder
+        files = {index.source: manifest.index} if eager else {}
+        if manifest.places is not None:
+            files[index.where] = manifest.places
+        found = {path: published_file(releases, manifest, one) for path, one in files.items()}
         try:
-            _lay_out(data, folder)
+            _lay_out(found, manifest, folder, checked=eager)
         except OSError as error:
-            hint = os.strerror(error.errno or 0)
-            raise UsageError(f"cannot write to {cache} ({hint}): name another cache=") from None
-    return Index(folder)
+            raise _unwritable(cache, error) from None
+    return index
 
 
-def _lay_out(data: pa.Buffer, folder: Path) -> None:
+def _place_of(releases: Storage, manifest: Manifest, file: PublishedFile, brought: Path) -> Path:
+    if isinstance(releases, LocalStorage):
+        return releases.path(f"{manifest.name}/{file.file}")
+    return brought
+
+
+def _unwritable(cache: Path, error: OSError) -> UsageError:
+    hint = os.strerror(error.errno or 0)
+    return UsageError(f"cannot write to {cache} ({hint}): name another cache=")
+
+
+def _lay_out(
+    found: dict[Path, pa.Buffer], manifest: Manifest, folder: Path, *, checked: bool
+) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
     try:
-        _write(pq.ParquetFile(pa.BufferReader(data)), partial)
+        for path, data in found.items():
+            if path.parent == folder:
+                (partial / path.name).write_bytes(data)
+        known: dict[str, Any] = {
+            "index": manifest.index.sha256,
+            "shards": [shard.file for shard in manifest.shards],
+            "splits": list(manifest.splits),
+            "labels": [list(label) for label in manifest.labels],
+        }
+        if manifest.places is None:
+            source = next(iter(found.values()))
+            known |= _lay_out_places(pq.ParquetFile(pa.BufferReader(source)), partial)
+        (partial / KNOWN).write_text(json.dumps(known))
+        if checked:
+            (partial / CHECKED).touch()
         partial.chmod(0o755)
         try:
             partial.rename(folder)
@@ -133,31 +246,51 @@ def _lay_out(data: pa.Buffer, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write(source: pq.ParquetFile, folder: Path) -> None:
+def _lay_out_places(source: pq.ParquetFile, folder: Path) -> dict[str, Any]:
+    """Places of a release of before format 2, whose index holds them as columns."""
     shards: dict[tuple[str, ...], int] = {}
     labels: dict[tuple[str, ...], int] = {}
-    places = np.lib.format.open_memmap(
-        folder / "places.npy", "w+", PLACE, (source.metadata.num_rows,)
-    )
+    splits: dict[tuple[str, ...], int] = {}
+    rows = source.metadata.num_rows
+    places = np.lib.format.open_memmap(folder / "places.npy", "w+", PLACE, (rows,))
     done = 0
-    with pa.ipc.new_file(str(folder / "rows.arrow"), source.schema_arrow) as sink:
-        for batch in _batches(source):
-            sink.write_batch(batch)
-            part = places[done : done + batch.num_rows]
-            part["shard"] = _numbers(shards, batch, ["shard"])
-            part["label"] = _numbers(labels, batch, LABELS)
-            part["offset"] = batch.column("offset").to_numpy()
-            part["length"] = batch.column("length").to_numpy()
-            done += batch.num_rows
+    for batch in _batches(source, ["shard", "split", *LABELS, "offset", "length"]):
+        part = places[done : done + batch.num_rows]
+        part["shard"] = _numbers(shards, batch, ["shard"])
+        part["label"] = _numbers(labels, batch, LABELS)
+        part["split"] = _numbers(splits, batch, ["split"])
+        part["offset"] = batch.column("offset").to_numpy()
+        part["length"] = batch.column("length").to_numpy()
+        part["frames"] = 1
+        done += batch.num_rows
     places.flush()
-    known = {"shards": [key[0] for key in shards], "labels": list(labels)}
-    (folder / KNOWN).write_text(json.dumps(known))
+    return {
+        "shards": [key[0] for key in shards],
+        "splits": [key[0] for key in splits],
+        "labels": list(labels),
+    }
 
 
-def _batches(source: pq.ParquetFile) -> Any:
+def _lay_out_column(source: Path, name: str, file: Path) -> None:
+    handle, made = tempfile.mkstemp(prefix=".partial-", dir=file.parent)
+    os.close(handle)
+    partial = Path(made)
+    try:
+        with pq.ParquetFile(source, memory_map=True) as found:
+            kept = pa.schema([found.schema_arrow.field(name)])
+            with pa.ipc.new_file(str(partial), kept) as sink:
+                for batch in _batches(found, [name]):
+                    sink.write_batch(batch)
+        partial.chmod(0o644)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _batches(source: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Batches of ``ROWS`` rows each but for the last, whatever the file's row groups are."""
     held: list[pa.RecordBatch] = []
-    for found in source.iter_batches(ROWS, use_threads=False):
+    for found in source.iter_batches(ROWS, columns=list(columns), use_threads=False):
         held.append(found)
         while sum(one.num_rows for one in held) >= ROWS:
             whole = pa.concat_batches(held)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
 from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.index import Index, index_of
@@ -82,15 +81,16 @@ def _warn(said: str) -> None:
 
 def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | None:
     """Which samples are chosen; None for all."""
-    table = index.table
     chosen: NDArray[np.int32] | None = None
     if split is not None:
-        mask = pc.equal(table.column("split"), split)
-        chosen = np.flatnonzero(mask.to_numpy()).astype(np.int32)
+        number = index.splits.index(split) if split in index.splits else -1
+        chosen = np.flatnonzero(index.places["split"] == number).astype(np.int32)
     if where.strip():
         from echoatlas.pipeline.release.select import rows_where
 
-        rows = np.asarray(rows_where(table, where), np.int64).astype(np.int32)
+        rows_where(index.schema.empty_table(), where)  # what is wrong, among all columns
+        found = rows_where(index.mentioned(where), where)
+        rows = np.asarray(found, np.int64).astype(np.int32)
         chosen = rows if chosen is None else np.intersect1d(chosen, rows, assume_unique=True)
     return chosen
 

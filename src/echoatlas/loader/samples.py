@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.schemas.fan import Fan
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
@@ -49,6 +51,18 @@ class Told(Protocol):
     def annotations(self) -> tuple[Annotation, ...]: ...
 
     @property
+    def overlay(self) -> NDArray[np.bool_] | None: ...
+
+    @property
+    def patch_map(self) -> NDArray[np.uint8] | None: ...
+
+    @property
+    def fan(self) -> Fan | None: ...
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
     def meta(self) -> dict[str, Any]: ...
 
 
@@ -59,6 +73,10 @@ class Apart:
     frame_id: str
     split: str
     annotations: tuple[Annotation, ...]
+    overlay: NDArray[np.bool_] | None
+    patch_map: NDArray[np.uint8] | None
+    fan: Fan | None
+    size: tuple[int, int]
     meta: dict[str, Any]
 
 
@@ -66,7 +84,7 @@ class Sample:
     """A frame with its labels and annotations.
 
     Attributes:
-        image: (H, W) gray or (H, W, 3) RGB uint8.
+        image: (H, W) gray or (H, W, 3) RGB uint8; of a clip (N, H, W) or (N, H, W, 3).
         labels: (61,) uint8, multi-hot over the tree's nodes, closed under ancestors.
         asserted: (61,) bool, nodes whose label is known, present or absent.
         region, organ: ids of the tree, or "unknown".
@@ -102,12 +120,48 @@ class Sample:
         return self._told.annotations
 
     @property
+    def overlay(self) -> NDArray[np.bool_] | None:
+        """(H, W) bool: where graphics or redactions lie in the fan; None if there are none.
+
+        Of a clip (N, H, W).
+        """
+        return self._told.overlay
+
+    @property
+    def patch_map(self) -> NDArray[np.uint8] | None:
+        """(16, 16) uint8: how informative each sixteenth of both sides is; 0 is no tissue.
+
+        Of a clip (N, 16, 16); None where it is not known of every frame.
+        """
+        return self._told.patch_map
+
+    @property
+    def fan(self) -> Fan | None:
+        """The scanned area in pixels of the image; None where that is not known."""
+        return self._told.fan
+
+    @property
+    def fan_mask(self) -> NDArray[np.bool_] | None:
+        """(H, W) bool: the scanned area, drawn."""
+        fan = self._told.fan
+        return None if fan is None else fan.mask(*self._told.size)
+
+    @property
     def meta(self) -> dict[str, Any]:
         """The other columns of the index. Read when they are asked for."""
         return self._told.meta
 
     def __reduce__(self) -> tuple[Any, ...]:
-        told = Apart(self.frame_id, self.split, self.annotations, self.meta)
+        told = Apart(
+            self.frame_id,
+            self.split,
+            self.annotations,
+            self.overlay,
+            self.patch_map,
+            self.fan,
+            self._told.size,
+            self.meta,
+        )
         return Sample, (self.image, self.labels, self.asserted, self.region, self.organ, told)
 
     def __repr__(self) -> str:

@@ -48,6 +48,7 @@ def setting(
     unit: str = "",
     *,
     was: str = "",
+    later: bool = False,
 ) -> Any:
     """A field of a step's configuration, with what is checked of it before anything starts.
 
@@ -56,8 +57,11 @@ def setting(
         unit: for the reference of settings ("pixels", "gray levels", "share").
         was: the name that it had before. Fingerprints go on knowing it by that name, so that a
             new name makes no lake anew.
+        later: it came after lakes were made without it. Fingerprints know it only where it is not
+            the default, under which everything is as it was.
     """
-    return field(default=default, metadata={"low": low, "high": high, "unit": unit, "was": was})
+    told = {"low": low, "high": high, "unit": unit, "was": was, "later": later}
+    return field(default=default, metadata=told)
 
 
 def renamed(kind: type[Any]) -> dict[str, str]:
@@ -78,6 +82,7 @@ def hashed(config: object) -> Any:
         return {
             one.metadata.get("was") or one.name: hashed(getattr(config, one.name))
             for one in fields(config)
+            if not one.metadata.get("later") or getattr(config, one.name) != one.default
         }
     if isinstance(config, Mapping):
         return {key: hashed(value) for key, value in config.items()}

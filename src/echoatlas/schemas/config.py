@@ -262,8 +262,20 @@ class ReleaseConfig(Strict):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     where: str = Field("", description="Expression over frames, labels and measures; all if empty.")
-    codec: Literal["png", "zstd", "jpeg"] = Field("png", description="Of the shards' images.")
-    shard_mb: int = Field(64, ge=1, description="Target size of a shard, MB.")
+    unit: Literal["frame", "clip"] = Field(
+        "frame", description="What a sample is; a still is a clip of one frame."
+    )
+    size: Literal["normalized", "native"] = Field(
+        "normalized",
+        description="Of the images; native, one pixel a pixel of the source, if the lake has that "
+        "(`steps: {normalize: {native: true}}`).",
+    )
+    codec: Literal["png", "zstd", "jpeg"] = Field(
+        "png", description="Of the shards' images; of clips zstd alone."
+    )
+    shard_mb: int = Field(
+        64, ge=1, le=1024, description="Least size of a shard, MB; the most is twice that."
+    )
     seed: int = Field(0, description="Of the split.")
     splits: dict[Split, float] = Field(
         default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1},
@@ -277,6 +289,25 @@ class ReleaseConfig(Strict):
         description="Frames of files that name no patient (patient_source: object): keep them, "
         "drop them, or refuse to cut a release that has any.",
     )
+    use: Literal["internal", "research", "commercial", "sharing"] = Field(
+        "internal",
+        description="What the release is for: frames whose license does not permit it stay out.",
+    )
+    forbidden: Literal["drop", "refuse"] = Field(
+        "drop", description="What is done about such frames: left out, or no release is cut."
+    )
+    weight: str = Field(
+        "",
+        description="Expression over the index's columns, from 0: how often a trainer should draw "
+        "the sample; 1 if empty. `1.0 / count(*) OVER (PARTITION BY organ)` balances organs.",
+    )
+    min_live: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Shards of earlier releases of which less than this share is still in use are "
+        "not used again.",
+    )
     review: bool = Field(True, description="Include frames whose fan verdict is review.")
     min_k: int = Field(
         1,
@@ -289,6 +320,19 @@ class ReleaseConfig(Strict):
         description="What may be suppressed for min_k, in order; patients of whom all of it did "
         "not suffice are left out.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def clips_have_their_codec(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("unit") == "clip" and "codec" not in raw:
+            return {**raw, "codec": "zstd"}
+        return raw
+
+    @model_validator(mode="after")
+    def clips_have_no_other(self) -> ReleaseConfig:
+        if self.unit == "clip" and self.codec != "zstd":
+            raise ValueError("clips are written by codec 'zstd' alone; `pull` makes videos of them")
+        return self
 
 
 def hashed(site: SiteConfig, without: Mapping[str, Any]) -> str:
@@ -370,6 +414,15 @@ def load(model: type[Model], path: Path) -> Model:
     Raises:
         ConfigError: the file is missing, not YAML, or says something it may not.
     """
+    return parse(model, mapping(path), str(path))
+
+
+def mapping(path: Path) -> dict[str, Any]:
+    """What a YAML file says, as keys and values; nothing if it is empty.
+
+    Raises:
+        ConfigError: the file is missing, or is none of that.
+    """
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -380,4 +433,6 @@ def load(model: type[Model], path: Path) -> Model:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}: not valid YAML") from None
-    return parse(model, raw if raw is not None else {}, str(path))
+    if raw is not None and not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected keys and values")
+    return raw or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +146,26 @@ class Fan:
         if found.get("clip") is not None:
             found["clip"] = Box(**found["clip"])
         return cls(**found)
+
+    def placed(self, scale: float, offset: tuple[float, float]) -> Fan:
+        """The same area in a picture whose x is ``x * scale + offset``, and y alike."""
+
+        def there(point: tuple[float, float]) -> tuple[float, float]:
+            return point[0] * scale + offset[0], point[1] * scale + offset[1]
+
+        clip = self.clip
+        if clip is not None:
+            (left, top), (right, bottom) = there((clip.x0, clip.y0)), there((clip.x1, clip.y1))
+            clip = Box(round(left), round(top), round(right), round(bottom))
+        spacing = self.mm_per_px
+        return replace(
+            self,
+            apex=None if self.apex is None else there(self.apex),
+            radii=(self.radii[0] * scale, self.radii[1] * scale),
+            corners=tuple(there(corner) for corner in self.corners),
+            mm_per_px=None if spacing is None else (spacing[0] / scale, spacing[1] / scale),
+            clip=clip,
+        )
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """The area as a boolean picture of (height, width)."""

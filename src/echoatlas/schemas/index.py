@@ -45,9 +45,9 @@ FROM: Mapping[str, tuple[str, ...]] = {
     "frames": (
         "frame_id", "object_id", "site", "patient", "study", "series", "patient_source",
         "frame_index", "pane", "time_ms", "width", "height", "channels", "native_width",
-        "native_height", "scale", "mm_per_px_x", "mm_per_px_y", "spacing_source", "fan_shape",
-        "fan_score", "fan_verdict", "mode", "maker", "model", "subject_type", "native_split",
-        "age", "sex", "license", "flags",
+        "native_height", "scale", "offset_x", "offset_y", "mm_per_px_x", "mm_per_px_y",
+        "spacing_source", "fan_shape", "fan", "fan_score", "fan_verdict", "mode", "maker", "model",
+        "subject_type", "native_split", "age", "sex", "license", "flags",
     ),
     "labels": (
         "region", "organ", "region_index", "organ_index", "paths", "confidence", "laterality",
@@ -65,11 +65,15 @@ OWN: Mapping[str, tuple[str, str, str]] = {  # type, unit, meaning
     "annotated": ("string", "", "Kinds of its annotations, separated by blanks."),
     "kin": ("string", "", "Other patients whom copies of the frame name, separated by blanks."),
     "split_group": ("string", "", "Smallest patient of all who have to stay in one split."),
+    "quality": ("double", "", "How good the picture is, 0 to 1; see the format of releases."),
     "split": ("string", "", "Of the release's splits."),
+    "weight": ("double", "", "How often a trainer should draw it, as configured; 1 if not."),
+    "measurements": ("list of struct", "", "What a structured report of its study states."),
+    "payload": ("binary", "", "Hash of all that its shard holds of it."),
+    "annotations": ("list of struct", "", "What came with it, and where in the shard masks lie."),
     "shard": ("string", "", "Key of the tar file that holds it."),
     "offset": ("int64", "bytes", "Where its image begins in the shard."),
     "length": ("int64", "bytes", "Size of its image."),
-    "annotations": ("list of struct", "", "What came with it, and where in the shard masks lie."),
 }
 
 

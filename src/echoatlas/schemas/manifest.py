@@ -11,7 +11,7 @@ from typing import Any
 
 from echoatlas.errors import CheckFailed, UsageError
 
-FORMAT = 1  # of the manifests that are written now; 0 stands for those of before formats
+FORMAT = 2  # of the manifests that are written now; 0 stands for those of before formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,11 @@ class PublishedShard:
 
     Attributes:
         file: its key beside all releases. bytes: its size.
-        split: of all its samples; None in a release of before shards ended at splits.
+        samples: of this release that lie in it.
+        split: of all these; None if they are of several: in a release of before shards ended at
+            splits, or in one that was split anew over shards that lay there.
+        held: samples that lie in it, those that this release leaves out among them.
+        origin: the release that it was cut for.
     """
 
     file: str
@@ -28,11 +32,13 @@ class PublishedShard:
     bytes: int
     samples: int
     split: str | None
+    held: int
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedIndex:
-    """The Parquet file of a row a sample, beside the manifest."""
+class PublishedFile:
+    """A file beside the manifest, named by its hash."""
 
     file: str
     sha256: str
@@ -49,6 +55,8 @@ class PublishedConfig:
     duplicates: str
     nameless: str
     min_k: int
+    unit: str
+    size: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,11 @@ class Manifest:
     Attributes:
         format: 0 of releases of before it was told.
         version: of EchoAtlas. tree: hash of the label tree. tables: to their pinned versions.
+        samples: rows of the index: frames, or clips. frames: in all of them.
+        places: where each sample lies, as an array; None in releases of before format 2, whose
+            index says so. files: which files made up the tables; None as well.
+        splits: their names, by the number that stands in ``places``. labels: region, organ and
+            paths, by that number.
         nameless, tied, anonymity: None in releases of before they were measured.
         masks: of the sample that has most of them.
         counts: column to value to frames.
@@ -98,9 +111,14 @@ class Manifest:
     config: PublishedConfig
     tables: Mapping[str, int]
     tree: str
+    samples: int
     frames: int
     patients: int
-    index: PublishedIndex
+    index: PublishedFile
+    places: PublishedFile | None
+    files: PublishedFile | None
+    splits: tuple[str, ...]
+    labels: tuple[tuple[str, str, str], ...]
     shards: tuple[PublishedShard, ...]
     counts: Mapping[str, Mapping[str, int]]
     nameless: int | None
@@ -109,6 +127,11 @@ class Manifest:
     masks: int
     redacts: Redacts | None
     published: dict[str, Any] = field(repr=False)
+
+    @property
+    def image_codec(self) -> str:
+        """Of the samples in its shards: ``clip``, or that of its frames."""
+        return "clip" if self.config.unit == "clip" else self.config.codec
 
     @classmethod
     def of(cls, published: Any, name: str) -> Manifest:
@@ -134,7 +157,7 @@ class Manifest:
 
     @classmethod
     def _of(cls, told: dict[str, Any], number: int) -> Manifest:
-        config, index = told["config"], told["index"]
+        config = told["config"]
         tied, hidden = told.get("tied"), told.get("anonymity")
         redacts = told.get("redacts")
         return cls(
@@ -150,18 +173,20 @@ class Manifest:
                 duplicates=config["duplicates"],
                 nameless=config.get("nameless", "keep"),
                 min_k=config.get("min_k", 1),
+                unit=config.get("unit", "frame"),
+                size=config.get("size", "normalized"),
             ),
             tables=told["tables"],
             tree=told["tree"],
+            samples=told.get("samples", told["frames"]),
             frames=told["frames"],
             patients=told["patients"],
-            index=PublishedIndex(index["file"], index["sha256"]),
-            shards=tuple(
-                PublishedShard(
-                    one["file"], one["sha256"], one["bytes"], one["samples"], one.get("split")
-                )
-                for one in told["shards"]
-            ),
+            index=PublishedFile(told["index"]["file"], told["index"]["sha256"]),
+            places=_file(told.get("places")),
+            files=_file(told.get("files")),
+            splits=tuple(told.get("splits", config["splits"])),
+            labels=tuple((one[0], one[1], one[2]) for one in told.get("labels", ())),
+            shards=tuple(_shard(one, told["name"]) for one in told["shards"]),
             counts=told["counts"],
             nameless=told.get("nameless"),
             tied=None if tied is None else Ties(tied["groups"], tied["patients"]),
@@ -172,3 +197,19 @@ class Manifest:
             redacts=None if redacts is None else Redacts(redacts["release"], redacts["frames"]),
             published=told,
         )
+
+
+def _file(told: dict[str, Any] | None) -> PublishedFile | None:
+    return None if told is None else PublishedFile(told["file"], told["sha256"])
+
+
+def _shard(told: dict[str, Any], release: str) -> PublishedShard:
+    return PublishedShard(
+        file=told["file"],
+        sha256=told["sha256"],
+        bytes=told["bytes"],
+        samples=told["samples"],
+        split=told.get("split"),
+        held=told.get("held", told["samples"]),
+        origin=told.get("origin", release),
+    )

@@ -167,6 +167,25 @@ class FrameRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DetailRow:
+    """A frame as its source has it, one pixel a pixel, black around the fan; if configured."""
+
+    frame_id: FrameId
+    object_id: ObjectId
+    width: Annotated[int, Column("Width of the image.", "px")]
+    height: Annotated[int, Column("Height of the image.", "px")]
+    channels: Annotated[int, Column("1 gray, 3 RGB.")]
+    image: Annotated[bytes, Column("The image, losslessly encoded as in `frames`.")]
+    overlay: Annotated[bytes, Column("Its overlay mask, as in `frames`; empty if there is none.")]
+    scale: Annotated[float, Column("Pixels a source pixel: 1.", "px/px")]
+    offset_x: Annotated[float, Column("x = source x * scale + offset_x.", "px")]
+    offset_y: Annotated[float, Column("y = source y * scale + offset_y.", "px")]
+    mm_per_px_x: Annotated[float | None, Column("Of the image; none if unknown.", "mm/px")]
+    mm_per_px_y: Annotated[float | None, Column("Of the image; none if unknown.", "mm/px")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
 class MeasureRow:
     """What was measured on a frame; decisions over it are made in ``select``."""
 
@@ -235,7 +254,26 @@ class AnnotationRow:
     unit: Annotated[str, Column("Unit of the scalar, UCUM.")]
     points: Annotated[list[float], Column("x0 y0 x1 y1 ... in the stored image.", "px")]
     mask: Annotated[bytes, Column("PNG mask of the stored image's size, else empty.")]
+    mask_native: Annotated[
+        bytes, Column("The same of the size that `details` has of the frame; empty without that.")
+    ]
     source: Annotated[str, Column("Collection adapter or sidecar rule.")]
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRow:
+    """A number that a structured report states about its study."""
+
+    object_id: ObjectId
+    ordinal: Annotated[int, Column("Place in the report, from 0.")]
+    site: Site
+    study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
+    code: Annotated[str, Column("What was measured: SCHEME/VALUE of a code of DICOM PS3.16.")]
+    name: Annotated[str, Column("The code's keyword in PS3.16.")]
+    number: Annotated[float, Column("The value, to four significant figures.", subject=True)]
+    unit: Annotated[str, Column("Its unit, UCUM.")]
+    source: Annotated[str, Column("report: a DICOM structured report.")]
     fingerprint: Fingerprint
 
 

@@ -20,6 +20,7 @@ from echoatlas.pipeline.evidence.fetal import (
     readings,
     settled,
 )
+from echoatlas.pipeline.evidence.measurements import Measured, numbers
 from echoatlas.pipeline.evidence.sources import Finding, findings
 from echoatlas.pipeline.evidence.structured_report import measured
 from echoatlas.pipeline.step import step
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
-__all__ = ["EvidenceConfig", "all_hints", "evidence", "measured"]
+__all__ = ["EvidenceConfig", "Measured", "all_hints", "evidence", "measured", "numbers"]
 
 
 @step("evidence", version=5)

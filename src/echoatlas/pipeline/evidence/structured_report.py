@@ -40,7 +40,7 @@ def measured(report: Scan, config: EvidenceConfig) -> tuple[Hint, ...]:
         Nothing if it is no report of ultrasound.
     """
     rules, root = vocabulary("reports"), report.header
-    title = _key(next(iter(codes(root, "ConceptNameCodeSequence")), Code("", "", "")))
+    title = code_key(next(iter(codes(root, "ConceptNameCodeSequence")), Code("", "", "")))
     stated = items(root, "ContentTemplateSequence")
     template = next((text for one in stated for text in values(one, "TemplateIdentifier")), "")
     ours = title in rules["titles"] or template in rules["templates"]
@@ -81,9 +81,11 @@ def _measurements(item: Any) -> Iterator[tuple[str, str, Code]]:
         concepts = codes(child, "ConceptNameCodeSequence")
         kind = values(child, "ValueType")
         if kind == ["NUM"] and items(child, "MeasuredValueSequence"):
-            yield from (("NUM", _key(code), code) for code in concepts)
-        if FINDING_SITE in map(_key, concepts) and _measures(item):
-            yield from (("CODE", _key(site), site) for site in codes(child, "ConceptCodeSequence"))
+            yield from (("NUM", code_key(code), code) for code in concepts)
+        if FINDING_SITE in map(code_key, concepts) and _measures(item):
+            yield from (
+                ("CODE", code_key(site), site) for site in codes(child, "ConceptCodeSequence")
+            )
         yield from _measurements(child)
 
 
@@ -94,8 +96,8 @@ def _measures(item: Any) -> bool:
     return any(_measures(child) for child in items(item, "ContentSequence"))
 
 
-def _key(code: Code) -> str:
-    """SCHEME/VALUE, SNOMED in its present generation."""
+def code_key(code: Code) -> str:
+    """A code as SCHEME/VALUE, SNOMED in its present generation."""
     if code.scheme in SNOMED_RT:
         return f"SCT/{modern(code.value)}"
     return f"{'SCT' if code.scheme in SNOMED_CT else code.scheme}/{code.value}"

@@ -102,6 +102,7 @@ def annotate(
         unit=given.unit,
         points=flat,
         mask=mask,
+        mask_native=b"",
         source=given.source,
         fingerprint=fingerprint,
     )

@@ -40,6 +40,11 @@ class _Contexts(threading.local):
 _CONTEXTS = _Contexts()
 
 
+def contexts() -> _Contexts:
+    """Zstandard's contexts of this thread."""
+    return _CONTEXTS
+
+
 def encode(pixels: Picture) -> bytes:
     """Encode a picture, losslessly; the same pixels give the same bytes.
 
@@ -55,7 +60,7 @@ def encode(pixels: Picture) -> bytes:
         raise ValueError(f"not a picture: {pixels.dtype} of shape {pixels.shape}")
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else 3
-    planes = pixels[None] if channels == 1 else _decorrelated(pixels)
+    planes = pixels[None] if channels == 1 else decorrelated(pixels)
     differences = planes.copy()
     differences[:, :, 1:] -= planes[:, :, :-1]
     return HEADER.pack(MAGIC, height, width, channels) + _CONTEXTS.compressor.compress(
@@ -96,15 +101,15 @@ def decode(data: Buffer, out: Picture | None = None) -> Picture:
     except zstandard.ZstdError as error:
         raise ValueError("the image is damaged") from error
     fits = channels == 1 and out is not None and out.shape == (height, width)
-    planes = _summed(
+    planes = row_sums(
         np.frombuffer(raw, np.uint8).reshape(channels * height, width), out if fits else None
     )
     if channels == 1:
         return planes
-    return _correlated(planes.reshape(channels, height, width))
+    return correlated(planes.reshape(channels, height, width))
 
 
-def _summed(
+def row_sums(
     differences: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
     """Sums along rows, modulo 256.
@@ -118,12 +123,13 @@ def _summed(
     return rows
 
 
-def _decorrelated(pixels: Picture) -> NDArray[np.uint8]:
+def decorrelated(pixels: Picture) -> NDArray[np.uint8]:
     """Green, and red and blue less green: most color pictures are mostly gray."""
     red, green, blue = cv2.split(pixels)
     return np.stack([green, red - green, blue - green])
 
 
-def _correlated(planes: NDArray[np.uint8]) -> Picture:
+def correlated(planes: NDArray[np.uint8]) -> Picture:
+    """What ``decorrelated`` was given."""
     green = planes[0]
     return np.asarray(cv2.merge([planes[1] + green, green, planes[2] + green]), np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -40,6 +40,8 @@ class NormalizeConfig:
         color_share: share of the fan's pixels that must carry color.
         inpaint: fill graphics from their surroundings. It invents tissue, so it is off; what was
             filled stays in the overlay, and the image is flagged ``inpainted``.
+        native: keep each frame also as the source has it, one pixel a pixel (``details``), for
+            releases of that size; it takes as much room as the sources have pixels.
     """
 
     size: int = setting(256, 16, 4096, "pixels")
@@ -49,6 +51,7 @@ class NormalizeConfig:
     color: Literal["auto", "gray"] = "auto"
     color_share: float = setting(0.002, 0, 1, "share")
     inpaint: bool = False
+    native: bool = setting(False, later=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,13 @@ def _color(crop: Picture, plan: FramePlan) -> tuple[NDArray[np.bool_] | None, bo
     if config.color == "gray" or cv2.countNonZero(tinted.view(np.uint8)) <= most:
         return tinted, False
     return tinted, cv2.countNonZero(graphics.without_bars(tinted).view(np.uint8)) > most
+
+
+def plan_details(plan: FramePlan) -> FramePlan:
+    """The plan by which the same pane's frames are kept at the source's own size."""
+    side = max(plan.box.width, plan.box.height)
+    config = replace(plan.config, size=side, space="picture", mm_per_px=None)
+    return plan_frames(plan.fan, plan.redaction, config)
 
 
 def plan_frames(

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.frames.annotate import AnnotateConfig, annotate
+from echoatlas.pipeline.frames.annotate import AnnotateConfig, annotate, carry_mask
 from echoatlas.pipeline.frames.codec import IMAGE_CODEC, decode, encode, encode_mask
 from echoatlas.pipeline.frames.measure import MeasureConfig, Measures, measure
 from echoatlas.pipeline.frames.normalize import (
     FramePlan,
     NormalizeConfig,
     normalize,
+    plan_details,
     plan_frames,
 )
+from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.frames.sampling import Kept, adds_nothing, kept
-from echoatlas.schemas.rows import AnnotationRow, FrameRow, MeasureRow
+from echoatlas.schemas.rows import AnnotationRow, DetailRow, FrameRow, MeasureRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,12 +47,19 @@ class FramesConfig:
 
 @dataclass(slots=True)
 class Pane:
-    """One scanned area of a clip, the images kept of it, and the last frame of them."""
+    """One scanned area of a clip, the images kept of it, and the last frame of them.
+
+    Attributes:
+        detail: plan of the frames that are kept at the source's size as well; None if none are.
+        detailed: what was written of these.
+    """
 
     plan: FramePlan
+    detail: FramePlan | None = None
     previous: Normalized | None = None
     last: Kept | None = None
     written: list[bytes] = field(default_factory=list)
+    detailed: list[bytes] = field(default_factory=list)
 
     @classmethod
     def of(cls, fan: Fan, redaction: Redaction, config: NormalizeConfig) -> Pane:
@@ -59,18 +68,22 @@ class Pane:
         Raises:
             Reject: as ``plan_frames``.
         """
-        return cls(plan_frames(fan, redaction, config))
+        plan = plan_frames(fan, redaction, config)
+        return cls(plan, plan_details(plan) if config.native else None)
 
-    def images(self) -> Iterator[Picture]:
-        """What was written, read again."""
-        return (decode(image) for image in self.written)
+    def looks(self) -> Iterator[tuple[Iterator[Picture], NDArray[np.bool_] | None]]:
+        """What was written, read again, each size by itself; where measurements were left there."""
+        for plan, written in ((self.plan, self.written), (self.detail, self.detailed)):
+            if plan is not None and written:
+                yield (decode(image) for image in written), _left(plan)
 
-    def left(self) -> NDArray[np.bool_] | None:
-        """Where measurements were left standing, in pixels of the frames; None if none were."""
-        if self.plan.redaction.left is None:
-            return None
-        shown = self.plan.redaction.left.astype(np.uint8) * np.uint8(255)
-        return normalize(shown, self.plan).pixels > 0
+
+def _left(plan: FramePlan) -> NDArray[np.bool_] | None:
+    """Where measurements were left standing, in pixels of the frames; None if none were."""
+    if plan.redaction.left is None:
+        return None
+    shown = plan.redaction.left.astype(np.uint8) * np.uint8(255)
+    return normalize(shown, plan).pixels > 0
 
 
 def frame_rows(
@@ -81,7 +94,7 @@ def frame_rows(
     marked: Sequence[SourceAnnotation],
     config: FramesConfig,
     watch: Stopwatch,
-) -> Iterator[FrameRow | MeasureRow | AnnotationRow]:
+) -> Iterator[FrameRow | MeasureRow | AnnotationRow | DetailRow]:
     """The frames that are kept of a clip, each with its measures and annotations, in order.
 
     Args:
@@ -111,7 +124,12 @@ def frame_rows(
             row = _frame_row(columns, pane.plan.fan, scan, frame, measures.pixel_hash, image, index)
             yield row
             yield _measure_row(row, measures)
-            yield from _annotations(marked, index, frame, row, config.annotate)
+            detail = None if pane.detail is None else normalize(picture, pane.detail)
+            if detail is not None:
+                with watch.step("encode"):
+                    pane.detailed.append(encode(detail.pixels))
+                yield _detail_row(row, detail, pane.detailed[-1])
+            yield from _annotations(marked, index, frame, detail, row, config.annotate)
             pane.written.append(image)
     if not any(pane.written for pane in panes):
         raise Reject(Reason.NO_PIXELS, "No frame was left to keep.", "read")
@@ -121,14 +139,18 @@ def _annotations(
     marked: Sequence[SourceAnnotation],
     index: int,
     frame: Normalized,
+    detail: Normalized | None,
     row: FrameRow,
     config: AnnotateConfig,
 ) -> Iterator[AnnotationRow]:
     for mark in marked:
         if mark.frame in (None, index):
             tied = annotate(mark, frame, row.frame_id, row.object_id, config, row.fingerprint)
-            if tied is not None:
-                yield tied
+            if tied is None:
+                continue
+            if detail is not None and tied.mask and mark.mask is not None:
+                tied = replace(tied, mask_native=encode_png(carry_mask(mark.mask, detail)[0]))
+            yield tied
 
 
 def _frame_row(
@@ -169,6 +191,26 @@ def _frame_row(
         mm_per_px_y=spacing[1],
         spacing_source=fan.spacing_source if frame.mm_per_px else "",
         flags=" ".join(sorted({*scan.flags, *scan.damage.flags, *frame.flags})),
+    )
+
+
+def _detail_row(row: FrameRow, detail: Normalized, image: bytes) -> DetailRow:
+    height, width = detail.pixels.shape[:2]
+    spacing = detail.mm_per_px or (None, None)
+    return DetailRow(
+        frame_id=row.frame_id,
+        object_id=row.object_id,
+        width=width,
+        height=height,
+        channels=1 if detail.pixels.ndim == 2 else 3,
+        image=image,
+        overlay=encode_mask(detail.overlay),
+        scale=detail.scale,
+        offset_x=detail.offset[0],
+        offset_y=detail.offset[1],
+        mm_per_px_x=spacing[0],
+        mm_per_px_y=spacing[1],
+        fingerprint=row.fingerprint,
     )
 
 

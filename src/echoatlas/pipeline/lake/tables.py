@@ -23,6 +23,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, completed, lacking
+from echoatlas.pipeline.lake.files import located
 from echoatlas.pipeline.lake.properties import added_file, configuration_of, once, properties_of
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.rewrite import rests
@@ -153,10 +154,23 @@ class Lake:
 
     def files(self, name: str, version: int | None = None) -> list[str]:
         """Paths below the table's folder of the files that make up a version."""
+        return [path for path, _ in self.sizes(name, version)]
+
+    def sizes(self, name: str, version: int | None = None) -> list[tuple[str, int]]:
+        """The same, each with its size, bytes."""
         table = self._open(name, version)
         if table is None:
             return []
-        return sorted(pa.table(table.get_add_actions()).column("path").to_pylist())
+        actions = pa.table(table.get_add_actions())
+        pairs = (actions.column(column).to_pylist() for column in ("path", "size_bytes"))
+        return sorted(zip(*pairs, strict=True))
+
+    @_translated_errors
+    def located(self, name: str, column: str, version: int | None = None) -> pa.Table:
+        """A column of text, and in which file each row lies; see ``files.located``."""
+        table = self._open(name, version)
+        dataset = None if table is None else self._dataset(table, name)
+        return located(dataset, column, threads=self._native)
 
     @_translated_errors
     def apply(self, *intents: Intent) -> None:

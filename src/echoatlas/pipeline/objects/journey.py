@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
 from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
-from echoatlas.pipeline.evidence import all_hints, evidence, measured
+from echoatlas.pipeline.evidence import all_hints, evidence, measured, numbers
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.stored import Pane, frame_rows
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.objects.companions import origin_of_all, with_companions
 from echoatlas.pipeline.objects.copies import spoken_of
 from echoatlas.pipeline.objects.result import ObjectResult, Row
-from echoatlas.pipeline.objects.rows import audit_row, evidence_rows, frame_columns
+from echoatlas.pipeline.objects.rows import (
+    audit_row,
+    evidence_rows,
+    frame_columns,
+    measurement_rows,
+)
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read, read_report
 from echoatlas.pipeline.sidecars.said import in_words
@@ -70,8 +75,8 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
     rows += frame_rows(clip, scan, panes, columns, marked, config.frames(site.sampling), watch)
     with watch.step("check"):
         for pane in panes:  # each is a clip of its own: time must not mix them
-            if pane.written:
-                check_written(pane.images(), config.redact, pane.left())
+            for pictures, left in pane.looks():
+                check_written(pictures, config.redact, left)
     rows.append(audit_row(task.sighting, scan, spoken.header, marks.frames, fans, redactions))
     frames = sum(len(pane.written) for pane in panes)
     return ObjectResult(rows, scan, spoken.header, frames, spoken.flags)
@@ -82,12 +87,13 @@ def _of_report(
 ) -> ObjectResult:
     """What a structured report of ultrasound measurements becomes.
 
-    It has no frames: what it measured is evidence, which ``label`` joins to the pictures of its
-    study.
+    It has no frames: of what it measured is evidence, which ``label`` joins to the pictures of its
+    study, and its numbers are told with them in a release.
     """
     with watch.step("deidentify"):
         spoken = spoken_of(report, task, context)
     marks = context.marks(task)
     audited = audit_row(task.sighting, report, spoken.header, marks.frames)
     rows: list[Row] = [*evidence_rows(told, task.sighting, marks), *spoken.rows, audited]
+    rows += measurement_rows(numbers(report), task.sighting, spoken.header, marks)
     return ObjectResult(rows, report, spoken.header, 0, spoken.flags)

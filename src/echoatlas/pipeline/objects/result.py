@@ -9,8 +9,10 @@ from echoatlas.schemas.rows import (
     AnnotationRow,
     AuditRow,
     CopyRow,
+    DetailRow,
     EvidenceRow,
     FrameRow,
+    MeasurementRow,
     MeasureRow,
     ReadingRow,
 )
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import CleanHeader, Scan
 
 
-Row = CopyRow | FrameRow | MeasureRow | EvidenceRow | ReadingRow | AnnotationRow | AuditRow
+Row = (
+    CopyRow
+    | FrameRow
+    | DetailRow
+    | MeasureRow
+    | MeasurementRow
+    | EvidenceRow
+    | ReadingRow
+    | AnnotationRow
+    | AuditRow
+)
 
 
 @dataclass(frozen=True, slots=True)

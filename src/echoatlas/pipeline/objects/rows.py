@@ -6,13 +6,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.schemas.fan import Verdict
-from echoatlas.schemas.rows import AuditRow, EvidenceRow, ObjectRow, QuarantineRow, ReadingRow
+from echoatlas.schemas.rows import (
+    AuditRow,
+    EvidenceRow,
+    MeasurementRow,
+    ObjectRow,
+    QuarantineRow,
+    ReadingRow,
+)
 from echoatlas.schemas.values import AuditVerdict, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from echoatlas.pipeline.errors import Reject
+    from echoatlas.pipeline.evidence import Measured
     from echoatlas.pipeline.objects.fingerprints import Fingerprints
     from echoatlas.pipeline.objects.result import ObjectResult
     from echoatlas.schemas.config import SiteConfig
@@ -76,6 +84,27 @@ def evidence_rows(
         for h in hints
     ]
     return [*said, reading_row(sighting, marks)]
+
+
+def measurement_rows(
+    numbers: Iterable[Measured], sighting: SightingRow, header: CleanHeader, marks: Fingerprints
+) -> list[MeasurementRow]:
+    """The rows of what a structured report states about its study."""
+    return [
+        MeasurementRow(
+            object_id=sighting.object_id,
+            ordinal=ordinal,
+            site=sighting.site,
+            study=header.study,
+            code=one.code,
+            name=one.name,
+            number=one.number,
+            unit=one.unit,
+            source="report",
+            fingerprint=marks.frames,
+        )
+        for ordinal, one in enumerate(numbers)
+    ]
 
 
 def frame_columns(

@@ -6,53 +6,55 @@ JSON. The order of a sample's annotations depends on what they say alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.release.places import BLOCK
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.lake.tables import Lake
+    from numpy.typing import NDArray
 
 AnnotationRecord = dict[
     str, Any
 ]  # the columns of TOLD, and "mask": PNG bytes, or nothing where it is none
 TOLD = ("kind", "name", "value", "number", "unit", "points", "source")
 KINDS = frozenset({"class", "mask", "box", "keypoints", "scalar", "text"})
-_WORDS = [(name, pa.string()) for name in ("kind", "name", "value", "unit", "source")]
+_NAMES = ("kind", "name", "value", "unit", "source")
+_FIGURES = ("number", "points")
+_WORDS = [(name, pa.string()) for name in _NAMES]
 _REST = [("number", pa.float64()), ("points", pa.list_(pa.float64()))]
 _PLACE = [("mask_offset", pa.int64()), ("mask_length", pa.int64())]
 PLACED = pa.list_(pa.struct([*_WORDS, *_REST, *_PLACE]))  # in an index: masks lie in the shard
 WHOLE = pa.list_(pa.struct([*_WORDS, *_REST, ("mask", pa.binary())]))  # masks told as they are
 
 
-def marks_of(
-    lake: Lake, version: int, wanted: set[str], keep: Callable[[bytes], object]
-) -> dict[str, list[AnnotationRecord]]:
-    """Frame id to its annotations at a version of the lake; none if it never had any.
+def placed(marks: pa.ListArray, sizes: pa.ListArray, first: NDArray[np.int64]) -> pa.ListArray:
+    """Annotations of samples, with the places of their masks in the shard.
 
     Args:
-        keep: takes the bytes of a mask and gives what is to stand in their place, so that the
-            masks of a whole release need not be held at once.
+        marks: of each sample its annotations, structs of ``TOLD``.
+        sizes: of each sample the sizes of their masks, bytes; 0 where an annotation has none.
+        first: (n,) where the first mask of each sample begins, bytes.
     """
-    if version < 0:
-        return {}
-    found: dict[str, list[tuple[str, AnnotationRecord]]] = {}
-    columns = ["frame_id", "annotation_id", *TOLD, "mask"]
-    for batch in lake.batches("annotations", columns, version):
-        for row in batch.to_pylist():
-            frame_id, one = row.pop("frame_id"), row.pop("annotation_id")
-            if frame_id in wanted:
-                row["mask"] = row["mask"] and keep(row["mask"])
-                found.setdefault(frame_id, []).append((one, row))
-    return {
-        frame_id: [mark for _, mark in sorted(marks, key=_place)]
-        for frame_id, marks in found.items()
-    }
-
-
-def _place(mark: tuple[str, AnnotationRecord]) -> tuple[str, str, str]:
-    return mark[1]["kind"], mark[1]["name"], mark[0]
+    length = pc.fill_null(sizes.flatten(), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    taken = np.where(length > 0, -(-length // BLOCK) * BLOCK + BLOCK, 0)
+    before = np.cumsum(taken) - taken
+    bounds = marks.offsets.to_numpy().astype(np.int64)
+    bounds -= bounds[0]
+    counts = np.diff(bounds)
+    owner = np.repeat(np.arange(len(marks)), counts)
+    starts = np.append(before, 0)[np.minimum(bounds[:-1], max(len(before) - 1, 0))]
+    offset = first[owner] + before - starts[owner]
+    none = length == 0
+    records = marks.flatten()
+    columns = [records.field(name) for name in (*_NAMES, *_FIGURES)]
+    columns += [pa.array(offset, pa.int64(), mask=none), pa.array(length, pa.int64(), mask=none)]
+    structs = pa.StructArray.from_arrays(columns, fields=list(PLACED.value_type))
+    return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), structs, type=PLACED)
 
 
 def told(marks: Iterable[AnnotationRecord]) -> list[AnnotationRecord]:

@@ -2,254 +2,166 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from echoatlas._version import __version__
+from echoatlas.pipeline.engine.scatter import Done
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.release.annotations import (
-    PLACED,
-    TOLD,
-    AnnotationRecord,
-    has_mask,
-    marks_of,
-    most_masks,
-)
-from echoatlas.pipeline.release.card import card, counts
-from echoatlas.pipeline.release.huggingface import README, readme_of_releases
-from echoatlas.pipeline.release.k_anonymity import anonymized, measured
-from echoatlas.pipeline.release.kin import GROUP, tied
-from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
-from echoatlas.pipeline.release.select import (
-    filter_rows,
-    index_of,
-    without_duplicates,
-    without_findings,
-)
-from echoatlas.pipeline.release.shard import MARKS, Place, pack, packed_image
-from echoatlas.pipeline.release.split import assigned, groups
-from echoatlas.pipeline.storage import Storage, storage_error
-from echoatlas.pipeline.whereabouts import point
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.pipeline.release.card import counts
+from echoatlas.pipeline.release.cut import cut_shards
+from echoatlas.pipeline.release.draft import Draft, cut_tasks, drafted
+from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
+from echoatlas.pipeline.release.packing import PACKED
+from echoatlas.pipeline.release.pins import digest_tasks, digests, files_of_tables, known_digests
+from echoatlas.pipeline.release.publish import announce, is_announced, publish
 from echoatlas.schemas.events import Stage
-from echoatlas.schemas.manifest import FORMAT, Manifest
-from echoatlas.schemas.rows import ReleaseRow
-from echoatlas.schemas.tables import to_arrow
-from echoatlas.schemas.values import PatientSource
-from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.pins import TableFile
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.config import Engine, ReleaseConfig
+    from echoatlas.schemas.manifest import Manifest
 
-PINNED = ("frames", "labels", "measures", "duplicates")
-OPTIONAL = ("findings", "annotations", "copies", "objects")  # pinned as well, once there are any
-ROWS_AT_ONCE = 4096
+FEW = 2  # tasks that are not worth starting workers for
+Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any]]]
 
 
-def create(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What ``create`` would do.
+
+    Attributes:
+        left_out: reason to samples. counts: column to value to samples.
+        reused: bytes of shards that lie already. written: bytes of new ones, about.
+    """
+
+    samples: int
+    patients: int
+    left_out: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
+    reused: int
+    written: int
+
+
+def preview(lake: Lake, releases: Storage, config: ReleaseConfig) -> Preview:
+    """Count what a release would hold, and write nothing.
+
+    Raises:
+        UsageError, CheckFailed: as ``create``.
+    """
+    _demand_free(releases, config)
+    draft = drafted(lake, releases, config)
+    index = draft.index
+    raw = sum(
+        int(size)
+        for run in draft.runs
+        for size in (draft.places["frames"][run.rows].astype(int)
+                     * _pixels(draft, run.rows)).tolist()
+    )  # fmt: skip
+    return Preview(
+        samples=index.num_rows,
+        patients=len(set(index.column("patient").to_pylist())),
+        left_out=draft.selection.left_out,
+        counts=counts(index),
+        reused=sum(shard["bytes"] for shard in draft.shards),
+        written=int(raw * PACKED),
+    )
+
+
+def _pixels(draft: Draft, rows: Any) -> Any:
+    width, height, channels = (
+        draft.index.column(name).to_numpy()[rows] for name in ("width", "height", "channels")
+    )
+    return width * height * channels
+
+
+def create(
+    lake: Lake, releases: Storage, config: ReleaseConfig, engine: Engine | None = None
+) -> Manifest:
     """Cut a release of the lake as it stands, and write down in the event log how that went.
+
+    Shards that an earlier release wrote are used again; workers cut the others. Whoever was killed
+    can start again: shards that are there are not cut again, and a release that was published but
+    not announced is.
+
+    Args:
+        engine: where workers come from if there is much to do; else all is done in this process.
 
     Raises:
         UsageError: the name is taken, or the selection is wrong.
-        CheckFailed: nothing was selected.
+        CheckFailed: nothing was selected, or the configuration refuses what was.
     """
     with EventLog(lake.storage, run_name("c")) as log:
-        return _created(lake, releases, config, log)
+        log.begin(Stage.SELECT)
+        if (there := _cut_off(lake, releases, config)) is not None:
+            announce(lake, releases, there)
+            return there
+        _demand_free(releases, config)
+        draft = drafted(lake, releases, config)
+        log.counted(draft.index.num_rows)
+        log.begin(Stage.SHARD)
+        found = _carried_out(lake, releases, draft, engine)
+        log.counted(len(draft.shards))
+        log.begin(Stage.PUBLISH)
+        return publish(lake, releases, draft, found)
 
 
-def _created(lake: Lake, releases: Storage, config: ReleaseConfig, log: EventLog) -> Manifest:
-    """Select, pack, publish.
-
-    Shards and index are written first, under the hashes of their bytes; the manifest last, with a
-    conditional put: of several publishers of a name exactly one wins, and a release never changes.
-    """
-    log.begin(Stage.SELECT)
+def _demand_free(releases: Storage, config: ReleaseConfig) -> None:
     if releases.exists(f"{config.name}/{MANIFEST}"):
         raise UsageError(f"there is a release '{config.name}' already; releases never change")
-    for other in names(releases):
-        manifest_of(releases, other)  # what can't be read is told before anything is published
-    versions = _pinned(lake)
-    index = filter_rows(index_of(lake, versions), config.where)
-    if not config.review:
-        index = index.filter(pc.equal(index.column("fan_verdict"), "accept"))
-    index = without_findings(index, lake.read("findings", version=versions.get("findings")))
-    if config.duplicates == "drop":
-        index = without_duplicates(index)
-    nameless = pc.equal(index.column("patient_source"), PatientSource.OBJECT)
-    if config.nameless == "refuse" and (number := pc.sum(nameless).as_py()):
-        raise CheckFailed(
-            f"{number} of {index.num_rows} frames are of files that name no patient "
-            "(patient_source: object)"
-        )
-    if config.nameless == "drop":
-        index = index.filter(pc.invert(nameless))
-    if index.num_rows == 0:
-        raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
-    index, suppressed = anonymized(index, config.min_k, config.suppress)
-    if index.num_rows == 0:
-        raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
-    families = groups(index)
-    splits = assigned(families, config.splits, config.seed)
-    place = index.schema.get_field_index(GROUP)
-    index = index.set_column(place, GROUP, pa.array(families, pa.string()))
-    index = index.append_column("split", pa.array(splits, pa.string()))
-    index = index.sort_by(
-        [("split", "ascending"), ("patient", "ascending"), ("frame_id", "ascending")]
-    )
-    log.counted(index.num_rows)
-    log.begin(Stage.SHARD)
-    index, shards = _sharded(lake, releases, index, versions, config)
-    log.counted(len(shards))
-    log.begin(Stage.PUBLISH)
-    data = _parquet(index)
-    digest = hashlib.sha256(data).hexdigest()
-    releases.write(f"{config.name}/index-{digest[:16]}.parquet", data)
-    published = {
-        "format": FORMAT,
-        "name": config.name,
-        "version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.model_dump(mode="json"),
-        "tables": versions,
-        "tree": tree().hash,
-        "frames": index.num_rows,
-        "patients": len(set(index.column("patient").to_pylist())),
-        "index": {"file": f"index-{digest[:16]}.parquet", "sha256": digest},
-        "shards": shards,
-        "nameless": index.column("patient_source").to_pylist().count(PatientSource.OBJECT),
-        "tied": tied(index),
-        "masks": most_masks(index),
-        "counts": counts(index),
-        "anonymity": {**asdict(suppressed), "k": measured(index, config.min_k).k},
-    }
-    text = json.dumps(published, sort_keys=True, indent=1).encode()
-    manifest = Manifest.of(published, config.name)
-    releases.write(f"{config.name}/card.md", card(manifest).encode())
-    try:
-        releases.write(f"{config.name}/{MANIFEST}", text, create=True)
-    except FileExistsError:
-        raise UsageError(f"somebody else published '{config.name}' first") from None
-    releases.write(README, readme_of_releases(manifest_of(releases, n) for n in names(releases)))
-    point(lake.storage, releases)
-    row = ReleaseRow(
-        name=config.name,
-        manifest=hashlib.sha256(text).hexdigest(),
-        created=manifest.created,
-        frames=index.num_rows,
-        where=config.where,
-    )
-    lake.append("releases", to_arrow("releases", [row]), f"release-{row.manifest[:32]}")
-    return manifest
 
 
-def _pinned(lake: Lake) -> dict[str, int]:
-    """Versions that were all current at one moment: read twice, until nothing moved."""
-    while True:
-        first = {name: lake.version(name) for name in PINNED}
-        if min(first.values()) < 0:
-            raise CheckFailed("the lake holds no frames yet: run the pipeline first")
-        if first == {name: lake.version(name) for name in PINNED}:
-            more = {name: lake.version(name) for name in OPTIONAL}
-            return first | {name: version for name, version in more.items() if version >= 0}
+def _cut_off(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest | None:
+    """The same release, if it was published and nothing of what follows was done."""
+    if not releases.exists(f"{config.name}/{MANIFEST}"):
+        return None
+    there = manifest_of(releases, config.name)
+    same = there.published.get("config") == config.model_dump(mode="json")
+    return there if same and not is_announced(lake, releases, config.name) else None
 
 
-def _sharded(
-    lake: Lake, releases: Storage, index: pa.Table, versions: dict[str, int], config: ReleaseConfig
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    described: list[dict[str, Any]] = []
-    found: dict[str, tuple[str, Place]] = {}
-    wanted = set(index.column("frame_id").to_pylist())
-    with tempfile.TemporaryFile() as spool:
-        marks = marks_of(lake, versions.get(MARKS, -1), wanted, partial(_spooled, spool))
-        samples = _samples(lake, index, versions["frames"], config.codec, marks, spool)
-        for shard in pack(samples, config.codec, config.shard_mb << 20):
-            name = f"shards/{shard.sha256}.tar"
-            if not releases.exists(name):
-                releases.write(name, shard.data)
-            described.append(
-                {
-                    "file": name,
-                    "sha256": shard.sha256,
-                    "bytes": len(shard.data),
-                    "samples": len(shard.places),
-                    "split": shard.split,
-                }
-            )
-            found |= {place.frame_id: (name, place) for place in shard.places}
-    ids = index.column("frame_id").to_pylist()
-    index = index.append_column("shard", pa.array([found[one][0] for one in ids]))
-    index = index.append_column("offset", pa.array([found[one][1].offset for one in ids]))
-    index = index.append_column("length", pa.array([found[one][1].length for one in ids]))
-    placed = [_placed(marks.get(one, []), found[one][1]) for one in ids]
-    return index.append_column(MARKS, pa.array(placed, PLACED)), described
+def _carried_out(
+    lake: Lake, releases: Storage, draft: Draft, engine: Engine | None
+) -> dict[TableFile, str]:
+    """Have shards cut and the lake's files hashed; the draft learns where its samples lie."""
+    files = files_of_tables(lake, draft.versions)
+    known = known_digests(releases, draft.earlier)
+    hashing = list(digest_tasks(lake, [one for one in files if one not in known]))
+    with _workers(engine, len(draft.runs) + len(hashing)) as scatter:
+        for done in scatter(digests, hashing):
+            known |= zip(done.task.files, _answer(done), strict=True)
+        answers = {
+            done.task.number: _answer(done)
+            for done in scatter(cut_shards, cut_tasks(lake, releases, draft))
+        }
+    for number, run in enumerate(draft.runs):
+        draft.settle(run, answers[number])
+    return {one: known[one] for one in files}
 
 
-def _placed(marks: list[AnnotationRecord], place: Place) -> list[AnnotationRecord]:
-    """Annotations with the places of their masks instead of these."""
-    masks = iter(place.masks)
-    placed = []
-    for mark in marks:
-        offset, length = next(masks) if has_mask(mark) else (None, None)
-        kept = {name: mark[name] for name in TOLD}
-        placed.append(kept | {"mask_offset": offset, "mask_length": length})
-    return placed
+def _answer(done: Done[Any, Any]) -> Any:
+    if done.answer is None:
+        raise CheckFailed("workers died, each time, as they cut the release: see their memory")
+    return done.answer
 
 
-def _samples(
-    lake: Lake,
-    index: pa.Table,
-    version: int,
-    codec: str,
-    marks: dict[str, list[AnnotationRecord]],
-    spool: IO[bytes],
-) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Index rows with their annotations, and images.
+@contextmanager
+def _workers(engine: Engine | None, tasks: int) -> Iterator[Scatter]:
+    if engine is None or tasks <= FEW:
+        yield _here
+        return
+    from echoatlas.pipeline.engine.cluster import connected
 
-    Images lie in the lake as they were made, not as a release orders them: one pass over the
-    table lays them down in a file of this machine, of about the release's own size. The masks of
-    ``marks`` lie there already.
-    """
-    wanted = set(index.column("frame_id").to_pylist())
-    places: dict[str, tuple[int, int]] = {}
-    for batch in lake.batches("frames", ["frame_id", "image"], version):
-        for frame_id, stored in zip(*(batch.column(n).to_pylist() for n in (0, 1)), strict=True):
-            if frame_id in wanted:
-                places[frame_id] = _spooled(spool, packed_image(stored, codec))
-    for start in range(0, index.num_rows, ROWS_AT_ONCE):
-        for row in index.slice(start, ROWS_AT_ONCE).to_pylist():
-            mine = marks.get(row["frame_id"], [])
-            whole = [mark | {"mask": mark["mask"] and _read(spool, mark["mask"])} for mark in mine]
-            yield row | {MARKS: whole}, _read(spool, places[row["frame_id"]])
+    with connected(engine) as workers:
+        yield workers.scatter
 
 
-def _spooled(spool: IO[bytes], data: bytes) -> tuple[int, int]:
-    try:
-        start = spool.seek(0, io.SEEK_END)
-        spool.write(data)
-        spool.flush()  # what a full disk refuses is known here, and not when it is read
-    except OSError as error:
-        raise storage_error(error.errno, tempfile.gettempdir()) from None
-    return start, len(data)
-
-
-def _read(spool: IO[bytes], place: tuple[int, int]) -> bytes:
-    spool.seek(place[0])
-    return spool.read(place[1])
-
-
-def _parquet(index: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(index, sink, compression="zstd", write_statistics=False)
-    return sink.getvalue()
+def _here(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Done[Any, Any]]:
+    for task in tasks:
+        yield Done(task, function(task))

@@ -15,7 +15,7 @@ import yaml
 
 from echoatlas.pipeline.release.annotations import TOLD, WHOLE, mask_ending
 from echoatlas.pipeline.release.card import card
-from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META
+from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, OWN_CODECS
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
@@ -48,8 +48,17 @@ def readme(
 
 
 def readme_of_releases(manifests: Iterable[Manifest]) -> bytes:
-    """The README beside the shards of all releases: one configuration each."""
-    every = [one for one in manifests if all(shard.split is not None for shard in one.shards)]
+    """The README beside the shards of all releases.
+
+    Those of before format 2 are a configuration each. Shards of later ones say nothing of labels,
+    and hold samples that a release leaves out: they are for readers of its index.
+    """
+    known = list(manifests)
+    every = [
+        one
+        for one in known
+        if one.places is None and all(shard.split is not None for shard in one.shards)
+    ]
     header = {
         "pretty_name": "EchoAtlas",
         "configs": [_configuration(one.name, shards_by_split(one)) for one in every],
@@ -59,8 +68,9 @@ def readme_of_releases(manifests: Iterable[Manifest]) -> bytes:
     }
     lines = ["# Releases", "", "| release | frames | patients | shards |", "|---|---|---|---|"]
     lines += [
-        f"| {one.name} | {one.frames} | {one.patients} | {len(one.shards)} |" for one in every
+        f"| {one.name} | {one.frames} | {one.patients} | {len(one.shards)} |" for one in known
     ]
+    lines += ["", "Bring one to a folder with `echoatlas pull NAME DEST`."]
     return _page(header, "\n".join([*lines, ""]))
 
 
@@ -77,8 +87,8 @@ def shard_features(manifest: Manifest) -> Features:
     types = {one.name: one.type for table in ("frames", "labels") for one in schema(table)}
     marks = pa.list_(pa.struct([*(WHOLE.value_type.field(n) for n in TOLD), ("mask", pa.string())]))
     meta = pa.struct([*((name, types.get(name, pa.string())) for name in META), (MARKS, marks)])
-    codec = manifest.config.codec
-    picture = {"dtype": "binary" if codec == "zstd" else "image"}
+    codec = manifest.image_codec
+    picture = {"dtype": "binary" if codec in OWN_CODECS else "image"}
     return [
         {"name": ENDINGS[codec], **picture},
         *({"name": mask_ending(n), "dtype": "image"} for n in range(manifest.masks)),

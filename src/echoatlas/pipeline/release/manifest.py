@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
+from echoatlas.pipeline.release.places import from_bytes
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.pipeline.whereabouts import demand_somewhere
 from echoatlas.schemas.manifest import Manifest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.schemas.manifest import PublishedFile
 
 MANIFEST = "manifest.json"
 
@@ -43,25 +52,57 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     return Manifest.of(published, name)
 
 
-def index_bytes(releases: Storage, manifest: Manifest) -> pa.Buffer:
-    """The index of a release as a Parquet file, mapped where it lies on this machine.
+def published_file(releases: Storage, manifest: Manifest, file: PublishedFile) -> pa.Buffer:
+    """A file beside the manifest, mapped where it lies on this machine.
 
     Raises:
         CheckFailed: it is not what was published.
     """
-    key = f"{manifest.name}/{manifest.index.file}"
-    if isinstance(releases, LocalStorage):
-        with pa.memory_map(str(releases.path(key))) as file:
-            data = file.read_buffer()
-    else:
-        data = pa.py_buffer(releases.read(key))
-    if hashlib.sha256(data).hexdigest() != manifest.index.sha256:
+    key = f"{manifest.name}/{file.file}"
+    try:
+        if isinstance(releases, LocalStorage):
+            with pa.memory_map(str(releases.path(key))) as mapped:
+                data = mapped.read_buffer()
+        else:
+            data = pa.py_buffer(releases.read(key))
+    except FileNotFoundError:
+        raise CheckFailed(f"the index of release '{manifest.name}' is not there") from None
+    if hashlib.sha256(data).hexdigest() != file.sha256:
         raise CheckFailed(f"the index of release '{manifest.name}' is damaged")
     return data
 
 
-def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
-    """The index of a release: one row a sample."""
+def index_columns_of(
+    releases: Storage, manifest: Manifest, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Columns of the index's file, a row a sample; all that stand in it if not given."""
     # Threads that read bytes of Python's may outlive the interpreter, which then aborts
-    data = index_bytes(releases, manifest)
-    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    data = published_file(releases, manifest, manifest.index)
+    return pq.ParquetFile(pa.BufferReader(data)).read(columns, use_threads=False)
+
+
+def places_of(releases: Storage, manifest: Manifest) -> NDArray[np.void]:
+    """Where the samples of a release of format 2 lie, (n,) ``PLACE``.
+
+    Raises:
+        CheckFailed: that is not what was published.
+    """
+    assert manifest.places is not None
+    data = published_file(releases, manifest, manifest.places)
+    try:
+        return from_bytes(data)
+    except ValueError:
+        raise CheckFailed(f"the index of release '{manifest.name}' is damaged") from None
+
+
+def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
+    """The index of a release: one row a sample, with ``shard``, ``offset`` and ``length``."""
+    index = index_columns_of(releases, manifest)
+    if manifest.places is None:
+        return index
+    places = places_of(releases, manifest)
+    names = pa.array([shard.file for shard in manifest.shards], pa.string())
+    index = index.append_column("shard", names.take(pa.array(places["shard"])))
+    for name in ("offset", "length"):
+        index = index.append_column(name, pa.array(places[name].astype(np.int64)))
+    return index

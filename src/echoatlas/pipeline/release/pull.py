@@ -11,10 +11,12 @@ import io
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -38,8 +40,9 @@ from echoatlas.pipeline.release.huggingface import (
 )
 from echoatlas.pipeline.release.manifest import MANIFEST, index_table
 from echoatlas.pipeline.release.notices import Tell, living
+from echoatlas.pipeline.release.packing import PAYLOAD
 from echoatlas.pipeline.release.select import filter_rows
-from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PLACES, pack
+from echoatlas.pipeline.release.shard import ENDINGS, MARKS, OWN_CODECS, PLACES, pack
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import Manifest
@@ -75,6 +78,8 @@ def pull(
         raise UsageError(f"no format '{format}' (formats: {', '.join(sorted(FORMATS))})")
     manifest = living(releases, name, tell)
     index = filter_rows(index_table(releases, manifest), expression)
+    if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere
+        index = index.drop_columns([PAYLOAD])
     try:
         dest.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -111,7 +116,7 @@ def _whole(releases: Storage, shard: str) -> bytes:
 def _files(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
-    ending = ENDINGS[manifest.config.codec]
+    ending = ENDINGS[manifest.image_codec]
     for shard in sorted(set(index.column("shard").to_pylist())):
         part = index.filter(pc.equal(index.column("shard"), shard))
         missing = [
@@ -145,7 +150,7 @@ def _files(
         dest.write(name, sink.getvalue())
     files = {split: [name, f"images/*.{ending}"] for split, name in lists.items()}
     told.append({"name": "image", "dtype": "image"})
-    if manifest.config.codec != "zstd":
+    if manifest.image_codec not in OWN_CODECS:
         how = {"metadata_filenames": sorted(lists.values()), "drop_labels": True}
         dest.write(README, readme(manifest, files, told, **how))
 
@@ -159,7 +164,8 @@ def _csv(index: pa.Table, more: dict[str, str]) -> bytes:
     writer.writeheader()
     for row in index.select(columns).to_pylist():
         made = {name: pattern.format(**row) for name, pattern in more.items()}
-        writer.writerow(made | row | ({MARKS: _listed(row)} if MARKS in row else {}))
+        lists = {name: json.dumps(one) for name, one in row.items() if isinstance(one, list)}
+        writer.writerow(made | row | lists | ({MARKS: _listed(row)} if MARKS in row else {}))
     return sink.getvalue().encode()
 
 
@@ -175,7 +181,7 @@ def _webdataset(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
     names = _numbered()
-    if not filtered:
+    if not filtered and manifest.places is None:  # else its shards say nothing of labels
         called = {shard.file: names(shard.split or MIXED) for shard in manifest.shards}
         for shard in manifest.shards:
             if not _is_there(dest, called[shard.file], shard.sha256):
@@ -183,15 +189,16 @@ def _webdataset(
         keys = [called[key] for key in index.column("shard").to_pylist()]
         index = index.set_column(index.column_names.index("shard"), "shard", pa.array(keys))
     else:
-        samples = _samples(releases, index)
-        rows = index.to_pylist()
-        codec = manifest.config.codec
-        most = manifest.config.shard_mb << 20
-        whole = ((row, *samples[row["frame_id"]]) for row in rows)
-        packed = ((row | {MARKS: marks}, image) for row, image, marks in whole)
-        for made in pack(packed, codec, most):
-            dest.write(names(made.split), made.data)
-        index = _whole_marks(index, samples)
+        filtered = True
+        masks: list[list[AnnotationRecord]] = []
+        packed = _whole_rows(releases, index, masks)
+        for made in pack(packed, manifest.image_codec, manifest.config.shard_mb << 20):
+            name = names(made.split)
+            if not _is_there(dest, name, made.sha256):
+                dest.write(name, made.data)
+        if MARKS in index.column_names:
+            place = index.column_names.index(MARKS)
+            index = index.set_column(place, MARKS, pa.array(masks, WHOLE))
     plain = index.select([c for c in index.column_names if not filtered or c not in PLACES])
     sink = io.BytesIO()
     pq.write_table(plain, sink, write_statistics=False)
@@ -199,6 +206,25 @@ def _webdataset(
     dest.write(MANIFEST, json.dumps(manifest.published, sort_keys=True, indent=1).encode())
     files = {split: [f"shards/{split}-*.tar"] for split in _splits(index)}
     dest.write(README, readme(manifest, files, shard_features(manifest)))
+
+
+def _whole_rows(
+    releases: Storage, index: pa.Table, masks: list[list[AnnotationRecord]]
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Rows with their annotations, and images; a shard's at a time, in the index's order.
+
+    Args:
+        masks: takes the annotations of each row.
+    """
+    keys = index.column("shard")
+    ends = np.flatnonzero(pc.not_equal(keys[1:], keys[:-1]).to_numpy()) + 1
+    for start, stop in pairwise([0, *ends.tolist(), index.num_rows]):
+        part = index.slice(start, stop - start)
+        samples = _samples(releases, part)
+        for row in part.to_pylist():
+            image, marks = samples[row["frame_id"]]
+            masks.append(marks)
+            yield row | {MARKS: marks}, image
 
 
 def _numbered() -> Callable[[str], str]:
@@ -223,7 +249,7 @@ def _splits(index: pa.Table) -> list[str]:
 def _parquet(
     releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
 ) -> None:
-    codec = manifest.config.codec
+    codec = manifest.image_codec
     told: Features = []
     for split in _splits(index):
         mine = index.filter(pc.equal(index.column("split"), split))
@@ -245,7 +271,7 @@ def _parquet(
 
 def _with_pictures(part: pa.Table, images: list[bytes], codec: str) -> pa.Table:
     """A table with its images, as pictures that viewers and loaders know where they can."""
-    if codec == "zstd":  # our own: bytes to them
+    if codec in OWN_CODECS:  # bytes to them
         return part.append_column("image", pa.array(images, pa.binary()))
     names = [f"{one}.{ENDINGS[codec]}" for one in part.column("frame_id").to_pylist()]
     pictures = [{"bytes": data, "path": name} for data, name in zip(images, names, strict=True)]

@@ -74,18 +74,24 @@ def filter_rows(index: pa.Table, expression: str) -> pa.Table:
 
 def rows_where(index: pa.Table, expression: str) -> pa.Array:
     """The numbers of those rows, int64 and ascending; see ``filter_rows``."""
-    numbered = _without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
+    numbered = without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
     with duckdb.connect(config={"enable_external_access": False}) as database:
         database.register("t", numbered)
         try:
             kept = database.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
             return kept.to_arrow_table().column("_row").combine_chunks()
         except duckdb.Error as error:
-            message = str(error).split("\n\n")[0].replace("\n", " ")
-            raise UsageError(f"--where: {message}") from None
+            raise UsageError(told_in_one_line("--where", error)) from None
 
 
-def _without_nan(index: pa.Table) -> pa.Table:
+def told_in_one_line(option: str, error: duckdb.Error) -> str:
+    """What is wrong with an expression."""
+    message = str(error).split("\n\n")[0].replace("\n", " ")
+    return f"{option}: {message}"
+
+
+def without_nan(index: pa.Table) -> pa.Table:
+    """An index in which a number that is none is missing."""
     for place, field in enumerate(index.schema):
         if pa.types.is_floating(field.type):
             column = index.column(place)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.frames.clip_codec import decode_clip
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.frames.codec import Buffer
     from echoatlas.schemas.records import Picture
 
-ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg"}
+ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg", "clip": "eac"}
+OWN_CODECS = frozenset({"zstd", "clip"})  # which nobody else reads
 BLOCK = 512  # bytes, of a tar record
 META = ROLES[Role.META]
 MARKS = "annotations"
@@ -76,7 +78,7 @@ def packed_image(stored: bytes, codec: str) -> bytes:
 
 
 def unpacked_image(data: Buffer, codec: str, out: Picture | None = None) -> Picture:
-    """The pixels of a release's image: (H, W) or (H, W, 3) RGB uint8.
+    """The pixels of a release's image: (H, W) or (H, W, 3) RGB uint8; of a clip (N, ...).
 
     Args:
         data: bytes, or a view of them that is not copied: of (N,) uint8 in an array.
@@ -87,6 +89,8 @@ def unpacked_image(data: Buffer, codec: str, out: Picture | None = None) -> Pict
     """
     if codec == "zstd":
         return decode(data, out)
+    if codec == "clip":
+        return decode_clip(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("the image is damaged")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.release.annotations import has_mask, mask_ending, outside, told
+from echoatlas.pipeline.release.annotations import outside
 from echoatlas.pipeline.release.k_anonymity import measured
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES, tied
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
-from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
+from echoatlas.pipeline.release.manifest import index_table, manifest_of, places_of
+from echoatlas.pipeline.release.members import Members
+from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.manifest import Manifest
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
-
-PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ def verify(releases: Storage, name: str) -> list[Check]:
     manifest = manifest_of(releases, name)
     index = index_table(releases, manifest)
     checks = [
-        _counts(manifest, index),
+        _counts(releases, manifest, index),
         *(_apart(index, tie) for tie in (*TIES, GROUP) if tie in index.column_names),
         _kept_together(index),
         _known(manifest, index),
@@ -62,10 +58,14 @@ def _check(name: str, faults: int, what: str) -> Check:
     return Check(name, not faults, f"{faults} {what}" if faults else "")
 
 
-def _counts(manifest: Manifest, index: pa.Table) -> Check:
+def _counts(releases: Storage, manifest: Manifest, index: pa.Table) -> Check:
     told = sum(shard.samples for shard in manifest.shards)
     ids = set(index.column("frame_id").to_pylist())
-    wrong = len({manifest.frames, index.num_rows, told, len(ids)}) - 1
+    frames = index.num_rows
+    if manifest.places is not None:
+        frames = int(places_of(releases, manifest)["frames"].sum(dtype=np.int64))
+    wrong = len({manifest.samples, index.num_rows, told, len(ids)}) - 1
+    wrong += manifest.frames != frames
     return _check("counts", wrong, "numbers of samples disagree")
 
 
@@ -149,16 +149,8 @@ def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:
 
 
 def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[Check]:
-    codec = manifest.config.codec
-    places = {
-        (row["shard"], row["frame_id"]): (row["offset"], row["length"])
-        for row in index.select(["shard", "frame_id", "offset", "length"]).to_pylist()
-    }
-    rows = index.to_pylist() if MARKS in index.column_names else []
-    masks = {(row["shard"], f"{row['frame_id']}.{ending}"): (*place, row["height"], row["width"])
-             for row in rows for ending, place in _masks(row)}  # fmt: skip
-    marks = {(row["shard"], row["frame_id"]): told(row[MARKS]) for row in rows}
-    damaged = misplaced = strange = undecodable = 0
+    held = Members.promised(releases, manifest, index)
+    damaged = 0
     for shard in manifest.shards:
         try:
             data = releases.read(shard.file)
@@ -168,80 +160,8 @@ def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[
         if hashlib.sha256(data).hexdigest() != shard.sha256:
             damaged += 1
             continue
-        for member in _members(data):
-            key, _, ending = member.name.partition(".")
-            content = data[member.offset_data : member.offset_data + member.size]
-            strange += bool(member.mtime or member.uid or member.gid or member.uname)
-            if ending == "json":
-                meta = json.loads(content)
-                strange += not set(META) <= set(meta) <= {*META, MARKS}
-                misplaced += meta.get(MARKS, []) != marks.get((shard.file, key), [])
-            elif ending == ENDINGS[codec]:
-                place = places.pop((shard.file, key), None)
-                misplaced += place != (member.offset_data, member.size)
-                strange += not CLEAN[codec](content)
-                undecodable += not _decodes(content, codec)
-            elif mask := masks.pop((shard.file, member.name), None):
-                misplaced += mask[:2] != (member.offset_data, member.size)
-                strange += not _clean_png(content)
-                undecodable += not _decodes(content, "png", mask[2:])
-            else:
-                strange += 1
+        held.look_at(shard, data)
     yield _check("shards are as published", damaged, "are damaged or missing")
-    missing = len(places) + len(masks)
-    yield _check("index and shards agree", misplaced + missing, "samples are misplaced")
-    yield _check("images decode", undecodable, "do not")
-    yield _check("nothing rides along in shards or images", strange, "members are not clean")
-
-
-def _members(data: bytes) -> Iterator[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        yield from tar
-
-
-def _masks(row: dict[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The ending of each mask of a sample, and where it should lie."""
-    drawn = [mark for mark in row[MARKS] if has_mask(mark)]
-    for number, mark in enumerate(drawn):
-        yield mask_ending(number), (mark["mask_offset"], mark["mask_length"])
-
-
-def _decodes(content: bytes, codec: str, shape: tuple[int, ...] = ()) -> bool:
-    """Whether there are pixels, of a shape if one is given."""
-    try:
-        pixels = unpacked_image(content, codec)
-        return pixels.shape == shape if shape else bool(pixels.size)
-    except ValueError:
-        return False
-
-
-def _clean_png(data: bytes) -> bool:
-    at = 8
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
-        if kind not in PNG_PARTS:
-            return False
-        at += size + 12
-        if kind == b"IEND":
-            return at == len(data)
-    return False
-
-
-def _clean_jpeg(data: bytes) -> bool:
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xDA:
-            return data.endswith(b"\xff\xd9")
-        if marker == 0xFE or 0xE1 <= marker <= 0xEF:
-            return False
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
-
-
-CLEAN: dict[str, Callable[[bytes], bool]] = {
-    "png": _clean_png,
-    "jpeg": _clean_jpeg,
-    "zstd": lambda data: data.startswith(b"EAz1"),
-}
+    yield _check("index and shards agree", held.misplaced + held.missing, "samples are misplaced")
+    yield _check("images decode", held.undecodable, "do not")
+    yield _check("nothing rides along in shards or images", held.strange, "members are not clean")

@@ -1,0 +1,84 @@
+"""Single files of a table, as workers read them who are told which ones they need."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from echoatlas.pipeline.lake.evolution import completed
+from echoatlas.pipeline.storage import LocalStorage
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.storage import Storage
+
+
+def rows_in(
+    storage: Storage, name: str, path: str, columns: Sequence[str], ids: pa.Array, key: str
+) -> pa.Table:
+    """The rows of one file whose ``key`` is among ``ids``, as today's schema has them.
+
+    Args:
+        storage: the lake's. path: below the table's folder.
+
+    Raises:
+        FileNotFoundError: the lake does not hold the file any more.
+    """
+    file = pq.ParquetFile(_opened(storage, name, path))
+    there = [column for column in columns if column in file.schema_arrow.names]
+    parts = []
+    for group in range(file.num_row_groups):  # images are read of groups that have any of them
+        known = file.read_row_group(group, [key], use_threads=False).column(key).cast(pa.string())
+        chosen = pc.is_in(known, ids)
+        if pc.any(chosen).as_py():
+            found = file.read_row_group(group, there, use_threads=False)
+            parts.append(completed(found.filter(chosen), name, columns))
+    if not parts:
+        return completed(file.schema_arrow.empty_table().select(there), name, columns)
+    return pa.concat_tables(parts)
+
+
+def located(dataset: ds.Dataset | None, column: str, *, threads: bool) -> pa.Table:
+    """In which file each row of a table lies, by one of its columns of text.
+
+    Returns:
+        ``column``, and ``file``: a path below the table's folder, as a dictionary.
+    """
+    kind = pa.dictionary(pa.int32(), pa.string())
+    if dataset is None:
+        return pa.table({column: pa.array([], pa.string()), "file": pa.array([], kind)})
+    parts = [
+        pa.table(
+            {
+                column: pa.array(batch.column(column)).cast(pa.string()),
+                "file": pa.array(batch.column("__filename")).cast(kind),
+            }
+        )
+        for batch in dataset.to_batches(columns=[column, "__filename"], use_threads=threads)
+        if batch.num_rows
+    ]
+    if not parts:
+        return located(None, column, threads=threads)
+    return pa.concat_tables(parts).unify_dictionaries()
+
+
+def digest_of(storage: Storage, name: str, path: str) -> str:
+    """SHA-256 of one file of a table, in hexadecimal."""
+    return hashlib.sha256(_buffer(storage, name, path)).hexdigest()
+
+
+def _buffer(storage: Storage, name: str, path: str) -> pa.Buffer:
+    key = f"tables/{name}/{path}"
+    if isinstance(storage, LocalStorage):
+        with pa.memory_map(str(storage.path(key))) as file:
+            return file.read_buffer()
+    return pa.py_buffer(storage.read(key))
+
+
+def _opened(storage: Storage, name: str, path: str) -> pa.BufferReader:
+    return pa.BufferReader(_buffer(storage, name, path))

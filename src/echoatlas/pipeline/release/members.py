@@ -1,0 +1,187 @@
+"""What lies in shards, held against what the index says of it: places, shapes, nothing besides."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
+from echoatlas.pipeline.release.cut import CLIP_OVERLAY, CLIP_PATCHES, OVERLAY, PATCHES
+from echoatlas.pipeline.release.manifest import places_of
+from echoatlas.pipeline.release.places import overlay_at, patches_at
+from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.manifest import Manifest, PublishedShard
+
+PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+PATCH_BYTES = 256
+Expected = tuple[int, int, tuple[int, ...]]  # offset, size, and (H, W) where there is one
+
+
+@dataclass(slots=True)
+class Members:
+    """Members that the index promises, and those that were found.
+
+    Attributes:
+        expected: (shard, name) to where it should lie; what was found is taken out.
+        marks: (shard, id) to what the JSON of a sample should tell, in releases that have it.
+        misplaced, strange, undecodable: members at fault.
+    """
+
+    codec: str
+    expected: dict[tuple[str, str], Expected]
+    marks: dict[tuple[str, str], Any]
+    listed: set[tuple[str, str]]
+    with_json: bool
+    misplaced: int = 0
+    strange: int = 0
+    undecodable: int = 0
+    _images: int = field(default=0)
+
+    @staticmethod
+    def promised(releases: Storage, manifest: Manifest, index: pa.Table) -> Members:
+        """What an index promises."""
+        codec = manifest.image_codec
+        overlay_name, patches_name = (
+            (CLIP_OVERLAY, CLIP_PATCHES) if codec == "clip" else (OVERLAY, PATCHES)
+        )
+        ending = ENDINGS[codec]
+        expected: dict[tuple[str, str], Expected] = {}
+        marks: dict[tuple[str, str], Any] = {}
+        columns = ["shard", "frame_id", "offset", "length", "height", "width"]
+        if MARKS in index.column_names:
+            columns.append(MARKS)
+        rows = index.select(columns).to_pylist()
+        for row in rows:
+            shard, key = row["shard"], row["frame_id"]
+            size = (row["height"], row["width"])
+            expected[shard, f"{key}.{ending}"] = row["offset"], row["length"], ()
+            for name, place in _masks(row):
+                expected[shard, f"{key}.{name}"] = (*place, size)
+            marks[shard, key] = told(row.get(MARKS) or ())
+        if manifest.places is not None:
+            places = places_of(releases, manifest)
+            beside = zip(
+                rows,
+                overlay_at(places).tolist(),
+                places["overlay"].tolist(),
+                patches_at(places).tolist(),
+                places["patches"].tolist(),
+                strict=True,
+            )
+            for row, overlay, overlay_size, patches, patches_size in beside:
+                shard, key = row["shard"], row["frame_id"]
+                if overlay_size:
+                    size = (row["height"], row["width"])
+                    expected[shard, f"{key}.{overlay_name}"] = overlay, overlay_size, size
+                if patches_size:
+                    expected[shard, f"{key}.{patches_name}"] = patches, patches_size, ()
+        listed = {(row["shard"], row["frame_id"]) for row in rows}
+        return Members(codec, expected, marks, listed, manifest.places is None)
+
+    @property
+    def missing(self) -> int:
+        """Members that were not found."""
+        return len(self.expected)
+
+    def look_at(self, shard: PublishedShard, data: bytes) -> None:
+        """Go through a shard, which is as it was published."""
+        self._images = 0
+        for member in _members(data):
+            content = data[member.offset_data : member.offset_data + member.size]
+            self.strange += bool(member.mtime or member.uid or member.gid or member.uname)
+            self._member(shard.file, member, content)
+        self.misplaced += self._images != shard.held
+
+    def _member(self, shard: str, member: tarfile.TarInfo, content: bytes) -> None:
+        key, _, ending = member.name.partition(".")
+        image = ending == ENDINGS[self.codec]
+        self._images += image
+        if ending == "json" and self.with_json:
+            meta = json.loads(content)
+            self.strange += not set(META) <= set(meta) <= {*META, MARKS}
+            self.misplaced += meta.get(MARKS, []) != self.marks.get((shard, key), [])
+            return
+        place = self.expected.pop((shard, member.name), None)
+        listed = (shard, key) in self.listed
+        if place is None and (listed or self.with_json):
+            self.strange += not image
+            self.misplaced += image
+            return
+        if place is not None:
+            self.misplaced += place[:2] != (member.offset_data, member.size)
+        shape = place[2] if place is not None else ()
+        if image:
+            self.strange += not CLEAN[self.codec](content)
+            self.undecodable += not _decodes(content, self.codec)
+        elif ending in (CLIP_OVERLAY, CLIP_PATCHES):
+            self.undecodable += not _decodes(content, "clip")
+        elif ending == PATCHES:
+            self.strange += len(content) != PATCH_BYTES
+        elif ending == OVERLAY or ending.startswith("mask-"):
+            self.strange += not _clean_png(content)
+            self.undecodable += not _decodes(content, "png", shape)
+        else:
+            self.strange += 1
+
+
+def _members(data: bytes) -> Iterator[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        yield from tar
+
+
+def _masks(row: dict[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """The ending of each mask of a sample, and where it should lie."""
+    drawn = [mark for mark in row.get(MARKS) or () if has_mask(mark)]
+    for number, mark in enumerate(drawn):
+        yield mask_ending(number), (mark["mask_offset"], mark["mask_length"])
+
+
+def _decodes(content: bytes, codec: str, shape: tuple[int, ...] = ()) -> bool:
+    """Whether there are pixels, of a shape if one is given."""
+    try:
+        pixels = unpacked_image(content, codec)
+        return pixels.shape == shape if shape else bool(pixels.size)
+    except ValueError:
+        return False
+
+
+def _clean_png(data: bytes) -> bool:
+    at = 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if kind not in PNG_PARTS:
+            return False
+        at += size + 12
+        if kind == b"IEND":
+            return at == len(data)
+    return False
+
+
+def _clean_jpeg(data: bytes) -> bool:
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:
+            return data.endswith(b"\xff\xd9")
+        if marker == 0xFE or 0xE1 <= marker <= 0xEF:
+            return False
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+CLEAN: dict[str, Callable[[bytes], bool]] = {
+    "png": _clean_png,
+    "jpeg": _clean_jpeg,
+    "clip": lambda data: data.startswith(b"EAc1"),
+    "zstd": lambda data: data.startswith(b"EAz1"),
+}

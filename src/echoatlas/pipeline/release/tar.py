@@ -1,0 +1,132 @@
+"""Shards: tar files whose names are the hashes of their bytes, and where each member lies."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from echoatlas.pipeline.release.packing import MOST
+from echoatlas.pipeline.release.places import BLOCK
+
+END = b"\0" * 2 * BLOCK
+FOLDER = "shards/"
+
+
+@dataclass(frozen=True, slots=True)
+class PackedSample:
+    """A sample as it is written: its members in order, by their endings; those of no bytes too.
+
+    Attributes:
+        members: image, overlay mask, patch map, then a mask each.
+        ends: a group of patients ends with it.
+    """
+
+    key: str
+    members: tuple[tuple[str, bytes], ...]
+    ends: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in a tar file."""
+        return sum(BLOCK - (-len(data) // BLOCK) * BLOCK for _, data in self.members if data)
+
+
+@dataclass(slots=True)
+class Tar:
+    """A tar file that is being written.
+
+    Attributes:
+        places: of each sample offset and size of the image, size of overlay and patch map.
+    """
+
+    sink: io.BytesIO = field(default_factory=io.BytesIO)
+    places: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self.sink.tell()
+
+    def add(self, sample: PackedSample) -> None:
+        """Write a sample's members, one after the other."""
+        sizes = [len(data) for _, data in sample.members[:3]]
+        self.places.append((self.size + BLOCK, sizes[0], sizes[1], sizes[2]))
+        for ending, data in sample.members:
+            if data:
+                add_member(self.sink, f"{sample.key}.{ending}", data)
+
+    def joined(self, other: Tar) -> Tar:
+        """This one, and behind it what another holds."""
+        start = self.size
+        self.sink.write(other.sink.getbuffer())
+        self.places += [(offset + start, *sizes) for offset, *sizes in other.places]  # type: ignore[misc]
+        return self
+
+    def closed(self) -> bytes:
+        """All of its bytes; nothing can be added any more."""
+        self.sink.write(END)
+        return self.sink.getvalue()
+
+
+def add_member(sink: io.BytesIO, name: str, data: bytes) -> None:
+    """Write a member of a tar file."""
+    info = tarfile.TarInfo(name)  # mtime 0, no owner: the same sample gives the same bytes
+    info.size = len(data)
+    sink.write(info.tobuf(tarfile.USTAR_FORMAT))
+    sink.write(data)
+    sink.write(b"\0" * (-len(data) % BLOCK))
+
+
+def packed_shards(samples: Iterable[PackedSample], least: int) -> Iterator[Tar]:
+    """Pack samples, in their order, into tar files of ``least`` bytes to twice that.
+
+    One ends where a group of patients does; within a group only where one is too large by itself.
+    The last may be smaller, if all there is to pack is.
+    """
+    most = MOST * least
+    held = Tar()  # done, but it may take what is left over in the end
+    now, group = Tar(), Tar()
+    for sample in samples:
+        if group.places and group.size + sample.size > most:
+            for full in (now, group):
+                if full.places:
+                    yield from _released(held)
+                    held = full
+            now, group = Tar(), Tar()
+        group.add(sample)
+        if not sample.ends:
+            continue
+        if now.places and now.size + group.size > most:
+            yield from _released(held)
+            held, now = now, Tar()
+        now, group = now.joined(group), Tar()
+        if now.size >= least:
+            yield from _released(held)
+            held, now = now, Tar()
+    now = now.joined(group)
+    if held.places and held.size + now.size <= most:
+        held, now = held.joined(now), Tar()
+    yield from _released(held)
+    yield from _released(now)
+
+
+def _released(tar: Tar) -> Iterator[Tar]:
+    if tar.places:
+        yield tar
+
+
+def one_shard(samples: Sequence[PackedSample]) -> Tar:
+    """One tar file of samples, whatever their size."""
+    made = Tar()
+    for sample in samples:
+        made.add(sample)
+    return made
+
+
+def shard_key(data: bytes) -> tuple[str, str]:
+    """Key and SHA-256 of a shard."""
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{FOLDER}{digest}.tar", digest
