@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.run.expectations import suite_of, validate
 from echoatlas.pipeline.run.lake_steps import GATED
+from echoatlas.pipeline.run.references import referring
 from echoatlas.schemas.rows import FrameRow, MeasureRow
 from echoatlas.schemas.tables import TABLES, columns, to_arrow
 from echoatlas.schemas.values import Status
@@ -98,3 +101,54 @@ def test_what_was_selected_is_as_it_was() -> None:
 
     assert rows.schema == found.schema
     assert str(found.column("fan_score")[0]) == "nan"
+
+
+def test_a_failing_check_names_rows_by_their_opaque_ids_and_quotes_no_value() -> None:
+    names = {"b" * 32: "DOE^JANE", "c" * 32: "1234567"}
+    rows = [made(FrameRow, frame_id="a" * 32, patient="d" * 32)]
+    rows += [made(FrameRow, frame_id=one, patient=name) for one, name in names.items()]
+
+    with as_in_a_process():
+        found = {
+            check: said
+            for check, passed, said in validate("frames", to_arrow("frames", rows))
+            if not passed
+        }
+
+    said = found["frames: ExpectColumnValuesToMatchRegex(patient)"]
+    assert said == f"2 rows, of them {'b' * 32}, {'c' * 32}"
+    assert "DOE" not in str(found)
+    assert "1234567" not in str(found)
+
+
+def test_a_check_that_fails_is_told_by_its_own_name() -> None:
+    """Great Expectations gives results in another order than it was asked."""
+    wide = [made(FrameRow, frame_id="a" * 32, patient="d" * 32, width=0, channels=1)]
+
+    found = failed("frames", wide)
+
+    assert "frames: ExpectColumnValuesToBeBetween(width)" in found
+    assert "frames: ExpectColumnValuesToNotBeNull(width)" not in found
+    assert "frames: ExpectColumnValuesToBeInSet(channels)" not in found
+
+
+def test_a_row_that_speaks_of_nothing_that_is_there_does_not_pass() -> None:
+    tables = {
+        "objects": [{"object_id": "o"}],
+        "frames": [{"frame_id": "f", "object_id": "o"}],
+        "measures": [{"frame_id": "f"}, {"frame_id": "gone"}],
+        "annotations": [{"annotation_id": "n", "frame_id": "lost"}],
+        "labels": [{"frame_id": "f"}],
+        "duplicates": [],
+    }
+
+    def read(name: str, columns: Sequence[str]) -> pa.Table:
+        rows = {column: [row[column] for row in tables[name]] for column in columns}
+        return pa.table({column: pa.array(values, pa.string()) for column, values in rows.items()})
+
+    found = {check: said for check, passed, said in referring(read) if not passed}
+
+    assert found == {
+        "measures: frame_id is one of frames": "1 rows, of them gone",
+        "annotations: frame_id is one of frames": "1 rows, of them n",
+    }

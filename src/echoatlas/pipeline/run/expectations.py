@@ -1,12 +1,13 @@
 """The gate: Great Expectations over the tables, before anything is released.
 
 Suites are data (``schemas/expectations/TABLE.yaml``), and the closed words of the tables' columns.
-Results are asked for as summaries, so that no value of a row is quoted. Great Expectations takes
-seconds to import: it is, only here.
+What fails is told by the opaque ids of rows, and no value of a row is quoted. Great Expectations
+takes seconds to import: it is, only here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -19,6 +20,7 @@ from echoatlas.pipeline.silence import silence
 from echoatlas.schemas.tables import TABLES, columns
 
 Check = tuple[str, bool, str]
+FEW = 5  # ids that are told of a failing check
 
 
 def suite_of(table: str) -> list[dict[str, Any]]:
@@ -75,19 +77,55 @@ def validate(table: str, rows: pa.Table) -> list[Check]:
         .add_batch_definition_whole_dataframe("all")
         .get_batch({"dataframe": rows.to_pandas()})
     )
-    suite = gx.ExpectationSuite(
-        name=name,
-        expectations=[
-            getattr(gxe, one["expect"])(**{k: v for k, v in one.items() if k != "expect"})
-            for one in expectations
-        ],
-    )
-    result = batch.validate(suite, result_format="BOOLEAN_ONLY")
+    # Great Expectations tells results by column, in another order than it was asked: each is known
+    # by its place
+    suite = [
+        getattr(gxe, one["expect"])(
+            **{k: v for k, v in one.items() if k != "expect"}, meta={"place": place}
+        )
+        for place, one in enumerate(expectations)
+    ]
+    passed = {
+        place: bool(outcome.success)
+        for place, outcome in _results(batch, gx.ExpectationSuite(name=name, expectations=suite))
+    }
+    failing = [suite[place] for place, good in passed.items() if not good]
+    ids = _ids(batch, gx.ExpectationSuite(name=f"{name}-f", expectations=failing), table)
     found = [
-        (f"{table}: {_named(one)}", bool(outcome.success), "" if outcome.success else "not so")
-        for one, outcome in zip(expectations, result.results, strict=True)
+        (f"{table}: {_named(one)}", passed[place], ids.get(place, ""))
+        for place, one in enumerate(expectations)
     ]
     return [*found, numbers]
+
+
+def _results(batch: Any, suite: Any, result_format: Any = "BOOLEAN_ONLY") -> list[tuple[int, Any]]:
+    """Place and outcome of each expectation."""
+    if not suite.expectations:
+        return []
+    told = batch.validate(suite, result_format=result_format).results
+    return [(outcome.expectation_config.meta["place"], outcome) for outcome in told]
+
+
+def _ids(batch: Any, failing: Any, table: str) -> dict[int, str]:
+    """Which rows each of some failing expectations is about, by the opaque id of the table's key.
+
+    Great Expectations tells their values too: of its answer nothing is taken but the ids.
+    """
+    key = TABLES[table].key[0]
+    asked = {"result_format": "COMPLETE", "unexpected_index_column_names": [key]}
+    return {
+        place: of_rows([str(row[key]) for row in outcome.result.get("unexpected_index_list") or ()])
+        or "not so"
+        for place, outcome in _results(batch, failing, asked)
+    }
+
+
+def of_rows(ids: Sequence[str]) -> str:
+    """How many rows are at fault, and some of them by their opaque ids; "" for none."""
+    if not ids:
+        return ""
+    some = sorted(set(ids))[:FEW]
+    return f"{len(ids)} rows, of them {', '.join(some)}"
 
 
 def _numbers(table: str, rows: pa.Table) -> Check:

@@ -21,6 +21,7 @@ from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.expectations import validate
+from echoatlas.pipeline.run.references import referring
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.rows import EdgeRow, LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
@@ -170,7 +171,7 @@ def gate(lake: Lake) -> list[tuple[str, bool, str]]:
     for name in GATED:
         columns = [c for c in schema(name).names if c not in BULKY]
         found += validate(name, lake.read(name, columns))
-    return found
+    return [*found, *referring(lake.read)]
 
 
 def _inputs(lake: Lake, mark: str, *names: str) -> str:
