@@ -130,6 +130,24 @@ class Sampling(Strict):
     drop_repeats: bool = Field(True, description="Leave out frames equal to the one before.")
 
 
+class Drift(Strict):
+    """When what a site sends is no longer like what it sent before."""
+
+    max_index: float = Field(
+        0.25,
+        ge=0,
+        description="Stability index of devices, formats, organs, gray levels or sizes above which "
+        "a run says so.",
+    )
+    min_objects: int = Field(
+        50,
+        ge=2,
+        json_schema_extra={"unit": "objects"},
+        description="New ones, and ones of before, below which nothing is compared.",
+    )
+    stop: bool = Field(False, description="A run that says so ends with 1.")
+
+
 class SiteConfig(Strict):
     """One uploading center."""
 
@@ -152,6 +170,7 @@ class SiteConfig(Strict):
     )
     uploads: Uploads = Uploads()
     dicomweb: DicomWeb = DicomWeb()
+    drift: Drift = Drift()
 
 
 class Engine(Strict):

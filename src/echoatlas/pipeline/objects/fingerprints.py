@@ -32,6 +32,7 @@ NOWHERE = {
     "sidecar": {"min_matched"},
     "uploads": True,
     "dicomweb": True,
+    "drift": True,
 }
 # What evidence is read by. Devices and SNOMED's retired codes are read for other rows too.
 WORDS = ("axes", "body_parts", "context", "image_types", "reports", "terms")

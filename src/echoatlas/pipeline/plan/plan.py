@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MARKS = "_fingerprints/"
-ARRIVAL = {"bucket", "uploads", "dicomweb"}  # of a site's file: how scans come, not what they are
+ARRIVAL = {"bucket", "uploads", "dicomweb", "drift"}  # how scans come, not what they are
 
 
 def checked(config: DeploymentConfig) -> JourneyConfig:

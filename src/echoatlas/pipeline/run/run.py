@@ -31,6 +31,7 @@ from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
+from echoatlas.pipeline.run.drift import drifted
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.register import differing, name_arrivals
@@ -38,6 +39,7 @@ from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
 from echoatlas.pipeline.run.unfinished import give_up
+from echoatlas.pipeline.run.validation_page import publish_checks
 from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.step import fingerprint
@@ -111,6 +113,7 @@ def curate(
     clock = time.monotonic()
     summary = Summary(run_name("r", started))
     digests: dict[str, bytes] = {}  # locator to SHA-256 of what is named, for receipts
+    fresh: dict[str, set[str]] = {}  # site to objects that were named
     other: dict[str, list[str]] = {}  # site to files that are not what manifests name
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
@@ -146,6 +149,7 @@ def curate(
                 named = name_arrivals(deployment, seen, cluster, tell, digests)
                 other[seen.site.site] = differing(seen, digests)
                 summary.differing += len(other[seen.site.site])
+                fresh[seen.site.site] = set(named.column("object_id").to_pylist())
                 if named.num_rows:
                     summary.named += named.num_rows
                     books.add(named)
@@ -174,6 +178,10 @@ def curate(
         worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate = gate(lake)
         summary.balance = balance(lake)
+        for seen in surveys:
+            _compare_with_before(lake, seen.site, fresh.get(seen.site.site, set()), summary)
+        if worked:
+            publish_checks(lake.storage, summary.run_id, summary.gate)
         log.begin(Stage.RECEIPTS)
         tell("writing receipts", 0, 1)
         summary.silent = [
@@ -321,6 +329,11 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
             if packed.share < site.sidecar.min_matched:
                 summary.held.append(f"{site.site}: {packed.warning}")
         summary.warnings += [f"{site.site}: {one}" for one in said]
+
+
+def _compare_with_before(lake: Lake, site: SiteConfig, fresh: set[str], summary: Summary) -> None:
+    said = [f"{site.site}: {one}" for one in drifted(lake, site, fresh)]
+    (summary.held if site.drift.stop else summary.warnings).extend(said)
 
 
 def _record(
