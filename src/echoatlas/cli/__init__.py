@@ -17,6 +17,7 @@ import echoatlas.cli.crosswalk as crosswalk
 import echoatlas.cli.curation as curation
 import echoatlas.cli.deidentify as deidentify
 import echoatlas.cli.flows as flows
+import echoatlas.cli.erase as erase
 import echoatlas.cli.labels as labels
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
@@ -63,6 +64,7 @@ flows.add_to(app)
 deidentify.add_to(app)
 crosswalk.add_to(app)
 audit.add_to(app)
+erase.add_to(app)
 watch.add_to(app)
 
 

@@ -34,6 +34,11 @@ class Stage(StrEnum):
     SHARD = "shard"
     PUBLISH = "publish"
     VERIFY = "verify"
+    FIND = "find"
+    ERASE = "erase"
+    REDACT = "redact"
+    PURGE = "purge"
+    PROVE = "prove"
 
 
 class Ending(StrEnum):

@@ -281,9 +281,11 @@ class MeasurementRow:
 class EdgeRow:
     """What two clips are to each other, and on what evidence; a still is a clip of one."""
 
-    object_id: Annotated[str, Column("Object of the longer clip, or of the better one.")]
+    object_id: Annotated[
+        str, Column("Object of the longer clip, or of the better one.", subject=True)
+    ]
     pane: Annotated[int, Column("Its scanned area.")]
-    other_object: Annotated[str, Column("Object of the other clip.")]
+    other_object: Annotated[str, Column("Object of the other clip.", subject=True)]
     other_pane: Annotated[int, Column("Its scanned area.")]
     kind: Annotated[
         str,
@@ -312,9 +314,15 @@ class ClipRow:
     digest: Annotated[
         str, Column("Of what was compared; empty for an exact copy, which takes no part.")
     ]
-    cluster: Annotated[str, Column("Smallest frame id of the cluster; its own if alone.")]
-    tie: Annotated[str, Column("Smallest frame id of all that must stay in one split with it.")]
-    head: Annotated[str, Column("Clip that stands for it: OBJECT/PANE; itself if none does.")]
+    cluster: Annotated[
+        str, Column("Smallest frame id of the cluster; its own if alone.", subject=True)
+    ]
+    tie: Annotated[
+        str, Column("Smallest frame id of all that must stay in one split with it.", subject=True)
+    ]
+    head: Annotated[
+        str, Column("Clip that stands for it: OBJECT/PANE; itself if none does.", subject=True)
+    ]
     relation: Annotated[str, Column("{}: in no cluster, and tied to none.", values=[*Relation, ""])]
     fingerprint: Fingerprint
 

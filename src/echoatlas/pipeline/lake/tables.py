@@ -298,6 +298,35 @@ class Lake:
             )
         )
 
+    @_translated_errors
+    def checkpoint(self, name: str) -> int:
+        """Write all that a table's log says into one file.
+
+        Returns:
+            The version that it is of.
+        """
+        table = self._handle(name)
+        table.create_checkpoint()
+        return table.version()
+
+    @_translated_errors
+    def exchange(
+        self, name: str, column: str, values: Collection[str], rows: pa.Table, run_id: str
+    ) -> None:
+        """Put rows in the place of those whose ``column`` is one of ``values``, in one commit.
+
+        Args:
+            run_id: of whoever holds the lake, so that what a kill leaves behind is swept away.
+
+        Raises:
+            Retry: another process committed to the table in between.
+        """
+        stem = f"part-{run_id}-{name}-{self.version(name)}"
+        parts = [write_part(self.storage, rows, name, stem)] if rows.num_rows else []
+        # What takes rows out a second time is another commit than the first: no transaction of it
+        once = f"{run_id}-{name}-{self.version(name)}"
+        self._exchange(self._handle(name), name, parts, set(values), column, [once])
+
     def done(self, name: str, transaction: str) -> bool:
         """Whether the table stands as a commit under that transaction left it."""
         table = self._open(name)

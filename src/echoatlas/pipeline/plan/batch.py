@@ -16,6 +16,7 @@ from echoatlas.pipeline.storage import Storage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake.tombstones import Tombstones
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config import SiteConfig
@@ -53,6 +54,7 @@ class Batch:
     Attributes:
         crosswalk: public key to which patients' identities are sealed, if they are kept at all.
         apart: archives that hold only masks and tables of the collection's pictures.
+        stones: what was erased, and may not come back.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Batch:
     seconds: int
     crosswalk: str | None = None
     apart: tuple[str, ...] = ()
+    stones: Tombstones | None = None
     marks: Fingerprints | None = (
         None  # what the rows depend on; of steps and site alone if not given
     )
@@ -87,12 +90,17 @@ class Batch:
 
 
 def batches(
-    deployment: Deployment, seen: Survey, items: list[WorkItem], stem: str
+    deployment: Deployment,
+    seen: Survey,
+    items: list[WorkItem],
+    stem: str,
+    stones: Tombstones | None = None,
 ) -> Iterator[Batch]:
     """Objects of a site as work that any number of workers can share.
 
     Args:
         stem: of the batches' ids, unique for ever.
+        stones: what was erased from the lake.
     """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
@@ -110,6 +118,7 @@ def batches(
             retries=engine.retries,
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,
+            stones=stones,
         )
 
 

@@ -16,6 +16,7 @@ from echoatlas.pipeline.ingest.listing import ListedFile, Listing, arrivals
 from echoatlas.pipeline.ingest.unfinished import Unfinished, unfinished
 from echoatlas.pipeline.ingest.uploads import uploaded
 from echoatlas.pipeline.lake.join import integers
+from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.classify import Sighted, classify
@@ -90,6 +91,7 @@ class Survey:
         stale: sightings whose rows were made by other steps or settings than today's.
         unread: sightings of which only the evidence was read by other words or rules.
         repeats: pending sightings of bytes that the site sent before.
+        erased: pending sightings of what was erased, sent again or not deleted.
         rejected: ids of objects in quarantine, of those that are due.
         lost: pending or stale sightings whose file is not in the bucket any more.
         spoken: stale sightings of whose copies other things are said today, or that have others.
@@ -111,6 +113,7 @@ class Survey:
     spoken: int
     known: Known
     repeats: list[SightingRow]
+    erased: list[SightingRow]
     lost: list[SightingRow]
     made_by: dict[str, int]
     read_by: dict[str, int]
@@ -239,6 +242,9 @@ def compare(
     unknown[seen.file[seen.file >= 0]] = False
     new = [one for one in listing.rows(np.flatnonzero(unknown)) if one.key not in tables.keys]
     fresh = [one for one in new if one.key not in arrived.whole.waiting]
+    pending, back = _parted(sighting_rows(seen, due.pending))
+    repeats, again = _parted(sighting_rows(seen, due.repeats))
+    lost, gone = _parted(sighting_rows(seen, due.lost))
     return Survey(
         site=site,
         marks=marks,
@@ -246,17 +252,27 @@ def compare(
         fresh=fresh,
         waiting=len(new) - len(fresh),
         apart=apart,
-        pending=sighting_rows(seen, due.pending),
+        pending=pending,
         stale=sighting_rows(seen, due.stale),
         unread=sighting_rows(seen, due.unread),
         rejected=due.rejected,
         spoken=due.spoken,
         known=known,
-        repeats=sighting_rows(seen, due.repeats),
-        lost=sighting_rows(seen, due.lost),
+        repeats=repeats,
+        erased=[*back, *again, *gone],
+        lost=lost,
         made_by=due.made_by,
         read_by=due.read_by,
         next_ordinal=seen.next_ordinal,
+    )
+
+
+def _parted(rows: list[SightingRow]) -> tuple[list[SightingRow], list[SightingRow]]:
+    """Sightings, and those that are named as what was erased."""
+    erased = [row.object_id.startswith(MASKED) for row in rows]
+    return (
+        [row for row, gone in zip(rows, erased, strict=True) if not gone],
+        [row for row, gone in zip(rows, erased, strict=True) if gone],
     )
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.release.manifest import manifest_of, names
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
@@ -72,6 +72,16 @@ def notice_of(releases: Storage, name: str) -> Notice | None:
     """What stands of a release: its redaction, which nothing undoes, else the last notice."""
     found = notices(releases, name)
     return next((one for one in found if one.kind == REDACTED), found[-1] if found else None)
+
+
+def living_names(releases: Storage) -> list[str]:
+    """Names of the releases that were not redacted, in order."""
+    return [one for one in names(releases) if not _is_redacted(releases, one)]
+
+
+def _is_redacted(releases: Storage, name: str) -> bool:
+    notice = notice_of(releases, name)
+    return notice is not None and notice.kind == REDACTED
 
 
 def living(releases: Storage, name: str, tell: Tell) -> Manifest:

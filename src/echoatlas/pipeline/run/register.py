@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.engine.scatter import Workers
+    from echoatlas.pipeline.lake.tombstones import Tombstones
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.pipeline.read.archive import Content
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -43,11 +45,13 @@ def name_arrivals(
     cluster: Callable[[], Workers],
     tell: Callable[[str, int, int], None],
     digests: dict[str, bytes],
+    stones: Tombstones,
 ) -> pa.Table:
     """Write a sighting for every new object of a site, in order of keys.
 
     Args:
         digests: takes locator and SHA-256 of each file that was read.
+        stones: what was erased: bytes that come again are named as that, and by no id of theirs.
 
     Returns:
         The new sightings.
@@ -62,7 +66,8 @@ def name_arrivals(
         named = _named(deployment, seen, reel, cluster, passed, digests)
         rows: list[SightingRow] = []
         for arrival in reel:
-            rows += sightings(seen.site.site, arrival, named[arrival.key], ordinal + len(rows))
+            known = [_as_erased(one, stones) for one in named[arrival.key]]
+            rows += sightings(seen.site.site, arrival, known, ordinal + len(rows))
         written.append(to_arrow("sightings", rows))
         deployment.lake.append("sightings", written[-1])
         ordinal += len(rows)
@@ -111,6 +116,13 @@ def _named(
             found[arrival.key] = objects
             digests[arrival.locator] = digest
     return found
+
+
+def _as_erased(one: NamedObject, stones: Tombstones) -> NamedObject:
+    if not stones.has_content(one.content_id):
+        return one
+    named, content = stones.masked(one.object_id), stones.masked(one.content_id)
+    return replace(one, object_id=named, content_id=content, bytes=0)
 
 
 def _unread(arrival: ListedFile, key: SiteKey) -> NamedObject:

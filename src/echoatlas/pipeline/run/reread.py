@@ -91,7 +91,7 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
     """
     config, site = batch.config.at(batch.site), batch.site
     try:
-        data, name = _words_of(batch, item, sources)
+        data, name = words_of(batch, item, sources)
         report = read_report(data, config.read)
     except Reject:
         if item.rejected:
@@ -107,7 +107,7 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
     return all_hints(evidence(scan, origin, site, config.evidence) for origin in origins)
 
 
-def _words_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:
+def words_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:
     """An object's bytes, a DICOM file's only as far as its pixels where that is less; its name."""
     sighting = item.sighting
     if sighting.member < 0 and sighting.bytes > HEAD:

@@ -24,6 +24,8 @@ from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Reject
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.lake.lock import run_lock
+from echoatlas.pipeline.lake.masking import erased_row, mask, unmasked
+from echoatlas.pipeline.lake.tombstones import Tombstones
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
 from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.plan import checked, remember
@@ -131,6 +133,10 @@ def curate(
             log.begin(Stage.RECOVER)
             tell("finishing what an interrupted run left", 0, 1)
             recover(lake, lock.before)
+        stones = Tombstones.of(lake.storage, deployment.key())
+        for left in [site for site in chosen if site.site in stones.sites]:
+            note(f"site '{left.site}' was withdrawn, and is left out")
+            chosen.remove(left)
         remember(lake.storage, config, chosen)
         with ExitStack() as stack:
             cluster = WhenNeeded(deployment.config.engine, stack, tell, note)
@@ -146,7 +152,7 @@ def curate(
             for seen in surveys:
                 log.say(Event.SITE_LISTED, site=seen.site.site, count=len(seen.fresh))
                 summary.waiting += seen.waiting
-                named = name_arrivals(deployment, seen, cluster, tell, digests)
+                named = name_arrivals(deployment, seen, cluster, tell, digests, stones)
                 other[seen.site.site] = differing(seen, digests)
                 summary.differing += len(other[seen.site.site])
                 fresh[seen.site.site] = set(named.column("object_id").to_pylist())
@@ -162,10 +168,11 @@ def curate(
             del books
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
             log.begin(Stage.OBJECTS)
-            _carry(deployment, ready, cluster, summary, tell, log)
+            _carry(deployment, ready, cluster, summary, tell, log, stones)
+            mask(lake, stones, unmasked(lake), summary.run_id)
             log.counted(summary.objects)
             log.begin(Stage.HEADERS)
-            _reread(deployment, ready, cluster, summary, tell, log)
+            _reread(deployment, ready, cluster, summary, tell, log, stones)
             log.counted(summary.reread)
             log.begin(Stage.LABELS)
             tell("labels", 0, 1)
@@ -211,6 +218,7 @@ def _carry(
     summary: Summary,
     tell: Progress,
     log: EventLog,
+    stones: Tombstones,
 ) -> None:
     """Take all objects that have something to do through the journey, and commit as it goes."""
     committer = Committer(deployment.lake, summary.run_id, deployment.config.engine, log)
@@ -225,6 +233,7 @@ def _carry(
         rows += [
             object_row(one, seen.site, seen.marks.frames, Status.DUPLICATE) for one in seen.repeats
         ]
+        rows += [erased_row(o.locator, o.object_id, o.site, o.upload) for o in seen.erased]
         committer.rows(seen.site.site, rows)
         summary.repeats += len(seen.repeats)
         summary.rejected[Reason.VANISHED.value] += len(seen.lost)
@@ -234,7 +243,7 @@ def _carry(
         tasks = (
             batch
             for seen in surveys
-            for batch in batches(deployment, seen, seen.due, summary.run_id)
+            for batch in batches(deployment, seen, seen.due, summary.run_id, stones)
         )
         workers = cluster()
         tell("objects", 0, total)
@@ -276,6 +285,7 @@ def _reread(
     summary: Summary,
     tell: Progress,
     log: EventLog,
+    stones: Tombstones,
 ) -> None:
     """Read the evidence of objects anew where only words or rules changed, and commit as it goes.
 
@@ -289,7 +299,7 @@ def _reread(
     tasks = (
         batch
         for seen in surveys
-        for batch in batches(deployment, seen, seen.items(seen.unread), run_id)
+        for batch in batches(deployment, seen, seen.items(seen.unread), run_id, stones)
     )
     passed: list[int] = []  # objects of each task that is done
     workers = cluster()

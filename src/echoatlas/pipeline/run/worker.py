@@ -21,6 +21,7 @@ from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
 from echoatlas.pipeline.ingest.uploads import is_readable
+from echoatlas.pipeline.lake.masking import erased_row
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
@@ -69,6 +70,10 @@ class BatchResult:
     reread: tuple[str, ...] = ()
 
 
+class Forbidden(Exception):  # noqa: N818  (an outcome)
+    """An object is of a patient who was erased, or shows a picture that was."""
+
+
 def _only_companions(site: SiteConfig, name: str, data: bytes) -> bool:
     """Whether a file is an archive in which a collection's adapter knows every member as no
     picture."""
@@ -95,6 +100,9 @@ def work(batch: Batch) -> BatchResult:
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
             traveled = _travel(batch, item, context, sources, watch, sealed)
+        except Forbidden:
+            one = item.sighting
+            writer.add([erased_row(one.locator, one.object_id, one.site, one.upload)])
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, marks))
             rejected[rejection.reason.value] += 1
@@ -144,7 +152,11 @@ def _travel(
     watch: Stopwatch,
     sealed: dict[str, Entry],
 ) -> ObjectResult | None:
-    """What an object became; None for an archive of masks and tables alone."""
+    """What an object became; None for an archive of masks and tables alone.
+
+    Raises:
+        Forbidden: it was erased, and must not come back.
+    """
     with watch.step("ingest"):
         if not is_readable(batch.bucket, item.name):
             raise Reject(Reason.BAD_NAME, step="ingest")
@@ -157,6 +169,8 @@ def _travel(
         said = sources.said_of(item, name)
     task = ObjectTask(data, item.sighting, tuple(said), item.claims, item.told)
     traveled = journey(task, context, watch)
+    if batch.stones is not None and batch.stones.forbid(batch.site.site, traveled.rows):
+        raise Forbidden
     for one in said if batch.crosswalk else ():
         header = traveled.scan.header
         entry = entry_of(batch.crosswalk or "", header, one.origin, batch.site, batch.key)

@@ -49,6 +49,16 @@ def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
     return key.pseudonym("patient", patient_identity(patient_id, issuer))
 
 
+def named_identity(name: str, birth_date: str) -> str:
+    """Who has no patient id, but a name and a birth date, as a header writes both."""
+    return f"name\0{normalized(name)}\0{normalized(birth_date)}"
+
+
+def study_identity(study_uid: str) -> str:
+    """Whoever a study is of, where nothing else says so."""
+    return f"study\0{study_uid}"
+
+
 def in_header(header: Any) -> Identity | None:
     """Whose scan a header says it is: PatientID with issuer, else name and birth date, else study.
 

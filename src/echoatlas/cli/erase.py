@@ -1,0 +1,79 @@
+"""The command of those who leave: ``erase``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from echoatlas.cli.output import Context
+from echoatlas.pipeline.errors import UsageError
+
+Patients = typer.Option(
+    None,
+    "--patient-ids",
+    help="One patient id a line; or a table with some of the columns patient_id, issuer, name, "
+    "birth_date, study_uid, folder, pseudonym.",
+)
+Report = typer.Option(Path(), "--report", help="Folder for the report, as HTML and as JSON.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command()(erase)
+
+
+def erase(
+    ctx: typer.Context,
+    site: str = typer.Argument(help="A site; with --whole also a collection."),
+    request: str = typer.Option(
+        ..., "--request", help="Opaque id of the request, such as a file number: no name."
+    ),
+    patient_ids: Path | None = Patients,
+    whole: bool = typer.Option(False, "--whole", help="All that the site ever sent: it leaves."),
+    report: Path = Report,
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only count what would go."),
+) -> None:
+    """Take patients, a site or a collection out of lake and releases for good, and prove it."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.erase.erase import erase as carry_out
+    from echoatlas.pipeline.erase.plan import found_in_lake
+    from echoatlas.pipeline.erase.report import in_words, write_reports
+    from echoatlas.pipeline.erase.request import request_of, sites_of
+
+    if (patient_ids is None) != whole:
+        raise UsageError("name a file with --patient-ids, or say --whole if all of the site goes")
+    deployment = context.open()
+    names = sites_of(deployment, site, whole=whole)
+    asked = [
+        request_of(
+            request if len(names) == 1 else f"{request}-{name}",
+            name,
+            deployment.site_key(name),
+            patient_ids,
+        )
+        for name in names
+    ]
+    if dry_run:
+        found = [found_in_lake(deployment, one) for one in asked]
+        context.say(
+            "\n".join(
+                f"{one.site}: {len(one.objects)} objects with {len(one.frames)} frames would go; "
+                f"{len(one.unknown)} lines of the file are of nobody who is known here"
+                for one in found
+            ),
+            [
+                {
+                    "site": one.site,
+                    "objects": len(one.objects),
+                    "frames": len(one.frames),
+                    "unknown": one.unknown,
+                }
+                for one in found
+            ],
+        )
+        return
+    done = [carry_out(deployment, one, context.progress.show) for one in asked]
+    for one in done:
+        write_reports(one, report)
+    context.say("\n\n".join(in_words(one, report) for one in done), done)

@@ -1,0 +1,194 @@
+"""An erasure, from what was asked to the proof that it was done. Cut off anywhere, begin it anew.
+
+1. What has to go is found, and written down in the vault.
+2. Tombstones are set: from here on nothing of it comes in again.
+3. Rows leave the tables; labels, clusters and representatives are made anew of what is left.
+4. Releases that hold any of it are redacted, the sealed crosswalk forgets, receipts are renewed.
+5. Old files and logs of the tables are deleted.
+6. Everything that lies there is read again. Only when nothing is found is the request done, and
+   what the vault wrote down deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from echoatlas._version import __version__
+from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
+from echoatlas.pipeline.erase.proof import Needles, Proof, prove
+from echoatlas.pipeline.erase.shards import Redaction, redact_releases, redactions
+from echoatlas.pipeline.erase.tables import take_out
+from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
+from echoatlas.pipeline.event_log import EventLog, run_name
+from echoatlas.pipeline.lake.lock import run_lock
+from echoatlas.pipeline.lake.purge import purged
+from echoatlas.pipeline.lake.tombstones import Tombstones, bury
+from echoatlas.pipeline.run.commit import recover
+from echoatlas.pipeline.run.conservation import balance
+from echoatlas.pipeline.sites.receipts import write_receipts
+from echoatlas.pipeline.vault.crosswalk import Crosswalk
+from echoatlas.schemas.events import Stage
+from echoatlas.schemas.rows import ErasureRow
+from echoatlas.schemas.tables import TABLES, to_arrow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.erase.request import Request
+
+FOLDER = "erasures/"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure did: counts alone, and nothing of whom.
+
+    Attributes:
+        whole: the site left with all that it ever sent.
+        patients: lines of the request. unknown: lines of whom nothing was found.
+        objects, frames: erased; ``copies`` and ``quarantined`` are among the objects.
+        copies: of the same bytes or picture, also at other sites or under other names.
+        look_alikes: objects that only nearly show the same and name somebody else: not erased.
+        unread: objects in quarantine of which nobody can tell any more whose they are.
+        releases: what became of those that held any of it.
+        receipts: whether the site's receipts could be renewed.
+        books: whether every object is accounted for.
+    """
+
+    request: str
+    site: str
+    whole: bool
+    version: str
+    finished: str
+    patients: int
+    unknown: tuple[int, ...]
+    objects: int
+    frames: int
+    copies: int
+    quarantined: int
+    look_alikes: int
+    unread: int
+    releases: tuple[Redaction, ...]
+    receipts: bool
+    books: bool
+    proof: Proof
+
+    @staticmethod
+    def of(told: dict[str, Any]) -> Erasure:
+        """An erasure as it was written down."""
+        return Erasure(
+            **{
+                **told,
+                "unknown": tuple(told["unknown"]),
+                "releases": tuple(Redaction(**one) for one in told["releases"]),
+                "proof": Proof(**told["proof"]),
+            }
+        )
+
+
+def erase(deployment: Deployment, request: Request, progress: Progress | None = None) -> Erasure:
+    """Carry a request out, or go on with it where it was cut off. One that was carried out before
+    is not carried out again: what it did is returned.
+
+    Raises:
+        UsageError: another run holds the lake, or the request's name was used for another site.
+        Retry: storage failed time and again; begin anew.
+        CheckFailed: something is left, and what was to go stays written down; begin anew.
+    """
+    lake, key = deployment.lake, deployment.key()
+    run_id, tell = f"erase-{request.name}", progress or (lambda what, done, of: None)
+    with (
+        run_lock(lake.storage, run_id) as lock,
+        EventLog(lake.storage, run_name("e"), deployment.sites) as log,
+    ):
+        if lock.before:
+            log.begin(Stage.RECOVER)
+            recover(lake, lock.before)
+        if (done := _carried_out(deployment, request)) is not None:
+            return done
+
+        def begin(stage: Stage, what: str) -> None:
+            log.begin(stage)
+            tell(what, 0, 1)
+
+        begin(Stage.FIND, "finding what has to go")
+        gone = doomed(deployment, request)
+        log.counted(len(gone.objects))
+        bury(
+            lake.storage, key, gone.request, gone.site, gone.patients, gone.contents, gone.pixels,
+            whole=gone.whole,
+        )  # fmt: skip
+        begin(Stage.ERASE, "tables")
+        take_out(deployment, gone, Tombstones.of(lake.storage, key), run_id)
+        begin(Stage.REDACT, "releases")
+        why = f"a patient or a site left, request {gone.request}"
+        redact_releases(lake, deployment.releases, gone, why)
+        Crosswalk(deployment.vault.path, gone.site).forget(gone.patients)
+        begin(Stage.PURGE, "old files and logs")
+        for name in TABLES:
+            log.counted(purged(lake, name))
+        written = _receipts(deployment, gone)
+        begin(Stage.PROVE, "reading everything again")
+        found = _erasure(deployment, gone, request, why, written)
+        if not found.proof.holds:
+            where = ", ".join(kind for kind, number in found.proof.found.items() if number)
+            raise CheckFailed(f"traces are left in: {where}; run the same command again")
+        _settle(deployment, gone, found)
+        return found
+
+
+def _carried_out(deployment: Deployment, request: Request) -> Erasure | None:
+    storage, place = deployment.lake.storage, f"{FOLDER}{request.name}.json"
+    if kept_at(deployment, request.name).is_file() or not storage.exists(place):
+        return None
+    found = Erasure.of(json.loads(storage.read(place)))
+    if (found.site, found.whole) != (request.site, request.whole):
+        raise UsageError(f"request '{request.name}' was another one: give it an id of its own")
+    return found
+
+
+def _receipts(deployment: Deployment, gone: Doomed) -> bool:
+    try:
+        return write_receipts(deployment, deployment.site(gone.site))
+    except (UsageError, Retry, FileNotFoundError):  # the bucket is gone with the site
+        return False
+
+
+def _erasure(
+    deployment: Deployment, gone: Doomed, request: Request, why: str, receipts: bool
+) -> Erasure:
+    lake, releases = deployment.lake, deployment.releases
+    needles = Needles(gone.needles, frozenset(gone.pictures))
+    return Erasure(
+        request=gone.request,
+        site=gone.site,
+        whole=gone.whole,
+        version=__version__,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        patients=len(request.patients),
+        unknown=gone.unknown,
+        objects=len(gone.objects),
+        frames=len(gone.frames),
+        copies=gone.copies,
+        quarantined=gone.quarantined,
+        look_alikes=gone.look_alikes,
+        unread=gone.unread,
+        releases=tuple(redactions(releases, why)),
+        receipts=receipts,
+        books=balance(lake).holds,
+        proof=prove({"lake": lake.storage, "releases": releases}, needles),
+    )
+
+
+def _settle(deployment: Deployment, gone: Doomed, found: Erasure) -> None:
+    """Write down that it is done, and forget what it was about."""
+    lake = deployment.lake
+    text = json.dumps(asdict(found), sort_keys=True, indent=1)
+    lake.storage.write(f"{FOLDER}{gone.request}.json", text.encode())
+    row = ErasureRow(gone.request, gone.site, found.objects, found.frames, found.finished)
+    lake.append("erasures", to_arrow("erasures", [row]), f"erasure-{gone.request}")
+    kept_at(deployment, gone.request).unlink(missing_ok=True)

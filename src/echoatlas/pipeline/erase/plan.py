@@ -1,0 +1,226 @@
+"""What has to go, found once and kept in the vault until all of it is gone.
+
+Once the first rows are gone, the lake can't tell any more what else there was. So all ids are
+written down before anything is touched, in the vault and readable by its owner alone, and deleted
+when the proof holds. Whoever is cut off and begins anew goes on with the same list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Set
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.erase.quarantined import rejected_of
+from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.release.notices import living_names
+from echoatlas.pipeline.release.shard import packed_image
+from echoatlas.schemas.tables import TABLES, columns
+from echoatlas.schemas.values import PatientSource, Relation
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.erase.request import Request
+    from echoatlas.pipeline.lake.tables import Lake
+
+FOLDER = "erasures"
+SAME = (Relation.REPRESENTATIVE, Relation.EXACT, Relation.NEAR, Relation.MIRROR, Relation.PART,
+        Relation.STILL)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """Everything that goes, by the ids that the lake has. Trusted zone.
+
+    Attributes:
+        patients: pseudonyms of the site's. objects, frames, contents, pixels, annotations: ids.
+        locators: of all sightings of these objects.
+        pictures: SHA-256 of the stored images, as lake and releases have them.
+        copies: objects that go since they are the same bytes, or show the same picture, as those
+            of the patients.
+        look_alikes: objects that only nearly show the same and name somebody else: they stay.
+        quarantined: objects in quarantine whose files say that they are of the patients.
+        unread: objects in quarantine of which nobody can tell any more whose they are.
+        unknown: lines of the request's file of whom nothing was found.
+    """
+
+    request: str
+    site: str
+    whole: bool
+    patients: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+    pixels: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+    locators: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    copies: int = 0
+    look_alikes: int = 0
+    quarantined: int = 0
+    unread: int = 0
+    unknown: tuple[int, ...] = ()
+
+    @property
+    def needles(self) -> frozenset[str]:
+        """Every id of which no trace may be left."""
+        return frozenset(
+            (*self.patients, *self.objects, *self.frames, *self.contents, *self.pixels,
+             *self.annotations)
+        )  # fmt: skip
+
+
+def doomed(deployment: Deployment, request: Request) -> Doomed:
+    """What a request's erasure has to take away: as it was found first, or else as it is now.
+
+    Raises:
+        UsageError, Retry: the lake or the site's bucket can't be read.
+    """
+    place = kept_at(deployment, request.name)
+    if place.is_file():
+        told: dict[str, Any] = json.loads(place.read_text("utf-8"))
+        return Doomed(**{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()})
+    found = found_in_lake(deployment, request)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = place.with_suffix(".part")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(found), file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(place)
+    return found
+
+
+def kept_at(deployment: Deployment, request: str) -> Path:
+    """Where the list of what goes is kept while it goes."""
+    return deployment.vault.path / FOLDER / f"{request}.json"
+
+
+def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
+    lake, releases = deployment.lake, deployment.releases
+    first = Doomed(request.name, request.site, request.whole)
+    if request.whole:
+        objects = _where(lake, "sightings", "object_id", "site", {request.site})
+        objects |= _where(lake, "objects", "object_id", "site", {request.site})
+        return _spelled_out(lake, first, objects, set())
+    patients = request.pseudonyms
+    objects = {
+        one
+        for table in ("objects", "copies", "frames")
+        for one in _where(lake, table, "object_id", "patient", patients, request.site)
+    }
+    asked = _where(lake, "objects", "patient", "patient", patients, request.site)
+    asked |= _where(lake, "copies", "patient", "patient", patients, request.site)
+    held = rejected_of(deployment, request.site, patients)
+    objects |= held.objects
+    known = asked | held.patients
+    unknown = [one.line for one in request.patients if not one.pseudonyms & known]
+    whole = _with_copies(lake, objects)
+    nameless, others = _look_alikes(lake, whole)
+    whole = _with_copies(lake, whole | nameless)
+    codecs = {manifest_of(releases, name).config.codec for name in living_names(releases)}
+    found = replace(
+        first,
+        patients=tuple(sorted(patients)),
+        copies=len(whole - objects),
+        look_alikes=len(others - whole),
+        quarantined=len(held.objects),
+        unread=held.unread,
+        unknown=tuple(unknown),
+    )
+    return _spelled_out(lake, found, whole, codecs)
+
+
+def _with_copies(lake: Lake, objects: set[str]) -> set[str]:
+    """Objects, and all of the same bytes or with the same picture, at any site."""
+    while True:
+        contents = _where(lake, "sightings", "content_id", "object_id", objects)
+        more = objects | _where(lake, "sightings", "object_id", "content_id", contents)
+        pixels = _pixels(lake, more)
+        more |= _where(lake, "measures", "object_id", "pixel_hash", pixels)
+        if more == objects:
+            return objects
+        objects = more
+
+
+def _look_alikes(lake: Lake, objects: set[str]) -> tuple[set[str], set[str]]:
+    """Other objects with a frame that duplicates one of these, if only nearly: those that name
+    nobody, whose patient is this one as far as anybody knows; and those that name somebody."""
+    frames = _where(lake, "frames", "frame_id", "object_id", objects)
+    rows = lake.read("duplicates", ["frame_id", "cluster", "relation"])
+    same = rows.filter(pc.is_in(rows["relation"], pa.array([one.value for one in SAME])))
+    clusters = same.filter(pc.is_in(same["frame_id"], pa.array(sorted(frames), pa.string())))
+    alike = same.filter(pc.is_in(same["cluster"], clusters["cluster"].combine_chunks()))
+    owners = _where(lake, "frames", "object_id", "frame_id", set(alike["frame_id"].to_pylist()))
+    nobody = {PatientSource.OBJECT.value}
+    unnamed = _where(lake, "frames", "object_id", "patient_source", nobody)
+    others = owners - objects
+    return others & unnamed, others - unnamed
+
+
+def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str]) -> Doomed:
+    """All ids that belong to objects."""
+
+    def of(table: str, column: str) -> tuple[str, ...]:
+        return tuple(sorted(_where(lake, table, column, "object_id", objects)))
+
+    contents = set(of("sightings", "content_id")) | set(of("objects", "content_id"))
+    # Of a site that leaves, pictures are not what is asked to go: others may have them, too
+    pixels = () if found.whole else tuple(sorted(_pixels(lake, objects)))
+    told_apart = _where(lake, "measures", "frame_id", "pixel_hash", pixels)
+    pictures = _pictures(lake, told_apart, codecs) if told_apart else set()
+    patients = found.patients or of("copies", "patient")
+    locators = set(of("sightings", "locator")) | set(of("objects", "locator"))
+    return replace(
+        found,
+        objects=tuple(sorted(objects)),
+        patients=tuple(one for one in patients if one),
+        frames=of("frames", "frame_id"),
+        contents=() if found.whole else tuple(sorted(one for one in contents if one)),
+        pixels=pixels,
+        pictures=tuple(sorted(pictures)),
+        annotations=of("annotations", "annotation_id"),
+        locators=tuple(sorted(locators)),
+    )
+
+
+def _pictures(lake: Lake, frames: Iterable[str], codecs: Set[str]) -> set[str]:
+    """SHA-256 of frames' images, as the lake stores them and as releases of some codecs do."""
+    wanted = pa.array(sorted(frames), pa.string())
+    found: set[str] = set()
+    for batch in lake.batches("frames", ["frame_id", "image"]):
+        mine = batch.filter(pc.is_in(batch.column("frame_id"), wanted))
+        for image in mine.column("image").to_pylist():
+            forms = (image, *(packed_image(image, codec) for codec in codecs))
+            found |= {hashlib.sha256(one).hexdigest() for one in forms}
+    return found
+
+
+def _pixels(lake: Lake, objects: Iterable[str]) -> set[str]:
+    """Hashes of objects' pictures, but for those too flat to be told apart by their looks."""
+    rows = lake.read("measures", ["object_id", "pixel_hash", "fan_phash256"])
+    mine = pc.is_in(rows["object_id"], pa.array(sorted(objects), pa.string()))
+    told = pc.greater(pc.binary_length(rows["fan_phash256"]), 0)
+    return set(rows.filter(pc.and_(mine, told))["pixel_hash"].to_pylist())
+
+
+def _where(
+    lake: Lake, table: str, wanted: str, column: str, values: Iterable[str], site: str = ""
+) -> set[str]:
+    """What stands in a column of the rows in which another holds one of the values."""
+    among = sorted(one for one in values if one)
+    if not among:
+        return set()
+    where = pc.field(column).isin(pa.array(among, pa.string()))
+    if site and "site" in columns(TABLES[table].row):
+        where &= pc.field("site") == site
+    return set(lake.read(table, [wanted], where).column(0).to_pylist())

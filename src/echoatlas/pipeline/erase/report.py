@@ -1,0 +1,95 @@
+"""The report of an erasure, to be filed: what was done, how it was proven, what is left to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from echoatlas.pipeline.erase.proof import KINDS
+from echoatlas.pipeline.storage import local_faults
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from echoatlas.pipeline.erase.erase import Erasure
+
+
+def still_to_do(done: Erasure) -> list[str]:
+    """What EchoAtlas can't do, in sentences: for whoever files the report."""
+    said = [
+        "The hospital deletes the files in its bucket: EchoAtlas never writes to it but for "
+        "receipts. Files that stay there are not read again.",
+        "Backups and former versions that a storage keeps (bucket versioning, snapshots) expire by "
+        "their own rules: have whoever runs the storage confirm it.",
+    ]
+    if done.releases:
+        said.append(
+            "Whoever pulled a redacted release deletes the copy and pulls its successor; "
+            "`echoatlas.load` does so with its cache when it is next used. Models that were "
+            "trained on it are not changed by this."
+        )
+    said.append("Reports, review sheets and exports that were made before are deleted by hand.")
+    if done.unknown:
+        lines = ", ".join(map(str, done.unknown))
+        said.append(
+            f"Nothing was found for these lines of the file: {lines}. If the patient was scanned "
+            "here, ask for the id with its issuer, or name and birth date as the scanner had them."
+        )
+    if done.unread:
+        said.append(
+            f"{done.unread} rejected files could not be opened to see whose they are. The lake "
+            "holds no picture and no pseudonym of them, only a keyed hash of the bytes."
+        )
+    if done.look_alikes:
+        said.append(
+            f"{done.look_alikes} objects of others look nearly the same and were kept, as their "
+            "files name another patient: if that is an error, ask for those patients, too."
+        )
+    if not done.receipts:
+        said.append("The site's bucket could not be written to: its receipts are as they were.")
+    return said
+
+
+def in_words(done: Erasure, folder: Path) -> str:
+    """What an erasure did, for the command line."""
+    lines = [
+        f"request {done.request}: {done.objects} objects with {done.frames} frames of "
+        f"{done.site} are erased",
+        *(
+            f"release {one.release}: {one.frames} frames out; "
+            + (f"use {one.successor}" if one.successor else "nothing is left of it")
+            for one in done.releases
+        ),
+        f"{sum(done.proof.files.values())} searches of every file there is found no trace",
+        f"report: {folder.absolute() / _name(done)}.html and .json",
+        "still to do:",
+        *(f"- {one}" for one in still_to_do(done)),
+    ]
+    return "\n".join(lines)
+
+
+def write_reports(done: Erasure, folder: Path) -> None:
+    """Write the report as HTML and as JSON.
+
+    Raises:
+        UsageError: the folder can't be written.
+    """
+    source = (files(__package__) / "erasure.html.j2").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(source).render(
+        done=done, kinds=KINDS, still_to_do=still_to_do(done)
+    )
+    told = asdict(done) | {"still_to_do": still_to_do(done)}
+    with local_faults(str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{_name(done)}.html").write_text(page, "utf-8")
+        text = json.dumps(told, sort_keys=True, indent=1)
+        (folder / f"{_name(done)}.json").write_text(text, "utf-8")
+
+
+def _name(done: Erasure) -> str:
+    return f"erasure-{done.request}"

@@ -1,0 +1,149 @@
+"""What was asked for: a site's patients, as the hospital writes them down. Trusted zone."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.deidentify.header.patient import (
+    named_identity,
+    patient_identity,
+    study_identity,
+)
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.vault.pseudonyms import normalized
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+COLUMNS = ("patient_id", "issuer", "name", "birth_date", "study_uid", "folder", "pseudonym")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A line of the file: one patient, under all pseudonyms that the line may stand for."""
+
+    line: int
+    pseudonyms: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to erase patients of a site, or the site whole. Trusted zone.
+
+    Attributes:
+        name: opaque; the only word of the request that is kept.
+        patients: empty where the site leaves whole.
+    """
+
+    name: str
+    site: str
+    patients: tuple[Asked, ...] = field(repr=False, default=())
+
+    @property
+    def whole(self) -> bool:
+        """Whether the site leaves with all that it ever sent."""
+        return not self.patients
+
+    @property
+    def pseudonyms(self) -> frozenset[str]:
+        """Of all patients."""
+        return frozenset(one for asked in self.patients for one in asked.pseudonyms)
+
+
+def request_of(name: str, site: str, key: SiteKey, file: Path | None) -> Request:
+    """Read a request.
+
+    Args:
+        key: the site's.
+        file: one patient id a line; or a table (CSV) with a head, of some of ``COLUMNS``. None
+            where the site leaves whole.
+
+    Raises:
+        UsageError: the request's name says who it is about or is none, or the file can't be read;
+            names the line, and no value of it.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError("--request: an opaque id of letters, digits, '.', '_' and '-'")
+    if file is None:
+        return Request(name, site)
+    asked = []
+    for line, row in _rows(file):
+        if normalized(name) in {normalized(value) for value in row.values()}:
+            raise UsageError("--request: this is what a patient is called; give an opaque id")
+        found = frozenset(_pseudonyms(row, key))
+        if not found:
+            raise UsageError(f"{file.name}, line {line}: nothing by which a patient is known")
+        asked.append(Asked(line, found))
+    if not asked:
+        raise UsageError(f"{file.name} names no patient")
+    return Request(name, site, tuple(asked))
+
+
+def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{file.name} is no UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"{file.name} cannot be read ({error.strerror})") from None
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line]
+    head = next((sign for sign in ",;\t" if lines and _is_head(lines[0][1], sign)), "")
+    if not head:
+        known = lines[0][1].casefold() in COLUMNS if lines else False
+        column = lines[0][1].casefold() if known else "patient_id"
+        yield from ((number, {column: line}) for number, line in lines[known:])
+        return
+    names = [name.strip().casefold() for name in lines[0][1].split(head)]
+    for number, line in lines[1:]:
+        cells = next(csv.reader([line], delimiter=head))
+        if len(cells) > len(names):
+            raise UsageError(f"{file.name}, line {number}: more cells than columns")
+        told = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
+        yield number, {name: cell for name, cell in told.items() if cell}
+
+
+def _is_head(line: str, sign: str) -> bool:
+    names = [name.strip().casefold() for name in line.split(sign)]
+    return len(names) > 1 and set(names) <= set(COLUMNS)
+
+
+def _pseudonyms(row: Mapping[str, str], key: SiteKey) -> Iterator[str]:
+    """All that a patient may be called in the lake, by what is told of them."""
+
+    def called(identity: str) -> str:
+        return key.pseudonym("patient", identity)
+
+    if told := row.get("patient_id"):
+        # Tables and file names know ids without their issuer, as do headers of older devices
+        yield called(patient_identity(told))
+        if issuer := row.get("issuer"):
+            yield called(patient_identity(told, issuer))
+    if "name" in row and "birth_date" in row:
+        yield called(named_identity(row["name"], row["birth_date"]))
+    if told := row.get("study_uid"):
+        yield called(study_identity(told))
+    if told := row.get("folder"):
+        yield called(normalized(told.strip("/")))
+    if told := row.get("pseudonym"):
+        yield told
+
+
+def sites_of(deployment: Deployment, name: str, *, whole: bool) -> list[str]:
+    """The site of that name; or, where all of it goes, the sites that hold that collection.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in deployment.sites or not whole:
+        return [deployment.site(name).site]
+    found = [site.site for site in deployment.sites.values() if site.collection == name]
+    return sorted(found) or [deployment.site(name).site]

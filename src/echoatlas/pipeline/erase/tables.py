@@ -1,0 +1,55 @@
+"""The tables' side of an erasure: rows out, what hangs on them made anew, sightings masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.lake.masking import mask
+from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.erase.plan import Doomed
+    from echoatlas.pipeline.lake.tombstones import Tombstones
+
+# Columns by which rows of an object, or of its frames, are told. What other rows say of them
+# (clusters, representatives) is computed anew from what is left.
+OWNED = {
+    "frames": ("object_id",),
+    "measures": ("object_id",),
+    "labels": ("object_id",),
+    "annotations": ("object_id", "frame_id"),
+    "evidence": ("object_id",),
+    "readings": ("object_id",),
+    "copies": ("object_id",),
+    "audit": ("object_id",),
+    "quarantine": ("object_id", "locator"),
+    "decisions": ("object_id",),
+    "findings": ("object_id", "frame_id"),
+    "edges": ("object_id", "other_object"),
+    "clips": ("object_id",),
+    "duplicates": ("frame_id",),
+}
+
+
+def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: str) -> None:
+    """Take all rows of what goes out of the tables, and choose anew what stands for the rest.
+
+    Each table is looked through once more by whoever is cut off and begins anew.
+
+    Args:
+        run_id: of whoever holds the lake.
+    """
+    lake = deployment.lake
+    values = {
+        "object_id": gone.objects,
+        "other_object": gone.objects,
+        "frame_id": gone.frames,
+        "locator": gone.locators,
+    }
+    for name, columns in OWNED.items():
+        for column in columns:
+            lake.drop_rows(name, column, values[column], f"{run_id}-{name}-{column}")
+    mask(lake, stones, gone.locators, run_id)
+    label_lake(lake, deployment.config)
+    deduplicate_lake(lake, deployment.config)
