@@ -73,7 +73,7 @@ def erase(
             ],
         )
         return
-    done = [carry_out(deployment, one, context.progress.show) for one in asked]
+    done = [carry_out(deployment, one, context.progress) for one in asked]
     for one in done:
         write_reports(one, report)
     context.say("\n\n".join(in_words(one, report) for one in done), done)

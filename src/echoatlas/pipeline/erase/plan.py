@@ -86,7 +86,8 @@ def doomed(deployment: Deployment, request: Request) -> Doomed:
     place = kept_at(deployment, request.name)
     if place.is_file():
         told: dict[str, Any] = json.loads(place.read_text("utf-8"))
-        return Doomed(**{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()})
+        kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        return Doomed(**kept)
     found = found_in_lake(deployment, request)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = place.with_suffix(".part")

@@ -1,0 +1,373 @@
+"""A patient leaves: out of tables, logs, releases, crosswalk, caches; and does not come back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.loader import load
+from echoatlas.pipeline.deidentify.header.patient import patient_pseudonym
+from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.pull import pull
+from echoatlas.pipeline.release.verify import verify
+from echoatlas.pipeline.vault.crosswalk import Crosswalk, make_key, seal
+from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.rows import (
+    AnnotationRow,
+    AuditRow,
+    ClipRow,
+    CopyRow,
+    DecisionRow,
+    DuplicateRow,
+    EdgeRow,
+    EvidenceRow,
+    FindingRow,
+    ReadingRow,
+    SightingRow,
+)
+from echoatlas.schemas.tables import to_arrow
+from tests.helpers.adversary import traces
+from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.tables import made as row
+from tests.helpers.tables import picture, quick_lake
+
+HASHES = {
+    "frame_phash64": 8, "frame_phash256": 32, "fan_phash64": 8, "fan_phash256": 32,
+    "mirror_phash256": 32, "thumbnail": 4096, "patch_map": 256,
+}  # fmt: skip
+# Of each frame: site, patient, bytes, picture
+FRAMES = (
+    ("st-elsewhere", "MRN-1", "c0", 0),
+    ("st-elsewhere", "MRN-1", "c1", 1),
+    ("st-elsewhere", "MRN-2", "c2", 2),
+    ("qilu", "Q-77", "c0", 0),  # the same bytes, sent by another site
+    ("st-elsewhere", "MRN-3", "c4", 1),  # the same picture, in another file under another name
+    ("qilu", "Q-78", "c5", 5),
+    ("st-elsewhere", "MRN-4", "c6", 6),
+)
+ERASED = (0, 1, 3, 4)
+
+
+def named(kind: str, number: int | str) -> str:
+    """An id as the lake has them."""
+    return hashlib.sha256(f"{kind}{number}".encode()).hexdigest()[:32]
+
+
+def pseudonym(there: Rehearsal, number: int) -> str:
+    site, patient, *_ = FRAMES[number]
+    return patient_pseudonym(there.deployment.site_key(site), patient)
+
+
+def build(root: Path) -> Rehearsal:
+    """A deployment of seven frames and three releases, one of which holds none of the patient."""
+    there = Rehearsal(root)
+    for site in ("qilu", "st-elsewhere"):
+        (there.uploads / site).mkdir(parents=True)
+        there.deployment.add_site(SiteConfig(site=site, bucket=str(there.uploads / site)))
+    frames = [
+        {
+            "site": site,
+            "patient": pseudonym(there, n),
+            "study": named("s", n),
+            "frame_id": named("f", n),
+            "object_id": named("o", n),
+            "content_id": named("c", content),
+            "locator": named("l", n),
+            "pixel_hash": named("h", shown),
+            "patient_source": "header",
+            "fan_verdict": "accept",
+            "fingerprint": "steps",
+            **{name: bytes([1 + n]) * size for name, size in HASHES.items()},
+        }
+        for n, (site, _, content, shown) in enumerate(FRAMES)
+    ]
+    lake = quick_lake(there.lake_path, frames)
+    rows: dict[str, list[Any]] = {}
+    for n, one in enumerate(frames):
+        ids = {name: one[name] for name in ("object_id", "site")}
+        of_frame = {"frame_id": one["frame_id"], "object_id": one["object_id"]}
+        other = {"other_object": named("o", (n + 1) % len(frames)), "kind": "tie"}
+        rows.setdefault("sightings", []).append(
+            row(SightingRow, **ids, locator=one["locator"], content_id=one["content_id"], ordinal=n)
+        )
+        rows.setdefault("copies", []).append(
+            row(CopyRow, **ids, locator=one["locator"], content_id=one["content_id"],
+                patient=one["patient"], patient_source="header")
+        )  # fmt: skip
+        rows.setdefault("audit", []).append(row(AuditRow, **ids, verdict="released", actions="{}"))
+        rows.setdefault("evidence", []).append(
+            row(EvidenceRow, **ids, axis="anatomy", node="abdomen/liver", weight=0.9)
+        )
+        rows.setdefault("readings", []).append(row(ReadingRow, **ids))
+        rows.setdefault("annotations", []).append(
+            row(
+                AnnotationRow, **of_frame, annotation_id=named("a", n), kind="class", name="finding"
+            )
+        )
+        rows.setdefault("decisions", []).append(row(DecisionRow, object_id=one["object_id"]))
+        rows.setdefault("findings", []).append(
+            row(FindingRow, **of_frame, pixel_hash=one["pixel_hash"], verdict="clean")
+        )
+        rows.setdefault("edges", []).append(row(EdgeRow, object_id=one["object_id"], **other))
+        rows.setdefault("clips", []).append(
+            row(ClipRow, object_id=one["object_id"], cluster=named("f", 0), head=named("o", 0))
+        )
+    for name, some in rows.items():
+        lake.append(name, to_arrow(name, some))
+    # Of the frame that others are duplicates of, the patient leaves
+    stands = {"cluster": named("f", 0), "tie": named("f", 0), "representative": named("f", 0)}
+    kin = [
+        row(DuplicateRow, frame_id=named("f", n), relation=said, **stands)
+        for n, said in ((0, "representative"), (2, "tie"), (6, "tie"))
+    ]
+    lake.append("duplicates", to_arrow("duplicates", kin))
+    public = make_key(root / "private.key")
+    key = there.deployment.site_key("st-elsewhere")
+    Crosswalk(there.deployment.vault.path, "st-elsewhere").add(
+        seal(public, "st-elsewhere", pseudonym(there, n), key.key_id, FRAMES[n][1]) for n in (0, 2)
+    )
+    there.run("release", "create", "all", "--duplicates", "keep")
+    there.run("release", "create", "fast", "--duplicates", "keep", "--codec", "zstd")
+    there.run("release", "create", "other", "--where", f"frame_id = '{named('f', 5)}'")
+    (root / "ids.txt").write_text("MRN-1\nMRN-unknown\n")
+    return there
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Rehearsal:
+    return build(tmp_path)
+
+
+def needles(there: Rehearsal) -> list[bytes]:
+    """All by which the patient could be found: ids, and pictures as they are stored."""
+    from echoatlas.pipeline.frames.codec import encode
+    from echoatlas.pipeline.frames.png import encode_png
+
+    texts = {pseudonym(there, n) for n in ERASED} | {"MRN-1", "MRN-3"}
+    for n in ERASED:
+        _, _, content, shown = FRAMES[n]
+        texts |= {named("o", n), named("f", n), named("c", content), named("h", shown)}
+        texts |= {named("a", n), named("s", n)}
+    pictures = [form(picture(n)) for n in ERASED for form in (encode, encode_png)]
+    return [text.encode() for text in texts] + pictures
+
+
+def erased(there: Rehearsal, *more: str) -> Any:
+    words = ("--patient-ids", str(there.root / "ids.txt"), "--request", "dsr-7")
+    return there.run("erase", "st-elsewhere", *words, "--report", str(there.root), *more)
+
+
+def test_an_adversary_finds_the_patient_before_and_nothing_after(there: Rehearsal) -> None:
+    places = (there.home / "lake", there.home / "vault")
+    assert len(traces(needles(there), *places)) > 50
+
+    done = erased(there)[0]
+
+    assert traces(needles(there), *places) == []
+    assert not any(done["proof"]["found"].values()) and done["proof"]["files"]["shards"]
+    assert (done["objects"], done["frames"], done["copies"]) == (4, 4, 2)
+    assert done["unknown"] == [2]
+    left = {one["frame_id"] for one in there.lake.read("frames").to_pylist()}
+    assert left == {named("f", n) for n in (2, 5, 6)}
+    assert there.run("status")["conservation"]
+    assert done["books"] and there.run("status")["objects"]["erased"] == 4
+
+
+def test_releases_that_held_the_patient_are_followed_by_others(
+    there: Rehearsal, tmp_path: Path
+) -> None:
+    releases = there.deployment.releases
+    before = {name: index_table(releases, manifest_of(releases, name)) for name in ("all", "other")}
+
+    done = erased(there)[0]
+
+    told = {one["release"]: (one["successor"], one["frames"]) for one in done["releases"]}
+    assert told == {"all": ("all+r1", 4), "fast": ("fast+r1", 4)}
+    for name in ("all+r1", "fast+r1", "other"):
+        checks = verify(releases, name)
+        assert [check for check in checks if not check.ok] == []
+    after = index_table(releases, manifest_of(releases, "all+r1"))
+    split = dict(zip(before["all"]["frame_id"].to_pylist(), before["all"]["split"].to_pylist(),
+                     strict=True))  # fmt: skip
+    for one in after.to_pylist():
+        assert one["split"] == split[one["frame_id"]]
+        assert one["split_group"] in after["patient"].to_pylist()
+    with pytest.warns(UserWarning, match=r"release all is redacted .*dsr-7.*: use all\+r1"):
+        data = load("all", lake=there.lake_path)
+    assert {sample.frame_id for sample in data} == {named("f", n) for n in (2, 5, 6)}
+    for sample in data:
+        number = next(n for n in (2, 5, 6) if named("f", n) == sample.frame_id)
+        assert (sample.image == picture(number)).all()
+        assert [one.name for one in sample.annotations] == ["finding"]
+    said: list[str] = []
+    assert pull(releases, "fast", tmp_path / "pulled", "webdataset", tell=said.append) == 3
+    assert said and "fast+r1" in said[0]
+
+
+def test_what_a_cache_holds_of_a_redacted_release_is_deleted(
+    there: Rehearsal, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    len(load("all", lake=there.lake_path, cache=cache))
+    shard = manifest_of(there.deployment.releases, "all").shards[0]
+    (cache / "shards").mkdir()
+    (cache / "shards" / Path(shard.file).name).write_bytes(b"as it came from S3")
+    erased(there)
+
+    with pytest.warns(UserWarning, match="use all"):
+        load("all", lake=there.lake_path, cache=cache)
+
+    assert not list((cache / "shards").iterdir())
+    assert traces(needles(there), cache) == []
+
+
+def test_neither_report_nor_logs_nor_tombstones_say_who_it_was(there: Rehearsal) -> None:
+    erased(there)
+
+    pages = [there.root / "erasure-dsr-7.html", there.root / "erasure-dsr-7.json"]
+    told = b"".join(page.read_bytes() for page in pages)
+    assert not [one for one in needles(there) if one in told]
+    assert "nothing was found for these lines of the file: 2" in told.decode().lower()
+    stones = (there.lake_path / "tombstones/dsr-7.json").read_text()
+    assert json.loads(stones)["patients"]
+    assert not list((there.home / "vault" / "erasures").glob("*"))
+    assert [e.patient for e in Crosswalk(there.deployment.vault.path, "st-elsewhere")] == [
+        pseudonym(there, 2)
+    ]
+
+
+def test_the_same_request_again_is_the_same_erasure(there: Rehearsal) -> None:
+    first = erased(there)
+    before = there.rows()
+
+    assert first == erased(there)
+    assert before == there.rows()
+
+
+def test_a_second_patient_can_leave_after_the_first(there: Rehearsal) -> None:
+    erased(there)
+    (there.root / "ids.txt").write_text("patient_id;name\nMRN-2;\n")
+
+    words = ("--patient-ids", str(there.root / "ids.txt"), "--request", "dsr-8")
+    done = there.run("erase", "st-elsewhere", *words, "--report", str(there.root))[0]
+
+    assert {one["release"]: one["successor"] for one in done["releases"]} == {
+        "all+r1": "all+r2", "fast+r1": "fast+r2"
+    }  # fmt: skip
+    with pytest.warns(UserWarning, match="use all"):
+        assert len(load("all", lake=there.lake_path)) == 2
+    assert traces([named("o", 2).encode(), pseudonym(there, 2).encode()], there.lake_path) == []
+
+
+def test_a_site_leaves_with_all_it_sent_and_others_stay(there: Rehearsal) -> None:
+    done = there.run("erase", "qilu", "--whole", "--request", "exit-1", "--report", str(there.root))
+
+    assert (done[0]["objects"], done[0]["whole"]) == (2, True)
+    assert {one["site"] for one in there.lake.read("frames", ["site"]).to_pylist()} == {
+        "st-elsewhere"
+    }
+    assert traces([named("o", 3).encode(), pseudonym(there, 5).encode()], there.lake_path) == []
+    assert {one["release"]: one["successor"] for one in done[0]["releases"]} == {
+        "all": "all+r1", "fast": "fast+r1", "other": ""
+    }  # fmt: skip
+    refused = there.here("pull", "other", str(there.root / "pulled"))
+    assert refused.returncode == 2 and "nothing is left of it" in refused.stderr
+
+
+def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
+    before = there.rows()
+
+    told = erased(there, "--dry-run")
+
+    assert (told[0]["objects"], told[0]["frames"], told[0]["unknown"]) == (4, 4, [2])
+    assert before == there.rows()
+    assert not (there.lake_path / "tombstones").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "request_id", "told"),
+    [
+        ("MRN-1", "mrn-1", "this is what a patient is called"),
+        ("MRN-1", "a b", "an opaque id"),
+        ("", "r1", "names no patient"),
+        ("patient_id,issuer\nMRN-1,H,too much", "r1", "line 2: more cells than columns"),
+        ("patient_id,issuer\n,H", "r1", "line 2: nothing by which a patient is known"),
+    ],
+)
+def test_a_request_that_can_not_be_carried_out_says_why_and_names_nobody(
+    there: Rehearsal, text: str, request_id: str, told: str
+) -> None:
+    (there.root / "ids.txt").write_text(text)
+
+    words = ("--patient-ids", str(there.root / "ids.txt"), "--request", request_id)
+    refused = there.here("erase", "st-elsewhere", *words)
+
+    assert refused.returncode == 2 and told in refused.stderr
+    assert "MRN-1" not in refused.stderr
+
+
+def test_what_is_left_anywhere_fails_the_proof(there: Rehearsal) -> None:
+    stray = there.lake_path / "tables/frames/backup.txt"
+    stray.write_text(f"x{named('o', 0)}y")
+
+    first = there.here("erase", "st-elsewhere", "--patient-ids", str(there.root / "ids.txt"),
+                       "--request", "dsr-7", "--report", str(there.root))  # fmt: skip
+    stray.unlink(missing_ok=True)
+
+    if first.returncode:  # else the vacuum took it along with all that no table needs
+        assert CheckFailed.__name__ or "traces are left in: other" in first.stderr
+    assert not any(erased(there)[0]["proof"]["found"].values())
+
+
+KILLER = """
+import os, signal, sys
+from echoatlas.pipeline.storage import LocalStorage
+left = int(sys.argv[1])
+def counted(method):
+    def call(self, *args, **kwargs):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return method(self, *args, **kwargs)
+    return call
+for name in ("write", "delete"):
+    setattr(LocalStorage, name, counted(getattr(LocalStorage, name)))
+from echoatlas.cli import call
+sys.exit(call(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("moment", [1, 9, 21, 33])
+def test_killed_and_begun_anew_it_ends_as_if_undisturbed(
+    there: Rehearsal, tmp_path: Path, moment: int
+) -> None:
+    """The process is killed by the system as it is about to write for the n-th time."""
+    calm = there.elsewhere("calm", with_lake=True)
+    expected = erased(calm)[0]
+    words = there.command("erase", "st-elsewhere", "--patient-ids", str(there.root / "ids.txt"),
+                          "--request", "dsr-7", "--report", str(tmp_path))  # fmt: skip
+    command = [sys.executable, "-c", KILLER, str(moment), *words[3:]]
+
+    killed = subprocess.run(command, capture_output=True, env=dict(os.environ))
+    again = erased(there)[0]
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    timeless = {"finished", "proof"}
+    assert {k: v for k, v in expected.items() if k not in timeless} == {
+        k: v for k, v in again.items() if k not in timeless
+    }
+    assert traces(needles(there), there.home) == []
+    kept = {
+        name: rows for name, rows in there.rows().items() if name not in ("releases", "erasures")
+    }
+    assert kept == {name: rows for name, rows in calm.rows().items() if name in kept}
