@@ -272,6 +272,7 @@ def test_a_site_leaves_with_all_it_sent_and_others_stay(there: Rehearsal) -> Non
     done = there.run("erase", "qilu", "--whole", "--request", "exit-1", "--report", str(there.root))
 
     assert (done[0]["objects"], done[0]["whole"]) == (2, True)
+    assert traces([named("f", 5).encode()], there.lake_path) == []  # which a selection named
     assert {one["site"] for one in there.lake.read("frames", ["site"]).to_pylist()} == {
         "st-elsewhere"
     }

@@ -127,7 +127,8 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         begin(Stage.REDACT, "releases")
         why = f"a patient or a site left, request {gone.request}"
         redact_releases(lake, deployment.releases, gone, why)
-        Crosswalk(deployment.vault.path, gone.site).forget(gone.patients)
+        for site in deployment.sites:
+            Crosswalk(deployment.vault.path, site).forget({*gone.patients, *gone.aliases})
         begin(Stage.PURGE, "old files and logs")
         for name in TABLES:
             log.counted(purged(lake, name))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
 FOLDER = "erasures"
+NAMING = ("frames", "objects", "copies")  # tables that name patients
 SAME = (Relation.REPRESENTATIVE, Relation.EXACT, Relation.NEAR, Relation.MIRROR, Relation.PART,
         Relation.STILL)  # fmt: skip
 
@@ -40,7 +41,9 @@ class Doomed:
     """Everything that goes, by the ids that the lake has. Trusted zone.
 
     Attributes:
-        patients: pseudonyms of the site's. objects, frames, contents, pixels, annotations: ids.
+        patients: pseudonyms of the site's. aliases: other pseudonyms of whom nothing is left once
+            these objects are gone, at any site: who is known by them is in the same pictures.
+        objects, frames, contents, pixels, annotations: ids.
         locators: of all sightings of these objects.
         pictures: SHA-256 of the stored images, as lake and releases have them.
         copies: objects that go since they are the same bytes, or show the same picture, as those
@@ -55,6 +58,7 @@ class Doomed:
     site: str
     whole: bool
     patients: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()
@@ -72,7 +76,7 @@ class Doomed:
     def needles(self) -> frozenset[str]:
         """Every id of which no trace may be left."""
         return frozenset(
-            (*self.patients, *self.objects, *self.frames, *self.contents, *self.pixels,
+            (*self.patients, *self.aliases, *self.objects, *self.frames, *self.contents, *self.pixels,
              *self.annotations)
         )  # fmt: skip
 
@@ -179,12 +183,13 @@ def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str])
     pixels = () if found.whole else tuple(sorted(_pixels(lake, objects)))
     told_apart = _where(lake, "measures", "frame_id", "pixel_hash", pixels)
     pictures = _pictures(lake, told_apart, codecs) if told_apart else set()
-    patients = found.patients or of("copies", "patient")
+    known = {one for table in NAMING for one in of(table, "patient")}
+    aliases = known - set(found.patients) - _still_named(lake, objects)
     locators = set(of("sightings", "locator")) | set(of("objects", "locator"))
     return replace(
         found,
         objects=tuple(sorted(objects)),
-        patients=tuple(one for one in patients if one),
+        aliases=tuple(sorted(one for one in aliases if one)),
         frames=of("frames", "frame_id"),
         contents=() if found.whole else tuple(sorted(one for one in contents if one)),
         pixels=pixels,
@@ -192,6 +197,16 @@ def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str])
         annotations=of("annotations", "annotation_id"),
         locators=tuple(sorted(locators)),
     )
+
+
+def _still_named(lake: Lake, objects: set[str]) -> set[str]:
+    """Patients of whom there is anything but some objects."""
+    found: set[str] = set()
+    for table in NAMING:
+        rows = lake.read(table, ["object_id", "patient"])
+        mine = pc.is_in(rows["object_id"], pa.array(sorted(objects), pa.string()))
+        found |= set(pc.unique(rows.filter(pc.invert(mine))["patient"]).to_pylist())
+    return found
 
 
 def _pictures(lake: Lake, frames: Iterable[str], codecs: Set[str]) -> set[str]:

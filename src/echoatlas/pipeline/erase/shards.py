@@ -130,11 +130,13 @@ def redact_releases(lake: Lake, releases: Storage, gone: Doomed, why: str) -> li
         frames |= set(every[name].filter(mask)["frame_id"].to_pylist())
     done = []
     for name, index in every.items():
-        if pc.any(dropped[name]).as_py() or _speaks_of(index, gone, frames):
-            manifest = manifest_of(releases, name)
+        manifest = manifest_of(releases, name)
+        asked = _silent(manifest.config.where, gone) != manifest.config.where
+        if pc.any(dropped[name]).as_py() or asked or _speaks_of(index, gone, frames):
             left = _without(index.filter(pc.invert(dropped[name])), gone, frames)
             lost = index.num_rows - left.num_rows
-            successor = _republished(lake, releases, manifest, left, ~_bits(dropped[name]), frames)
+            stays = ~_bits(dropped[name])
+            successor = _republished(lake, releases, manifest, left, stays, frames, gone)
             files = [f"{manifest.index.sha256}.parquet", *(one.file for one in manifest.shards)]
             kept = _files(releases, successor) if successor else set()
             publish(
@@ -144,7 +146,34 @@ def redact_releases(lake: Lake, releases: Storage, gone: Doomed, why: str) -> li
             )
             done.append(Redaction(name, successor, lost))
     _sweep(releases)
+    _forget_selections(lake, releases, gone)
     return done
+
+
+def _silent(text: str, gone: Doomed) -> str:
+    """A selection that names nothing of what goes; what it named is ``erased``."""
+    for one in sorted(gone.needles):
+        text = text.replace(one, "erased")
+    return text
+
+
+def _forget_selections(lake: Lake, releases: Storage, gone: Doomed) -> None:
+    """Have selections that name ids of what goes name them no more: in manifests of releases that
+    are gone, and in the table of all."""
+    for name in set(names(releases)) - set(living_names(releases)):
+        key = f"{name}/{MANIFEST}"
+        told = json.loads(releases.read(key))
+        where = _silent(told["config"]["where"], gone)
+        if where != told["config"]["where"]:
+            told["config"]["where"] = where
+            releases.write(key, json.dumps(told, sort_keys=True, indent=1).encode())
+    rows = lake.read("releases")
+    said = [_silent(one, gone) for one in rows["where"].to_pylist()]
+    changed = [one != now for one, now in zip(rows["where"].to_pylist(), said, strict=True)]
+    if any(changed):
+        mine = _put(rows, "where", said).filter(pa.array(changed))
+        column, run_id = mine["name"].to_pylist(), f"erase-{gone.request}"
+        lake.exchange("releases", "name", column, mine, run_id)
 
 
 def _sweep(releases: Storage) -> None:
@@ -183,7 +212,7 @@ def _of(index: pa.Table, gone: Doomed) -> pa.ChunkedArray:
     named = {
         "frame_id": gone.frames,
         "object_id": gone.objects,
-        "patient": gone.patients,
+        "patient": (*gone.patients, *gone.aliases),
         "pixel_hash": gone.pixels,
     }
     mask = pa.chunked_array([pa.repeat(False, index.num_rows)])
@@ -196,7 +225,7 @@ def _of(index: pa.Table, gone: Doomed) -> pa.ChunkedArray:
 
 def _speaks_of(index: pa.Table, gone: Doomed, frames: Set[str]) -> bool:
     """Whether rows that stay name what goes: as kin, as head of a group or of a cluster."""
-    patients = set(gone.patients)
+    patients = {*gone.patients, *gone.aliases}
     for column, ids in ((GROUP, patients), ("cluster", frames), ("representative", frames)):
         if column in index.column_names and not ids.isdisjoint(
             pc.unique(index[column]).to_pylist()
@@ -210,7 +239,7 @@ def _speaks_of(index: pa.Table, gone: Doomed, frames: Set[str]) -> bool:
 def _without(index: pa.Table, gone: Doomed, frames: Set[str]) -> pa.Table:
     """Rows that stay, which speak of nothing that goes: groups and clusters are named anew by the
     smallest that is left of them."""
-    patients = set(gone.patients)
+    patients = {*gone.patients, *gone.aliases}
     ids = index["frame_id"].to_pylist()
     for column, names_gone, own in (
         (GROUP, patients, "patient"),
@@ -247,6 +276,7 @@ def _republished(
     index: pa.Table,
     stays: NDArray[np.bool_],
     frames: Set[str],
+    gone: Doomed,
 ) -> str:
     """Publish what is left of a release as its successor; "" if nothing is left.
 
@@ -289,6 +319,7 @@ def _republished(
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "frames": frames_left,
+        "config": old.published["config"] | {"where": _silent(old.config.where, gone)},
         "patients": len(pc.unique(index["patient"])),
         "shards": shards,
         "counts": counts(index),
