@@ -128,6 +128,7 @@ def test_commands_in_the_readme_do_what_it_says(
     (tmp_path / "st-elsewhere.yaml").write_text(
         re.sub(r"bucket: \S+", f"bucket: {place}", site), "utf-8"
     )
+    (tmp_path / "ids.txt").write_text("MRN-1\n")
     monkeypatch.chdir(tmp_path)
     lines = [
         line.split("#")[0].strip()

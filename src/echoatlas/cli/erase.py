@@ -38,7 +38,7 @@ def erase(
     context: Context = ctx.obj
     from echoatlas.pipeline.erase.erase import erase as carry_out
     from echoatlas.pipeline.erase.plan import found_in_lake
-    from echoatlas.pipeline.erase.report import in_words, write_reports
+    from echoatlas.pipeline.erase.report import as_text_of, write_reports
     from echoatlas.pipeline.erase.request import request_of, sites_of
 
     if (patient_ids is None) != whole:
@@ -76,4 +76,4 @@ def erase(
     done = [carry_out(deployment, one, context.progress) for one in asked]
     for one in done:
         write_reports(one, report)
-    context.say("\n\n".join(in_words(one, report) for one in done), done)
+    context.say("\n\n".join(as_text_of(one, report) for one in done), done)

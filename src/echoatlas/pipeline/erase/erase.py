@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas._version import __version__
 from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
 from echoatlas.pipeline.erase.proof import Needles, Proof, prove
-from echoatlas.pipeline.erase.shards import Redaction, redact_releases, redactions
+from echoatlas.pipeline.erase.shards import Followed, redact_releases, redactions
 from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
@@ -72,7 +72,7 @@ class Erasure:
     quarantined: int
     look_alikes: int
     unread: int
-    releases: tuple[Redaction, ...]
+    releases: tuple[Followed, ...]
     receipts: bool
     books: bool
     proof: Proof
@@ -84,7 +84,7 @@ class Erasure:
             **{
                 **told,
                 "unknown": tuple(told["unknown"]),
-                "releases": tuple(Redaction(**one) for one in told["releases"]),
+                "releases": tuple(Followed(**one) for one in told["releases"]),
                 "proof": Proof(**told["proof"]),
             }
         )

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.erase.quarantined import rejected_of
+from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.shard import packed_image
@@ -75,10 +76,8 @@ class Doomed:
     @property
     def needles(self) -> frozenset[str]:
         """Every id of which no trace may be left."""
-        return frozenset(
-            (*self.patients, *self.aliases, *self.objects, *self.frames, *self.contents, *self.pixels,
-             *self.annotations)
-        )  # fmt: skip
+        ids = (self.patients, self.aliases, self.objects, self.frames, self.contents, self.pixels)
+        return frozenset(one for some in (*ids, self.annotations) for one in some)
 
 
 def doomed(deployment: Deployment, request: Request) -> Doomed:
@@ -173,7 +172,8 @@ def _look_alikes(lake: Lake, objects: set[str]) -> tuple[set[str], set[str]]:
 
 
 def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str]) -> Doomed:
-    """All ids that belong to objects."""
+    """All ids that belong to objects; those that an earlier request masked are none any more."""
+    objects = {one for one in objects if not one.startswith(MASKED)}
 
     def of(table: str, column: str) -> tuple[str, ...]:
         return tuple(sorted(_where(lake, table, column, "object_id", objects)))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class InQuarantine:
     """What was found in quarantine.
 
     Attributes:
@@ -47,7 +47,7 @@ class Held:
     unread: int = 0
 
 
-def rejected_of(deployment: Deployment, name: str, patients: Set[str]) -> Held:
+def rejected_of(deployment: Deployment, name: str, patients: Set[str]) -> InQuarantine:
     """The rejected objects of a site that are of some patients.
 
     Args:
@@ -63,7 +63,7 @@ def rejected_of(deployment: Deployment, name: str, patients: Set[str]) -> Held:
     )
     waiting = set(refused.column(0).to_pylist())
     if not waiting:
-        return Held()
+        return InQuarantine()
     objects, found = set(), set()
     read = 0
     for item, mine in _claims(deployment, name, waiting):
@@ -72,7 +72,7 @@ def rejected_of(deployment: Deployment, name: str, patients: Set[str]) -> Held:
         if pseudonyms:
             objects.add(item.sighting.object_id)
             found |= pseudonyms
-    return Held(frozenset(objects), frozenset(found), len(waiting) - read)
+    return InQuarantine(frozenset(objects), frozenset(found), len(waiting) - read)
 
 
 def _claims(

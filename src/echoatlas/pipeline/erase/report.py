@@ -54,7 +54,7 @@ def still_to_do(done: Erasure) -> list[str]:
     return said
 
 
-def in_words(done: Erasure, folder: Path) -> str:
+def as_text_of(done: Erasure, folder: Path) -> str:
     """What an erasure did, for the command line."""
     lines = [
         f"request {done.request}: {done.objects} objects with {done.frames} frames of "

@@ -108,7 +108,7 @@ def lean(data: bytes, gone: Set[str]) -> Lean | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Redaction:
+class Followed:
     """What became of a release: its successor, empty if nothing is left, and how many frames it
     lost."""
 
@@ -117,7 +117,7 @@ class Redaction:
     frames: int
 
 
-def redact_releases(lake: Lake, releases: Storage, gone: Doomed, why: str) -> list[Redaction]:
+def redact_releases(lake: Lake, releases: Storage, gone: Doomed, why: str) -> list[Followed]:
     """Redact all releases that hold any of what goes; once more goes on where it was cut off.
 
     Args:
@@ -144,7 +144,7 @@ def redact_releases(lake: Lake, releases: Storage, gone: Doomed, why: str) -> li
                 name,
                 redaction_notice(why, successor, [one for one in files if one not in kept]),
             )
-            done.append(Redaction(name, successor, lost))
+            done.append(Followed(name, successor, lost))
     _sweep(releases)
     _forget_selections(lake, releases, gone)
     return done
@@ -434,7 +434,7 @@ def _named(kind: str, ending: str, data: bytes) -> tuple[str, bytes]:
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.{ending}", data
 
 
-def redactions(releases: Storage, why: str) -> list[Redaction]:
+def redactions(releases: Storage, why: str) -> list[Followed]:
     """All releases that were redacted for a reason, in order, however often it was begun anew."""
     found = []
     for name in names(releases):
@@ -444,5 +444,5 @@ def redactions(releases: Storage, why: str) -> list[Redaction]:
                 follows = manifest_of(releases, notice.successor) if notice.successor else None
                 redacts = None if follows is None else follows.redacts
                 lost = manifest.frames if redacts is None else redacts.frames
-                found.append(Redaction(name, notice.successor, lost))
+                found.append(Followed(name, notice.successor, lost))
     return found
