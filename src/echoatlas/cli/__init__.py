@@ -16,8 +16,8 @@ import echoatlas.cli.audit as audit
 import echoatlas.cli.crosswalk as crosswalk
 import echoatlas.cli.curation as curation
 import echoatlas.cli.deidentify as deidentify
-import echoatlas.cli.flows as flows
 import echoatlas.cli.erase as erase
+import echoatlas.cli.flows as flows
 import echoatlas.cli.labels as labels
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
