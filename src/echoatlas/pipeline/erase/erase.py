@@ -29,7 +29,7 @@ from echoatlas.pipeline.lake.purge import purged
 from echoatlas.pipeline.lake.tombstones import Tombstones, bury
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
-from echoatlas.pipeline.sites.receipts import write_receipts
+from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Stage
 from echoatlas.schemas.rows import ErasureRow
