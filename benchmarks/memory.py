@@ -3,6 +3,10 @@
 1,200 frames of 640 x 480, JPEG, in color and gray: 1.1 GB of pixels. Each way runs in a process
 of its own, on a file; what importing takes is told apart, and so is what the network that looks
 for text takes, which does not depend on the clip's length.
+
+What a worker keeps, beside what it declares (``engine.memory_mb``): after a still of 12 megapixels,
+after cines of 1,024 x 768 in color of two lengths (what a frame more takes), and after stills of
+many sizes, one after the other, in one process.
 """
 
 from __future__ import annotations
@@ -15,10 +19,16 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 
 from benchmarks.harness import apart, few, report, seeded
-from echoatlas.simulate import make_cine, write_dicom
+from echoatlas.schemas.config import Engine
+from echoatlas.simulate import make_cine, make_still, write_dicom
 
 FRAMES, MADE = few((1200, 40), (120, 20))
+LARGE = few((96, 288), (16, 48))  # frames of two cines
+WIDE, MEGAPIXELS = (1024, 768), (4000, 3000)
+SIZES = few(1000, 40)
+EARLY = few(50, 10)  # sizes, after which a worker holds what it needs
 SEED = 2
+JPEG = "1.2.840.10008.1.2.4.50"
 IMPORTS = """
 import secrets, sys
 from pathlib import Path
@@ -60,13 +70,40 @@ for picture in clip:
     kept.append((measure(frame, plan.area, previous), encode(frame.pixels)))
     previous = frame
 """
+SIZED = """
+import numpy as np
+from echoatlas.pipeline.errors import Reject
+from echoatlas.simulate import make_still
+started = make_still(3, size=(640, 480)).pictures[0]
+context = SiteContext.of(
+    SiteConfig(site="bench", bucket="bench"),
+    SiteKey.of("bench", secrets.token_bytes(32)),
+    JourneyConfig(),
+)
+held = []
+sides = np.random.default_rng(4).integers((200, 150), (1400, 1050), (int(sys.argv[2]), 2))
+for number, size in enumerate(sides):
+    resized = cv2.resize(started, tuple(int(side) for side in size))
+    data = cv2.imencode(".png", resized)[1].tobytes()
+    sighting = SightingRow("l", f"o{number}", "c", "bench", "u", "", -1, number, len(data))
+    try:
+        journey(ObjectTask.alone(data, sighting, Origin("bench", "u", "f")), context)
+    except Reject:
+        pass  # too small for a fan, or stretched out of shape: it was looked at
+    status = Path("/proc/self/status").read_text()
+    held.append(next(int(one.split()[1]) >> 10 for one in status.splitlines() if "VmRSS" in one))
+started = 0.0
+print(*held, file=Path(sys.argv[1]).open("w"))
+"""
 USUAL = "assert dcmread(sys.argv[1]).pixel_array.shape[0] == int(sys.argv[2])\n"
 
 
-def long_cine(frames: int = FRAMES, *, color: bool = True) -> bytes:
+def long_cine(
+    frames: int = FRAMES, *, color: bool = True, size: tuple[int, int] = (640, 480)
+) -> bytes:
     """A cine as DICOM: a short one, over and over."""
-    scan = make_cine(SEED, frames=min(frames, MADE), size=(640, 480), color=color)
-    short = write_dicom(scan, "1.2.840.10008.1.2.4.50", "YBR_FULL_422" if color else None)
+    scan = make_cine(SEED, frames=min(frames, MADE), size=size, color=color)
+    short = write_dicom(scan, JPEG, "YBR_FULL_422" if color else None)
     header = dcmread(BytesIO(short))
     parts = list(generate_frames(header.PixelData, number_of_frames=len(scan.pictures)))
     header.NumberOfFrames = frames
@@ -74,6 +111,45 @@ def long_cine(frames: int = FRAMES, *, color: bool = True) -> bytes:
     out = BytesIO()
     header.save_as(out, enforce_file_format=True)
     return out.getvalue()
+
+
+def declared_mb() -> int:
+    """Memory that a worker says it takes."""
+    return Engine().memory_mb
+
+
+def kept(folder: Path) -> None:
+    """Tell the peaks of workers that get large pictures, beside what they declare."""
+    limit = declared_mb()
+    path = folder / "large"
+    path.write_bytes(write_dicom(make_still(SEED, size=MEGAPIXELS), JPEG))
+    peak, _ = apart(IMPORTS + JOURNEY, path, 1)
+    report("memory", "a still of 12 megapixels", journey_mb=peak, declared_mb=limit)
+    peaks = []
+    for frames in LARGE:
+        path.write_bytes(long_cine(frames, size=WIDE))
+        peaks.append(apart(IMPORTS + JOURNEY, path, frames)[0])
+    slope = 1024 * (peaks[1] - peaks[0]) / (LARGE[1] - LARGE[0])
+    report(
+        "memory",
+        "cines of 1,024 x 768",
+        frames=LARGE[1],
+        journey_mb=peaks[1],
+        a_frame_kb=slope,
+        at_1200_mb=peaks[1] + slope * (1200 - LARGE[1]) / 1024,
+        declared_mb=limit,
+    )
+    peak, _ = apart(IMPORTS + SIZED, path, SIZES)
+    held = [int(one) for one in path.read_text().split()]
+    report(
+        "memory",
+        "stills of many sizes",
+        sizes=SIZES,
+        peak_mb=peak,
+        held_early_mb=held[EARLY - 1],
+        held_last_mb=held[-1],
+        declared_mb=limit,
+    )
 
 
 def main() -> None:
@@ -89,6 +165,7 @@ def main() -> None:
             }
             size = path.stat().st_size >> 20
             report("memory", "color" if color else "gray", frames=FRAMES, jpeg_mb=size, **peaks)
+        kept(Path(folder))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -199,6 +200,17 @@ class CleanHeader:
     methods: tuple[str, ...] = ()
     key_id: str = ""
     policy: str = ""
+
+
+WITNESSED = "witnessed"  # code of the audit: the detector looked at whole views of an object
+
+
+class Alone(StrEnum):
+    """Whose word a line is, if only one says so: codes of the audit."""
+
+    NO = ""
+    OWN = "own_network_alone"  # our own network's: the detector looked there and found nothing
+    DETECTOR = "detector_alone"  # the detector's, where our own network is silent
 
 
 @dataclass(frozen=True, slots=True)

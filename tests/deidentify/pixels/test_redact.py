@@ -127,7 +127,7 @@ def test_a_site_that_keeps_measurements_keeps_no_names_beside_them():
 
     assert kept.verdicts == ("text_kept",) and kept.text_area == 0
     assert kept.left is not None and kept.left.any()
-    assert all(one.verdicts == ("text_redacted",) for one in (cut, doubted, strict))
+    assert all(one.verdicts[0] == "text_redacted" for one in (cut, doubted, strict))
     check_redacted(clip.pictures, [kept], keeping)
     check_written(clip.pictures, keeping, ~clip.fans[0].mask(*kept.keep.shape) | kept.left)
     with pytest.raises(Reject):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deidentify.header.policy import METHODS
 from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
+from echoatlas.schemas.records import WITNESSED, Alone
 from echoatlas.schemas.rows import AuditRow
 from echoatlas.schemas.values import AuditVerdict
 
@@ -90,6 +91,7 @@ def summed(rows: Sequence[AuditRow]) -> dict[str, Any]:
             code for row in rows if row.verdict != AuditVerdict.RELEASED for code in _reasons(row)
         ),
         "checks": _counted(code for row in done for code in row.verdicts.split()),
+        "witnesses": _witnesses(done),
         "methods": _counted(code for row in done for code in row.methods.split()),
         "actions": {code: actions[code] for code, _ in _acted(actions)},
         "burned_in_annotation": {
@@ -137,6 +139,18 @@ def page(told: dict[str, Any]) -> str:
     ):
         lines += ["", f"## {head}", "", "| | number |", "|---|---|"]
         lines += [f"| {name} | {number} |" for name, number in counts.items()]
+    seen = told["witnesses"]
+    lines += [
+        "",
+        "## Witnesses: two networks, trained on different pictures",
+        "",
+        "| | objects |",
+        "|---|---|",
+        f"| drawn, and looked at whole by the detector | {seen['drawn']} |",
+        f"| of these, with text only where our own network is silent | {seen['detector_alone']} |",
+        f"| in which text was blacked out; the detector looked there | {seen['redacted']} |",
+        f"| of these, with text that only our own network found | {seen['own_network_alone']} |",
+    ]
     for head, groups in (
         ("Burned-in annotation, as stated", told["burned_in_annotation"]),
         ("Devices", told["devices"]),
@@ -144,6 +158,19 @@ def page(told: dict[str, Any]) -> str:
         lines += ["", f"## {head}", "", "| | objects | with text redacted |", "|---|---|---|"]
         lines += [f"| {name} | {n['objects']} | {n['with_text']} |" for name, n in groups.items()]
     return "\n".join(lines) + "\n"
+
+
+def _witnesses(rows: Sequence[AuditRow]) -> dict[str, int]:
+    """In how many objects both networks were asked, and in how many only one found some text."""
+    codes = [row.verdicts.split() for row in rows]
+    return {
+        "drawn": sum(WITNESSED in one for one in codes),
+        "redacted": sum("text_redacted" in one for one in codes),
+        **{
+            alone.value: sum(alone.value in one for one in codes)
+            for alone in (Alone.DETECTOR, Alone.OWN)
+        },
+    }
 
 
 def _acted(actions: Iterable[str]) -> list[tuple[str, str]]:

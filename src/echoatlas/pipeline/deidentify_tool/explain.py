@@ -102,9 +102,11 @@ def pixels(policy: Policy) -> list[str]:
         "BurnedInAnnotation is recorded and never trusted.",
         f"Text inside the scanned area: looked for by strokes on minima over "
         f"{', '.join(str(span) for span, _ in SPANS)} and {settings.look.block} frames, by "
-        f"{detector.id} at {settings.look.enlarged:g} times their size, where there are fewer than "
-        f"{settings.look.moved} frames by {ours.id} as well, and by reading whether they are "
-        "letters; blacked out, along its way where it moves.",
+        f"{ours.id}, and where that fires at all ({settings.look.fires:g}) by {detector.id} at "
+        f"{settings.look.enlarged:g} times their size, and by reading whether they are letters; "
+        "blacked out, along its way where it moves.",
+        f"In {settings.witness:.0%} of the objects, drawn under the site's key, {detector.id} sees "
+        f"all there is, wherever {ours.id} fires; the audit tells what only one of them saw.",
         *(
             ["Of that, left standing: what reads as measurements, all through the clip."]
             if policy.keep_measurements

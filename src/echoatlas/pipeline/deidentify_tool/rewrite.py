@@ -13,7 +13,12 @@ from echoatlas.pipeline.deidentify.header.attributes import of_header, of_loose
 from echoatlas.pipeline.deidentify.header.checker import demand_clean
 from echoatlas.pipeline.deidentify.header.rebuild import part10
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig, check_written, redact
+from echoatlas.pipeline.deidentify.pixels.redact import (
+    RedactConfig,
+    Sight,
+    check_written,
+    redact,
+)
 from echoatlas.pipeline.deidentify_tool.containers import dicom, jpeg, stills, video, volumes
 from echoatlas.pipeline.deidentify_tool.reports import is_report, open_report
 from echoatlas.pipeline.errors import Reason, Reject
@@ -78,7 +83,8 @@ def rewritten(
     clip = Clip(scan)
     look = replace(LOOKED, cropped=site.cropped)
     fans = geometry(scan, clip.spread(look.pictures), look)
-    redactions = redact(clip, fans, config)
+    sight = Sight(key.draws("witness", hashlib.sha256(data).hexdigest(), config.witness), False)
+    redactions = redact(clip, fans, config, sight)
     check_planes(clip, redactions, scan.stack, config)
     keep = np.logical_or.reduce([redaction.keep for redaction in redactions])
     pictures = Redacted(clip, keep)
@@ -96,7 +102,7 @@ def rewritten(
     again = Clip(seen)
     _demand_black(again, keep)
     left = [redaction.left for redaction in redactions if redaction.left is not None]
-    check_written(again, config, np.logical_or.reduce(left) if left else None)
+    check_written(again, config, np.logical_or.reduce(left) if left else None, sight.whole)
     mask = stills.png(shown.astype(np.uint8) * 255)
     return Written(whole, suffix, how, scan, header, fans, redactions, mask)
 

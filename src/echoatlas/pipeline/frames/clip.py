@@ -10,7 +10,7 @@ from echoatlas.pipeline.frames.color import plain
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture, Scan
 
-HELD_BYTES = 64 << 20  # of decoded pictures: 70 color frames of 640 x 480, or 200 gray ones
+HELD_BYTES = 192 << 20  # of decoded pictures: 200 color frames of 640 x 480, or 600 gray ones
 
 
 class Clip:

@@ -146,14 +146,18 @@ def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:
     if flat:
         return dict.fromkeys(names, b"")
     low = phash.coefficients(small.fan64, 16)
-    values = (
-        phash.bits(phash.coefficients(small.frame32, 8)),
-        phash.bits(phash.coefficients(small.frame64, 16)),
-        phash.bits(phash.coefficients(small.fan32, 8)),
-        phash.bits(low),
-        phash.bits(phash.mirrored(low)),
-        b"".join(phash.bits(phash.of_view(small.fan64, 16, view)) for view in phash.VIEWS),
+    frame, fan, mirror, *views = phash.bits_of_all(
+        np.concatenate(
+            [
+                [phash.coefficients(small.frame64, 16), low, phash.mirrored(low)],
+                phash.of_views(small.fan64, 16),
+            ]
+        )
     )
+    small_frame, small_fan = phash.bits_of_all(
+        np.stack([phash.coefficients(small.frame32, 8), phash.coefficients(small.fan32, 8)])
+    )
+    values = (small_frame, frame, small_fan, fan, mirror, b"".join(views))
     return dict(zip(names, values, strict=True))
 
 

@@ -183,9 +183,32 @@ def of_view(small: NDArray[np.uint8], kept: int, crop: Crop) -> Floats:
     return down @ small.astype(np.float64) @ across.T
 
 
+@cache
+def _cosines_of_views(size: int, kept: int) -> tuple[Floats, Floats]:
+    """As ``_cosines_within``, of all ``VIEWS``: down and across, (views, kept, size) each."""
+    down = [_cosines_within(size, kept, top, bottom) for top, bottom, _, _ in VIEWS]
+    across = [_cosines_within(size, kept, left, right) for _, _, left, right in VIEWS]
+    return np.stack(down), np.stack(across)
+
+
+def of_views(small: NDArray[np.uint8], kept: int) -> Floats:
+    """``of_view`` of all ``VIEWS``: (views, kept, kept)."""
+    down, across = _cosines_of_views(small.shape[0], kept)
+    return np.asarray(down @ small.astype(np.float64) @ across.transpose(0, 2, 1))
+
+
 def bits(low: Floats) -> bytes:
     """One bit a coefficient, row-major: above the median or not."""
     return np.packbits(low > median(low.ravel())).tobytes()
+
+
+def bits_of_all(lows: Floats) -> list[bytes]:
+    """``bits`` of each of (N, K, K), K even."""
+    flat = lows.reshape(len(lows), -1)
+    half = flat.shape[1] // 2
+    middle = np.partition(flat, (half - 1, half), axis=1)[:, half - 1 : half + 1]
+    above = flat > (middle[:, :1] + middle[:, 1:]) / 2
+    return [one.tobytes() for one in np.packbits(above, axis=1)]
 
 
 def median(values: Floats) -> float:

@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
-from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
+from echoatlas.pipeline.deidentify.pixels.redact import (
+    Sight,
+    check_redacted,
+    check_written,
+    redact,
+)
 from echoatlas.pipeline.evidence import all_hints, evidence, measured, numbers
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.stored import Pane, frame_rows
@@ -63,9 +68,10 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
     with watch.step("deidentify"):
         spoken = spoken_of(scan, task, context)
     with watch.step("redact"):
-        redactions = redact(clip, fans, config.redact)
+        sight = Sight(context.key.draws("witness", task.sighting.object_id, config.redact.witness))
+        redactions = redact(clip, fans, config.redact, sight)
     with watch.step("check"):
-        check_redacted(clip, redactions, config.redact)
+        check_redacted(clip, redactions, config.redact, sight)
         check_planes(clip, redactions, scan.stack, config.redact)
     with watch.step("normalize"):
         panes = [Pane.of(*one, config.normalize) for one in zip(fans, redactions, strict=True)]
@@ -76,7 +82,7 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
     with watch.step("check"):
         for pane in panes:  # each is a clip of its own: time must not mix them
             for pictures, left in pane.looks():
-                check_written(pictures, config.redact, left)
+                check_written(pictures, config.redact, left, sight.whole)
     rows.append(audit_row(task.sighting, scan, spoken.header, marks.frames, fans, redactions))
     frames = sum(len(pane.written) for pane in panes)
     return ObjectResult(rows, scan, spoken.header, frames, spoken.flags)

@@ -73,6 +73,10 @@ class SiteKey:
         drawn = int.from_bytes(self._keyed("date shift", patient)[:8], "big")
         return -(SHIFT_LEAST + drawn % (SHIFT_MOST - SHIFT_LEAST + 1))
 
+    def draws(self, kind: str, value: str, share: float) -> bool:
+        """Whether a value is among a share of all, the same wherever and whenever it is asked."""
+        return int.from_bytes(self._keyed(kind, value)[:8], "big") < share * 2**64
+
     def derived(self, purpose: str) -> bytes:
         """A key of 32 bytes for another purpose, from which this one can't be found."""
         return hmac.new(self.secret, f"echoatlas v1 {purpose}".encode(), hashlib.sha256).digest()

@@ -21,12 +21,16 @@ BEATING = ("thorax/heart", "thorax/heart/model", "fetus/fetal_heart", "head_neck
 
 
 def tissue(
-    beams: Beams, anatomy: str, frames: int, rng: np.random.Generator
+    beams: Beams, anatomy: str, frames: int, rng: np.random.Generator, *, fresh: bool = False
 ) -> Iterator[NDArray[np.uint8]]:
     """Gray levels in beam space, (samples, lines) uint8 a frame.
 
     Two independent speckle fields are mixed at a turning angle: their mixture stays fully
     developed speckle, and its correlation falls with the angle between two frames.
+
+    Args:
+        fresh: draw new fields for each frame, as of tissue that leaves the plane: no frame's
+            speckle is like another's.
     """
     level = echogenicity(anatomy, beams.x, beams.y, rng)
     amplitude = np.power(np.float32(10), level / np.float32(20))
@@ -40,6 +44,8 @@ def tissue(
         if number == 0:
             yield compress(envelope(mixed, amplitude))
             continue
+        if fresh:
+            mixed = complex_field(rng, level.shape, Psf())
         shift = np.float32(4 * np.sin(number / 5))
         beat = 1 + beating * np.float32(np.sin(number / 3))
         moved = cv2.remap(

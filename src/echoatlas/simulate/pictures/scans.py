@@ -118,6 +118,7 @@ def make_cine(
     panes: int = 1,
     mode: str = "b_mode",
     extras: Collection[str] = (),
+    fresh: bool = False,
 ) -> SimulatedScan:
     """A clip of moving tissue on a scanner's screen.
 
@@ -137,6 +138,7 @@ def make_cine(
         mode: "b_mode"; "color_doppler" adds a color box to the last pane; "m_mode" and
             "spectral_doppler" add a panel below.
         extras: of "calipers", "body_mark", "cursor", "ecg".
+        fresh: no frame's speckle is like another's.
     """
     layout = LAYOUTS[screen]
     width, height = size or SIZES[screen]
@@ -158,7 +160,7 @@ def make_cine(
         _show_panel(ground, panel, rng)
     pictures = np.repeat(ground[None], frames, axis=0)
     for one in fans:
-        _show_fan(pictures, one, anatomy, seed, rng)
+        _show_fan(pictures, one, anatomy, seed, rng, fresh=fresh)
     texts += _over(pictures, fans[0], panels, extras, rng)
     texts = _above(pictures, ground, texts, fans)
     texts += burn(pictures, specified(burned_in), fans)
@@ -226,14 +228,20 @@ def _show_panel(ground: NDArray[np.uint8], panel: Panel, rng: Generator) -> None
 
 
 def _show_fan(
-    pictures: NDArray[np.uint8], fan: Fan, anatomy: str, seed: int, rng: Generator
+    pictures: NDArray[np.uint8],
+    fan: Fan,
+    anatomy: str,
+    seed: int,
+    rng: Generator,
+    *,
+    fresh: bool,
 ) -> None:
     """Scan-convert moving tissue into each picture."""
     frames, height, width = pictures.shape[:3]
     beams = beams_of(fan, height, width)
     box = beams.box
     lit = beams.mask[..., None]
-    for number, levels in enumerate(tissue(beams, anatomy, frames, rng)):
+    for number, levels in enumerate(tissue(beams, anatomy, frames, rng, fresh=fresh)):
         if fan.mode is Mode.COLOR:
             shown = beams.show(color_box(levels, number / 3, seed))
         else:

@@ -35,6 +35,7 @@ class LookConfig:
         apart: frames between two looks at one place.
         margin: pixels around a candidate that are looked at with it.
         min_range: gray levels that a picture must span to count as seen.
+        fires: probability from which a place of our own network's map is looked at; 0 for all.
         judge: what counts as letters.
         trained: the same of what our own network finds; it looks where few frames tell text from
             tissue.
@@ -55,6 +56,7 @@ class LookConfig:
     apart: int = setting(4, 1, 1000, "frames")
     margin: int = setting(12, 0, 1000, "pixels")
     min_range: int = setting(12, 0, 255, "gray levels", was="least_range")
+    fires: float = setting(0.1, 0, 1)
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     trained: JudgeConfig = TRAINED
 
@@ -71,7 +73,7 @@ class AgainConfig:
     """How text is looked for in what was written.
 
     Attributes:
-        block, moved, pixel, overview, min_range, apart: as in ``LookConfig``.
+        block, moved, pixel, overview, min_range, apart, fires: as in ``LookConfig``.
         score: of the detector, from which its lines are text.
         noise, rare: as in ``LookConfig``; lower, as pictures are smaller and lines need not be
             read.
@@ -79,6 +81,7 @@ class AgainConfig:
         ink: pixels of stroke in the space of a short word that are looked at.
         flash: the same, of strokes that are new in a window of frames.
         level: gray levels by which these stand out, of each of ``SPANS``.
+        strokes_fire: as ``fires``, of pictures of strokes.
         below: share of that level from which strokes are shown.
         enlarged: scale at which strokes are looked at.
         moving: the same in a clip, whose tissue hides less.
@@ -107,6 +110,8 @@ class AgainConfig:
     margin: int = setting(6, 0, 1000, "pixels")
     apart: int = setting(4, 1, 1000, "frames")
     min_range: int = setting(12, 0, 255, "gray levels", was="least_range")
+    fires: float = setting(0.1, 0, 1)
+    strokes_fire: float = setting(0.2, 0, 1)
     reading: JudgeConfig = field(
         default_factory=lambda: JudgeConfig(score=1.1, sure=0.55, doubtful=1.1)
     )

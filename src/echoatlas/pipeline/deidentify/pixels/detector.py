@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from echoatlas.schemas.fan import Box
+from echoatlas.schemas.records import Alone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,11 +26,13 @@ class Line:
         corners: (x, y) of the four corners of a rotated rectangle, pixels.
         score: 0 to 1, how sure the detector is.
         doubt: whether the judge could neither confirm nor dismiss it.
+        alone: whose word it is.
     """
 
     corners: tuple[tuple[float, float], ...]
     score: float
     doubt: bool = False
+    alone: Alone = Alone.NO
 
     def scaled(self, by: float, dx: float = 0.0, dy: float = 0.0) -> Line:
         """The line in a picture ``by`` times as large, then moved by (dx, dy)."""

@@ -45,6 +45,8 @@ def session(file: str, sha256: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    # A pattern a shape is kept for good: some 100 MB after a thousand sizes, for no time saved
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     data = weights(file, sha256)
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

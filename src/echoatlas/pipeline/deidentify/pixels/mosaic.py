@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from echoatlas.pipeline.deidentify.pixels.detector import Detector, Line
+from echoatlas.pipeline.deidentify.pixels.effort import spend
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from echoatlas.schemas.fan import Box
+    from echoatlas.schemas.records import Picture
 
 WIDTH, HEIGHT = 480, 480  # pixels of a canvas, unless a candidate is larger
 GAP = 8  # pixels between candidates
@@ -24,16 +24,16 @@ class Candidate:
     """A part of a view that may hold text.
 
     Attributes:
-        view: (H, W) uint8, the whole view. box: of the part.
+        view: (H, W) or (H, W, 3) uint8, the whole view. box: of the part.
         moment: index of the frame or window that the view shows.
     """
 
-    view: NDArray[np.uint8]
+    view: Picture
     box: Box
     moment: int = 0
 
     @property
-    def crop(self) -> NDArray[np.uint8]:
+    def crop(self) -> Picture:
         box = self.box
         return self.view[box.y0 : box.y1, box.x0 : box.x1]
 
@@ -41,7 +41,7 @@ class Candidate:
 def find(
     candidates: Sequence[Candidate],
     detector: Detector,
-    shown: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda crop: crop,
+    shown: Callable[[Picture], Picture] = lambda crop: crop,
 ) -> list[list[Line]]:
     """The lines of each candidate, in pixels of its view.
 
@@ -49,13 +49,8 @@ def find(
         shown: what the detector is to see of each crop, of the crop's size.
     """
     found: list[list[Line]] = [[] for _ in candidates]
-    for placed in packed([(one.box.width, one.box.height) for one in candidates]):
-        wide = max(x + candidates[index].box.width for index, x, _ in placed)
-        high = max(y + candidates[index].box.height for index, _, y in placed)
-        canvas = np.zeros((high, wide), np.uint8)
-        for index, x, y in placed:
-            crop = shown(candidates[index].crop)
-            canvas[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
+    spend("boxes", len(candidates))
+    for canvas, placed in canvases(candidates, shown):
         (lines,) = detector.find([canvas])
         for line in lines:
             middle = np.mean(line.corners, axis=0)
@@ -65,6 +60,21 @@ def find(
                     found[index].append(line.scaled(1.0, box.x0 - x, box.y0 - y))
                     break
     return found
+
+
+def canvases(
+    candidates: Sequence[Candidate], shown: Callable[[Picture], Picture] = lambda crop: crop
+) -> Iterator[tuple[Picture, list[tuple[int, int, int]]]]:
+    """Candidates laid on canvases: each with (index, x, y) of those that are on it."""
+    for placed in packed([(one.box.width, one.box.height) for one in candidates]):
+        wide = max(x + candidates[index].box.width for index, x, _ in placed)
+        high = max(y + candidates[index].box.height for index, _, y in placed)
+        depth = candidates[placed[0][0]].view.shape[2:]
+        canvas = np.zeros((high, wide, *depth), np.uint8)
+        for index, x, y in placed:
+            crop = shown(candidates[index].crop)
+            canvas[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
+        yield canvas, placed
 
 
 def packed(sizes: Sequence[tuple[int, int]]) -> list[list[tuple[int, int, int]]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.deidentify.pixels.effort import spend
 from echoatlas.pipeline.deidentify.pixels.models import session
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _reading(strip: NDArray[np.uint8]) -> tuple[list[int], float]:
     resized = cv2.resize(strip, (wide, HEIGHT), interpolation=cv2.INTER_CUBIC)
     blob = np.zeros((HEIGHT, wide + -wide % STEP), np.float32)
     blob[:, :wide] = resized / np.float32(127.5) - 1
+    spend("readings")
     net = session(MODEL, SHA256)
     (found,) = net.run(None, {net.get_inputs()[0].name: np.repeat(blob[None, None], 3, axis=1)})
     classes, certain = found[0].argmax(axis=1), found[0].max(axis=1)

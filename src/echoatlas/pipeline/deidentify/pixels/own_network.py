@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.pixels.detector import Line
+from echoatlas.pipeline.deidentify.pixels.effort import spend
 from echoatlas.pipeline.deidentify.pixels.models import session
 from echoatlas.pipeline.deidentify.pixels.paddle import lines, resized
 from echoatlas.pipeline.deidentify.pixels.temporal import gray_of
+from echoatlas.pipeline.deidentify.pixels.tiles import in_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,11 +45,13 @@ class TrainedDetector:
             1.5 finds letters of 8 pixels, and gray ones.
         pixel: probability above which a pixel belongs to a line.
         score: mean probability above which a line is one.
+        longer: pixels, the longer side of the picture that what it is shown is a part of.
     """
 
     scale: float = 1.5
     pixel: float = 0.4
     score: float = 0.4
+    longer: int | None = None
     id: str = "text-1"
     weights: str = SHA256
 
@@ -58,7 +62,7 @@ class TrainedDetector:
     def _found(self, picture: Picture) -> list[Line]:
         core = probability(resized(gray_of(picture), self.scale))
         by = HALF / self.scale
-        most = HIGH * max(picture.shape)
+        most = HIGH * (self.longer or max(picture.shape))
         found = (
             line.scaled(by, (by - 1) / 2, (by - 1) / 2)
             for line in lines(core, self.pixel, self.score, RATIO, RIM)
@@ -67,14 +71,14 @@ class TrainedDetector:
 
 
 def probability(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The network's map for an (H, W) picture, (ceil(H / 2), ceil(W / 2)) float32, 0 to 1.
+    """The network's map for an (H, W) picture, (ceil(H / 2), ceil(W / 2)) float32, 0 to 1."""
+    return in_tiles(gray, _part, STRIDE, HALF)
 
-    Edges are repeated up to the network's stride, so that nothing is resampled.
-    """
-    height, width = gray.shape
-    bottom, right = -height % STRIDE, -width % STRIDE
-    padded = cv2.copyMakeBorder(gray, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-    padded = cv2.cvtColor(padded, cv2.COLOR_GRAY2RGB)
+
+def _part(gray: Picture) -> NDArray[np.float32]:
+    padded = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
     blob = cv2.dnn.blobFromImage(padded, 1 / 127.5, mean=(127.5, 127.5, 127.5))
     (found,) = session(MODEL, SHA256).run(None, {"picture": blob})
-    return np.asarray(found[0, 0, : -(-height // HALF), : -(-width // HALF)], np.float32)
+    spend("views")
+    spend("pixels", blob.shape[2] * blob.shape[3])
+    return np.asarray(found[0, 0], np.float32)

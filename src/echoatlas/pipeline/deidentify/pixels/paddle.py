@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.deidentify.pixels.detector import Line
+from echoatlas.pipeline.deidentify.pixels.effort import spend
 from echoatlas.pipeline.deidentify.pixels.models import session
+from echoatlas.pipeline.deidentify.pixels.tiles import in_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,18 +65,18 @@ def resized(picture: Picture, scale: float) -> Picture:
 
 
 def probability(picture: Picture) -> NDArray[np.float32]:
-    """The network's map for one picture: (H, W) float32, 0 to 1.
+    """The network's map for one picture: (H, W) float32, 0 to 1."""
+    return in_tiles(picture, _part, STRIDE)
 
-    Edges are repeated up to the network's stride, so that nothing is resampled.
-    """
-    height, width = picture.shape[:2]
-    bottom, right = -height % STRIDE, -width % STRIDE
-    padded = cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-    if padded.ndim == 2:
-        padded = cv2.cvtColor(padded, cv2.COLOR_GRAY2BGR)
-    blob = cv2.dnn.blobFromImage(padded, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
+
+def _part(picture: Picture) -> NDArray[np.float32]:
+    if picture.ndim == 2:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+    blob = cv2.dnn.blobFromImage(picture, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
     (found,) = session(MODEL, SHA256).run(None, {"x": blob})
-    return np.asarray(found[0, 0, :height, :width], np.float32)
+    spend("views")
+    spend("pixels", blob.shape[2] * blob.shape[3])
+    return np.asarray(found[0, 0], np.float32)
 
 
 def lines(

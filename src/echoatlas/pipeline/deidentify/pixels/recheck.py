@@ -11,7 +11,7 @@ network a block of frames is all it takes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -19,6 +19,7 @@ import numpy as np
 
 from echoatlas.pipeline.deidentify.pixels import mosaic
 from echoatlas.pipeline.deidentify.pixels.confirm import judged
+from echoatlas.pipeline.deidentify.pixels.firing import boxes_of, narrowed, sensed
 from echoatlas.pipeline.deidentify.pixels.mosaic import Candidate
 from echoatlas.pipeline.deidentify.pixels.own_network import TrainedDetector
 from echoatlas.pipeline.deidentify.pixels.paddle import PaddleDetector
@@ -27,7 +28,9 @@ from echoatlas.pipeline.deidentify.pixels.strokes import (
     CELL,
     around,
     box_of,
+    cells_of,
     counted,
+    newly,
     noise,
     regions,
     strokes,
@@ -49,29 +52,43 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.pixels.detector import Line
     from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
     from echoatlas.pipeline.deidentify.pixels.strokes import Cells
+    from echoatlas.schemas.fan import Box
     from echoatlas.schemas.records import Picture
 
     Gray = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
 SCATTERED = 0.6  # of the area that holds them all, up to which places are looked at apart
+OURS = 1.5  # times, at which our own network looks where frames are few
+NEVER = 1.1  # score that no line has: letters must be read
 SUREST = 0.6  # of our own network's finds; weaker ones are not read again, or a mark would do
 BRIGHTER = 3.0  # times, what is left of strokes once the noise is taken off
 
 
-def look_again(pictures: Iterable[Picture], config: AgainConfig, every_way: bool = False) -> Seen:
+def look_again(
+    pictures: Iterable[Picture],
+    config: AgainConfig,
+    every_way: bool = False,
+    whole: bool = False,
+) -> Seen:
     """Look at a clip that should have no text.
 
     Args:
         pictures: (H, W) or (H, W, 3) uint8, of one size, read once.
-        every_way: read them turned and mirrored as well; then lines are in pixels of what was
-            turned.
+        whole: let the detector see whole views, wherever our own network fires.
+        every_way: read them turned and mirrored as well, whole; then lines are in pixels of
+            what was turned.
     """
     lines: list[Line] = []
     frames, ranged = 0, False
     for block in blocks(pictures, config.block):
-        shown, hot = outstanding(block, config)
         count = len(block.frames)
+        if not (whole or every_way):
+            lines += _where_it_fires(block, config)
+            frames += count
+            ranged = ranged or has_range(most(block.frames[:: config.apart]), config.min_range)
+            continue
+        shown, hot = outstanding(block, config)
         lines += _read(shown, hot, count, config, every_way)
         lines += _bold(block.steady, count, config, every_way)
         lines += _trained(block.steady, count, config, every_way)
@@ -83,6 +100,90 @@ def look_again(pictures: Iterable[Picture], config: AgainConfig, every_way: bool
         frames += count
         ranged = ranged or has_range(most(block.frames[:: config.apart]), config.min_range)
     return Seen(tuple(lines), frames, ranged)
+
+
+def _where_it_fires(block: Block, config: AgainConfig) -> list[Line]:
+    """The same lines as of whole views, where our own network fires on them."""
+    count, gray = len(block.frames), gray_of(block.steady)
+    scale = OURS if count < config.moved else 1.0
+    fires = sensed(gray, scale, config.fires)
+    boxes = boxes_of(fires, None, gray.shape)
+    if not boxes and count < config.moved:
+        return []
+    return _of_glance(Glance(count, True, block.steady, boxes, *outstanding(block, config)), config)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a second look needs to know of a block of frames.
+
+    Attributes:
+        frames: of the block. ranged: whether anything can be seen in it.
+        steady: the minimum of all. boxes: where our own network fires on it.
+        shown, hot: as of ``outstanding``; nothing where frames are few and the network is silent,
+            as what stands out of these stands in what they share.
+    """
+
+    frames: int
+    ranged: bool
+    steady: Picture
+    boxes: Sequence[Box]
+    shown: Gray
+    hot: Mask
+
+
+def glance(block: Block, mask: Mask, boxes: Sequence[Box], config: AgainConfig) -> Glance:
+    """What a second look needs of a block that is at hand, as if all but the mask were black.
+
+    Args:
+        mask: (H, W). boxes: where our own network fires.
+    """
+    shade = mask.astype(np.uint8) * np.uint8(255)
+    hidden = cv2.merge([shade] * 3) if block.steady.ndim == 3 else shade
+    steady = np.asarray(cv2.bitwise_and(block.steady, hidden), np.uint8)
+    frames, height, width = len(block.frames), *mask.shape
+    shown, hot = np.zeros((0, 0), np.uint8), np.zeros((0, 0), bool)
+    inside = [one.clipped(width, height) for one in boxes]
+    inside = [one for one in inside if one.area and mask[one.pixels].any()]
+    if inside or frames >= config.moved:
+        shown, hot = outstanding(replace(block, steady=steady), config, shade)
+    brightest = cv2.bitwise_and(most(block.frames[:: config.apart]), shade)
+    ranged = has_range(np.asarray(brightest, np.uint8), config.min_range)
+    return Glance(frames, ranged, steady, inside, shown, hot)
+
+
+def look_at_glances(glances: Sequence[Glance], config: AgainConfig) -> Seen:
+    """As ``look_again``, at what was taken of each block while it was at hand."""
+    lines = [line for one in glances for line in _of_glance(one, config)]
+    frames = sum(one.frames for one in glances)
+    return Seen(tuple(lines), frames, any(one.ranged for one in glances))
+
+
+def _of_glance(one: Glance, config: AgainConfig) -> list[Line]:
+    few, gray = one.frames < config.moved, gray_of(one.steady)
+    ours = TrainedDetector(score=SUREST, longer=max(gray.shape))
+    lines: list[Line] = []
+    if one.boxes:
+        bold = PaddleDetector(1.0 if few else config.overview, config.pixel, config.score)
+        found = mosaic.find([Candidate(one.steady, box) for box in one.boxes], bold)
+        lines += judged(gray, [line for some in found for line in some], None, config.judge)
+        judge = config.trained if few else replace(config.trained, score=NEVER)
+        found = mosaic.find([Candidate(gray, box) for box in one.boxes], ours)
+        lines += judged(gray, [line for some in found for line in some], None, judge)
+    wanted = [
+        Candidate(one.shown, box_of(cells, one.shown.shape, config.margin))
+        for cells in regions(one.hot)
+    ]
+    if few:  # strokes of so little show less than what our network was asked about already
+        wanted = [part for part in wanted if any(part.box.met(box).area for box in one.boxes)]
+    else:
+        wanted = narrowed(wanted, None, config.strokes_fire)
+    if wanted:
+        lines += _legible(one.shown, wanted, one.frames, config)
+        found = [] if few else mosaic.find(wanted, ours)
+        read = [line for some in found for line in some]
+        lines += judged(one.shown, read, None, config.reading)
+    return lines
 
 
 def _upended(picture: Gray, hot: Mask) -> tuple[Gray, Mask]:
@@ -124,6 +225,17 @@ def _read(
         if sum(box.area for box in boxes) > SCATTERED * whole.area:
             boxes = [whole]
     wanted = [Candidate(picture, box) for box in boxes]
+    return _legible(picture, wanted, frames, config, every_way)
+
+
+def _legible(
+    picture: Gray,
+    wanted: Sequence[Candidate],
+    frames: int,
+    config: AgainConfig,
+    every_way: bool = False,
+) -> list[Line]:
+    """Lines in parts of a picture of strokes that can be read."""
     enlarged = config.enlarged if frames < config.moved else config.moving
     scale = min(enlarged, max(config.max_width / max(picture.shape), 1.0))
     found = mosaic.find(wanted, PaddleDetector(scale, config.pixel, config.score))
@@ -131,25 +243,30 @@ def _read(
     return _judged(picture, lines, config.reading, every_way)
 
 
-def outstanding(block: Block, config: AgainConfig) -> tuple[Gray, Mask]:
+def outstanding(block: Block, config: AgainConfig, mask: Gray | None = None) -> tuple[Gray, Mask]:
     """The strokes of a block of frames in one picture, (H, W) uint8, and the cells that have any.
 
     Where strokes gather at several moments, those of the moment with most are shown; what stands
     throughout is shown besides.
+
+    Args:
+        mask: (H, W), 255 where moments are not to be taken for black.
     """
     height, width = block.frames[0].shape[:2]
     shown = np.zeros((height, width), np.uint8)
     fullest: Cells = np.zeros((-(-height // CELL), -(-width // CELL)), np.float32)
     for view, new, level in _moments(block, config):
-        if np.count_nonzero(new > level) < config.flash:
+        found = newly(view, new, level, config.flash, mask)
+        if found is None:
             continue
-        raised = np.asarray(cv2.min(strokes(view), new), np.uint8)
+        box, raised = found
+        best = fullest[cells_of(box)]
         ink = around(counted(raised, level))
-        fuller = (ink >= config.flash) & (ink > fullest)
+        fuller = (ink >= config.flash) & (ink > best)
         if fuller.any():
-            fullest[fuller] = ink[fuller]
-            here = _pixels(fuller, shown.shape)
-            shown[here] = _above(raised, int(level * config.below))[here]
+            best[fuller] = ink[fuller]
+            here = _pixels(fuller, raised.shape)
+            shown[box.pixels][here] = _above(raised, int(level * config.below))[here]
     raised = strokes(gray_of(stretched(block.steady)))
     level = noise(raised, config.noise, config.rare, config.faint)
     steady = around(counted(raised, level)) >= config.ink

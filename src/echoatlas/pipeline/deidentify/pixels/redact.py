@@ -16,17 +16,24 @@ import numpy as np
 from echoatlas.pipeline.deidentify.pixels import ocr
 from echoatlas.pipeline.deidentify.pixels.config import AgainConfig, LookConfig
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
+from echoatlas.pipeline.deidentify.pixels.firing import boxes_of
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
 from echoatlas.pipeline.deidentify.pixels.measurement import is_measurement
 from echoatlas.pipeline.deidentify.pixels.own_network import TrainedDetector
 from echoatlas.pipeline.deidentify.pixels.paddle import PaddleDetector
-from echoatlas.pipeline.deidentify.pixels.recheck import look_again
+from echoatlas.pipeline.deidentify.pixels.recheck import (
+    Glance,
+    glance,
+    look_again,
+    look_at_glances,
+)
 from echoatlas.pipeline.deidentify.pixels.search import Seen, look
-from echoatlas.pipeline.deidentify.pixels.temporal import gray_of
+from echoatlas.pipeline.deidentify.pixels.strokes import CELL, counted
+from echoatlas.pipeline.deidentify.pixels.temporal import Block, blocks, gray_of
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.fan import Box, Fan
-from echoatlas.schemas.records import Redaction
+from echoatlas.schemas.records import WITNESSED, Alone, Redaction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +57,8 @@ class RedactConfig:
             by the fan's edge is seen whole.
         pad: growth of a line on each side, as a share of its letters' height.
         ends: growth of a line at its two ends, the same way.
+        witness: share of objects, drawn under the site's key, in which the detector sees whole
+            views, wherever our own network fires, and so does each look after.
         keep_measurements: leave text inside the fan standing that says measurements and nothing
             else; only by a site's policy.
     """
@@ -64,18 +73,23 @@ class RedactConfig:
     margin: int = setting(16, 0, 1000, "pixels")
     pad: float = setting(0.15, 0, 10, "times")
     ends: float = setting(1.0, 0, 10, "times")
+    witness: float = setting(0.05, 0, 1, "share")
     keep_measurements: bool = False
 
 
-@step("redact", version=4)
+@step("redact", version=5)
 def redact(
-    pictures: Iterable[Picture], fans: Sequence[Fan], config: RedactConfig = RedactConfig()
+    pictures: Iterable[Picture],
+    fans: Sequence[Fan],
+    config: RedactConfig = RedactConfig(),
+    sight: Sight | None = None,
 ) -> tuple[Redaction, ...]:
     """Decide what of a clip may be seen: one redaction a fan.
 
     Args:
         pictures: all frames, (H, W) or (H, W, 3) uint8, as displayed; read once, in order.
         fans: accepted areas, in pixels of the pictures.
+        sight: is given what ``check_redacted`` needs of pictures in which no text is found.
 
     Raises:
         Reject: ``no_fan`` without a fan, ``no_pixels`` without a frame, ``no_dynamic_range`` if
@@ -93,10 +107,14 @@ def redact(
     box = _around(area, config.margin)
     crops = (_crop(picture, box) for picture in _chained(first, frames))
     extremes = Extremes()
+    if sight is not None and sight.remembers:
+        sight.start(box, masks, config)
     seen = look(
         extremes.over(crops) if config.keep_measurements else crops,
-        area[box.y0 : box.y1, box.x0 : box.x1],
+        area[box.pixels],
         config.look,
+        whole=sight is not None and sight.whole,
+        told=sight.take if sight is not None and sight.remembers else None,
     )
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
@@ -107,45 +125,57 @@ def redact(
         parts = [line for line in seen.lines if line not in measures and _within(line, told)]
     cut = [line for line in seen.lines if line not in measures and line not in parts]
     lines, left = ([one.scaled(1.0, box.x0, box.y0) for one in some] for some in (cut, measures))
-    return tuple(_redaction(mask, lines, left, config) for mask in masks)
+    whole = sight is not None and sight.whole
+    return tuple(_redaction(mask, lines, left, config, witnessed=whole) for mask in masks)
 
 
-@step("check_redacted", version=2)
+@step("check_redacted", version=3)
 def check_redacted(
     pictures: Iterable[Picture],
     redactions: Sequence[Redaction],
     config: RedactConfig = RedactConfig(),
+    sight: Sight | None = None,
 ) -> None:
     """Look again in full size, at what may be seen, before it is made small.
 
     Small letters are lost to a look at small frames, though not always to a person.
 
     Args:
-        pictures: as given to ``redact``; read once a fan.
+        pictures: as given to ``redact``; read once for each fan of which that left out some.
         redactions: one a fan; where measurements were left standing is not looked at.
+        sight: as ``redact`` left it.
 
     Raises:
         Reject: ``residual_text`` if text is still there.
     """
-    seen = [one.keep if one.left is None else one.keep & ~one.left for one in redactions]
-    for keep in seen:  # one fan at a time: what is dark in one may be bright in another
+    whole = sight is not None and sight.whole
+    # One fan at a time: what is dark in one may be bright in another
+    for number, one in enumerate(redactions):
+        keep = one.keep if one.left is None else one.keep & ~one.left
+        if sight is not None and sight.remembers and not sight.whole:
+            untouched = not one.text_boxes and one.left is None
+            seen = sight.glances[number] if untouched else sight.again(number, pictures, keep)
+            refuse_text(look_at_glances(seen, config.full))
+            continue
         box = _around(keep, 0)
         shown = keep[box.pixels]
         crops = (_blacked(_crop(picture, box), ~shown) for picture in pictures)
-        refuse_text(look_again(crops, config.full))
+        refuse_text(look_again(crops, config.full, whole=whole))
 
 
-@step("check_written", version=4)
+@step("check_written", version=5)
 def check_written(
     pictures: Iterable[Picture],
     config: RedactConfig = RedactConfig(),
     left: NDArray[np.bool_] | None = None,
+    whole: bool = False,
 ) -> tuple[str, ...]:
     """Look again, at what was written.
 
     Args:
         pictures: as a reader of the output sees them, equally sized, in order.
         left: (H, W), where measurements were left standing: not looked at.
+        whole: as of ``Sight``.
 
     Returns:
         Codes of the checks that were made.
@@ -156,7 +186,7 @@ def check_written(
     """
     if left is not None:
         pictures = (_blacked(picture, left) for picture in pictures)
-    seen = look_again(pictures, config.again)
+    seen = look_again(pictures, config.again, whole=whole)
     if not seen.frames:
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
@@ -169,6 +199,66 @@ def refuse_text(seen: Seen) -> None:
     """Raise ``residual_text`` if lines were seen."""
     if seen.lines:
         raise Reject(Reason.RESIDUAL_TEXT, f"{len(seen.lines)} lines of text are left")
+
+
+@dataclass(slots=True)
+class Sight:
+    """What was seen of a clip, so that pixels that stay as they are need not be looked at anew.
+
+    Attributes:
+        whole: let the detector see whole views, wherever our own network fires: of some objects,
+            so that no network is the only witness.
+        remembers: whether there is such a look.
+        glances: of each fan, of each block of frames.
+    """
+
+    whole: bool = False
+    remembers: bool = True
+    glances: list[list[Glance]] = field(default_factory=list)
+    _box: Box = field(default_factory=lambda: Box(0, 0, 0, 0))
+    _panes: list[tuple[Box, NDArray[np.bool_]]] = field(default_factory=list)
+    _fires: list[NDArray[np.bool_]] = field(default_factory=list)
+    _config: RedactConfig = field(default_factory=RedactConfig)
+
+    def start(self, box: Box, masks: Sequence[NDArray[np.bool_]], config: RedactConfig) -> None:
+        """Look out for fans, (H, W) each, in a part of the pictures."""
+        cut = [mask[box.pixels] for mask in masks]
+        panes = [_around(mask, 0) for mask in cut]
+        self._box, self._config = box, config
+        self._panes = [(pane, mask[pane.pixels]) for pane, mask in zip(panes, cut, strict=True)]
+        self._fires, self.glances = [], [[] for _ in masks]
+
+    def take(self, block: Block, fires: NDArray[np.bool_]) -> None:
+        """Keep of a block what another look needs, and the cells in which our own network fires."""
+        self._fires.append(fires)
+        for (pane, mask), kept in zip(self._panes, self.glances, strict=True):
+            kept.append(self._glance(block, fires, pane, mask))
+
+    def again(
+        self, number: int, pictures: Iterable[Picture], keep: NDArray[np.bool_]
+    ) -> list[Glance]:
+        """The same of pictures of which less is kept, (H, W): where that is black, nothing fires.
+
+        Args:
+            number: of the fan.
+        """
+        kept = keep[self._box.pixels]
+        cells = counted(kept.astype(np.uint8), 0) >= CELL * CELL / 2
+        pane, _ = self._panes[number]
+        crops = (_crop(picture, self._box) for picture in pictures)
+        return [
+            self._glance(block, fires & cells, pane, kept[pane.pixels])
+            for block, fires in zip(
+                blocks(crops, self._config.look.block), self._fires, strict=True
+            )
+        ]
+
+    def _glance(
+        self, block: Block, fires: NDArray[np.bool_], pane: Box, mask: NDArray[np.bool_]
+    ) -> Glance:
+        boxes = boxes_of(fires, None, block.frames[0].shape)
+        moved = [one.moved(-pane.x0, -pane.y0) for one in boxes]
+        return glance(block.cropped(pane), mask, moved, self._config.full)
 
 
 @dataclass(slots=True)
@@ -227,7 +317,12 @@ def _crop(picture: Picture, box: Box) -> Picture:
 
 
 def _redaction(
-    inside: NDArray[np.bool_], lines: Sequence[Line], standing: Sequence[Line], config: RedactConfig
+    inside: NDArray[np.bool_],
+    lines: Sequence[Line],
+    standing: Sequence[Line],
+    config: RedactConfig,
+    *,
+    witnessed: bool,
 ) -> Redaction:
     height, width = inside.shape
     whole = int(inside.sum())
@@ -246,8 +341,10 @@ def _redaction(
             *(["text_redacted"] if touching else []),
             *(["text_doubtful"] if any(line.doubt for line in touching) else []),
             *(["text_kept"] if left.any() else []),
-        )
-        or ("no_text",),
+            *(["no_text"] if not touching and not left.any() else []),
+            *sorted({line.alone.value for line in touching} - {Alone.NO}),
+            *([WITNESSED] if witnessed else []),
+        ),
         left=left if left.any() else None,
     )
 

@@ -38,6 +38,47 @@ def strokes(gray: Gray) -> Gray:
     return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, BESIDE), np.uint8)
 
 
+def newly(
+    view: Gray, new: Gray, level: int, ink: float, mask: Gray | None = None
+) -> tuple[Box, Gray] | None:
+    """Strokes of a view that are new in it, and the part of the view that has all of them.
+
+    Args:
+        new: by how much each pixel outshines other moments.
+        level, ink: pixels of stroke above the level that must gather somewhere.
+        mask: (H, W), 255 where the view is not to be taken for black.
+
+    Returns:
+        The part, cut along cells, and its strokes; None if none gather.
+    """
+    if mask is not None:
+        new = np.asarray(cv2.bitwise_and(new, mask), np.uint8)
+    # What is new bounds the strokes that are: few views pass, and fewer pixels of these
+    _, lit = cv2.threshold(new, level, 1, cv2.THRESH_BINARY)
+    if cv2.countNonZero(lit) < ink:
+        return None
+    near = around(counted(new, level)) >= ink
+    if not near.any():
+        return None
+    box = box_of(near, new.shape, ACROSS // 2 * CELL)
+    rim = BESIDE.shape[0]
+    wide = Box(box.x0 - rim, box.y0 - rim, box.x1 + rim, box.y1 + rim).clipped(*new.shape[::-1])
+    part = view[wide.pixels]
+    if mask is not None:
+        part = np.asarray(cv2.bitwise_and(part, mask[wide.pixels]), np.uint8)
+    left, top = box.x0 - wide.x0, box.y0 - wide.y0
+    raised = strokes(part)[top : top + box.height, left : left + box.width]
+    return box, np.asarray(cv2.min(raised, new[box.pixels]), np.uint8)
+
+
+def cells_of(box: Box) -> tuple[slice, slice]:
+    """Rows and columns of the cells of a part that was cut along cells."""
+    return (
+        slice(box.y0 // CELL, -(-box.y1 // CELL)),
+        slice(box.x0 // CELL, -(-box.x1 // CELL)),
+    )
+
+
 def lifted(gray: Gray) -> Gray:
     """What outshines the middle of what is around it, bright on black: (H, W) uint8.
 
@@ -87,6 +128,8 @@ def noise(raised: Gray, times: float, rare: float, least: int) -> int:
 
 def regions(cells: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     """Connected cells, each as a mask of all cells."""
+    if not cells.any():  # OpenCV ends the process where there is not even one to ask about
+        return []
     count, labels = cv2.connectedComponents(cells.astype(np.uint8))
     return [np.asarray(labels == index) for index in range(1, count)]
 

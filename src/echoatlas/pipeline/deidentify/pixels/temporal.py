@@ -7,8 +7,8 @@ fades, flashes or moves is in the minimum of a window of frames and outshines th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,9 +17,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.schemas.fan import Box
     from echoatlas.schemas.records import Picture
 
     Gray = NDArray[np.uint8]
+    Extreme = Callable[[Sequence[Picture]], Gray]
 
 # Windows of so many frames, and how many windows away they are compared: text that is shown for up
 # to 2, 3 to 9, 7 to 18 and 15 or more frames stands out in at least one of them.
@@ -37,10 +39,35 @@ class Block:
 
     frames: tuple[Gray, ...]
     steady: Picture
+    _kept: dict[tuple[Extreme, int], tuple[Gray, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    def minimum(self, span: int, moment: int) -> Gray:
-        """The minimum of the ``moment``-th window of ``span`` frames."""
-        return least(self.frames[moment * span : (moment + 1) * span])
+    def minima(self, span: int) -> tuple[Gray, ...]:
+        """The minimum of each window of ``span`` frames; the last may have fewer."""
+        return self._extremes(least, span)
+
+    def maxima(self, span: int) -> tuple[Gray, ...]:
+        """The maximum of each, the same way."""
+        return self._extremes(most, span)
+
+    def cropped(self, box: Box) -> Block:
+        """A part of all frames; what was taken of them already is not taken again."""
+        kept = {key: tuple(one[box.pixels] for one in some) for key, some in self._kept.items()}
+        return Block(tuple(one[box.pixels] for one in self.frames), self.steady[box.pixels], kept)
+
+    def _extremes(self, extreme: Extreme, span: int) -> tuple[Gray, ...]:
+        if span == 1:
+            return self.frames
+        key = extreme, span
+        if key not in self._kept:  # of twice as many of half the length, where there are such
+            parts, size = (
+                (self.frames, span) if span % 2 else (self._extremes(extreme, span // 2), 2)
+            )
+            self._kept[key] = tuple(
+                extreme(parts[at : at + size]) for at in range(0, len(parts), size)
+            )
+        return self._kept[key]
 
 
 def transients(block: Block, span: int, lag: int) -> Iterator[tuple[Gray, Gray]]:
@@ -52,13 +79,11 @@ def transients(block: Block, span: int, lag: int) -> Iterator[tuple[Gray, Gray]]
             block, of one of them), as text that moves or flashes has left; 0 compares with the
             window that is darkest at its brightest, as text has not come yet, or gone.
     """
-    cut = [block.frames[at : at + span] for at in range(0, len(block.frames), span)]
-    if len(cut) < 2:
+    minima, maxima = block.minima(span), block.maxima(span)
+    if len(minima) < 2:
         return
-    minima = [least(window) for window in cut]
-    maxima = minima if span == 1 else [most(window) for window in cut]
-    ground = least(maxima)
-    last = len(cut) - 1
+    ground = least(maxima) if not lag else minima[0]
+    last = len(minima) - 1
     lag = min(lag, last)
     for index, minimum in enumerate(minima):
         if lag:
@@ -75,7 +100,7 @@ def nearly_steady(block: Block, span: int) -> tuple[Gray, Gray] | None:
         The third lowest of the windows' minima, and its difference to the lowest; None for a block
         of few windows.
     """
-    minima = [block.minimum(span, moment) for moment in range(len(block.frames) // span)]
+    minima = block.minima(span)[: len(block.frames) // span]
     if len(minima) < 6:
         return None
     first = second = third = np.full_like(minima[0], 255)
