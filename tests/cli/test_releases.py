@@ -1,0 +1,75 @@
+"""A release on the command line: configured in a file, counted before it is cut, made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.cli import call
+from tests.helpers.tables import quick_lake
+
+FRAMES: list[dict[str, Any]] = [
+    {"license": "CC-BY-4.0"},
+    {"license": "CC-BY-NC-4.0"},
+    {"path": "thorax", "license": "CC-BY-4.0"},
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    assert call(["init", str(tmp_path / "atlas")]) == 0
+    quick_lake(tmp_path / "atlas" / "lake", FRAMES)
+    return tmp_path / "atlas"
+
+
+def said(home: Path, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    capsys.readouterr()
+    code = call(["--deployment", str(home), "--json", *words])
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    return json.loads(told.out)
+
+
+def test_a_release_is_configured_in_a_file_counted_and_then_cut(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = home / "release.yaml"
+    file.write_text("use: commercial\nunit: clip\nweight: 1.0 / count(*) OVER ()\nseed: 3\n")
+    words = ["release", "create", "2026.11", "--config", str(file), "--seed", "5"]
+
+    told = said(home, capsys, *words, "--dry-run")
+    written = list(home.rglob("manifest.json"))
+    manifest = said(home, capsys, *words)
+
+    assert written == []
+    assert told["samples"] == manifest["samples"] == 2
+    assert told["left_out"] == {"license 'CC-BY-NC-4.0' does not permit commercial use": 1}
+    assert told["counts"]["region"] == {"abdomen": 1, "thorax": 1}
+    assert (manifest["config"]["unit"], manifest["config"]["seed"]) == ("clip", 5)
+
+
+def test_a_lost_shard_is_made_again(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(home, capsys, "release", "create", "2026.11")
+    (shard,) = (home / "lake" / "releases" / "shards").iterdir()
+    before = shard.read_bytes()
+    shard.unlink()
+
+    told = said(home, capsys, "release", "rebuild", "2026.11")
+
+    assert told == {"release": "2026.11", "shards": 1}
+    assert before == shard.read_bytes()
+
+
+def test_a_wrong_key_in_the_file_is_told_with_the_file(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = home / "release.yaml"
+    file.write_text("wheer: organ = 'liver'\n")
+
+    code = call(["--deployment", str(home), "release", "create", "x", "--config", str(file)])
+
+    assert code == 2
+    assert "release.yaml: unknown key 'wheer'; did you mean 'where'?" in capsys.readouterr().err
