@@ -50,7 +50,9 @@ for path, needed in leaves(typer.main.get_command(app)):
     told[" ".join(path)] = [code, err.getvalue(), bool(out.getvalue())]
 print(json.dumps(told))
 """
-TRAINERS = {"release list", "release show", "pull", "verify"}
+TRAINERS = {
+    "release list", "release show", "release diff", "release deprecate", "pull", "verify"
+}  # fmt: skip
 ANYBODYS = {"collections"}
 
 

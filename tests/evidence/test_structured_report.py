@@ -278,7 +278,7 @@ def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(one_ray, 
 
     assert kept.reread == freed.renewed == (items[0].sighting.object_id,)
     assert {"evidence", "readings"} == {part.table for part in kept.parts}
-    tables = {"objects", "audit", "copies", "evidence", "readings"}
+    tables = {"objects", "audit", "copies", "evidence", "measurements", "readings"}
     assert tables == {part.table for part in freed.parts}
 
 
