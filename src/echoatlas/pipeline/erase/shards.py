@@ -128,10 +128,13 @@ def redact_releases(lake: Lake, releases: Storage, gone: Doomed, why: str) -> li
     frames = set(gone.frames)
     for name, mask in dropped.items():
         frames |= set(every[name].filter(mask)["frame_id"].to_pylist())
+    touched = {key for name in names(releases) for key in _holding(releases, name, gone)}
     done = []
     for name, index in every.items():
         manifest = manifest_of(releases, name)
         asked = _silent(manifest.config.where, gone) != manifest.config.where
+        # A shard holds also what its release leaves out
+        asked |= any(shard.file in touched for shard in manifest.shards)
         if pc.any(dropped[name]).as_py() or asked or _speaks_of(index, gone, frames):
             left = _without(index.filter(pc.invert(dropped[name])), gone, frames)
             lost = index.num_rows - left.num_rows
@@ -174,6 +177,21 @@ def _forget_selections(lake: Lake, releases: Storage, gone: Doomed) -> None:
         mine = _put(rows, "where", said).filter(pa.array(changed))
         column, run_id = mine["name"].to_pylist(), f"erase-{gone.request}"
         lake.exchange("releases", "name", column, mine, run_id)
+
+
+def _holding(releases: Storage, name: str, gone: Doomed) -> set[str]:
+    """Shards in which a release lists something that goes; also one that was redacted just now,
+    by an attempt that was cut off before the shards were deleted."""
+    manifest = manifest_of(releases, name)
+    try:
+        index = _index(releases, name)
+        places = _places(releases, manifest)
+    except FileNotFoundError:
+        return set()
+    rows = np.flatnonzero(_bits(_of(index, gone)))
+    if places is None:
+        return set(index["shard"].take(pa.array(rows)).to_pylist())
+    return {manifest.shards[number].file for number in np.unique(places["shard"][rows]).tolist()}
 
 
 def _sweep(releases: Storage) -> None:

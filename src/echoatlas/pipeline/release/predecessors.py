@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of, names, places_of
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of, places_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.packing import PAYLOAD, Past
 from echoatlas.pipeline.release.tar import FOLDER
 
@@ -21,7 +22,7 @@ def predecessors(releases: Storage, config: ReleaseConfig) -> list[Manifest]:
     Raises:
         UsageError, CheckFailed: one of all can't be read.
     """
-    known = [manifest_of(releases, name) for name in names(releases)]
+    known = [manifest_of(releases, name) for name in living_names(releases)]
     kind = (config.unit, config.codec, config.size)
     same = [
         one

@@ -24,7 +24,8 @@ from echoatlas.pipeline.release.cut import CUTS
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import measured
 from echoatlas.pipeline.release.kin import tied
-from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
+from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.pins import as_parquet
 from echoatlas.pipeline.release.places import as_bytes, masks_at
 from echoatlas.pipeline.release.shard import MARKS
@@ -105,7 +106,8 @@ def publish(
 
 def announce(lake: Lake, releases: Storage, manifest: Manifest) -> None:
     """Do what follows the manifest; again, if whoever published it was cut off here."""
-    releases.write(README, readme_of_releases(manifest_of(releases, n) for n in names(releases)))
+    living = (manifest_of(releases, one) for one in living_names(releases))
+    releases.write(README, readme_of_releases(living))
     point(lake.storage, releases)
     row = ReleaseRow(
         name=manifest.name,
