@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.loader.clips import ClipBatch
 from echoatlas.loader.room import tensor_of
 from echoatlas.loader.samples import Batch, Sample
 from echoatlas.pipeline.errors import UsageError
@@ -14,18 +15,30 @@ from echoatlas.pipeline.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DRAWN = ("fan_mask", "overlay", "patch_map")
 
-def collate(samples: Sequence[Sample], channels: int | None = None) -> dict[str, Any]:
+
+def collate(
+    samples: Sequence[Sample], channels: int | None = None, also: Sequence[str] = ()
+) -> dict[str, Any]:
     """Samples as a batch of tensors: ``DataLoader(data, 64, collate_fn=echoatlas.collate)``.
 
     Args:
         samples: with images of one size.
         channels: 1 or 3; gray images are repeated to 3. If not given: 1 where all are gray.
             Give it (``functools.partial``) where a release holds gray and color.
+        also: what else a batch shall have (see Returns).
 
     Returns:
-        ``image``: (B, C, H, W) uint8. ``labels``: (B, 61) uint8, multi-hot over the tree's nodes.
-        ``asserted``: (B, 61) bool, nodes whose label is known. ``frame_id``: list of B str.
+        ``image``: (B, C, H, W) uint8; of windows of clips (B, C, T, H, W). ``labels``: (B, 61)
+        uint8, multi-hot over the tree's nodes. ``asserted``: (B, 61) bool, nodes whose label is
+        known. ``frame_id``: list of B str. Of windows of clips besides: ``times_ms``, (B, T)
+        float32, and ``real``, (B, T) bool, false where a short clip's last frame stands again.
+
+        Of ``also``: ``fan_mask``, (B, H, W) bool, all true where the fan is not known;
+        ``overlay``, (B, H, W) bool; ``patch_map``, (B, 16, 16) uint8, all 255 where it is not
+        known. A column of the index: of numbers (B,) float32, NaN where it is missing; of lists
+        of numbers (B, L) float32, rows of NaN where it is missing; of texts a list of B.
 
     Raises:
         UsageError: the images differ in size, one in color is asked for in gray, or PyTorch is
@@ -42,16 +55,74 @@ def collate(samples: Sequence[Sample], channels: int | None = None) -> dict[str,
         images, ids = [one.image for one in samples], [one.frame_id for one in samples]
         labels = np.stack([one.labels for one in samples])
         asserted = np.stack([one.asserted for one in samples])
-    shared = tensor_of(images)
-    # A clip alone has as many sides as gray pictures have together
-    flat = all(image.ndim == 2 for image in images)
-    as_it_lies = shared is not None and flat and channels in (None, 1)
-    return {
-        "image": shared[:, None] if as_it_lies else torch.from_numpy(_planes(images, channels)),
+    batch = {
+        "image": _moving(images, channels) if isinstance(samples, ClipBatch)
+        else _still(images, channels),
         "labels": torch.from_numpy(labels),
         "asserted": torch.from_numpy(asserted),
         "frame_id": ids,
-    }
+    }  # fmt: skip
+    if isinstance(samples, ClipBatch):
+        batch["times_ms"] = torch.from_numpy(samples.times_ms)
+        batch["real"] = torch.from_numpy(samples.real)
+    for name in also:
+        found = _drawn(samples, name) if name in DRAWN else _column(samples, name)
+        batch[name] = torch.from_numpy(found) if isinstance(found, np.ndarray) else found
+    return batch
+
+
+def _still(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], channels: int | None) -> Any:
+    import torch
+
+    shared = tensor_of(images)
+    # A clip alone has as many sides as gray pictures have together
+    flat = all(image.ndim == 2 for image in images)
+    if shared is not None and flat and channels in (None, 1):
+        return shared[:, None]
+    return torch.from_numpy(_planes(images, channels))
+
+
+def _moving(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], channels: int | None) -> Any:
+    """(B, C, T, H, W) of windows of (T, H, W) or (T, H, W, 3)."""
+    import torch
+
+    planes = [_planes(one, channels) for one in images]  # (T, C, H, W) each
+    most = max(one.shape[1] for one in planes)
+    even = [one if one.shape[1] == most else np.repeat(one, most, axis=1) for one in planes]
+    if len({one.shape for one in even}) > 1:
+        raise UsageError("clips of several sizes make no batch: resize them first")
+    return torch.from_numpy(np.ascontiguousarray(np.stack(even).swapaxes(1, 2)))
+
+
+def _drawn(samples: Sequence[Sample], name: str) -> NDArray[Any]:
+    """Masks or maps of all samples, each of a window with one for every frame."""
+    found = [getattr(one, name) for one in samples]
+    shapes = [one.image.shape for one in samples]
+    moving = isinstance(samples, ClipBatch)
+    made = []
+    for one, shape in zip(found, shapes, strict=True):
+        sides = shape[: 3 if moving else 2]
+        if name == "patch_map":
+            sides = (*shape[:1], 16, 16) if moving else (16, 16)
+        if one is None:
+            usual = {"fan_mask": True, "overlay": False, "patch_map": np.uint8(255)}[name]
+            one = np.full(sides, usual)
+        made.append(np.broadcast_to(one, sides))
+    return np.stack(made)
+
+
+def _column(samples: Sequence[Sample], name: str) -> Any:
+    values = [one.column(name) for one in samples]
+    known = [value for value in values if value is not None]
+    if any(isinstance(value, str) for value in known):
+        return values
+    length = len(known[0]) if known and isinstance(known[0], list) else None
+    if length is None:
+        return np.array([np.nan if value is None else value for value in values], np.float32)
+    if any(len(value) != length for value in known):
+        raise UsageError(f"lists of column '{name}' differ in length and make no batch")
+    missing = [np.nan] * length
+    return np.array([missing if value is None else value for value in values], np.float32)
 
 
 def _planes(
@@ -59,7 +130,7 @@ def _planes(
 ) -> NDArray[np.uint8]:
     """(B, C, H, W) of images of (H, W) or (H, W, 3)."""
     if any(image.ndim == 4 or image.shape[2:] not in ((), (3,)) for image in images):
-        raise UsageError("collate takes pictures: choose frames of each clip first")
+        raise UsageError("collate takes pictures, or windows of clips: see Dataset.clips")
     color = any(image.ndim == 3 for image in images)
     if channels is None:
         channels = 3 if color else 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.loader.batches import Served
 from echoatlas.loader.index import LABELS, Index
 from echoatlas.loader.room import room as room_for
 from echoatlas.loader.samples import Annotation, Batch, Sample
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from echoatlas.loader.clips import Clips
     from echoatlas.schemas.manifest import Manifest
 
 READ = ["shard", "label", "offset", "length"]  # of a place: all that a sample takes
@@ -72,6 +74,9 @@ class Row:
         index = self.dataset.samples
         names = [name for name in index.schema.names if name not in APART]
         return {name: index.value(name, self.row) for name in names}
+
+    def column(self, name: str) -> Any:
+        return self.dataset.samples.value(name, self.row)
 
     @property
     def overlay(self) -> NDArray[np.bool_] | None:
@@ -141,7 +146,7 @@ class Row:
 
 
 @dataclass(slots=True, repr=False)
-class Dataset:
+class Dataset(Served):
     """A release, or a part of it: length, random access, iteration, seeded global shuffle.
 
     Images are read from mapped shards; shards on S3 are brought to a local cache as they are
@@ -175,6 +180,11 @@ class Dataset:
     @property
     def _selected(self) -> int:
         return len(self.samples) if self._rows is None else len(self._rows)
+
+    @property
+    def rows(self) -> NDArray[np.int32] | None:
+        """(n,) the row of the index that each position has; None if it is the same number."""
+        return self._order
 
     @property
     def index(self) -> pa.Table:
@@ -266,6 +276,30 @@ class Dataset:
         """
         shuffle = Shuffle(seed, epoch, position, rank, world)
         return Dataset(self.manifest, self.samples, self.shards, self._rows, shuffle)
+
+    def clips(
+        self,
+        frames: int = 16,
+        fps: float = 8.0,
+        *,
+        every_s: float | None = None,
+        short: str = "repeat",
+    ) -> Clips:
+        """Windows of ``frames`` frames, ``fps`` a second by their true times, nearest frames first.
+
+        Of a release of clips only the groups in which these lie are unpacked; of one of frames the
+        frames that it has of each clip are put together.
+
+        Args:
+            every_s: seconds from window to window; they follow each other if not given.
+            short: of clips that are shorter than a window: "repeat" the last frame, or "drop".
+
+        Raises:
+            UsageError: no clip is long enough.
+        """
+        from echoatlas.loader.clips import windows_of
+
+        return windows_of(self, frames, fps, every_s=every_s, short=short)
 
     def __repr__(self) -> str:
         names, places = self.samples.splits, self.samples.places

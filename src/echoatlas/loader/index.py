@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.manifest import published_file
 from echoatlas.pipeline.release.places import PLACE
 from echoatlas.pipeline.storage import LocalStorage
@@ -49,14 +49,21 @@ class Index:
     Attributes:
         folder: of this machine, for what is laid out. source: the release's Parquet file.
         where: the release's NumPy file of places.
+        told: folder of columns that trainers wrote back, if they were asked for.
     """
 
     folder: Path
     source: Path
     where: Path
+    told: Path | None = None
 
-    def __reduce__(self) -> tuple[type[Index], tuple[Path, Path, Path]]:
-        return Index, (self.folder, self.source, self.where)
+    def __reduce__(self) -> tuple[type[Index], tuple[Path, Path, Path, Path | None]]:
+        return Index, (self.folder, self.source, self.where, self.told)
+
+    @property
+    def identity(self) -> str:
+        """What release this is of, and what trainers' columns it has."""
+        return self.folder.name if self.told is None else f"{self.folder.name}/{self.told.name}"
 
     def __len__(self) -> int:
         return len(self.places)
@@ -74,7 +81,14 @@ class Index:
         for name, kind in zip(DERIVED, (pa.string(), pa.int64(), pa.int64()), strict=True):
             if name not in told.names:
                 told = told.append(pa.field(name, kind))
+        for file in () if self.told is None else sorted(self.told.glob("*.arrow")):
+            told = told.append(pa.ipc.open_file(pa.memory_map(str(file))).schema.field(0))
         return told
+
+    def demand(self, name: str) -> None:
+        """Raise UsageError, with the nearest name, unless there is such a column."""
+        if name not in self.schema.names:
+            raise no_such("column", name, self.schema.names)
 
     @property
     def table(self) -> pa.Table:
@@ -91,6 +105,18 @@ class Index:
         names = [name for name in self.schema.names if name.lower() in words]
         return self.columns(names or self.schema.names[:1])
 
+    def where_true(self, expression: str) -> NDArray[np.int32]:
+        """The numbers, ascending, of the rows for which a SQL expression is true.
+
+        Raises:
+            UsageError: the expression is wrong.
+        """
+        from echoatlas.pipeline.release.select import rows_where
+
+        rows_where(self.schema.empty_table(), expression)  # what is wrong, among all columns
+        found = rows_where(self.mentioned(expression), expression)
+        return np.asarray(found, np.int64).astype(np.int32)
+
     def column(self, name: str) -> pa.ChunkedArray:
         """A column, mapped; laid out first if nobody has asked for it on this machine."""
         if name not in self._columns:
@@ -105,6 +131,8 @@ class Index:
         if name in DERIVED:
             return self._derived(name)
         file = self.folder / f"{name}.arrow"
+        if self.told is not None and (self.told / file.name).is_file():
+            file = self.told / file.name
         if not file.is_file():
             try:
                 self._check()

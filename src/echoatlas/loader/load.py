@@ -86,11 +86,7 @@ def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | No
         number = index.splits.index(split) if split in index.splits else -1
         chosen = np.flatnonzero(index.places["split"] == number).astype(np.int32)
     if where.strip():
-        from echoatlas.pipeline.release.select import rows_where
-
-        rows_where(index.schema.empty_table(), where)  # what is wrong, among all columns
-        found = rows_where(index.mentioned(where), where)
-        rows = np.asarray(found, np.int64).astype(np.int32)
+        rows = index.where_true(where)
         chosen = rows if chosen is None else np.intersect1d(chosen, rows, assume_unique=True)
     return chosen
 

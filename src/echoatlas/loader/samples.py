@@ -65,6 +65,8 @@ class Told(Protocol):
     @property
     def meta(self) -> dict[str, Any]: ...
 
+    def column(self, name: str) -> Any: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Apart:
@@ -78,6 +80,9 @@ class Apart:
     fan: Fan | None
     size: tuple[int, int]
     meta: dict[str, Any]
+
+    def column(self, name: str) -> Any:
+        return self.meta[name]
 
 
 class Sample:
@@ -150,6 +155,10 @@ class Sample:
     def meta(self) -> dict[str, Any]:
         """The other columns of the index. Read when they are asked for."""
         return self._told.meta
+
+    def column(self, name: str) -> Any:
+        """One of ``meta``, without reading the others."""
+        return self._told.column(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         told = Apart(

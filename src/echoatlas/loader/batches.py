@@ -1,0 +1,178 @@
+"""Batches of an order, shared out among ranks, and the place at which a training stands.
+
+Needs no PyTorch: it is what PyTorch's ``DataLoader`` takes as ``batch_sampler``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from echoatlas.loader.order import Order, Ordered, Stage
+from echoatlas.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from echoatlas.loader.torch_data import Loader
+
+
+class Batches:
+    """The batches of one rank: lists of positions, epoch after epoch.
+
+    The ranks' batches together are the next ``batch * world`` samples of the one order; so whoever
+    resumes with another number of ranks, or other batches, sees what was not seen yet, once each.
+    Iterating yields what is left of the epoch and moves nothing, since readers look ahead:
+    ``took`` is told when a batch was trained on.
+
+    Attributes:
+        epoch: from 0. position: samples of the epoch that all ranks together have seen.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        batch: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+        drop_last: bool = True,
+    ) -> None:
+        if batch < 1 or not 0 <= rank < world:
+            raise UsageError("batches need a size of 1 or more, and a rank below the world's size")
+        self.order, self.batch, self.drop_last = order, batch, drop_last
+        self.rank, self.world = rank, world
+        self.epoch = self.position = 0
+        self._found: tuple[int, NDArray[np.int32]] | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the curriculum that the epoch is of."""
+        return self.order.stages[self.order.stage_of(self.epoch)]
+
+    @property
+    def _positions(self) -> NDArray[np.int32]:
+        if self._found is None or self._found[0] != self.epoch:
+            self._found = self.epoch, self.order.positions(self.epoch)
+        return self._found[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_found": None}
+
+    def __len__(self) -> int:
+        """Batches that are left of the epoch, the same for all ranks if ``drop_last``."""
+        left = max(len(self._positions) - self.position, 0)
+        whole, rest = divmod(left, self.batch * self.world)
+        return whole + (not self.drop_last and rest > self.rank)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        ordered, step = self._positions, self.batch * self.world
+        for start in range(self.position, self.position + len(self) * step, step):
+            yield ordered[start : start + step][self.rank :: self.world].tolist()
+
+    def took(self, batches: int = 1) -> None:
+        """Say that all ranks trained on so many more batches."""
+        seen = self.position + batches * self.batch * self.world
+        self.position = min(seen, len(self._positions))
+
+    def next_epoch(self) -> None:
+        """Go on to the next epoch, from its start."""
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the training stands: a few numbers, the same on all ranks."""
+        return {
+            "order": self.order.fingerprint,
+            "epoch": self.epoch,
+            "position": self.position,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Stand where another one stood; nothing is read again to come there.
+
+        Raises:
+            UsageError: its order was another one, so that its place means nothing here.
+        """
+        if state["order"] != self.order.fingerprint:
+            raise UsageError(
+                "the state is of another order: resume with the release, split, where, feedback, "
+                "seed and stages that it was saved with"
+            )
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+
+
+class Served:
+    """What samples by position offer besides: batches in an order, and a loader of them."""
+
+    __slots__ = ()
+
+    def batches(
+        self: Ordered,
+        batch: int,
+        *,
+        seed: int = 0,
+        stages: Sequence[Stage] = (),
+        where: str = "",
+        weight: str = "",
+        balance: str | Sequence[str] = (),
+        samples: int | None = None,
+        shuffle: bool = True,
+        rank: int = 0,
+        world: int = 1,
+        drop_last: bool = True,
+    ) -> Batches:
+        """Batches of positions in a seeded order: a ``batch_sampler`` for PyTorch's DataLoader.
+
+        Args:
+            stages: of a curriculum; or, of a training that has but one, what a ``Stage`` takes:
+            where, weight, balance, samples: see ``Stage``.
+            rank, world: which of how many processes this one is.
+            drop_last: leave out what does not fill a batch on every rank. If not, each sample is
+                seen, and the last batches may be smaller or missing on some ranks.
+
+        Raises:
+            UsageError: an expression or column is wrong, or no sample is left.
+        """
+        own = (balance,) if isinstance(balance, str) else tuple(balance)
+        if stages and (where or weight or own or samples):
+            raise UsageError("say where, weight, balance and samples of each stage, or have none")
+        told = tuple(stages) or (Stage(None, where, weight, own, samples),)
+        order = Order(self, seed, told, shuffle)
+        return Batches(order, batch, rank=rank, world=world, drop_last=drop_last)
+
+    def loader(
+        self,
+        batch: int,
+        *,
+        workers: int = 0,
+        also: Sequence[str] = (),
+        channels: int | None = None,
+        context: str | None = None,
+        rank: int | None = None,
+        world: int | None = None,
+        **order: Any,
+    ) -> Loader:
+        """Batches of tensors, with PyTorch's workers, resumable at each of them.
+
+        Args:
+            workers: processes that read; 0 reads in this one.
+            also, channels: what ``collate`` takes.
+            context: "fork", "spawn" or "forkserver"; the platform's own if not given.
+            rank, world: of ``torch.distributed`` if that is in use and they are not given.
+            order: what ``batches`` takes.
+
+        Raises:
+            UsageError: PyTorch is missing, or see ``batches``.
+        """
+        try:
+            from echoatlas.loader.torch_data import Loader, placed
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise UsageError("a loader needs PyTorch (`pip install torch`)") from None
+        own, of = placed(rank, world)
+        batches = self.batches(batch, rank=own, world=of, **order)  # type: ignore[misc]
+        return Loader(
+            self, batches, workers=workers, also=also, channels=channels, context=context
+        )

@@ -1,0 +1,257 @@
+"""Windows of clips: so many frames, so far apart in time, of a release of clips or of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echoatlas.loader.batches import Served
+from echoatlas.loader.samples import Batch, Sample
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.frames.clip_codec import decode_clip
+from echoatlas.pipeline.release.shard import unpacked_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.loader.dataset import Dataset, Row
+    from echoatlas.loader.index import Index
+    from echoatlas.schemas.fan import Fan
+
+NEAR = 0.75  # of the time between two wanted frames: how far off a frame may be
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """What is told of a window: what its clip's row says, and of its own frames alone."""
+
+    row: Row  # of the clip, or of the window's first frame
+    frames: tuple[Row, ...]  # of a release of frames: one each
+    places: tuple[int, ...]  # of a release of clips: which of its frames
+
+    @property
+    def frame_id(self) -> str:
+        """The clip's own id, that of its first frame."""
+        return self.row.frame_id
+
+    @property
+    def split(self) -> str:
+        return self.row.split
+
+    @property
+    def annotations(self) -> tuple[Any, ...]:
+        return self.row.annotations
+
+    @property
+    def fan(self) -> Fan | None:
+        return self.row.fan
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.row.size
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        return self.row.meta
+
+    def column(self, name: str) -> Any:
+        return self.row.column(name)
+
+    @property
+    def overlay(self) -> NDArray[np.bool_] | None:
+        if not self.frames:
+            found = self.row.overlay
+            return None if found is None else found[list(self.places)]
+        masks = [frame.overlay for frame in self.frames]
+        if all(mask is None for mask in masks):
+            return None
+        return np.stack([np.zeros(self.size, bool) if mask is None else mask for mask in masks])
+
+    @property
+    def patch_map(self) -> NDArray[np.uint8] | None:
+        if not self.frames:
+            found = self.row.patch_map
+            return None if found is None else found[list(self.places)]
+        maps = [one for frame in self.frames if (one := frame.patch_map) is not None]
+        return np.stack(maps) if len(maps) == len(self.frames) else None
+
+
+class ClipBatch(Batch):
+    """Windows of clips that were read together.
+
+    Attributes:
+        images: (B, T, H, W) or (B, T, H, W, 3) uint8 where all are alike, else one array each.
+        times_ms: (B, T) float32, true times. real: (B, T) bool, false of frames that stand again.
+    """
+
+    times_ms: NDArray[np.float32]
+    real: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Clips(Served):
+    """Windows of clips by position, as a ``Dataset`` is of samples.
+
+    Attributes:
+        data: the release, or part of it, in the index's own order.
+        rows: (W,) int32, row of the index of each window's clip, or of its first frame.
+        picks: (W, T) int32: which frames of the clip; of a release of frames, which rows.
+        real: (W,) int32: how many of them are no repetition of the last.
+        times: (W, T) float32, ms.
+    """
+
+    data: Dataset
+    rows: NDArray[np.int32]
+    picks: NDArray[np.int32]
+    real: NDArray[np.int32]
+    times: NDArray[np.float32]
+
+    @property
+    def samples(self) -> Index:
+        """The release's index."""
+        return self.data.samples
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Sample:
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"no window {position} of {len(self)}")
+        found: Sample = self.__getitems__([position])[0]
+        return found
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[position] for position in range(len(self)))
+
+    def __getitems__(self, positions: Sequence[int]) -> ClipBatch:
+        """Windows that are read together, as PyTorch's DataLoader asks for them."""
+        from echoatlas.loader.dataset import Row
+
+        asked = np.asarray(positions, np.int64)
+        index, rows = self.samples, self.rows[asked]
+        codes = index.places["label"][rows]
+        vectors, asserted = index.vectors
+        frames = self.data.manifest.image_codec != "clip"
+        told, images = [], []
+        for row, at in zip(rows.tolist(), asked.tolist(), strict=True):
+            picks = tuple(self.picks[at].tolist())
+            each = tuple(Row(self.data, one) for one in picks) if frames else ()
+            told.append(WindowRow(Row(self.data, row), each, () if frames else picks))
+            images.append(self._pictures(row, picks, frames=frames))
+        alike = len({one.shape for one in images}) == 1
+        batch = ClipBatch(
+            np.stack(images) if alike else images,
+            vectors[codes],
+            asserted[codes],
+            [index.labels[code] for code in codes.tolist()],
+            told,
+        )
+        batch.times_ms = self.times[asked]
+        batch.real = np.arange(self.picks.shape[1]) < self.real[asked, None]
+        return batch
+
+    def _pictures(self, row: int, picks: tuple[int, ...], *, frames: bool) -> NDArray[np.uint8]:
+        if not frames:
+            return decode_clip(self._bytes(row), picks)
+        codec = self.data.manifest.image_codec
+        read = {one: unpacked_image(self._bytes(one), codec) for one in dict.fromkeys(picks)}
+        if any(one.ndim == 3 for one in read.values()):  # a clip of gray and color is color
+            read = {
+                at: one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2)
+                for at, one in read.items()
+            }
+        return np.stack([read[one] for one in picks])
+
+    def _bytes(self, row: int) -> NDArray[np.uint8]:
+        place = self.samples.places[row]
+        whole = self.data.shards.whole(self.samples.shards[place["shard"]])
+        return whole[int(place["offset"]) : int(place["offset"]) + int(place["length"])]
+
+    def __repr__(self) -> str:
+        return f"{len(self)} windows of {self.picks.shape[1]} frames of {self.data!r}"
+
+
+def windows_of(
+    data: Dataset, frames: int, fps: float, *, every_s: float | None, short: str
+) -> Clips:
+    """Windows of a release's clips; see ``Dataset.clips``."""
+    if frames < 1 or fps <= 0 or (every_s is not None and every_s <= 0):
+        raise UsageError("a window needs frames and fps above 0, and every_s too if it is given")
+    if short not in ("repeat", "drop"):
+        raise UsageError("short is 'repeat' or 'drop'")
+    span = 1000.0 / fps
+    step = every_s * 1000.0 if every_s is not None else frames * span
+    heads, picks, reals, times = [], [], [], []
+    for row, numbers, when in _clips(data):
+        for chosen, real in _windows(when, frames, span, step):
+            if real < frames and short == "drop":
+                continue
+            heads.append(int(numbers[chosen[0]]) if row is None else row)
+            picks.append(numbers[chosen])
+            reals.append(real)
+            times.append(when[chosen])
+    if not heads:
+        raise UsageError(f"no clip has {frames} frames at {fps:g} a second: ask for fewer")
+    return Clips(
+        data,
+        np.array(heads, np.int32),
+        np.stack(picks).astype(np.int32),
+        np.array(reals, np.int32),
+        np.stack(times).astype(np.float32),
+    )
+
+
+def _clips(
+    data: Dataset,
+) -> Iterator[tuple[int | None, NDArray[np.int64], NDArray[np.float64]]]:
+    """Each clip: its row, numbers of its frames, and their times in ms.
+
+    Of a release of frames the row is None, and the numbers are rows.
+    """
+    rows = np.arange(len(data)) if data.rows is None else np.asarray(data.rows)
+    if data.manifest.image_codec == "clip":
+        for row in rows.tolist():
+            when = np.array(data.samples.value("times_ms", row), np.float64)
+            yield row, np.arange(len(when)), when
+        return
+    table = data.samples.columns(["object_id", "pane", "frame_index", "time_ms"]).take(rows)
+    ids = table.column("object_id").combine_chunks().dictionary_encode().indices
+    panes, places = (table.column(name).to_numpy() for name in ("pane", "frame_index"))
+    when = table.column("time_ms").to_numpy().astype(np.float64)
+    codes = np.asarray(ids)
+    order = np.lexsort((places, panes, codes))
+    changed = (np.diff(codes[order]) != 0) | (np.diff(panes[order]) != 0)
+    for part in np.split(order, np.flatnonzero(changed) + 1):
+        if len(part):
+            yield None, rows[part].astype(np.int64), when[part]
+
+
+def _windows(
+    when: NDArray[np.float64], frames: int, span: float, step: float
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Places of the frames of each window in a clip, and how many of them are real.
+
+    A window that finds no frame near a wanted time ends there: it does not reach over a gap, nor
+    over the clip's end. A clip's first window may be short, later ones are whole. Frames whose
+    times are not known, or are all alike, are taken as they follow each other.
+    """
+    known = bool(np.isfinite(when).all()) and (len(when) < 2 or bool((np.diff(when) > 0).all()))
+    clock = when if known else np.arange(len(when)) * span
+    start, last = float(clock[0]), float(clock[-1])
+    first = True
+    while first or start + (frames - 1) * span <= last + span / 2:
+        wanted = start + np.arange(frames) * span
+        right = np.clip(np.searchsorted(clock, wanted), 1, max(len(clock) - 1, 1))
+        right = np.minimum(right, len(clock) - 1)
+        left = np.maximum(right - 1, 0)
+        near = np.where(wanted - clock[left] <= clock[right] - wanted, left, right)
+        off = np.abs(clock[near] - wanted) > NEAR * span
+        real = int(np.argmax(off)) if off.any() else frames
+        if real == frames or (first and real):
+            near[real:] = near[real - 1]
+            yield near, real
+        first = False
+        start += step
