@@ -16,9 +16,34 @@ from typing import TYPE_CHECKING, Any
 from echoatlas._version import __version__
 
 if TYPE_CHECKING:
-    from echoatlas.loader import Annotation, Batch, Dataset, Sample, collate, load
+    from echoatlas.loader import (
+        Annotation,
+        Batch,
+        Batches,
+        ClipWindows,
+        Dataset,
+        Sample,
+        Stage,
+        collate,
+        feedback,
+        load,
+        tree,
+    )
 
-__all__ = ["Annotation", "Batch", "Dataset", "Sample", "__version__", "collate", "load"]
+__all__ = [
+    "Annotation",
+    "Batch",
+    "Batches",
+    "ClipWindows",
+    "Dataset",
+    "Sample",
+    "Stage",
+    "__version__",
+    "collate",
+    "feedback",
+    "load",
+    "tree",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -158,7 +158,7 @@ def test_a_batch_is_made_of_pictures_and_not_of_clips(lake: Lake, releases: Stor
     create(lake, releases, ReleaseConfig(name="clips", unit="clip"))
     data = load("clips", lake=lake.storage.uri)
 
-    with pytest.raises(UsageError, match="choose frames of each clip"):
+    with pytest.raises(UsageError, match="windows of clips"):
         echoatlas.collate(data.__getitems__([0, 1]))
 
     assert torch.from_numpy(data[0].image[2]).shape == (16, 16)

@@ -1,20 +1,20 @@
 """The trainer's face: a release as a sequence of samples, and as batches for PyTorch."""
 
 from echoatlas.loader.batches import Batches
-from echoatlas.loader.clips import Clips
+from echoatlas.loader.clips import ClipWindows
 from echoatlas.loader.collate import collate
 from echoatlas.loader.dataset import Dataset
-from echoatlas.loader.feedback import feedback
 from echoatlas.loader.load import load
 from echoatlas.loader.order import Stage
 from echoatlas.loader.samples import Annotation, Batch, Sample
+from echoatlas.loader.write_back import feedback
 from echoatlas.taxonomy.tree import tree
 
 __all__ = [
     "Annotation",
     "Batch",
     "Batches",
-    "Clips",
+    "ClipWindows",
     "Dataset",
     "Sample",
     "Stage",

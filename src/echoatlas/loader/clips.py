@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echoatlas.loader.batches import Served
-from echoatlas.loader.samples import Batch, Sample
+from echoatlas.loader.row import Row
+from echoatlas.loader.samples import ClipBatch
+from echoatlas.loader.served import Served
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.clip_codec import decode_clip
 from echoatlas.pipeline.release.shard import unpacked_image
@@ -17,11 +18,11 @@ from echoatlas.pipeline.release.shard import unpacked_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.loader.dataset import Dataset, Row
     from echoatlas.loader.index import Index
+    from echoatlas.loader.row import OpenRelease
     from echoatlas.schemas.fan import Fan
 
-NEAR = 0.75  # of the time between two wanted frames: how far off a frame may be
+NEAR = 0.75  # of the time between two frames, wanted or there: how far off one may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,8 @@ class WindowRow:
         return np.stack(maps) if len(maps) == len(self.frames) else None
 
 
-class ClipBatch(Batch):
-    """Windows of clips that were read together.
-
-    Attributes:
-        images: (B, T, H, W) or (B, T, H, W, 3) uint8 where all are alike, else one array each.
-        times_ms: (B, T) float32, true times. real: (B, T) bool, false of frames that stand again.
-    """
-
-    times_ms: NDArray[np.float32]
-    real: NDArray[np.bool_]
-
-
 @dataclass(frozen=True, slots=True)
-class Clips(Served):
+class ClipWindows(Served):
     """Windows of clips by position, as a ``Dataset`` is of samples.
 
     Attributes:
@@ -103,7 +92,7 @@ class Clips(Served):
         times: (W, T) float32, ms.
     """
 
-    data: Dataset
+    data: OpenRelease
     rows: NDArray[np.int32]
     picks: NDArray[np.int32]
     real: NDArray[np.int32]
@@ -117,19 +106,21 @@ class Clips(Served):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, position: int) -> Sample:
+    def __getitem__(self, position: int) -> Any:
         if not -len(self) <= position < len(self):
             raise IndexError(f"no window {position} of {len(self)}")
-        found: Sample = self.__getitems__([position])[0]
-        return found
+        return self.__getitems__([position])[0]
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Any]:
         return (self[position] for position in range(len(self)))
 
-    def __getitems__(self, positions: Sequence[int]) -> ClipBatch:
-        """Windows that are read together, as PyTorch's DataLoader asks for them."""
-        from echoatlas.loader.dataset import Row
+    def __getitems__(self, positions: Sequence[int]) -> Any:
+        """A ``ClipBatch``; of a dataset with a transform, a list of what it makes of each."""
+        batch, change = self.batch(positions), self.data.transform
+        return batch if change is None else [change(one) for one in batch]
 
+    def batch(self, positions: Sequence[int]) -> ClipBatch:
+        """Windows that are read together, without the transform."""
         asked = np.asarray(positions, np.int64)
         index, rows = self.samples, self.rows[asked]
         codes = index.places["label"][rows]
@@ -175,8 +166,8 @@ class Clips(Served):
 
 
 def windows_of(
-    data: Dataset, frames: int, fps: float, *, every_s: float | None, short: str
-) -> Clips:
+    data: OpenRelease, frames: int, fps: float, *, every_s: float | None, short: str
+) -> ClipWindows:
     """Windows of a release's clips; see ``Dataset.clips``."""
     if frames < 1 or fps <= 0 or (every_s is not None and every_s <= 0):
         raise UsageError("a window needs frames and fps above 0, and every_s too if it is given")
@@ -195,7 +186,7 @@ def windows_of(
             times.append(when[chosen])
     if not heads:
         raise UsageError(f"no clip has {frames} frames at {fps:g} a second: ask for fewer")
-    return Clips(
+    return ClipWindows(
         data,
         np.array(heads, np.int32),
         np.stack(picks).astype(np.int32),
@@ -205,7 +196,7 @@ def windows_of(
 
 
 def _clips(
-    data: Dataset,
+    data: OpenRelease,
 ) -> Iterator[tuple[int | None, NDArray[np.int64], NDArray[np.float64]]]:
     """Each clip: its row, numbers of its frames, and their times in ms.
 
@@ -241,6 +232,7 @@ def _windows(
     known = bool(np.isfinite(when).all()) and (len(when) < 2 or bool((np.diff(when) > 0).all()))
     clock = when if known else np.arange(len(when)) * span
     start, last = float(clock[0]), float(clock[-1])
+    reach = NEAR * max(span, float(np.median(np.diff(clock))) if len(clock) > 1 else 0.0)
     first = True
     while first or start + (frames - 1) * span <= last + span / 2:
         wanted = start + np.arange(frames) * span
@@ -248,7 +240,7 @@ def _windows(
         right = np.minimum(right, len(clock) - 1)
         left = np.maximum(right - 1, 0)
         near = np.where(wanted - clock[left] <= clock[right] - wanted, left, right)
-        off = np.abs(clock[near] - wanted) > NEAR * span
+        off = np.abs(clock[near] - wanted) > reach
         real = int(np.argmax(off)) if off.any() else frames
         if real == frames or (first and real):
             near[real:] = near[real - 1]

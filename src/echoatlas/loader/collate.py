@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echoatlas.loader.clips import ClipBatch
 from echoatlas.loader.room import tensor_of
-from echoatlas.loader.samples import Batch, Sample
+from echoatlas.loader.samples import Batch, ClipBatch, Sample
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echoatlas.loader.batches import Served
-from echoatlas.loader.index import LABELS, Index
+from echoatlas.loader.index import Index
 from echoatlas.loader.room import room as room_for
-from echoatlas.loader.samples import Annotation, Batch, Sample
+from echoatlas.loader.row import Row
+from echoatlas.loader.samples import Batch, Sample
+from echoatlas.loader.served import Served
 from echoatlas.loader.shards import Shards
-from echoatlas.pipeline.release.annotations import TOLD, AnnotationRecord
-from echoatlas.pipeline.release.places import overlay_at, patches_at
-from echoatlas.pipeline.release.shard import MARKS, PLACES, unpacked_image
+from echoatlas.pipeline.release.shard import unpacked_image
 from echoatlas.pipeline.storage import LocalStorage
-from echoatlas.schemas.fan import Fan, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from echoatlas.loader.clips import Clips
+    from echoatlas.loader.clips import ClipWindows
     from echoatlas.schemas.manifest import Manifest
 
 READ = ["shard", "label", "offset", "length"]  # of a place: all that a sample takes
-PATCHES = 16  # of a patch map, along each side
 AHEAD = 256  # samples whose places an iteration looks up at once
 SHOWN = 5  # labels that ``repr`` names
-# Columns that are not ``meta``
-APART = {*LABELS[:2], *PLACES, MARKS, "frame_id", "split", "payload"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,97 +49,6 @@ class Shuffle:
         return every[self.position :][self.rank :: self.world].copy()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the index tells of a sample, read when it is asked for."""
-
-    dataset: Dataset
-    row: int
-
-    @property
-    def frame_id(self) -> str:
-        return str(self.dataset.samples.value("frame_id", self.row))
-
-    @property
-    def split(self) -> str:
-        return str(self.dataset.samples.value("split", self.row))
-
-    @property
-    def meta(self) -> dict[str, Any]:
-        index = self.dataset.samples
-        names = [name for name in index.schema.names if name not in APART]
-        return {name: index.value(name, self.row) for name in names}
-
-    def column(self, name: str) -> Any:
-        return self.dataset.samples.value(name, self.row)
-
-    @property
-    def overlay(self) -> NDArray[np.bool_] | None:
-        place = self.dataset.samples.places[self.row]
-        data = self._member(int(overlay_at(place)), int(place["overlay"]))
-        return None if data is None else unpacked_image(data, self._beside) > 0
-
-    @property
-    def patch_map(self) -> NDArray[np.uint8] | None:
-        place = self.dataset.samples.places[self.row]
-        data = self._member(int(patches_at(place)), int(place["patches"]))
-        if data is None:
-            return None
-        if self._beside == "clip":
-            return unpacked_image(data, "clip")
-        return data.reshape(PATCHES, PATCHES).copy()
-
-    @property
-    def _beside(self) -> str:
-        """Codec of the masks beside an image: as clips beside a clip."""
-        return "clip" if self.dataset.manifest.image_codec == "clip" else "png"
-
-    def _member(self, start: int, length: int) -> NDArray[np.uint8] | None:
-        if not length:
-            return None
-        index = self.dataset.samples
-        shard = index.shards[index.places[self.row]["shard"]]
-        return self.dataset.shards.whole(shard)[start : start + length]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        index = self.dataset.samples
-        return int(index.value("height", self.row)), int(index.value("width", self.row))
-
-    @property
-    def fan(self) -> Fan | None:
-        index = self.dataset.samples
-        if "fan" not in index.schema.names:  # a release of before format 2
-            return None
-        names = ("fan", "scale", "offset_x", "offset_y", "flags", "width", "height")
-        text, scale, x, y, flags, width, height = (index.value(name, self.row) for name in names)
-        if not text or not scale:
-            return None
-        fan = Fan.from_json(text)
-        if "beam_space" in flags.split():  # the picture is nothing but the fan
-            return whole(width, height, fan.found_by, fan.verdict, fan.score)
-        return fan.placed(scale, (x, y))
-
-    @property
-    def annotations(self) -> tuple[Annotation, ...]:
-        index = self.dataset.samples
-        if MARKS not in index.schema.names:  # a release of before there were any
-            return ()
-        shard = index.shards[index.places[self.row]["shard"]]
-        marks: list[AnnotationRecord] = index.value(MARKS, self.row) or []
-        return tuple(self._annotation(shard, mark) for mark in marks)
-
-    def _annotation(self, shard: str, mark: AnnotationRecord) -> Annotation:
-        mask = None
-        if mark["mask_length"]:
-            start = mark["mask_offset"]
-            data = self.dataset.shards.whole(shard)
-            mask = unpacked_image(data[start : start + mark["mask_length"]], "png")
-        told = {name: mark[name] for name in TOLD}
-        told["points"] = np.array(mark["points"], np.float64).reshape(-1, 2)
-        return Annotation(**told, mask=mask)
-
-
 @dataclass(slots=True, repr=False)
 class Dataset(Served):
     """A release, or a part of it: length, random access, iteration, seeded global shuffle.
@@ -157,6 +61,7 @@ class Dataset(Served):
         manifest: as published.
         samples: all of the release's samples.
         shards: gives their bytes.
+        transform: what becomes of each sample; ``__getitems__`` gives batches, whole and as read.
     """
 
     manifest: Manifest
@@ -164,6 +69,7 @@ class Dataset(Served):
     shards: Shards
     _rows: NDArray[np.int32] | None = None  # of ``samples``, ascending; all if None
     _shuffle: Shuffle | None = None
+    transform: Callable[[Sample], Any] | None = None
     _order: NDArray[np.int32] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -175,7 +81,8 @@ class Dataset(Served):
 
     def __reduce__(self) -> tuple[Any, ...]:
         rows = None if self._rows is None else _kept(self._rows, self.shards.cache)
-        return _again, (self.manifest, self.samples, self.shards, rows, self._shuffle)
+        told = (self.manifest, self.samples, self.shards, rows, self._shuffle, self.transform)
+        return _again, told
 
     @property
     def _selected(self) -> int:
@@ -195,13 +102,16 @@ class Dataset(Served):
     def __len__(self) -> int:
         return len(self.samples) if self._order is None else len(self._order)
 
-    def __getitem__(self, position: int) -> Sample:
+    def __getitem__(self, position: int) -> Any:
         if not -len(self) <= position < len(self):
             raise IndexError(f"no sample {position} of {len(self)}")
         row = int(position % len(self))
         if self._order is not None:
             row = int(self._order[row])
-        return self._sample(row, self.samples.places[row][READ].item())
+        return self._changed(self._sample(row, self.samples.places[row][READ].item()))
+
+    def _changed(self, sample: Sample) -> Any:
+        return sample if self.transform is None else self.transform(sample)
 
     def _sample(self, row: int, place: tuple[int, int, int, int]) -> Sample:
         shard, label, start, length = place
@@ -218,8 +128,17 @@ class Dataset(Served):
             Row(self, row),
         )
 
-    def __getitems__(self, positions: Sequence[int]) -> Batch:
-        """Samples that are read together, as PyTorch's DataLoader asks for them."""
+    def __getitems__(self, positions: Sequence[int]) -> Any:
+        """Samples that are read together, as PyTorch's DataLoader asks for them.
+
+        Returns:
+            A ``Batch``; with a transform, a list of what it makes of each.
+        """
+        batch = self.batch(positions)
+        return batch if self.transform is None else [self.transform(one) for one in batch]
+
+    def batch(self, positions: Sequence[int]) -> Batch:
+        """Samples that are read together, without the transform."""
         length = len(self)
         if any(not -length <= one < length for one in positions):
             raise IndexError(f"no such sample of {length}")
@@ -257,13 +176,13 @@ class Dataset(Served):
             found.append(image)
         return found if together is None else together
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self), AHEAD):
             stop = min(start + AHEAD, len(self))
             rows = np.arange(start, stop) if self._order is None else self._order[start:stop]
             places = self.samples.places[rows][READ].tolist()
             for row, place in zip(rows.tolist(), places, strict=True):
-                yield self._sample(row, place)
+                yield self._changed(self._sample(row, place))
 
     def shuffled(
         self, seed: int, epoch: int = 0, position: int = 0, rank: int = 0, world: int = 1
@@ -275,7 +194,9 @@ class Dataset(Served):
             rank, world: take every ``world``-th sample from ``rank`` on.
         """
         shuffle = Shuffle(seed, epoch, position, rank, world)
-        return Dataset(self.manifest, self.samples, self.shards, self._rows, shuffle)
+        return Dataset(
+            self.manifest, self.samples, self.shards, self._rows, shuffle, self.transform
+        )
 
     def clips(
         self,
@@ -284,7 +205,7 @@ class Dataset(Served):
         *,
         every_s: float | None = None,
         short: str = "repeat",
-    ) -> Clips:
+    ) -> ClipWindows:
         """Windows of ``frames`` frames, ``fps`` a second by their true times, nearest frames first.
 
         Of a release of clips only the groups in which these lie are unpacked; of one of frames the
@@ -332,10 +253,15 @@ def _kept(rows: NDArray[np.int32], cache: Path) -> Path:
 
 
 def _again(
-    manifest: Manifest, samples: Index, shards: Shards, rows: Path | None, shuffle: Shuffle | None
+    manifest: Manifest,
+    samples: Index,
+    shards: Shards,
+    rows: Path | None,
+    shuffle: Shuffle | None,
+    transform: Callable[[Sample], Any] | None,
 ) -> Dataset:
     """A dataset in another process, which maps what the first one mapped."""
     selected: Any = None
     if rows is not None:
         selected = np.memmap(rows, np.int32, "r") if rows.stat().st_size else np.empty(0, np.int32)
-    return Dataset(manifest, samples, shards, selected, shuffle)
+    return Dataset(manifest, samples, shards, selected, shuffle, transform)

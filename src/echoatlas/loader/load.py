@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from echoatlas.loader.dataset import Dataset
+from echoatlas.loader.feedback_columns import with_feedback
 from echoatlas.loader.index import Index, index_of
 from echoatlas.loader.shards import Shards, forget_cached
-from echoatlas.pipeline.errors import CheckFailed, no_such
+from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.notices import living, withdrawn
 from echoatlas.pipeline.whereabouts import find_releases
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from echoatlas.loader.samples import Sample
     from echoatlas.schemas.config import Zone
 
 
@@ -32,7 +36,11 @@ def load(
     region: str | None = None,
     where: str = "",
     split: str | None = None,
+    unit: str | None = None,
+    transform: Callable[[Sample], Any] | None = None,
+    feedback: int | str | None = None,
     cache: str | Path | None = None,
+    cache_gb: float | None = None,
 ) -> Dataset:
     """Open a release for training.
 
@@ -48,8 +56,15 @@ def load(
         endpoint, region: of an S3 service other than AWS; AWS_ENDPOINT_URL if not given.
         where: SQL expression over the index's columns, e.g. ``"region = 'thorax'"``.
         split: one of the release's splits; all if not given.
+        unit: "frame" or "clip", if only a release of these will do.
+        transform: what becomes of each sample, in the worker that read it. Where it gives no
+            ``Sample``, a ``Loader`` puts batches together as PyTorch does by itself.
+        feedback: which version of what trainers wrote back (``feedback``) the index shall have as
+            columns ``feedback_...``: a number, or "latest".
         cache: folder of this machine for what is mapped, and for shards that come from S3;
             $XDG_CACHE_HOME/echoatlas if not given.
+        cache_gb: most that shards from S3 may take there, GB; those that were opened longest ago
+            make room. No limit if not given.
 
     Raises:
         UsageError: there is no such release or split, or the expression is wrong.
@@ -58,9 +73,9 @@ def load(
     place = find_releases(
         str(lake) if lake else None,
         releases=str(releases) if releases else None,
-        zone=_zone(endpoint, region),
+        zone=zone_of(endpoint, region),
     )
-    manifest = living(place, name, _warn)
+    manifest = living(place, name, warn)
     if manifest.tree != tree().hash:
         raise CheckFailed(
             f"release '{name}' was made with another label tree: install echoatlas "
@@ -71,11 +86,19 @@ def load(
         raise no_such("split", split, splits)
     folder = Path(cache) if cache else _usual_cache()
     forget_cached(folder, withdrawn(place, name))
+    if unit not in (None, manifest.config.unit):
+        raise UsageError(
+            f"a sample of release '{name}' is a {manifest.config.unit}, not a {unit}; "
+            "windows of clips are had of both: see Dataset.clips"
+        )
     index = index_of(place, manifest, folder)
-    return Dataset(manifest, index, Shards(place, folder), _rows(index, split, where))
+    if feedback is not None:
+        index = with_feedback(index, place, manifest.name, feedback)
+    shards = Shards(place, folder, None if cache_gb is None else int(cache_gb * 1e9))
+    return Dataset(manifest, index, shards, _rows(index, split, where), transform=transform)
 
 
-def _warn(said: str) -> None:
+def warn(said: str) -> None:
     warnings.warn(said, stacklevel=4)
 
 
@@ -91,7 +114,7 @@ def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | No
     return chosen
 
 
-def _zone(endpoint: str | None, region: str | None) -> Zone | None:
+def zone_of(endpoint: str | None, region: str | None) -> Zone | None:
     if endpoint is None and region is None:
         return None
     from echoatlas.schemas.config import Zone

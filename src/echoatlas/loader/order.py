@@ -153,8 +153,12 @@ class Order:
         if stage.weight.strip():
             weights = _scored(index, own, stage.weight)
         if stage.balance:
-            even = _balanced(index, own, stage.balance)
+            codes = _groups(index, own, stage.balance)
+            even = 1.0 / np.bincount(codes)[codes]
             weights = even if weights is None else even * weights
+            # What is drawn at even steps then comes to each group as often, up to one
+            order = np.argsort(codes, kind="stable")
+            pool, weights = pool[order], weights[order]
         if weights is not None and not weights.sum() > 0:
             raise UsageError(f"weight '{stage.weight}' is 0 for all samples")
         return pool, weights
@@ -170,10 +174,8 @@ def _scored(index: Index, rows: NDArray[np.int32], expression: str) -> NDArray[n
     return values
 
 
-def _balanced(
-    index: Index, rows: NDArray[np.int32], columns: Sequence[str]
-) -> NDArray[np.float64]:
-    """(n,) weights by which each combination of the columns' values is drawn equally often."""
+def _groups(index: Index, rows: NDArray[np.int32], columns: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) a number for each combination of the columns' values."""
     codes = np.zeros(len(rows), np.int64)
     for name in columns:
         index.demand(name)
@@ -181,8 +183,7 @@ def _balanced(
         coded = values.dictionary_encode(null_encoding="encode")
         codes = codes * (len(coded.dictionary) + 1) + np.asarray(coded.indices)
         codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
-    even: NDArray[np.float64] = 1.0 / np.bincount(codes)[codes]
-    return even
+    return codes
 
 
 def _drawn(
@@ -192,6 +193,7 @@ def _drawn(
     ends = np.cumsum(weights)
     ticks = (np.arange(count) + chance.random()) * (ends[-1] / count)
     # What is drawn at the very end is the last that has a weight
-    found = np.minimum(np.searchsorted(ends, ticks, "right"), np.flatnonzero(weights)[-1])
+    last = np.flatnonzero(weights)[-1]
+    found: NDArray[np.int64] = np.minimum(np.searchsorted(ends, ticks, "right"), last)
     chance.shuffle(found)
     return found

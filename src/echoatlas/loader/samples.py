@@ -215,3 +215,15 @@ class Batch(Sequence[Sample]):
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[number] for number in range(len(self)))
+
+
+class ClipBatch(Batch):
+    """Windows of clips that were read together.
+
+    Attributes:
+        images: (B, T, H, W) or (B, T, H, W, 3) uint8 where all are alike, else one array each.
+        times_ms: (B, T) float32, true times. real: (B, T) bool, false of frames that stand again.
+    """
+
+    times_ms: NDArray[np.float32]
+    real: NDArray[np.bool_]

@@ -13,6 +13,7 @@ import torch
 from torch.utils import data as torch_data
 
 from echoatlas.loader.collate import collate
+from echoatlas.loader.samples import Batch, Sample
 
 if TYPE_CHECKING:
     from echoatlas.loader.batches import Batches
@@ -51,12 +52,12 @@ class Stream(torch_data.IterableDataset):  # type: ignore[misc]
         channels: int | None = None,
     ) -> None:
         self.data, self.batches = data, batches
-        self._collate = partial(collate, channels=channels, also=tuple(also))
+        self._collate = partial(together, channels=channels, also=tuple(also))
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         worker = torch_data.get_worker_info()
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for number, positions in enumerate(self.batches):
@@ -92,7 +93,7 @@ class Loader:
             num_workers=workers,
             persistent_workers=workers > 0,
             multiprocessing_context=context if workers else None,
-            collate_fn=partial(collate, channels=channels, also=tuple(also)),
+            collate_fn=partial(together, channels=channels, also=tuple(also)),
         )
 
     @property
@@ -108,7 +109,7 @@ class Loader:
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         for batch in self._read:
             self.batches.took()
             yield batch
@@ -123,7 +124,14 @@ class Loader:
         self.batches.load_state_dict(state)
 
 
-def placed(rank: int | None, world: int | None) -> tuple[int, int]:
+def together(items: Any, channels: int | None, also: Sequence[str]) -> Any:
+    """Samples by ``collate``; what a transform made of them as PyTorch does by itself."""
+    if isinstance(items, Batch) or all(isinstance(one, Sample) for one in items):
+        return collate(items, channels, also)
+    return torch_data.default_collate(items)
+
+
+def rank_and_world(rank: int | None, world: int | None) -> tuple[int, int]:
     """Rank and world as given, else those of ``torch.distributed``, else alone."""
     group = torch.distributed
     if rank is None and world is None and group.is_available() and group.is_initialized():
