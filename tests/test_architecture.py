@@ -79,7 +79,6 @@ def test_the_face_is_what_it_says() -> None:
 
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
-    assert (
-        str(["Annotation", "Batch", "Dataset", "Sample", "collate", "load"]) == shown.stdout.strip()
-    )
+    samples = ["Annotation", "Batch", "Batches", "ClipWindows", "Dataset", "Sample", "Stage"]
+    assert str([*samples, "collate", "feedback", "load", "tree"]) == shown.stdout.strip()
     assert all(getattr(echoatlas, name) for name in echoatlas.__all__)
