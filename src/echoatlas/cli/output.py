@@ -40,6 +40,9 @@ class Context:
         Raises:
             UsageError: there is no deployment, or no lake at the place that was named.
         """
+        from echoatlas.pipeline.no_pandas import forgo_pandas
+
+        forgo_pandas()
         from echoatlas.pipeline.deployment import Deployment
 
         folder = Path(self.deployment) if self.deployment else None

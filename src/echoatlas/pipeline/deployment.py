@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from echoatlas.errors import ConfigError
-from echoatlas.pipeline.dicomweb.storage import SCHEME, DicomWebStorage
+from echoatlas.pipeline.dicomweb.address import is_service
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake_address import demand_plain
@@ -131,7 +131,10 @@ class Deployment:
 
     def bucket(self, site: SiteConfig) -> Storage:
         """Where a site drops its uploads, or the service that is asked for them."""
-        if site.bucket.startswith(SCHEME):
+        if is_service(site.bucket):
+            # Its room reads DICOM, which takes a second to import
+            from echoatlas.pipeline.dicomweb.storage import DicomWebStorage
+
             return DicomWebStorage(site.bucket, site.dicomweb)
         return Storage.open(resolve(self.root, site.bucket), self.config.zones.get("intake"))
 

@@ -68,6 +68,13 @@ class AuditVerdict(StrEnum):
     FILTERED = "filtered"  # no picture: at most codes of it stay
 
 
+class Flag(StrEnum):
+    """What else is said of an object, beside its outcome."""
+
+    PATIENTS_DIFFER = "patients_differ"  # its copies name several patients
+    UNLISTED = "unlisted"  # it lies beside a table of which no row names it
+
+
 class ReviewVerdict(StrEnum):
     """What a reviewer says of a frame, from good to bad."""
 

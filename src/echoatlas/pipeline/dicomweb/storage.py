@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.dicomweb.address import SCHEME
 from echoatlas.pipeline.dicomweb.client import Client, Undelivered
 from echoatlas.pipeline.dicomweb.listing import all_series
 from echoatlas.pipeline.errors import Reject, UsageError
@@ -15,7 +16,6 @@ from echoatlas.pipeline.storage import Entry, Storage
 if TYPE_CHECKING:
     from echoatlas.schemas.intake import DicomWeb
 
-SCHEME = "dicomweb+"
 TRIES, PAUSE = 3, 0.5  # of one instance; seconds between them, doubled each time
 
 

@@ -27,6 +27,7 @@ from echoatlas.pipeline.engine.scatter import (
     width,
 )
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.no_pandas import forgo_pandas
 from echoatlas.pipeline.silence import SILENT
 from echoatlas.pipeline.ticks import heard
 
@@ -171,6 +172,7 @@ def _serve(pipe: Connection) -> None:
     """Answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, which ends us
     threading.Thread(target=_end_with_driver, daemon=True).start()
+    forgo_pandas()
     with suppress(EOFError):
         pipe.send(READY)
         while True:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deidentify.header.attributes import clean, of_loose
 from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header
-from echoatlas.pipeline.sidecars.tally import UNLISTED
 from echoatlas.schemas.rows import CopyRow
-from echoatlas.schemas.values import PatientSource
+from echoatlas.schemas.values import Flag, PatientSource
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.attributes import Policy
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.records import CleanHeader, Origin, Scan
 
-DIFFER = "patients_differ"  # flag of an object whose copies name several patients
 # Who is to be believed first. Without a patient a header names a study, which is known of all
 # copies alike and says least.
 BY_STUDY = "study"
@@ -118,9 +116,9 @@ def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
     if told.patient != header.patient:
         study = told.study or header.study
         header = replace(header, patient=told.patient, study=study, patient_source=told.source)
-    flags = [DIFFER] if differ([claim for _, claim in claims]) else []
+    flags = [Flag.PATIENTS_DIFFER] if differ([claim for _, claim in claims]) else []
     if any(one.listed is False for one in said) and not any(one.listed for one in said):
-        flags.append(UNLISTED)
+        flags.append(Flag.UNLISTED)
     rows = [
         CopyRow(
             locator=locator,

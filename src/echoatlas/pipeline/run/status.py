@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.lake.join import counts
-from echoatlas.pipeline.objects.copies import DIFFER
 from echoatlas.pipeline.run.conservation import BOOKED, balanced
 from echoatlas.pipeline.run.tallies import remembered
+from echoatlas.schemas.values import Flag
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +40,9 @@ def status(lake: Lake) -> dict[str, Any]:
         "quarantine": counts(quarantine.column("reason")),
         "duplicates": counts(lake.read("duplicates", ["relation"]).column(0)),
         "tables": remembered(lake.storage),
-        "patients_differ": sum(n for said, n in flagged.items() if DIFFER in said.split()),
+        "patients_differ": sum(
+            n for said, n in flagged.items() if Flag.PATIENTS_DIFFER in said.split()
+        ),
         "conservation": books.holds,
         "faults": list(books.faults),
     }

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.sidecars.tally import UNLISTED
-from echoatlas.schemas.values import Status
+from echoatlas.schemas.values import Flag, Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -61,7 +60,7 @@ def unlisted_objects(lake: Lake) -> dict[str, Packed]:
     counted = of_packed.group_by(["site", "flags"]).aggregate([([], "count_all")])
     for row in counted.to_pylist():
         kept[row["site"]] += row["count_all"]
-        unlisted[row["site"]] += row["count_all"] * (UNLISTED in row["flags"].split())
+        unlisted[row["site"]] += row["count_all"] * (Flag.UNLISTED in row["flags"].split())
     return {site: Packed(kept[site], unlisted[site]) for site in sorted(+unlisted)}
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # An archive is named by its members; by itself, if there is no picture among them.
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-UNLISTED = "unlisted"  # flag of an object beside a table of which no row names it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,87 @@
+"""What commands import: who only asks how things stand waits for no library of those who work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.rehearsal import Rehearsal
+
+# Seconds of imports, and what the workers read and draw with
+HEAVY = {
+    "av", "boto3", "duckdb", "great_expectations", "h5py", "numba", "onnxruntime", "pandas",
+    "prefect", "pydicom", "ray", "scipy",
+}  # fmt: skip
+TABLES = {"pyarrow", "deltalake", "numpy"}
+PROGRAM = """
+import contextlib, io, json, sys
+with contextlib.redirect_stdout(io.StringIO()) as said:
+    from echoatlas.cli import call
+    code = call(sys.argv[1:])
+print(json.dumps([code, said.getvalue(), [name for name in sys.modules if "." not in name]]))
+"""
+
+
+def imported_by(*command: str) -> tuple[str, set[str]]:
+    """What a command that succeeds prints in a process of its own, and what that imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *command], capture_output=True, text=True, timeout=300
+    )
+    code, said, modules = json.loads(done.stdout)
+    assert code == 0, done.stderr
+    return said, set(modules)
+
+
+def test_help_imports_nothing_that_reads_tables_or_scans() -> None:
+    said, modules = imported_by("--help")
+
+    assert "status" in said
+    assert set() == modules & (HEAVY | TABLES | {"cv2", "PIL", "cryptography"})
+
+
+def test_status_reads_tables_and_imports_nothing_that_works_on_scans(
+    undisturbed: Rehearsal,
+) -> None:
+    said, modules = imported_by(*undisturbed.command("status", "--json")[3:])
+
+    assert json.loads(said)["conservation"]
+    assert modules >= {"deltalake"}
+    assert set() == modules & (HEAVY | {"PIL"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [
+        ("import echoatlas", {"cv2", "numpy", "pyarrow"}),
+        ("import echoatlas; echoatlas.load", set()),
+    ],
+)
+def test_a_trainer_imports_no_library_that_curation_needs(asked: str, more: set[str]) -> None:
+    program = f"{asked}\nimport sys; print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    light = HEAVY | {"deltalake", "pydantic", "typer", "PIL"} | more
+    assert set() == set(done.stdout.split()) & light
+
+
+def test_arrow_makes_frames_and_knows_them_though_it_did_not_look_for_pandas_at_first() -> None:
+    program = (
+        "import sys\n"
+        "from echoatlas.pipeline.no_pandas import forgo_pandas\n"
+        "forgo_pandas()\n"
+        "import pyarrow as pa, pyarrow.dataset\n"
+        "pa.array([1, 2])\n"
+        "assert 'pandas' not in sys.modules\n"
+        "frame = pa.table({'a': [1, None]}).to_pandas()\n"
+        "nulls = pa.array(frame['a'], from_pandas=True).null_count\n"
+        "print(nulls, pa.Table.from_pandas(frame).num_rows)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stdout.split() == ["1", "2"], done.stderr
