@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from echoatlas.pipeline.frames.codec import encode
+from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import DuplicateRow, FrameRow, LabelRow, MeasureRow, ObjectRow
@@ -72,7 +73,10 @@ def quick_lake(root: Path, frames: Iterable[Mapping[str, Any]]) -> Lake:
                     "confidence": 0.9,
                 },
             ),
-            "measures": (MeasureRow, {"pixel_hash": f"h{same}", "fan_phash256": bytes([1]) * 32}),
+            "measures": (
+                MeasureRow,
+                {"pixel_hash": pixel_hash(picture(same)), "fan_phash256": bytes([1]) * 32},
+            ),
             "objects": (
                 ObjectRow,
                 {

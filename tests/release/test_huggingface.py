@@ -119,8 +119,10 @@ def test_pulled_shards_are_read_whole_and_by_split(
     for frame_id, (split, row) in seen.items():
         assert row["json"]["split"] == split
         assert np.array_equal(pixels(row["png"]), picture(int(frame_id[1:])))
-        masked = frame_id == "f0021"
-        assert (row["mask-0.png"] is not None, row["mask-1.png"] is not None) == (masked, masked)
+        masks = [pixels(row[f"mask-{number}.png"]) for number in range(2)]  # every sample has both
+        named = [one["mask"] for one in row["json"]["annotations"] if one["mask"]]
+        assert [bool(mask.any()) for mask in masks] == [frame_id == "f0021"] * 2
+        assert named == (["mask-0.png", "mask-1.png"] if frame_id == "f0021" else [])
     assert seen["f0021"][1]["json"]["annotations"][0]["mask"] == "mask-0.png"
     assert seen["f0002"][1]["json"]["annotations"][0]["number"] == 1.5
     assert seen["f0001"][1]["json"]["mm_per_px_x"] == 0.5
@@ -145,6 +147,9 @@ def test_pulled_parquet_shows_pictures(releases: Storage, tmp_path: Path) -> Non
     assert alone["train"].num_rows == told(releases)["train"]
     for _, row in [*rows(read), *rows(alone)]:
         assert np.array_equal(pixels(row["image"]), picture(number_of(row)))
+    masked = {row["frame_id"]: row["masks"] for _, row in [*rows(read), *rows(alone)]}
+    assert [np.array_equal(pixels(one), np.eye(16) * 255) for one in masked["f0021"]] == [True] * 2
+    assert masked["f0002"] == []
 
 
 def test_pulled_files_are_an_image_folder(releases: Storage, tmp_path: Path) -> None:

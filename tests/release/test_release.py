@@ -179,13 +179,13 @@ def test_each_format_brings_the_annotations(marked: Lake, tmp_path: Path) -> Non
     assert told["f0003"] == ""
     (part,) = (tmp_path / "parquet").glob("*.parquet")
     rows = {row["frame_id"]: row for row in pq.read_table(part).to_pylist()}
-    assert rows["f0000"]["annotations"][1]["mask"].startswith(b"\x89PNG")
+    assert rows["f0000"]["annotations"][1]["mask"] == "mask-0.png"
+    assert [one["bytes"][:4] for one in rows["f0000"]["masks"]] == [b"\x89PNG"] * 2
     assert (tmp_path / "webdataset" / "shards" / "train-00000.tar").is_file()
     (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
     with tarfile.open(shard) as tar:
-        assert {"f0000.png", "f0000.mask-0.png", "f0000.mask-1.png", "f0000.json"} == set(
-            tar.getnames()
-        )
+        endings = ("png", "mask-0.png", "mask-1.png", "json", "txt", "cls")
+        assert [f"f0000.{one}" for one in endings] == tar.getnames()
         meta = json.load(tar.extractfile("f0000.json"))  # type: ignore[arg-type]
     assert [one["mask"] for one in meta["annotations"]] == ["", "mask-0.png", "mask-1.png"]
 
@@ -339,7 +339,10 @@ def test_parquet_and_webdataset_carry_every_sample(
     assert ids("2026.11", lake) == sorted(pq.read_table(part).column("frame_id").to_pylist())
     (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
     with tarfile.open(shard) as tar:
-        assert {"f0001.png", "f0001.json", "f0003.png", "f0003.json"} == set(tar.getnames())
+        names = tar.getnames()
+    assert {f"{one}.{e}" for one in ("f0001", "f0003") for e in ("png", "json", "txt", "cls")} == {
+        *names
+    }
 
 
 def test_a_release_of_tomorrow_is_told(lake: Lake, releases: Storage) -> None:

@@ -52,7 +52,12 @@ def rehearse(
     if crossed := strangers(deployment, truth):
         raise CheckFailed(f"{len(crossed)} duplicates show different things: {crossed[0]}")
     tell("cutting a release", 0, 1)
-    create(deployment.lake, deployment.releases, ReleaseConfig(name=RELEASE))
+    create(
+        deployment.lake,
+        deployment.releases,
+        ReleaseConfig(name=RELEASE),
+        sites=deployment.sites.values(),
+    )
     tell("verifying it", 0, 1)
     checks = verify(deployment.releases, RELEASE)
     if not all(check.ok for check in checks):

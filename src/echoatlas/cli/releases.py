@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from echoatlas.cli.output import Context, as_data, table
-from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.schemas.config import ReleaseConfig, mapping, parse
 from echoatlas.schemas.events import Ending, Stage
 
@@ -21,6 +21,9 @@ Suppress = typer.Option(
     None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
 )
 Frames = typer.Option(None, "--frames", help="Write each frame that changed there, as CSV.")
+Settings = typer.Option(
+    None, "--set", metavar="KEY=VALUE", help="A setting of the format: see `formats`."
+)
 release_app = typer.Typer(
     no_args_is_help=True, help="Dataset versions: create, list, show, compare, rebuild."
 )
@@ -30,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(release_app, name="release")
     app.command()(pull)
+    app.command()(formats)
     app.command()(verify)
 
 
@@ -71,7 +75,13 @@ def create(
         told = preview(deployment.lake, deployment.releases, asked)
         context.say(_previewed(name, told), as_data(told))
         return
-    manifest = cut(deployment.lake, deployment.releases, asked, deployment.config.engine)
+    manifest = cut(
+        deployment.lake,
+        deployment.releases,
+        asked,
+        deployment.config.engine,
+        deployment.sites.values(),
+    )
     context.say(
         f"release {name}: {manifest.frames} frames of {manifest.patients} patients in "
         f"{len(manifest.shards)} shards {manifest.counts['split']}",
@@ -175,18 +185,51 @@ def pull(
     ctx: typer.Context,
     name: str,
     dest: Path,
-    format: str = typer.Option("webdataset", help="webdataset, files or parquet."),
+    format: str = typer.Option("webdataset", help="The layout: see `formats`."),
     where: str = typer.Option("", help="SQL expression over the index."),
+    settings: list[str] | None = Settings,
+    even: bool = typer.Option(False, "--even", help="Clips at an even rate: `--set even=true`."),
 ) -> None:
-    """Bring a release, or a part of it, to a folder."""
+    """Bring a release, or a part of it, to a folder, as a trainer's own loader reads it."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.pull import pull as bring
 
-    number = bring(context.releases(), name, dest, format, where, context.warn)
+    chosen = _pairs([*(settings or []), *(["even=true"] if even else [])])
+    number = bring(
+        context.releases(), name, dest, format, where, context.warn, chosen, context.progress
+    )
     context.say(
         f"{number} samples of {name} in {dest.absolute()}",
         {"release": name, "samples": number, "dest": dest.absolute(), "format": format},
     )
+
+
+def _pairs(settings: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in settings]
+    wrong = next((key for key, equals, _ in pairs if not equals), None)
+    if wrong is not None:
+        raise UsageError(f"--set {wrong}: say KEY=VALUE")
+    return {key.strip(): value for key, _, value in pairs}
+
+
+def formats(ctx: typer.Context) -> None:
+    """The layouts that `pull` writes, who reads each, and what may be set with --set."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.pull import FORMATS, settings_of
+
+    rows = [(name, form.readers) for name, form in FORMATS.items()]
+    lines = [table(("format", "read by"), rows), ""]
+    listed = [row for name in FORMATS for row in settings_of(name)]
+    lines.append(table(("format", "setting", "default", "meaning"), listed))
+    heads = ("setting", "default", "meaning")
+    data = {
+        name: {
+            "readers": form.readers,
+            "settings": [dict(zip(heads, row[1:], strict=True)) for row in settings_of(name)],
+        }
+        for name, form in FORMATS.items()
+    }
+    context.say("\n".join(lines), data)
 
 
 def verify(ctx: typer.Context, name: str) -> None:

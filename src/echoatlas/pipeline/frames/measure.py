@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import numpy as np
 from echoatlas.pipeline.frames import phash
 from echoatlas.pipeline.frames.area import BANDS, Area, patches, windows
 from echoatlas.pipeline.frames.color import chroma
+from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.step import setting, step
 
 if TYPE_CHECKING:
@@ -125,13 +125,6 @@ def measure(
         layering=layering,
         patch_map=_patch_map(sums, windows(values * values), area),
     )
-
-
-def pixel_hash(pixels: Picture) -> str:
-    """BLAKE2b-128 of shape and pixels: equal exactly for equal images."""
-    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:

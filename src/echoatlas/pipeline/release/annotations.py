@@ -29,6 +29,8 @@ _WORDS = [(name, pa.string()) for name in _NAMES]
 _REST = [("number", pa.float64()), ("points", pa.list_(pa.float64()))]
 _PLACE = [("mask_offset", pa.int64()), ("mask_length", pa.int64())]
 PLACED = pa.list_(pa.struct([*_WORDS, *_REST, *_PLACE]))  # in an index: masks lie in the shard
+# As ``told`` lists them: masks by the endings of their files
+LISTED = pa.list_(pa.struct([*_WORDS, *_REST, ("mask", pa.string())]))
 WHOLE = pa.list_(pa.struct([*_WORDS, *_REST, ("mask", pa.binary())]))  # masks told as they are
 
 

@@ -12,6 +12,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.release.card import counts
 from echoatlas.pipeline.release.cut import cut_shards
+from echoatlas.pipeline.release.documents.sources import published_sources
 from echoatlas.pipeline.release.draft import Draft, cut_tasks, drafted
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
 from echoatlas.pipeline.release.packing import PACKED
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.pins import TableFile
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import Engine, ReleaseConfig
+    from echoatlas.schemas.config import Engine, ReleaseConfig, SiteConfig
     from echoatlas.schemas.manifest import Manifest
 
 FEW = 2  # tasks that are not worth starting workers for
@@ -82,7 +83,11 @@ def _pixels(draft: Draft, rows: Any) -> Any:
 
 
 def create(
-    lake: Lake, releases: Storage, config: ReleaseConfig, engine: Engine | None = None
+    lake: Lake,
+    releases: Storage,
+    config: ReleaseConfig,
+    engine: Engine | None = None,
+    sites: Iterable[SiteConfig] = (),
 ) -> Manifest:
     """Cut a release of the lake as it stands, and write down in the event log how that went.
 
@@ -92,6 +97,7 @@ def create(
 
     Args:
         engine: where workers come from if there is much to do; else all is done in this process.
+        sites: whose country and collection the release's sources name.
 
     Raises:
         UsageError: the name is taken, or the selection is wrong.
@@ -109,7 +115,7 @@ def create(
         found = _carried_out(lake, releases, draft, engine)
         log.counted(len(draft.shards))
         log.begin(Stage.PUBLISH)
-        return publish(lake, releases, draft, found)
+        return publish(lake, releases, draft, found, published_sources(sites))
 
 
 def _demand_free(releases: Storage, config: ReleaseConfig) -> None:

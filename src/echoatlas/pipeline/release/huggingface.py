@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import yaml
 
-from echoatlas.pipeline.release.annotations import TOLD, WHOLE, mask_ending
-from echoatlas.pipeline.release.card import card
+from echoatlas.pipeline.release.annotations import LISTED, mask_ending
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, OWN_CODECS
 from echoatlas.schemas.tables import schema
 
@@ -27,24 +26,6 @@ PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 DTYPES = {pa.string(): "string", pa.binary(): "binary", pa.bool_(): "bool", pa.null(): "null"}
 
 Features = list[dict[str, Any]]
-
-
-def readme(
-    manifest: Manifest, files: Mapping[str, Sequence[str]], told: Features, **more: Any
-) -> bytes:
-    """The README of a pulled release: a header for ``datasets``, and the card.
-
-    Args:
-        files: split to the paths, or patterns, of its files.
-        told: the features, from ``features`` or ``shard_features``.
-        more: settings of the builder.
-    """
-    header = {
-        "pretty_name": f"EchoAtlas {manifest.name}",
-        "configs": [_configuration(DEFAULT, files) | more],
-        "dataset_info": {"features": told},
-    }
-    return _page(header, card(manifest))
 
 
 def readme_of_releases(manifests: Iterable[Manifest]) -> bytes:
@@ -84,16 +65,20 @@ def shards_by_split(manifest: Manifest) -> dict[str, list[str]]:
 
 def shard_features(manifest: Manifest) -> Features:
     """What a sample of a release's shards is: picture, masks, and the JSON beside them."""
-    types = {one.name: one.type for table in ("frames", "labels") for one in schema(table)}
-    marks = pa.list_(pa.struct([*(WHOLE.value_type.field(n) for n in TOLD), ("mask", pa.string())]))
-    meta = pa.struct([*((name, types.get(name, pa.string())) for name in META), (MARKS, marks)])
     codec = manifest.image_codec
     picture = {"dtype": "binary" if codec in OWN_CODECS else "image"}
     return [
         {"name": ENDINGS[codec], **picture},
         *({"name": mask_ending(n), "dtype": "image"} for n in range(manifest.masks)),
-        {"name": "json", **_feature(meta)},
+        {"name": "json", **meta_feature()},
     ]
+
+
+def meta_feature() -> dict[str, Any]:
+    """What the JSON beside a sample's picture is."""
+    types = {one.name: one.type for table in ("frames", "labels") for one in schema(table)}
+    meta = pa.struct([*((name, types.get(name, pa.string())) for name in META), (MARKS, LISTED)])
+    return _feature(meta)
 
 
 def features(table: pa.Schema) -> Features:
@@ -101,9 +86,12 @@ def features(table: pa.Schema) -> Features:
     return [{"name": one.name, **_feature(one.type)} for one in table]
 
 
-def with_features(table: pa.Table, pictures: Iterable[str]) -> pa.Table:
-    """A table that says in its schema's metadata which columns are pictures."""
-    told = {"info": {"features": {name: {"_type": "Image"} for name in pictures}}}
+def with_features(table: pa.Table, pictures: Iterable[str], lists: Iterable[str] = ()) -> pa.Table:
+    """A table that says in its schema's metadata which columns are pictures, or lists of them."""
+    image = {"_type": "Image"}
+    known: dict[str, Any] = dict.fromkeys(pictures, image)
+    known |= {name: {"_type": "List", "feature": image} for name in lists}
+    told = {"info": {"features": known}}
     kept = table.schema.metadata or {}
     return table.replace_schema_metadata({**kept, b"huggingface": json.dumps(told).encode()})
 

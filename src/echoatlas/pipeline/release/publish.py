@@ -47,12 +47,19 @@ LABEL = ("region", "organ", "paths")
 
 
 def publish(
-    lake: Lake, releases: Storage, draft: Draft, digests: Mapping[TableFile, str]
+    lake: Lake,
+    releases: Storage,
+    draft: Draft,
+    digests: Mapping[TableFile, str],
+    sources: Mapping[str, Mapping[str, str]],
 ) -> Manifest:
     """Publish a release whose samples all lie in shards.
 
     Files are named by their hashes; the manifest is written last, with a conditional put: of
     several publishers of a name exactly one wins, and a release never changes.
+
+    Args:
+        sources: country and collection of sites, as far as they are known.
 
     Raises:
         UsageError: somebody else was faster.
@@ -88,6 +95,10 @@ def publish(
         "tied": tied(index),
         "masks": most_masks(index),
         "counts": counts(index),
+        "sources": {
+            site: dict(sources[site])
+            for site in sorted(set(index.column("site").to_pylist()) & set(sources))
+        },
         "anonymity": {
             **asdict(draft.selection.suppressed),
             "k": measured(index, draft.config.min_k).k,

@@ -1,54 +1,104 @@
-"""Pull a release: as loose files, as WebDataset shards, or as Parquet.
+"""Pull a release, or a part of it, into a folder, as a trainer's own loader reads it.
 
-Each has a README that tells ``datasets`` where its splits and what its columns are.
+Resumable, verified, and only what is needed: samples are checked as they are read, files that are
+there whole are not made again, and what an earlier pull of something else left is removed.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.release.annotations import (
-    WHOLE,
-    AnnotationRecord,
-    mask_ending,
-    told,
-    with_masks,
+from echoatlas.errors import UsageError, no_such
+from echoatlas.pipeline.release.documents.card_page import card_page
+from echoatlas.pipeline.release.documents.changes import changes_page
+from echoatlas.pipeline.release.documents.croissant import (
+    BOXES,
+    TABLE,
+    boxes_parquet,
+    croissant,
+    index_parquet,
 )
-from echoatlas.pipeline.release.huggingface import (
-    PICTURE,
-    README,
-    Features,
-    features,
-    readme,
-    shard_features,
-    with_features,
-)
+from echoatlas.pipeline.release.documents.dcat import dcat
+from echoatlas.pipeline.release.documents.sources import sources_of, sources_page
+from echoatlas.pipeline.release.exports.chat import Settings as ChatSettings
+from echoatlas.pipeline.release.exports.chat import write_chat
+from echoatlas.pipeline.release.exports.clips import Settings as ClipSettings
+from echoatlas.pipeline.release.exports.clips import write_clips
+from echoatlas.pipeline.release.exports.coco import Settings as CocoSettings
+from echoatlas.pipeline.release.exports.coco import write_coco
+from echoatlas.pipeline.release.exports.files import write_files
+from echoatlas.pipeline.release.exports.hdf5 import Settings as Hdf5Settings
+from echoatlas.pipeline.release.exports.hdf5 import write_hdf5
+from echoatlas.pipeline.release.exports.imagefolder import Settings as FolderSettings
+from echoatlas.pipeline.release.exports.imagefolder import write_imagefolder
+from echoatlas.pipeline.release.exports.job import Hub, NoSettings, Progress, Pull
+from echoatlas.pipeline.release.exports.lists import Settings as ListSettings
+from echoatlas.pipeline.release.exports.lists import write_lists
+from echoatlas.pipeline.release.exports.mds import write_mds
+from echoatlas.pipeline.release.exports.monai import Settings as MonaiSettings
+from echoatlas.pipeline.release.exports.monai import write_monai
+from echoatlas.pipeline.release.exports.packing import Packing
+from echoatlas.pipeline.release.exports.pairs import Settings as PairSettings
+from echoatlas.pipeline.release.exports.pairs import write_pairs
+from echoatlas.pipeline.release.exports.parquet import write_parquet
+from echoatlas.pipeline.release.exports.sa_v import Settings as SavSettings
+from echoatlas.pipeline.release.exports.sa_v import write_sa_v
+from echoatlas.pipeline.release.exports.target import Target
+from echoatlas.pipeline.release.exports.webdataset import write_webdataset
+from echoatlas.pipeline.release.huggingface import README
 from echoatlas.pipeline.release.manifest import MANIFEST, index_table
 from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.release.packing import PAYLOAD
+from echoatlas.pipeline.release.reader import ShardReader
 from echoatlas.pipeline.release.select import filter_rows
-from echoatlas.pipeline.release.shard import ENDINGS, MARKS, OWN_CODECS, PLACES, pack
-from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.schemas.index import ROLES, Role
-from echoatlas.schemas.manifest import Manifest
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import parse
+from echoatlas.schemas.strict import Strict
 
-MIXED = "mixed"  # of an old release's shards, which did not end at splits
-FIRST = ROLES[Role.FIRST]
+
+@dataclass(frozen=True)
+class Format:
+    """A layout: what writes it, what may be set, and who reads it."""
+
+    write: Callable[[Pull[Any]], Hub | None]
+    settings: type[Strict]
+    readers: str
+
+
+FORMATS: Mapping[str, Format] = {
+    "files": Format(write_files, NoSettings, "loose PNG, masks, index.csv: OpenUS, USF-MAE"),
+    "webdataset": Format(write_webdataset, Packing, "numbered tar files: open_clip, Energon"),
+    "parquet": Format(write_parquet, Packing, "pictures in tables: Hugging Face's datasets"),
+    "imagefolder": Format(write_imagefolder, FolderSettings, "SPLIT/CLASS/: USFM, TinyUSFM"),
+    "pairs": Format(write_pairs, PairSettings, "image and mask of one name: USFM, TinyUSFM"),
+    "coco": Format(write_coco, CocoSettings, "instances as JSON: UltraSam, mmdetection"),
+    "clips": Format(write_clips, ClipSettings, "videos: EchoFM, EchoJEPA, PanEcho, EchoPrime"),
+    "sa-v": Format(write_sa_v, SavSettings, "pictures of clips, masks by object: SonoBase, SAM 2"),
+    "mds": Format(write_mds, Packing, "shards of MosaicML's streaming"),
+    "monai": Format(write_monai, MonaiSettings, "a datalist and NRRD: MONAI"),
+    "hdf5": Format(write_hdf5, Hdf5Settings, "HDF5 and JSON lists: EchoCare's challenges"),
+    "lists": Format(write_lists, ListSettings, "paths by split and client: UltraDINO, UltraFedFM"),
+    "chat": Format(write_chat, ChatSettings, "images and conversations: EchoVLM, ms-swift, LLaVA"),
+}
+
+
+CLIPS = "clips"
+
+
+def settings_of(form: str) -> list[tuple[str, str, str, str]]:
+    """Format, name, default and meaning of each setting of a format."""
+    fields = FORMATS[form].settings.model_fields
+    return [
+        (form, name, str(field.default), field.description or "") for name, field in fields.items()
+    ]
+
+
+def _silent(what: str, done: int, of: int) -> None: ...
 
 
 def pull(
@@ -58,240 +108,75 @@ def pull(
     format: str = "webdataset",
     expression: str = "",
     tell: Tell = warnings.warn,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress = _silent,
 ) -> int:
     """Bring a release, or the part of it that an expression selects, to a folder.
 
-    What is there already and whole is not fetched again. In the place of a release that was
-    redacted its successor comes.
+    In the place of a release that was redacted its successor comes.
 
     Args:
         tell: is given what is said of the release.
+        settings: of the format, as words of the command line; see its ``Settings``.
+        progress: told what is done, how much of it, and of how much.
 
     Returns:
         The number of samples.
 
     Raises:
-        UsageError: an unknown release or format, or a wrong expression.
+        UsageError: an unknown release, format or setting, a wrong expression, or a folder that
+            can't be written.
         CheckFailed: what arrived is not what was published.
     """
     if format not in FORMATS:
-        raise UsageError(f"no format '{format}' (formats: {', '.join(sorted(FORMATS))})")
-    manifest = living(releases, name, tell)
+        raise no_such("format", format, FORMATS)
+    form = FORMATS[format]
+    chosen = parse(form.settings, dict(settings or {}), f"--format {format}")
+    said: list[str] = []
+    manifest = living(releases, name, said.append)
+    for one in said:
+        tell(one)
+    if manifest.config.unit == "clip" and format != CLIPS:
+        raise UsageError(f"release '{manifest.name}' holds clips: pull them with --format {CLIPS}")
     index = filter_rows(index_table(releases, manifest), expression)
     if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere
         index = index.drop_columns([PAYLOAD])
+    asked = {
+        "release": manifest.name,
+        "index": manifest.index.sha256,
+        "where": expression,
+        "format": format,
+        "settings": chosen.model_dump(mode="json"),
+    }
+    target = Target(dest, asked)
     try:
-        dest.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
-    FORMATS[format](releases, manifest, index, LocalStorage(dest), bool(expression.strip()))
-    return int(index.num_rows)
+        job = Pull(ShardReader(releases, manifest, index), index, target, chosen, progress, said)
+        hub = form.write(job)
+        _documents(job, hub)
+        target.close(samples=job.index.num_rows)
+    finally:
+        target.stop()
+    return int(job.index.num_rows)
 
 
-def _samples(releases: Storage, index: pa.Table) -> dict[str, tuple[bytes, list[AnnotationRecord]]]:
-    """Images and annotations by frame, one shard read at a time."""
-    found: dict[str, tuple[bytes, list[AnnotationRecord]]] = {}
-    rows = index.select(["frame_id", *_with_marks(index, PLACES)]).to_pylist()
-    for shard in sorted({row["shard"] for row in rows}):
-        data = _whole(releases, shard)
-        for row in rows:
-            if row["shard"] == shard:
-                image = data[row["offset"] : row["offset"] + row["length"]]
-                found[row["frame_id"]] = image, with_masks(row.get(MARKS), data)
-    return found
+def _documents(job: Pull[Any], hub: Hub | None) -> None:
+    """What explains a release, whatever its layout; of the rows that were pulled."""
+    manifest, index, write = job.manifest, job.index, job.target.write
+    sources = sources_of(manifest, index)
+    boxes = boxes_parquet(index)
+    tables = {TABLE: index_parquet(index)} | ({BOXES: boxes} if boxes else {})
+    for name, data in tables.items():
+        write(name, data)
+    digests = {name: job.target.digest(name) for name in tables}
+    found = hub or Hub({}, [])
+    page = card_page(manifest, index, sources, found.files, found.features, job.notes, found.more)
+    write(README, page)
+    write("SOURCES.md", sources_page(manifest.name, sources).encode())
+    write("CHANGES.md", changes_page(job.reader.releases, manifest).encode())
+    write("croissant.json", croissant(manifest, index, sources, digests))
+    write("dcat.jsonld", dcat(manifest, index, sources, digests))
+    write(MANIFEST, _as_json(manifest.published))
 
 
-def _with_marks(index: pa.Table, columns: Sequence[str]) -> list[str]:
-    """Columns, and that of the annotations if the release has it."""
-    return [*columns, *({MARKS} & set(index.column_names))]
-
-
-def _whole(releases: Storage, shard: str) -> bytes:
-    data = releases.read(shard)
-    if hashlib.sha256(data).hexdigest() not in shard:
-        raise CheckFailed("a shard is damaged: run `echoatlas verify`")
-    return data
-
-
-def _files(
-    releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
-) -> None:
-    ending = ENDINGS[manifest.image_codec]
-    for shard in sorted(set(index.column("shard").to_pylist())):
-        part = index.filter(pc.equal(index.column("shard"), shard))
-        missing = [
-            row
-            for row in part.select(["frame_id", *_with_marks(index, PLACES)]).to_pylist()
-            if not dest.exists(f"images/{row['frame_id']}.{ending}")
-        ]
-        if missing:
-            data = _whole(releases, shard)
-            for row in missing:
-                masks = [mark["mask"] for mark in with_masks(row.get(MARKS), data) if mark["mask"]]
-                for number, mask in enumerate(masks):
-                    dest.write(f"masks/{row['frame_id']}.{mask_ending(number)}", mask)
-                # The image last: where it is, its masks are too.
-                image = data[row["offset"] : row["offset"] + row["length"]]
-                dest.write(f"images/{row['frame_id']}.{ending}", image)
-    dest.write("index.csv", _csv(index, {}))
-    # What an image folder's reader looks for: beside the pictures, and one list a split
-    dest.write("images/metadata.csv", _csv(index, {"file_name": f"{{frame_id}}.{ending}"}))
-    lists = {split: f"{split}.parquet" for split in _splits(index)}
-    told: Features = []
-    for split, name in lists.items():
-        part = index.filter(pc.equal(index.column("split"), split)).drop_columns(list(PLACES))
-        paths = [f"images/{one}.{ending}" for one in part.column("frame_id").to_pylist()]
-        marks = [_listed(row) for row in part.select(_with_marks(index, ["frame_id"])).to_pylist()]
-        part = part.drop_columns(_with_marks(index, ())).append_column(MARKS, pa.array(marks))
-        part = part.append_column("file_name", pa.array(paths))
-        told = [one for one in features(part.schema) if one["name"] != "file_name"]
-        sink = io.BytesIO()
-        pq.write_table(part, sink, write_statistics=False)
-        dest.write(name, sink.getvalue())
-    files = {split: [name, f"images/*.{ending}"] for split, name in lists.items()}
-    told.append({"name": "image", "dtype": "image"})
-    if manifest.image_codec not in OWN_CODECS:
-        how = {"metadata_filenames": sorted(lists.values()), "drop_labels": True}
-        dest.write(README, readme(manifest, files, told, **how))
-
-
-def _csv(index: pa.Table, more: dict[str, str]) -> bytes:
-    """The index as a table of text; ``more`` are columns made of a row's others."""
-    others = [c for c in index.column_names if c not in FIRST and c not in PLACES]
-    columns = [*FIRST, *others]
-    sink = io.StringIO()
-    writer = csv.DictWriter(sink, [*more, *columns], lineterminator="\n")
-    writer.writeheader()
-    for row in index.select(columns).to_pylist():
-        made = {name: pattern.format(**row) for name, pattern in more.items()}
-        lists = {name: json.dumps(one) for name, one in row.items() if isinstance(one, list)}
-        writer.writerow(made | row | lists | ({MARKS: _listed(row)} if MARKS in row else {}))
-    return sink.getvalue().encode()
-
-
-def _listed(row: dict[str, Any]) -> str:
-    """Annotations as JSON, masks by the paths of their files; empty if there are none."""
-    marks = told(row.get(MARKS) or ())
-    for mark in marks:
-        mark["mask"] = mark["mask"] and f"masks/{row['frame_id']}.{mark['mask']}"
-    return json.dumps(marks, sort_keys=True) if marks else ""
-
-
-def _webdataset(
-    releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
-) -> None:
-    names = _numbered()
-    if not filtered and manifest.places is None:  # else its shards say nothing of labels
-        called = {shard.file: names(shard.split or MIXED) for shard in manifest.shards}
-        for shard in manifest.shards:
-            if not _is_there(dest, called[shard.file], shard.sha256):
-                dest.write(called[shard.file], _whole(releases, shard.file))
-        keys = [called[key] for key in index.column("shard").to_pylist()]
-        index = index.set_column(index.column_names.index("shard"), "shard", pa.array(keys))
-    else:
-        filtered = True
-        masks: list[list[AnnotationRecord]] = []
-        packed = _whole_rows(releases, index, masks)
-        for made in pack(packed, manifest.image_codec, manifest.config.shard_mb << 20):
-            name = names(made.split)
-            if not _is_there(dest, name, made.sha256):
-                dest.write(name, made.data)
-        if MARKS in index.column_names:
-            place = index.column_names.index(MARKS)
-            index = index.set_column(place, MARKS, pa.array(masks, WHOLE))
-    plain = index.select([c for c in index.column_names if not filtered or c not in PLACES])
-    sink = io.BytesIO()
-    pq.write_table(plain, sink, write_statistics=False)
-    dest.write("index.parquet", sink.getvalue())
-    dest.write(MANIFEST, json.dumps(manifest.published, sort_keys=True, indent=1).encode())
-    files = {split: [f"shards/{split}-*.tar"] for split in _splits(index)}
-    dest.write(README, readme(manifest, files, shard_features(manifest)))
-
-
-def _whole_rows(
-    releases: Storage, index: pa.Table, masks: list[list[AnnotationRecord]]
-) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Rows with their annotations, and images; a shard's at a time, in the index's order.
-
-    Args:
-        masks: takes the annotations of each row.
-    """
-    keys = index.column("shard")
-    ends = np.flatnonzero(pc.not_equal(keys[1:], keys[:-1]).to_numpy()) + 1
-    for start, stop in pairwise([0, *ends.tolist(), index.num_rows]):
-        part = index.slice(start, stop - start)
-        samples = _samples(releases, part)
-        for row in part.to_pylist():
-            image, marks = samples[row["frame_id"]]
-            masks.append(marks)
-            yield row | {MARKS: marks}, image
-
-
-def _numbered() -> Callable[[str], str]:
-    """Names of shards, in order of each split: a brace range names all of a split."""
-    numbers: Counter[str] = Counter()
-
-    def name(split: str) -> str:
-        numbers[split] += 1
-        return f"shards/{split}-{numbers[split] - 1:05d}.tar"
-
-    return name
-
-
-def _is_there(dest: LocalStorage, key: str, sha256: str) -> bool:
-    return dest.exists(key) and hashlib.sha256(dest.read(key)).hexdigest() == sha256
-
-
-def _splits(index: pa.Table) -> list[str]:
-    return sorted(set(index.column("split").to_pylist()))
-
-
-def _parquet(
-    releases: Storage, manifest: Manifest, index: pa.Table, dest: LocalStorage, filtered: bool
-) -> None:
-    codec = manifest.image_codec
-    told: Features = []
-    for split in _splits(index):
-        mine = index.filter(pc.equal(index.column("split"), split))
-        for number, shard in enumerate(sorted(set(mine.column("shard").to_pylist()))):
-            part = mine.filter(pc.equal(mine.column("shard"), shard))
-            samples = _samples(releases, part)
-            images = [samples[one][0] for one in part.column("frame_id").to_pylist()]
-            part = _whole_marks(part, samples).drop_columns(list(PLACES))
-            part = _with_pictures(part, images, codec)
-            told = features(part.schema)
-            sink = io.BytesIO()
-            pq.write_table(
-                part, sink, compression="none", row_group_size=100, write_statistics=False
-            )
-            dest.write(f"{split}-{number:05d}.parquet", sink.getvalue())
-    files = {split: [f"{split}-*.parquet"] for split in _splits(index)}
-    dest.write(README, readme(manifest, files, told))
-
-
-def _with_pictures(part: pa.Table, images: list[bytes], codec: str) -> pa.Table:
-    """A table with its images, as pictures that viewers and loaders know where they can."""
-    if codec in OWN_CODECS:  # bytes to them
-        return part.append_column("image", pa.array(images, pa.binary()))
-    names = [f"{one}.{ENDINGS[codec]}" for one in part.column("frame_id").to_pylist()]
-    pictures = [{"bytes": data, "path": name} for data, name in zip(images, names, strict=True)]
-    whole = part.append_column("image", pa.array(pictures, PICTURE))
-    return with_features(whole, ["image"])
-
-
-def _whole_marks(
-    index: pa.Table, samples: dict[str, tuple[bytes, list[AnnotationRecord]]]
-) -> pa.Table:
-    """An index whose annotations hold their masks, for where they lie in no shard of its own."""
-    if MARKS not in index.column_names:
-        return index
-    marks = [samples[one][1] for one in index.column("frame_id").to_pylist()]
-    place = index.column_names.index(MARKS)
-    return index.set_column(place, MARKS, pa.array(marks, WHOLE))
-
-
-FORMATS: dict[str, Callable[[Storage, Manifest, pa.Table, LocalStorage, bool], None]] = {
-    "files": _files,
-    "webdataset": _webdataset,
-    "parquet": _parquet,
-}
+def _as_json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, indent=1).encode()

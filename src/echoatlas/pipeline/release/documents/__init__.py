@@ -1,0 +1,1 @@
+"""A release explains itself: card, sources, changes, Croissant and HealthDCAT-AP records."""

@@ -1,0 +1,109 @@
+"""README.md of a pull: a header for Hugging Face, and the card for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import yaml
+
+from echoatlas.pipeline.release.card import card
+from echoatlas.pipeline.release.documents.dcat import REMAINS
+from echoatlas.pipeline.release.documents.population import (
+    QUALITY,
+    population,
+    quality,
+    score,
+    whole_of,
+)
+from echoatlas.pipeline.release.documents.sources import Source
+from echoatlas.pipeline.release.huggingface import DEFAULT, Features
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.manifest import Manifest
+
+# Upper bounds, as Hugging Face names them
+SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
+         (10**7, "1M<n<10M"))  # fmt: skip
+SPDX = {"CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC0-1.0", "MIT",
+        "Apache-2.0", "ODbL-1.0"}  # fmt: skip
+
+
+def card_page(
+    manifest: Manifest,
+    index: pa.Table,
+    sources: Sequence[Source],
+    files: Mapping[str, Sequence[str]],
+    features: Features,
+    notes: Sequence[str],
+    more: Mapping[str, Any],
+) -> bytes:
+    """The page.
+
+    Args:
+        index: the rows that were pulled.
+        files: split to paths or patterns, as ``datasets`` reads them; empty if it does not.
+        features: of ``datasets``. notes: sentences on this pull. more: settings of its builder.
+    """
+    licenses = sorted({one for source in sources for one in source.licenses})
+    header: dict[str, Any] = {
+        "pretty_name": f"EchoAtlas {manifest.name}",
+        "license": licenses[0].lower() if len(licenses) == 1 and licenses[0] in SPDX else "other",
+        "size_categories": [size_category(index.num_rows)],
+        "task_categories": [
+            "image-classification",
+            "image-segmentation",
+            "image-feature-extraction",
+        ],
+        "tags": ["ultrasound", "medical", "de-identified", "echoatlas", "croissant"],
+    }
+    if header["license"] == "other":
+        header |= {"license_name": "see-sources", "license_link": "SOURCES.md"}
+    if files:
+        listed = [{"split": split, "path": list(paths)} for split, paths in files.items()]
+        header["configs"] = [{"config_name": DEFAULT, "data_files": listed} | dict(more)]
+        header["dataset_info"] = {"features": features}
+    top = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
+    text = "\n".join([card(manifest).rstrip(), "", *_pulled(index, sources, notes), ""])
+    return f"---\n{top}---\n\n{text}".encode()
+
+
+def size_category(number: int) -> str:
+    """Hugging Face's name of a number of rows."""
+    return next((name for most, name in SIZES if number < most), "n>1T")
+
+
+def _pulled(index: pa.Table, sources: Sequence[Source], notes: Sequence[str]) -> list[str]:
+    """What is said of the rows that were pulled."""
+    lines = ["## This pull", "", *(f"- {note}" for note in notes), ""]
+    head = ["patients", "studies", "clips", "frames"]
+    every = whole_of(index)
+    lines += [f"{every.patients} patients, {every.studies} studies, {every.clips} clips, "
+              f"{every.frames} frames.", ""]  # fmt: skip
+    countries = {one.site: one.country for one in sources if one.country}
+    for name, parts in population(index, countries).items():
+        lines += [f"### By {name}", "", f"| {name} | {' | '.join(head)} |", "|---" * 5 + "|"]
+        lines += [
+            f"| {value} | {one.patients} | {one.studies} | {one.clips} | {one.frames} |"
+            for value, one in parts.items()
+        ] + [""]
+    shares = quality(index)
+    lines += [
+        "## Data quality",
+        "",
+        f"Score {score(shares)} of 100: the mean of the shares of frames below.",
+        "",
+        "| share of frames | of which |",
+        "|---|---|",
+        *(f"| {100 * share:.1f} % | {QUALITY[name]} |" for name, share in shares.items()),
+        "",
+        "## Sources and use",
+        "",
+        "Licenses and what to cite: `SOURCES.md`. What changed: `CHANGES.md`. For programs: "
+        "`croissant.json` (Croissant 1.1), `dcat.jsonld` (HealthDCAT-AP), `tables/index.parquet`. "
+        "Checksums: `sha256sum -c SHA256SUMS`.",
+        "",
+        f"The holder of the data adds to `dcat.jsonld` what only he can say: {', '.join(REMAINS)}.",
+    ]
+    return lines

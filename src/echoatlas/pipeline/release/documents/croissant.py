@@ -1,0 +1,221 @@
+"""Croissant 1.1: what the files of a pull are, for programs, with the fields of responsible AI.
+
+Tables are Parquet: from text, ids that begin with zeros would be read as numbers.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from echoatlas.pipeline.release.documents.population import QUALITY, quality, score
+from echoatlas.pipeline.release.documents.sources import Source
+from echoatlas.pipeline.release.shard import MARKS, PLACES
+
+if TYPE_CHECKING:
+    from echoatlas.schemas.manifest import Manifest
+
+TABLE, BOXES = "tables/index.parquet", "tables/boxes.parquet"
+CONTEXT: Mapping[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "prov": "http://www.w3.org/ns/prov#",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+
+def index_parquet(index: pa.Table) -> bytes:
+    """The rows of a pull, without where they lie in the release's shards."""
+    return _parquet(_told(index))
+
+
+def _told(index: pa.Table) -> pa.Table:
+    gone = [one for one in (*PLACES, MARKS) if one in index.column_names]
+    return index.drop_columns(gone)
+
+
+def boxes_parquet(index: pa.Table) -> bytes:
+    """The boxes of a pull: frame, name, and x, y, width, height in pixels; empty if it has none."""
+    rows: dict[str, list[Any]] = {"frame_id": [], "name": [], "box": []}
+    if MARKS in index.column_names:
+        ids = index.column("frame_id").to_pylist()
+        for frame_id, marks in zip(ids, index.column(MARKS).to_pylist(), strict=True):
+            for mark in marks or ():
+                if mark["kind"] == "box" and len(mark["points"]) == 4:
+                    x0, y0, x1, y1 = np.asarray(mark["points"], np.float32).tolist()
+                    rows["frame_id"].append(frame_id)
+                    rows["name"].append(mark["name"])
+                    rows["box"].append([min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0)])
+    if not rows["box"]:
+        return b""
+    types = {"frame_id": pa.string(), "name": pa.string(), "box": pa.list_(pa.float32())}
+    return _parquet(pa.table({name: pa.array(rows[name], types[name]) for name in rows}))
+
+
+def croissant(
+    manifest: Manifest,
+    index: pa.Table,
+    sources: Sequence[Source],
+    digests: Mapping[str, str],
+) -> bytes:
+    """The record, as JSON-LD.
+
+    Args:
+        index: the rows that were pulled.
+        digests: file to SHA-256, of the tables that the record describes.
+    """
+    sets = [_record_set("samples", TABLE, _fields(_told(index)), ["frame_id"])]
+    if BOXES in digests:
+        told = {"frame_id": "sc:Text", "name": "sc:Text", "box": "cr:Float32"}
+        sets.append(_record_set("boxes", BOXES, told, []))
+    licenses = sorted({one for source in sources for one in source.licenses})
+    record = {
+        "@context": dict(CONTEXT),
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "name": f"EchoAtlas-{manifest.name}".replace(".", "-"),
+        "description": f"{index.num_rows} de-identified ultrasound frames, labeled on a tree of 9 "
+        "regions and 52 organs, with masks, boxes and measurements where they came with the data.",
+        "version": _version(manifest.name),
+        "datePublished": manifest.created,
+        "license": licenses,
+        "url": f"urn:echoatlas:{manifest.index.sha256}",
+        "creator": {"@type": "sc:Organization", "name": "Sites of the release, see SOURCES.md"},
+        "citeAs": "; ".join(one.citation for one in sources if one.citation) or manifest.name,
+        "isLiveDataset": False,
+        "prov:wasGeneratedBy": {"@type": "prov:Activity", "name": f"EchoAtlas {manifest.version}"},
+        **_responsible(manifest, index, sources),
+        "distribution": [_file(name, digests[name]) for name in digests],
+        "recordSet": sets,
+    }
+    return json.dumps(record, indent=1).encode()
+
+
+def _version(name: str) -> str:
+    """A version as Croissant wants it, of three numbers, from a release's name if it has any."""
+    numbers = "".join(c if c.isdigit() else " " for c in name).split()[:3]
+    return ".".join(str(int(one)) for one in [*numbers, "0", "0", "0"][:3])
+
+
+def _file(name: str, digest: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": name,
+        "encodingFormat": "application/x-parquet",
+        "sha256": digest,
+    }
+
+
+def _fields(index: pa.Table) -> dict[str, str]:
+    kinds = ((pa.types.is_boolean, "sc:Boolean"), (pa.types.is_integer, "sc:Integer"),
+             (pa.types.is_floating, "sc:Float"))  # fmt: skip
+    return {
+        one.name: next((name for test, name in kinds if test(one.type)), "sc:Text")
+        for one in index.schema
+    }
+
+
+def _record_set(name: str, file: str, fields: Mapping[str, str], key: list[str]) -> dict[str, Any]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "key": [{"@id": f"{name}/{one}"} for one in key],
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{name}/{column}",
+                "name": f"{name}/{column}",
+                "dataType": kind,
+                "source": {"fileObject": {"@id": file}, "extract": {"column": column}},
+                **({"isArray": True, "arrayShape": "4"} if kind == "cr:Float32" else {}),
+            }
+            for column, kind in fields.items()
+        ],
+    }
+
+
+def _responsible(
+    manifest: Manifest, index: pa.Table, sources: Sequence[Source]
+) -> dict[str, str | list[str]]:
+    shares = quality(index)
+    defects = [f"{one.site}: {defect}" for one in sources for defect in one.defects]
+    return {
+        "rai:dataCollection": "Scans that sites uploaded in the course of care or research.",
+        "rai:dataCollectionType": ["Secondary Data analysis", "Software Collection"],
+        "rai:dataCollectionMissingData": "Unknown labels, spacings, ages and sexes stay unknown; "
+        "none is imputed.",
+        "rai:dataPreprocessingProtocol": [
+            "Headers rebuilt from an allow-list (PS3.15); everything outside the scanned area "
+            "black; text inside it looked for and blacked out; looked at again.",
+            "Cropped to the scanned area and letterboxed, never stretched; duplicates "
+            f"{manifest.config.duplicates}.",
+        ],
+        "rai:dataAnnotationProtocol": "Labels are fused from headers, names, tables and sites' "
+        "priors, on a label tree; annotations came with the data.",
+        "rai:dataBiases": "Counts by region, organ, site, device, country, sex and age band stand "
+        "in README.md: sites and devices are not evenly represented.",
+        "rai:dataLimitations": [
+            "Labels are weak: they come from what files say of themselves.",
+            "Patients under different ids at different sites can't be recognized.",
+            f"Data quality {score(shares)} of 100, the mean of: "
+            + "; ".join(f"{QUALITY[name]} ({100 * one:.1f} %)" for name, one in shares.items()),
+            *defects,
+        ],
+        "rai:dataUseCases": "Pre-training and evaluation of models of ultrasound images; no "
+        "decision on a patient may rest on it.",
+        "rai:personalSensitiveInformation": "Health data, pseudonymized under keys of each site; "
+        "age capped at 90, sex; no names, dates or ids of patients.",
+        "rai:dataReleaseMaintenancePlan": "Releases are immutable; corrections and withdrawals "
+        "come as new releases, and notices name them.",
+    }
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", write_statistics=False)
+    return sink.getvalue()

@@ -1,0 +1,142 @@
+"""What a format is given to write a release, and what it tells of what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.release.annotations import TOLD, has_mask
+from echoatlas.pipeline.release.huggingface import Features
+from echoatlas.pipeline.release.reader import ShardReader, Stored, file_ending
+from echoatlas.pipeline.release.shard import MARKS, PLACES
+from echoatlas.schemas.strict import Strict
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.release.exports.target import Target
+    from echoatlas.schemas.manifest import Manifest
+
+Settings = TypeVar("Settings", bound=Strict)
+Progress = Callable[[str, int, int], None]
+
+
+class NoSettings(Strict):
+    """A format that can be written in one way alone."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """How Hugging Face's ``datasets`` reads what was written.
+
+    Attributes:
+        files: split to the paths, or patterns, of its files.
+        features: of the columns.
+        more: settings of its builder.
+    """
+
+    files: Mapping[str, Sequence[str]]
+    features: Features
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Pull(Generic[Settings]):
+    """A release, or a part of it, on its way to a folder.
+
+    Attributes:
+        index: rows that are wanted, in the release's order.
+        notes: sentences for the README: what is said of the release, what was left out, how it is
+            read.
+    """
+
+    reader: ShardReader
+    index: pa.Table
+    target: Target
+    settings: Settings
+    progress: Progress
+    notes: list[str] = field(default_factory=list)
+    _done: int = 0
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the release."""
+        return self.reader.manifest
+
+    @property
+    def ending(self) -> str:
+        """Of a sample's file, without the dot."""
+        return file_ending(self.reader.codec)
+
+    @property
+    def splits(self) -> list[str]:
+        """Splits that have samples, in the order in which people name them."""
+        found = set(self.index.column("split").to_pylist())
+        known = list(self.manifest.config.splits)
+        return sorted(found, key=lambda one: (known.index(one) if one in known else 99, one))
+
+    def of(self, split: str) -> pa.Table:
+        """The rows of a split."""
+        return self.index.filter(pc.equal(self.index.column("split"), split))
+
+    def samples(self, rows: pa.Table | None = None) -> Iterator[Stored]:
+        """Samples, of all rows if none are given; tells how far it is."""
+        for sample in self.reader.samples(self.index if rows is None else rows):
+            yield sample
+            self.passed()
+
+    def passed(self, number: int = 1) -> None:
+        """So many samples are done, or were done before."""
+        self._done += number
+        self.progress("pulling samples", min(self._done, self.index.num_rows), self.index.num_rows)
+
+    def lacking(
+        self, rows: pa.Table, names: Callable[[dict[str, Any]], Iterable[str]]
+    ) -> Iterator[Stored]:
+        """Samples of rows of which not every file is there; ``names`` gives those of a row."""
+        columns = ["frame_id", "split", *({MARKS} & set(rows.column_names))]
+        told = rows.select(columns).to_pylist()
+        wanted = [n for n, row in enumerate(told) if not self.target.has(*names(row))]
+        self.passed(len(told) - len(wanted))
+        yield from self.samples(rows.take(pa.array(wanted, pa.int64())))
+
+    def chosen(self, rows: Sequence[int], left_out: str) -> None:
+        """Keep these rows alone, and say what is left out and why.
+
+        Raises:
+            UsageError: nothing remains.
+        """
+        gone = self.index.num_rows - len(rows)
+        if not rows:
+            raise UsageError(f"nothing of the selection can be written so: {left_out}")
+        if gone:
+            self.notes.append(f"{gone} of {self.index.num_rows} samples are left out: {left_out}.")
+            self.index = self.index.take(pa.array(rows, pa.int64()))
+
+
+def marks(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row's annotations."""
+    return list(row.get(MARKS) or ())
+
+
+def masked(row: Mapping[str, Any], name: str = "") -> bool:
+    """Whether a row has a mask, of a name if one is given."""
+    return any(has_mask(mark) and name in ("", mark["name"]) for mark in marks(row))
+
+
+def without_places(rows: pa.Table) -> pa.Table:
+    """Rows without what says where they lie in shards."""
+    return rows.drop_columns([one for one in PLACES if one in rows.column_names])
+
+
+def told_plainly(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Annotations without masks."""
+    return [{name: mark[name] for name in TOLD} for mark in marks(row)]
+
+
+def needs(module: str, form: str) -> UsageError:
+    """What to install for a format."""
+    return UsageError(f"--format {form} needs `pip install 'echoatlas[formats]'` ({module})")

@@ -1,0 +1,183 @@
+"""The folder that a pull fills: whole files only, a list of their digests, nothing left of others.
+
+Whoever is interrupted goes on: what was written whole stands in a list beside it, and is not made
+again if its digest is still the same. ``SHA256SUMS`` is what `sha256sum -c` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.file_lock import try_lock
+from echoatlas.pipeline.storage import LocalStorage, storage_error
+
+SUMS, RECEIPT = "SHA256SUMS", "pulled.json"
+GOING_ON = ".pulling"  # the sums of a pull that is not at its end, after a line of what was asked
+STALE = "-"  # begins a line of what another pull wrote
+
+
+class Target:
+    """A folder to which one pull is written.
+
+    Args:
+        folder: need not exist yet.
+        asked: release, digest, selection, format, settings: what was written for something else is
+            no use, and is removed once this pull is at its end.
+
+    Raises:
+        UsageError: it can't be written, or another pull is at it.
+    """
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.asked = dict(asked)
+        self._storage = LocalStorage(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._journal: IO[str] = (folder / GOING_ON).open("a+", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write to {folder} ({error.strerror})") from None
+        if not try_lock(self._journal):
+            self._journal.close()
+            raise UsageError(f"another pull is writing to {folder}")
+        self._open(self._sums_of_before())
+
+    def _open(self, before: dict[str, str]) -> None:
+        """Go on where the journal ends if it is of the same pull, else begin it anew."""
+        self._journal.seek(0)
+        text = self._journal.read()
+        head, *lines = text.splitlines() or [""]
+        self._stale = _sums([line[1:] for line in lines if line.startswith(STALE)])
+        self._usable = _sums(lines)
+        if head != self._head:
+            self._stale |= self._usable  # of another pull that was interrupted
+            self._usable = {}
+            self._journal.truncate(0)
+            if not self._same:
+                self._stale |= before
+                for name in (RECEIPT, SUMS):
+                    (self.folder / name).unlink(missing_ok=True)
+            stale = [f"{STALE}{digest}  {name}" for name, digest in self._stale.items()]
+            self._tell("\n".join([self._head, *stale]))
+        elif not text.endswith("\n"):
+            self._tell("")  # after a line that was cut off
+        if self._same:
+            self._usable = before | self._usable
+            self._stale |= before
+        self._written: dict[str, str] = {}
+
+    @property
+    def _head(self) -> str:
+        return json.dumps(self.asked, sort_keys=True)
+
+    def _sums_of_before(self) -> dict[str, str]:
+        """What the last pull to this folder wrote, and whether it was asked for the same."""
+        self._same = False
+        try:
+            receipt = json.loads((self.folder / RECEIPT).read_text(encoding="utf-8"))
+            lines = (self.folder / SUMS).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(receipt, dict) or "asked" not in receipt:
+            return {}  # somebody else's
+        self._same = receipt["asked"] == self.asked
+        return _sums(lines)
+
+    def has(self, *names: str) -> bool:
+        """Whether files are there, whole, from this pull or one of before that asked the same."""
+        return all(self._has(name) for name in names)
+
+    def _has(self, name: str) -> bool:
+        if name in self._written:
+            return True
+        digest = self._usable.get(name)
+        if digest is None or _digest(self._storage.path(name)) != digest:
+            return False
+        self._note(name, digest)
+        return True
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, all or nothing."""
+        self._storage.write(name, data)
+        self._note(name, hashlib.sha256(data).hexdigest())
+
+    def adopt(self, name: str, made: Path) -> None:
+        """Take a file that others wrote in this folder's file system, under its name."""
+        target = self._storage.path(name)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(target)
+        except OSError as error:
+            raise storage_error(error.errno, str(self.folder)) from None
+        digest = _digest(target)
+        assert digest is not None
+        self._note(name, digest)
+
+    def read(self, name: str) -> bytes:
+        """A file that was written."""
+        return self._storage.read(name)
+
+    @property
+    def names(self) -> list[str]:
+        """What was written, in order of names."""
+        return sorted(self._written)
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a file that was written."""
+        return self._written[name]
+
+    def close(self, **told: Any) -> None:
+        """All is there: write the sums and a receipt, and remove what other pulls had left."""
+        for name in sorted(set(self._stale) - set(self._written)):
+            self._remove(name, self._stale[name])
+        lines = [f"{self._written[name]}  {name}\n" for name in self.names]
+        self._storage.write(SUMS, "".join(lines).encode())
+        receipt = {"asked": self.asked, **told, "files": len(lines)}
+        self._storage.write(RECEIPT, json.dumps(receipt, sort_keys=True, indent=1).encode())
+        self._journal.close()
+        (self.folder / GOING_ON).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """It is interrupted, and may go on another time."""
+        self._journal.close()
+
+    def _remove(self, name: str, digest: str) -> None:
+        path = self._storage.path(name)
+        if _digest(path) != digest:  # gone, or somebody's own by now
+            return
+        path.unlink()
+        for above in path.parents:
+            if above == self.folder.absolute() or any(above.iterdir()):
+                break
+            above.rmdir()
+
+    def _note(self, name: str, digest: str) -> None:
+        self._written[name] = digest
+        if self._usable.get(name) != digest:
+            self._tell(f"{digest}  {name}")
+
+    def _tell(self, line: str) -> None:
+        try:
+            self._journal.write(f"{line}\n")
+            self._journal.flush()
+        except OSError as error:
+            raise storage_error(error.errno, str(self.folder)) from None
+
+
+def _sums(lines: list[str]) -> dict[str, str]:
+    """Name to digest; a last line that was cut off is passed over."""
+    pairs = (line.split("  ", 1) for line in lines)
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and len(pair[0]) == 64}
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

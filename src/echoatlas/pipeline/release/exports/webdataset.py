@@ -1,0 +1,88 @@
+"""WebDataset: numbered tar files that a brace range names, the same members in every sample."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from echoatlas.pipeline.frames.png import encode_png
+from echoatlas.pipeline.release.annotations import mask_ending, most_masks, told
+from echoatlas.pipeline.release.exports.job import Hub, Pull
+from echoatlas.pipeline.release.exports.packing import Packing, packs
+from echoatlas.pipeline.release.exports.words import caption, class_of, classes
+from echoatlas.pipeline.release.huggingface import Features, meta_feature
+from echoatlas.pipeline.release.reader import Stored
+from echoatlas.pipeline.release.shard import BLOCK, MARKS, META
+
+
+def write_webdataset(job: Pull[Packing]) -> Hub:
+    """Write it.
+
+    Hugging Face's builder takes the members of the first five samples for those of all: each
+    sample has as many masks as the one that has most, those that no annotation names are black.
+    """
+    masks = most_masks(job.index)
+    for split in job.splits:
+        for number, rows in packs(job, split, job.settings.shard_mb):
+            name = f"shards/{split}-{number:05d}.tar"
+            if job.target.has(name):
+                job.passed(rows.num_rows)
+                continue
+            sink = io.BytesIO()
+            for sample in job.samples(rows):
+                for ending, data in tar_members(sample, job.ending, masks):
+                    add(sink, f"{sample.frame_id}.{ending}", data)
+            sink.write(b"\0" * 2 * BLOCK)
+            job.target.write(name, sink.getvalue())
+    job.target.write("classes.txt", "".join(f"{one}\n" for one in classes()).encode())
+    job.notes += [
+        "`.txt` is a caption, `.cls` a number of `classes.txt`; the brace range of a split is in "
+        "`ls shards`, such as `shards/train-{00000..00003}.tar`."
+    ]
+    if masks:
+        job.notes += ["A mask that no annotation of its `.json` names is black and says nothing."]
+    files = {split: [f"shards/{split}-*.tar"] for split in job.splits}
+    return Hub(files, _features(job.ending, masks))
+
+
+def tar_members(sample: Stored, ending: str, masks: int) -> Iterator[tuple[str, bytes]]:
+    """Ending and bytes of each file of a sample, in the order in which they lie in a tar."""
+    yield ending, sample.file
+    height, width = sample.row["height"], sample.row["width"]
+    mine = sample.masks
+    for number in range(masks):
+        yield mask_ending(number), mine[number] if number < len(mine) else _black(height, width)
+    listed = told(sample.annotations)
+    meta = {name: sample.row.get(name) for name in META} | {MARKS: listed}
+    yield "json", json.dumps(meta, sort_keys=True).encode()
+    yield "txt", caption(sample.row, listed).encode()
+    yield "cls", str(class_of(sample.row)).encode()
+
+
+def add(sink: io.BytesIO, name: str, data: bytes) -> None:
+    """Add a file to a tar: without time and owner, so that equal samples are equal bytes."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    sink.write(info.tobuf(tarfile.USTAR_FORMAT))
+    sink.write(data)
+    sink.write(b"\0" * (-len(data) % BLOCK))
+
+
+@cache
+def _black(height: int, width: int) -> bytes:
+    return encode_png(np.zeros((height, width), np.uint8))
+
+
+def _features(ending: str, masks: int) -> Features:
+    return [
+        {"name": ending, "dtype": "image"},
+        *({"name": mask_ending(n), "dtype": "image"} for n in range(masks)),
+        {"name": "json", **meta_feature()},
+        {"name": "txt", "dtype": "string"},
+        {"name": "cls", "dtype": "int64"},
+    ]

@@ -1,0 +1,477 @@
+"""Each layout as its readers read it, by their own code where it installs, else by its rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hn
+
+from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.frames.png import encode_png
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.pull import FORMATS, pull
+from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.tables import to_arrow
+from tests.helpers.tables import made, picture, quick_lake
+
+FRAMES = 30
+FORMS = sorted({*FORMATS} - {"clips", "sa-v"})  # those of single frames
+
+
+def ring() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A mask with a hole, of three levels: 2 inside is as much inside as 255."""
+    mask = np.zeros((16, 16), np.uint8)
+    mask[3:12, 2:10] = 255
+    mask[4:6, 4:6] = 2
+    mask[7:9, 5:8] = 0
+    return mask
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """Thirty frames of ten patients; of each third frame a lesion is drawn, of some a box."""
+    root = tmp_path_factory.mktemp("lake")
+    paths = ["abdomen/liver", "thorax/breast"]
+    frames = [
+        {"path": paths[n % 2], "patient": f"p{n // 3:04d}", "study": f"s{n // 3:04d}"}
+        | ({"mm_per_px_x": 0.5, "mm_per_px_y": 0.25} if n % 2 else {})
+        | {"mode": "b_mode", "site": f"site-{n % 2}", "fan_shape": ["convex", "linear"][n % 2]}
+        for n in range(FRAMES)
+    ]
+    lake = quick_lake(root, frames)
+    plain = made(AnnotationRow, source="sidecar")
+    rows = []
+    for n in range(FRAMES):
+        told = replace(plain, frame_id=f"f{n:04d}")
+        if n % 3 == 0:
+            mask = encode_png(ring())
+            rows.append(replace(told, annotation_id=f"m{n}", kind="mask", name="lesion", mask=mask))
+            kind = {"annotation_id": f"c{n}", "kind": "class", "name": "finding"}
+            rows.append(replace(told, **kind, value=["benign", "malignant"][n % 2]))
+        if n % 3 == 1:
+            points = [2.0, 3.0, 9.5, 12.0]
+            rows.append(
+                replace(told, annotation_id=f"b{n}", kind="box", name="cyst", points=points)
+            )
+    lake.append("annotations", to_arrow("annotations", rows))
+    found = lake.storage.sub("releases")
+    create(lake, found, ReleaseConfig(name="one", splits={"train": 0.6, "val": 0.2, "test": 0.2}))
+    create(lake, found, ReleaseConfig(name="fast", codec="zstd", splits={"train": 1.0}))
+    return found
+
+
+def rows_of(releases: Storage, name: str = "one") -> dict[str, dict[str, Any]]:
+    index = index_table(releases, manifest_of(releases, name))
+    return {row["frame_id"]: row for row in index.to_pylist()}
+
+
+def read(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    return pixels  # type: ignore[return-value]
+
+
+def is_picture(path: Path) -> bool:
+    return np.array_equal(picture(int(path.stem[1:5])), read(path))
+
+
+def tree_of(folder: Path) -> dict[str, bytes]:
+    """What lies in a folder, but for the receipt."""
+    found = (one for one in folder.rglob("*") if one.is_file())
+    return {one.relative_to(folder).as_posix(): one.read_bytes() for one in found}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_cut_off_is_gone_on_with_and_ends_as_if_undisturbed(
+    form: str, releases: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(releases, "one", tmp_path / "whole", form)
+    for moment in (1, 3):
+        dest, done = tmp_path / f"cut-{moment}", 0
+
+        def cut(what: str, number: int, of: int, moment: int = moment) -> None:
+            if number > moment * of // 5:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            pull(releases, "one", dest, form, progress=cut)
+        before = {one: one.stat().st_mtime_ns for one in dest.rglob("*") if one.is_file()}
+        pull(releases, "one", dest, form)
+
+        assert tree_of(tmp_path / "whole") == tree_of(dest)
+        kept = [
+            one for one, time in before.items() if one.exists() and one.stat().st_mtime_ns == time
+        ]
+        done += len(kept)
+        assert done or len(before) <= 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_sums_tell_what_is_there_and_what_changed_is_made_anew(
+    form: str, releases: Storage, tmp_path: Path
+) -> None:
+    pull(releases, "one", tmp_path / "to", form)
+    before = tree_of(tmp_path / "to")
+    sums = dict(
+        reversed(line.split("  ", 1)) for line in before["SHA256SUMS"].decode().splitlines()
+    )
+    victim = max(sums, key=lambda name: len(before[name]))
+    (tmp_path / "to" / victim).write_bytes(b"changed")
+    (tmp_path / "to" / "my-notes.txt").write_text("mine")
+
+    pull(releases, "one", tmp_path / "to", form)
+
+    after = tree_of(tmp_path / "to")
+    assert after.pop("my-notes.txt") == b"mine"
+    assert before == after
+    assert {*sums, "SHA256SUMS", "pulled.json"} == set(after)
+    assert sums == {name: hashlib.sha256(after[name]).hexdigest() for name in sums}
+
+
+def test_nothing_of_an_earlier_pull_is_left_but_what_others_put_there(
+    releases: Storage, tmp_path: Path
+) -> None:
+    pull(releases, "one", tmp_path / "to", "files")
+    (tmp_path / "to" / "images" / "mine.png").write_bytes(b"mine")
+
+    pull(releases, "one", tmp_path / "to", "webdataset", "split = 'train'")
+
+    fresh = tmp_path / "fresh"
+    pull(releases, "one", fresh, "webdataset", "split = 'train'")
+    assert tree_of(fresh) | {"images/mine.png": b"mine"} == tree_of(tmp_path / "to")
+
+
+def test_of_a_small_part_only_that_part_is_read_and_its_pixels_are_checked(
+    releases: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+    real = type(releases).read
+
+    def counted(self: Any, key: str, start: int | None = None, length: int | None = None) -> bytes:
+        data = real(self, key, start, length)
+        if key.startswith("shards/"):
+            asked.append(length)
+        return data
+
+    monkeypatch.setattr(type(releases), "read", counted)
+    few = "frame_id IN ('f0002', 'f0005')"
+    pull(releases, "fast", tmp_path / "few", "files", few)
+    row = rows_of(releases, "fast")["f0002"]
+    shard = Path(releases.uri) / row["shard"]
+    whole = shard.read_bytes()
+    try:
+        place = row["offset"] + row["length"] // 2
+        shard.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(CheckFailed, match="a shard is damaged"):
+            pull(releases, "fast", tmp_path / "damaged", "files", few)
+    finally:
+        shard.write_bytes(whole)
+
+    assert asked and None not in asked
+    images = sorted((tmp_path / "few" / "images").glob("*.png"))
+    assert [one.stem for one in images] == ["f0002", "f0005"]
+    assert all(is_picture(one) for one in images)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cocoo", {}), "no format 'cocoo'; did you mean 'coco'"),
+        (("pairs", {"imagee": "x"}), "--format pairs: unknown key 'imagee'; did you mean 'image'"),
+        (("imagefolder", {"label": "findin"}), "is called 'findin'; did you mean 'finding'"),
+        (("pairs", {"name": "nothing"}), "they have no mask of the name 'nothing'"),
+    ],
+)
+def test_a_wrong_wish_is_one_line(
+    words: tuple[str, Mapping[str, Any]], said: str, releases: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as told:
+        pull(releases, "one", tmp_path / "to", words[0], settings=words[1])
+
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_two_pulls_to_one_folder_do_not_mix(releases: Storage, tmp_path: Path) -> None:
+    def another(what: str, number: int, of: int) -> None:
+        with pytest.raises(UsageError, match="another pull is writing"):
+            pull(releases, "fast", tmp_path / "to", "files")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull(releases, "one", tmp_path / "to", "files", progress=another)
+
+
+def test_webdataset_reads_a_brace_range_and_all_samples_have_the_same_members(
+    releases: Storage, tmp_path: Path
+) -> None:
+    wds = pytest.importorskip("webdataset")
+    pull(releases, "one", tmp_path / "to", "webdataset")
+
+    url = f"{tmp_path / 'to' / 'shards'}/{{train,val,test}}-{{00000..00000}}.tar"
+    read_back = list(wds.WebDataset(url, shardshuffle=False).decode("rgb8"))
+
+    names = (tmp_path / "to" / "classes.txt").read_text().splitlines()
+    assert len(read_back) == FRAMES
+    for one in read_back:
+        assert {"png", "mask-0.png", "json", "txt", "cls"} == {
+            key for key in one if not key.startswith("__")
+        }
+        assert np.array_equal(picture(int(one["__key__"][1:])), one["png"][..., 0])
+        named = [mark["mask"] for mark in one["json"]["annotations"] if mark["mask"]]
+        assert bool(named) == bool(one["mask-0.png"].any())
+        place = {"abdomen/liver": "liver (abdomen)", "thorax/breast": "breast (thorax)"}
+        assert f"B-mode ultrasound, of the {place[names[one['cls']]]}" in one["txt"]
+
+
+@pytest.mark.parametrize("label", ["organ", "finding"])
+def test_an_image_folder_has_the_same_classes_in_every_split(
+    label: str, releases: Storage, tmp_path: Path
+) -> None:
+    pull(releases, "one", tmp_path / "to", "imagefolder", settings={"label": label})
+
+    numbers = []
+    for split in ("train", "val", "test"):
+        # torchvision 0.28, datasets/folder.py: folders in order are classes, none may be empty
+        folders = sorted(one for one in (tmp_path / "to" / split).iterdir() if one.is_dir())
+        numbers.append({one.name: number for number, one in enumerate(folders)})
+        for folder in folders:
+            images = list(folder.iterdir())
+            assert images and all(is_picture(one) for one in images)
+            if label == "organ":
+                rows = rows_of(releases)
+                told = {(rows[one.stem]["organ"], rows[one.stem]["split"]) for one in images}
+                assert {(folder.name, split)} == told
+    assert numbers[0] == numbers[1] == numbers[2]
+    assert list(numbers[0]) == (tmp_path / "to" / "classes.txt").read_text().split()
+
+
+def test_a_class_that_a_split_lacks_is_left_out_and_told(releases: Storage, tmp_path: Path) -> None:
+    where = "NOT (split = 'val' AND organ = 'liver')"
+    pull(releases, "one", tmp_path / "to", "imagefolder", where)
+
+    assert (tmp_path / "to" / "classes.txt").read_text() == "breast\n"
+    assert "is not in every split (liver)" in (tmp_path / "to" / "README.md").read_text()
+
+
+def test_pairs_are_of_one_name_and_masks_have_two_levels(releases: Storage, tmp_path: Path) -> None:
+    names = {"image": "img", "mask": "label"}
+    pull(releases, "one", tmp_path / "tiny", "pairs", settings=names)
+    pull(releases, "one", tmp_path / "usfm", "pairs", settings={"splits": "set"})
+    pull(releases, "one", tmp_path / "index", "pairs", settings={"values": "index"})
+
+    masked = [one for one, row in rows_of(releases).items() if "mask" in row["annotated"]]
+    seen = []
+    for split in ("train", "val", "test"):
+        images = sorted((tmp_path / "tiny" / split / "img").iterdir())
+        assert all(is_picture(one) for one in images)
+        for image in images:
+            mask = read(image.parents[1] / "label" / image.name)
+            assert np.array_equal((ring() > 0) * 255, mask)
+            set_name = "training_set" if split == "train" else f"{split}_set"
+            assert (tmp_path / "usfm" / set_name / "mask" / image.name).is_file()
+            assert (tmp_path / "usfm" / set_name / "image" / image.name).is_file()
+            classes = read(tmp_path / "index" / split / "mask" / image.name)
+            assert np.array_equal(ring() > 0, classes)
+        seen += [one.stem for one in images]
+    assert sorted(masked) == sorted(seen)
+    assert (tmp_path / "index" / "classes.txt").read_text() == "background\nlesion\n"
+
+
+def test_coco_is_read_by_its_own_tools(releases: Storage, tmp_path: Path) -> None:
+    tools = pytest.importorskip("pycocotools.coco")
+    pull(releases, "one", tmp_path / "to", "coco")
+
+    masks = boxes = 0
+    for split in ("train", "val", "test"):
+        found = tools.COCO(str(tmp_path / "to" / "annotations" / f"instances_{split}.json"))
+        assert [c["name"] for c in found.loadCats(found.getCatIds())] == ["cyst", "lesion"]
+        for image in found.loadImgs(found.getImgIds()):
+            assert is_picture(tmp_path / "to" / "images" / image["file_name"])
+            for one in found.loadAnns(found.getAnnIds(image["id"])):
+                if "segmentation" in one:
+                    assert np.array_equal(ring() > 0, found.annToMask(one))
+                    assert (one["area"], one["bbox"]) == (int((ring() > 0).sum()), [2, 3, 8, 9])
+                    masks += 1
+                else:
+                    assert one["bbox"] == [2.0, 3.0, 7.5, 9.0]
+                    boxes += 1
+    assert (masks, boxes) == (10, 10)
+
+
+@given(hn.arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))))
+def test_run_lengths_are_those_of_cocoapi(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+    tools = pytest.importorskip("pycocotools.mask")
+    theirs = tools.encode(np.asfortranarray(mask.astype(np.uint8)))
+
+    mine = json.loads(json.dumps(run_lengths(mask)))
+
+    assert theirs["counts"].decode() == mine["counts"]
+    assert np.array_equal(mask, tools.decode(mine))
+    assert tools.toBbox(mine).tolist() == mask_box(mask)
+
+
+def test_lists_name_each_path_by_split_and_by_client(releases: Storage, tmp_path: Path) -> None:
+    pull(releases, "one", tmp_path / "to", "lists", settings={"suffix": "_13m"})
+
+    seen: list[str] = []
+    rows = rows_of(releases)
+    for split in ("train", "val", "test"):
+        # UltraDINO, fus_13m.py: a path a line, joined to the root
+        paths = (tmp_path / "to" / f"{split}_paths_13m.csv").read_text().split("\n")[:-1]
+        assert all(is_picture(tmp_path / "to" / one) for one in paths)
+        # UltraFedFM, datasets_fed.py: N_clients/SPLIT/CLIENT, a path before the first comma
+        folder = tmp_path / "to" / "2_clients" / split
+        found = {one.name: one.read_text().split() for one in folder.iterdir()}
+        told = [line.split(",") for lines in found.values() for line in lines]
+        assert sorted(paths) == sorted(path for path, _ in told)
+        for name, lines in found.items():
+            sites = {rows[Path(line.split(",")[0]).stem]["site"] for line in lines}
+            assert {f"site-{name[7]}"} == sites
+        assert all(rows[Path(one).stem]["fan_shape"] == shape for one, shape in told)
+        seen += paths
+    assert len(set(seen)) == FRAMES
+
+
+@pytest.mark.parametrize("style", ["messages", "conversations"])
+def test_a_conversation_shows_the_image_once_and_says_what_is_coded(
+    style: str, releases: Storage, tmp_path: Path
+) -> None:
+    pull(releases, "one", tmp_path / "to", "chat", settings={"style": style})
+
+    number, rows = 0, rows_of(releases)
+    for split in ("train", "val", "test"):
+        for one in json.loads((tmp_path / "to" / f"{split}.json").read_text()):
+            path = one["images"][0] if style == "messages" else one["image"]
+            role, text = ("role", "content") if style == "messages" else ("from", "value")
+            said = [turn[text] for turn in one[style]]
+            assert is_picture(tmp_path / "to" / path)
+            assert sum(words.count("<image>") for words in said) == 1
+            assert said[0].startswith("<image>")
+            mine = ["user", "assistant"] if style == "messages" else ["human", "gpt"]
+            assert mine * (len(said) // 2) == [turn[role] for turn in one[style]]
+            row = rows[one["id"]]
+            assert row["organ"] in said[1]
+            classes = [mark for mark in row["annotations"] if mark["kind"] == "class"]
+            assert len(said) == 2 + 2 * len(classes)
+            assert all(mark["value"] in said[3].lower() for mark in classes)
+            number += 1
+    assert number == FRAMES
+
+
+def test_hdf5_is_read_as_the_challenges_of_fetuses_do(releases: Storage, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    pull(releases, "one", tmp_path / "to", "hdf5", settings={"root": f"{tmp_path}/to/"})
+
+    # Their baseline's dataset/fetus.py: image (H, W, 3), view from 1, mask of classes, label
+    cases = {
+        name: json.loads((tmp_path / "to" / f"{name}.json").read_text())
+        for name in ("train_labeled", "train_unlabeled", "valid", "test")
+    }
+    for one in (case for listed in cases.values() for case in listed):
+        with h5py.File(one["image"]) as file:
+            image, view = file["image"][:], file["view"][:]
+        name = Path(one["image"]).stem
+        assert np.array_equal(np.repeat(picture(int(name[1:]))[..., None], 3, 2), image)
+        assert view.shape == (1,) and view[0] >= 1
+        if "label" in one:
+            with h5py.File(one["label"]) as file:
+                mask, label = file["mask"][:], file["label"][:]
+            assert np.array_equal(ring() > 0, mask)
+            assert label.shape == (61,) and label.sum() == 2
+    labeled = [one for name in ("train_labeled", "valid", "test") for one in cases[name]]
+    assert len(labeled) == 10 and all("label" in one for one in labeled)
+    assert not any("label" in one for one in cases["train_unlabeled"])
+
+
+def mds_samples(folder: Path) -> list[dict[str, Any]]:
+    """Samples by the rules of streaming 0.13's MDSReader, which wants a numpy before 2.2."""
+    index = json.loads((folder / "index.json").read_text())
+    assert index["version"] == 2
+    known = {"column_encodings", "column_names", "column_sizes", "compression", "format"}
+    known |= {"hashes", "raw_data", "samples", "size_limit", "version", "zip_data"}
+    decoders: dict[str, Any] = {"json": json.loads, "str": bytes.decode}
+    decoders["int"] = lambda raw: int(np.frombuffer(raw, np.int64)[0])
+    decoders["png"] = lambda raw: cv2.imdecode(np.frombuffer(raw, np.uint8), -1)
+    found = []
+    for entry in index["shards"]:
+        assert known == set(entry)  # one more is a TypeError to it
+        data = (folder / entry["raw_data"]["basename"]).read_bytes()
+        assert len(data) == entry["raw_data"]["bytes"]
+        assert entry["hashes"] == list(entry["raw_data"]["hashes"])
+        for kind in entry["hashes"]:
+            assert hashlib.new(kind, data).hexdigest() == entry["raw_data"]["hashes"][kind]
+        for number in range(entry["samples"]):
+            begin, end = np.frombuffer(data[4 + 4 * number :][:8], np.uint32)
+            one, at, sizes = data[begin:end], 0, []
+            for size in entry["column_sizes"]:
+                sizes.append(size or int(np.frombuffer(one[at : at + 4], np.uint32)[0]))
+                at += 0 if size else 4
+            sample: dict[str, Any] = {}
+            names, kinds = entry["column_names"], entry["column_encodings"]
+            for name, kind, size in zip(names, kinds, sizes, strict=True):
+                sample[name] = decoders[kind](one[at : at + size])
+                at += size
+            assert at == len(one)
+            found.append(sample)
+    return found
+
+
+def test_mds_is_read_by_its_rules(releases: Storage, tmp_path: Path) -> None:
+    tools = pytest.importorskip("pycocotools.mask")
+    pull(releases, "one", tmp_path / "to", "mds", settings={"shard_mb": "1"})
+
+    rows = rows_of(releases)
+    digest = manifest_of(releases, "one").index.sha256[:12]
+    names = (tmp_path / "to" / "classes.txt").read_text().splitlines()
+    seen = []
+    for split in ("train", "val", "test"):
+        assert all(digest in one.name for one in (tmp_path / "to" / split).glob("*.mds"))
+        for sample in mds_samples(tmp_path / "to" / split):
+            row = rows[sample["frame_id"]]
+            assert np.array_equal(picture(int(row["frame_id"][1:])), sample["image"])
+            assert names[sample["label"]] == f"{row['region']}/{row['organ']}"
+            assert split == sample["meta"]["split"]
+            masks = [mark["mask"] for mark in sample["annotations"] if mark["mask"]]
+            assert all(np.array_equal(ring() > 0, tools.decode(one)) for one in masks)
+            seen.append(sample["frame_id"])
+    assert sorted(rows) == sorted(seen)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:monai")
+@pytest.mark.parametrize("task", ["segmentation", "classification"])
+def test_monai_reads_its_datalist(task: str, releases: Storage, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    data, transforms = pytest.importorskip("monai.data"), pytest.importorskip("monai.transforms")
+    pull(releases, "one", tmp_path / "to", "monai", settings={"task": task})
+
+    segments = task == "segmentation"
+    where = str(tmp_path / "to" / "dataset.json"), segments, "training", str(tmp_path / "to")
+    items = data.load_decathlon_datalist(*where)
+    keys = ["image", "label"] if segments else ["image"]
+    load = transforms.LoadImaged(keys=keys, reader="NrrdReader", image_only=True)
+    spacings = set()
+    for one in data.Dataset(items, load):
+        assert np.array_equal(picture(int(one["frame_id"][1:])), np.asarray(one["image"]).T)
+        if segments:
+            assert np.array_equal(ring() > 0, np.asarray(one["label"]).T)
+        spacing = np.abs(np.asarray(one["image"].affine).diagonal()[:2]).tolist()
+        assert spacing == ([0.5, 0.25] if one["spaced"] else [1.0, 1.0])
+        spacings.add(tuple(spacing))
+    batches = list(data.DataLoader(data.Dataset(items, load), batch_size=4))
+    assert len(items) == sum(len(batch["frame_id"]) for batch in batches)
+    assert len(spacings) == 2
