@@ -55,8 +55,8 @@ def releases(lake: Lake) -> Storage:
         SiteConfig(site="not-in-it", bucket="/home/somebody", country="FR"),
     ]
     where = "frame_id <> 'f0003'"
-    create(lake, found, ReleaseConfig(name="2026.10", where=where), sites)
-    create(lake, found, ReleaseConfig(name="2026.11"), sites)
+    create(lake, found, ReleaseConfig(name="2026.10", where=where), sites=sites)
+    create(lake, found, ReleaseConfig(name="2026.11"), sites=sites)
     return found
 
 

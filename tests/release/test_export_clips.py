@@ -79,6 +79,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     lake.append("annotations", to_arrow("annotations", rows))
     found = lake.storage.sub("releases")
     create(lake, found, ReleaseConfig(name="one", splits={"train": 1.0}))
+    create(lake, found, ReleaseConfig(name="whole", splits={"train": 1.0}, unit="clip"))
     return found
 
 
@@ -264,3 +265,23 @@ def test_clips_that_were_cut_off_are_gone_on_with(
 def test_a_release_without_clips_is_told(releases: Storage, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="clips of fewer than 2 frames"):
         pull(releases, "one", tmp_path, "clips", "object_id = 'short'")
+
+
+def test_a_release_of_clips_gives_the_same_files_as_one_of_frames(
+    releases: Storage, pulled: dict[str, Path], tmp_path: Path
+) -> None:
+    pull(releases, "whole", tmp_path, "clips")
+
+    for name in ("even", "odd", "color"):
+        video = f"Videos/{name}-0.mp4"
+        assert (pulled["mp4"] / video).read_bytes() == (tmp_path / video).read_bytes()
+    first, second = (
+        {
+            row["clip"]: (row["times_ms"], row["frame_ids"])
+            for row in pq.read_table(folder / "clips.parquet").to_pylist()
+        }
+        for folder in (pulled["mp4"], tmp_path)
+    )
+    assert first == second
+    with pytest.raises(UsageError, match="holds clips: pull them with --format clips"):
+        pull(releases, "whole", tmp_path / "files", "files")
