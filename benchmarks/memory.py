@@ -23,7 +23,7 @@ from echoatlas.schemas.config import Engine
 from echoatlas.simulate import make_cine, make_still, write_dicom
 
 FRAMES, MADE = few((1200, 40), (120, 20))
-LARGE = few((96, 288), (16, 48))  # frames of two cines
+LARGE = few((96, 288), (96, 128))  # frames of two cines, longer than what is looked at at once
 WIDE, MEGAPIXELS = (1024, 768), (4000, 3000)
 SIZES = few(1000, 40)
 EARLY = few(50, 10)  # sizes, after which a worker holds what it needs
