@@ -191,7 +191,8 @@ class Engine(Strict):
     address: str | None = Field(
         None,
         description="A Ray cluster; `local`: a Ray of our own; `processes`: plain processes of "
-        "this machine, no Ray. Default: RAY_ADDRESS, else a Ray of our own, else processes.",
+        "this machine, no Ray. Default: RAY_ADDRESS, else processes for less than 200 objects, "
+        "else a Ray of our own.",
     )
     group: int = Field(
         8, ge=1, json_schema_extra={"unit": "batches"}, description="Batches committed together."

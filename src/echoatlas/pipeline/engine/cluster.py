@@ -6,6 +6,7 @@ import os
 import pickle
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from echoatlas.schemas.config import Engine
 
 LOCAL, PLAIN = "local", "processes"  # addresses: a Ray of our own, and no Ray at all
 STARTS = 4  # tries to start a Ray of our own, of half a minute each where the machine is busy
+LITTLE = 200  # objects below which a Ray of our own takes longer to start than it saves
 BUSY = "Ray does not start on this machine, which is too busy"
 PATIENCE = 180  # seconds for a new cluster to answer: a busy machine needs more than Ray's own 20
 QUIET = {
@@ -72,25 +74,50 @@ class _GivenUp:
     within = False
 
 
+def is_plain(engine: Engine, objects: int | None) -> bool:
+    """Whether plain processes do the work: asked for, or little work and no cluster named.
+
+    Args:
+        objects: about how many there are to be worked on; None if that is not known.
+    """
+    if engine.address == PLAIN:
+        return True
+    unnamed = engine.address is None and not _addresses(engine)
+    return unnamed and objects is not None and objects < LITTLE and not _is_within()
+
+
+def _is_within() -> bool:
+    """Whether this process is in a cluster already."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
 @contextmanager
-def connected(engine: Engine, tell: Callable[[str], None] = lambda said: None) -> Iterator[Workers]:
+def connected(
+    engine: Engine,
+    tell: Callable[[str], None] = lambda said: None,
+    objects: int | None = None,
+) -> Iterator[Workers]:
     """Workers: of the configured Ray cluster, of RAY_ADDRESS, or of this machine alone.
 
     On this machine it is a Ray of our own for as long as it is needed, or plain processes where
-    that does not start, or where the configuration asks for them: the tables are the same.
+    that does not start, where there is little to do, or where the configuration asks for them: the
+    tables are the same.
 
     A process that is in a cluster already stays in it, since Ray allows one a process: whoever
     runs twice within ``with connected(engine)``, or from a notebook, waits for Ray but once.
 
     Args:
         tell: is told if there is no Ray though one was to be started.
+        objects: about how many there are to be worked on; None if that is not known.
 
     Raises:
         UsageError: the configured cluster can't be reached.
         Retry: the configuration asks for a Ray of our own, and none starts.
     """
     address = None if engine.address == PLAIN else _cluster_address(engine)
-    if engine.address == PLAIN or (_GivenUp.within and not address and engine.address != LOCAL):
+    given_up = _GivenUp.within and not address and engine.address != LOCAL
+    if given_up or is_plain(engine, objects):
         with Processes(engine) as processes:
             yield processes
         return

@@ -139,7 +139,7 @@ def _carried_out(
     files = files_of_tables(lake, draft.versions)
     known = known_digests(releases, draft.earlier)
     hashing = list(digest_tasks(lake, [one for one in files if one not in known]))
-    with _workers(engine, len(draft.runs) + len(hashing)) as scatter:
+    with _workers(engine, len(draft.runs) + len(hashing), draft.index.num_rows) as scatter:
         for done in scatter(digests, hashing):
             known |= zip(done.task.files, _answer(done), strict=True)
         answers = {
@@ -158,13 +158,13 @@ def _answer(done: Done[Any, Any]) -> Any:
 
 
 @contextmanager
-def _workers(engine: Engine | None, tasks: int) -> Iterator[Scatter]:
+def _workers(engine: Engine | None, tasks: int, samples: int) -> Iterator[Scatter]:
     if engine is None or tasks <= FEW:
         yield _here
         return
     from echoatlas.pipeline.engine.cluster import connected
 
-    with connected(engine) as workers:
+    with connected(engine, objects=samples) as workers:
         yield workers.scatter
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
@@ -34,7 +35,7 @@ from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_
 from echoatlas.pipeline.run.commit import Committer, recover
 from echoatlas.pipeline.run.conservation import Balance, balance
 from echoatlas.pipeline.run.drift import drifted
-from echoatlas.pipeline.run.lake_steps import deduplicate_lake, gate, label_lake
+from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.register import differing, name_arrivals
 from echoatlas.pipeline.run.reread import reread
@@ -149,10 +150,11 @@ def curate(
             summary.notes += give_up(deployment, surveys)
             log.begin(Stage.NAMING)
             busy = set()
+            some = partial(cluster, sum(len(seen.fresh) for seen in surveys))
             for seen in surveys:
                 log.say(Event.SITE_LISTED, site=seen.site.site, count=len(seen.fresh))
                 summary.waiting += seen.waiting
-                named = name_arrivals(deployment, seen, cluster, tell, digests, stones)
+                named = name_arrivals(deployment, seen, some, tell, digests, stones)
                 other[seen.site.site] = differing(seen, digests)
                 summary.differing += len(other[seen.site.site])
                 fresh[seen.site.site] = set(named.column("object_id").to_pylist())
@@ -179,7 +181,7 @@ def curate(
             log.counted(label_lake(lake, deployment.config))
             log.begin(Stage.DUPLICATES)
             tell("duplicates", 0, 1)
-            log.counted(deduplicate_lake(lake, deployment.config, cluster))
+            log.counted(deduplicate_lake(lake, deployment.config, partial(cluster, SCATTERED)))
         log.begin(Stage.GATE)
         tell("checking the tables", 0, 1)
         worked = bool(summary.named or summary.objects or summary.reread)
@@ -214,7 +216,7 @@ def curate(
 def _carry(
     deployment: Deployment,
     surveys: list[Survey],
-    cluster: Callable[[], Workers],
+    cluster: Callable[[int], Workers],
     summary: Summary,
     tell: Progress,
     log: EventLog,
@@ -245,7 +247,7 @@ def _carry(
             for seen in surveys
             for batch in batches(deployment, seen, seen.due, summary.run_id, stones)
         )
-        workers = cluster()
+        workers = cluster(total)
         tell("objects", 0, total)
         for done in workers.scatter(
             work, tasks, lambda some: tell("objects", summary.objects + some, total)
@@ -281,7 +283,7 @@ def _carry(
 def _reread(
     deployment: Deployment,
     surveys: list[Survey],
-    cluster: Callable[[], Workers],
+    cluster: Callable[[int], Workers],
     summary: Summary,
     tell: Progress,
     log: EventLog,
@@ -302,7 +304,7 @@ def _reread(
         for batch in batches(deployment, seen, seen.items(seen.unread), run_id, stones)
     )
     passed: list[int] = []  # objects of each task that is done
-    workers = cluster()
+    workers = cluster(total)
     tell("headers", 0, total)
     for done in workers.scatter(
         reread, tasks, lambda some: tell("headers", sum(passed) + some, total)
