@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from echoatlas.errors import EchoAtlasError, UsageError
-from echoatlas.pipeline.run.run import Summary
+from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.watch import watch
 from echoatlas.pipeline.sites.events import Hints, Listener, event_places, hinted
 from echoatlas.schemas.config import SiteConfig

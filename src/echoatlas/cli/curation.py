@@ -79,9 +79,15 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
 def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     """Ingest to duplicates: what is new or changed, resumable at any moment."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.run.run import curate, must_hold
+    deployment = context.open("made")
+    from echoatlas.pipeline.run.idle import rested
+    from echoatlas.pipeline.run.summary import must_hold
 
-    summary = curate(context.open("made"), site, context.progress)
+    summary = rested(deployment, site)
+    if summary is None:
+        from echoatlas.pipeline.run.run import curate
+
+        summary = curate(deployment, site, context.progress)
     data = {
         "run_id": summary.run_id,
         "named": summary.named,

@@ -17,8 +17,9 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.report import write_report
-from echoatlas.pipeline.run.run import curate, must_hold
+from echoatlas.pipeline.run.run import curate
 from echoatlas.pipeline.run.status import status
+from echoatlas.pipeline.run.summary import must_hold
 from echoatlas.pipeline.sites.onboarding import check_site
 from echoatlas.pipeline.sites.receipts import receipts
 from echoatlas.schemas.config import ReleaseConfig

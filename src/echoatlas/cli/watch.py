@@ -11,7 +11,7 @@ from echoatlas.cli.output import Context
 
 if TYPE_CHECKING:
     from echoatlas.errors import EchoAtlasError
-    from echoatlas.pipeline.run.run import Summary
+    from echoatlas.pipeline.run.summary import Summary
 
 TOKEN = "ECHOATLAS_WATCH_TOKEN"
 Sites = typer.Option(None, "--site", help="Only this site; may be given several times.")

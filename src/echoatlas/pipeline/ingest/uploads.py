@@ -7,10 +7,16 @@ it would not take: one with a control character, or an empty, "." or ".." part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.s3_client import s3_client, service_faults
 from echoatlas.pipeline.storage import Entry, S3Storage, Storage
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 RECEIPTS = "_receipts/"  # what EchoAtlas writes for the site to read
 MARKERS = ("/", "_$folder$")  # how keys end that a console, or Hadoop, makes for an empty folder
@@ -25,6 +31,21 @@ def uploaded(bucket: Storage) -> list[Entry]:
     """
     found = _keys(bucket) if isinstance(bucket, S3Storage) else bucket.list()
     return sorted(one for one in found if one.key and not _is_marker(one))
+
+
+def bucket_state(bucket: Storage, listed: Iterable[Entry], key: SiteKey) -> str:
+    """A digest of what lies in a bucket, and of what its service says is not there.
+
+    Args:
+        listed: all of it, in order.
+        key: the deployment's, without which nobody can try names.
+    """
+    digest = hashlib.sha256()
+    for one in listed:
+        line = f"{one.key}\0{one.size}\0{one.tag}\0{one.changed!r}\0"
+        digest.update(line.encode(errors="surrogateescape"))
+    digest.update(json.dumps(sorted(bucket.absent().items())).encode())
+    return key.pseudonym("listing", digest.hexdigest())
 
 
 def is_readable(bucket: Storage, key: str) -> bool:

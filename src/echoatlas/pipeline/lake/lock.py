@@ -54,6 +54,11 @@ def run_lock(storage: Storage, run_id: str) -> Iterator[Held]:
             yield lock
 
 
+def is_free(storage: Storage) -> bool:
+    """Whether nobody holds the lake, and whoever held it last let go."""
+    return not (storage.exists(KEY) and storage.read(KEY))
+
+
 def _busy(other: dict[str, Any]) -> UsageError:
     return UsageError(
         f"another run holds this lake (run {other.get('run_id', '?')}, process "

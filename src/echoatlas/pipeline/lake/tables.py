@@ -8,6 +8,7 @@ finds an intent carries it out again: what is done already is passed over.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
@@ -113,6 +114,17 @@ class Lake:
         """The newest version of a table, or -1 if there is none."""
         table = self._open(name)
         return -1 if table is None else table.version()
+
+    def state(self, name: str) -> str:
+        """A name for what a table holds: another for each commit; "" if there is none.
+
+        It holds a digest of the newest commit, since a lake that was restored counts on as it did.
+        """
+        table = self._open(name)
+        if table is None:
+            return ""
+        entry = self._folder(name).read(f"_delta_log/{table.version():020d}.json")
+        return f"{table.metadata().id}@{table.version()}:{hashlib.sha256(entry).hexdigest()}"
 
     @_translated_errors
     def read(

@@ -14,7 +14,7 @@ from echoatlas.pipeline.errors import EchoAtlasError, Retry, UsageError
 from echoatlas.pipeline.ingest.complete import Completeness, completeness
 from echoatlas.pipeline.ingest.listing import ListedFile, Listing, arrivals
 from echoatlas.pipeline.ingest.unfinished import Unfinished, unfinished
-from echoatlas.pipeline.ingest.uploads import uploaded
+from echoatlas.pipeline.ingest.uploads import bucket_state, uploaded
 from echoatlas.pipeline.lake.join import integers
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
@@ -46,6 +46,7 @@ class Arrived:
         tables: the sidecars.
         whole: which uploads have come whole.
         unfinished: multipart uploads that are not finished.
+        state: a keyed digest of all that was listed.
     """
 
     site: SiteConfig
@@ -53,6 +54,7 @@ class Arrived:
     tables: Sidecars
     whole: Completeness
     unfinished: tuple[Unfinished, ...] = ()
+    state: str = ""
 
     @staticmethod
     def of(deployment: Deployment, site: SiteConfig) -> Arrived:
@@ -68,7 +70,8 @@ class Arrived:
         whole = completeness(site, bucket, listed, now, writing)
         listing = Listing.of(arrivals(site, bucket, deployment.key(), listed))
         tables = sidecars(site, bucket, listing.readable(), whole.waiting)
-        return Arrived(site, listing, tables, whole, begun)
+        state = bucket_state(bucket, listed, deployment.key())
+        return Arrived(site, listing, tables, whole, begun, state)
 
 
 def _begun(bucket: Storage) -> tuple[Unfinished, ...]:
@@ -123,6 +126,14 @@ class Survey:
     def tables(self) -> Sidecars:
         """The sidecars."""
         return self.arrived.tables
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is to be done, nothing is awaited, and no time will change that."""
+        whole = self.arrived.whole
+        due = (self.fresh, self.pending, self.stale, self.unread, self.repeats, self.lost)
+        awaited = (whole.waiting, whole.missing, whole.next_look, self.arrived.unfinished)
+        return not any((*due, *awaited))
 
     @property
     def due(self) -> list[WorkItem]:

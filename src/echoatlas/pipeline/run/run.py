@@ -12,17 +12,15 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
-from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Reason, Reject
+from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.lake.masking import erased_row, mask, unmasked
@@ -33,12 +31,14 @@ from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
 from echoatlas.pipeline.run.commit import Committer, recover
-from echoatlas.pipeline.run.conservation import Balance, balance
+from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.drift import drifted
+from echoatlas.pipeline.run.idle import Looked
 from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.register import differing, name_arrivals
 from echoatlas.pipeline.run.reread import reread
+from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
 from echoatlas.pipeline.run.unfinished import give_up
@@ -60,42 +60,6 @@ if TYPE_CHECKING:
 
 
 Progress = Callable[[str, int, int], None]  # what, done, of
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a run did, in numbers."""
-
-    run_id: str
-    named: int = 0
-    waiting: int = 0
-    differing: int = 0
-    objects: int = 0
-    reread: int = 0
-    frames: int = 0
-    repeats: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    step_seconds: Counter[str] = field(default_factory=Counter)
-    crashes: list[str] = field(default_factory=list)
-    gate: list[tuple[str, bool, str]] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    unlisted: dict[str, EchoAtlasError] = field(default_factory=dict)
-    balance: Balance = field(default_factory=Balance)
-    seconds: float = 0.0
-
-    @property
-    def failed(self) -> list[str]:
-        """Why the run did not end well, in words; empty when it did."""
-        reasons = list(self.balance.faults)
-        reasons += [f"site '{site}' was left out: {why}" for site, why in self.unlisted.items()]
-        reasons += [f"{name}: {detail}" for name, ok, detail in self.gate if not ok]
-        reasons += self.held
-        if self.crashes:
-            reasons.append(f"{len(self.crashes)} objects crashed, first: {self.crashes[0]}")
-        return reasons
 
 
 def curate(
@@ -139,6 +103,7 @@ def curate(
             note(f"site '{left.site}' was withdrawn, and is left out")
             chosen.remove(left)
         remember(lake.storage, config, chosen)
+        looked = Looked.at(deployment)
         with ExitStack() as stack:
             cluster = WhenNeeded(deployment.config.engine, stack, tell, note)
             log.begin(Stage.LISTING)
@@ -209,6 +174,8 @@ def curate(
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
+        else:
+            looked.keep(deployment, surveys, summary)
         log.ending = Ending.FAILED if summary.failed else Ending.DONE
     return summary
 
@@ -372,13 +339,3 @@ def _record(
     storage = deployment.lake.storage
     storage.write(PLACE, text)
     storage.delete([entry.key for entry in storage.list(FOLDER) if entry.key != PLACE])
-
-
-def must_hold(summary: Summary) -> None:
-    """Raise what was wrong with a run.
-
-    Raises:
-        CheckFailed: with the first reason.
-    """
-    if summary.failed:
-        raise CheckFailed(f"the run did not end well: {summary.failed[0]}")

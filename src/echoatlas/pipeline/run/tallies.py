@@ -66,7 +66,9 @@ def unlisted_objects(lake: Lake) -> dict[str, Packed]:
 
 def remember(storage: Storage, site: str, counts: Tally) -> None:
     """Keep a site's counts in the lake, for ``status`` and reports."""
-    storage.write(f"{WRITTEN}{site}.json", json.dumps(asdict(counts), sort_keys=True).encode())
+    key, data = f"{WRITTEN}{site}.json", json.dumps(asdict(counts), sort_keys=True).encode()
+    if not (storage.exists(key) and storage.read(key) == data):  # what is as it was stays
+        storage.write(key, data)
 
 
 def remembered(storage: Storage) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, UsageError
 from echoatlas.pipeline.plan.plan import checked
 from echoatlas.pipeline.plan.survey import Survey, surveyed
-from echoatlas.pipeline.run.run import Progress, Summary, curate, must_hold
+from echoatlas.pipeline.run.run import Progress, curate
+from echoatlas.pipeline.run.summary import Summary, must_hold
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
