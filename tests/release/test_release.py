@@ -177,8 +177,8 @@ def test_each_format_brings_the_annotations(marked: Lake, tmp_path: Path) -> Non
     assert masks == ["masks/f0000.mask-0.png", "masks/f0000.mask-1.png"]
     assert all((tmp_path / "files" / one).is_file() for one in masks)
     assert told["f0003"] == ""
-    (part,) = (tmp_path / "parquet").glob("*.parquet")
-    rows = {row["frame_id"]: row for row in pq.read_table(part).to_pylist()}
+    parts = (tmp_path / "parquet").glob("*.parquet")
+    rows = {row["frame_id"]: row for part in parts for row in pq.read_table(part).to_pylist()}
     assert rows["f0000"]["annotations"][1]["mask"] == "mask-0.png"
     assert [one["bytes"][:4] for one in rows["f0000"]["masks"]] == [b"\x89PNG"] * 2
     assert (tmp_path / "webdataset" / "shards" / "train-00000.tar").is_file()
@@ -335,13 +335,15 @@ def test_parquet_and_webdataset_carry_every_sample(
     pull(releases, "2026.11", tmp_path / "parquet", "parquet")
     pull(releases, "2026.11", tmp_path / "part", "webdataset", "region = 'thorax'")
 
-    (part,) = (tmp_path / "parquet").glob("*.parquet")
-    assert ids("2026.11", lake) == sorted(pq.read_table(part).column("frame_id").to_pylist())
-    (shard,) = (tmp_path / "part" / "shards").glob("*.tar")
-    with tarfile.open(shard) as tar:
-        names = tar.getnames()
+    parts = (tmp_path / "parquet").glob("*.parquet")
+    told = [one for part in parts for one in pq.read_table(part).column("frame_id").to_pylist()]
+    assert ids("2026.11", lake) == sorted(told)
+    members = []
+    for shard in (tmp_path / "part" / "shards").glob("*.tar"):
+        with tarfile.open(shard) as tar:
+            members += tar.getnames()
     assert {f"{one}.{e}" for one in ("f0001", "f0003") for e in ("png", "json", "txt", "cls")} == {
-        *names
+        *members
     }
 
 

@@ -1,37 +1,64 @@
-"""Splits never leak: whatever ties two frames together keeps them on one side."""
+"""Splits never leak, come out even as far as groups allow, and stay when other data come."""
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import count
+
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.release.kin import TIES
-from echoatlas.pipeline.release.split import assigned, groups
+from echoatlas.pipeline.release.split import Before, dealt, groups, point_of
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 few = st.integers(0, 12)
 rows = st.lists(st.tuples(few, few, few, few), min_size=1, max_size=40)
+words = st.sampled_from(["", "train", "val", "test", "fold-3"])
+natives = st.lists(words, min_size=40, max_size=40)
 
 
-def index_of(found: list[tuple[int, int, int, int]]) -> pa.Table:
+def index_of(found: list[tuple[int, int, int, int]], native: list[str] | None = None) -> pa.Table:
     """Patients always have a name; studies, clusters and hashes may be empty (0)."""
-    columns = dict(zip(TIES, zip(*found, strict=True), strict=True))
+    columns = dict(zip(TIES, zip(*found, strict=True), strict=False))
+    told = {
+        name: [f"{name[0]}{n}" if n or name == "patient" else "" for n in values]
+        for name, values in columns.items()
+    }
+    told |= {"site": [f"s{one[0] % 3}" for one in found]}
+    return pa.table(told | ({"native_split": native[: len(found)]} if native else {}))
+
+
+def patients_at(site: str, number: int, organ: str = "liver", start: int = 0) -> pa.Table:
     return pa.table(
         {
-            name: [f"{name[0]}{n}" if n or name == "patient" else "" for n in values]
-            for name, values in columns.items()
+            "patient": [f"{site}-{n:05d}" for n in range(start, start + number)],
+            "site": [site] * number,
+            "region": ["abdomen"] * number,
+            "organ": [organ] * number,
         }
     )
 
 
-@given(rows, st.integers(0, 3))
-def test_no_patient_study_cluster_or_picture_is_in_two_splits(found, seed):
-    index = index_of(found)
+def placed(index: pa.Table, release: str = "first", **options: object) -> dict[str, Before]:
+    """Where a release has each patient, as a later one would read it."""
+    sides = dealt(index, SHARES, 0, **options)  # type: ignore[arg-type]
+    pairs = zip(index.column("patient").to_pylist(), sides.splits, strict=True)
+    return {patient: Before(split, release) for patient, split in pairs}
 
-    splits = assigned(groups(index), SHARES, seed)
+
+@given(rows, st.integers(0, 3), natives, st.booleans())
+def test_no_patient_study_cluster_or_picture_is_in_two_splits(found, seed, native, honored):
+    index = index_of(found, native)
+    before = {f"p{n}": Before(split, "r") for n, split in zip(count(0, 2), SHARES, strict=False)}
+
+    splits = dealt(index, SHARES, seed, before, native=honored).splits
 
     for tie in TIES:
+        if tie not in index.column_names:
+            continue
         sides: dict[str, set[str]] = {}
         for value, split in zip(index.column(tie).to_pylist(), splits, strict=True):
             if value:
@@ -39,31 +66,111 @@ def test_no_patient_study_cluster_or_picture_is_in_two_splits(found, seed):
         assert all(len(one) == 1 for one in sides.values()), tie
 
 
-@given(rows, st.randoms())
-def test_the_order_of_rows_decides_nothing(found, chance):
-    index = index_of(found)
+@given(rows, natives, st.randoms())
+def test_the_order_of_rows_decides_nothing(found, native, chance):
+    index = index_of(found, native)
     order = list(range(len(found)))
     chance.shuffle(order)
 
     names = groups(index)
+    splits = dealt(index, SHARES, 0).splits
 
     assert [names[place] for place in order] == groups(index.take(order))
+    assert [splits[place] for place in order] == dealt(index.take(order), SHARES, 0).splits
 
 
-def test_a_patient_stays_where_it_was_when_others_join():
-    before = index_of([(1, 1, 1, 1), (2, 2, 2, 2)])
-    after = index_of([(1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3), (4, 3, 0, 0)])
+@given(rows, st.lists(st.tuples(st.integers(13, 20), st.integers(13, 20)), max_size=12))
+def test_nobody_moves_because_others_join(found, more):
+    """New patients with studies of their own: all that was there stays, and is told so."""
+    index = index_of(found)
+    after = index_of([*found, *((patient, study, 0, 0) for patient, study in more)])
+    before = placed(index)
 
-    assert assigned(groups(before), SHARES, 0) == assigned(groups(after), SHARES, 0)[:2]
+    later = dealt(after, SHARES, 0, before)
+
+    patients = after.column("patient").to_pylist()
+    for patient, split in zip(patients, later.splits, strict=True):
+        assert split == before.get(patient, Before(split, "")).split
+    assert later.told["moved"] == 0
+    assert set(later.moved_from) == {""}
+    assert later.told["as_before"] == dealt(index, SHARES, 0).told["groups"]
 
 
-def test_shares_are_kept_over_many_patients_and_a_seed_deals_anew():
-    names = [f"p{number}" for number in range(20_000)]
+def test_groups_that_merge_go_where_most_were_and_the_others_move_and_are_listed():
+    before = {f"p{n}": Before("train" if n < 3 else "test", "first") for n in range(1, 5)}
+    before["p5"] = Before("val", "first")
+    index = index_of([(1, 7, 0, 0), (2, 7, 0, 0), (3, 7, 0, 0), (4, 7, 0, 0), (5, 5, 0, 0)])
+    tied = dict(before) | {"p3": Before("train", "first")}
 
-    dealt = assigned(names, SHARES, 0)
-    other = assigned(names, SHARES, 1)
+    sides = dealt(index, SHARES, 0, tied)
 
-    for split, share in SHARES.items():
-        assert abs(dealt.count(split) / len(names) - share) < 0.01
-    assert dealt != other
-    assert dealt == assigned(names, {name: 10 * share for name, share in SHARES.items()}, 0)
+    assert sides.splits == ["train"] * 4 + ["val"]
+    assert sides.moved_from == ["", "", "", "test", ""]
+    assert sides.told["moved"] == 1
+    assert sides.told["as_before"] == 1
+
+
+def test_shares_are_kept_and_a_seed_deals_anew():
+    index = patients_at("a", 2000)
+
+    one, other = dealt(index, SHARES, 0), dealt(index, SHARES, 1)
+
+    assert Counter(one.splits) == {"train": 1600, "val": 200, "test": 200}
+    assert one.splits != other.splits
+    assert one.splits == dealt(index, {name: 10 * s for name, s in SHARES.items()}, 0).splits
+
+
+def test_the_hash_of_a_group_is_keyed():
+    assert point_of("p1", 0) != point_of("p1", 1)
+    assert 0 <= point_of("p1", 0) < 1
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_each_site_region_and_organ_has_its_share_of_each_split(seed):
+    """Hashes alone leave one site in ten of 20 patients without any in test."""
+    parts = [
+        patients_at(f"s{site}", 20, organ, start)
+        for site in range(15)
+        for start, organ in ((0, "liver"), (20, "kidney"))
+    ]
+    index = pa.concat_tables(parts)
+
+    sides = dealt(index, SHARES, seed)
+
+    for column in ("site", "organ"):
+        found: dict[str, Counter[str]] = {}
+        for value, split in zip(index.column(column).to_pylist(), sides.splits, strict=True):
+            found.setdefault(value, Counter())[split] += 1
+        for counts in found.values():
+            number = counts.total()
+            for split, share in SHARES.items():
+                assert abs(counts[split] - share * number) <= 2 + 0.01 * number
+    assert sides.told["lacking"] == []
+    assert sides.told["largest_departure"] <= 0.05
+
+
+def test_a_collections_own_split_is_honored_or_overridden():
+    index = patients_at("a", 200)
+    native = ["test"] * 100 + ["train"] * 50 + ["fold-3"] * 50
+    index = index.append_column("native_split", pa.array(native))
+
+    honored = dealt(index, SHARES, 0)
+    overridden = dealt(index, SHARES, 0, native=False)
+
+    assert set(honored.splits[:100]) == {"test"}
+    assert set(honored.splits[100:150]) == {"train"}
+    assert honored.told["native_honored"] == 150
+    assert Counter(overridden.splits) == {"train": 160, "val": 20, "test": 20}
+    assert overridden.told["native_honored"] == 0
+
+
+def test_a_group_that_collections_put_in_several_splits_goes_to_the_strictest():
+    """What is evaluated on stays unseen; the conflict is counted, whoever wins."""
+    index = index_of([(1, 1, 0, 0), (1, 2, 0, 0), (2, 2, 0, 0)], ["train", "val", "test"])
+
+    honored = dealt(index, SHARES, 0)
+    moved = dealt(index, SHARES, 0, {"p1": Before("train", "first")})
+
+    assert honored.splits == ["test"] * 3
+    assert honored.told["native_conflicts"] == 1
+    assert moved.moved_from == ["train", "train", ""]

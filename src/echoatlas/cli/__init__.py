@@ -19,6 +19,7 @@ import echoatlas.cli.deidentify as deidentify
 import echoatlas.cli.erase as erase
 import echoatlas.cli.flows as flows
 import echoatlas.cli.labels as labels
+import echoatlas.cli.overlap as overlap
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
 import echoatlas.cli.watch as watch
@@ -61,6 +62,7 @@ labels.add_to(app)
 sites.add_to(app)
 releases.add_to(app)
 flows.add_to(app)
+overlap.add_to(app)
 deidentify.add_to(app)
 crosswalk.add_to(app)
 audit.add_to(app)

@@ -154,6 +154,9 @@ def status_text(found: dict[str, Any]) -> str:
     for name in ("regions", "organs", "devices", "modes", "duplicates", "quarantine"):
         if found[name]:
             parts.append(table((name, "number"), _most_first(found[name])))
+    if found["label_conflicts"]:
+        told = ", ".join(f"{number} {name}" for name, number in found["label_conflicts"].items())
+        parts.append(f"duplicates whose labels differ: {told} (echoatlas label conflicts)")
     if found["patients_differ"]:
         said = "objects have copies that name several patients (flag patients_differ)"
         parts.append(f"{found['patients_differ']} {said}")
@@ -178,7 +181,8 @@ def report(
     from echoatlas.pipeline.report import write_report
 
     deployment = context.open()
-    write_report(deployment.lake, deployment.releases, name, out)
+    of = {site.site: site.collection or site.site for site in deployment.sites.values()}
+    write_report(deployment.lake, deployment.releases, name, out, of)
     context.say(f"a report at {out.absolute()}", {"report": out.absolute()})
 
 

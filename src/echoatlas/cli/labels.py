@@ -13,6 +13,7 @@ import yaml
 
 from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError, no_such
+from echoatlas.taxonomy.tree import UNKNOWN
 
 label_app = typer.Typer(no_args_is_help=True, help="Labels: review, label anew, how they stand.")
 review_app = typer.Typer(no_args_is_help=True, help="Uncertain labels: to a person and back.")
@@ -39,8 +40,10 @@ def export(
     """Write what a person should look at: DEST/review.csv and DEST/thumbnails/."""
     context: Context = ctx.obj
     from echoatlas.pipeline.label.review import export as written
+    from echoatlas.pipeline.run.label_conflicts import label_conflicts, to_review
 
-    number = written(context.open().lake, dest, most)
+    lake = context.open().lake
+    number = written(lake, dest, most, to_review(label_conflicts(lake)))
     context.say(
         f"{number} objects to look at in {dest.absolute() / 'review.csv'}\n"
         "fill in the column 'decision': a path of `echoatlas tree`, several separated by blanks, "
@@ -74,6 +77,33 @@ def _day(text: str | None) -> date:
         return date.fromisoformat(text) if text else date.today()
     except ValueError:
         raise UsageError(f"'{text}' is no date: write it as 2026-11-24") from None
+
+
+@label_app.command("conflicts")
+def conflicts(ctx: typer.Context) -> None:
+    """Duplicates whose labels differ, and what a release makes of them."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.run.label_conflicts import label_conflicts
+
+    found = label_conflicts(context.open().lake)
+    rows = [
+        [one.outcome, one.paths or UNKNOWN, object_id, site, paths or UNKNOWN]
+        for one in found
+        for object_id, site, paths in one.said
+    ]
+    data = [
+        {
+            "outcome": one.outcome,
+            "paths": one.paths,
+            "objects": [
+                {"object_id": object_id, "site": site, "paths": paths}
+                for object_id, site, paths in one.said
+            ],
+        }
+        for one in found
+    ]
+    heads = ("outcome", "label of all", "object", "site", "label of its own")
+    context.say(table(heads, rows) if rows else "duplicates agree on their labels", data)
 
 
 @label_app.command("run")

@@ -14,6 +14,7 @@ from echoatlas.schemas.events import Ending, Stage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.release.create import Preview
+    from echoatlas.pipeline.release.verify import Check
 
 Config = typer.Option(None, help="YAML file of settings; options go before what stands in it.")
 To = typer.Option(None, help="Make all shards anew, in this folder.")
@@ -23,6 +24,12 @@ Suppress = typer.Option(
 Frames = typer.Option(None, "--frames", help="Write each frame that changed there, as CSV.")
 Settings = typer.Option(
     None, "--set", metavar="KEY=VALUE", help="A setting of the format: see `formats`."
+)
+Without = typer.Option(
+    None, "--without", help="Evaluation set, file of fingerprints or release; several times."
+)
+Against = typer.Option(
+    None, "--against", help="Evaluation set, file of fingerprints or release; several times."
 )
 release_app = typer.Typer(
     no_args_is_help=True, help="Dataset versions: create, list, show, compare, rebuild."
@@ -57,36 +64,61 @@ def create(
     weight: str | None = typer.Option(None, help="SQL expression: how often to draw a sample."),
     min_k: int | None = typer.Option(None, help="Patients who must share site, age, sex, device."),
     suppress: list[str] | None = Suppress,
+    native: str | None = typer.Option(
+        None, help="Splits that collections came with: honor (default) or override."
+    ),
+    without: list[str] | None = Without,
     dry_run: bool = typer.Option(False, help="Count what it would hold, and write nothing."),
 ) -> None:
     """Cut a named, immutable release of the lake as it stands."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.release.create import create as cut
     from echoatlas.pipeline.release.create import preview
+    from echoatlas.pipeline.run.contamination import cut_release, screens
 
     given: dict[str, Any] = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
     given |= {"nameless": nameless, "use": use, "weight": weight, "min_k": min_k}
+    given["native"] = native
     given |= {"suppress": tuple(suppress) if suppress else None}
     raw = mapping(config) if config else {}
     raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
     asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()
     if dry_run:
-        told = preview(deployment.lake, deployment.releases, asked)
+        told = preview(
+            deployment.lake, deployment.releases, asked, screens(deployment, without or ())
+        )
         context.say(_previewed(name, told), as_data(told))
         return
-    manifest = cut(
-        deployment.lake,
-        deployment.releases,
-        asked,
-        deployment.config.engine,
-        deployment.sites.values(),
-    )
-    context.say(
+    manifest = cut_release(deployment, asked, without or ())
+    lines = [
         f"release {name}: {manifest.frames} frames of {manifest.patients} patients in "
-        f"{len(manifest.shards)} shards {manifest.counts['split']}",
-        manifest.published,
-    )
+        f"{len(manifest.shards)} shards {manifest.counts['split']}"
+    ]
+    lines += [
+        f"{one.frames} frames, {one.clips} clips, {one.patients} patients left out as near to "
+        f"{one.name} ({one.near} clips of the lake are, {one.undecided} can't be told)"
+        for one in manifest.without
+    ]
+    if manifest.sides and manifest.sides.moved:
+        lines.append(
+            f"{manifest.sides.moved} patients moved to another split than earlier releases had "
+            f"them in: echoatlas release moves {name}"
+        )
+    context.say("\n".join(lines), manifest.published)
+
+
+@release_app.command("moves")
+def moves(ctx: typer.Context, name: str) -> None:
+    """Patients whom a release has in another split than an earlier one, and native conflicts."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.manifest import manifest_of
+    from echoatlas.pipeline.release.moves import patients_moved
+
+    releases = context.releases()
+    found = patients_moved(releases, manifest_of(releases, name))
+    heads = ("patient", "from", "to", "why", "frames")
+    rows = [[row[head] for head in heads] for row in found]
+    context.say(table(heads, rows) if rows else f"nobody moved in {name}", found)
 
 
 def _previewed(name: str, told: Preview) -> str:
@@ -232,14 +264,18 @@ def formats(ctx: typer.Context) -> None:
     context.say("\n".join(lines), data)
 
 
-def verify(ctx: typer.Context, name: str) -> None:
-    """Leakage, checksums, counts, PHI scan; non-zero if anything fails."""
+def verify(ctx: typer.Context, name: str, against: list[str] | None = Against) -> None:
+    """Leakage, checksums, counts, PHI scan; non-zero if anything fails.
+
+    Where the lake is at hand, its edges are asked as well, and evaluation sets.
+    """
     context: Context = ctx.obj
     from echoatlas.pipeline.release.verify import verify as looked
 
     with context.events("v") as log:
         log.begin(Stage.VERIFY)
         checks = looked(context.releases(), name)
+        checks += _by_the_lake(context, name, against or [])
         failed = [check for check in checks if not check.ok]
         log.counted(len(checks))
         log.ending = Ending.FAILED if failed else Ending.DONE
@@ -247,3 +283,14 @@ def verify(ctx: typer.Context, name: str) -> None:
     context.say(table(("", "check", "detail"), rows), {"ok": not failed, "checks": as_data(checks)})
     if failed:
         raise CheckFailed(f"{len(failed)} checks of release '{name}' failed")
+
+
+def _by_the_lake(context: Context, name: str, against: list[str]) -> list[Check]:
+    """What only the lake can tell of a release; a trainer has none."""
+    if not against and not context.has_lake():
+        return []
+    from echoatlas.pipeline.run.contamination import held_against
+    from echoatlas.pipeline.run.edges import no_edge_across
+
+    deployment = context.open()
+    return [no_edge_across(deployment, name), *held_against(deployment, name, against)]

@@ -275,6 +275,11 @@ class DeploymentConfig(Strict):
     steps: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of steps, by the step's name."
     )
+    evaluation: dict[Slug, str] = Field(
+        default_factory=dict,
+        description="Name to file of fingerprints of a set that must stay out of training: a "
+        "release is refused of which anything outside of `test` is near to one.",
+    )
 
 
 class ReleaseConfig(Strict):
@@ -300,6 +305,11 @@ class ReleaseConfig(Strict):
     splits: dict[Split, float] = Field(
         default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1},
         description="Name to share; shares add up to 1.",
+    )
+    native: Literal["honor", "override"] = Field(
+        "honor",
+        description="Splits that collections came with: honor them (train, val, test; of a group "
+        "in several the strictest), or override them by the seed's.",
     )
     duplicates: Literal["keep", "drop"] = Field(
         "drop", description="drop: representatives only; keep: all, in one split."

@@ -67,6 +67,11 @@ OWN: Mapping[str, tuple[str, str, str]] = {  # type, unit, meaning
     "split_group": ("string", "", "Smallest patient of all who have to stay in one split."),
     "quality": ("double", "", "How good the picture is, 0 to 1; see the format of releases."),
     "split": ("string", "", "Of the release's splits."),
+    "moved_from": (
+        "string",
+        "",
+        "Split that an earlier release had its patient in, if another; else empty.",
+    ),
     "weight": ("double", "", "How often a trainer should draw it, as configured; 1 if not."),
     "measurements": ("list of struct", "", "What a structured report of its study states."),
     "payload": ("binary", "", "Hash of all that its shard holds of it."),

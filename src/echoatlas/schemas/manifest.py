@@ -86,6 +86,44 @@ class Redacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sides:
+    """How the splits came about; see ``Dealt``.
+
+    Attributes:
+        groups: of patients whom anything ties. as_before: as earlier releases had them.
+        moved: patients whom an earlier release had in another split.
+        native_honored, native_conflicts: groups as collections split them, and in several splits.
+        strata: sites, regions and organs with groups enough for all splits.
+        largest_departure: of a stratum's share of patients from what was asked.
+        lacking: strata of these that lack a split.
+    """
+
+    groups: int
+    patients_of_largest: int
+    as_before: int
+    moved: int
+    native_honored: int
+    native_conflicts: int
+    strata: int
+    largest_departure: float
+    lacking: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutSet:
+    """What a release goes without for an evaluation set; see ``LeftOut``."""
+
+    name: str
+    digest: str
+    size: int
+    near: int
+    undecided: int
+    frames: int
+    clips: int
+    patients: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What a release says of itself.
 
@@ -99,6 +137,8 @@ class Manifest:
             paths, by that number.
         nameless, tied, anonymity: None in releases of before they were measured.
         masks: of the sample that has most of them.
+        sides: None in releases of before splits were dealt by strata.
+        without: evaluation sets that it goes without.
         counts: column to value to frames.
         redacts: None but of a release that an erasure made of another.
         published: all of it, word for word.
@@ -126,6 +166,8 @@ class Manifest:
     anonymity: Hidden | None
     masks: int
     redacts: Redacts | None
+    sides: Sides | None
+    without: tuple[WithoutSet, ...]
     published: dict[str, Any] = field(repr=False)
 
     @property
@@ -195,6 +237,8 @@ class Manifest:
             else Hidden(hidden["k"], hidden["decades"], hidden["blanked"], hidden["left_out"]),
             masks=told.get("masks", 0),
             redacts=None if redacts is None else Redacts(redacts["release"], redacts["frames"]),
+            sides=Sides(**told["split"]) if "split" in told else None,
+            without=tuple(WithoutSet(**one) for one in told.get("without", ())),
             published=told,
         )
 

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Hint
 
 COLUMNS = (
-    "object_id", "thumbnail", "proposal", "confidence", "conflict", "evidence", "decision",
-    "laterality",
+    "object_id", "thumbnail", "proposal", "confidence", "conflict", "evidence", "copies",
+    "decision", "laterality",
 )  # fmt: skip
 AT_ONCE = 256  # images in memory
 AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SIDES = ("", "left", "right", "bilateral", "unpaired", "unknown")
 
 
-def export(lake: Lake, dest: Path, most: int | None = None) -> int:
+def export(
+    lake: Lake, dest: Path, most: int | None = None, copies: Mapping[str, str] | None = None
+) -> int:
     """Write what a person should look at: ``dest/review.csv`` and ``dest/thumbnails/``.
 
     The CSV has a row an object. ``evidence`` holds codes only; the thumbnail is a de-identified
@@ -45,11 +47,14 @@ def export(lake: Lake, dest: Path, most: int | None = None) -> int:
 
     Args:
         most: at most this many objects, the least certain first.
+        copies: objects that others show as well, under labels that contradict theirs: to what
+            these are called. They are asked about first, whatever they are sure of.
 
     Returns:
         How many objects were written; those already decided are not among them.
     """
-    waiting = _waiting(lake)[:most]
+    copies = copies or {}
+    waiting = _waiting(lake, copies)[:most]
     hints = evidence_of(lake)
     thumbnails = dest / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
@@ -70,6 +75,7 @@ def export(lake: Lake, dest: Path, most: int | None = None) -> int:
                     "confidence": f"{row['confidence']:.2f}",
                     "conflict": "yes" if row["conflict"] else "no",
                     "evidence": in_codes(hints.get(row["object_id"], ())),
+                    "copies": copies.get(row["object_id"], ""),
                 }
             )
     return len(waiting)
@@ -145,16 +151,21 @@ def _decision(row: dict[str, str], author: str, day: date, where: str) -> Decisi
     )
 
 
-def _waiting(lake: Lake) -> list[dict[str, Any]]:
-    """Labels that ask for a person, one frame an object, the least certain first."""
+def _waiting(lake: Lake, copies: Collection[str]) -> list[dict[str, Any]]:
+    """Labels that ask for a person, one frame an object: what copies contradict, then the least
+    certain first."""
     columns = ["frame_id", "object_id", "paths", "confidence", "conflict", "review"]
     labels: pa.Table = lake.read("labels", columns=columns)
     done = decisions(lake)
     first: dict[str, dict[str, Any]] = {}
     for row in sorted(labels.to_pylist(), key=lambda row: (row["object_id"], row["frame_id"])):
-        if row["review"] and row["object_id"] not in done:
+        asked = row["review"] or row["object_id"] in copies
+        if asked and row["object_id"] not in done:
             first.setdefault(row["object_id"], row)
-    return sorted(first.values(), key=lambda row: (row["confidence"], row["object_id"]))
+    return sorted(
+        first.values(),
+        key=lambda row: (row["object_id"] not in copies, row["confidence"], row["object_id"]),
+    )
 
 
 def _images(lake: Lake, wanted: Sequence[str]) -> Iterator[tuple[str, bytes]]:

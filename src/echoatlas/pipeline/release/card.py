@@ -41,6 +41,33 @@ def _patients(manifest: Manifest) -> list[str]:
     ]
 
 
+def _sides(manifest: Manifest) -> list[str]:
+    told = manifest.sides
+    if told is None:  # a release of before splits were dealt by strata
+        return []
+    lines = [
+        f"- split by {told.groups} groups of patients (the largest of {told.patients_of_largest}): "
+        f"{told.as_before} as earlier releases had them, {told.moved} patients moved "
+        "(`moved_from`) where groups merged or collections say so",
+        f"- {told.strata} sites, regions and organs have groups enough for all splits; their "
+        f"shares depart by at most {told.largest_departure:.1%}",
+    ]
+    if told.native_honored or told.native_conflicts:
+        lines.append(
+            f"- {told.native_honored} groups are split as their collections split them; "
+            f"{told.native_conflicts} lie in several of these, and went to the strictest"
+        )
+    return [*lines, *(f"- {one}, though it could have some" for one in told.lacking)]
+
+
+def _without(manifest: Manifest) -> list[str]:
+    return [
+        f"- without {one.name}: {one.frames} frames of {one.patients} patients near to it were "
+        f"left out ({one.near} clips of the lake are, {one.undecided} can't be told)"
+        for one in manifest.without
+    ]
+
+
 def card(manifest: Manifest) -> str:
     """The card as Markdown."""
     lines = [
@@ -54,6 +81,8 @@ def card(manifest: Manifest) -> str:
         f"- selection: `{manifest.config.where or 'all'}`",
         *_hidden(manifest),
         *_patients(manifest),
+        *_sides(manifest),
+        *_without(manifest),
         f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest.tables.items()))}",
         "",
     ]

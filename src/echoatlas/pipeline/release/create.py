@@ -21,10 +21,11 @@ from echoatlas.pipeline.release.publish import announce, is_announced, publish
 from echoatlas.schemas.events import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.pins import TableFile
+    from echoatlas.pipeline.release.without import Screen
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config import Engine, ReleaseConfig, SiteConfig
     from echoatlas.schemas.manifest import Manifest
@@ -50,14 +51,16 @@ class Preview:
     written: int
 
 
-def preview(lake: Lake, releases: Storage, config: ReleaseConfig) -> Preview:
+def preview(
+    lake: Lake, releases: Storage, config: ReleaseConfig, screens: Sequence[Screen] = ()
+) -> Preview:
     """Count what a release would hold, and write nothing.
 
     Raises:
         UsageError, CheckFailed: as ``create``.
     """
     _demand_free(releases, config)
-    draft = drafted(lake, releases, config)
+    draft = drafted(lake, releases, config, screens)
     index = draft.index
     raw = sum(
         int(size)
@@ -88,6 +91,7 @@ def create(
     config: ReleaseConfig,
     engine: Engine | None = None,
     sites: Iterable[SiteConfig] = (),
+    screens: Sequence[Screen] = (),
 ) -> Manifest:
     """Cut a release of the lake as it stands, and write down in the event log how that went.
 
@@ -98,6 +102,7 @@ def create(
     Args:
         engine: where workers come from if there is much to do; else all is done in this process.
         sites: whose country and collection the release's sources name.
+        screens: evaluation sets that it is held against.
 
     Raises:
         UsageError: the name is taken, or the selection is wrong.
@@ -109,7 +114,7 @@ def create(
             announce(lake, releases, there)
             return there
         _demand_free(releases, config)
-        draft = drafted(lake, releases, config)
+        draft = drafted(lake, releases, config, screens)
         log.counted(draft.index.num_rows)
         log.begin(Stage.SHARD)
         found = _carried_out(lake, releases, draft, engine)

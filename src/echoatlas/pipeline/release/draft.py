@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from echoatlas.pipeline.lake.join import places as among_known
 from echoatlas.pipeline.release.clips import joined_contents
 from echoatlas.pipeline.release.contents import contents, with_details
 from echoatlas.pipeline.release.cut import CutShard, CutTask, Recipe, files_of
+from echoatlas.pipeline.release.earlier import placed_before
 from echoatlas.pipeline.release.packing import PAYLOAD, Run, runs, settled_places, thinned
 from echoatlas.pipeline.release.pins import pinned
 from echoatlas.pipeline.release.places import NOWHERE
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.without import Screen
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
@@ -92,7 +94,9 @@ class Draft:
             )
 
 
-def drafted(lake: Lake, releases: Storage, config: ReleaseConfig) -> Draft:
+def drafted(
+    lake: Lake, releases: Storage, config: ReleaseConfig, screens: Sequence[Screen] = ()
+) -> Draft:
     """Select, split, and find out what has to be packed.
 
     Raises:
@@ -100,7 +104,8 @@ def drafted(lake: Lake, releases: Storage, config: ReleaseConfig) -> Draft:
     """
     earlier = predecessors(releases, config)  # what can't be read is told before anything is done
     versions = pinned(lake)
-    selection = selected(lake, versions, config)
+    before = placed_before(releases, config.splits, config.seed)
+    selection = selected(lake, versions, config, before, screens)
     index = selection.index
     native = config.size == "native"
     if native:

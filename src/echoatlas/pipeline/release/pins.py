@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 PINNED = ("frames", "labels", "measures", "duplicates")
 # Once there are any
-OPTIONAL = ("findings", "annotations", "measurements", "details", "copies", "objects", "sightings")
+OPTIONAL = (
+    "findings",
+    "annotations",
+    "measurements",
+    "details",
+    "copies",
+    "objects",
+    "sightings",
+    "edges",
+)
 AT_ONCE = 1 << 30  # bytes that a task reads, about
 FILES = pa.schema(
     [

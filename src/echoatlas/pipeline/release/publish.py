@@ -89,6 +89,8 @@ def publish(
         "labels": labels,
         "shards": shards,
         "left_out": draft.selection.left_out,
+        "split": draft.selection.sides,
+        "without": draft.selection.without,
         "nameless": int(
             pc.sum(pc.equal(index.column("patient_source"), PatientSource.OBJECT)).as_py() or 0
         ),

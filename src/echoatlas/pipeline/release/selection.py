@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -24,7 +24,8 @@ from echoatlas.pipeline.release.select import (
     without_findings,
     without_nan,
 )
-from echoatlas.pipeline.release.split import assigned, groups
+from echoatlas.pipeline.release.split import Before, Dealt, dealt
+from echoatlas.pipeline.release.without import Screen, demand_apart, without
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.licenses import Use, forbidden
 
@@ -43,22 +44,36 @@ class Selection:
         index: a row a sample, with ``split``, ``quality`` and ``weight``.
         left_out: reason to number of samples, in the order in which reasons are looked at.
         suppressed: of what would single patients out.
+        sides: how the splits came about. without: what evaluation sets took out.
     """
 
     index: pa.Table
     suppressed: Suppressed
     left_out: dict[str, int] = field(default_factory=dict)
+    sides: dict[str, Any] = field(default_factory=dict)
+    without: list[dict[str, Any]] = field(default_factory=list)
 
 
-def selected(lake: Lake, versions: Mapping[str, int], config: ReleaseConfig) -> Selection:
+def selected(
+    lake: Lake,
+    versions: Mapping[str, int],
+    config: ReleaseConfig,
+    earlier: Mapping[str, Before] | None = None,
+    screens: Sequence[Screen] = (),
+) -> Selection:
     """Select, and split.
+
+    Args:
+        earlier: patient to where earlier releases had them.
+        screens: evaluation sets that it is held against.
 
     Raises:
         UsageError: an expression is wrong.
         CheckFailed: nothing was selected, or what the configuration refuses.
     """
     clips = config.unit == "clip"
-    sieve = _Sieve(index_of(lake, dict(versions)), clips)
+    whole = index_of(lake, dict(versions))
+    sieve = _Sieve(whole, clips)
     if not clips:
         sieve.index = with_score(sieve.index, "quality", QUALITY)
     sieve.keep(_asked_for(sieve.index, config), "not selected by `where`")
@@ -78,16 +93,19 @@ def selected(lake: Lake, versions: Mapping[str, int], config: ReleaseConfig) -> 
         told = "; ".join(f"{number}: {reason}" for reason, number in sieve.out.items())
         hint = f" ({told})" if told else ""
         raise CheckFailed(f"nothing was selected: run the pipeline first, or widen --where{hint}")
+    apart, taken = without(sieve.index, whole, screens, versions)
+    sieve.keep(apart, "near to an evaluation set, or of a patient of whom something is")
     kept, suppressed = anonymized(sieve.index, config.min_k, config.suppress)
     sieve.keep(kept, f"fewer than {config.min_k} patients are alike")
     if sieve.index.num_rows == 0:
         raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
-    index = _split(sieve.index, config)
+    index, sides = _split(sieve.index, config, earlier)
+    demand_apart(index, screens, versions)
     if clips:
         index = with_score(clips_of(index), "quality", QUALITY)
     index = with_score(index, "weight", config.weight or "1")
     stated = with_measurements(index, lake, versions.get("measurements"))
-    return Selection(stated, suppressed, sieve.out)
+    return Selection(stated, suppressed, sieve.out, sides.told, taken)
 
 
 @dataclass(slots=True)
@@ -119,12 +137,16 @@ def _asked_for(index: pa.Table, config: ReleaseConfig) -> pa.Table:
     return frames_of(index, filter_rows(clips, config.where))
 
 
-def _split(index: pa.Table, config: ReleaseConfig) -> pa.Table:
-    families = groups(index)
+def _split(
+    index: pa.Table, config: ReleaseConfig, earlier: Mapping[str, Before] | None
+) -> tuple[pa.Table, Dealt]:
+    native = config.native == "honor"
+    sides = dealt(index, config.splits, config.seed, earlier, native=native)
     place = index.schema.get_field_index(GROUP)
-    index = index.set_column(place, GROUP, pa.array(families, pa.string()))
-    splits = assigned(families, config.splits, config.seed)
-    return index.append_column("split", pa.array(splits, pa.string()))
+    index = index.set_column(place, GROUP, pa.array(sides.groups, pa.string()))
+    for name, values in (("split", sides.splits), ("moved_from", sides.moved_from)):
+        index = index.append_column(name, pa.array(values, pa.string()))
+    return index, sides
 
 
 def with_score(index: pa.Table, name: str, expression: str) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.run.overlaps import matrices
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.values import Relation
@@ -34,8 +35,17 @@ SIDE = 160  # pixels of a picture in the gallery
 QUALITY = ("blur", "entropy", "speckle_snr", "fan_fill")
 
 
-def write_report(lake: Lake, releases: Storage, name: str | None, dest: Path) -> None:
+def write_report(
+    lake: Lake,
+    releases: Storage,
+    name: str | None,
+    dest: Path,
+    collections: Mapping[str, str] | None = None,
+) -> None:
     """Write the report of a release, or of the whole lake.
+
+    Args:
+        collections: site to collection, where it is of one.
 
     Raises:
         UsageError: there is no such release, or the file can't be written.
@@ -58,6 +68,7 @@ def write_report(lake: Lake, releases: Storage, name: str | None, dest: Path) ->
         kinds=sorted({kind for counts in found["sites"].values() for kind in counts}),
         gallery=_gallery(lake, chosen),
         duplicates=_duplicates(lake),
+        overlaps=_overlaps(lake, collections or {}),
         quarantine=[
             (code, sentence_of(code), number)
             for code, number in sorted(found["quarantine"].items(), key=lambda pair: -pair[1])
@@ -137,6 +148,18 @@ def _duplicates(lake: Lake) -> list[dict[str, Any]]:
         }
         for whole, part in zip(shown, rows, strict=False)
     ]
+
+
+def _overlaps(lake: Lake, collections: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Who shares anything with whom; a matrix of collections only where it differs from sites'."""
+    found = []
+    sites, of = matrices(lake, collections)
+    for matrix in (sites, of) if of.totals != sites.totals else (sites,):
+        number = {(cell.one, cell.other): cell for cell in matrix.cells}
+        met = [one for one in matrix.totals if any(one in pair for pair in number)]
+        rows = [(one, matrix.totals[one], [number.get((one, o)) for o in met]) for one in met]
+        found.append({"kind": matrix.kind, "names": met, "rows": rows})
+    return found
 
 
 def _pictures(lake: Lake, ids: Sequence[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.lake.join import counts
 from echoatlas.pipeline.run.conservation import BOOKED, balanced
+from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
 from echoatlas.schemas.values import Flag
 
@@ -39,6 +40,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "modes": counts(frames.column("mode")),
         "quarantine": counts(quarantine.column("reason")),
         "duplicates": counts(lake.read("duplicates", ["relation"]).column(0)),
+        "label_conflicts": tallied(label_conflicts(lake)),
         "tables": remembered(lake.storage),
         "patients_differ": sum(
             n for said, n in flagged.items() if Flag.PATIENTS_DIFFER in said.split()

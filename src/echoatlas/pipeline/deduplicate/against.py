@@ -1,0 +1,253 @@
+"""Which of a lake's frames are near to fingerprints from elsewhere.
+
+Candidates are found as within a lake (``index``, ``hamming``), each frame's hashes against the
+set's, mirrored and in other framings as well. Of the other picture only a code of its speckle is
+there (``speckle_code``): where it agrees the frame is *the same*, where there is too little of it
+*undecided*, and where it speaks against it something else, however near the hashes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners
+from echoatlas.pipeline.deduplicate.fingerprints import FingerprintSet, as_compared
+from echoatlas.pipeline.deduplicate.hamming import Flags, Rows, pairs_within
+from echoatlas.pipeline.deduplicate.index import Codes, Found, Index, indexed, joins, matches
+from echoatlas.pipeline.deduplicate.similarity import (
+    SimilarityConfig,
+    Verdict,
+    View,
+    Warp,
+    view_of,
+)
+from echoatlas.pipeline.deduplicate.speckle_code import (
+    Agreement,
+    SpeckleCodeConfig,
+    agreement,
+)
+from echoatlas.pipeline.deduplicate.tasks import Read
+from echoatlas.pipeline.frames.phash import opened
+
+OUTSIDE = "~"  # begins no object's id
+LOOKED_AT = 3  # pairs of frames in step, of two clips
+CLIPS = 12  # of a set that a clip is looked at with, the nearest by their hashes
+EXACT = Agreement(Verdict.SAME, 1.0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstConfig:
+    """When a frame is near to a fingerprint.
+
+    Attributes:
+        max_distance: bits of 256 between hashes that are looked at.
+        mirrors: whether left-right mirrors are looked for.
+    """
+
+    max_distance: int = 32
+    mirrors: bool = True
+    speckle: SpeckleCodeConfig = field(default_factory=SpeckleCodeConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A clip of the lake that is near to one of a set.
+
+    Attributes:
+        frames: ids of the clip's frames that have a near one.
+        verdict: same, or undecided.
+        outside: the set's clip, as its file calls it.
+        distance: bits between the nearest hashes.
+        correlation: of the signs of their speckle; 1 where pixels are equal.
+    """
+
+    object_id: str
+    pane: int
+    frames: tuple[str, ...]
+    verdict: Verdict
+    outside: str
+    distance: int
+    correlation: float
+
+
+def near(
+    frames: pa.Table,
+    thumbnails: Read,
+    some: FingerprintSet,
+    config: AgainstConfig = AgainstConfig(),
+) -> list[Near]:
+    """The clips that are near to a set's, one row a clip: the nearest, and the surest.
+
+    Args:
+        frames: the columns of ``index.COMPARED``.
+        thumbnails: brings those of the frames that have to be looked at.
+
+    Returns:
+        In the order of the clips' names; the same for any order of the input.
+    """
+    theirs = as_compared(some, OUTSIDE)
+    if not theirs.num_rows or not frames.num_rows:
+        return []
+    index = indexed(pa.concat_tables([frames.select(theirs.column_names), theirs]))
+    outside = np.array([name.startswith(OUTSIDE) for name in index.names], bool)
+    # An exact copy stands for itself here: it may be the lake's, and what it copies the set's
+    index = replace(index, first=np.arange(len(index.names)))
+    equal = _equal(index, outside)
+    found = [
+        Found.of(codes, _across(codes, index, outside, config.max_distance))
+        for codes in joins(index, mirrors=config.mirrors)
+    ]
+    candidates = matches(index, found) if found else []
+    by_clip: dict[int, list[Match]] = defaultdict(list)
+    for one in candidates:
+        by_clip[one.shorter if outside[one.longer] else one.longer].append(one)
+    codes = dict(zip((f"{OUTSIDE}{n:012d}" for n in range(some.rows.num_rows)),
+                     some.rows.column("speckle").to_pylist(), strict=True))  # fmt: skip
+    judge = _Judge(index, outside, thumbnails, codes, config)
+    rows = []
+    for clip in sorted({*equal, *by_clip}):
+        told = judge.told(clip, equal.get(clip), by_clip.get(clip, ()))
+        if told is not None:
+            rows.append(told)
+    return rows
+
+
+def _across(codes: Codes, index: Index, outside: Flags, radius: int) -> Rows:
+    """Near pairs of a code of the lake and one of the set."""
+    clips = index.clip[codes.rows]
+    theirs = outside[clips]
+    # As if the set were one clip: what its own are to each other is nobody's question
+    ids = np.where(theirs, len(outside), clips).astype(np.int32)
+    return pairs_within(codes.codes, radius, ids, codes.probes, theirs)
+
+
+def _equal(index: Index, outside: Flags) -> dict[int, tuple[int, list[int]]]:
+    """Clips of the lake with frames whose pixels the set has: its first clip, and the rows."""
+    pixels = index.frames.column("pixel_hash").combine_chunks().dictionary_encode()
+    kinds = pixels.indices.to_numpy(zero_copy_only=False)
+    flat = np.array([not one for one in index.frames.column("fan_phash256").to_pylist()], bool)
+    theirs = outside[index.clip]
+    owner = np.full(len(pixels.dictionary), -1)
+    rows = np.flatnonzero(theirs & ~flat)[::-1]
+    owner[kinds[rows]] = index.clip[rows]
+    found: dict[int, tuple[int, list[int]]] = {}
+    for row in np.flatnonzero(~theirs & ~flat & (owner[kinds] >= 0)).tolist():
+        found.setdefault(int(index.clip[row]), (int(owner[kinds[row]]), []))[1].append(row)
+    return found
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Looks at a clip's candidates, the nearest first, until one is the same."""
+
+    index: Index
+    outside: Flags
+    thumbnails: Read
+    codes: dict[str, bytes]
+    config: AgainstConfig
+    _ids: list[str] = field(default_factory=list)
+
+    def told(
+        self, clip: int, equal: tuple[int, list[int]] | None, some: Sequence[Match]
+    ) -> Near | None:
+        """What a clip is to the set; None if it shows something else."""
+        if equal is not None:
+            return self._row(clip, equal[0], equal[1], 0, EXACT)
+        views: dict[tuple[int, bool], View] = {}
+        best: tuple[Agreement, Match] | None = None
+        for match in sorted(some, key=_nearness)[:CLIPS]:
+            found = self._agreement(match, views)
+            if found.verdict is Verdict.DIFFERENT:
+                continue
+            if best is None or found.order > best[0].order:
+                best = found, match
+            if found.verdict is Verdict.SAME:
+                break
+        if best is None:
+            return None
+        found, match = best
+        theirs = match.longer if self.outside[match.longer] else match.shorter
+        column = 1 if self.outside[match.longer] else 0
+        rows = sorted(set(match.rows[:, column].tolist()))
+        return self._row(clip, theirs, rows, int(match.distance.min()), found)
+
+    def _agreement(self, match: Match, views: dict[tuple[int, bool], View]) -> Agreement:
+        """The best of the nearest pairs of frames that carry a code."""
+        reversed_ = bool(self.outside[match.longer])
+        start = _start(match.start, reversed_=reversed_)
+        best = Agreement(Verdict.DIFFERENT, -1.0, 0)
+        for ours, code in self._pairs(match, reversed_=reversed_):
+            key = ours, match.mirrored
+            if key not in views:
+                (stored,) = self.thumbnails([self._id(ours)])
+                gray = opened(stored)
+                gray = np.ascontiguousarray(gray[:, ::-1]) if match.mirrored else gray
+                views[key] = view_of(gray, SimilarityConfig())
+            found = agreement(views[key], code, start, self.config.speckle)
+            best = max(best, found, key=lambda one: one.order)
+            if best.verdict is Verdict.SAME:
+                break
+        if best.correlation < 0:  # nothing to ask: hashes are all there is
+            return Agreement(Verdict.UNDECIDED, 0.0, 0)
+        return best
+
+    def _pairs(self, match: Match, *, reversed_: bool) -> Iterable[tuple[int, bytes]]:
+        """Rows of the lake's frames and codes of the set's: near pairs, and those in step.
+
+        In a clip that hardly moves the nearest hash is not the same moment's: time tells it.
+        """
+        seen: set[tuple[int, int]] = set()
+        for there, here in [*nearest(match), *self._in_step(match)]:
+            ours, theirs = (here, there) if reversed_ else (there, here)
+            code = self.codes[self._id(theirs)]
+            if code and (ours, theirs) not in seen:
+                seen.add((ours, theirs))
+                yield ours, code
+
+    def _in_step(self, match: Match) -> list[tuple[int, int]]:
+        """Rows of the longer and of the shorter clip under the likeliest alignment, spread."""
+        clips = self.index.clips
+        if clips.length(match.shorter) == 1:
+            return []
+        there, rows = partners(clips, match.longer, match.shorter, aligned(clips, match)[0])
+        shared = np.flatnonzero(there)
+        spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
+        begin = int(clips.starts[match.shorter])
+        return [(int(rows[at]), begin + int(at)) for at in shared[spread]] if len(shared) else []
+
+    def _id(self, row: int) -> str:
+        if not self._ids:
+            self._ids = self.index.frames.column("frame_id").to_pylist()
+        return self._ids[row]
+
+    def _row(
+        self, clip: int, theirs: int, rows: Sequence[int], distance: int, found: Agreement
+    ) -> Near:
+        object_id, _, pane = self.index.names[clip].rpartition("/")
+        return Near(
+            object_id=object_id,
+            pane=int(pane),
+            frames=tuple(sorted(self._id(row) for row in rows)),
+            verdict=found.verdict,
+            outside=self.index.names[theirs].rpartition("/")[0].removeprefix(OUTSIDE),
+            distance=distance,
+            correlation=round(found.correlation, 3),
+        )
+
+
+def _nearness(match: Match) -> tuple[int, int, int, int, bool]:
+    nearest = int(match.distance.min())
+    return nearest, -len(match.rows), match.longer, match.shorter, match.mirrored
+
+
+def _start(start: Warp | None, *, reversed_: bool) -> Warp | None:
+    """The map from the set's pixels to the lake's, of one from the longer clip's to the other's."""
+    if start is None or reversed_:
+        return start
+    return np.asarray(cv2.invertAffineTransform(start), np.float32)

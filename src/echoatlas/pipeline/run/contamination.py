@@ -1,0 +1,211 @@
+"""Held against evaluation sets: fingerprints written and found, releases cut without them.
+
+A set is a file of fingerprints, by its path or by the name that ``evaluation`` in
+``echoatlas.yaml`` gives it, or a release of this deployment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.deduplicate.against import Near, near
+from echoatlas.pipeline.deduplicate.fingerprints import (
+    FingerprintSet,
+    as_file,
+    fingerprint_set,
+    opened_file,
+)
+from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.ranking import Thumbnails
+from echoatlas.pipeline.deduplicate.similarity import Verdict
+from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
+from echoatlas.pipeline.frames.phash import HASH_VERSION
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
+from echoatlas.pipeline.release.select import filter_rows, index_of
+from echoatlas.pipeline.release.verify import Check
+from echoatlas.pipeline.release.without import NearFrames, Screen, amount_of, trained_on
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.schemas.config import ReleaseConfig
+    from echoatlas.schemas.manifest import Manifest
+
+
+def export_fingerprints(
+    deployment: Deployment, dest: Path, release: str | None, where: str, name: str | None
+) -> FingerprintSet:
+    """Write the fingerprints of a release, or of the lake, or of a part of either.
+
+    Raises:
+        UsageError: there is no such release, the file can't be as_file, or frames have to be
+            measured anew first.
+        CheckFailed: nothing was selected.
+    """
+    if release is None:
+        index = index_of(deployment.lake, {})
+    else:
+        index = index_table(deployment.releases, manifest_of(deployment.releases, release))
+    rows = filter_rows(index, where)
+    made = _of_frames(deployment, rows.column("frame_id"), name or dest.stem)
+    if not made.rows.num_rows:
+        raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        dest.write_bytes(as_file(made))
+    except OSError as error:
+        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
+    return made
+
+
+def _of_frames(deployment: Deployment, frames: pa.ChunkedArray, name: str) -> FingerprintSet:
+    key = deployment.key()
+
+    def opaque(kind: str, value: str) -> str:
+        return key.pseudonym(f"fingerprints of {name}: {kind}", value)
+
+    return fingerprint_set(deployment.lake, frames.combine_chunks(), name, opaque)
+
+
+def set_named(deployment: Deployment, name: str) -> FingerprintSet:
+    """The set that goes by a name: of the configuration, a file's path, or a release.
+
+    Raises:
+        UsageError: there is none; names the nearest. Or it can't be used: says why.
+    """
+    files = deployment.config.evaluation
+    if name in files:
+        path = deployment.root / Path(files[name]).expanduser()
+        return _from_file(path, name)
+    if (path := Path(name).expanduser()).is_file():
+        return _from_file(path, path.name)
+    released = names(deployment.releases)
+    if name in released:
+        manifest = manifest_of(deployment.releases, name)
+        index = index_table(deployment.releases, manifest)
+        return _of_frames(deployment, index.column("frame_id"), name)
+    raise no_such("evaluation set, file or release", name, [*files, *released])
+
+
+def _from_file(path: Path, name: str) -> FingerprintSet:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    found = opened_file(data, str(path))
+    return FingerprintSet(name, found.digest, found.rows)
+
+
+def near_to(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> list[Near]:
+    """The lake's clips that are near to a set.
+
+    Args:
+        versions: of the lake's tables; the newest of those that are not pinned.
+    """
+    return near(_compared(lake, versions), Thumbnails(lake.storage), some)
+
+
+def _compared(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
+    """Every frame's hashes, of those of today's version."""
+    places = ["frame_id", "object_id", "pane", "frame_index"]
+    hashes = [name for name, _ in COMPARED if name.endswith(("hash", "version", "256"))]
+    with duckdb.connect() as database:
+        database.register("f", lake.read("frames", places, version=versions.get("frames")))
+        database.register(
+            "m",
+            lake.read(
+                "measures",
+                ["frame_id", *hashes],
+                pc.field("hash_version") == HASH_VERSION,
+                versions.get("measures"),
+            ),
+        )
+        chosen = ", ".join("0::BIGINT AS rank" if one == "rank" else one for one, _ in COMPARED)
+        return database.sql(f"SELECT {chosen} FROM f JOIN m USING (frame_id)").to_arrow_table()
+
+
+def near_frames(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> NearFrames:
+    """All frames of the clips that are near to a set."""
+    found = near_to(lake, some, versions)
+    clips = {(one.object_id, one.pane): one.verdict for one in found}
+    objects = pa.array(sorted({one.object_id for one in found}), pa.string())
+    frames = lake.read(
+        "frames",
+        ["frame_id", "object_id", "pane"],
+        pc.field("object_id").isin(objects),
+        versions.get("frames"),
+    )
+    by: dict[Verdict | None, set[str]] = {}
+    for row in frames.to_pylist():
+        by.setdefault(clips.get((row["object_id"], row["pane"])), set()).add(row["frame_id"])
+    return NearFrames(frozenset(by.get(Verdict.SAME, ())), frozenset(by.get(Verdict.UNDECIDED, ())))
+
+
+def screens(deployment: Deployment, without: Sequence[str]) -> list[Screen]:
+    """What a release is held against: what it goes without, and all sets of the configuration."""
+    asked = list(dict.fromkeys([*without, *deployment.config.evaluation]))
+    return [_screen(deployment, name, leave_out=name in without) for name in asked]
+
+
+def _screen(deployment: Deployment, name: str, *, leave_out: bool) -> Screen:
+    some = set_named(deployment, name)
+
+    @cache
+    def looked(versions: tuple[tuple[str, int], ...]) -> NearFrames:
+        return near_frames(deployment.lake, some, dict(versions))
+
+    def look(versions: Mapping[str, int]) -> NearFrames:
+        return looked(tuple(sorted(versions.items())))
+
+    return Screen(some.name, some.digest, some.rows.num_rows, leave_out, look)
+
+
+def cut_release(
+    deployment: Deployment, config: ReleaseConfig, without: Sequence[str] = ()
+) -> Manifest:
+    """Cut a release, held against evaluation sets.
+
+    Args:
+        without: sets of which whatever is near is left out, with whole clips and patients.
+
+    Raises:
+        UsageError: there is no such set, or as ``create`` does.
+        CheckFailed: what is not left out and near to a set of the configuration would be trained
+            on, or as ``create`` does.
+    """
+    engine, held = deployment.config.engine, screens(deployment, without)
+    sites = deployment.sites.values()
+    return create(deployment.lake, deployment.releases, config, engine, sites, held)
+
+
+def held_against(deployment: Deployment, name: str, more: Sequence[str] = ()) -> list[Check]:
+    """One check a set: whether anything outside of a release's test split is near to it.
+
+    Args:
+        more: sets besides those of the configuration and those that the release goes without.
+    """
+    manifest = manifest_of(deployment.releases, name)
+    index = index_table(deployment.releases, manifest)
+    told = [one.name for one in manifest.without]
+    found = []
+    for asked in dict.fromkeys([*deployment.config.evaluation, *more, *told]):
+        check = f"nothing to train on is near to {asked}"
+        try:
+            some = set_named(deployment, asked)
+        except UsageError as error:
+            if asked in more or asked in deployment.config.evaluation:
+                raise
+            found.append(Check(check, True, f"not looked at: {error}"))
+            continue
+        # As the lake stands: what came since the release was cut can't be in it
+        rows = trained_on(index, near_frames(deployment.lake, some, {}).every)
+        found.append(Check(check, not rows.num_rows, amount_of(rows) if rows.num_rows else ""))
+    return found

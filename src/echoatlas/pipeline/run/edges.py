@@ -1,0 +1,110 @@
+"""Whether any edge of the lake leads from one split of a release into another.
+
+Asked anew of the tables, by another way than that on which the release was split: every object,
+patient, study and content is a node, whatever names two of them an edge, and each component
+of that graph may reach one split alone, also by way of what the release leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.verify import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.lake.tables import Lake
+
+NAME = "no edge of the lake between two splits"
+Pairs = tuple[str, pa.Array, pa.Array]  # kind, and the names of both ends
+
+
+def no_edge_across(deployment: Deployment, name: str) -> Check:
+    """Follow all edges, as the lake stood when a release was cut, from split to split."""
+    manifest = manifest_of(deployment.releases, name)
+    index = index_table(deployment.releases, manifest)
+    if "edges" not in manifest.tables:
+        return Check(NAME, True, "not asked: the release is of before edges were pinned")
+    try:
+        edges = list(_edges(deployment.lake, manifest.tables))
+    except FileNotFoundError:
+        return Check(NAME, True, "not asked: the lake no longer has the tables it was cut from")
+    objects, splits = index.column("object_id"), index.column("split")
+    number, across = crossing(edges, objects, splits)
+    told = ", ".join(f"{count} {kind}" for kind, count in across.items() if count)
+    known = sum(len(one) for _, one, _ in edges)
+    return Check(NAME, not number, f"{number} groups are in two ({told})" if number else
+                 f"{known} edges asked")  # fmt: skip
+
+
+def crossing(
+    edges: list[Pairs], objects: pa.ChunkedArray, splits: pa.ChunkedArray
+) -> tuple[int, dict[str, int]]:
+    """Components that reach two splits, and how many edges of each kind lie in those.
+
+    Args:
+        objects, splits: of each row of a release.
+    """
+    own = pc.binary_join_element_wise("o", objects, "").combine_chunks()
+    names = pc.unique(pa.concat_arrays([own, *(end for _, *ends in edges for end in ends)]))
+    one = np.concatenate([_places(first, names) for _, first, _ in edges] or [np.empty(0, int)])
+    other = np.concatenate([_places(last, names) for _, _, last in edges] or [np.empty(0, int)])
+    shape = len(names), len(names)
+    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=shape)
+    group = connected_components(graph, directed=False)[1]
+    sides = splits.combine_chunks().dictionary_encode()
+    pairs = np.unique(
+        np.stack([group[_places(own, names)], sides.indices.to_numpy(zero_copy_only=False)]), axis=1
+    )
+    several = np.flatnonzero(np.bincount(pairs[0], minlength=1) > 1)
+    inside = np.isin(group[one], several)
+    kinds = np.repeat([kind for kind, _, _ in edges], [len(first) for _, first, _ in edges])
+    counted = {kind: int(inside[kinds == kind].sum()) for kind in dict.fromkeys(kinds.tolist())}
+    return len(several), counted
+
+
+def _places(values: pa.Array, known: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pc.index_in(values, known).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
+    """What names two nodes together, kind by kind; what says nothing is no node."""
+
+    def read(name: str, columns: list[str]) -> pa.Table:
+        return lake.read(name, columns, version=versions[name])
+
+    for table in ("frames", "copies"):
+        if table not in versions:
+            continue
+        rows = read(table, ["object_id", "patient", "study"])
+        rows = rows.group_by(rows.column_names).aggregate([])
+        for column in ("patient", "study"):
+            yield _named(column, rows.column("object_id"), rows.column(column))
+    if "objects" in versions:
+        rows = read("objects", ["object_id", "content_id", "status"])
+        rows = rows.filter(pc.equal(rows.column("status"), "kept"))
+        yield _named("content", rows.column("object_id"), rows.column("content_id"))
+    rows = read("edges", ["object_id", "other_object", "kind"])
+    for kind in ("exact", "near", "tie"):
+        some = rows.filter(pc.equal(rows.column("kind"), kind))
+        yield kind, *(_prefixed("o", some.column(one)) for one in ("object_id", "other_object"))
+
+
+def _named(kind: str, objects: pa.ChunkedArray, values: pa.ChunkedArray) -> Pairs:
+    stated = pc.not_equal(values, "")
+    return kind, _prefixed("o", objects.filter(stated)), _prefixed(kind, values.filter(stated))
+
+
+def _prefixed(prefix: str, values: pa.ChunkedArray) -> pa.Array:
+    return pc.binary_join_element_wise(prefix, values, "").combine_chunks()
