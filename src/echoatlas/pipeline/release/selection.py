@@ -25,7 +25,7 @@ from echoatlas.pipeline.release.select import (
     without_nan,
 )
 from echoatlas.pipeline.release.split import Before, Dealt, dealt
-from echoatlas.pipeline.release.without import Screen, demand_apart, without
+from echoatlas.pipeline.release.without import Screen, demand_unseen, without
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.licenses import Use, forbidden
 
@@ -100,7 +100,7 @@ def selected(
     if sieve.index.num_rows == 0:
         raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
     index, sides = _split(sieve.index, config, earlier)
-    demand_apart(index, screens, versions)
+    demand_unseen(index, screens, versions)
     if clips:
         index = with_score(clips_of(index), "quality", QUALITY)
     index = with_score(index, "weight", config.weight or "1")

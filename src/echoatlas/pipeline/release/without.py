@@ -142,7 +142,7 @@ def contaminated(index: pa.Table, whole: pa.Table, near: frozenset[str]) -> NDAr
     return found
 
 
-def demand_apart(index: pa.Table, screens: Iterable[Screen], versions: Mapping[str, int]) -> None:
+def demand_unseen(index: pa.Table, screens: Iterable[Screen], versions: Mapping[str, int]) -> None:
     """Refuse a selection, split, of which anything but the test split is near to a set.
 
     Raises:
