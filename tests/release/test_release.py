@@ -303,12 +303,20 @@ def test_what_rides_along_in_an_image_is_found(lake: Lake, releases: Storage) ->
     digest = hashlib.sha256(changed).hexdigest()
     releases.write(f"shards/{digest}.tar", changed)
     shard = manifest["shards"][0] | {"file": f"shards/{digest}.tar", "sha256": digest}
-    _rewrite(releases, manifest | {"shards": [shard]})
+    _rewrite(releases, manifest | {"shards": [shard, *manifest["shards"][1:]]})
 
     failed = {check.name for check in verify(releases, "odd") if not check.ok}
 
     assert "nothing rides along in shards or images" in failed
     assert name != shard["file"]
+
+
+def test_places_in_shards_that_are_not_listed_are_told(lake: Lake, releases: Storage) -> None:
+    manifest = create(lake, releases, ReleaseConfig(name="odd")).published
+    _rewrite(releases, manifest | {"shards": []})
+
+    with pytest.raises(CheckFailed, match="speaks of shards that it does not list"):
+        index_table(releases, manifest_of(releases, "odd"))
 
 
 def test_a_pull_that_was_cut_off_goes_on_and_a_damaged_one_is_refused(

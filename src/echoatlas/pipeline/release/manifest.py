@@ -90,9 +90,12 @@ def places_of(releases: Storage, manifest: Manifest) -> NDArray[np.void]:
     assert manifest.places is not None
     data = published_file(releases, manifest, manifest.places)
     try:
-        return from_bytes(data)
+        places = from_bytes(data)
     except ValueError:
         raise CheckFailed(f"the index of release '{manifest.name}' is damaged") from None
+    if len(places) and places["shard"].max() >= len(manifest.shards):
+        raise CheckFailed(f"release '{manifest.name}' speaks of shards that it does not list")
+    return places
 
 
 def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
