@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import datasets
 import numpy as np
 import webdataset
 from torch.utils.data import DataLoader
 
 import echoatlas
 from benchmarks.harness import Took, few, in_turn, report, seeded
+from benchmarks.opened import measure
 from echoatlas.loader import Dataset, load
+from echoatlas.pipeline.frames.clip_codec import decode_clip
 from echoatlas.pipeline.frames.codec import decode, encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
@@ -33,6 +36,7 @@ from echoatlas.simulate import make_cine
 
 FRAMES, DISTINCT, ROUNDS = few((3000, 120, 7), (240, 40, 1))
 BATCH, EPOCHS = 64, 5
+CLIP, WINDOW = 20, 16  # frames
 PLAIN: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False, bytes: b"", list[float]: []}
 ORGANS = ("abdomen/liver", "thorax/breast", "thorax")
 
@@ -57,9 +61,11 @@ def _lake(root: Path) -> Lake:
             _row(
                 FrameRow,
                 frame_id=name,
-                object_id=name,
+                object_id=f"o{number // CLIP:05d}",
+                frame_index=number % CLIP,
+                time_ms=125.0 * (number % CLIP),
                 site="bench",
-                patient=f"p{number // 20:05d}",
+                patient=f"p{number // CLIP:05d}",
                 image=encode(picture),
                 width=256,
                 height=256,
@@ -109,6 +115,26 @@ def _loaded(data: Dataset, workers: int) -> int:
     return sum(len(batch["image"]) for batch in loader)
 
 
+def _served(data: Dataset, workers: int) -> int:
+    """The same by the loader of ours."""
+    loader = data.loader(BATCH, workers=workers, drop_last=False)
+    return sum(len(batch["image"]) for _ in range(EPOCHS) for batch in loader)
+
+
+def _parquet(file: Path) -> int:
+    read = datasets.Dataset.from_parquet(str(file), cache_dir=str(file.parent / "hugging-face"))
+    return sum(np.asarray(row["image"]).shape[0] > 0 for row in read)
+
+
+def _as_parquet(parts: list[bytes], file: Path) -> Path:
+    """PNG files as Hugging Face keeps them, laid out once so that its cache is warm."""
+    image = {"image": [{"bytes": part, "path": None} for part in parts]}
+    features = datasets.Features({"image": datasets.Image()})
+    datasets.Dataset.from_dict(image, features=features).to_parquet(file)
+    _parquet(file)
+    return file
+
+
 def _webdataset(urls: list[str], codec: str, buffer: int) -> int:
     read = webdataset.WebDataset(urls, shardshuffle=False, empty_check=False)
     if buffer:
@@ -131,6 +157,9 @@ def main() -> None:
         for codec in ("zstd", "png"):
             create(lake, releases, ReleaseConfig(name=codec, codec=codec))
             _compare(root, codec)
+        create(lake, releases, ReleaseConfig(name="clips", unit="clip", codec="zstd"))
+        _compare_clips(root)
+        measure(releases, "zstd", root / "many")
 
 
 def _compare(root: Path, codec: str) -> None:
@@ -151,8 +180,12 @@ def _compare(root: Path, codec: str) -> None:
         "WebDataset, shuffle(1000)": lambda: _webdataset(urls, codec, 1000),
         "ours, DataLoader of 0": lambda: _loaded(data, 0),
         "ours, DataLoader of 2": lambda: _loaded(data, 2),
+        "ours, Loader of 2": lambda: _served(data, 2),
     }
-    epochs = {name: EPOCHS if "DataLoader" in name else 1 for name in contenders}
+    if codec == "png":
+        file = _as_parquet(parts, root / "pictures.parquet")
+        contenders["Hugging Face Parquet"] = lambda: _parquet(file)
+    epochs = {name: EPOCHS if "Loader of" in name else 1 for name in contenders}
     whole = {name: _demand_all(work, epochs[name]) for name, work in contenders.items()}
     seconds = {
         name: [one / epochs[name] for one in spent]
@@ -167,6 +200,35 @@ def _compare(root: Path, codec: str) -> None:
         a_frame_bytes=sum(map(len, parts)) // FRAMES,
         opened_s=opened.seconds,
     )
+    _tell(codec, decoding, seconds)
+
+
+def _compare_clips(root: Path) -> None:
+    """Windows of clips, beside decoding their frames from memory."""
+    data = load("clips", lake=root / "lake", cache=root / "cache")
+    windows = data.clips(frames=WINDOW, fps=8)
+    parts = [bytes(windows._bytes(row)) for row in windows.rows.tolist()]
+    order = np.random.default_rng(0).permutation(len(windows)).tolist()
+
+    def decoded() -> None:
+        found = (decode_clip(part, picks) for part, picks in zip(parts, windows.picks, strict=True))
+        assert sum(len(one) for one in found) == WINDOW * len(windows)
+
+    def read(positions: Iterable[int]) -> None:
+        assert sum(len(windows[at].image) for at in positions) == WINDOW * len(windows)
+
+    seconds = in_turn(
+        {
+            "decoding": decoded,
+            "ours, in order": lambda: read(range(len(windows))),
+            "ours, shuffled": lambda: read(order),
+        },
+        ROUNDS,
+    )
+    _tell("clips", seconds.pop("decoding"), seconds)
+
+
+def _tell(codec: str, decoding: list[float], seconds: dict[str, list[float]]) -> None:
     for name, own in seconds.items():
         shares = sorted(one / other for one, other in zip(decoding, own, strict=True))
         report(
