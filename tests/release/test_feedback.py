@@ -17,6 +17,7 @@ from echoatlas.loader.shards import Shards
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.notices import publish, redaction_notice
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.config import ReleaseConfig
 from tests.helpers.tables import quick_lake
@@ -132,3 +133,22 @@ def test_the_cache_keeps_to_its_limit_and_what_goes_comes_again(
     assert sum(file.stat().st_size for file in kept) <= 1.5e6 < sum(lengths.values())
     assert kept == [tmp_path / "cache" / "shards" / os.path.basename(keys[-1])]  # noqa: PTH119
     assert lengths == {key: len(again.whole(key)) for key in keys}
+
+
+def test_nothing_of_a_redacted_release_stays_in_the_cache(
+    releases: Storage, cut: Lake, tmp_path: Path
+) -> None:
+    create(cut, releases, ReleaseConfig(name="two", codec="zstd", where="frame_id <> 'f0000'"))
+    echoatlas.feedback("one", {"frame_id": ["f0000"], "loss": [1.0]}, releases=releases.uri)
+    cache = tmp_path / "cache"
+    before = load("one", releases=releases.uri, cache=cache, feedback=1)
+    assert any(one.frame_id == "f0000" for one in before)
+    gone = [f"{before.manifest.index.sha256}.parquet"]
+
+    publish(releases, "one", redaction_notice("a patient left", "two", gone))
+    with pytest.warns(UserWarning, match="use two"):
+        after = load("one", releases=releases.uri, cache=cache)
+
+    assert len({one.frame_id for one in after}) == 19
+    left = [file for file in cache.rglob("*") if file.is_file()]
+    assert left and not any(b"f0000" in file.read_bytes() for file in left)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
+import sys
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -261,9 +264,6 @@ def test_a_stream_of_several_workers_keeps_the_order(lake: Lake, tmp_path: Path)
 
 
 def test_nothing_but_a_loader_imports_pytorch(lake: Lake) -> None:
-    import subprocess
-    import sys
-
     program = (
         "import sys, echoatlas\n"
         f"data = echoatlas.load('one', lake={lake.storage.uri!r})\n"
@@ -271,3 +271,36 @@ def test_nothing_but_a_loader_imports_pytorch(lake: Lake) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+RANK = """
+import json, sys
+import torch.distributed as group
+import echoatlas
+
+rank, world, lake, place = int(sys.argv[1]), 2, sys.argv[2], sys.argv[3]
+group.init_process_group("gloo", init_method=f"file://{place}", rank=rank, world_size=world)
+data = echoatlas.load("one", lake=lake)
+loader = data.loader(5, seed=11)
+ids = [name for batch in loader for name in batch["frame_id"]]
+group.destroy_process_group()
+print(json.dumps(ids))
+"""
+
+
+@pytest.mark.heavy
+def test_processes_of_torch_distributed_share_an_epoch(lake: Lake, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    command = [sys.executable, "-c", RANK]
+    ranks = [
+        subprocess.Popen(
+            [*command, str(rank), str(lake.storage.uri), str(tmp_path / "meet")],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    seen = [json.loads(one.communicate(timeout=300)[0]) for one in ranks]
+
+    assert [len(ids) for ids in seen] == [30, 30]
+    assert len(set(seen[0]) | set(seen[1])) == 60

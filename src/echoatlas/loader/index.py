@@ -210,7 +210,9 @@ def index_of(releases: Storage, manifest: Manifest, cache: Path) -> Index:
         UsageError: the cache can't be written.
     """
     told = json.dumps(manifest.published, sort_keys=True)
-    folder = cache / "indexes" / hashlib.sha256(told.encode()).hexdigest()[:32]
+    # By the hash of what a redaction's notice names, so that it is found and deleted with all in it
+    folder = cache / "indexes" / manifest.index.sha256[:32]
+    folder /= hashlib.sha256(told.encode()).hexdigest()[:32]
     index = Index(
         folder,
         _place_of(releases, manifest, manifest.index, folder / "index.parquet"),
