@@ -1,4 +1,4 @@
-"""Commands that run the pipeline: ``plan``, ``run``, ``status``, ``report``, ``demo``."""
+"""Commands that run the pipeline: ``plan``, ``run``, ``status``, ``compact`` and others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sites = typer.Option(None, "--site", help="Only this site; may be given several 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (plan, run, status, report, demo):
+    for command in (plan, run, status, compact, report, demo):
         app.command()(command)
 
 
@@ -127,6 +127,29 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         plain += f"\n{name}: its bucket is read-only for us; receipts by `echoatlas site receipt`"
     context.say("\n".join([plain, *summary.warnings]), data)
     must_hold(summary)
+
+
+def compact(
+    ctx: typer.Context,
+    sweep: int | None = typer.Option(
+        None,
+        min=0,
+        metavar="DAYS",
+        help="Then delete files older than this that no release and no newest version needs.",
+    ),
+) -> None:
+    """Make many small files of the lake into few large ones; releases stay as they are."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.run.compact import compact_lake
+
+    deployment = context.open()
+    found, deleted = compact_lake(deployment.lake, deployment.releases, sweep, context.progress)
+    rows = [(name, one.before, one.after) for name, one in found.items() if one.before]
+    plain = table(("table", "files before", "after"), rows)
+    if sweep is not None:
+        plain += f"\n\n{deleted} files deleted"
+    data = {"tables": {name: asdict(one) for name, one in found.items()}, "deleted": deleted}
+    context.say(plain, data)
 
 
 def status(ctx: typer.Context) -> None:

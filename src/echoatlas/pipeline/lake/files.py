@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.lake.evolution import completed
 from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
@@ -41,6 +42,20 @@ def rows_in(
     if not parts:
         return completed(file.schema_arrow.empty_table().select(there), name, columns)
     return pa.concat_tables(parts)
+
+
+def rows_of_file(
+    storage: Storage, name: str, path: str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """All rows of one file, as today's schema has them.
+
+    Args:
+        storage: the lake's. path: below the table's folder. columns: all if not given.
+    """
+    names = schema(name).names if columns is None else list(columns)
+    file = pq.ParquetFile(_opened(storage, name, path))
+    there = [column for column in names if column in file.schema_arrow.names]
+    return completed(file.read(there, use_threads=False), name, names)
 
 
 def located(dataset: ds.Dataset | None, column: str, *, threads: bool) -> pa.Table:

@@ -23,9 +23,13 @@ def configuration_of(name: str) -> dict[str, str | None]:
     }
 
 
-def added_file(part: Part) -> AddAction:
-    """The action that makes a staged file part of its table."""
-    return AddAction(part.path, part.size, {}, 0, True, json.dumps({"numRecords": part.rows}))
+def added_file(part: Part, *, new: bool = True) -> AddAction:
+    """The action that makes a staged file part of its table.
+
+    Args:
+        new: whether its rows were not in the table before.
+    """
+    return AddAction(part.path, part.size, {}, 0, new, json.dumps({"numRecords": part.rows}))
 
 
 def properties_of(name: str) -> WriterProperties:

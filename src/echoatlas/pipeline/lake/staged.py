@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from echoatlas.schemas.tables import TABLES, columns, schema, subject_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from echoatlas.pipeline.storage import Storage
 
 
@@ -31,19 +33,29 @@ def write_part(storage: Storage, rows: pa.Table, name: str, stem: str) -> Part:
         storage: the lake's.
         stem: unique name of the file, without an ending.
     """
+    return write_in_groups(storage, [rows], name, stem)
+
+
+def write_in_groups(storage: Storage, groups: Iterable[pa.Table], name: str, stem: str) -> Part:
+    """The same, of rows in groups: who wants one row reads no other group than its own."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows.cast(schema(name)),
+    plain = [column for column in schema(name).names if column in counted(name)]
+    number = 0
+    with pq.ParquetWriter(
         sink,
+        schema(name),
         compression="none" if name == "frames" else "zstd",  # images are compressed already
-        use_dictionary=[c for c in schema(name).names if c in counted(name)],
-        write_statistics=[c for c in schema(name).names if c in counted(name)],
+        use_dictionary=plain,
+        write_statistics=plain,
         store_schema=False,
-    )
+    ) as writer:
+        for rows in groups:
+            writer.write_table(rows.cast(schema(name)))
+            number += rows.num_rows
     data = sink.getvalue().to_pybytes()
     path = f"{stem}.parquet"
     storage.write(f"tables/{name}/{path}", data)
-    return Part(name, path, len(data), rows.num_rows)
+    return Part(name, path, len(data), number)
 
 
 def counted(name: str) -> frozenset[str]:

@@ -240,11 +240,35 @@ class Lake:
                 if left.num_rows:
                     stem = f"part-{transactions[0]}-rest-{len(removed):06d}"
                     added.append(write_part(self.storage, left, name, stem))
-        if not added and not removed:
-            return
+        if added or removed:
+            actions = [*removed, *(added_file(part) for part in added)]
+            self._written(table, name, actions, transactions)
+
+    @_translated_errors
+    def swap(self, name: str, gone: Sequence[str], parts: Sequence[Part], transaction: str) -> None:
+        """Put staged files in the place of others that hold the same rows, in one commit.
+
+        Raises:
+            Retry: another process committed to the table in between.
+        """
+        table, now = self._handle(name), time.time_ns() // 1_000_000
+        actions = [
+            *(RemoveAction(path, False, now) for path in gone),
+            *(added_file(part, new=False) for part in parts),
+        ]
+        if table.transaction_version(transaction) is None:
+            self._written(table, name, actions, [transaction])
+
+    def _written(
+        self,
+        table: DeltaTable,
+        name: str,
+        actions: list[AddAction | RemoveAction],
+        transactions: Sequence[str],
+    ) -> None:
         try:
             table.create_write_transaction(
-                [*removed, *(added_file(part) for part in added)],
+                actions,
                 "append",
                 table.schema(),
                 commit_properties=once(*transactions),
@@ -296,17 +320,24 @@ class Lake:
         )
 
     @_translated_errors
-    def vacuum(self, name: str) -> int:
+    def vacuum(self, name: str, keep: Sequence[int] = (), hours: int = 0) -> int:
         """Delete for good the files that the newest version of a table does not need.
 
         Nobody may be writing: what is not committed yet goes as well. Whoever still reads an
         older version finds its files gone.
+
+        Args:
+            keep: older versions whose files stay. hours: for which files stay that are not needed.
         """
         if self.version(name) < 0:
             return 0
         return len(
             self._handle(name).vacuum(
-                retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
+                retention_hours=hours,
+                dry_run=False,
+                enforce_retention_duration=False,
+                full=True,
+                keep_versions=list(keep) or None,
             )
         )
 
