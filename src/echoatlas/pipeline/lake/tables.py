@@ -252,7 +252,7 @@ class Lake:
             Retry: another process committed to the table in between.
         """
         table, now = self._handle(name), time.time_ns() // 1_000_000
-        actions = [
+        actions: list[AddAction | RemoveAction] = [
             *(RemoveAction(path, False, now) for path in gone),
             *(added_file(part, new=False) for part in parts),
         ]
