@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from echoatlas.pipeline.errors import UsageError
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.loader.index import Index
+
+
+MOST_GROUPS = 1 << 16  # that are counted as they are numbered, with gaps
 
 
 class Ordered(Protocol):
@@ -176,13 +178,17 @@ def _scored(index: Index, rows: NDArray[np.int32], expression: str) -> NDArray[n
 
 def _groups(index: Index, rows: NDArray[np.int32], columns: Sequence[str]) -> NDArray[np.int64]:
     """(n,) a number for each combination of the columns' values."""
-    codes = np.zeros(len(rows), np.int64)
+    codes, most = np.zeros(len(rows), np.int64), 1
     for name in columns:
         index.demand(name)
-        values = index.column(name).take(pa.array(rows)).combine_chunks()
-        coded = values.dictionary_encode(null_encoding="encode")
-        codes = codes * (len(coded.dictionary) + 1) + np.asarray(coded.indices)
-        codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
+        # Without taking the texts of millions of rows: their numbers alone are taken
+        coded = index.column(name).dictionary_encode(null_encoding="encode").combine_chunks()
+        values = len(coded.dictionary) + 1
+        codes = codes * values + np.asarray(coded.indices)[rows]
+        most *= values
+        if most > len(rows) + MOST_GROUPS:
+            codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
+            most = len(rows)
     return codes
 
 
