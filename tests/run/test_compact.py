@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,31 @@ def test_what_a_kill_leaves_behind_is_swept_away(lake: Lake, releases: Storage) 
 
     assert set(lake.files("frames")) == files_in(lake, "frames")
     assert before == rows_of(lake)
+
+
+def test_a_pinned_version_stays_readable_however_old_its_log_is(lake: Lake, tmp_path: Path) -> None:
+    before = rows_of(lake, {"frames": lake.version("frames")})
+    pinned = lake.version("frames")
+    log = Path(lake.storage.uri) / "tables/frames/_delta_log"
+
+    for _ in range(45):  # a checkpoint every 20 commits, after which Delta cleans up
+        lake.append("frames", lake.read("frames").slice(0, 0))
+        for file in log.iterdir():
+            os.utime(file, (0, 0))
+
+    assert before == rows_of(lake, {"frames": pinned})
+
+
+def test_nothing_is_deleted_where_a_pinned_version_is_gone(lake: Lake, releases: Storage) -> None:
+    create(lake, releases, ReleaseConfig(name="one"))
+    before = files_in(lake, "measures")
+    for _ in range(20):  # until a checkpoint holds what newer versions need
+        lake.append("measures", lake.read("measures").slice(0, 0))
+    log = Path(lake.storage.uri) / "tables/measures/_delta_log"
+    for version in range(10):
+        (log / f"{version:020d}.json").unlink()
+
+    with pytest.raises(CheckFailed, match="version 6 of 'measures'"):
+        compact_lake(lake, releases, sweep_days=0)
+
+    assert before <= files_in(lake, "measures")

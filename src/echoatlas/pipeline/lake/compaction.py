@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.files import rows_of_file
 from echoatlas.pipeline.lake.staged import write_in_groups
 from echoatlas.schemas.tables import TABLES, schema
@@ -73,7 +74,14 @@ def swept(lake: Lake, name: str, versions: Collection[int], days: int) -> int:
 
     Returns:
         How many files went.
+
+    Raises:
+        CheckFailed: a version that is to stay can't be read: nothing is deleted.
     """
+    for version in sorted(versions):
+        if not lake.can_read(name, version):
+            said = f"version {version} of '{name}', which a release pinned, can't be read any more"
+            raise CheckFailed(f"{said}: nothing of '{name}' is deleted")
     return lake.vacuum(name, keep=sorted(versions), hours=24 * days)
 
 

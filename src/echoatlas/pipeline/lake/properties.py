@@ -11,6 +11,8 @@ from echoatlas.pipeline.lake.staged import Part, counted
 from echoatlas.schemas.tables import TABLES, columns, schema
 
 CHECKPOINT_EVERY = "20"
+# Else Delta forgets after 30 days how to read a version, which a release may have pinned
+KEPT_LOG = {"delta.enableExpiredLogCleanup": "false"}
 
 
 def configuration_of(name: str) -> dict[str, str | None]:
@@ -20,6 +22,7 @@ def configuration_of(name: str) -> dict[str, str | None]:
         # Statistics would keep what an erasure has to forget
         "delta.dataSkippingStatsColumns": ",".join(kept),
         "delta.checkpointInterval": CHECKPOINT_EVERY,
+        **KEPT_LOG,
     }
 
 

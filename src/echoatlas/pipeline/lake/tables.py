@@ -18,14 +18,20 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, completed, lacking
 from echoatlas.pipeline.lake.files import located
-from echoatlas.pipeline.lake.properties import added_file, configuration_of, once, properties_of
+from echoatlas.pipeline.lake.properties import (
+    KEPT_LOG,
+    added_file,
+    configuration_of,
+    once,
+    properties_of,
+)
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.scan import rows_of
@@ -90,10 +96,12 @@ class Lake:
         return table
 
     def _evolve(self, table: DeltaTable, name: str) -> None:
-        """Add the columns that have come since the table was made."""
+        """Add the columns that have come since the table was made, and keep its log from now on."""
         there = [field.name for field in table.schema().fields]
         if fields := lacking(name, there):
             table.alter.add_columns(list(DeltaSchema.from_arrow(pa.schema(fields)).fields))
+        if not KEPT_LOG.items() <= table.metadata().configuration.items():
+            table.alter.set_table_properties(KEPT_LOG)
 
     @property
     def _native(self) -> bool:
@@ -114,6 +122,13 @@ class Lake:
         """The newest version of a table, or -1 if there is none."""
         table = self._open(name)
         return -1 if table is None else table.version()
+
+    def can_read(self, name: str, version: int) -> bool:
+        """Whether a version's log is there; whoever opens it without finds an empty table."""
+        try:
+            return self._open(name, version) is not None
+        except DeltaError:
+            return False
 
     def state(self, name: str) -> str:
         """A name for what a table holds: another for each commit; "" if there is none.
