@@ -129,6 +129,8 @@ class Scan:
         signs: of a volume's columns and rows as the header states them: 1 where they run to the
             patient's right and front, -1 to the left and back, as DICOM's do; None if unknown.
         lay: how an array became these pictures.
+        codestream: digest of the coded pictures alone, equal in whatever container they lie; empty
+            where there is no codec, or one of no other container.
     """
 
     format: str
@@ -149,6 +151,7 @@ class Scan:
     stack: tuple[int, ...] | None = None
     signs: tuple[int, int] | None = None
     lay: Lay = Lay()
+    codestream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

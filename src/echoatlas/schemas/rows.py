@@ -18,6 +18,7 @@ from echoatlas.schemas.values import (
     AnnotationKind,
     AuditVerdict,
     EdgeKind,
+    FoundBy,
     PatientSource,
     Relation,
     Status,
@@ -87,6 +88,18 @@ class ObjectRow:
     patient: Annotated[str, Column("Keyed pseudonym of the patient.", subject=True)]
     study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
     series: Annotated[str, Column("Keyed pseudonym of the series.", subject=True)]
+    instance: Annotated[
+        str,
+        Column("Keyed pseudonym of the SOP instance; empty if the file names none.", subject=True),
+    ]
+    codestream: Annotated[
+        str,
+        Column(
+            "Keyed id of the coded pictures alone: equal in whatever container they lie; empty if "
+            "there is no codec, or one of no other container.",
+            subject=True,
+        ),
+    ]
     maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
     model: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
     license: Annotated[str, Column("License of the site's data.")]
@@ -291,6 +304,14 @@ class EdgeRow:
         str,
         Column("{}: not told apart, or shared in part: one split for both.", values=[*EdgeKind]),
     ]
+    found_by: Annotated[
+        str,
+        Column(
+            "What says so, or brought them up to be looked at: {}. A codestream is the same in "
+            "whatever container; of one SOP instance, pixels have to agree.",
+            values=[*FoundBy],
+        ),
+    ]
     mirrored: Annotated[bool, Column("Whether one is the other's left-right mirror.")]
     covers: Annotated[bool, Column("Whether the first has all frames of the other, verified.")]
     covered: Annotated[bool, Column("Whether the other has all frames of the first, verified.")]
@@ -346,6 +367,10 @@ class DuplicateRow:
             "part of a longer clip, a still taken from one.",
             values=[*Relation],
         ),
+    ]
+    found_by: Annotated[
+        str,
+        Column("What says so, as in edges: {} for what stands for itself.", values=[*FoundBy, ""]),
     ]
     distance: Annotated[int, Column("Hamming distance that brought the clips up.", "bit")]
     fingerprint: Fingerprint

@@ -48,6 +48,16 @@ class EdgeKind(StrEnum):
     TIE = "tie"  # not told apart, or shared in part: one split for both
 
 
+class FoundBy(StrEnum):
+    """What says that two clips show the same, or brought them up to be looked at."""
+
+    PIXELS = "pixels"  # stored ones are equal
+    BYTES = "bytes"  # of the file
+    CODESTREAM = "codestream"  # the same coded pictures, in whatever container
+    INSTANCE = "instance"  # the same SOP instance under another file
+    HASHES = "hashes"
+
+
 class Relation(StrEnum):
     """What a clip is to the one that stands for it."""
 

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.clips import Alignment, Related, partners
 from echoatlas.pipeline.deduplicate.clusters import Clusters, Edges
-from echoatlas.pipeline.deduplicate.hamming import Rows
-from echoatlas.pipeline.deduplicate.index import Index
+from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
+from echoatlas.pipeline.deduplicate.index import Index, instance_pairs
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.schemas.rows import EdgeRow
 from echoatlas.schemas.tables import schema
-from echoatlas.schemas.values import EdgeKind, Relation
+from echoatlas.schemas.values import EdgeKind, FoundBy, Relation
 
 
 def edges(index: Index, related: Iterable[Related], kept: Iterable[EdgeRow]) -> list[EdgeRow]:
@@ -28,17 +28,52 @@ def edges(index: Index, related: Iterable[Related], kept: Iterable[EdgeRow]) -> 
     return [best[key] for key in sorted(best)]
 
 
+def instances(index: Index, related: Iterable[Related], fresh: Flags) -> list[EdgeRow]:
+    """Ties of clips of one SOP instance that were not found to show the same.
+
+    Identifiers are copied along and made up anew by who edits files; pixels decide what is dropped.
+    """
+    seen = {frozenset((one.longer, one.shorter)) for one in related}
+    return [
+        _tie(index, best, clip)
+        for best, clip in instance_pairs(index, fresh)
+        if frozenset((best, clip)) not in seen
+    ]
+
+
+def _tie(index: Index, best: int, clip: int) -> EdgeRow:
+    return EdgeRow(
+        **_ends(index.names[best], index.names[clip]),
+        kind=EdgeKind.TIE,
+        found_by=FoundBy.INSTANCE,
+        mirrored=False,
+        covers=False,
+        covered=False,
+        rate=1.0,
+        shift=0.0,
+        agreed=0.0,
+        distance=0,
+        likeness=0.0,
+        speckle=0.0,
+        windows=0,
+        fingerprint="",
+    )
+
+
 def _worth(edge: EdgeRow) -> tuple[object, ...]:
     """The plain and the mirrored view of one pair may both be found: the better one is last."""
-    return (edge.kind == EdgeKind.NEAR, edge.covers, edge.speckle, -edge.mirrored)
+    return (edge.kind != EdgeKind.TIE, edge.covers, edge.speckle, -edge.mirrored)
 
 
 def _edge(index: Index, one: Related) -> EdgeRow:
     first, other = index.names[one.longer], index.names[one.shorter]
     sure = one.verdict is Verdict.SAME and (one.covers or one.covered)
+    same = 0 <= index.instances[one.longer] == index.instances[one.shorter]
+    exact = same and sure and one.covers and one.covered and not one.mirrored
     return EdgeRow(
         **_ends(first, other),
-        kind=EdgeKind.NEAR if sure else EdgeKind.TIE,
+        kind=EdgeKind.EXACT if exact else EdgeKind.NEAR if sure else EdgeKind.TIE,
+        found_by=FoundBy.INSTANCE if same else FoundBy.HASHES,
         mirrored=one.mirrored,
         covers=one.covers,
         covered=one.covered,
@@ -74,6 +109,7 @@ def copies(index: Index) -> Iterable[EdgeRow]:
         yield EdgeRow(
             **_ends(index.names[first], index.names[int(clip)]),
             kind=EdgeKind.EXACT,
+            found_by=index.exact_by(int(clip)),
             mirrored=False,
             covers=True,
             covered=True,
@@ -94,8 +130,8 @@ def numbered(index: Index, some: Sequence[EdgeRow]) -> Edges:
     return Edges(
         one=np.array([number[f"{e.object_id}/{e.pane}"] for e in some], np.int64),
         other=np.array([number[f"{e.other_object}/{e.other_pane}"] for e in some], np.int64),
-        covers=np.array([e.kind == EdgeKind.NEAR and e.covers for e in some], bool),
-        covered=np.array([e.kind == EdgeKind.NEAR and e.covered for e in some], bool),
+        covers=np.array([e.kind != EdgeKind.TIE and e.covers for e in some], bool),
+        covered=np.array([e.kind != EdgeKind.TIE and e.covered for e in some], bool),
     )
 
 
@@ -113,7 +149,9 @@ def _relations(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> list[
                 found.append(Relation.EXACT)
                 continue
             edge = some[by]
-            if lengths[clip] == 1 and lengths[head] > 1:
+            if edge.kind == EdgeKind.EXACT:
+                found.append(Relation.EXACT)
+            elif lengths[clip] == 1 and lengths[head] > 1:
                 found.append(Relation.STILL)
             elif not (edge.covers and edge.covered):
                 found.append(Relation.PART)
@@ -172,6 +210,10 @@ def duplicate_table(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> 
     for clip in np.flatnonzero(index.first != every):
         first = int(index.first[clip])
         stands[starts[clip] : starts[clip + 1]] = stands[starts[first] : starts[first + 1]]
+    ways = [
+        index.exact_by(clip) or (some[by].found_by if by >= 0 else "")
+        for clip, by in enumerate(groups.by.tolist())
+    ]
     distance = np.array([some[by].distance if by >= 0 else 0 for by in groups.by.tolist()])
     rows = np.flatnonzero(told[index.clip])
     ids = index.frames.column("frame_id").combine_chunks()
@@ -185,6 +227,7 @@ def duplicate_table(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> 
             "representative": ids.take(pa.array(stands[rows])),
             "head": pa.array(index.names, pa.string()).take(pa.array(groups.head[clips])),
             "relation": pa.array(relations.tolist(), pa.string()).take(taken),
+            "found_by": pa.array(ways, pa.string()).take(taken),
             "distance": distance[clips],
             "fingerprint": pa.array([""] * len(rows), pa.string()),
         },

@@ -1,8 +1,9 @@
 """What is joined with what: codes of all clips, and of a run's own those alone that are new.
 
-A clip whose pixels equal another's in each frame is an exact copy and takes no further part. Of
-the others, every frame's hash of the fan and of the whole stored image is joined with all; mirrors
-and the views under which a fan may be found in a copy are asked of some frames of each clip.
+A clip is an exact copy, and takes no further part, if its stored pixels equal another's in each
+frame, or if its file is the same, or the coded pictures in it are (``exact``). Of the others, every
+frame's hash of the fan and of the whole stored image is joined with all; mirrors and the views
+under which a fan may be found in a copy are asked of some frames of each clip.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate import exact
 from echoatlas.pipeline.deduplicate.clips import Clips, Match
 from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Rows
 from echoatlas.pipeline.deduplicate.similarity import Warp, framing
 from echoatlas.pipeline.frames.phash import VIEWS
+from echoatlas.schemas.values import FoundBy
 
 FAN, MIRROR = 0, 1  # kinds of codes; views come after
 MIRRORS_EVERY, VIEWS_EVERY = 4, 8  # frames of a clip
@@ -49,7 +52,9 @@ class Index:
         names: (C,) of the clips: object and pane.
         ranks: (C,) lower is better.
         digests: (C,) of all that decides what a clip is near to.
-        first: (C,) the best clip with the very same pixels; itself for most.
+        first: (C,) the best clip that it is an exact copy of; itself for most.
+        pixels, contents, streams, instances: (C,) numbers, equal for clips with the same stored
+            pixels, file, coded pictures, SOP instance; below 0 where nothing is known of it.
     """
 
     frames: pa.Table
@@ -59,6 +64,20 @@ class Index:
     ranks: Rows
     digests: tuple[str, ...]
     first: Rows
+    pixels: Rows
+    contents: Rows
+    streams: Rows
+    instances: Rows
+
+    def exact_by(self, clip: int) -> str:
+        """What says that a clip is an exact copy; empty if it is none."""
+        first = int(self.first[clip])
+        if first == clip:
+            return ""
+        if self.pixels[first] == self.pixels[clip]:
+            return FoundBy.PIXELS
+        same = 0 <= self.contents[clip] == self.contents[first]
+        return FoundBy.BYTES if same else FoundBy.CODESTREAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +99,12 @@ def clip_name(object_id: str, pane: int) -> str:
     return f"{object_id}/{pane}"
 
 
-def indexed(frames: pa.Table) -> Index:
+def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
     """Put frames in order, and tell their clips.
 
     Args:
         frames: the columns of ``COMPARED``; ranks are equal within a clip, or the least counts.
+        sources: the columns of ``SOURCES`` for each object of which any is known, an object once.
     """
     keys = ("object_id", "pane", "frame_index", "frame_id")
     frames = frames.sort_by([(key, "ascending") for key in keys]).combine_chunks()
@@ -100,20 +120,25 @@ def indexed(frames: pa.Table) -> Index:
     named = objects.dictionary.take(pa.array(places[begun])).to_pylist()
     names = tuple(clip_name(*both) for both in zip(named, panes[begun].tolist(), strict=True))
     ranks = np.minimum.reduceat(frames.column("rank").to_numpy(), begun) if count else begun
-    digests, pixels = _digests(frames, starts)
-    order = np.lexsort((np.arange(len(names)), ranks))
-    best: dict[bytes, int] = {}
-    for at in order.tolist():
-        best.setdefault(pixels[at], at)
-    first = np.array([best[one] for one in pixels], np.int64)
     clips = Clips(starts, frames.column("frame_index").to_numpy())
-    return Index(frames, clips, clip, names, ranks, digests, first)
+    origins = exact.origins(named, sources)
+    digests, hashes = _digests(frames, starts, origins)
+    pixels = exact.numbered(hashes)
+    contents, streams, instances = exact.numbers(named, panes[begun], clips, origins)
+    first = exact.first(ranks, pixels, contents, streams)
+    return Index(
+        frames, clips, clip, names, ranks, digests, first, pixels, contents, streams, instances
+    )
 
 
-def _digests(frames: pa.Table, starts: Rows) -> tuple[tuple[str, ...], list[bytes]]:
+def _digests(
+    frames: pa.Table, starts: Rows, origins: list[tuple[str, ...]]
+) -> tuple[tuple[str, ...], list[bytes]]:
     """Of each clip, a digest of all that decides what it is near to, and one of its pixels."""
     decisive = ("frame_id", "frame_index", "hash_version", "fan_phash256", "frame_phash256")
     every = [_spans(frames.column(name), starts) for name in decisive]
+    if every[0]:
+        every.append(["\0".join(one).encode() for one in origins])
     digests = [
         hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
         for parts in zip(*every, strict=True)
@@ -198,6 +223,37 @@ class Found:
         swapped = codes.kinds[low] != FAN
         one, other = np.where(swapped, high, low), np.where(swapped, low, high)
         return cls(codes.rows[one], codes.rows[other], pairs[:, 2], codes.kinds[other])
+
+
+def same_instances(index: Index, fresh: Flags) -> Found:
+    """Frames of clips of one SOP instance: each clip's with the best one's, place by place.
+
+    Args:
+        fresh: (C,) of clips known before none is paired with another.
+    """
+    pairs = [
+        (int(index.clips.starts[best]), int(index.clips.starts[clip]), index.clips.length(clip))
+        for best, clip in instance_pairs(index, fresh)
+    ]
+    steps = [np.arange(length) for *_, length in pairs]
+    empty = [np.empty(0, np.int64)]
+    one = np.concatenate([step + a for step, (a, _, _) in zip(steps, pairs, strict=True)] or empty)
+    other = np.concatenate(
+        [step + b for step, (_, b, _) in zip(steps, pairs, strict=True)] or empty
+    )
+    return Found(one, other, np.zeros(len(one), np.int64), np.full(len(one), FAN, np.int16))
+
+
+def instance_pairs(index: Index, fresh: Flags) -> list[tuple[int, int]]:
+    """The best clip of each SOP instance with each other that is no exact copy of it."""
+    known = np.flatnonzero((index.instances >= 0) & (index.first == np.arange(len(index.ranks))))
+    best: dict[int, int] = {}
+    pairs = []
+    for clip in known[np.lexsort((known, index.ranks[known]))].tolist():
+        head = best.setdefault(int(index.instances[clip]), clip)
+        if head != clip and (fresh[head] or fresh[clip]):
+            pairs.append((head, clip))
+    return pairs
 
 
 def matches(index: Index, found: list[Found]) -> list[Match]:

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.deduplicate.exact import SOURCES
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.tables import Lake
@@ -63,6 +64,17 @@ def compared(lake: Lake) -> pa.Table:
             + ", ".join(_of_today(name) for name in measured)
             + ", r.rank FROM f JOIN m ON f.frame_id = m.frame_id "
             "JOIN r ON f.object_id = r.object_id AND f.pane = r.pane"
+        ).to_arrow_table()
+
+
+def sources(lake: Lake) -> pa.Table:
+    """The file, the coded pictures and the SOP instance of every kept object, once each."""
+    names = [name for name, _ in SOURCES]
+    with duckdb.connect() as database:
+        database.register("o", lake.read("objects", [*names, "status"]))
+        chosen = ", ".join(f"max({name}) AS {name}" for name in names[1:])
+        return database.sql(
+            f"SELECT object_id, {chosen} FROM o WHERE status = 'kept' GROUP BY object_id"
         ).to_arrow_table()
 
 

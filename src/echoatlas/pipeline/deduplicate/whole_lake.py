@@ -1,8 +1,9 @@
 """Find what shows the same in a whole lake, or what is new in it shows of the rest.
 
-1. Exact copies are told by their pixels.
+1. Exact copies are told by their pixels, their bytes, or the coded pictures in them.
 2. Candidates: all pairs of frames whose hashes are near, the fan's or the whole image's (``index``,
-   ``hamming``). After a first run, only pairs with a clip that is new are looked for.
+   ``hamming``), and of those of one SOP instance. After a first run, only pairs with a clip that is
+   new are looked for.
 3. Each pair of clips is looked at (``clips``, ``similarity``): same, in part, undecided, different.
 4. Edges make clusters and ties (``clusters``), and these the rows.
 """
@@ -28,7 +29,15 @@ from echoatlas.pipeline.deduplicate.hamming import (
     runs_of,
     tasks,
 )
-from echoatlas.pipeline.deduplicate.index import Codes, Found, Index, indexed, joins, matches
+from echoatlas.pipeline.deduplicate.index import (
+    Codes,
+    Found,
+    Index,
+    indexed,
+    joins,
+    matches,
+    same_instances,
+)
 from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig
 from echoatlas.pipeline.deduplicate.tasks import (
     JoinTask,
@@ -44,8 +53,13 @@ from echoatlas.pipeline.deduplicate.tasks import (
 from echoatlas.pipeline.step import setting, step
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.rows import EdgeRow
-from echoatlas.schemas.values import EdgeKind
+from echoatlas.schemas.values import FoundBy
 
+EXACT = (
+    FoundBy.PIXELS,
+    FoundBy.BYTES,
+    FoundBy.CODESTREAM,
+)  # what needs no look: told anew by each run
 SCATTERED = 200_000  # codes below which a join is not worth another process
 
 
@@ -112,13 +126,14 @@ class Deduplicated:
     fresh: int = 0
 
 
-@step("deduplicate", version=4)
+@step("deduplicate", version=5)
 def deduplicate(
     frames: pa.Table,
     thumbnails: Read,
     config: DeduplicateConfig = DeduplicateConfig(),
     known: Known = Known(),
     workers: Workers = Workers(),
+    sources: pa.Table | None = None,
 ) -> Deduplicated:
     """Cluster clips that show the same.
 
@@ -129,6 +144,7 @@ def deduplicate(
         thumbnails: brings those of the frames that have to be looked at; a worker must be able to
             import it.
         known: what of it was found before.
+        sources: the columns of ``exact.SOURCES``, a row an object, as far as anything is known.
 
     Returns:
         The same for any order of the input, any number of workers, and whatever was known.
@@ -136,7 +152,7 @@ def deduplicate(
     Raises:
         Retry: a worker died, each time.
     """
-    index = indexed(frames)
+    index = indexed(frames, sources)
     distinct = index.first == np.arange(len(index.names))
     digests = [one if it else "" for one, it in zip(index.digests, distinct, strict=True)]
     pairs = zip(index.names, digests, strict=True)
@@ -145,7 +161,8 @@ def deduplicate(
         Found.of(codes, _joined(index, codes, fresh, config.max_distance, workers))
         for codes in joins(index, mirrors=config.mirrors)
     ]
-    candidates = matches(index, found) if found else []
+    found.append(same_instances(index, fresh))
+    candidates = matches(index, found)
     related: list[Related] = []
     if candidates:
         ids = index.frames.column("frame_id")
@@ -160,7 +177,8 @@ def deduplicate(
         )
         for some in answers(workers.scatter, look, looks):
             related += some
-    edges = duplicate_rows.edges(index, related, _kept(index, known, fresh, distinct))
+    told = duplicate_rows.instances(index, related, fresh)
+    edges = duplicate_rows.edges(index, related, [*_kept(index, known, fresh, distinct), *told])
     groups = clustered(index.ranks, duplicate_rows.numbered(index, edges), index.first)
     return Deduplicated(
         edges=[*edges, *duplicate_rows.copies(index)],
@@ -179,7 +197,7 @@ def _kept(index: Index, known: Known, fresh: Flags, distinct: Flags) -> list[Edg
     return [
         edge
         for edge in known.edges
-        if edge.kind != EdgeKind.EXACT
+        if edge.found_by not in EXACT
         and f"{edge.object_id}/{edge.pane}" in still
         and f"{edge.other_object}/{edge.other_pane}" in still
     ]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.evidence import Measured
     from echoatlas.pipeline.objects.fingerprints import Fingerprints
     from echoatlas.pipeline.objects.result import ObjectResult
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config import SiteConfig
     from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.records import CleanHeader, Hint, Redaction, Scan
@@ -213,6 +214,8 @@ def object_row(
         patient="",
         study="",
         series="",
+        instance="",
+        codestream="",
         maker="unknown",
         model="unknown",
         license=site.license,
@@ -222,7 +225,7 @@ def object_row(
 
 
 def kept_row(
-    sighting: SightingRow, site: SiteConfig, traveled: ObjectResult, mark: str
+    sighting: SightingRow, site: SiteConfig, key: SiteKey, traveled: ObjectResult, mark: str
 ) -> ObjectRow:
     """What became of an object of which frames were kept."""
     scan, header = traveled.scan, traveled.header
@@ -241,6 +244,8 @@ def kept_row(
         patient=header.patient,
         study=header.study,
         series=header.series,
+        instance=header.instance if scan.header is not None else "",
+        codestream=key.pseudonym("codestream", scan.codestream) if scan.codestream else "",
         maker=header.maker,
         model=header.model,
         license=site.license,

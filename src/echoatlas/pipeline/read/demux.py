@@ -18,6 +18,7 @@ from av.stream import Disposition
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.precision import since
+from echoatlas.pipeline.read.coded import Packets
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 
 # FFmpeg's log quotes metadata.
@@ -40,6 +41,7 @@ class Facts:
         stamps: presentation times in order, milliseconds; empty where there are none.
         key: presentation time of the first random access point.
         shown: for how many ticks each picture is shown; empty where each is shown once.
+        codestream: digest of the coded pictures alone (``coded``).
     """
 
     codec: str
@@ -53,6 +55,7 @@ class Facts:
     stamps: tuple[float, ...] = ()
     key: float | None = None
     shown: tuple[int, ...] = ()
+    codestream: str = ""
 
     def before(self, stamp: float | None) -> int:
         """How many pictures are missing before the first that came out.
@@ -123,9 +126,11 @@ def demux(data: bytes, config: ReadConfig) -> Facts:
         ticks: list[tuple[int | None, int | None]] = []
         number = passed = end = 0
         head, late, key = -1, 0, None
+        coded = Packets(context.name, context.extradata)
         for packet in container.demux(track):
             if not packet.size:
                 continue
+            coded.add(packet)
             if packet.is_keyframe and head < 0:
                 head, late, key = number, len(stamps), stamp_of(packet)
             number += 1
@@ -171,6 +176,7 @@ def demux(data: bytes, config: ReadConfig) -> Facts:
             stamps=known,
             key=key,
             shown=shown,
+            codestream=coded.hexdigest(),
         )
 
 

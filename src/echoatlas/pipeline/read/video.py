@@ -59,6 +59,7 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         text=facts.text,
         flags=facts.flags,
         damage=damage,
+        codestream=facts.codestream,
     )
 
 

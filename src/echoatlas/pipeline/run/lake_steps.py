@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.deduplicate.ranking import Thumbnails, compared
+from echoatlas.pipeline.deduplicate.ranking import Thumbnails, compared, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
 from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.label.fusion import Label, label
@@ -143,7 +143,8 @@ def deduplicate_lake(
     if cluster is not None and frames.num_rows >= SCATTERED:
         shares = 2 * width(config.engine)
         workers = Workers(cluster().scatter, shares, lake.storage)
-    found = deduplicate(frames, Thumbnails(lake.storage), chosen, _known(lake, mark), workers)
+    known, told = _known(lake, mark), sources(lake)
+    found = deduplicate(frames, Thumbnails(lake.storage), chosen, known, workers, told)
     edges = [replace(edge, fingerprint=mark) for edge in found.edges]
     # Edges first: a run that ends in between finds clips that it takes for new
     lake.replace("edges", to_arrow("edges", edges), inputs)

@@ -117,7 +117,7 @@ def work(batch: Batch) -> BatchResult:
             if traveled is None:
                 writer.add(companion_rows(item.sighting, batch.site, marks))
                 continue
-            kept = kept_row(item.sighting, batch.site, traveled, marks.frames)
+            kept = kept_row(item.sighting, batch.site, batch.key, traveled, marks.frames)
             writer.add([*traveled.rows, kept])
             frames += traveled.frames
         finally:
