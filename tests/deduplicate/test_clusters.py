@@ -136,13 +136,47 @@ def test_what_was_made_of_a_clip_is_found_as_a_whole(cut: str) -> None:
     assert [f"f000{place:02d}" for place in wanted] == heads
 
 
-def test_of_a_clip_and_one_with_each_frame_twice_one_stands() -> None:
-    """The longer one: nothing tells a frame that is repeated from one that hardly moved."""
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_clip_that_shows_each_frame_several_times_does_not_stand_for_it(times: int) -> None:
     cine = pictures(4, frames=12, fan="convex")
+    repeated = [reencoded(one) for one in cine for _ in range(times)]
 
-    result = found(shown(cine, [reencoded(one) for one in cine for _ in range(2)]))
+    result = found(shown(repeated, cine))  # the repeated one is longer, and has the better rank
 
-    assert clips(result) == {"o000": ("o001", "part"), "o001": ("o001", "representative")}
+    assert clips(result) == {"o000": ("o001", "near"), "o001": ("o001", "representative")}
+    stands = told(result)
+    assert [f"f001{at // times:02d}" for at in range(12 * times)] == [
+        stands[f"f000{at:02d}"][0] for at in range(12 * times)
+    ]
+
+
+def half(one: Normalized, share: float = 0.22) -> Normalized:
+    """The same, as if half of the fan had been found: no framing of its hashes fits."""
+    return cropped(one, share)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_still_whose_fan_was_found_otherwise_is_found_by_its_landmarks(mirror: bool) -> None:
+    original = pictures(1, fan="convex")
+    copy = reencoded(half(original[0], 0.15))
+
+    result = found(shown(original, pictures(51, fan="convex"), [flipped(copy) if mirror else copy]))
+
+    assert {"f00000", "f00200"} == set(told(result))
+    assert told(result)["f00200"] == ("f00000", "mirror" if mirror else "near")
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_cut_whose_fan_was_found_otherwise_is_found_and_timed(mirror: bool) -> None:
+    cine, other = pictures(4, frames=24, fan="convex"), pictures(5, frames=24, fan="convex")
+    cut = [reencoded(half(one)) for one in cine[7:19]]
+
+    result = found(shown(cine, other, [flipped(one) for one in cut] if mirror else cut))
+
+    assert clips(result) == {"o000": ("o000", "representative"), "o002": ("o000", "part")}
+    assert (7.0, 1.0, mirror) == tuple(
+        getattr(result.edges[0], name) for name in ("shift", "rate", "mirrored")
+    )
 
 
 def test_a_mirrored_cut_is_found() -> None:

@@ -215,6 +215,21 @@ class MeasureRow:
         bytes,
         Column("fan_phash256 of ten other framings of the fan, one after the other.", "2560 bit"),
     ]
+    landmark_phash256: Annotated[
+        bytes,
+        Column(
+            "Perceptual hashes of up to twelve places of the frame that no fan decides, each as it "
+            "is and mirrored; empty for most frames of a clip.",
+            "512 bit each",
+        ),
+    ]
+    landmark_places: Annotated[
+        bytes,
+        Column(
+            "Where these are: center x and y, width and height as little-endian 16-bit numbers.",
+            "1/65535 of the fan's box",
+        ),
+    ]
     thumbnail: Annotated[bytes, Column("Gray 128 x 128 picture of the fan, as JPEG.")]
     blur: Annotated[float, Column("Variance of the Laplacian inside the fan; low is blurred.")]
     entropy: Annotated[float, Column("Shannon entropy of gray levels inside the fan.", "bit")]

@@ -26,12 +26,14 @@ class Edges:
     Attributes:
         one, other: (M,) numbers of the clips.
         covers: whether ``one`` has all that ``other`` has, verified. covered: the same, reversed.
+        repeats: whether ``one`` has each frame of ``other`` several times, and none besides.
     """
 
     one: Rows
     other: Rows
     covers: Flags
     covered: Flags
+    repeats: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def clustered(ranks: Rows, edges: Edges, first: Rows | None = None) -> Clusters:
     strictly = np.zeros(count, bool)
     strictly[edges.other[edges.covers & ~edges.covered]] = True
     strictly[edges.one[edges.covered & ~edges.covers]] = True
+    if edges.repeats is not None:  # longer, and yet no more
+        strictly[edges.one[edges.repeats]] = True
     order = np.lexsort((np.arange(count), ranks, strictly))
     number = np.arange(len(edges.one))
     above = np.concatenate([edges.one[edges.covers], edges.other[edges.covered]])

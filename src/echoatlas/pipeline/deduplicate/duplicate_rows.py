@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.deduplicate.candidates import instance_pairs
 from echoatlas.pipeline.deduplicate.clips import Alignment, Related, partners
 from echoatlas.pipeline.deduplicate.clusters import Clusters, Edges
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
-from echoatlas.pipeline.deduplicate.index import Index, instance_pairs
+from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.schemas.rows import EdgeRow
 from echoatlas.schemas.tables import schema
@@ -132,6 +133,9 @@ def numbered(index: Index, some: Sequence[EdgeRow]) -> Edges:
         other=np.array([number[f"{e.other_object}/{e.other_pane}"] for e in some], np.int64),
         covers=np.array([e.kind != EdgeKind.TIE and e.covers for e in some], bool),
         covered=np.array([e.kind != EdgeKind.TIE and e.covered for e in some], bool),
+        repeats=np.array(
+            [e.kind != EdgeKind.TIE and e.covers and e.covered and e.rate > 1 for e in some], bool
+        ),
     )
 
 

@@ -3,7 +3,8 @@
 A clip is an exact copy, and takes no further part, if its stored pixels equal another's in each
 frame, or if its file is the same, or the coded pictures in it are (``exact``). Of the others, every
 frame's hash of the fan and of the whole stored image is joined with all; mirrors and the views
-under which a fan may be found in a copy are asked of some frames of each clip.
+under which a fan may be found in a copy are asked of some frames of each clip, and so are places of
+the picture that no fan decides.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate import exact
-from echoatlas.pipeline.deduplicate.clips import Clips, Match
+from echoatlas.pipeline.deduplicate.clips import Clips
+from echoatlas.pipeline.deduplicate.framing import Framing
 from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Rows
-from echoatlas.pipeline.deduplicate.similarity import Warp, framing
+from echoatlas.pipeline.frames.landmarks import FULL
 from echoatlas.pipeline.frames.phash import VIEWS
 from echoatlas.schemas.values import FoundBy
 
 FAN, MIRROR = 0, 1  # kinds of codes; views come after
+MARK, MARK_MIRROR = 100, 101  # landmarks, and mirrored ones
 MIRRORS_EVERY, VIEWS_EVERY = 4, 8  # frames of a clip
 CODE = 32  # bytes
+MIRRORED_MARKS = 6  # of a frame's landmarks, that mirrors are looked for by
 
 COMPARED = (
     ("frame_id", pa.string()),
@@ -39,6 +42,8 @@ COMPARED = (
     ("mirror_phash256", pa.binary()),
     ("frame_phash256", pa.binary()),
     ("view_phash256", pa.binary()),
+    ("landmark_phash256", pa.binary()),
+    ("landmark_places", pa.binary()),
     ("rank", pa.int64()),
 )
 
@@ -82,16 +87,21 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """What one join takes: codes, the rows of the frames they are of, and of which kind."""
+    """What one join takes: codes, the rows of the frames they are of, and of which kind.
+
+    Attributes:
+        places: (N, 4) of landmarks, as of ``framing.of_places``; None for other codes.
+    """
 
     codes: NDArray[np.uint8]
     rows: Rows
     kinds: NDArray[np.int16]
+    places: Framing | None = None
 
     @property
     def probes(self) -> Flags:
         """Which are changed views."""
-        return np.asarray(self.kinds != FAN)
+        return np.asarray((self.kinds != FAN) & (self.kinds != MARK))
 
 
 def clip_name(object_id: str, pane: int) -> str:
@@ -162,7 +172,8 @@ def _spans(column: pa.ChunkedArray, starts: Rows) -> list[bytes]:
 
 
 def joins(index: Index, *, mirrors: bool) -> Iterator[Codes]:
-    """What is to be joined: the fans' hashes, with mirrors and views; the whole images' hashes.
+    """What is to be joined: the fans' hashes, with mirrors and views; the whole images' hashes; and
+    those of landmarks.
 
     Hashes of two versions never meet: each version is joined by itself.
     """
@@ -187,12 +198,34 @@ def joins(index: Index, *, mirrors: bool) -> Iterator[Codes]:
             parts.append((some, codes, MIRROR + 1 + view))
         yield _joined(parts)
         yield _joined([(rows, _codes(frames, "frame_phash256", rows), FAN)])
+        yield _landmarks(frames, np.flatnonzero(distinct & (version == number)), mirrors=mirrors)
 
 
 def _joined(parts: list[tuple[Rows, NDArray[np.uint8], int]]) -> Codes:
     kinds = np.concatenate([np.full(len(rows), kind, np.int16) for rows, _, kind in parts])
     rows = np.concatenate([rows for rows, _, _ in parts])
     return Codes(np.concatenate([codes for _, codes, _ in parts]), rows, kinds)
+
+
+def _landmarks(frames: pa.Table, rows: Rows, *, mirrors: bool) -> Codes:
+    """All landmarks of some frames, as they are and mirrored."""
+    counts = _lengths(frames, "landmark_phash256")[rows] // (2 * CODE)
+    rows, counts = rows[counts > 0], counts[counts > 0]
+    taken = {
+        name: b"".join(frames.column(name).take(pa.array(rows)).to_pylist())
+        for name in ("landmark_phash256", "landmark_places")
+    }
+    codes = np.frombuffer(taken["landmark_phash256"], np.uint8).reshape(-1, 2, CODE)
+    places = np.frombuffer(taken["landmark_places"], "<u2").reshape(-1, 4) / np.float64(FULL)
+    of = np.repeat(rows, counts)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    some = np.flatnonzero(number < MIRRORED_MARKS) if mirrors else np.empty(0, np.int64)
+    return Codes(
+        np.ascontiguousarray(np.concatenate([codes[:, 0], codes[some, 1]])),
+        np.concatenate([of, of[some]]),
+        np.repeat(np.array([MARK, MARK_MIRROR], np.int16), [len(of), len(some)]),
+        np.concatenate([places, places[some]]),
+    )
 
 
 def _lengths(frames: pa.Table, name: str) -> Rows:
@@ -205,100 +238,3 @@ def _codes(frames: pa.Table, name: str, rows: Rows, times: int = 1) -> NDArray[n
     taken = frames.column(name).take(pa.array(rows)).combine_chunks()
     joined = b"".join(taken.to_pylist()) if len(rows) else b""
     return np.frombuffer(joined, np.uint8).reshape(len(rows), times * CODE)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Candidate pairs of frames: (M,) rows, distance in bits, and kind of the second's code."""
-
-    one: Rows
-    other: Rows
-    distance: Rows
-    kind: NDArray[np.int16]
-
-    @classmethod
-    def of(cls, codes: Codes, pairs: Rows) -> Found:
-        """What pairs of codes say of frames; a probe's frame is always the second."""
-        low, high = pairs[:, 0], pairs[:, 1]
-        swapped = codes.kinds[low] != FAN
-        one, other = np.where(swapped, high, low), np.where(swapped, low, high)
-        return cls(codes.rows[one], codes.rows[other], pairs[:, 2], codes.kinds[other])
-
-
-def same_instances(index: Index, fresh: Flags) -> Found:
-    """Frames of clips of one SOP instance: each clip's with the best one's, place by place.
-
-    Args:
-        fresh: (C,) of clips known before none is paired with another.
-    """
-    pairs = [
-        (int(index.clips.starts[best]), int(index.clips.starts[clip]), index.clips.length(clip))
-        for best, clip in instance_pairs(index, fresh)
-    ]
-    steps = [np.arange(length) for *_, length in pairs]
-    empty = [np.empty(0, np.int64)]
-    one = np.concatenate([step + a for step, (a, _, _) in zip(steps, pairs, strict=True)] or empty)
-    other = np.concatenate(
-        [step + b for step, (_, b, _) in zip(steps, pairs, strict=True)] or empty
-    )
-    return Found(one, other, np.zeros(len(one), np.int64), np.full(len(one), FAN, np.int16))
-
-
-def instance_pairs(index: Index, fresh: Flags) -> list[tuple[int, int]]:
-    """The best clip of each SOP instance with each other that is no exact copy of it."""
-    known = np.flatnonzero((index.instances >= 0) & (index.first == np.arange(len(index.ranks))))
-    best: dict[int, int] = {}
-    pairs = []
-    for clip in known[np.lexsort((known, index.ranks[known]))].tolist():
-        head = best.setdefault(int(index.instances[clip]), clip)
-        if head != clip and (fresh[head] or fresh[clip]):
-            pairs.append((head, clip))
-    return pairs
-
-
-def matches(index: Index, found: list[Found]) -> list[Match]:
-    """Candidate pairs by pairs of clips, mirrored ones apart, in the order of the clips."""
-    one = np.concatenate([part.one for part in found])
-    other = np.concatenate([part.other for part in found])
-    distance = np.concatenate([part.distance for part in found])
-    kind = np.concatenate([part.kind for part in found])
-    a, b = index.clip[one].astype(np.int64), index.clip[other].astype(np.int64)
-    lengths = np.diff(index.clips.starts)
-    # The longer clip first; of equally long ones the better one
-    worse = (lengths[a] < lengths[b]) | (
-        (lengths[a] == lengths[b])
-        & ((index.ranks[a] > index.ranks[b]) | ((index.ranks[a] == index.ranks[b]) & (a > b)))
-    )
-    longer, shorter = np.where(worse, b, a), np.where(worse, a, b)
-    there, here = np.where(worse, other, one), np.where(worse, one, other)
-    mirrored = kind == MIRROR
-    order = np.lexsort((kind, distance, here, there, mirrored, shorter, longer))
-    keys = np.stack([longer, shorter, mirrored], axis=1)[order]
-    if not len(keys):
-        return []
-    begun = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1)))
-    made = []
-    for start, stop in zip(begun, np.append(begun[1:], len(keys)), strict=True):
-        part = order[start:stop]
-        made.append(
-            Match(
-                longer=int(keys[start, 0]),
-                shorter=int(keys[start, 1]),
-                mirrored=bool(keys[start, 2]),
-                rows=np.stack([there[part], here[part]], axis=1),
-                distance=distance[part],
-                start=_start(kind[part], distance[part], worse[part]),
-            )
-        )
-    return made
-
-
-def _start(kind: NDArray[np.int16], distance: Rows, worse: Flags) -> Warp | None:
-    """From which framing to start: that of the nearest view, where no plain hash is as near."""
-    nearest = int(np.argmin(distance))
-    if kind[nearest] <= MIRROR:
-        return None
-    warp = framing(VIEWS[kind[nearest] - MIRROR - 1])
-    if worse[nearest]:  # it was the longer clip's picture that was cropped
-        return np.asarray(cv2.invertAffineTransform(warp), np.float32)
-    return warp

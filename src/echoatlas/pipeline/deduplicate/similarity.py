@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.frames.phash import SIDE
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
-Warp = NDArray[np.float32]  # (2, 3): from pixels of the first to those of the second
 
 WINDOW = 16  # pixels, both axes
 FINE = 1.6  # pixels; what a blur this wide takes away is fine structure
@@ -190,19 +190,15 @@ def registered(one: Floats, other: Floats, start: Warp | None = None) -> Warp | 
         return None
     # A framing scales and shifts; it neither turns nor shears, nor leaves little in common
     plain = abs(warp[0, 1]) < 0.08 and abs(warp[1, 0]) < 0.08
-    fits = all(0.7 < warp[axis, axis] < 1.4 for axis in (0, 1))
-    return warp if plain and fits and np.abs(warp[:, 2]).max() < 0.35 * SIDE else None
+    moved = np.abs(warp - begin)[:, 2].max() < 0.35 * SIDE
+    fits = all(0.7 < warp[axis, axis] / begin[axis, axis] < 1.4 for axis in (0, 1))
+    return warp if plain and fits and moved else None
 
 
 def laid(other: Floats, warp: Warp) -> Floats:
     """A thumbnail laid upon another, black where it has nothing to show."""
+    shrunk = float(warp[0, 0] + warp[1, 1]) / 2
+    if shrunk > 1.25:  # several pixels become one
+        other = cv2.GaussianBlur(other, (0, 0), shrunk / 2.5)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(other, warp, (SIDE, SIDE), flags=flags), np.float32)
-
-
-def framing(crop: tuple[float, float, float, float]) -> Warp:
-    """The map from pixels of a picture cropped by (top, bottom, left, right) shares to its own."""
-    top, bottom, left, right = crop
-    return np.array(
-        [[1 - left - right, 0, left * SIDE], [0, 1 - top - bottom, top * SIDE]], np.float32
-    )

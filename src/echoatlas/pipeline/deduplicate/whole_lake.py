@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate import duplicate_rows
+from echoatlas.pipeline.deduplicate.candidates import Found, matches, same_instances
 from echoatlas.pipeline.deduplicate.clips import Related
 from echoatlas.pipeline.deduplicate.clusters import clustered
 from echoatlas.pipeline.deduplicate.hamming import (
@@ -29,15 +30,7 @@ from echoatlas.pipeline.deduplicate.hamming import (
     runs_of,
     tasks,
 )
-from echoatlas.pipeline.deduplicate.index import (
-    Codes,
-    Found,
-    Index,
-    indexed,
-    joins,
-    matches,
-    same_instances,
-)
+from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
 from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig
 from echoatlas.pipeline.deduplicate.tasks import (
     JoinTask,

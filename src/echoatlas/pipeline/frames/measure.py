@@ -13,6 +13,7 @@ from echoatlas.pipeline.frames import phash
 from echoatlas.pipeline.frames.area import BANDS, Area, patches, windows
 from echoatlas.pipeline.frames.color import chroma
 from echoatlas.pipeline.frames.identity import pixel_hash
+from echoatlas.pipeline.frames.landmarks import Landmarks, landmarks
 from echoatlas.pipeline.step import setting, step
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Measures:
     mirror_phash256: bytes
     hash_version: str
     view_phash256: bytes
+    landmark_phash256: bytes
+    landmark_places: bytes
     thumbnail: bytes
     blur: float
     entropy: float
@@ -78,18 +81,22 @@ class Measures:
     patch_map: bytes
 
 
-@step("measure", version=3)
+@step("measure", version=4)
 def measure(
     normalized: Normalized,
     area: Area,
     previous: Normalized | None = None,
     config: MeasureConfig = MeasureConfig(),
+    *,
+    landmarked: bool = True,
 ) -> Measures:
     """Measure one frame.
 
     Args:
         area: where it may be seen, as ``FramePlan`` has it for all frames of a pane.
         previous: the frame kept before it of the same clip and pane, or None.
+        landmarked: whether to look for landmarks, which takes as long as all else and is done of
+            some frames of a clip.
     """
     pixels = normalized.pixels
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -103,11 +110,15 @@ def measure(
     sums = windows(values)
     reach, layering = _layers(sums, area, config)
     moved, still = _motion(normalized, previous, area)
+    flat = spread < config.min_spread
+    marks = landmarks(gray, area) if landmarked and not flat else Landmarks()
     small = phash.shrunk(gray[area.box], gray.shape, (area.box[0].start, area.box[1].start))
     return Measures(
         pixel_hash=pixel_hash(pixels),
-        **_hashes(small, flat=spread < config.min_spread),
+        **_hashes(small, flat=flat),
         hash_version=phash.HASH_VERSION,
+        landmark_phash256=marks.hashes,
+        landmark_places=marks.places,
         thumbnail=phash.thumbnail(gray[area.box]),
         blur=_blur(gray, area),
         entropy=float(-(likely @ np.log2(likely))),

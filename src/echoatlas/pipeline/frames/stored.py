@@ -13,6 +13,7 @@ import numpy as np
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.annotate import AnnotateConfig, annotate, carry_mask
 from echoatlas.pipeline.frames.codec import IMAGE_CODEC, decode, encode, encode_mask
+from echoatlas.pipeline.frames.landmarks import EVERY
 from echoatlas.pipeline.frames.measure import MeasureConfig, Measures, measure
 from echoatlas.pipeline.frames.normalize import (
     FramePlan,
@@ -114,7 +115,10 @@ def frame_rows(
             with watch.step("normalize"):
                 frame = normalize(picture, pane.plan)
             with watch.step("measure"):
-                measures = measure(frame, pane.plan.area, pane.previous, config.measure)
+                here = len(pane.written) % EVERY == 0
+                measures = measure(
+                    frame, pane.plan.area, pane.previous, config.measure, landmarked=here
+                )
             this = Kept(measures.pixel_hash, measures.fan_phash256)
             if adds_nothing(this, pane.last, config.sampling):
                 continue

@@ -1,0 +1,281 @@
+"""Looks at thumbnails, and says what two clips are to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from echoatlas.pipeline.deduplicate.clips import (
+    Alignment,
+    Clips,
+    Match,
+    Related,
+    aligned,
+    nearest,
+    partners,
+    shifted,
+)
+from echoatlas.pipeline.deduplicate.framing import Warp
+from echoatlas.pipeline.deduplicate.hamming import Rows
+from echoatlas.pipeline.deduplicate.similarity import (
+    Similarity,
+    SimilarityConfig,
+    Verdict,
+    View,
+    compared,
+    laid,
+    registered,
+    view_of,
+)
+from echoatlas.pipeline.frames.phash import opened
+
+Thumbnails = Callable[[int], bytes]  # of a frame's row
+
+LOOKED_AT = 7  # pairs of frames of two clips
+TIMED = 5  # frames of a clip that are looked for in all of another
+FINER = 0.7  # of a map's area, below which the first picture is the finer one
+NOTHING = 0.15  # speckle that has nothing in common
+WHOLE = 0.98  # share of a clip's frames that a copy must have
+AGREED = 0.75  # share of the pairs that must show the same
+PART = 0.25  # share from which two clips overlap
+REPEATED = 0.9  # speckle of a frame and its repetition, however it was coded
+STEP = 0.1  # by how much the next frame has less
+
+
+class Judge:
+    """Looks at thumbnails, each opened once."""
+
+    def __init__(self, thumbnails: Thumbnails, config: SimilarityConfig) -> None:
+        self._thumbnails = thumbnails
+        self._config = config
+        self._views: dict[tuple[int, bool], View] = {}
+
+    def view(self, row: int, mirrored: bool = False) -> View:
+        """A frame as it is compared."""
+        key = row, mirrored
+        if key not in self._views:
+            gray = opened(self._thumbnails(row))
+            gray = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
+            if len(self._views) > 4096:
+                self._views.clear()
+            self._views[key] = view_of(gray, self._config)
+        return self._views[key]
+
+    def pair(self, one: int, other: int, mirrored: bool, warp: Warp | None) -> Similarity:
+        """How alike two frames are, one laid upon the other: the finer upon the coarser."""
+        here, there = self.view(one), self.view(other, mirrored)
+        if warp is None:
+            return compared(here, there, self._config)
+        if warp[0, 0] * warp[1, 1] < FINER:
+            back = np.asarray(cv2.invertAffineTransform(warp), np.float32)
+            return compared(view_of(laid(here.gray, back), self._config), there, self._config)
+        return compared(here, view_of(laid(there.gray, warp), self._config), self._config)
+
+    def framed(self, one: int, other: int, mirrored: bool, starts: Sequence[Warp]) -> Warp | None:
+        """The map that undoes another framing of the second frame, if that makes them alike."""
+        best, kept = self.pair(one, other, mirrored, None), None
+        if best.verdict is Verdict.SAME:
+            return None
+        for begin in (*starts, None):
+            warp = registered(self.view(one).gray, self.view(other, mirrored).gray, begin)
+            if warp is not None:
+                found = self.pair(one, other, mirrored, warp)
+                if found.order > best.order:
+                    best, kept = found, warp
+                if best.verdict is Verdict.SAME:
+                    break
+        return kept
+
+    def related(self, clips: Clips, match: Match) -> Related | None:
+        """What two clips are to each other; None if they show different things."""
+        if match.loose and clips.length(match.longer) > 1:
+            timed = self._timed(clips, match)
+            if timed is None:
+                return None
+            match = timed
+        framed = self._framed(match)
+        if framed is None:
+            return None
+        best: Related | None = None
+        for alignment in self._refined(clips, match):
+            found = self._under(clips, match, alignment, *framed)
+            if found is not None and (best is None or _order(found) > _order(best)):
+                best = found
+        return best
+
+    def _framed(self, match: Match) -> tuple[Warp | None] | None:
+        """The map that undoes another framing; None where no near pair has anything in common."""
+        best, kept = 0.0, None
+        for there, here in nearest(match):
+            warp = self.framed(there, here, match.mirrored, match.starts)
+            found = self.pair(there, here, match.mirrored, warp)
+            if found.verdict is Verdict.SAME:
+                return (warp,)
+            if found.speckle > best:
+                best, kept = found.speckle, warp
+        return (kept,) if best > NOTHING else None
+
+    def _timed(self, clips: Clips, match: Match) -> Match | None:
+        """Which moments are the same, told by all frames of the longer clip under one framing.
+
+        Returns:
+            The match with the likeliest pairs; None where the framing makes nothing alike.
+        """
+        there, here = nearest(match)[0]
+        begin = match.starts[0]
+        warp = registered(self.view(there).gray, self.view(here, match.mirrored).gray, begin)
+        warp = begin if warp is None else warp
+        if self.pair(there, here, match.mirrored, warp).likeness < self._config.likeness:
+            return None
+        rows, distance = [], []
+        first, last = (int(row) for row in clips.starts[match.longer : match.longer + 2])
+        for one in _spread(clips, match.shorter):
+            alike = [
+                self.pair(row, one, match.mirrored, warp).speckle for row in range(first, last)
+            ]
+            best = int(np.argmax(alike))
+            rows.append((first + best, one))
+            distance.append(round(100 * (1 - alike[best])))
+        return replace(
+            match,
+            rows=np.array(rows, np.int64),
+            distance=np.array(distance, np.int64),
+            starts=(warp,),
+            loose=False,
+        )
+
+    def _refined(self, clips: Clips, match: Match) -> list[Alignment]:
+        """Alignments, and their neighbors in time: hashes alone are not that sharp."""
+        found = aligned(clips, match)
+        if clips.length(match.shorter) == 1 or not found:
+            return found
+        return found + shifted(found)
+
+    def _under(
+        self, clips: Clips, match: Match, alignment: Alignment, warp: Warp | None
+    ) -> Related | None:
+        longer, shorter = match.longer, match.shorter
+        there, rows = partners(clips, longer, shorter, alignment)
+        shared = np.flatnonzero(there)
+        if not len(shared):
+            return None
+        spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
+        chosen = shared[spread]
+        begin = int(clips.starts[shorter])
+        seen = [self.pair(int(rows[at]), begin + int(at), match.mirrored, warp) for at in chosen]
+        same = sum(one.verdict is Verdict.SAME for one in seen) / len(seen)
+        open_ = sum(one.verdict is not Verdict.DIFFERENT for one in seen) / len(seen)
+        if same >= AGREED:
+            verdict = Verdict.SAME
+        elif same >= PART or open_ > 0.5:
+            verdict = Verdict.UNDECIDED
+        else:
+            return None
+        contained = verdict is Verdict.SAME and len(shared) >= WHOLE * len(there)
+        repeated = self._repeated(clips, longer, rows[chosen], alignment) if contained else None
+        ordered = sorted(seen, key=lambda one: one.order)
+        return Related(
+            longer=longer,
+            shorter=shorter,
+            mirrored=match.mirrored,
+            verdict=verdict,
+            covers=contained,
+            covered=contained
+            and (repeated is not None or self._covered(clips, longer, shorter, alignment)),
+            alignment=repeated or alignment,
+            distance=int(np.median(match.distance)),
+            agreed=same,
+            similarity=ordered[len(ordered) // 2],
+        )
+
+    @staticmethod
+    def _covered(clips: Clips, longer: int, shorter: int, alignment: Alignment) -> bool:
+        if alignment.rate > 1:  # it skips some
+            return False
+        back = Alignment(1 / alignment.rate, -alignment.offset / alignment.rate)
+        there, _ = partners(clips, shorter, longer, back)
+        return bool(there.mean() >= WHOLE)
+
+    def _repeated(
+        self, clips: Clips, clip: int, rows: Rows, alignment: Alignment
+    ) -> Alignment | None:
+        """How a clip lies in one that shows each frame several times, and so has no more than it.
+
+        Then all but one of so many steps from frame to frame change nothing; where tissue moves
+        slowly, no step is unlike the others.
+
+        Args:
+            rows: of some frames of the longer clip that the other has.
+
+        Returns:
+            The alignment to the middle of each frame's repetitions; None if nothing is repeated.
+        """
+        times = round(alignment.rate)
+        if times < 2 or abs(alignment.rate - times) > 1e-6:
+            return None
+        steps: list[list[float]] = [[] for _ in range(times)]
+        for row in _around(clips, clip, rows, times):
+            change = self.pair(row, row + 1, mirrored=False, warp=None).speckle
+            steps[row % times].append(change)
+        if not all(steps):
+            return None
+        medians = [float(np.median(some)) for some in steps]
+        last, *others = sorted(medians)
+        if others[0] < REPEATED or others[0] - last < STEP:
+            return None
+        to_end = (medians.index(last) - int(rows[0])) % times
+        return replace(alignment, offset=alignment.offset + to_end - (times - 1) / 2)
+
+
+def _around(clips: Clips, clip: int, rows: Rows, times: int) -> list[int]:
+    """Rows of a clip's frames near to some, whose next frame is there too."""
+    first, last = (int(row) for row in clips.starts[clip : clip + 2])
+    near = {int(row) + by for row in rows for by in range(-times, times)}
+    return sorted(row for row in near if first <= row < last - 1)
+
+
+def _order(found: Related) -> tuple[float, ...]:
+    one = found.similarity
+    plain = -abs(found.alignment.rate - 1), -abs(found.alignment.offset)
+    return found.covers, found.verdict, round(found.agreed, 3), round(one.speckle, 3), *plain
+
+
+def judged(
+    clips: Clips, matches: Sequence[Match], thumbnails: Thumbnails, config: SimilarityConfig
+) -> list[Related]:
+    """What pairs of clips are to each other, without those that show different things."""
+    judge = Judge(thumbnails, config)
+    found = (judge.related(clips, match) for match in matches)
+    return [one for one in found if one is not None]
+
+
+def _spread(clips: Clips, clip: int) -> list[int]:
+    """Rows of some frames of a clip, spread over it."""
+    begin, length = int(clips.starts[clip]), clips.length(clip)
+    places = np.unique(np.linspace(0, length - 1, TIMED).round().astype(int))
+    return [begin + int(place) for place in places]
+
+
+def needed(clips: Clips, match: Match) -> set[int]:
+    """Rows of the frames that ``judged`` may look at."""
+    if match.loose:
+        spans = [clips.starts[one : one + 2] for one in (match.longer, match.shorter)]
+        return {row for first, last in spans for row in range(int(first), int(last))}
+    rows = {row for pair in nearest(match) for row in pair}
+    alignments = aligned(clips, match)
+    if clips.length(match.shorter) > 1 and alignments:
+        alignments += shifted(alignments)
+    for alignment in alignments:
+        there, partner = partners(clips, match.longer, match.shorter, alignment)
+        shared = np.flatnonzero(there)
+        if len(shared):
+            spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
+            rows.update(int(clips.starts[match.shorter] + at) for at in shared[spread])
+            rows.update(int(partner[at]) for at in shared[spread])
+            if alignment.rate >= 2:
+                some = _around(clips, match.longer, partner[shared[spread]], round(alignment.rate))
+                rows.update(row + by for row in some for by in (0, 1))
+    return rows
