@@ -17,8 +17,9 @@ from echoatlas.pipeline.deduplicate.whole_lake import (
     Workers,
     deduplicate,
 )
-from echoatlas.pipeline.engine.cluster import Done
+from echoatlas.pipeline.engine.cluster import Done, connected
 from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.config import Engine
 from echoatlas.schemas.records import Normalized
 from tests.helpers.shown import (
     changed,
@@ -277,6 +278,18 @@ def test_the_number_of_workers_decides_nothing(tmp_path, monkeypatch) -> None:
 
     assert rows_of(found(frames)) == rows_of(shared)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("engine", ["processes", pytest.param("ray", marks=pytest.mark.heavy)])
+def test_real_workers_find_what_one_process_finds(engine: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("echoatlas.pipeline.deduplicate.whole_lake.SCATTERED", 0)
+    frames = a_lake()
+    address = "processes" if engine == "processes" else "local"
+
+    with connected(Engine(workers=2, address=address)) as there:
+        shared = found(frames, workers=Workers(there.scatter, 4, LocalStorage(tmp_path)))
+
+    assert rows_of(found(frames)) == rows_of(shared)
 
 
 @pytest.mark.parametrize("known", [1, 3, 5])

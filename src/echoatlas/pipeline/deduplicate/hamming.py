@@ -36,9 +36,11 @@ BITS = 256
 CONSTANT = 7  # the bit of a perceptual hash that says nothing: the mean is above the median
 NUMBERS = range(9, 33)  # of pieces
 WIDEST = 24  # bits of a key, so that a table of all keys fits in memory
+WIDEST_RADIUS = 63  # bits
 LOOKUP = 4.0  # what looking at a bucket costs, in comparisons
 LONGEST = 64  # codes of a run
 NEAR = 10  # bits that codes of one key and run may differ from the one that stands for them
+FEW = 30  # codes for a new one, from which on not all are sorted
 SHARED = 3  # codes for one entry of an index, about
 SAMPLE = 300  # codes from which is told how many pairs a piece brings together
 
@@ -88,7 +90,7 @@ def pairs_within(
     Returns:
         (M, 3) int64: lower row, higher row, distance in bits; sorted, each pair once.
     """
-    if not 0 <= radius <= 63:
+    if not 0 <= radius <= WIDEST_RADIUS:
         raise ValueError("the radius must be 0 to 63 bits")
     if codes.ndim != 2 or codes.shape[1] != BITS // 8:
         raise ValueError("codes are rows of 32 bytes")
@@ -96,17 +98,37 @@ def pairs_within(
     clips = np.arange(count, dtype=np.int32) if clips is None else clips.astype(np.int32)
     probes = np.zeros(count, bool) if probes is None else probes
     words = np.ascontiguousarray(codes).view(np.uint64)
-    second, few = probes, None
-    if fresh is not None and not fresh.all():
-        second, few = ~fresh, int(fresh.sum())
-    runs = runs_of(words, clips, second)
-    met = [meetings(runs, piece, radius) for piece in cut(runs, radius, few)]
+    if fresh is None or fresh.all():
+        runs = runs_of(words, clips, probes)
+        return expanded(runs, [meetings(runs, one, radius) for one in cut(runs, radius)], radius)
+    runs = runs_of(words, clips, ~fresh)
+    few = int(fresh.sum())
+    if few * FEW <= count:
+        met = [fresh_meetings(runs, radius)]
+    else:
+        met = [meetings(runs, piece, radius) for piece in cut(runs, radius, few)]
     pairs = expanded(runs, met, radius)
-    if few is not None:
-        assert fresh is not None
-        low, high = pairs[:, 0], pairs[:, 1]
-        pairs = pairs[(fresh[low] | fresh[high]) & ~(probes[low] & probes[high])]
-    return pairs
+    low, high = pairs[:, 0], pairs[:, 1]
+    return pairs[(fresh[low] | fresh[high]) & ~(probes[low] & probes[high])]
+
+
+def fresh_meetings(runs: Runs, radius: int) -> Rows:
+    """Pairs of runs that may hold a pair of codes, one of them of the first kind.
+
+    Where few codes are new, what takes time is to sort all others by each piece. So runs are cut
+    into few codes that stand for those near to them, and only these are sorted and met, within a
+    radius that is wider by what they stand for.
+
+    Returns:
+        As ``meetings``.
+    """
+    near = min(NEAR, (WIDEST_RADIUS - radius) // 2)
+    rows, widths, members = kernels.leaders(runs.words, runs.starts, near)
+    second = runs.second[rows]
+    alone = Runs(runs.words[rows], np.arange(len(rows) + 1), runs.clips[members], second)
+    some = cut(alone, radius + 2 * near, int((~second).sum()))
+    met = [meetings(alone, piece, radius, widths=widths) for piece in some]
+    return _once(members[np.concatenate(met)])
 
 
 def runs_of(words: Words, clips: Ids, second: Flags) -> Runs:
@@ -129,20 +151,17 @@ def cut(runs: Runs, radius: int, few: int | None = None) -> tuple[Piece, ...]:
     """
     count = len(runs.words) // SHARED
     sample = runs.words[runs.starts[:-1][:: max(1, (len(runs.starts) - 1) // SAMPLE)]]
-    shown = np.unpackbits(sample.view(np.uint8), axis=1, bitorder="little")
-    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count, few, shown))
+    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count, few, sample))
 
 
-def _cost(some: tuple[Piece, ...], count: int, few: int | None, shown: NDArray[np.uint8]) -> float:
+def _cost(some: tuple[Piece, ...], count: int, few: int | None, sample: Words) -> float:
     """Comparisons that pieces lead to, and what else they cost, in comparisons."""
     cost = 0.0
     for like in {(len(piece.bits), piece.allowed): piece for piece in some}.values():
         bits = len(like.bits)
-        keys = shown[:, like.bits].astype(np.float32)
-        apart = keys @ (1 - keys.T)
-        near = int((apart + apart.T <= like.allowed).sum()) - len(shown)
+        near = 2 * kernels.near_keys(sample, np.array(like.bits, np.int64), like.allowed)
         reached = sum(comb(bits, t) for t in range(like.allowed + 1))
-        share = max(near / max(len(shown) * (len(shown) - 1), 1), reached / 2.0**bits)
+        share = max(near / max(len(sample) * (len(sample) - 1), 1), reached / 2.0**bits)
         asked = count / 2 if few is None else few
         each = share * asked * count + LOOKUP * reached * min(2.0**bits, 2 * asked)
         each += 60 * count + 8 * 2.0**bits
@@ -179,24 +198,32 @@ def masks(piece: Piece) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def meetings(runs: Runs, piece: Piece, radius: int, part: tuple[int, int] = (0, 1)) -> Rows:
+def meetings(
+    runs: Runs,
+    piece: Piece,
+    radius: int,
+    part: tuple[int, int] = (0, 1),
+    widths: Rows | None = None,
+) -> Rows:
     """Pairs of runs that one piece brings together and that may hold a pair of codes.
 
     Args:
         part: number and count: every so-manieth mask alone, to share a piece among workers.
+        widths: of runs of one code, how many bits off lies what it stands for.
 
     Returns:
         (M, 2) int64: lower and higher run, sorted, each pair once.
     """
     places = np.array(piece.bits, np.int64)
-    keys, members, rows, widths = kernels.entries(runs.words, runs.starts, places, NEAR)
+    keys, members, rows, wide = kernels.entries(runs.words, runs.starts, places, NEAR)
+    wide = wide if widths is None else widths[rows].astype(np.int32)
     size = 1 << len(piece.bits)
     spans, used, order, here = kernels.table(keys, rows, runs.second, runs.words, size)
     members = members[order]
     number, count = part
     some = masks(piece)[number::count]
     clips = runs.clips[members]
-    met = kernels.joined(spans, used, here, widths[order], clips, some, radius)
+    met = kernels.joined(spans, used, here, wide[order], clips, some, radius)
     return _once(members[met].astype(np.int64))
 
 

@@ -51,6 +51,52 @@ def key_of(code: Any, places: Any) -> Any:
 
 
 @compiled
+def _more(pairs: Any) -> Any:
+    larger = np.empty((2 * len(pairs), pairs.shape[1]), pairs.dtype)
+    larger[: len(pairs)] = pairs
+    return larger
+
+
+@compiled
+def near_keys(words: Any, places: Any, allowed: int) -> Any:
+    """How many pairs of codes have keys that differ in at most so many bits."""
+    keys = np.empty(len(words), np.uint64)
+    for row in range(len(words)):
+        keys[row] = key_of(words[row], places)
+    count = 0
+    for one in range(len(keys)):
+        for other in range(one):
+            count += np.int64(ones(keys[one] ^ keys[other])) <= allowed
+    return count
+
+
+@compiled
+def leaders(words: Any, starts: Any, most: int) -> Any:
+    """Codes that stand for all codes of their run that are near to them.
+
+    Returns:
+        Their rows; how many bits the others differ from them at most; and the runs they are of.
+    """
+    rows = np.empty(len(words), np.int64)
+    widths = np.zeros(len(words), np.int64)
+    members = np.empty(len(words), np.int64)
+    made = 0
+    for run in range(len(starts) - 1):
+        begun = made
+        for row in range(starts[run], starts[run + 1]):
+            for seen in range(made - 1, begun - 1, -1):
+                distance = apart(words[row], words[rows[seen]])
+                if distance <= most:
+                    widths[seen] = max(widths[seen], distance)
+                    break
+            else:
+                rows[made] = row
+                members[made] = run
+                made += 1
+    return rows[:made].copy(), widths[:made].copy(), members[:made].copy()
+
+
+@compiled
 def entries(words: Any, starts: Any, places: Any, most: int) -> Any:
     """What an index holds of each run: its codes by key, near ones as one.
 
@@ -111,13 +157,6 @@ def table(keys: Any, rows: Any, second: Any, words: Any, size: int) -> Any:
         for word in range(4):
             here[place, word] = words[row, word]
     return spans, used, order, here
-
-
-@compiled
-def _more(pairs: Any) -> Any:
-    larger = np.empty((2 * len(pairs), pairs.shape[1]), pairs.dtype)
-    larger[: len(pairs)] = pairs
-    return larger
 
 
 @compiled

@@ -60,7 +60,8 @@ def landmarks(gray: NDArray[np.uint8], area: Area) -> Landmarks:
     inside = cv2.integral(seen.astype(np.uint8))
     found = [one for one in _detector().detect(small, None) if one.size >= MIN_SIZE]
     found.sort(key=lambda one: (-one.response, one.pt, one.size))
-    hashes, places = [], []
+    hashes: list[bytes] = []
+    places: list[tuple[float, float, float, float]] = []
     taken: set[tuple[int, int, int]] = set()
     for one in found:
         key = round(one.pt[0]), round(one.pt[1]), round(one.size)
@@ -81,7 +82,7 @@ def landmarks(gray: NDArray[np.uint8], area: Area) -> Landmarks:
 
 @cache
 def _detector() -> cv2.SIFT:
-    return cv2.SIFT_create(0, 3, 0.01, 20, 1.6)
+    return cv2.SIFT.create(0, 3, 0.01, 20, 1.6)
 
 
 def _cut(
