@@ -66,7 +66,8 @@ def near_keys(words: Any, places: Any, allowed: int) -> Any:
     count = 0
     for one in range(len(keys)):
         for other in range(one):
-            count += np.int64(ones(keys[one] ^ keys[other])) <= allowed
+            if np.int64(ones(keys[one] ^ keys[other])) <= allowed:
+                count += 1
     return count
 
 
