@@ -19,6 +19,7 @@ from echoatlas.pipeline.read.sniff import VIDEOS
 from echoatlas.pipeline.storage import Storage
 
 # Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
+MEASURED = ("hash", "version", "256", "places")  # how columns of ``measures`` end
 LOSSY_PICTURES = frozenset({"jpeg", "webp", "heif", "avif", "jpegxl", "jpeg2000"})
 LOSSLESS_VIDEO = frozenset({
     *("ffv1", "ffvhuff", "huffyuv", "lagarith", "magicyuv", "msrle", "png", "qtrle", "rawvideo"),
@@ -44,7 +45,7 @@ def compared(lake: Lake) -> pa.Table:
     longer clip, an earlier upload; then whatever comes first by site, object and pane.
     """
     facts = ["frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"]
-    measured = [name for name, _ in COMPARED if name.endswith(("hash", "version", "256"))]
+    measured = [name for name, _ in COMPARED if name.endswith(MEASURED)]
     with duckdb.connect() as database:
         database.register("f", lake.read("frames", [*facts, "flags", "pane", "frame_index"]))
         database.register("m", lake.read("measures", ["frame_id", *measured]))
