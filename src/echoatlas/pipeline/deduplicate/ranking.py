@@ -18,8 +18,8 @@ from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.sniff import VIDEOS
 from echoatlas.pipeline.storage import Storage
 
-# Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
 MEASURED = ("hash", "version", "256", "places")  # how columns of ``measures`` end
+# Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
 LOSSY_PICTURES = frozenset({"jpeg", "webp", "heif", "avif", "jpegxl", "jpeg2000"})
 LOSSLESS_VIDEO = frozenset({
     *("ffv1", "ffvhuff", "huffyuv", "lagarith", "magicyuv", "msrle", "png", "qtrle", "rawvideo"),
