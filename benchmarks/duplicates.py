@@ -119,12 +119,11 @@ class Lake:
                 scan = read(encoded(source[0]), ReadConfig())
                 pictures = list(source)
                 fans = (fan,) if fan else geometry(scan, pictures[:9], GeometryConfig())
+            plan = plan_frames(fans[0], Redaction(fans[0].mask(*pictures[0].shape[:2])))
         except Reject:
             return False
-        height, width = pictures[0].shape[:2]
-        cut = Redaction(fans[0].mask(height, width))
         for place, picture in enumerate(pictures):
-            self._keep(object_id, place, normalize(picture, plan_frames(fans[0], cut)))
+            self._keep(object_id, place, normalize(picture, plan))
         return True
 
     def _keep(self, object_id: str, place: int, frame: object) -> None:

@@ -141,5 +141,5 @@ def _starts(kinds: NDArray[np.int16], distance: Rows, how: Framing) -> tuple[War
     marks = np.flatnonzero(kinds >= MARK)
     if len(marks):
         marks = marks[np.argsort(distance[marks], kind="stable")]
-        starts.append(framing.warp(framing.agreed(how[marks])))
+        starts.append(framing.warp(framing.consensus(how[marks])))
     return tuple(starts)

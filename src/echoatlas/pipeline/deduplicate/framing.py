@@ -43,7 +43,7 @@ def inverse(some: Framing, mirrored: NDArray[np.bool_]) -> Framing:
     return np.stack([1 / sx, back, 1 / sy, -ty / sy], axis=1)
 
 
-def agreed(some: Framing) -> Framing:
+def consensus(some: Framing) -> Framing:
     """The one of several maps that most others agree with; of equals the first."""
     some = some[:LOOKED_AT]
     corners = np.array([[0.0, 0.0], [1.0, 1.0]])

@@ -42,6 +42,8 @@ def erased_row(locator: str, object_id: str, site: str, upload: str) -> ObjectRo
         patient="",
         study="",
         series="",
+        instance="",
+        codestream="",
         maker="unknown",
         model="unknown",
         license="",
