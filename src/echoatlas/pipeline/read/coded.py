@@ -19,7 +19,7 @@ START_CODE = re.compile(rb"\x00\x00\x01")
 JPEG = "jpeg"
 
 
-def digest_of(pictures: Iterable[bytes | memoryview], family: str) -> str:
+def codestream_digest(pictures: Iterable[bytes | memoryview], family: str) -> str:
     """A digest of coded pictures in their order, hexadecimal.
 
     Args:

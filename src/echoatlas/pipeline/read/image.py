@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
-from echoatlas.pipeline.read.coded import JPEG, digest_of
+from echoatlas.pipeline.read.coded import JPEG, codestream_digest
 from echoatlas.pipeline.read.codestream import probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.dicom.values import unsaid
@@ -72,7 +72,7 @@ def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
         ) from None
     text, turn = _jpeg_text(stream.texts, config)
     found = still(_oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
-    return replace(found, codestream=digest_of([data], JPEG) if turn == 1 else "")
+    return replace(found, codestream=codestream_digest([data], JPEG) if turn == 1 else "")
 
 
 def _jpeg(data: memoryview, config: ReadConfig) -> tuple[Picture, str]:
@@ -115,7 +115,9 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
         flags=("pictures_left_out",) if parts.left else (),
         damage=damage,
         single=lambda index: one(picture, index, size, CODEC_ERRORS),
-        codestream=digest_of((whole[a:b] for a, b in parts.places), JPEG) if turn == 1 else "",
+        codestream=codestream_digest((whole[a:b] for a, b in parts.places), JPEG)
+        if turn == 1
+        else "",
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS, Decoded, decode
-from echoatlas.pipeline.read.coded import digest_of
+from echoatlas.pipeline.read.coded import codestream_digest
 from echoatlas.pipeline.read.codestream import LOSSLESS, Codestream, probe
 from echoatlas.pipeline.read.dicom import fragments
 from echoatlas.pipeline.read.dicom.bare import BARE, inflated_length
@@ -192,7 +192,7 @@ def read_coded(
 
     code = "palette" if display.palette is not None else first.color
     scan = scan_of(opened, syntax.uid, picture, len(frames), size, code, flags, config)
-    return replace(scan, codestream=digest_of(map(fragments.join, frames), syntax.codec))
+    return replace(scan, codestream=codestream_digest(map(fragments.join, frames), syntax.codec))
 
 
 def _grouped(
