@@ -102,6 +102,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
     check_size(height, width, count, config)
+    coded = (whole[start:end] for start, end in parts.places)
     size, damage = (height, width), Damage()
     return Scan(
         format="mjpeg",
