@@ -30,7 +30,7 @@ def origins(objects: list[str], sources: pa.Table | None) -> list[tuple[str, ...
     return [known.get(one, nothing) for one in objects]
 
 
-def numbers(
+def source_numbers(
     objects: Sequence[str], panes: Rows, clips: Clips, known: list[tuple[str, ...]]
 ) -> tuple[Rows, ...]:
     """Of each clip the number of its file, its coded pictures and its SOP instance.

@@ -134,7 +134,7 @@ def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
     origins = exact.origins(named, sources)
     digests, hashes = _digests(frames, starts, origins)
     pixels = exact.numbered(hashes)
-    contents, streams, instances = exact.numbers(named, panes[begun], clips, origins)
+    contents, streams, instances = exact.source_numbers(named, panes[begun], clips, origins)
     first = exact.first(ranks, pixels, contents, streams)
     return Index(
         frames, clips, clip, names, ranks, digests, first, pixels, contents, streams, instances

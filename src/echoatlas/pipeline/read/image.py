@@ -116,9 +116,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
         flags=("pictures_left_out",) if parts.left else (),
         damage=damage,
         single=lambda index: one(picture, index, size, CODEC_ERRORS),
-        codestream=codestream_digest((whole[a:b] for a, b in parts.places), JPEG)
-        if turn == 1
-        else "",
+        codestream=codestream_digest(coded, JPEG) if turn == 1 else "",
     )
 
 
