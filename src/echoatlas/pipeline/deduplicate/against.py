@@ -16,15 +16,16 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from echoatlas.pipeline.deduplicate.candidates import Found, matches
 from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners
 from echoatlas.pipeline.deduplicate.fingerprints import FingerprintSet, as_compared
+from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows, pairs_within
-from echoatlas.pipeline.deduplicate.index import Codes, Found, Index, indexed, joins, matches
+from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
 from echoatlas.pipeline.deduplicate.similarity import (
     SimilarityConfig,
     Verdict,
     View,
-    Warp,
     view_of,
 )
 from echoatlas.pipeline.deduplicate.speckle_code import (
@@ -180,7 +181,7 @@ class _Judge:
     def _agreement(self, match: Match, views: dict[tuple[int, bool], View]) -> Agreement:
         """The best of the nearest pairs of frames that carry a code."""
         reversed_ = bool(self.outside[match.longer])
-        start = _start(match.start, reversed_=reversed_)
+        start = _start(next(iter(match.starts), None), reversed_=reversed_)
         best = Agreement(Verdict.DIFFERENT, -1.0, 0)
         for ours, code in self._pairs(match, reversed_=reversed_):
             key = ours, match.mirrored

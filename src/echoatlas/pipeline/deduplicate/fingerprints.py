@@ -225,6 +225,9 @@ def as_compared(some: FingerprintSet, prefix: str) -> pa.Table:
         "frame_index": rows.column("frame"),
         "hash_version": pa.array([HASH_VERSION] * count, pa.string()),
         "rank": pa.array(np.zeros(count, np.int64)),
+        # A set has no landmarks: what they would find of it is found by hashes alone
+        "landmark_phash256": pa.array([b""] * count, pa.binary()),
+        "landmark_places": pa.array([b""] * count, pa.binary()),
         **{theirs: rows.column(ours) for theirs, ours in FROM.items()},
     }
     return pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate import kernels
+from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.similarity import (
     SimilarityConfig,
     Verdict,
     View,
-    Warp,
     view_of,
 )
 from echoatlas.pipeline.frames.phash import SIDE, opened

@@ -23,7 +23,7 @@ from echoatlas.pipeline.deduplicate.fingerprints import (
     opened_file,
 )
 from echoatlas.pipeline.deduplicate.index import COMPARED
-from echoatlas.pipeline.deduplicate.ranking import Thumbnails
+from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.frames.phash import HASH_VERSION
@@ -116,7 +116,7 @@ def near_to(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> li
 def _compared(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
     """Every frame's hashes, of those of today's version."""
     places = ["frame_id", "object_id", "pane", "frame_index"]
-    hashes = [name for name, _ in COMPARED if name.endswith(("hash", "version", "256"))]
+    hashes = [name for name, _ in COMPARED if name.endswith(MEASURED)]
     with duckdb.connect() as database:
         database.register("f", lake.read("frames", places, version=versions.get("frames")))
         database.register(

@@ -34,7 +34,7 @@ SPREAD = 16  # pictures that a fan is looked for in
 MOST = 1 << 30  # pixels of all pictures together
 
 
-@step("check_planes", version=1)
+@step("check_planes", version=2)
 def check_planes(
     pictures: Iterable[Picture],
     redactions: Sequence[Redaction],
