@@ -183,6 +183,8 @@ def test_another_byte_of_the_code_or_of_its_data_is_another_code(tmp_path: Path,
         (tmp_path / name / "deep").mkdir(parents=True)
         for one in ("rules.yaml", "deep/step.py", "deep/other.py"):
             (tmp_path / name / one).write_text(f"version = 1  # {one}")
+    (tmp_path / "after/deep/__pycache__").mkdir()
+    (tmp_path / "after/deep/__pycache__/step.cpython-311.pyc.1406").write_text("half of it")
     same = code(tmp_path / "before") == code(tmp_path / "after")
 
     (tmp_path / "after" / file).write_text(f"version = 2  # {file}")

@@ -156,7 +156,8 @@ def code(root: Path = Path(__file__).parents[2]) -> str:
     """A digest of this code and of the data that it ships: an update looks at everything."""
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*")):
-        if file.is_file() and file.suffix != ".pyc":
+        # What Python compiles comes and goes while others start, under names of its own too
+        if "__pycache__" not in file.parts and file.is_file():
             digest.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\0".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
