@@ -125,6 +125,24 @@ def test_the_vectors_of_a_nifti_are_colors(intent):
     assert np.array_equal(made, np.stack(list(scan.frames())))
 
 
+@pytest.mark.parametrize("frames", [1, 4])
+def test_the_colors_of_a_nifti_that_lost_its_intent_are_found(frames):
+    """As after nibabel (``findings/simpleitk_color_nifti.sh``)."""
+    made = clip(frames, color=True)
+
+    scan = read(nifti(made.transpose(2, 1, 0, 3)[:, :, :, None], intent_code=0))
+
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+def test_three_times_in_the_place_of_vectors_stay_three_pictures():
+    made = clip(3)
+
+    scan = read(nifti(made.transpose(2, 1, 0)[:, :, None, None], intent_code=0))
+
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
 def test_the_slice_dimension_of_a_nifti_is_obeyed():
     made = clip(24, "linear")
     values = np.ascontiguousarray(made.transpose(0, 2, 1))

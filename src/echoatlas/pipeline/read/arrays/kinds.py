@@ -71,8 +71,9 @@ def nifti_kinds(shape: Sequence[int], intent: int, slices: int | None) -> list[s
     if slices is not None and slices < len(kinds):
         kinds[:3] = [PLANE] * min(3, len(kinds))
         kinds[slices] = STACK
-    if len(shape) > 4 and shape[4] in (3, 4) and intent in NIFTI_COLORS:
-        kinds[4] = COLOR
+    if len(shape) > 4 and shape[4] in (3, 4):
+        # Its place is that of vectors; nibabel keeps no intent unless it is told one
+        kinds[4] = COLOR if intent in NIFTI_COLORS else UNKNOWN
     return kinds[::-1]
 
 
