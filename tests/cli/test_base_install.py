@@ -51,9 +51,10 @@ for path, needed in leaves(typer.main.get_command(app)):
 print(json.dumps(told))
 """
 TRAINERS = {
-    "release list", "release show", "release diff", "release deprecate", "pull", "verify"
+    "release list", "release show", "release moves", "release diff", "release deprecate",
+    "pull", "verify",
 }  # fmt: skip
-ANYBODYS = {"collections"}
+ANYBODYS = {"collections", "formats"}
 
 
 def test_every_command_of_a_base_install_works_or_says_in_one_line_what_to_install(

@@ -12,7 +12,7 @@ from tests.helpers.rehearsal import Rehearsal
 
 # Seconds of imports, and what the workers read and draw with
 HEAVY = {
-    "av", "boto3", "duckdb", "great_expectations", "h5py", "numba", "onnxruntime", "pandas",
+    "av", "boto3", "great_expectations", "h5py", "numba", "onnxruntime", "pandas",
     "prefect", "pydicom", "ray", "scipy",
 }  # fmt: skip
 TABLES = {"pyarrow", "deltalake", "numpy"}

@@ -137,9 +137,13 @@ def build(root: Path) -> Rehearsal:
     Crosswalk(there.deployment.vault.path, "st-elsewhere").add(
         seal(public, "st-elsewhere", pseudonym(there, n), key.key_id, FRAMES[n][1]) for n in (0, 2)
     )
-    there.run("release", "create", "all", "--duplicates", "keep")
-    there.run("release", "create", "fast", "--duplicates", "keep", "--codec", "zstd")
-    there.run("release", "create", "other", "--where", f"frame_id = '{named('f', 5)}'")
+    # One split, so that who leaves shares a shard with who stays
+    whole = root / "whole.yaml"
+    whole.write_text("splits: {train: 1.0}\n")
+    cut = ("release", "create", "--config", str(whole))
+    there.run(*cut, "all", "--duplicates", "keep")
+    there.run(*cut, "fast", "--duplicates", "keep", "--codec", "zstd")
+    there.run(*cut, "other", "--where", f"frame_id = '{named('f', 5)}'")
     (root / "ids.txt").write_text("MRN-1\nMRN-unknown\n")
     return there
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -131,7 +130,8 @@ def test_the_cache_keeps_to_its_limit_and_what_goes_comes_again(
     again = Shards(data.shards.releases, data.shards.cache, data.shards.limit)
 
     assert sum(file.stat().st_size for file in kept) <= 1.5e6 < sum(lengths.values())
-    assert kept == [tmp_path / "cache" / "shards" / os.path.basename(keys[-1])]  # noqa: PTH119
+    assert tmp_path / "cache" / "shards" / Path(keys[-1]).name in kept
+    assert len(kept) < len(keys)
     assert lengths == {key: len(again.whole(key)) for key in keys}
 
 

@@ -77,6 +77,7 @@ def test_killed_and_run_again_equals_undisturbed(undisturbed: Any, moment: str) 
 
 def test_killed_workers_cost_nothing(undisturbed: Any) -> None:
     harassed = undisturbed.elsewhere("harassed")
+    harassed.engine(**PROCESSES | {"address": "local"})
     process = started(harassed)
 
     def at_work() -> list[int]:

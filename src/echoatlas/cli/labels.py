@@ -13,7 +13,6 @@ import yaml
 
 from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError, no_such
-from echoatlas.taxonomy.tree import UNKNOWN
 
 label_app = typer.Typer(no_args_is_help=True, help="Labels: review, label anew, how they stand.")
 review_app = typer.Typer(no_args_is_help=True, help="Uncertain labels: to a person and back.")
@@ -84,6 +83,7 @@ def conflicts(ctx: typer.Context) -> None:
     """Duplicates whose labels differ, and what a release makes of them."""
     context: Context = ctx.obj
     from echoatlas.pipeline.run.label_conflicts import label_conflicts
+    from echoatlas.taxonomy.tree import UNKNOWN
 
     found = label_conflicts(context.open().lake)
     rows = [

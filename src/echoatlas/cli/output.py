@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,9 +63,7 @@ class Context:
 
     def has_lake(self) -> bool:
         """Whether there is a deployment around here, whose lake is there, and the extra for it."""
-        if find_spec("deltalake") is None:
-            return False
-        return find_lake(self.lake, Path(self.deployment) if self.deployment else None) is not None
+        return self.lake_or_none() is not None
 
     def events(self, letter: str) -> EventLog:
         """The event log of the deployment around here, for a command that only reads.
