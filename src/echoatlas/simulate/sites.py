@@ -260,21 +260,22 @@ def real(count: int, seed: int) -> Iterator[Drop]:
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
 
-    for name, region in REAL:
+    for name, region, near in REAL:
         path = get_testdata_file(name, download=False)
         if path is None:
             continue
         header: Dataset = dcmread(path, stop_before_pixels=True)
         scan = _known(header, region)
         with open(str(path), "rb") as file:  # noqa: PTH123  (pydicom gives a plain string)
-            yield _kept(f"public/{name}", file.read(), scan, "dicom")
+            yield _kept(f"public/{name}", file.read(), scan, "dicom", near)
 
 
+# Name, what it shows, and what it shows the same as: one is the other at half its size
 REAL = (
-    ("examples_ybr_color.dcm", "thorax/heart"),
-    ("examples_palette.dcm", "fetus"),
-    ("examples_rgb_color.dcm", ""),
-    ("examples_jpeg2k.dcm", ""),
+    ("examples_ybr_color.dcm", "thorax/heart", ""),
+    ("examples_palette.dcm", "fetus", ""),
+    ("examples_rgb_color.dcm", "", "open-dicom-color"),
+    ("examples_jpeg2k.dcm", "", "open-dicom-color"),
 )
 
 
