@@ -98,7 +98,8 @@ def decode_clip(data: Buffer, frames: Sequence[int] | None = None) -> NDArray[np
         (n, H, W) or (n, H, W, 3) uint8.
 
     Raises:
-        ValueError: the bytes are not of this codec, or damaged (checksums cover the pixels).
+        ValueError: the bytes are not of this codec, or damaged. Checksums cover each group's
+            differences; the head's sizes and each group's kind are covered by a shard's digest.
         IndexError: there is no such frame.
     """
     view, height, width, channels, group, count = _header(data)
@@ -112,6 +113,8 @@ def decode_clip(data: Buffer, frames: Sequence[int] | None = None) -> NDArray[np
     if len(view) < start:
         raise ValueError("the clip is truncated")
     ends = start + np.cumsum(np.frombuffer(view, "<u4", number_of, HEADER.size), dtype=np.int64)
+    if ends[-1] != len(view):
+        raise ValueError("the clip is damaged: its groups do not add up to its length")
     places: dict[int, list[tuple[int, int]]] = {}
     for place, number in enumerate(wanted):
         places.setdefault(number // group, []).append((number % group, place))
