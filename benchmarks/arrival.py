@@ -25,7 +25,7 @@ from echoatlas.pipeline.run.run import curate
 from echoatlas.pipeline.run.watch import watch
 from echoatlas.pipeline.sites.events import Hints, Listener
 from echoatlas.pipeline.sites.policy import make_bucket
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate import make_still, write_png
 from tests.helpers import s3server
 

@@ -30,7 +30,7 @@ from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
 from echoatlas.pipeline.deidentify_tool.rewrite import rewritten
 from echoatlas.pipeline.deidentify_tool.run import deidentify_files
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.simulate import make_still
 from tests.helpers.hiding import hiding_places

@@ -29,7 +29,7 @@ from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import FrameRow, SightingRow
 from echoatlas.simulate import make_cine, write_dicom

@@ -37,7 +37,7 @@ from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import SightingRow
 from echoatlas.simulate import SimulatedScan, make_cine, make_still, write_dicom

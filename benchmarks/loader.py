@@ -29,7 +29,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.shard import unpacked_image
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow
 from echoatlas.schemas.tables import columns, to_arrow
 from echoatlas.simulate import make_cine

@@ -19,7 +19,7 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 
 from benchmarks.harness import apart, few, report, seeded
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from echoatlas.simulate import make_cine, make_still, write_dicom
 
 FRAMES, MADE = few((1200, 40), (120, 20))
@@ -37,7 +37,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import SightingRow
 from pydicom import dcmread

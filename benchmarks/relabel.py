@@ -27,7 +27,7 @@ from pathlib import Path
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import label_lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import DeploymentConfig
+from echoatlas.schemas.config.deployment import DeploymentConfig
 lake = Lake(Storage.open(sys.argv[1]))
 lake.read("runs")
 started = time.process_time()

@@ -50,7 +50,8 @@ import sys
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import Engine, ReleaseConfig
+from echoatlas.schemas.config.deployment import Engine
+from echoatlas.schemas.config.release import ReleaseConfig
 lake = Lake(Storage.open(sys.argv[1]))
 config = ReleaseConfig(name=sys.argv[2], codec="zstd", shard_mb={SHARD_MB})
 create(lake, lake.storage.sub("releases"), config, Engine(address="processes"))

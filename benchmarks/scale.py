@@ -26,7 +26,7 @@ from echoatlas.pipeline.run.idle import rested
 from echoatlas.pipeline.run.run import curate
 from echoatlas.pipeline.run.summary import must_hold
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.tables import TABLES
 from echoatlas.simulate import make_cine, make_still, write_dicom, write_png
 

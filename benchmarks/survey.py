@@ -26,7 +26,7 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.ingest.listing import arrivals
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 
 BEFORE = "7d5ff32"  # the last commit that looked at each sighting as a Python object
 SIZES = (100_000, 1_000_000)

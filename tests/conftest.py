@@ -13,7 +13,7 @@ import pytest
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from tests.helpers import s3server
 from tests.helpers.rehearsal import Rehearsal, as_in_a_process, fill
 from tests.helpers.torture import make_key

@@ -16,7 +16,8 @@ from echoatlas.cli.reference import reference
 from echoatlas.cli.settings import page
 from echoatlas.pipeline.deidentify_tool.explain import short_table
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.schemas.config import SiteConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.dictionary import dictionary
 from echoatlas.simulate import make_still, write_dicom
 from tools.glossary import HEAD, clashes, listed, sources

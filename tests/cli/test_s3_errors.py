@@ -13,7 +13,7 @@ from echoatlas.errors import EchoAtlasError
 from echoatlas.pipeline import s3
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.s3 import s3_fault
-from echoatlas.schemas.config import Zone
+from echoatlas.schemas.config.deployment import Zone
 from tests.helpers import s3server
 
 DEAD = "http://127.0.0.1:9"

@@ -19,7 +19,7 @@ from echoatlas.pipeline.deduplicate.whole_lake import (
 )
 from echoatlas.pipeline.engine.cluster import Done, connected
 from echoatlas.pipeline.storage import LocalStorage
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.records import Normalized
 from tests.helpers.shown import (
     changed,

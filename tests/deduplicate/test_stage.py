@@ -12,7 +12,7 @@ from echoatlas.pipeline.frames.measure import Measures
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
 from echoatlas.pipeline.storage import LocalStorage
-from echoatlas.schemas.config import DeploymentConfig
+from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.rows import FrameRow, MeasureRow, ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.shown import Shown, pictures, reencoded, shown

@@ -12,7 +12,7 @@ from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify_tool.run import deidentify_files
 from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from tests.helpers.canaries import HELD_BACK, LEAKED_ONCE, MAKERS, canaries
 from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.scorer import Planted, leaked

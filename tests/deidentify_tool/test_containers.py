@@ -29,7 +29,7 @@ from echoatlas.pipeline.deidentify_tool.containers.jpeg import Mask, kept_exactl
 from echoatlas.pipeline.deidentify_tool.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify_tool.rewrite import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.simulate import write_dicom
 from tests.helpers.planted import MAKERS, SIZE, PlantedFile, cine, planted_file, unpacked

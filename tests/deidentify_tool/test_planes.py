@@ -24,7 +24,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin, Redaction
 from echoatlas.schemas.rows import FrameRow, SightingRow
 from echoatlas.simulate import make_cine

@@ -19,7 +19,7 @@ from echoatlas.pipeline.dicomweb.client import INSTANCE, only_part
 from echoatlas.pipeline.dicomweb.storage import DicomWebStorage
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.dicom.identity import instance_digest
-from echoatlas.schemas.intake import DicomWeb
+from echoatlas.schemas.config.intake import DicomWeb
 from echoatlas.simulate import make_cine, make_still, write_dicom
 from tests.helpers import orthanc
 from tests.helpers.pacs import Handler, Pacs, closing, part, serving

@@ -27,7 +27,7 @@ def test_a_small_run_starts_no_ray_and_makes_the_same_tables(undisturbed: Rehear
 CHOICES = """
 import os, sys
 from echoatlas.pipeline.engine.cluster import LITTLE, is_plain
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 for address, named, objects in [
     (None, "", LITTLE - 1), (None, "", LITTLE), (None, "", None), ("local", "", 1),
     ("processes", "", LITTLE), (None, "10.0.0.1:6379", 1), ("ray://10.0.0.1:10001", "", 1),
@@ -48,7 +48,7 @@ MORE_AND_MORE = """
 from contextlib import ExitStack
 import ray
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from tests.engine.test_scatter import Numbers, doubled
 
 def too_slow(**how):

@@ -16,7 +16,7 @@ from echoatlas.pipeline.engine.cluster import BUSY, connected
 from echoatlas.pipeline.engine.scatter import Workers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.ticks import tick
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from tests.helpers.waiting import wait_until
 
 
@@ -74,7 +74,7 @@ from dataclasses import dataclass
 from pathlib import Path
 import ray
 from echoatlas.pipeline.engine.cluster import connected
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 
 @dataclass(frozen=True)
 class Name:
@@ -211,7 +211,7 @@ def alive(pid: int | None) -> bool:
 ORPHANS = """
 import os, sys
 from echoatlas.pipeline.engine.cluster import connected
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from tests.engine.test_scatter import Numbers, process_of
 with connected(Engine(workers=1, address="processes")) as workers:
     print(next(workers.scatter(process_of, [Numbers((1,))])).answer, flush=True)
@@ -239,7 +239,7 @@ import sys
 import ray
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.engine.cluster import connected
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from tests.engine.test_scatter import Numbers, doubled
 
 starts = []

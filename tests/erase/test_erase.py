@@ -22,7 +22,7 @@ from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, make_key, seal
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows import (
     AnnotationRow,
     AuditRow,

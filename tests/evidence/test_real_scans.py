@@ -12,7 +12,7 @@ from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.sidecars.collection import origin_of
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.taxonomy.tree import tree
 from tests.helpers.labeling import path_of
 

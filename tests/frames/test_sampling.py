@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from echoatlas.pipeline.frames.sampling import Kept, adds_nothing, kept
-from echoatlas.schemas.config import Sampling
+from echoatlas.schemas.config.site import Sampling
 
 TIMES = tuple(index * 40.0 for index in range(10))
 

@@ -10,7 +10,8 @@ from pydicom import Dataset
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label.fusion import Label
 from echoatlas.pipeline.sidecars.collection import origin_of
-from echoatlas.schemas.config import SiteConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Hint, Scan
 
 

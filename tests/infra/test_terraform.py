@@ -11,7 +11,7 @@ import pytest
 
 from echoatlas.pipeline.sites.policy import NAME, site_policy
 from echoatlas.pipeline.storage import S3Storage
-from echoatlas.schemas.config import Zone
+from echoatlas.schemas.config.deployment import Zone
 
 FOLDER = Path(__file__).parents[2] / "infra" / "terraform"
 VALUES = {

@@ -14,7 +14,8 @@ from echoatlas.pipeline.deidentify.header.rebuild import terms_in
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.charset import heard, readings
 from echoatlas.pipeline.read import read
-from echoatlas.schemas.config import SiteConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.simulate import make_still, write_dicom
 

@@ -11,7 +11,7 @@ from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.sources import APPLICATIONS
 from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.pipeline.settings import settings
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.fan import Box
 from echoatlas.schemas.records import Hint, Origin, Scan, UltrasoundRegion
 from tests.helpers.labeling import coded_item, hints_of, path_of

@@ -14,7 +14,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import Sampling, SiteConfig
+from echoatlas.schemas.config.site import Sampling, SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.schemas.rows import FrameRow, MeasureRow, SightingRow
 from echoatlas.simulate import make_cine, write_dicom

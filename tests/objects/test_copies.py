@@ -15,7 +15,7 @@ import pytest
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.verify import verify
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.simulate import make_cine, make_still, write_dicom, write_png
 from tests.helpers.rehearsal import Rehearsal
 

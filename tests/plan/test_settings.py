@@ -28,8 +28,10 @@ from echoatlas.pipeline.objects.fingerprints import NOWHERE, fingerprints_of
 from echoatlas.pipeline.plan.plan import MARKS, _today, checked, remember
 from echoatlas.pipeline.settings import settings
 from echoatlas.pipeline.step import declared, hashed, renamed
-from echoatlas.schemas.config import DeploymentConfig, Engine, Sampling, SiteConfig, Zone, parse
-from echoatlas.schemas.config import hashed as hashed_site
+from echoatlas.schemas.config.deployment import DeploymentConfig, Engine, Zone
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.site import Sampling, SiteConfig
+from echoatlas.schemas.config.site import hashed as hashed_site
 from echoatlas.taxonomy.collections import Collection
 
 # What the settings of each step were known by before any of them got another name. A step that

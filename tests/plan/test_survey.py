@@ -19,7 +19,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.survey import survey, surveyed, surveyed_again
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows import CopyRow, ObjectRow, ReadingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made

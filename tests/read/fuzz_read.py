@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["echoatlas.pipeline.read", "pydicom"]):
     from echoatlas.pipeline.read.archive import is_archive, opened
     from echoatlas.pipeline.read.bounds import Limits
     from echoatlas.pipeline.sidecars.tables import read_sidecar
-    from echoatlas.schemas.config import Sidecar
+    from echoatlas.schemas.config.site import Sidecar
 
 from tests.helpers import corpus
 

@@ -21,7 +21,7 @@ from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.read.bounds import Limits
 from echoatlas.pipeline.sidecars.tables import read_sidecar
-from echoatlas.schemas.config import Sidecar
+from echoatlas.schemas.config.site import Sidecar
 
 ROUNDS, SEED = int(sys.argv[1]), int(sys.argv[2])
 SECONDS, MEGABYTES = 20, 700

@@ -21,7 +21,7 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.arrays.detached_header import joined, read_whole
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
 from echoatlas.simulate import write_dicom
 from tests.helpers.planted_arrays import CINE, PLACES, RAW, TRUTH, dicom, mha, nrrd

@@ -20,7 +20,8 @@ from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.schemas.config import ReleaseConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.rows import AnnotationRow
 from echoatlas.schemas.tables import to_arrow

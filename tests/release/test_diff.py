@@ -18,7 +18,7 @@ from echoatlas.pipeline.release.diff import Diff, Moved, as_text, diff, write_ch
 from echoatlas.pipeline.release.notices import deprecate, notices
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows import FindingRow, LabelRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import tree

@@ -15,7 +15,8 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.documents.dcat import shapes
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import ReleaseConfig, SiteConfig
+from echoatlas.schemas.config.release import ReleaseConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows import AnnotationRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake

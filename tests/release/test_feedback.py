@@ -18,7 +18,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.notices import publish, redaction_notice
 from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.release.k_anonymity import QUASI, anonymized, measured, signatures
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.tables import schema
 
 SUPPRESS = ReleaseConfig(name="any").suppress

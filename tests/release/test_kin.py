@@ -17,7 +17,7 @@ from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.select import index_of
 from echoatlas.pipeline.release.verify import _kept_together, verify
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.manifest import Ties
 from echoatlas.schemas.rows import CopyRow
 from echoatlas.schemas.tables import to_arrow

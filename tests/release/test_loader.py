@@ -19,7 +19,7 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.storage import S3Storage, Storage
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.taxonomy.tree import tree
 from tests.helpers.tables import picture, quick_lake
 

@@ -28,7 +28,8 @@ from echoatlas.pipeline.step import hashed
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import ReleaseConfig, Sampling, SiteConfig
+from echoatlas.schemas.config.release import ReleaseConfig
+from echoatlas.schemas.config.site import Sampling, SiteConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Origin, Redaction, SourceAnnotation
 from echoatlas.schemas.rows import DetailRow, FrameRow, LabelRow, SightingRow

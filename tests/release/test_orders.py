@@ -21,7 +21,7 @@ from echoatlas import Batches, Stage, load
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake
 
 # Livers are nine in ten, and one site has a fifth of all

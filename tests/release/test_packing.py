@@ -26,7 +26,8 @@ from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.tar import PackedSample, packed_shards
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.schemas.config import Engine, ReleaseConfig
+from echoatlas.schemas.config.deployment import Engine
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.manifest import Manifest
 from tests.helpers.tables import quick_lake
 

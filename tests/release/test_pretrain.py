@@ -13,7 +13,7 @@ import pytest
 from echoatlas import load, tree
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.release.create import create
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
 from tests.helpers.tables import picture, quick_lake
 

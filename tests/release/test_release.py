@@ -26,7 +26,7 @@ from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.index import ROLES, index_columns
 from echoatlas.schemas.rows import AnnotationRow
 from echoatlas.schemas.tables import schema, to_arrow

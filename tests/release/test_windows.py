@@ -15,7 +15,7 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.codec import encode, encode_mask
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import picture, quick_lake
 
 # 40 frames at 25 a second; 21 at 10 a second, of which five were not kept; a still

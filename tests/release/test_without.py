@@ -16,7 +16,7 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
-from echoatlas.schemas.config import DeploymentConfig
+from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.rows import DecisionRow, FrameRow, MeasureRow, ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.deduplicate.test_stage import MEASURED

@@ -19,7 +19,7 @@ from echoatlas.pipeline.audit.sheet import write_sheet
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -11,7 +11,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.drift import binned, drifted, shifts, stability
 from echoatlas.pipeline.run.validation_page import checks_page
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import Drift, SiteConfig
+from echoatlas.schemas.config.site import Drift, SiteConfig
 from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow, ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made

@@ -16,7 +16,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import fingerprints_of
 from echoatlas.pipeline.read import ReadConfig, read, read_words
 from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate import (
     make_cine,
     make_still,

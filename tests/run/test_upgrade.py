@@ -24,7 +24,7 @@ from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.step import declared, fingerprint
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.rehearsal import Rehearsal, fill
 from tests.helpers.tables import picture, quick_lake
 

@@ -19,7 +19,7 @@ from echoatlas.pipeline.sidecars.collection import (
     companions,
     is_companion,
 )
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Scan
 from echoatlas.simulate import make_cine
 from echoatlas.taxonomy.collections import load

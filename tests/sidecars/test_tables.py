@@ -10,7 +10,7 @@ import pytest
 
 from echoatlas.pipeline.read.headings import patient_columns
 from echoatlas.pipeline.sidecars.tables import read_sidecar
-from echoatlas.schemas.config import Sidecar
+from echoatlas.schemas.config.site import Sidecar
 
 RULE = Sidecar()
 EXPECTED = {

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from echoatlas.pipeline.errors import Reason
-from echoatlas.schemas.config import SiteConfig, load
+from echoatlas.schemas.config.file import load
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate import build_uploads
 
 

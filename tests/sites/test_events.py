@@ -18,7 +18,7 @@ from echoatlas.errors import EchoAtlasError, UsageError
 from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.watch import watch
 from echoatlas.pipeline.sites.events import Hints, Listener, event_places, hinted
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate import make_still, write_png
 from tests.helpers import s3server
 from tests.helpers.rehearsal import Rehearsal, as_in_a_process

@@ -28,7 +28,8 @@ from echoatlas.pipeline.sites.guide import commands, form_script
 from echoatlas.pipeline.sites.policy import demand_apart, site_policy
 from echoatlas.pipeline.sites.presign import put_address, upload_form
 from echoatlas.pipeline.storage import S3Storage
-from echoatlas.schemas.config import SiteConfig, Zone
+from echoatlas.schemas.config.deployment import Zone
+from echoatlas.schemas.config.site import SiteConfig
 from tests.helpers import s3server
 from tests.helpers.waiting import wait_until
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from echoatlas.schemas.config import SiteConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate import make_still, write_dicom, write_png
 from tests.helpers.rehearsal import Rehearsal
 

@@ -12,7 +12,7 @@ from typing import Any
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.run.quarantine import release_from_quarantine
 from echoatlas.pipeline.sites.outbox import write_receipts
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from tests.helpers.rehearsal import Rehearsal
 
 

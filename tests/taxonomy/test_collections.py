@@ -10,7 +10,7 @@ from echoatlas.errors import ConfigError
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.sidecars.collection import origin_of
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Scan
 from echoatlas.taxonomy.collections import load, names
 from echoatlas.taxonomy.devices import makers, models

@@ -21,7 +21,7 @@ from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows import SightingRow
 from echoatlas.simulate import make_still, write_dicom
 

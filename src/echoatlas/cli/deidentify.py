@@ -53,7 +53,8 @@ def deidentify(
     from echoatlas.pipeline.deidentify_tool.explain import explain, files
     from echoatlas.pipeline.deidentify_tool.run import REPORT, deidentify_files, said
     from echoatlas.pipeline.vault.keys import key_of_tool
-    from echoatlas.schemas.config import SiteConfig, load
+    from echoatlas.schemas.config.file import load
+    from echoatlas.schemas.config.site import SiteConfig
 
     chosen = load_policy(policy) if policy else Policy()
     if what_if:

@@ -22,7 +22,7 @@ from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.run.summary import must_hold
 from echoatlas.pipeline.sites.onboarding import check_site
 from echoatlas.pipeline.sites.receipts import receipts
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.values import EdgeKind
 from echoatlas.simulate.truth import Truth
 from echoatlas.simulate.uploads import build_uploads

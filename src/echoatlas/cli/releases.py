@@ -9,7 +9,8 @@ import typer
 
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.schemas.config import ReleaseConfig, mapping, parse
+from echoatlas.schemas.config.file import mapping, parse
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.events import Ending, Stage
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig
 from echoatlas.pipeline.label.fusion import LabelConfig
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import NOWHERE
-from echoatlas.schemas.config import DeploymentConfig, Sidecar, SiteConfig
+from echoatlas.schemas.config.deployment import DeploymentConfig
+from echoatlas.schemas.config.site import Sidecar, SiteConfig
 from echoatlas.taxonomy.collections import Collection
 
 HEAD = """\

@@ -12,7 +12,8 @@ from prefect.client.schemas.objects import State
 from echoatlas.errors import ConfigError
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
 from echoatlas.flows._told import Table, as_rows, failed, not_done
-from echoatlas.schemas.config import ReleaseConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.release import ReleaseConfig
 
 
 def created(manifest: Any) -> Counts:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.loader.samples import Sample
-    from echoatlas.schemas.config import Zone
+    from echoatlas.schemas.config.deployment import Zone
 
 
 def load(
@@ -117,7 +117,7 @@ def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | No
 def zone_of(endpoint: str | None, region: str | None) -> Zone | None:
     if endpoint is None and region is None:
         return None
-    from echoatlas.schemas.config import Zone
+    from echoatlas.schemas.config.deployment import Zone
 
     given = {"endpoint": endpoint, "region": region}
     return Zone.model_validate({name: value for name, value in given.items() if value})

@@ -26,7 +26,9 @@ from echoatlas.pipeline.whereabouts import (
     releases_of,
     resolve,
 )
-from echoatlas.schemas.config import DeploymentConfig, SiteConfig, load
+from echoatlas.schemas.config.deployment import DeploymentConfig
+from echoatlas.schemas.config.file import load
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.taxonomy.collections import load as load_collection
 from echoatlas.taxonomy.tree import tree
 

@@ -79,7 +79,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _main() -> int:
-    from echoatlas.schemas.config import Zone
+    from echoatlas.schemas.config.deployment import Zone
 
     asked = json.load(sys.stdin)
     try:

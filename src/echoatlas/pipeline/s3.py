@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from echoatlas.errors import Retry, UsageError
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import Zone
+    from echoatlas.schemas.config.deployment import Zone
 
 METADATA = ("169.254.169.254", 80)  # where a cloud's machine is told its role
 # Where clients look for credentials besides the variables that a zone names

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from echoatlas.errors import ConfigError
 from echoatlas.pipeline.errors import nearest
-from echoatlas.schemas.config import explain
+from echoatlas.schemas.config.file import explain
 
 Settings = TypeVar("Settings")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from echoatlas.schemas.config import DeploymentConfig, Engine, Flows, Zone
+from echoatlas.schemas.config.deployment import DeploymentConfig, Engine, Flows, Zone
 
 HEAD = """\
 # An EchoAtlas deployment. Every key has a default, which stands where it is commented out.

@@ -27,7 +27,7 @@ from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.s3 import demand_credentials, s3_fault
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import Zone
+    from echoatlas.schemas.config.deployment import Zone
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -190,7 +190,9 @@ class LocalStorage(Storage):
 
 
 def _default_zone() -> Zone:
-    from echoatlas.schemas.config import Zone  # heavy: whoever reads local files does without
+    from echoatlas.schemas.config.deployment import (
+        Zone,  # heavy: whoever reads local files does without
+    )
 
     return Zone()
 

@@ -16,7 +16,7 @@ from echoatlas.pipeline.lake_place import demand_lake
 from echoatlas.pipeline.storage import S3Storage, Storage
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import DeploymentConfig, Zone
+    from echoatlas.schemas.config.deployment import DeploymentConfig, Zone
 
 CONFIG = "echoatlas.yaml"
 BELOW = "releases"  # the folder of a lake's releases
@@ -73,7 +73,8 @@ def find_releases(
     lake = lake or os.environ.get("ECHOATLAS_LAKE")
     root = deployment or around(Path.cwd()) or beside(lake)
     if root is not None and (root / CONFIG).is_file() and zone is None:
-        from echoatlas.schemas.config import DeploymentConfig, load
+        from echoatlas.schemas.config.deployment import DeploymentConfig
+        from echoatlas.schemas.config.file import load
 
         return releases_of(root, load(DeploymentConfig, root / CONFIG), lake)
     if not lake:
@@ -105,7 +106,8 @@ def find_lake(lake: str | None, deployment: Path | None) -> Storage | None:
     root = deployment or around(Path.cwd()) or beside(lake)
     if root is None or not (root / CONFIG).is_file():
         return None
-    from echoatlas.schemas.config import DeploymentConfig, load
+    from echoatlas.schemas.config.deployment import DeploymentConfig
+    from echoatlas.schemas.config.file import load
 
     place = lake_of(root, load(DeploymentConfig, root / CONFIG), lake)
     return place if place.is_there() else None
@@ -127,7 +129,7 @@ def _pointed(releases: Storage, zone: Zone | None) -> Storage:
         return releases
     if not told["uri"].startswith("s3://"):
         return Storage.open(told["uri"])
-    from echoatlas.schemas.config import Zone
+    from echoatlas.schemas.config.deployment import Zone
 
     return Storage.open(told["uri"], zone or Zone(**told["zone"]))
 

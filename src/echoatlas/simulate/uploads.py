@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from echoatlas.schemas.config import SiteConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate.sites import SITES, Drop
 from echoatlas.simulate.truth import ObjectTruth, Truth
 

@@ -23,7 +23,7 @@ from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.deidentify.header.rules import items
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.vault.pseudonyms import normalized
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin, Scan
 from tests.helpers.torture import quick_dataset, written
 

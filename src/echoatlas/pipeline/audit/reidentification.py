@@ -15,7 +15,7 @@ from echoatlas.pipeline.release.k_anonymity import (
     measured,
 )
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake

@@ -22,7 +22,7 @@ from echoatlas.pipeline.read.sniff import sniff
 from echoatlas.pipeline.sidecars.placed import Tables
 from echoatlas.pipeline.sidecars.site import MOST_BYTES
 from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
-from echoatlas.schemas.config import Sidecar
+from echoatlas.schemas.config.site import Sidecar
 
 TABLES = (".csv", ".tsv", ".json", ".xlsx")
 INDEXES = ("DICOMDIR",)  # names of patients and of files, and no picture

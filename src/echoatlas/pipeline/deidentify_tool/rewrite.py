@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.deidentify.header.policy import Policy
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.records import CleanHeader, Origin, Picture, Redaction
 

@@ -36,7 +36,7 @@ from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.config import hashed
+from echoatlas.schemas.config.site import hashed
 from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify_tool.inputs import Input
     from echoatlas.pipeline.sidecars.tables import SidecarTable
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 REPORT = f"{DEIDENTIFICATION}report.json"
 Progress = Callable[[str, int, int], None]

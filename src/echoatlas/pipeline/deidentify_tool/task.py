@@ -15,7 +15,7 @@ from echoatlas.pipeline.deidentify_tool.rewrite import Written, rewritten
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.sidecars.collection import origin_of
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from echoatlas.pipeline.errors import Reason, Reject, Retry, UsageError
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
-    from echoatlas.schemas.intake import DicomWeb
+    from echoatlas.schemas.config.intake import DicomWeb
 
 # Whatever it is stored in: without this, services transcode, or end at what they can't
 INSTANCE = 'multipart/related; type="application/dicom"; transfer-syntax=*'

@@ -14,7 +14,7 @@ from echoatlas.pipeline.read.dicom.identity import instance_digest, instance_uid
 from echoatlas.pipeline.storage import Entry, Storage
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.intake import DicomWeb
+    from echoatlas.schemas.config.intake import DicomWeb
 
 TRIES, PAUSE = 3, 0.5  # of one instance; seconds between them, doubled each time
 

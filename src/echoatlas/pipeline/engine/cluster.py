@@ -30,7 +30,7 @@ from echoatlas.pipeline.engine.under_way import GLANCE, Tally
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.silence import silence
 from echoatlas.pipeline.ticks import heard
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 
 LOCAL, PLAIN = "local", "processes"  # addresses: a Ray of our own, and no Ray at all
 STARTS = 4  # tries to start a Ray of our own, of half a minute each where the machine is busy

@@ -34,7 +34,7 @@ from echoatlas.pipeline.ticks import heard
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from echoatlas.schemas.config import Engine
+    from echoatlas.schemas.config.deployment import Engine
 
 
 PATIENCE = 180  # seconds for a worker to start: a busy machine needs more than a quiet one

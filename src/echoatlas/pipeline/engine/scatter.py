@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import Engine
+    from echoatlas.schemas.config.deployment import Engine
 
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
 ONE_CORE = {  # of a worker's native libraries

@@ -10,7 +10,7 @@ from echoatlas.pipeline.engine.cluster import connected, is_plain
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.engine.scatter import Workers
-    from echoatlas.schemas.config import Engine
+    from echoatlas.schemas.config.deployment import Engine
 
 
 class WhenNeeded:

@@ -27,7 +27,7 @@ from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Hint
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
 __all__ = ["EvidenceConfig", "Measured", "all_hints", "evidence", "measured", "numbers"]

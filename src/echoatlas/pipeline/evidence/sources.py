@@ -19,7 +19,7 @@ from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.evidence.config import EvidenceConfig
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
 # PS3.3 C.8.5.6.1.1.3; the flags that say more than "2D imaging".

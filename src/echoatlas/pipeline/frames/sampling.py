@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from echoatlas.schemas.config import Sampling
+from echoatlas.schemas.config.site import Sampling
 
 
 def kept(times: Sequence[float] | None, frames: int, sampling: Sampling) -> list[int]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.frames.clip import Clip
     from echoatlas.pipeline.stopwatch import Stopwatch
-    from echoatlas.schemas.config import Sampling
+    from echoatlas.schemas.config.site import Sampling
     from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.records import Normalized, Picture, Redaction, Scan, SourceAnnotation
 

@@ -19,8 +19,8 @@ from echoatlas.pipeline.read.text import text_of
 from echoatlas.pipeline.storage import Entry, Storage
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
-    from echoatlas.schemas.intake import Uploads
+    from echoatlas.schemas.config.intake import Uploads
+    from echoatlas.schemas.config.site import SiteConfig
 
 MOST_MANIFEST = 256 << 20  # bytes: two million names
 # What sha256sum prints: a digest, a blank, and a blank or the star of binary mode

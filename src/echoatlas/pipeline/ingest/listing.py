@@ -19,7 +19,7 @@ from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.storage import Entry, Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,7 @@ from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import ReadConfig, read
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import Sampling, SiteConfig
+    from echoatlas.schemas.config.site import Sampling, SiteConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.attributes import Policy
     from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import CleanHeader, Origin, Scan
 
 # Who is to be believed first. Without a patient a header names a study, which is known of all

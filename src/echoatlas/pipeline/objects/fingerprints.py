@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.config import hashed
+from echoatlas.schemas.config.site import hashed
 from echoatlas.taxonomy.collections import load
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 TOLD = "+"  # between the mark of frames and what is said of an object's copies
 # What a site's file says that is in no row, or in none that a run would have to make anew

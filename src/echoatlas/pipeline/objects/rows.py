@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.objects.fingerprints import Fingerprints
     from echoatlas.pipeline.objects.result import ObjectResult
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.records import CleanHeader, Hint, Redaction, Scan
     from echoatlas.schemas.rows import SightingRow

@@ -12,7 +12,7 @@ from echoatlas.pipeline.sidecars.said import Said
 if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin
     from echoatlas.schemas.rows import CopyRow, SightingRow
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tombstones import Tombstones
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from echoatlas.pipeline.plan.survey import BESIDE, surveyed
 from echoatlas.pipeline.settings import as_plain
 from echoatlas.pipeline.sidecars.tally import Tally
 from echoatlas.pipeline.step import declared, renamed
-from echoatlas.schemas.config import Sampling
+from echoatlas.schemas.config.site import Sampling
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import DeploymentConfig, SiteConfig
+    from echoatlas.schemas.config.deployment import DeploymentConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 
 MARKS = "_fingerprints/"

@@ -11,7 +11,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.settings import sections, settings
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import DeploymentConfig
+    from echoatlas.schemas.config.deployment import DeploymentConfig
 
 
 LAKE_STEPS = {"label": LabelConfig, "deduplicate": DeduplicateConfig}

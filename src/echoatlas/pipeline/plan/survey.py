@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.plan.known import Known
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.rows import SightingRow
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import Sidecar
+    from echoatlas.schemas.config.site import Sidecar
 
 # Names that people give to the column of file names, the likeliest first.
 KEY_NAMES = (

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.release.pins import TableFile
     from echoatlas.pipeline.release.without import Screen
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import Engine, ReleaseConfig, SiteConfig
+    from echoatlas.schemas.config.deployment import Engine
+    from echoatlas.schemas.config.release import ReleaseConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.manifest import Manifest
 
 FEW = 2  # tasks that are not worth starting workers for

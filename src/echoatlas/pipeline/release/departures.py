@@ -17,7 +17,8 @@ from echoatlas.pipeline.release.select import (
     without_duplicates,
     without_findings,
 )
-from echoatlas.schemas.config import ReleaseConfig, parse
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.without import Screen
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import ReleaseConfig
+    from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
 
 SEEN = """

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.schemas.config import Suppression
+from echoatlas.schemas.config.release import Suppression
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.taxonomy.devices import UNKNOWN
 

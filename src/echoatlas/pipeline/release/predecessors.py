@@ -12,7 +12,7 @@ from echoatlas.pipeline.release.tar import FOLDER
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import ReleaseConfig
+    from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
 
 

@@ -57,7 +57,7 @@ from echoatlas.pipeline.release.packing import PAYLOAD
 from echoatlas.pipeline.release.reader import ShardReader
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config import parse
+from echoatlas.schemas.config.file import parse
 from echoatlas.schemas.strict import Strict
 
 

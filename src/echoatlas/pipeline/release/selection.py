@@ -31,7 +31,7 @@ from echoatlas.taxonomy.licenses import Use, forbidden
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import ReleaseConfig
+    from echoatlas.schemas.config.release import ReleaseConfig
 
 QUALITY = "round(fan_score * (1 - text_share) * (1 - saturation) * least(1, entropy / 6), 4)"
 

@@ -11,7 +11,7 @@ from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
 from echoatlas.pipeline.retry import retrying
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.events import Event
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
 

@@ -36,7 +36,7 @@ from echoatlas.pipeline.release.without import NearFrames, Screen, amount_of, tr
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import ReleaseConfig
+    from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 BINS = 5  # of equal number in what was before, into which numbers are put
 LEAST = 1e-3  # share that an absent kind is taken to have: its logarithm has to be a number

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 PLACE = "_idle.json"
 # What a run looks at in the lake beside tables

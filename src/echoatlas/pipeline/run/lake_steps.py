@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.engine import scatter
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import DeploymentConfig
+    from echoatlas.schemas.config.deployment import DeploymentConfig
 
 BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
 SCATTERED = 50_000  # frames from which on a cluster is asked to find duplicates

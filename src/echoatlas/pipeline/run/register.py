@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.pipeline.read.archive import Content
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 
 TASK_FILES = 64

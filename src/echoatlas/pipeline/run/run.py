@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.engine.scatter import Workers
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 
 Progress = Callable[[str, int, int], None]  # what, done, of

@@ -16,7 +16,7 @@ from echoatlas.pipeline.sidecars.site import ArchiveTables
 if TYPE_CHECKING:
     from echoatlas.pipeline.plan.batch import Batch
     from echoatlas.pipeline.plan.work_item import WorkItem
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.sidecars.collection import Attached
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Picture, Scan
     from echoatlas.taxonomy.collections import Collection, Layout
     from echoatlas.taxonomy.collections.annotations import Mask, Shapes, Table

@@ -20,7 +20,7 @@ from echoatlas.schemas.records import Origin
 from echoatlas.taxonomy.collections import IMAGE, UNLISTED, load
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.taxonomy.collections import Collection, Layout
     from echoatlas.taxonomy.collections.annotations import Table
 

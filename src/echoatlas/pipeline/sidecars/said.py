@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.sidecars.collection import Attached, origin_of
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin
 
 

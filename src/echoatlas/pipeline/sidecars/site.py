@@ -17,7 +17,7 @@ from echoatlas.pipeline.sidecars.tally import Tally, Told, tally
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread

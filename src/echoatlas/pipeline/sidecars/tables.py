@@ -18,7 +18,7 @@ from typing import Any
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.headings import file_column, first_line
 from echoatlas.pipeline.read.text import text_of
-from echoatlas.schemas.config import Sidecar
+from echoatlas.schemas.config.site import Sidecar
 
 Rows = list[dict[str, str]]
 MOST_BYTES = 256 << 20

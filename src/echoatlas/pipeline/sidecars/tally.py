@@ -14,7 +14,7 @@ from echoatlas.pipeline.read.headings import meaning, patient_columns, plain
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.placed import Placed, Tables
-    from echoatlas.schemas.config import Sidecar, SiteConfig
+    from echoatlas.schemas.config.site import Sidecar, SiteConfig
 
 # An archive is named by its members; by itself, if there is no picture among them.
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

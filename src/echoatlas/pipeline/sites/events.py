@@ -24,7 +24,7 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 MOST_BYTES = 1 << 20  # of a post: no service sends more
 FILER = "/buckets/"  # where SeaweedFS' filer keeps what S3 shows

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.pipeline.sidecars.tally import Told
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their last receipts
 ROOT = "_root"  # the receipt of what lies beside the folders

@@ -18,7 +18,7 @@ from echoatlas.pipeline.s3_client import s3_client, service_faults
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import S3Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 NAME = "echoatlas-uploads"  # of the policy within its user
 WILD = "*?$"  # IAM takes these for patterns and variables, wherever they stand in a resource

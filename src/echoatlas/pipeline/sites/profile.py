@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.site import Sidecars
     from echoatlas.pipeline.sidecars.tally import Told
     from echoatlas.pipeline.storage import Storage
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
 IN_COMMON = 3  # patients who have a value, from which it is told

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.ingest.complete import Completeness
     from echoatlas.pipeline.ingest.listing import ListedFile
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 WAITS = "Its upload has not come whole: it is taken when it has."
 ABSENT = "The upload's manifest lists this file, and it has not come."

@@ -9,7 +9,7 @@ from echoatlas.taxonomy.devices import UNKNOWN
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.tally import Tally
     from echoatlas.pipeline.sites.site_profile import SiteProfile
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
 
 MOSTLY = 0.8  # share from which a site is taken to be like its first uploads
 FEW = 5  # objects from which it is

@@ -19,8 +19,8 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import ConfigError, nearest
-from echoatlas.schemas.config import Slug, parse
-from echoatlas.schemas.strict import Strict
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.strict import Slug, Strict
 from echoatlas.schemas.values import Subject
 from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
 from echoatlas.taxonomy.tree import tree

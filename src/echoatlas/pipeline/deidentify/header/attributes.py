@@ -21,7 +21,7 @@ from echoatlas.taxonomy.devices import UNKNOWN
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 
 __all__ = ["Policy", "clean"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from echoatlas.schemas.config import load
+from echoatlas.schemas.config.file import load
 from echoatlas.schemas.strict import Strict
 
 if TYPE_CHECKING:

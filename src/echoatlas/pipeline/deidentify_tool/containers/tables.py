@@ -16,7 +16,7 @@ from echoatlas.pipeline.read.headings import patient_columns
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.tables import SidecarTable
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
-    from echoatlas.schemas.config import Sidecar
+    from echoatlas.schemas.config.site import Sidecar
 
 LABELS = frozenset(
     ["label", "class", "organ", "region", "view", "plane", "diagnosis", "finding", "body_part"]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from echoatlas.taxonomy.collections import load as load_collection
 
 if TYPE_CHECKING:
-    from echoatlas.schemas.config import SiteConfig
+    from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.manifest import Manifest
 
 

@@ -1,0 +1,166 @@
+"""What a site's file may say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from echoatlas.errors import nearest
+from echoatlas.schemas.config.intake import DicomWeb, Uploads
+from echoatlas.schemas.strict import Slug, Strict
+from echoatlas.schemas.values import Subject
+
+# What a column of a site's own table may be said to mean.
+MEANINGS = (
+    "patient", "label", "description", "view", "laterality", "class", "score", "mm_per_px",
+    "ignore",
+)  # fmt: skip
+
+
+class Labels(Strict):
+    """A site's prior: what its scans show when nothing else says."""
+
+    organ: str | None = Field(None, description="A region, or region/organ, of the tree.")
+    subject: Subject = Field("human", description="What was scanned.")
+
+
+class PatientRule(Strict):
+    """Where the patient's identity stands when there is no DICOM header to say."""
+
+    source: Literal["auto", "sidecar", "name", "folder", "object"] = Field(
+        "auto",
+        description="auto: DICOM header, else sidecar, else each object stands alone. "
+        "name: the first group of `pattern` in the file's name. folder: the folder it lies in.",
+    )
+    pattern: str | None = Field(None, description="Regular expression with one group, for `name`.")
+
+    @field_validator("pattern")
+    @classmethod
+    def has_a_group(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"no regular expression ({error})") from None
+            if not groups:
+                raise ValueError("it has no group: put parentheses around the patient's part")
+        return pattern
+
+    @model_validator(mode="after")
+    def name_needs_a_pattern(self) -> PatientRule:
+        if self.source == "name" and self.pattern is None:
+            raise ValueError("source 'name' needs a pattern")
+        return self
+
+
+class Sidecar(Strict):
+    """A table beside the scans that says what they are."""
+
+    files: str = Field("*.csv", description="Glob of the tables' names.")
+    key: str | None = Field(None, description="Column that names the file; found if not given.")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description=f"Column to meaning: {', '.join(MEANINGS)}. Columns that are not listed are "
+        "guessed by name or ignored.",
+    )
+    min_matched: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the files beside tables that rows have to name; where fewer are, "
+        "the site's objects wait and the run ends with 1.",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def known_meanings(cls, columns: dict[str, str]) -> dict[str, str]:
+        for column, means in columns.items():
+            if means not in MEANINGS:
+                hint = nearest(means, MEANINGS) or f" (one of {', '.join(MEANINGS)})"
+                raise ValueError(f"column '{column}' can't mean '{means}'{hint}")
+        return columns
+
+
+class Sampling(Strict):
+    """Which frames of a clip are kept."""
+
+    every_ms: float | None = Field(
+        None,
+        gt=0,
+        json_schema_extra={"unit": "ms"},
+        description="At most one frame in this time, ms.",
+    )
+    every: int = Field(
+        1, ge=1, json_schema_extra={"unit": "frames"}, description="One frame of this many."
+    )
+    max_frames: int | None = Field(
+        None,
+        ge=1,
+        serialization_alias="most",
+        json_schema_extra={"unit": "frames"},
+        description="At most this many, evenly spread.",
+    )
+    min_change: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        serialization_alias="novel",
+        json_schema_extra={"unit": "bits"},
+        description="Bits of the fan's hash, of 256, that must differ from the last kept.",
+    )
+    drop_repeats: bool = Field(True, description="Leave out frames equal to the one before.")
+
+
+class Drift(Strict):
+    """When what a site sends is no longer like what it sent before."""
+
+    max_index: float = Field(
+        0.25,
+        ge=0,
+        description="Stability index of devices, formats, organs, gray levels or sizes above which "
+        "a run says so.",
+    )
+    min_objects: int = Field(
+        50,
+        ge=2,
+        json_schema_extra={"unit": "objects"},
+        description="New ones, and ones of before, below which nothing is compared.",
+    )
+    stop: bool = Field(False, description="A run that says so ends with 1.")
+
+
+class SiteConfig(Strict):
+    """One uploading center."""
+
+    site: Slug = Field(description="Its name: lower case, digits, hyphens.")
+    bucket: str = Field(
+        description="s3://bucket/prefix/, a local folder, or dicomweb+https://HOST/PATH."
+    )
+    labels: Labels = Labels()
+    license: str = Field("unknown", description="SPDX id, or words.")
+    collection: str | None = Field(None, description="Adapter of a public collection.")
+    patient: PatientRule = PatientRule()
+    sidecar: Sidecar = Sidecar()
+    sampling: Sampling = Sampling()
+    partial: bool = Field(False, description="Keep the good frames of a damaged clip.")
+    country: str | None = Field(
+        None, pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2: two capitals."
+    )
+    cropped: bool = Field(
+        False, description="Pictures come cropped to the fan; no surround will be found."
+    )
+    uploads: Uploads = Uploads()
+    dicomweb: DicomWeb = DicomWeb()
+    drift: Drift = Drift()
+
+
+def hashed(site: SiteConfig, without: Mapping[str, Any]) -> str:
+    """A site's file as fingerprints know it: JSON, fields under their first names.
+
+    Args:
+        without: what is left out, as pydantic's ``exclude``.
+    """
+    return site.model_dump_json(exclude=dict(without), by_alias=True)
