@@ -31,7 +31,8 @@ from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
-from echoatlas.schemas.rows import FrameRow, SightingRow
+from echoatlas.schemas.rows.frames import FrameRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import make_cine, write_dicom
 
 FRAMES, PASSES = few((60, 4), (12, 1))

@@ -39,7 +39,7 @@ from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import SimulatedScan, make_cine, make_still, write_dicom
 
 CLIPS, FRAMES, STILLS = few((3, 60, 8), (1, 16, 2))

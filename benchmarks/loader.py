@@ -30,7 +30,8 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.shard import unpacked_image
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.tables import columns, to_arrow
 from echoatlas.simulate import make_cine
 

@@ -39,7 +39,7 @@ from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 from pydicom import dcmread
 cv2.setNumThreads(1)
 """

@@ -15,7 +15,7 @@ from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EvidenceRow
+from echoatlas.schemas.rows.labels import EvidenceRow
 from echoatlas.schemas.tables import to_arrow
 
 OBJECTS, HINTS, GROUP, ALONE = few((50_000, 8, 400, 5), (4_000, 8, 400, 2))

@@ -35,7 +35,7 @@ def test_no_room_imports_its_own_floor_or_one_above() -> None:
     [
         ("pipeline/read/sniff.py", "import echoatlas.cli", "not allowed to import echoatlas.cli"),
         ("pipeline/read/sniff.py", "import ray", "Ray is known to the engine alone BROKEN"),
-        ("schemas/rows.py", "import deltalake", "Delta is known to the lake alone BROKEN"),
+        ("schemas/tables.py", "import deltalake", "Delta is known to the lake alone BROKEN"),
         ("pipeline/lake/lock.py", "import echoatlas.pipeline.run.run", "on floors BROKEN"),
         (
             "pipeline/read/color.py",

@@ -24,7 +24,8 @@ from echoatlas.pipeline.plan.survey import survey
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.run.quarantine import release_from_quarantine
 from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.rows import AuditRow, DuplicateRow, SightingRow
+from echoatlas.schemas.rows.duplicates import DuplicateRow
+from echoatlas.schemas.rows.objects import AuditRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.tables import made as row

@@ -13,7 +13,8 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
 from echoatlas.pipeline.storage import LocalStorage
 from echoatlas.schemas.config.deployment import DeploymentConfig
-from echoatlas.schemas.rows import FrameRow, MeasureRow, ObjectRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.shown import Shown, pictures, reencoded, shown
 from tests.helpers.tables import made

@@ -26,7 +26,8 @@ from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin, Redaction
-from echoatlas.schemas.rows import FrameRow, SightingRow
+from echoatlas.schemas.rows.frames import FrameRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import make_cine
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "read"))

@@ -23,19 +23,11 @@ from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, make_key, seal
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.rows import (
-    AnnotationRow,
-    AuditRow,
-    ClipRow,
-    CopyRow,
-    DecisionRow,
-    DuplicateRow,
-    EdgeRow,
-    EvidenceRow,
-    FindingRow,
-    ReadingRow,
-    SightingRow,
-)
+from echoatlas.schemas.rows.duplicates import ClipRow, DuplicateRow, EdgeRow
+from echoatlas.schemas.rows.frames import AnnotationRow
+from echoatlas.schemas.rows.labels import DecisionRow, EvidenceRow, ReadingRow
+from echoatlas.schemas.rows.log import FindingRow
+from echoatlas.schemas.rows.objects import AuditRow, CopyRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.adversary import traces
 from tests.helpers.rehearsal import Rehearsal

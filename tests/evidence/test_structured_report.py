@@ -26,7 +26,7 @@ from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.records import Hint
-from echoatlas.schemas.rows import EvidenceRow
+from echoatlas.schemas.rows.labels import EvidenceRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.simulate import make_still, write_dicom
 from tests.helpers.labeling import hints_of

@@ -19,7 +19,7 @@ from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.records import Normalized, Redaction
-from echoatlas.schemas.rows import MeasureRow
+from echoatlas.schemas.rows.frames import MeasureRow
 from echoatlas.simulate.pictures.scans import make_cine
 
 

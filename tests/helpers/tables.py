@@ -12,7 +12,10 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import DuplicateRow, FrameRow, LabelRow, MeasureRow, ObjectRow
+from echoatlas.schemas.rows.duplicates import DuplicateRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.labels import LabelRow
+from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import columns, to_arrow
 from echoatlas.taxonomy.tree import tree
 

@@ -17,7 +17,8 @@ from echoatlas.pipeline.label.relabel import changes, fused
 from echoatlas.pipeline.label.review import export, import_
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EvidenceRow, FrameRow, LabelRow
+from echoatlas.schemas.rows.frames import FrameRow
+from echoatlas.schemas.rows.labels import EvidenceRow, LabelRow
 from echoatlas.schemas.tables import columns, schema, to_arrow
 from echoatlas.taxonomy.tree import tree
 

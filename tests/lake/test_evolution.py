@@ -10,7 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import MeasureRow
+from echoatlas.schemas.rows.frames import MeasureRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made
 

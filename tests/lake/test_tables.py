@@ -15,7 +15,8 @@ from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EvidenceRow, ObjectRow
+from echoatlas.schemas.rows.labels import EvidenceRow
+from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
 from tests.helpers.tables import made
 

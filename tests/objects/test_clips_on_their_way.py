@@ -16,7 +16,8 @@ from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import Sampling, SiteConfig
 from echoatlas.schemas.records import Origin
-from echoatlas.schemas.rows import FrameRow, MeasureRow, SightingRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import make_cine, write_dicom
 
 KEY = SiteKey.of("st-elsewhere", secrets.token_bytes(32))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from echoatlas.pipeline.objects.fingerprints import Fingerprints
 from echoatlas.pipeline.plan.classify import OUTCOME, READING, Due, Sighted, classify
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 
 TODAY = Fingerprints("frames", "evidence")

@@ -20,7 +20,8 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.survey import survey, surveyed, surveyed_again
 from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.rows import CopyRow, ObjectRow, ReadingRow
+from echoatlas.schemas.rows.labels import ReadingRow
+from echoatlas.schemas.rows.objects import CopyRow, ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made
 

@@ -23,7 +23,7 @@ from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.config.file import parse
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
-from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, picture, quick_lake
 

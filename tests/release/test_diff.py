@@ -19,7 +19,8 @@ from echoatlas.pipeline.release.notices import deprecate, notices
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows import FindingRow, LabelRow
+from echoatlas.schemas.rows.labels import LabelRow
+from echoatlas.schemas.rows.log import FindingRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import tree
 from tests.helpers.rehearsal import Rehearsal

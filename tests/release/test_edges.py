@@ -13,7 +13,7 @@ from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.moves import patients_moved
 from echoatlas.pipeline.run.edges import crossing, no_edge_across
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows import DuplicateRow, EdgeRow
+from echoatlas.schemas.rows.duplicates import DuplicateRow, EdgeRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake
 

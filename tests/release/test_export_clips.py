@@ -21,7 +21,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake
 

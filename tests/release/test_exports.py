@@ -24,7 +24,7 @@ from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, picture, quick_lake
 

@@ -12,7 +12,7 @@ from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.run.expectations import suite_of, validate
 from echoatlas.pipeline.run.lake_steps import GATED
 from echoatlas.pipeline.run.references import referring
-from echoatlas.schemas.rows import FrameRow, MeasureRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
 from echoatlas.schemas.tables import TABLES, columns, to_arrow
 from echoatlas.schemas.values import Status
 from tests.helpers.rehearsal import as_in_a_process

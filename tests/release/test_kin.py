@@ -19,7 +19,7 @@ from echoatlas.pipeline.release.verify import _kept_together, verify
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.manifest import Ties
-from echoatlas.schemas.rows import CopyRow
+from echoatlas.schemas.rows.objects import CopyRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake
 

@@ -32,7 +32,9 @@ from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.config.site import Sampling, SiteConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.records import Origin, Redaction, SourceAnnotation
-from echoatlas.schemas.rows import DetailRow, FrameRow, LabelRow, SightingRow
+from echoatlas.schemas.rows.frames import DetailRow, FrameRow
+from echoatlas.schemas.rows.labels import LabelRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import BY_ROW, to_arrow
 from echoatlas.simulate import make_cine, write_dicom
 from tests.helpers.tables import made

@@ -28,7 +28,7 @@ from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.index import ROLES, index_columns
-from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import schema, to_arrow
 from tests.helpers.tables import made, picture, quick_lake
 

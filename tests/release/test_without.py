@@ -17,7 +17,9 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.schemas.config.deployment import DeploymentConfig
-from echoatlas.schemas.rows import DecisionRow, FrameRow, MeasureRow, ObjectRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.labels import DecisionRow
+from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.deduplicate.test_stage import MEASURED
 from tests.helpers.rehearsal import as_in_a_process

@@ -16,7 +16,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows import ObjectRow, SightingRow
+from echoatlas.schemas.rows.objects import ObjectRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake
 

@@ -28,7 +28,7 @@ from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.rows import ReleaseRow
+from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
 from echoatlas.simulate import make_still, write_dicom, write_png
 from tests.helpers.rehearsal import Rehearsal

@@ -12,7 +12,9 @@ from echoatlas.pipeline.run.drift import binned, drifted, shifts, stability
 from echoatlas.pipeline.run.validation_page import checks_page
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.site import Drift, SiteConfig
-from echoatlas.schemas.rows import FrameRow, LabelRow, MeasureRow, ObjectRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.labels import LabelRow
+from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from echoatlas.pipeline.run.idle import PLACE, code, rested
-from echoatlas.schemas.rows import QuarantineRow
+from echoatlas.schemas.rows.objects import QuarantineRow
 from echoatlas.schemas.tables import to_arrow
 from tests.cli.test_start_up import HEAVY, imported_by
 from tests.helpers.rehearsal import Rehearsal

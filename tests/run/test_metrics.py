@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from echoatlas.pipeline.run.metrics import METRICS, exposition, run_metrics
-from echoatlas.schemas.rows import RunRow
+from echoatlas.schemas.rows.log import RunRow
 
 RUN = RunRow(
     run_id="r", started="2026-11-01T00:00:00+00:00", finished="2026-11-01T01:00:00+00:00",

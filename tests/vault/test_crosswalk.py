@@ -22,7 +22,7 @@ from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import make_still, write_dicom
 
 KEY = SiteKey.of("st-elsewhere", random.Random(1).randbytes(32))

@@ -10,8 +10,8 @@ from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 
-from echoatlas.schemas import rows
 from echoatlas.schemas.columns import Column
+from echoatlas.schemas.rows import duplicates, frames, labels, log, objects
 
 ARROW: dict[Any, pa.DataType] = {
     str: pa.string(),
@@ -47,27 +47,29 @@ class Table:
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("sightings", rows.SightingRow, ("locator",), "log"),
-        Table("objects", rows.ObjectRow, ("locator",), "object"),
-        Table("copies", rows.CopyRow, ("locator",), "object"),
-        Table("frames", rows.FrameRow, ("frame_id",), "object"),
-        Table("details", rows.DetailRow, ("frame_id",), "object"),
-        Table("measures", rows.MeasureRow, ("frame_id",), "object"),
-        Table("evidence", rows.EvidenceRow, ("object_id", "axis", "node", "rule"), "object"),
-        Table("readings", rows.ReadingRow, ("object_id",), "object"),
-        Table("annotations", rows.AnnotationRow, ("annotation_id",), "object"),
-        Table("measurements", rows.MeasurementRow, ("object_id", "ordinal"), "object"),
-        Table("audit", rows.AuditRow, ("object_id",), "object"),
-        Table("quarantine", rows.QuarantineRow, ("locator",), "object"),
-        Table("labels", rows.LabelRow, ("frame_id",), "lake"),
-        Table("edges", rows.EdgeRow, ("object_id", "pane", "other_object", "other_pane"), "lake"),
-        Table("clips", rows.ClipRow, ("object_id", "pane"), "lake"),
-        Table("duplicates", rows.DuplicateRow, ("frame_id",), "lake"),
-        Table("decisions", rows.DecisionRow, ("object_id", "decided"), "log"),
-        Table("findings", rows.FindingRow, ("frame_id", "author", "ordinal"), "log"),
-        Table("runs", rows.RunRow, ("run_id",), "log"),
-        Table("releases", rows.ReleaseRow, ("name",), "log"),
-        Table("erasures", rows.ErasureRow, ("request",), "log"),
+        Table("sightings", objects.SightingRow, ("locator",), "log"),
+        Table("objects", objects.ObjectRow, ("locator",), "object"),
+        Table("copies", objects.CopyRow, ("locator",), "object"),
+        Table("frames", frames.FrameRow, ("frame_id",), "object"),
+        Table("details", frames.DetailRow, ("frame_id",), "object"),
+        Table("measures", frames.MeasureRow, ("frame_id",), "object"),
+        Table("evidence", labels.EvidenceRow, ("object_id", "axis", "node", "rule"), "object"),
+        Table("readings", labels.ReadingRow, ("object_id",), "object"),
+        Table("annotations", frames.AnnotationRow, ("annotation_id",), "object"),
+        Table("measurements", frames.MeasurementRow, ("object_id", "ordinal"), "object"),
+        Table("audit", objects.AuditRow, ("object_id",), "object"),
+        Table("quarantine", objects.QuarantineRow, ("locator",), "object"),
+        Table("labels", labels.LabelRow, ("frame_id",), "lake"),
+        Table(
+            "edges", duplicates.EdgeRow, ("object_id", "pane", "other_object", "other_pane"), "lake"
+        ),
+        Table("clips", duplicates.ClipRow, ("object_id", "pane"), "lake"),
+        Table("duplicates", duplicates.DuplicateRow, ("frame_id",), "lake"),
+        Table("decisions", labels.DecisionRow, ("object_id", "decided"), "log"),
+        Table("findings", log.FindingRow, ("frame_id", "author", "ordinal"), "log"),
+        Table("runs", log.RunRow, ("run_id",), "log"),
+        Table("releases", log.ReleaseRow, ("name",), "log"),
+        Table("erasures", log.ErasureRow, ("request",), "log"),
     )
 }
 BY_ROW: dict[type, Table] = {table.row: table for table in TABLES.values()}

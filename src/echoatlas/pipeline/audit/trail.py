@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.deidentify.header.policy import METHODS
 from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
 from echoatlas.schemas.records import WITNESSED, Alone
-from echoatlas.schemas.rows import AuditRow
+from echoatlas.schemas.rows.objects import AuditRow
 from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:

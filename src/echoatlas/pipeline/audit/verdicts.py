@@ -27,7 +27,8 @@ from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.run.commit import carry_out, recover
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
-from echoatlas.schemas.rows import AuditRow, FindingRow, ObjectRow, QuarantineRow
+from echoatlas.schemas.rows.log import FindingRow
+from echoatlas.schemas.rows.objects import AuditRow, ObjectRow, QuarantineRow
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
 from echoatlas.schemas.values import AuditVerdict, ReviewVerdict, Status
 

@@ -15,7 +15,7 @@ from echoatlas.pipeline.deduplicate.clusters import Clusters, Edges
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
 from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.similarity import Verdict
-from echoatlas.schemas.rows import EdgeRow
+from echoatlas.schemas.rows.duplicates import EdgeRow
 from echoatlas.schemas.tables import schema
 from echoatlas.schemas.values import EdgeKind, FoundBy, Relation
 

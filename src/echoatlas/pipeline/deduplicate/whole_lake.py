@@ -45,7 +45,7 @@ from echoatlas.pipeline.deduplicate.tasks import (
 )
 from echoatlas.pipeline.step import setting, step
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows import EdgeRow
+from echoatlas.schemas.rows.duplicates import EdgeRow
 from echoatlas.schemas.values import FoundBy
 
 EXACT = (

@@ -32,7 +32,7 @@ from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Stage
-from echoatlas.schemas.rows import ErasureRow
+from echoatlas.schemas.rows.log import ErasureRow
 from echoatlas.schemas.tables import TABLES, to_arrow
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ from echoatlas.pipeline.release.notices import (
 )
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.schemas.manifest import Manifest
-from echoatlas.schemas.rows import ReleaseRow
+from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.precision import rounded
 from echoatlas.pipeline.step import setting, step
 from echoatlas.schemas.records import SourceAnnotation
-from echoatlas.schemas.rows import AnnotationRow
+from echoatlas.schemas.rows.frames import AnnotationRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,7 +24,7 @@ from echoatlas.pipeline.frames.normalize import (
 )
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.frames.sampling import Kept, adds_nothing, kept
-from echoatlas.schemas.rows import AnnotationRow, DetailRow, FrameRow, MeasureRow
+from echoatlas.schemas.rows.frames import AnnotationRow, DetailRow, FrameRow, MeasureRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

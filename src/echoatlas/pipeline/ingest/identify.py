@@ -11,7 +11,7 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.listing import ListedFile
 from echoatlas.pipeline.read.archive import Content, Member, is_archive, opened
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
 from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
 from echoatlas.pipeline.lake.join import among, counts, flags
 from echoatlas.schemas.records import Hint
-from echoatlas.schemas.rows import DecisionRow
+from echoatlas.schemas.rows.labels import DecisionRow
 from echoatlas.schemas.values import DecidedBy, Status
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 

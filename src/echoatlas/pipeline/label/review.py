@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.label.relabel import decisions, evidence_of
-from echoatlas.schemas.rows import DecisionRow
+from echoatlas.schemas.rows.labels import DecisionRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.lake.tombstones import MASKED
-from echoatlas.schemas.rows import ObjectRow
+from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import Status
 

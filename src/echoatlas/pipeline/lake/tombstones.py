@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from echoatlas.schemas.rows import CopyRow, FrameRow, MeasureRow, ObjectRow
+from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
+from echoatlas.schemas.rows.objects import CopyRow, ObjectRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deidentify.header.attributes import clean, of_loose
 from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header
-from echoatlas.schemas.rows import CopyRow
+from echoatlas.schemas.rows.objects import CopyRow
 from echoatlas.schemas.values import Flag, PatientSource
 
 if TYPE_CHECKING:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from echoatlas.schemas.rows import (
+from echoatlas.schemas.rows.frames import (
     AnnotationRow,
-    AuditRow,
-    CopyRow,
     DetailRow,
-    EvidenceRow,
     FrameRow,
     MeasurementRow,
     MeasureRow,
-    ReadingRow,
 )
+from echoatlas.schemas.rows.labels import EvidenceRow, ReadingRow
+from echoatlas.schemas.rows.objects import AuditRow, CopyRow
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import CleanHeader, Scan

@@ -6,14 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.schemas.fan import Verdict
-from echoatlas.schemas.rows import (
-    AuditRow,
-    EvidenceRow,
-    MeasurementRow,
-    ObjectRow,
-    QuarantineRow,
-    ReadingRow,
-)
+from echoatlas.schemas.rows.frames import MeasurementRow
+from echoatlas.schemas.rows.labels import EvidenceRow, ReadingRow
+from echoatlas.schemas.rows.objects import AuditRow, ObjectRow, QuarantineRow
 from echoatlas.schemas.values import AuditVerdict, Status
 
 if TYPE_CHECKING:
@@ -27,7 +22,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.records import CleanHeader, Hint, Redaction, Scan
-    from echoatlas.schemas.rows import SightingRow
+    from echoatlas.schemas.rows.objects import SightingRow
 
 
 def rejection_rows(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin
-    from echoatlas.schemas.rows import CopyRow, SightingRow
+    from echoatlas.schemas.rows.objects import CopyRow, SightingRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.plan.classify import OUTCOME, READING
-from echoatlas.schemas.rows import CopyRow
+from echoatlas.schemas.rows.objects import CopyRow
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.plan.known import Known
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

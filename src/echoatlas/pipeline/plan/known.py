@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.plan.work_item import WorkItem
-from echoatlas.schemas.rows import CopyRow, SightingRow
+from echoatlas.schemas.rows.objects import CopyRow, SightingRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.site import Sidecars

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.plan.known import Known
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
-    from echoatlas.schemas.rows import SightingRow
+    from echoatlas.schemas.rows.objects import SightingRow
 
 
 HOUR = 3600.0  # seconds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.objects.fingerprints import Fingerprints
-from echoatlas.schemas.rows import CopyRow, SightingRow
+from echoatlas.schemas.rows.objects import CopyRow, SightingRow
 
 if TYPE_CHECKING:
     pass

@@ -31,7 +31,7 @@ from echoatlas.pipeline.release.places import as_bytes, masks_at
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.whereabouts import point
 from echoatlas.schemas.manifest import FORMAT, Manifest
-from echoatlas.schemas.rows import ReleaseRow
+from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import tree

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.schemas.records import Hint
-    from echoatlas.schemas.rows import SightingRow
+    from echoatlas.schemas.rows.objects import SightingRow
 
 
 @dataclass(slots=True)

@@ -23,7 +23,8 @@ from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.expectations import validate
 from echoatlas.pipeline.run.references import referring
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.rows import EdgeRow, LabelRow
+from echoatlas.schemas.rows.duplicates import EdgeRow
+from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.taxonomy.tree import tree
 

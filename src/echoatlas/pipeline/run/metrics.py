@@ -7,7 +7,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from echoatlas.schemas.rows import RunRow
+from echoatlas.schemas.rows.log import RunRow
 
 FOLDER = "metrics/"
 PLACE = f"{FOLDER}echoatlas.prom"  # one file: a collector that finds several shows the oldest

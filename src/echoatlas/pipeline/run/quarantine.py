@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import Reason, UsageError, no_such
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.run.commit import recover
-from echoatlas.schemas.rows import QuarantineRow
+from echoatlas.schemas.rows.objects import QuarantineRow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment

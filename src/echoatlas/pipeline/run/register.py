@@ -19,7 +19,7 @@ from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, is_table
 from echoatlas.pipeline.ticks import tick
-from echoatlas.schemas.rows import SightingRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 
 if TYPE_CHECKING:

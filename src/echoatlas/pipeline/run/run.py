@@ -48,7 +48,7 @@ from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Ending, Event, Stage
-from echoatlas.schemas.rows import RunRow
+from echoatlas.schemas.rows.log import RunRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import RunStatus, Status
 

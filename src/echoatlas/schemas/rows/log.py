@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from echoatlas.schemas.columns import Column, Fingerprint, FrameId, ObjectId, Site
-from echoatlas.schemas.values import (
-    ReviewVerdict,
-    RunStatus,
-)
+from echoatlas.schemas.values import ReviewVerdict, RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from echoatlas.schemas.columns import Column, Fingerprint, FrameId, ObjectId, Site
-from echoatlas.schemas.values import (
-    DecidedBy,
-)
+from echoatlas.schemas.values import DecidedBy
 
 
 @dataclass(frozen=True, slots=True)
