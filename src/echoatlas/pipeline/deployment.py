@@ -12,10 +12,11 @@ import yaml
 from echoatlas.errors import ConfigError
 from echoatlas.pipeline.dicomweb.address import is_service
 from echoatlas.pipeline.errors import UsageError, no_such
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.starter import starter
-from echoatlas.pipeline.storage import LocalStorage, Storage, local_faults
+from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.pipeline.vault.keys import Vault
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.pipeline.whereabouts import (

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Retry, UsageError
 from echoatlas.pipeline.file_lock import wait_lock
-from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage, is_cut_off
+from echoatlas.pipeline.s3 import is_cut_off
+from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage
 
 KINDS = {1: CheckFailed, 2: UsageError}  # exit code to what it says; Retry otherwise
 

@@ -11,8 +11,10 @@ import os
 import re
 import socket
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from obstore import exceptions as refused
 
 from echoatlas.errors import Retry, UsageError
 
@@ -123,3 +125,53 @@ def _has_metadata() -> bool:
             return True
     except OSError:
         return False
+
+
+class _Threads:
+    """Whether the threads that speak with S3 live in this process."""
+
+    begun = False
+    lost = False
+
+
+def _forked() -> None:
+    _Threads.lost = _Threads.begun
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def is_cut_off() -> bool:
+    """Whether this process was forked from one that spoke with S3.
+
+    The threads that do so are not in the child: whatever it asked would never be answered.
+    """
+    return _Threads.lost
+
+
+class remote_faults:  # noqa: N801  (see ``local_faults``)
+    """Tells a user's mistake (no such bucket, no permission) from a failing service."""
+
+    def __init__(self, uri: str, zone: Zone) -> None:
+        self.uri = uri
+        self.zone = zone
+
+    def __enter__(self) -> None:
+        if is_cut_off():
+            raise UsageError(
+                "S3 can't be reached from a forked process: start it anew "
+                '(DataLoader(..., multiprocessing_context="spawn"))'
+            )
+        _Threads.begun = True
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        # Where a key is not there obstore raises Python's own error, which is not of its base
+        if isinstance(error, refused.NotFoundError | FileNotFoundError):
+            if "NoSuchBucket" not in str(error):
+                raise FileNotFoundError(self.uri) from None
+            raise s3_fault(str(error), self.uri, self.zone) from None
+        if isinstance(error, ValueError) and "parse path" in str(error):
+            raise FileNotFoundError(self.uri) from None  # no key that can be asked for
+        if isinstance(error, refused.BaseError):
+            raise s3_fault(str(error), self.uri, self.zone) from None

@@ -17,14 +17,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore import exceptions as refused
 from obstore.store import S3Store
 
 from echoatlas.pipeline.errors import Retry, UsageError
-from echoatlas.pipeline.s3 import demand_credentials, s3_fault
+from echoatlas.pipeline.file_faults import local_faults, storage_error
+from echoatlas.pipeline.s3 import demand_credentials, remote_faults, s3_fault
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Zone
@@ -205,58 +206,11 @@ def _unless_missing(error: OSError) -> None:
         raise error
 
 
-class local_faults:  # noqa: N801  (reads as a word of the language where it is used)
-    """Tells a user's mistake (no permission, no space) from a failing disk."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, OSError) or isinstance(error, FileNotFoundError | FileExistsError):
-            return
-        raise storage_error(error.errno, self.uri) from None
-
-
-def storage_error(number: int | None, uri: str) -> UsageError | Retry:
-    """What a number of the operating system's means for whoever uses the folder at ``uri``."""
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return UsageError(f"no space left in {uri}")
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-        return UsageError(f"no permission to use {uri}")
-    return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
-
-
-class _Threads:
-    """Whether the threads that speak with S3 live in this process."""
-
-    begun = False
-    lost = False
-
-
-def _forked() -> None:
-    _Threads.lost = _Threads.begun
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
-
-
-def is_cut_off() -> bool:
-    """Whether this process was forked from one that spoke with S3.
-
-    The threads that do so are not in the child: whatever it asked would never be answered.
-    """
-    return _Threads.lost
-
-
 class S3Storage(Storage):
     """A prefix of an S3 bucket.
 
     Raises (all methods):
-        UsageError: in a forked process; see ``is_cut_off``.
+        UsageError: in a forked process; see ``s3.is_cut_off``.
     """
 
     def __init__(self, uri: str, zone: Zone) -> None:
@@ -303,7 +257,7 @@ class S3Storage(Storage):
     def list(self, prefix: str = "") -> Iterator[Entry]:
         folder, _, _ = f"{self.prefix}{prefix}".rpartition("/")
         found: list[Entry] = []
-        with _remote_faults(self):
+        with remote_faults(self.uri, self.zone):
             for chunk in obstore.list(self._store, folder or None):
                 for item in chunk:
                     key = item["path"].removeprefix(self.prefix)
@@ -315,7 +269,7 @@ class S3Storage(Storage):
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
         path = self.prefix + key
-        with _remote_faults(self):
+        with remote_faults(self.uri, self.zone):
             if length is not None:
                 if length == 0:
                     return b""
@@ -328,7 +282,7 @@ class S3Storage(Storage):
             return bytes(obstore.get(self._store, path).bytes())
 
     def write(self, key: str, data: bytes, *, create: bool = False) -> None:
-        with _remote_faults(self):
+        with remote_faults(self.uri, self.zone):
             try:
                 obstore.put(
                     self._store,
@@ -341,13 +295,13 @@ class S3Storage(Storage):
                 raise FileExistsError(key) from None
 
     def delete(self, keys: Iterable[str]) -> None:
-        with _remote_faults(self):
+        with remote_faults(self.uri, self.zone):
             paths = [self.prefix + key for key in keys]
             if paths:
                 obstore.delete(self._store, paths)
 
     def exists(self, key: str) -> bool:
-        with _remote_faults(self):
+        with remote_faults(self.uri, self.zone):
             try:
                 obstore.head(self._store, self.prefix + key)
             except (refused.NotFoundError, FileNotFoundError):
@@ -355,7 +309,7 @@ class S3Storage(Storage):
             return True
 
     def is_there(self) -> bool:
-        with _remote_faults(self):
+        with remote_faults(self.uri, self.zone):
             chunks = obstore.list(self._store, self.prefix or None, chunk_size=1)
             return any(len(chunk) > 0 for chunk in chunks)
 
@@ -369,30 +323,3 @@ class S3Storage(Storage):
 
     def __reduce__(self) -> tuple[type[S3Storage], tuple[str, Zone]]:
         return S3Storage, (self.uri, self.zone)
-
-
-class _remote_faults:  # noqa: N801
-    """Tells a user's mistake (no such bucket, no permission) from a failing service."""
-
-    def __init__(self, storage: S3Storage) -> None:
-        self.storage = storage
-
-    def __enter__(self) -> None:
-        if is_cut_off():
-            raise UsageError(
-                "S3 can't be reached from a forked process: start it anew "
-                '(DataLoader(..., multiprocessing_context="spawn"))'
-            )
-        _Threads.begun = True
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        uri = self.storage.uri
-        # Where a key is not there obstore raises Python's own error, which is not of its base
-        if isinstance(error, refused.NotFoundError | FileNotFoundError):
-            if "NoSuchBucket" not in str(error):
-                raise FileNotFoundError(uri) from None
-            raise s3_fault(str(error), uri, self.storage.zone) from None
-        if isinstance(error, ValueError) and "parse path" in str(error):
-            raise FileNotFoundError(uri) from None  # no key that can be asked for
-        if isinstance(error, refused.BaseError):
-            raise s3_fault(str(error), uri, self.storage.zone) from None

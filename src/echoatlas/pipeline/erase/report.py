@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from echoatlas.pipeline.erase.proof import KINDS
-from echoatlas.pipeline.storage import local_faults
+from echoatlas.pipeline.file_faults import local_faults
 
 if TYPE_CHECKING:
     from pathlib import Path

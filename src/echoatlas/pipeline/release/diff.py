@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
-from echoatlas.pipeline.storage import local_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.file_faults import storage_error
 from echoatlas.pipeline.file_lock import try_lock
-from echoatlas.pipeline.storage import LocalStorage, storage_error
+from echoatlas.pipeline.storage import LocalStorage
 
 SUMS, RECEIPT = "SHA256SUMS", "pulled.json"
 GOING_ON = ".pulling"  # the sums of a pull that is not at its end, after a line of what was asked

@@ -1,0 +1,32 @@
+"""What a file system refuses, told apart: whose mistake it is."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from echoatlas.errors import Retry, UsageError
+
+
+class local_faults:  # noqa: N801  (reads as a word of the language where it is used)
+    """Tells a user's mistake (no permission, no space) from a failing disk."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, OSError) or isinstance(error, FileNotFoundError | FileExistsError):
+            return
+        raise storage_error(error.errno, self.uri) from None
+
+
+def storage_error(number: int | None, uri: str) -> UsageError | Retry:
+    """What a number of the operating system's means for whoever uses the folder at ``uri``."""
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return UsageError(f"no space left in {uri}")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return UsageError(f"no permission to use {uri}")
+    return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
