@@ -1,4 +1,4 @@
-"""The lake's Delta tables: read, and changed by one commit a table.
+"""The lake's Delta tables as whoever changes them has them: by one commit a table.
 
 Workers write Parquet files (``part``); the driver alone makes them part of tables with
 ``apply``. A commit is first written down as an ``Intent`` (a write-ahead log of one entry), then
@@ -8,23 +8,18 @@ finds an intent carries it out again: what is done already is passed over.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Collection, Iterator, Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
-from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.lake.evolution import bare, completed, lacking
-from echoatlas.pipeline.lake.files import located
+from echoatlas.pipeline.lake.evolution import bare, lacking
 from echoatlas.pipeline.lake.properties import (
     KEPT_LOG,
     added_file,
@@ -32,44 +27,19 @@ from echoatlas.pipeline.lake.properties import (
     once,
     properties_of,
 )
+from echoatlas.pipeline.lake.reader import LakeReader
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.rewrite import rests
-from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
-from echoatlas.pipeline.lake_address import demand_plain
-from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import TABLES, schema
 
 
 @dataclass(slots=True)
-class Lake:
-    """The tables below a storage folder, at ``tables/NAME``.
+class Lake(LakeReader):
+    """The tables below a storage folder, to read and to change; raises as ``LakeReader`` does."""
 
-    Raises:
-        UsageError: the folder's name is one that the Delta library would misread.
-
-    Raises (all methods that touch a table):
-        UsageError: the folder may not be read or written, or is full.
-        Retry: the network or the service failed.
-    """
-
-    storage: Storage
     _handles: dict[str, DeltaTable] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        demand_plain(self.storage.uri)
-
-    def _folder(self, name: str) -> Storage:
-        return self.storage.sub(f"tables/{name}")
-
-    @_translated_errors
-    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
-        folder = self._folder(name)
-        try:
-            return DeltaTable(folder.uri, version=version, storage_options=folder.options() or None)
-        except TableNotFoundError:
-            return None
 
     @_translated_errors
     def _handle(self, name: str) -> DeltaTable:
@@ -102,102 +72,6 @@ class Lake:
             table.alter.add_columns(list(DeltaSchema.from_arrow(pa.schema(fields)).fields))
         if not KEPT_LOG.items() <= table.metadata().configuration.items():
             table.alter.set_table_properties(KEPT_LOG)
-
-    @property
-    def _native(self) -> bool:
-        """Whether pyarrow reads the lake's files by itself, and not through delta-rs.
-
-        Through delta-rs its threads call back into Python. Some still do as the interpreter ends,
-        which then aborts: half of all short commands did. So it reads local files itself, and
-        others without threads of its own.
-        """
-        return isinstance(self.storage, LocalStorage)
-
-    def _dataset(self, table: DeltaTable, name: str) -> ds.Dataset:
-        folder = self._folder(name)
-        local = SubTreeFileSystem(folder.uri, LocalFileSystem()) if self._native else None
-        return table.to_pyarrow_dataset(filesystem=local)
-
-    def version(self, name: str) -> int:
-        """The newest version of a table, or -1 if there is none."""
-        table = self._open(name)
-        return -1 if table is None else table.version()
-
-    def can_read(self, name: str, version: int) -> bool:
-        """Whether a version's log is there; whoever opens it without finds an empty table."""
-        try:
-            return self._open(name, version) is not None
-        except DeltaError:
-            return False
-
-    def state(self, name: str) -> str:
-        """A name for what a table holds: another for each commit; "" if there is none.
-
-        It holds a digest of the newest commit, since a lake that was restored counts on as it did.
-        """
-        table = self._open(name)
-        if table is None:
-            return ""
-        entry = self._folder(name).read(f"_delta_log/{table.version():020d}.json")
-        return f"{table.metadata().id}@{table.version()}:{hashlib.sha256(entry).hexdigest()}"
-
-    @_translated_errors
-    def read(
-        self,
-        name: str,
-        columns: Sequence[str] | None = None,
-        where: pc.Expression | None = None,
-        version: int | None = None,
-    ) -> pa.Table:
-        """Rows of a table, in no particular order; none if the table is not there yet."""
-        table = self._open(name, version)
-        names = list(columns) if columns is not None else schema(name).names
-        if table is None:
-            return schema(name).empty_table().select(names)
-        dataset = self._dataset(table, name)
-        there = [column for column in names if column in dataset.schema.names]
-        found = rows_of(dataset, there, where, threads=self._native)
-        return completed(found, name, names)
-
-    def batches(
-        self, name: str, columns: Sequence[str] | None = None, version: int | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Rows of a table, a bounded number at a time."""
-        table = self._open(name, version)
-        if table is None:
-            return
-        dataset = self._dataset(table, name)
-        names = list(columns) if columns is not None else schema(name).names
-        there = [column for column in names if column in dataset.schema.names]
-        for batch in dataset.to_batches(
-            columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native
-        ):
-            yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
-
-    def count(self, name: str) -> int:
-        """Number of rows of a table."""
-        table = self._open(name)
-        return 0 if table is None else int(self._dataset(table, name).count_rows())
-
-    def files(self, name: str, version: int | None = None) -> list[str]:
-        """Paths below the table's folder of the files that make up a version."""
-        return [path for path, _ in self.sizes(name, version)]
-
-    def sizes(self, name: str, version: int | None = None) -> list[tuple[str, int]]:
-        """The same, each with its size, bytes."""
-        table = self._open(name, version)
-        if table is None:
-            return []
-        actions = pa.table(table.get_add_actions())
-        pairs = (actions.column(column).to_pylist() for column in ("path", "size_bytes"))
-        return sorted(zip(*pairs, strict=True))
-
-    @_translated_errors
-    def located(self, name: str, column: str, version: int | None = None) -> pa.Table:
-        """A column of text, and in which file each row lies; see ``files.located``."""
-        table = self._open(name, version)
-        dataset = None if table is None else self._dataset(table, name)
-        return located(dataset, column, threads=self._native)
 
     @_translated_errors
     def apply(self, *intents: Intent) -> None:
@@ -384,11 +258,3 @@ class Lake:
         # What takes rows out a second time is another commit than the first: no transaction of it
         once = f"{run_id}-{name}-{self.version(name)}"
         self._exchange(self._handle(name), name, parts, set(values), column, [once])
-
-    def done(self, name: str, transaction: str) -> bool:
-        """Whether the table stands as a commit under that transaction left it."""
-        table = self._open(name)
-        if table is None:
-            return False
-        last = table.history(1)[0]
-        return last.get("transaction") == transaction and last["version"] == table.version()

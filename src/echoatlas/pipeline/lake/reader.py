@@ -1,0 +1,155 @@
+"""The lake's Delta tables as whoever only reads them sees them, at any version that is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+from echoatlas.pipeline.lake.evolution import completed
+from echoatlas.pipeline.lake.files import located
+from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
+from echoatlas.pipeline.lake.scan import rows_of
+from echoatlas.pipeline.lake_address import demand_plain
+from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.schemas.tables import schema
+
+
+@dataclass(slots=True)
+class LakeReader:
+    """The tables below a storage folder, at ``tables/NAME``.
+
+    Raises:
+        UsageError: the folder's name is one that the Delta library would misread.
+
+    Raises (all methods that touch a table):
+        UsageError: the folder may not be read or written, or is full.
+        Retry: the network or the service failed.
+    """
+
+    storage: Storage
+
+    def __post_init__(self) -> None:
+        demand_plain(self.storage.uri)
+
+    def _folder(self, name: str) -> Storage:
+        return self.storage.sub(f"tables/{name}")
+
+    @_translated_errors
+    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        folder = self._folder(name)
+        try:
+            return DeltaTable(folder.uri, version=version, storage_options=folder.options() or None)
+        except TableNotFoundError:
+            return None
+
+    @property
+    def _native(self) -> bool:
+        """Whether pyarrow reads the lake's files by itself, and not through delta-rs.
+
+        Through delta-rs its threads call back into Python. Some still do as the interpreter ends,
+        which then aborts: half of all short commands did. So it reads local files itself, and
+        others without threads of its own.
+        """
+        return isinstance(self.storage, LocalStorage)
+
+    def _dataset(self, table: DeltaTable, name: str) -> ds.Dataset:
+        folder = self._folder(name)
+        local = SubTreeFileSystem(folder.uri, LocalFileSystem()) if self._native else None
+        return table.to_pyarrow_dataset(filesystem=local)
+
+    def version(self, name: str) -> int:
+        """The newest version of a table, or -1 if there is none."""
+        table = self._open(name)
+        return -1 if table is None else table.version()
+
+    def can_read(self, name: str, version: int) -> bool:
+        """Whether a version's log is there; whoever opens it without finds an empty table."""
+        try:
+            return self._open(name, version) is not None
+        except DeltaError:
+            return False
+
+    def state(self, name: str) -> str:
+        """A name for what a table holds: another for each commit; "" if there is none.
+
+        It holds a digest of the newest commit, since a lake that was restored counts on as it did.
+        """
+        table = self._open(name)
+        if table is None:
+            return ""
+        entry = self._folder(name).read(f"_delta_log/{table.version():020d}.json")
+        return f"{table.metadata().id}@{table.version()}:{hashlib.sha256(entry).hexdigest()}"
+
+    @_translated_errors
+    def read(
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Rows of a table, in no particular order; none if the table is not there yet."""
+        table = self._open(name, version)
+        names = list(columns) if columns is not None else schema(name).names
+        if table is None:
+            return schema(name).empty_table().select(names)
+        dataset = self._dataset(table, name)
+        there = [column for column in names if column in dataset.schema.names]
+        found = rows_of(dataset, there, where, threads=self._native)
+        return completed(found, name, names)
+
+    def batches(
+        self, name: str, columns: Sequence[str] | None = None, version: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of a table, a bounded number at a time."""
+        table = self._open(name, version)
+        if table is None:
+            return
+        dataset = self._dataset(table, name)
+        names = list(columns) if columns is not None else schema(name).names
+        there = [column for column in names if column in dataset.schema.names]
+        for batch in dataset.to_batches(
+            columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native
+        ):
+            yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
+
+    def count(self, name: str) -> int:
+        """Number of rows of a table."""
+        table = self._open(name)
+        return 0 if table is None else int(self._dataset(table, name).count_rows())
+
+    def files(self, name: str, version: int | None = None) -> list[str]:
+        """Paths below the table's folder of the files that make up a version."""
+        return [path for path, _ in self.sizes(name, version)]
+
+    def sizes(self, name: str, version: int | None = None) -> list[tuple[str, int]]:
+        """The same, each with its size, bytes."""
+        table = self._open(name, version)
+        if table is None:
+            return []
+        actions = pa.table(table.get_add_actions())
+        pairs = (actions.column(column).to_pylist() for column in ("path", "size_bytes"))
+        return sorted(zip(*pairs, strict=True))
+
+    @_translated_errors
+    def located(self, name: str, column: str, version: int | None = None) -> pa.Table:
+        """A column of text, and in which file each row lies; see ``files.located``."""
+        table = self._open(name, version)
+        dataset = None if table is None else self._dataset(table, name)
+        return located(dataset, column, threads=self._native)
+
+    def done(self, name: str, transaction: str) -> bool:
+        """Whether the table stands as a commit under that transaction left it."""
+        table = self._open(name)
+        if table is None:
+            return False
+        last = table.history(1)[0]
+        return last.get("transaction") == transaction and last["version"] == table.version()
