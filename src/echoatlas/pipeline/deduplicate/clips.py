@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import kernels
+from echoatlas.pipeline.deduplicate import alignment_kernels
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.similarity import (
     Similarity,
@@ -113,7 +113,7 @@ def aligned(clips: Clips, match: Match) -> list[Alignment]:
     for rate in RATES:
         if rate != 1.0 and len(match.rows) < 3:
             break
-        votes, offset = kernels.voted(there, here, match.distance, rate)
+        votes, offset = alignment_kernels.voted(there, here, match.distance, rate)
         found.append(Alignment(rate, float(offset), int(votes)))
     # Rates other than 1 are rounded, and so match more by chance: the plain one always stays
     found[1:] = sorted(found[1:], key=lambda one: -one.votes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import kernels
+from echoatlas.pipeline.deduplicate import graph_kernels
 
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -81,16 +81,16 @@ def clustered(ranks: Rows, edges: Edges, first: Rows | None = None) -> Clusters:
     below = np.concatenate([edges.other[edges.covers], edges.one[edges.covered]])
     which = np.concatenate([number[edges.covers], number[edges.covered]])
     # By the clip above alone: whom it takes, and by which edge, no order of theirs decides
-    starts, placed = kernels.grouped(above, count)
-    head, by = kernels.stars(order, starts, below[placed], which[placed])
+    starts, placed = graph_kernels.grouped(above, count)
+    head, by = graph_kernels.stars(order, starts, below[placed], which[placed])
     first = np.arange(count) if first is None else first
     copies = np.flatnonzero(first != np.arange(count))
     alone = np.arange(count)
-    cluster = kernels.united(alone, edges.one[sure], edges.other[sure])
-    cluster = kernels.united(cluster, first[copies], copies)
+    cluster = graph_kernels.united(alone, edges.one[sure], edges.other[sure])
+    cluster = graph_kernels.united(cluster, first[copies], copies)
     return Clusters(
         cluster=cluster,
-        tie=kernels.united(cluster, edges.one[~sure], edges.other[~sure]),
+        tie=graph_kernels.united(cluster, edges.one[~sure], edges.other[~sure]),
         head=head[first],
         by=by[first],
     )

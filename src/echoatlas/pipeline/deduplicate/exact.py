@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.deduplicate import kernels
+from echoatlas.pipeline.deduplicate import graph_kernels
 from echoatlas.pipeline.deduplicate.clips import Clips
 from echoatlas.pipeline.deduplicate.hamming import Rows
 
@@ -69,7 +69,7 @@ def first(ranks: Rows, *groups: Rows) -> Rows:
         order = np.lexsort((np.arange(count), group))
         order = order[group[order] >= 0]
         same = group[order[1:]] == group[order[:-1]]
-        joined = kernels.united(joined, order[:-1][same], order[1:][same])
+        joined = graph_kernels.united(joined, order[:-1][same], order[1:][same])
     order = np.lexsort((np.arange(count), ranks, joined))
     best = np.arange(count)
     if count:

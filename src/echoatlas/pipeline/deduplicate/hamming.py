@@ -25,7 +25,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import kernels
+from echoatlas.pipeline.deduplicate import hamming_kernels
 
 Words = NDArray[np.uint64]
 Rows = NDArray[np.int64]
@@ -123,7 +123,7 @@ def fresh_meetings(runs: Runs, radius: int) -> Rows:
         As ``meetings``.
     """
     near = min(NEAR, (WIDEST_RADIUS - radius) // 2)
-    rows, widths, members = kernels.leaders(runs.words, runs.starts, near)
+    rows, widths, members = hamming_kernels.leaders(runs.words, runs.starts, near)
     second = runs.second[rows]
     alone = Runs(runs.words[rows], np.arange(len(rows) + 1), runs.clips[members], second)
     some = cut(alone, radius + 2 * near, int((~second).sum()))
@@ -159,7 +159,7 @@ def _cost(some: tuple[Piece, ...], count: int, few: int | None, sample: Words) -
     cost = 0.0
     for like in {(len(piece.bits), piece.allowed): piece for piece in some}.values():
         bits = len(like.bits)
-        near = 2 * kernels.near_keys(sample, np.array(like.bits, np.int64), like.allowed)
+        near = 2 * hamming_kernels.near_keys(sample, np.array(like.bits, np.int64), like.allowed)
         reached = sum(comb(bits, t) for t in range(like.allowed + 1))
         share = max(near / max(len(sample) * (len(sample) - 1), 1), reached / 2.0**bits)
         asked = count / 2 if few is None else few
@@ -215,15 +215,15 @@ def meetings(
         (M, 2) int64: lower and higher run, sorted, each pair once.
     """
     places = np.array(piece.bits, np.int64)
-    keys, members, rows, wide = kernels.entries(runs.words, runs.starts, places, NEAR)
+    keys, members, rows, wide = hamming_kernels.entries(runs.words, runs.starts, places, NEAR)
     wide = wide if widths is None else widths[rows].astype(np.int32)
     size = 1 << len(piece.bits)
-    spans, used, order, here = kernels.table(keys, rows, runs.second, runs.words, size)
+    spans, used, order, here = hamming_kernels.table(keys, rows, runs.second, runs.words, size)
     members = members[order]
     number, count = part
     some = masks(piece)[number::count]
     clips = runs.clips[members]
-    met = kernels.joined(spans, used, here, wide[order], clips, some, radius)
+    met = hamming_kernels.joined(spans, used, here, wide[order], clips, some, radius)
     return _once(members[met].astype(np.int64))
 
 
@@ -236,7 +236,7 @@ def _once(pairs: Rows) -> Rows:
 def expanded(runs: Runs, met: Iterable[Rows], radius: int) -> Rows:
     """The pairs of codes within the radius that pairs of runs hold, as of ``pairs_within``."""
     both = _once(np.concatenate(list(met)))
-    pairs = kernels.looked_into(runs.words, runs.starts, both, radius)
+    pairs = hamming_kernels.looked_into(runs.words, runs.starts, both, radius)
     return _sorted(pairs)
 
 
