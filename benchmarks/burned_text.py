@@ -24,8 +24,9 @@ from scipy.stats import beta
 
 from benchmarks.harness import Took, few, quick, report, seeded
 from echoatlas.pipeline.deidentify.pixels import legibility, mosaic, paddle, search
+from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
 from echoatlas.pipeline.deidentify.pixels.detector import Line, drawn
-from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
+from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.schemas.records import Redaction

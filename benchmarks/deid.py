@@ -27,7 +27,7 @@ from benchmarks.harness import Took, few, quick, report, seeded
 from echoatlas.pipeline.deidentify.header.checker import demand_clean
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify_tool.rewrite import rewritten
 from echoatlas.pipeline.deidentify_tool.run import deidentify_files
 from echoatlas.schemas.config.site import SiteConfig

@@ -28,8 +28,8 @@ from pydicom.filebase import DicomBytesIO
 from benchmarks.geometry import scans_in
 from benchmarks.harness import SAMPLES, Took, demand_samples, few, report, seeded
 from benchmarks.yields import real
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.effort import SPENT, spent_since
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey

@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.geometry import scans_in
 from benchmarks.harness import SAMPLES, demand_samples, few, report
-from echoatlas.pipeline.deidentify.pixels.redact import check_redacted, check_written, redact
+from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
+from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.normalize import normalize, plan_frames

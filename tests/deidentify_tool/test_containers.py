@@ -24,7 +24,7 @@ from pydicom.encaps import encapsulate, generate_frames
 
 from echoatlas.cli import call
 from echoatlas.pipeline.deidentify.header.policy import Policy
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify_tool.containers.jpeg import Mask, kept_exactly, redacted
 from echoatlas.pipeline.deidentify_tool.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify_tool.rewrite import BY_FORMAT, rewritten

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
 from echoatlas.pipeline.deidentify.pixels.recheck import look_again
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
 from echoatlas.pipeline.deidentify_tool.rewrite import rewritten
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.codec import decode

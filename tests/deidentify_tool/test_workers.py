@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
-from echoatlas.pipeline.deidentify.pixels.config import LookConfig
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.config import LookConfig, RedactConfig
 from echoatlas.pipeline.deidentify_tool.outcome import filtered
 from echoatlas.pipeline.deidentify_tool.run import deidentify_files
 from echoatlas.pipeline.deidentify_tool.task import Job, Task, perform

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify_tool.rewrite import rewritten
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import read

@@ -7,17 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from echoatlas.pipeline.deidentify.pixels.config import AgainConfig, LookConfig
+from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
+from echoatlas.pipeline.deidentify.pixels.config import AgainConfig, LookConfig, RedactConfig
 from echoatlas.pipeline.deidentify.pixels.effort import SPENT, spent_since
 from echoatlas.pipeline.deidentify.pixels.firing import boxes_of, narrowed, sensed
 from echoatlas.pipeline.deidentify.pixels.mosaic import Candidate
-from echoatlas.pipeline.deidentify.pixels.redact import (
-    RedactConfig,
-    Sight,
-    check_redacted,
-    check_written,
-    redact,
-)
+from echoatlas.pipeline.deidentify.pixels.redact import redact
+from echoatlas.pipeline.deidentify.pixels.sight import Sight
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.fan import Box

@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 
 from echoatlas.errors import ConfigError
-from echoatlas.pipeline.deidentify.pixels.config import LookConfig
+from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
+from echoatlas.pipeline.deidentify.pixels.config import LookConfig, RedactConfig
 from echoatlas.pipeline.deidentify.pixels.legibility import JudgeConfig
-from echoatlas.pipeline.deidentify.pixels.redact import (
-    RedactConfig,
-    check_redacted,
-    check_written,
-    redact,
-)
+from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.normalize import normalize, plan_frames

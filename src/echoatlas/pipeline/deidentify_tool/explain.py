@@ -14,9 +14,9 @@ from pydicom.datadict import tag_for_keyword
 from echoatlas.pipeline.deidentify.header.allow_list import RULES
 from echoatlas.pipeline.deidentify.header.policy import METHODS, OPTION_CODES, Policy
 from echoatlas.pipeline.deidentify.header.ps315 import profile, sop_classes, tables
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.own_network import TrainedDetector
 from echoatlas.pipeline.deidentify.pixels.paddle import PaddleDetector
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.temporal import SPANS
 from echoatlas.pipeline.deidentify_tool.containers.tables import CLOSED, LABELS, NUMBERS
 from echoatlas.pipeline.deidentify_tool.outcome import FILTERS

@@ -12,13 +12,11 @@ import numpy as np
 from echoatlas.pipeline.deidentify.header.attributes import of_header, of_loose
 from echoatlas.pipeline.deidentify.header.checker import demand_clean
 from echoatlas.pipeline.deidentify.header.rebuild import part10
+from echoatlas.pipeline.deidentify.pixels.check import check_written
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
-from echoatlas.pipeline.deidentify.pixels.redact import (
-    RedactConfig,
-    Sight,
-    check_written,
-    redact,
-)
+from echoatlas.pipeline.deidentify.pixels.redact import redact
+from echoatlas.pipeline.deidentify.pixels.sight import Sight
 from echoatlas.pipeline.deidentify_tool.containers import dicom, jpeg, stills, video, volumes
 from echoatlas.pipeline.deidentify_tool.reports import is_report, open_report
 from echoatlas.pipeline.errors import Reason, Reject

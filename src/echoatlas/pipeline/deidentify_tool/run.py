@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.header.attributes import clean
+from echoatlas.pipeline.deidentify.pixels.check import check_written
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
-from echoatlas.pipeline.deidentify.pixels.redact import check_written, redact
+from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.deidentify_tool.containers.tables import cleaned
 from echoatlas.pipeline.deidentify_tool.inputs import Inputs
 from echoatlas.pipeline.deidentify_tool.journal import Journal, input_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify_tool.outcome import Outcome
 from echoatlas.pipeline.deidentify_tool.rewrite import Written, rewritten
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deidentify.header.attributes import Policy, clean
+from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
-from echoatlas.pipeline.deidentify.pixels.redact import (
-    RedactConfig,
-    check_redacted,
-    check_written,
-    redact,
-)
+from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence
 from echoatlas.pipeline.frames.annotate import AnnotateConfig, annotate
 from echoatlas.pipeline.frames.measure import MeasureConfig, measure

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
-from echoatlas.pipeline.deidentify.pixels.redact import (
-    Sight,
-    check_redacted,
-    check_written,
-    redact,
-)
+from echoatlas.pipeline.deidentify.pixels.redact import redact
+from echoatlas.pipeline.deidentify.pixels.sight import Sight
 from echoatlas.pipeline.evidence import all_hints, evidence, measured, numbers
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.stored import Pane, frame_rows

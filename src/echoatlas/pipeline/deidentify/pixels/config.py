@@ -130,3 +130,36 @@ class AgainConfig:
             raise ValueError("overview, enlarged and moving must be above 0")
         if len(self.level) != 4:
             raise ValueError("level needs a number for each of the four spans of time")
+
+
+@dataclass(frozen=True, slots=True)
+class RedactConfig:
+    """How text is looked for, and what is done about it.
+
+    Attributes:
+        look: how it is looked for.
+        again: how, at what was written; in another way, that does not overlook the same.
+        full: the same in full size, before pictures are made small: letters read more surely
+            there, and so do the dots of a GIF's few colors.
+        margin: pixels around a fan's box that are looked at with it, so that a word that is cut
+            by the fan's edge is seen whole.
+        pad: growth of a line on each side, as a share of its letters' height.
+        ends: growth of a line at its two ends, the same way.
+        witness: share of objects, drawn under the site's key, in which the detector sees whole
+            views, wherever our own network fires, and so does each look after.
+        keep_measurements: leave text inside the fan standing that says measurements and nothing
+            else; only by a site's policy.
+    """
+
+    look: LookConfig = field(default_factory=LookConfig)
+    again: AgainConfig = field(default_factory=AgainConfig)
+    full: AgainConfig = field(
+        default_factory=lambda: AgainConfig(
+            moving=1.5, reading=JudgeConfig(score=1.1, sure=0.7, doubtful=1.1)
+        )
+    )
+    margin: int = setting(16, 0, 1000, "pixels")
+    pad: float = setting(0.15, 0, 10, "times")
+    ends: float = setting(1.0, 0, 10, "times")
+    witness: float = setting(0.05, 0, 1, "share")
+    keep_measurements: bool = False

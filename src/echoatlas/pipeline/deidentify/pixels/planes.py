@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.deidentify.pixels.check import refuse_text
+from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify.pixels.recheck import look_again
-from echoatlas.pipeline.deidentify.pixels.redact import RedactConfig, refuse_text
 from echoatlas.pipeline.deidentify.pixels.temporal import gray_of
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.geometry.candidates import Thresholds, chosen
