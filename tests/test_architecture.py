@@ -14,6 +14,8 @@ from tools.rooms import END, START, table
 
 TOP = Path(__file__).parents[1]
 SOURCE = Path(echoatlas.__file__).parent
+MOST_LINES = 350
+TOO_LONG = {"src/echoatlas/pipeline/erase/shards.py"}
 LINT = "from importlinter.cli import lint_imports_command as go; go()"
 
 
@@ -60,6 +62,20 @@ def test_there_is_no_utils() -> None:
     vague = {"utils", "util", "helpers", "common", "misc"}
 
     assert not vague & {file.stem for file in SOURCE.rglob("*.py")}
+
+
+def test_a_module_has_one_subject() -> None:
+    """More than ``MOST_LINES`` are two: they are cut apart."""
+    modules = [file for root in (SOURCE, TOP / "tools") for file in root.rglob("*.py")]
+
+    long = {
+        file.relative_to(TOP).as_posix()
+        for file in modules
+        if len(file.read_text("utf-8").splitlines()) > MOST_LINES
+    }
+
+    assert long <= TOO_LONG
+    assert len(modules) > 300
 
 
 def test_every_room_has_its_tests() -> None:
