@@ -59,7 +59,7 @@ def refused(made: Rehearsal, capsys: pytest.CaptureFixture[str], *words: str) ->
 
 def filled_in(sheet: Path, verdicts: dict[str, str], default: str = "clean", **more: str) -> Path:
     """The sheet's table with verdicts by frame, and ``more`` in every row."""
-    rows = list(csv.DictReader(sheet.open()))
+    rows = list(csv.DictReader(sheet.read_text().splitlines()))
     out = sheet.with_name("filled-in.csv")
     with out.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
@@ -140,7 +140,7 @@ def reviewed(made: Rehearsal, tmp_path: Path, capsys: Any) -> tuple[Rehearsal, P
 def test_a_sheet_shows_the_frames_of_the_lake_and_nothing_else(reviewed: Any) -> None:
     made, sheet = reviewed
 
-    rows = list(csv.DictReader(sheet.open()))
+    rows = list(csv.DictReader(sheet.read_text().splitlines()))
     page = sheet.with_name("review.html").read_text()
 
     kinds = Counter(row["drawn"] for row in rows)
@@ -169,7 +169,7 @@ def test_a_leaking_frame_takes_its_object_out_of_the_lake_and_of_releases(
 ) -> None:
     made, sheet = reviewed
     said(made, capsys, "release", "create", "before")
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     frames = made.lake.read("frames", ["frame_id", "object_id"]).to_pylist()
     lost = next(row["object_id"] for row in frames if row["frame_id"] == leaking)
 
@@ -204,7 +204,7 @@ def test_it_stays_out_when_settings_change_and_when_all_is_retried(
     reviewed: Any, capsys: Any
 ) -> None:
     made, sheet = reviewed
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     done = said(
         made, capsys, "audit", "import", str(filled_in(sheet, {leaking: "unsure"})), "--by", "po-1"
     )
@@ -230,7 +230,7 @@ def test_an_import_that_was_cut_off_is_completed_by_whoever_comes_next(
     reviewed: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, sheet = reviewed
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     words = ("audit", "import", str(filled_in(sheet, {leaking: "leak"})), "--by", "po-1")
 
     def power_cut(*_: object) -> None:
@@ -245,12 +245,14 @@ def test_an_import_that_was_cut_off_is_completed_by_whoever_comes_next(
     left = made.lake.read("frames", ["frame_id"])["frame_id"].to_pylist()
     assert leaking not in left
     assert said(made, capsys, "status")["conservation"]
-    assert len(made.lake.read("findings")) == len(list(csv.DictReader(sheet.open())))
+    assert len(made.lake.read("findings")) == len(
+        list(csv.DictReader(sheet.read_text().splitlines()))
+    )
 
 
 def test_the_same_sheet_twice_is_one_import(reviewed: Any, capsys: Any) -> None:
     made, sheet = reviewed
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     words = ("audit", "import", str(filled_in(sheet, {leaking: "leak"})), "--by", "po-1")
     said(made, capsys, *words)
     before = made.rows()
@@ -279,7 +281,7 @@ def test_a_frame_nobody_looked_at_counts_as_a_leak_until_somebody_does(
 
 def test_only_frames_drawn_at_random_bound_the_leaks(reviewed: Any, capsys: Any) -> None:
     made, sheet = reviewed
-    rows = list(csv.DictReader(sheet.open()))
+    rows = list(csv.DictReader(sheet.read_text().splitlines()))
     risky = next(row for row in rows if row["drawn"] == "risk")["frame_id"]
 
     said(made, capsys, "audit", "import", str(filled_in(sheet, {risky: "leak"})), "--by", "po-1")
@@ -292,7 +294,7 @@ def test_only_frames_drawn_at_random_bound_the_leaks(reviewed: Any, capsys: Any)
 
 def test_of_two_reviewers_the_worse_verdict_stands(reviewed: Any, capsys: Any) -> None:
     made, sheet = reviewed
-    row = next(r for r in csv.DictReader(sheet.open()) if r["drawn"] == "random")
+    row = next(r for r in csv.DictReader(sheet.read_text().splitlines()) if r["drawn"] == "random")
     said(
         made,
         capsys,
@@ -361,7 +363,7 @@ def test_what_leaked_stays_in_old_versions_until_it_is_purged_and_the_import_say
     reviewed: Any, capsys: Any
 ) -> None:
     made, sheet = reviewed
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     frames = made.lake.read("frames", ["frame_id", "image"]).to_pylist()
     image = next(row["image"] for row in frames if row["frame_id"] == leaking)
     said(made, capsys, "release", "create", "earlier")
@@ -391,7 +393,7 @@ def holding(folder: Path, frame_id: str, image: bytes) -> list[dict[str, Any]]:
 
 def test_what_nearly_is_the_same_picture_goes_too(reviewed: Any, capsys: Any) -> None:
     made, sheet = reviewed
-    row_of = {one["frame_id"]: one for one in csv.DictReader(sheet.open())}
+    row_of = {one["frame_id"]: one for one in csv.DictReader(sheet.read_text().splitlines())}
     leaking = next(name for name in row_of if name not in ("f0003", "f0004", "f0007", "f0008"))
     other = next(name for name in ("f0000", "f0001", "f0002") if name != leaking)
     alike = [
@@ -411,7 +413,7 @@ def test_the_same_pixels_stay_out_of_releases_when_they_come_again(
     reviewed: Any, capsys: Any
 ) -> None:
     made, sheet = reviewed
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     before = {name: made.lake.read(name) for name in ("frames", "measures", "labels", "objects")}
     said(made, capsys, "audit", "import", str(filled_in(sheet, {leaking: "leak"})), "--by", "po-1")
 
@@ -557,7 +559,7 @@ def test_a_release_that_nobody_can_hide_in_is_not_cut(made: Rehearsal, capsys: A
 
 def test_people_are_told_in_words(reviewed: Any, capsys: Any) -> None:
     made, sheet = reviewed
-    leaking = next(csv.DictReader(sheet.open()))["frame_id"]
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
     said(made, capsys, "release", "create", "hidden", "--min-k", "2", "--suppress", "age")
     filled = str(filled_in(sheet, {leaking: "leak"}))
     place = ("--deployment", str(made.home), "--lake", str(made.lake_path))

@@ -274,3 +274,39 @@ def test_where_ray_does_not_start_plain_processes_do_the_work_and_it_is_said() -
     )
 
     assert [f"4 {BUSY}: working in plain processes", BUSY] == done.stdout.splitlines(), done.stderr
+
+
+SLOW_START = """
+import os, time
+import psutil
+import ray
+import ray._private.node as node
+from ray._private import services
+from echoatlas.pipeline.engine import cluster
+from echoatlas.schemas.config import Engine
+
+def not_yet(*asked, **how):
+    raise RuntimeError("no such node yet")
+
+services.get_node = not_yet
+node.time = type("Clock", (), {"monotonic": lambda self: time.perf_counter() * 30,
+                               "sleep": time.sleep, "time": time.time})()
+cluster.STARTS = 1
+said = []
+with cluster.connected(Engine(workers=1), said.append):
+    running = [" ".join(one.cmdline()) for one in psutil.Process().children(recursive=True)]
+    print(len(said), sum("ea-ray-" in one for one in running))
+"""
+
+
+def test_a_start_of_ray_that_is_given_up_leaves_nothing_running() -> None:
+    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", SLOW_START],
+        env=os.environ | {"PYTHONPATH": here},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.stdout.split() == ["1", "0"], done.stderr

@@ -132,7 +132,7 @@ def test_every_change_can_be_listed_and_read_by_people(
 
     write_changes(found, tmp_path / "changes.csv")
 
-    rows = list(csv.DictReader((tmp_path / "changes.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "changes.csv").read_text().splitlines()))
     assert sorted(row["change"] for row in rows) == ["added"] * 6 + ["removed"] * 2
     text = as_text(found)
     assert "6 frames added (6 new patients), 2 removed (2 patients gone)" in text
@@ -205,7 +205,11 @@ def test_the_command_line_compares_and_deprecates(tmp_path: Path) -> None:
     pulled = there.here("pull", "a", str(tmp_path / "pulled"), "--json")
 
     assert told["why"] == {"where": 6}
-    assert 6 == told["removed"] == len(list(csv.DictReader((tmp_path / "frames.csv").open())))
+    assert (
+        6
+        == told["removed"]
+        == len(list(csv.DictReader((tmp_path / "frames.csv").read_text().splitlines())))
+    )
     assert (listed["a"]["state"], listed["a"]["successor"]) == ("deprecated", "b")
     assert "echoatlas: release a is deprecated (too wide): use b" in pulled.stderr.splitlines()
     assert json.loads(pulled.stdout)["samples"] == 8

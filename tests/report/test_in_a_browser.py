@@ -120,7 +120,7 @@ def test_what_is_chosen_on_a_review_sheet_is_saved_as_its_table(
     page = tmp_path / "sheet" / "review.html"
     found = seen(browser, page, 1200, tmp_path / "profile", REVIEW)
 
-    empty = list(csv.DictReader((tmp_path / "sheet" / "review.csv").open(newline="")))
+    empty = list(csv.DictReader((tmp_path / "sheet" / "review.csv").read_text().splitlines()))
     verdicts = ["", "leak", *["clean"] * (len(drawn) - 2)]
     filled = [row | {"verdict": verdict} for row, verdict in zip(empty, verdicts, strict=True)]
     assert found["errors"] == []

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -182,9 +182,27 @@ def _started(engine: Engine, scratch: str) -> bool:
             if type(error) is not Exception or "timed out" not in str(error):
                 raise
             ray.shutdown()
+            _cleared(scratch)
         else:
             return True
     return False
+
+
+def _cleared(scratch: str) -> None:
+    """End what a start that was given up left running.
+
+    Ray forgets a node that did not come up in time: its server, monitor and dashboard would run on
+    until we end, and each further start would have less of the machine.
+    """
+    import psutil
+
+    left = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(scratch in word for word in process.cmdline()):
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left, timeout=10)
 
 
 def _token_file() -> Path:
