@@ -2,142 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from echoatlas.loader import load
-from echoatlas.pipeline.deidentify.header.patient import patient_pseudonym
 from echoatlas.pipeline.erase.request import request_of
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
-from echoatlas.pipeline.vault.crosswalk import Crosswalk, make_key, seal
+from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.rows.duplicates import ClipRow, DuplicateRow, EdgeRow
-from echoatlas.schemas.rows.frames import AnnotationRow
-from echoatlas.schemas.rows.labels import DecisionRow, EvidenceRow, ReadingRow
-from echoatlas.schemas.rows.log import FindingRow
-from echoatlas.schemas.rows.objects import AuditRow, CopyRow, SightingRow
-from echoatlas.schemas.tables import to_arrow
 from tests.helpers.adversary import traces
-from tests.helpers.rehearsal import Rehearsal
-from tests.helpers.tables import made as row
-from tests.helpers.tables import picture, quick_lake
-
-HASHES = {
-    "frame_phash64": 8, "frame_phash256": 32, "fan_phash64": 8, "fan_phash256": 32,
-    "mirror_phash256": 32, "thumbnail": 4096, "patch_map": 256,
-}  # fmt: skip
-# Of each frame: site, patient, bytes, picture
-FRAMES = (
-    ("st-elsewhere", "MRN-1", "c0", 0),
-    ("st-elsewhere", "MRN-1", "c1", 1),
-    ("st-elsewhere", "MRN-2", "c2", 2),
-    ("qilu", "Q-77", "c0", 0),  # the same bytes, sent by another site
-    ("st-elsewhere", "MRN-3", "c4", 1),  # the same picture, in another file under another name
-    ("qilu", "Q-78", "c5", 5),
-    ("st-elsewhere", "MRN-4", "c6", 6),
+from tests.helpers.leaving import (
+    KEPT,
+    SHOTS,
+    build,
+    cut,
+    erased,
+    named,
+    needles,
+    pseudonym,
+    request,
+    traces_left,
 )
-ERASED = (0, 1, 3, 4)
-
-
-def named(kind: str, number: int | str) -> str:
-    """An id as the lake has them."""
-    return hashlib.sha256(f"{kind}{number}".encode()).hexdigest()[:32]
-
-
-def pseudonym(there: Rehearsal, number: int) -> str:
-    site, patient, *_ = FRAMES[number]
-    return patient_pseudonym(there.deployment.site_key(site), patient)
-
-
-def build(root: Path) -> Rehearsal:
-    """A deployment of seven frames and three releases, one of which holds none of the patient."""
-    there = Rehearsal(root)
-    for site in ("qilu", "st-elsewhere"):
-        (there.uploads / site).mkdir(parents=True)
-        there.deployment.add_site(SiteConfig(site=site, bucket=str(there.uploads / site)))
-    frames = [
-        {
-            "site": site,
-            "patient": pseudonym(there, n),
-            "study": named("s", n),
-            "frame_id": named("f", n),
-            "object_id": named("o", n),
-            "content_id": named("c", content),
-            "locator": named("l", n),
-            "pixel_hash": named("h", shown),
-            "patient_source": "header",
-            "fan_verdict": "accept",
-            "fingerprint": "steps",
-            **{name: bytes([1 + n]) * size for name, size in HASHES.items()},
-        }
-        for n, (site, _, content, shown) in enumerate(FRAMES)
-    ]
-    lake = quick_lake(there.lake_path, frames)
-    rows: dict[str, list[Any]] = {}
-    for n, one in enumerate(frames):
-        ids = {name: one[name] for name in ("object_id", "site")}
-        of_frame = {"frame_id": one["frame_id"], "object_id": one["object_id"]}
-        other = {"other_object": named("o", (n + 1) % len(frames)), "kind": "tie"}
-        rows.setdefault("sightings", []).append(
-            row(SightingRow, **ids, locator=one["locator"], content_id=one["content_id"], ordinal=n)
-        )
-        rows.setdefault("copies", []).append(
-            row(CopyRow, **ids, locator=one["locator"], content_id=one["content_id"],
-                patient=one["patient"], patient_source="header")
-        )  # fmt: skip
-        rows.setdefault("audit", []).append(row(AuditRow, **ids, verdict="released", actions="{}"))
-        rows.setdefault("evidence", []).append(
-            row(EvidenceRow, **ids, axis="anatomy", node="abdomen/liver", weight=0.9)
-        )
-        rows.setdefault("readings", []).append(row(ReadingRow, **ids))
-        rows.setdefault("annotations", []).append(
-            row(
-                AnnotationRow, **of_frame, annotation_id=named("a", n), kind="class", name="finding"
-            )
-        )
-        rows.setdefault("decisions", []).append(row(DecisionRow, object_id=one["object_id"]))
-        rows.setdefault("findings", []).append(
-            row(FindingRow, **of_frame, pixel_hash=one["pixel_hash"], verdict="clean")
-        )
-        rows.setdefault("edges", []).append(row(EdgeRow, object_id=one["object_id"], **other))
-        rows.setdefault("clips", []).append(
-            row(ClipRow, object_id=one["object_id"], cluster=named("f", 0), head=named("o", 0))
-        )
-    for name, some in rows.items():
-        lake.append(name, to_arrow(name, some))
-    # Of the frame that others are duplicates of, the patient leaves
-    stands = {"cluster": named("f", 0), "tie": named("f", 0), "representative": named("f", 0)}
-    kin = [
-        row(DuplicateRow, frame_id=named("f", n), relation=said, **stands)
-        for n, said in ((0, "representative"), (2, "tie"), (6, "tie"))
-    ]
-    lake.append("duplicates", to_arrow("duplicates", kin))
-    public = make_key(root / "private.key")
-    key = there.deployment.site_key("st-elsewhere")
-    Crosswalk(there.deployment.vault.path, "st-elsewhere").add(
-        seal(public, "st-elsewhere", pseudonym(there, n), key.key_id, FRAMES[n][1]) for n in (0, 2)
-    )
-    # One split, so that who leaves shares a shard with who stays
-    whole = root / "whole.yaml"
-    whole.write_text("splits: {train: 1.0}\n")
-    cut = ("release", "create", "--config", str(whole))
-    there.run(*cut, "all", "--duplicates", "keep")
-    there.run(*cut, "fast", "--duplicates", "keep", "--codec", "zstd")
-    there.run(*cut, "other", "--where", f"frame_id = '{named('f', 5)}'")
-    (root / "ids.txt").write_text("MRN-1\nMRN-unknown\n")
-    return there
+from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.tables import picture
 
 
 @pytest.fixture
@@ -145,39 +41,30 @@ def there(tmp_path: Path) -> Rehearsal:
     return build(tmp_path)
 
 
-def needles(there: Rehearsal) -> list[bytes]:
-    """All by which the patient could be found: ids, and pictures as they are stored."""
-    from echoatlas.pipeline.frames.codec import encode
-    from echoatlas.pipeline.frames.png import encode_png
-
-    texts = {pseudonym(there, n) for n in ERASED} | {"MRN-1", "MRN-3"}
-    for n in ERASED:
-        _, _, content, shown = FRAMES[n]
-        texts |= {named("o", n), named("f", n), named("c", content), named("h", shown)}
-        texts |= {named("a", n), named("s", n)}
-    pictures = [form(picture(n)) for n in ERASED for form in (encode, encode_png)]
-    return [text.encode() for text in texts] + pictures
-
-
-def erased(there: Rehearsal, *more: str) -> Any:
-    words = ("--patient-ids", str(there.root / "ids.txt"), "--request", "dsr-7")
-    return there.run("erase", "st-elsewhere", *words, "--report", str(there.root), *more)
-
-
 def test_an_adversary_finds_the_patient_before_and_nothing_after(there: Rehearsal) -> None:
-    places = (there.home / "lake", there.home / "vault")
-    assert len(traces(needles(there), *places)) > 50
+    assert len(traces_left(there)) > 50
 
     done = erased(there)[0]
 
-    assert traces(needles(there), *places) == []
+    assert traces_left(there) == []
     assert not any(done["proof"]["found"].values()) and done["proof"]["files"]["shards"]
-    assert (done["objects"], done["frames"], done["copies"]) == (4, 4, 2)
+    assert (done["objects"], done["frames"], done["copies"]) == (5, 7, 2)
     assert done["unknown"] == [2]
     left = {one["frame_id"] for one in there.lake.read("frames").to_pylist()}
-    assert left == {named("f", n) for n in (2, 5, 6)}
+    assert left == {named("f", n) for n in KEPT}
     assert there.run("status")["conservation"]
-    assert done["books"] and there.run("status")["objects"]["erased"] == 4
+    assert done["books"] and there.run("status")["objects"]["erased"] == 5
+
+
+def test_releases_are_cut_after_an_erasure_as_before(there: Rehearsal) -> None:
+    erased(there)
+
+    cut(there, "later")
+
+    assert there.run("verify", "later")["ok"]
+    assert {one.frame_id for one in load("later", lake=there.lake_path)} == {
+        named("f", n) for n in KEPT
+    }
 
 
 def test_releases_that_held_the_patient_are_followed_by_others(
@@ -190,7 +77,7 @@ def test_releases_that_held_the_patient_are_followed_by_others(
 
     told = {one["release"]: (one["successor"], one["frames"]) for one in done["releases"]}
     assert told == {
-        "all": ("all+r1", 4), "fast": ("fast+r1", 4), "other": ("other+r1", 0)
+        "all": ("all+r1", 7), "fast": ("fast+r1", 7), "other": ("other+r1", 0)
     }  # fmt: skip
     for name in ("all+r1", "fast+r1", "other+r1"):
         checks = verify(releases, name)
@@ -203,13 +90,13 @@ def test_releases_that_held_the_patient_are_followed_by_others(
         assert one["split_group"] in after["patient"].to_pylist()
     with pytest.warns(UserWarning, match=r"release all is redacted .*dsr-7.*: use all\+r1"):
         data = load("all", lake=there.lake_path)
-    assert {sample.frame_id for sample in data} == {named("f", n) for n in (2, 5, 6)}
+    assert {sample.frame_id for sample in data} == {named("f", n) for n in KEPT}
     for sample in data:
-        number = next(n for n in (2, 5, 6) if named("f", n) == sample.frame_id)
-        assert (sample.image == picture(number)).all()
+        number = next(n for n in KEPT if named("f", n) == sample.frame_id)
+        assert (sample.image == picture(SHOTS[number].shown)).all()
         assert [one.name for one in sample.annotations] == ["finding"]
     said: list[str] = []
-    assert pull(releases, "fast", tmp_path / "pulled", "webdataset", tell=said.append) == 3
+    assert pull(releases, "fast", tmp_path / "pulled", "webdataset", tell=said.append) == len(KEPT)
     assert said and "fast+r1" in said[0]
 
 
@@ -257,21 +144,20 @@ def test_a_second_patient_can_leave_after_the_first(there: Rehearsal) -> None:
     erased(there)
     (there.root / "ids.txt").write_text("patient_id;name\nMRN-2;\n")
 
-    words = ("--patient-ids", str(there.root / "ids.txt"), "--request", "dsr-8")
-    done = there.run("erase", "st-elsewhere", *words, "--report", str(there.root))[0]
+    done = there.run(*request(there, name="dsr-8"))[0]
 
     assert {one["release"]: one["successor"] for one in done["releases"]} == {
         "all+r1": "all+r2", "fast+r1": "fast+r2", "other+r1": "other+r2"
     }  # fmt: skip
     with pytest.warns(UserWarning, match="use all"):
-        assert len(load("all", lake=there.lake_path)) == 2
+        assert len(load("all", lake=there.lake_path)) == 5
     assert traces([named("o", 2).encode(), pseudonym(there, 2).encode()], there.lake_path) == []
 
 
 def test_a_site_leaves_with_all_it_sent_and_others_stay(there: Rehearsal) -> None:
     done = there.run("erase", "qilu", "--whole", "--request", "exit-1", "--report", str(there.root))
 
-    assert (done[0]["objects"], done[0]["whole"]) == (2, True)
+    assert (done[0]["objects"], done[0]["whole"]) == (3, True)
     assert traces([named("f", 5).encode()], there.lake_path) == []  # which a selection named
     assert {one["site"] for one in there.lake.read("frames", ["site"]).to_pylist()} == {
         "st-elsewhere"
@@ -289,7 +175,7 @@ def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
 
     told = erased(there, "--dry-run")
 
-    assert (told[0]["objects"], told[0]["frames"], told[0]["unknown"]) == (4, 4, [2])
+    assert (told[0]["objects"], told[0]["frames"], told[0]["unknown"]) == (5, 7, [2])
     assert before == there.rows()
     assert not (there.lake_path / "tombstones").exists()
 
@@ -322,8 +208,7 @@ def test_what_is_left_anywhere_fails_the_proof_and_the_request_stays_open(
     stray.parent.mkdir()
     stray.write_text(f"x{named('o', 0)}y")
 
-    words = ("--patient-ids", str(there.root / "ids.txt"), "--request", "dsr-7")
-    first = there.here("erase", "st-elsewhere", *words, "--report", str(there.root))
+    first = there.here(*request(there))
     stray.unlink()
 
     assert first.returncode == 1 and "traces are left in: other" in first.stderr
@@ -360,8 +245,7 @@ def test_killed_and_begun_anew_it_ends_as_if_undisturbed(
     """The process is killed by the system as it is about to write for the n-th time."""
     calm = there.elsewhere("calm", with_lake=True)
     expected = erased(calm)[0]
-    words = there.command("erase", "st-elsewhere", "--patient-ids", str(there.root / "ids.txt"),
-                          "--request", "dsr-7", "--report", str(tmp_path))  # fmt: skip
+    words = there.command(*request(there))
     command = [sys.executable, "-c", KILLER, str(moment), *words[3:]]
 
     killed = subprocess.run(command, capture_output=True, env=dict(os.environ))

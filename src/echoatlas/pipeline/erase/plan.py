@@ -7,7 +7,6 @@ when the proof holds. Whoever is cut off and begins anew goes on with the same l
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Set
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.erase.pictures import pictures_of
 from echoatlas.pipeline.erase.quarantined import rejected_of
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import living_names
-from echoatlas.pipeline.release.shard import packed_image
 from echoatlas.schemas.tables import TABLES, columns
 from echoatlas.schemas.values import PatientSource, Relation
 
@@ -131,7 +130,7 @@ def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
     whole = _with_copies(lake, objects)
     nameless, others = _look_alikes(lake, whole)
     whole = _with_copies(lake, whole | nameless)
-    codecs = {manifest_of(releases, name).config.codec for name in living_names(releases)}
+    codecs = {manifest_of(releases, name).image_codec for name in living_names(releases)}
     found = replace(
         first,
         patients=tuple(sorted(patients)),
@@ -182,7 +181,6 @@ def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str])
     # Of a site that leaves, pictures are not what is asked to go: others may have them, too
     pixels = () if found.whole else tuple(sorted(_pixels(lake, objects)))
     told_apart = _where(lake, "measures", "frame_id", "pixel_hash", pixels)
-    pictures = _pictures(lake, told_apart, codecs) if told_apart else set()
     known = {one for table in NAMING for one in of(table, "patient")}
     aliases = known - set(found.patients) - _still_named(lake, objects)
     locators = set(of("sightings", "locator")) | set(of("objects", "locator"))
@@ -193,7 +191,7 @@ def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str])
         frames=of("frames", "frame_id"),
         contents=() if found.whole else tuple(sorted(one for one in contents if one)),
         pixels=pixels,
-        pictures=tuple(sorted(pictures)),
+        pictures=tuple(sorted(pictures_of(lake, told_apart, codecs))),
         annotations=of("annotations", "annotation_id"),
         locators=tuple(sorted(locators)),
     )
@@ -206,18 +204,6 @@ def _still_named(lake: Lake, objects: set[str]) -> set[str]:
         rows = lake.read(table, ["object_id", "patient"])
         mine = pc.is_in(rows["object_id"], pa.array(sorted(objects), pa.string()))
         found |= set(pc.unique(rows.filter(pc.invert(mine))["patient"]).to_pylist())
-    return found
-
-
-def _pictures(lake: Lake, frames: Iterable[str], codecs: Set[str]) -> set[str]:
-    """SHA-256 of frames' images, as the lake stores them and as releases of some codecs do."""
-    wanted = pa.array(sorted(frames), pa.string())
-    found: set[str] = set()
-    for batch in lake.batches("frames", ["frame_id", "image"]):
-        mine = batch.filter(pc.is_in(batch.column("frame_id"), wanted))
-        for image in mine.column("image").to_pylist():
-            forms = (image, *(packed_image(image, codec) for codec in codecs))
-            found |= {hashlib.sha256(one).hexdigest() for one in forms}
     return found
 
 

@@ -6,29 +6,21 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.lake.masking import mask
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
+from echoatlas.schemas.tables import TABLES, columns
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tombstones import Tombstones
 
-# Columns by which rows of an object, or of its frames, are told. What other rows say of them
-# (clusters, representatives) is computed anew from what is left.
+# Columns by which rows of an object, or of its frames, are told; each table has some of them. What
+# other rows say of those (clusters, representatives) is computed anew from what is left.
+IDS = ("object_id", "other_object", "frame_id", "locator")
+# Sightings and outcomes stay, masked
 OWNED = {
-    "frames": ("object_id",),
-    "measures": ("object_id",),
-    "labels": ("object_id",),
-    "annotations": ("object_id", "frame_id"),
-    "evidence": ("object_id",),
-    "readings": ("object_id",),
-    "copies": ("object_id",),
-    "audit": ("object_id",),
-    "quarantine": ("object_id", "locator"),
-    "decisions": ("object_id",),
-    "findings": ("object_id", "frame_id"),
-    "edges": ("object_id", "other_object"),
-    "clips": ("object_id",),
-    "duplicates": ("frame_id",),
+    name: tuple(one for one in IDS if one in columns(table.row))
+    for name, table in TABLES.items()
+    if name not in ("sightings", "objects")
 }
 
 
@@ -47,8 +39,8 @@ def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: s
         "frame_id": gone.frames,
         "locator": gone.locators,
     }
-    for name, columns in OWNED.items():
-        for column in columns:
+    for name, known in OWNED.items():
+        for column in known:
             lake.drop_rows(name, column, values[column], f"{run_id}-{name}-{column}")
     mask(lake, stones, gone.locators, run_id)
     label_lake(lake, deployment.config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of, names
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.split import Before
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def placed_before(releases: Storage, shares: Mapping[str, float], seed: int) -> 
     Raises:
         CheckFailed: the index of one of them is damaged.
     """
-    known = [manifest_of(releases, name) for name in names(releases)]
+    known = [manifest_of(releases, name) for name in living_names(releases)]
     same = [one for one in known if _scheme(one) == (dict(shares), seed)]
     found: dict[str, Before] = {}
     for manifest in sorted(same, key=lambda one: (one.created, one.name)):
