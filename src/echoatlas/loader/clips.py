@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.loader.room import laid_together
 from echoatlas.loader.row import Row
 from echoatlas.loader.samples import ClipBatch
 from echoatlas.loader.served import Served
@@ -126,15 +128,18 @@ class ClipWindows(Served):
         codes = index.places["label"][rows]
         vectors, asserted = index.vectors
         frames = self.data.manifest.image_codec != "clip"
-        told, images = [], []
+        told = []
         for row, at in zip(rows.tolist(), asked.tolist(), strict=True):
             picks = tuple(self.picks[at].tolist())
             each = tuple(Row(self.data, one) for one in picks) if frames else ()
             told.append(WindowRow(Row(self.data, row), each, () if frames else picks))
-            images.append(self._pictures(row, picks, frames=frames))
-        alike = len({one.shape for one in images}) == 1
+        picked = self.picks[asked].tolist()
+        read = self._frames if frames else self._cut
         batch = ClipBatch(
-            np.stack(images) if alike else images,
+            laid_together(
+                len(rows),
+                (partial(read, row, picks) for row, picks in zip(rows, picked, strict=True)),
+            ),
             vectors[codes],
             asserted[codes],
             [index.labels[code] for code in codes.tolist()],
@@ -144,9 +149,16 @@ class ClipWindows(Served):
         batch.real = np.arange(self.picks.shape[1]) < self.real[asked, None]
         return batch
 
-    def _pictures(self, row: int, picks: tuple[int, ...], *, frames: bool) -> NDArray[np.uint8]:
-        if not frames:
-            return decode_clip(self._bytes(row), picks)
+    def _cut(
+        self, row: int, picks: Sequence[int], out: NDArray[np.uint8] | None
+    ) -> NDArray[np.uint8]:
+        """Frames of a stored clip."""
+        return decode_clip(self._bytes(row), picks, out)
+
+    def _frames(
+        self, row: int, picks: Sequence[int], out: NDArray[np.uint8] | None
+    ) -> NDArray[np.uint8]:
+        """Frames that are stored one by one, put together."""
         codec = self.data.manifest.image_codec
         read = {one: unpacked_image(self._bytes(one), codec) for one in dict.fromkeys(picks)}
         if any(one.ndim == 3 for one in read.values()):  # a clip of gray and color is color
@@ -154,7 +166,9 @@ class ClipWindows(Served):
                 at: one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2)
                 for at, one in read.items()
             }
-        return np.stack([read[one] for one in picks])
+        shown = [read[one] for one in picks]
+        fits = out is not None and out.shape == (len(shown), *shown[0].shape)
+        return np.stack(shown, out=out if fits else None)
 
     def _bytes(self, row: int) -> NDArray[np.uint8]:
         place = self.samples.places[row]

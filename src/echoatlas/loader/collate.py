@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echoatlas.loader.room import tensor_of
+from echoatlas.loader.room import room, tensor
 from echoatlas.loader.samples import Batch, ClipBatch, Sample
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DRAWN = ("fan_mask", "overlay", "patch_map")
+MISSING = {"fan_mask": True, "overlay": False, "patch_map": 255}
+DRAWN = tuple(MISSING)
 
 
 def collate(
@@ -43,10 +45,8 @@ def collate(
         UsageError: the images differ in size, one in color is asked for in gray, or PyTorch is
             missing.
     """
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise UsageError("collate makes tensors: install PyTorch (`pip install torch`)") from None
+    if find_spec("torch") is None:
+        raise UsageError("collate makes tensors: install PyTorch (`pip install torch`)")
     if isinstance(samples, Batch):
         images, ids = samples.images, samples.frame_ids
         labels, asserted = samples.labels, samples.asserted
@@ -54,60 +54,52 @@ def collate(
         images, ids = [one.image for one in samples], [one.frame_id for one in samples]
         labels = np.stack([one.labels for one in samples])
         asserted = np.stack([one.asserted for one in samples])
-    batch = {
-        "image": _moving(images, channels) if isinstance(samples, ClipBatch)
-        else _still(images, channels),
-        "labels": torch.from_numpy(labels),
-        "asserted": torch.from_numpy(asserted),
+    moving = isinstance(samples, ClipBatch)
+    batch: dict[str, Any] = {
+        "image": tensor(_moving(images, channels) if moving else _planes(images, channels)),
+        "labels": tensor(labels),
+        "asserted": tensor(asserted),
         "frame_id": ids,
-    }  # fmt: skip
+    }
     if isinstance(samples, ClipBatch):
-        batch["times_ms"] = torch.from_numpy(samples.times_ms)
-        batch["real"] = torch.from_numpy(samples.real)
+        batch["times_ms"] = tensor(samples.times_ms)
+        batch["real"] = tensor(samples.real)
     for name in also:
         found = _drawn(samples, name) if name in DRAWN else _column(samples, name)
-        batch[name] = torch.from_numpy(found) if isinstance(found, np.ndarray) else found
+        batch[name] = tensor(found) if isinstance(found, np.ndarray) else found
     return batch
 
 
-def _still(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], channels: int | None) -> Any:
-    import torch
-
-    shared = tensor_of(images)
-    # A clip alone has as many sides as gray pictures have together
-    flat = all(image.ndim == 2 for image in images)
-    if shared is not None and flat and channels in (None, 1):
-        return shared[:, None]
-    return torch.from_numpy(_planes(images, channels))
-
-
-def _moving(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], channels: int | None) -> Any:
+def _moving(
+    images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], channels: int | None
+) -> NDArray[np.uint8]:
     """(B, C, T, H, W) of windows of (T, H, W) or (T, H, W, 3)."""
-    import torch
-
+    if isinstance(images, np.ndarray) and images.ndim == 4 and channels in (None, 1):
+        return images[:, None]
     planes = [_planes(one, channels) for one in images]  # (T, C, H, W) each
     most = max(one.shape[1] for one in planes)
-    even = [one if one.shape[1] == most else np.repeat(one, most, axis=1) for one in planes]
-    if len({one.shape for one in even}) > 1:
+    if len({(one.shape[0], *one.shape[2:]) for one in planes}) > 1:
         raise UsageError("clips of several sizes make no batch: resize them first")
-    return torch.from_numpy(np.ascontiguousarray(np.stack(even).swapaxes(1, 2)))
+    frames, _, *sides = planes[0].shape
+    made = room((len(planes), most, frames, *sides))
+    for place, one in zip(made, planes, strict=True):
+        place[...] = one.swapaxes(0, 1)
+    return made
 
 
 def _drawn(samples: Sequence[Sample], name: str) -> NDArray[Any]:
     """Masks or maps of all samples, each of a window with one for every frame."""
-    found = [getattr(one, name) for one in samples]
-    shapes = [one.image.shape for one in samples]
     moving = isinstance(samples, ClipBatch)
-    made = []
-    for one, shape in zip(found, shapes, strict=True):
-        sides = shape[: 3 if moving else 2]
+    made: NDArray[Any] | None = None
+    for at, one in enumerate(samples):
+        found, sides = getattr(one, name), one.image.shape[: 3 if moving else 2]
         if name == "patch_map":
-            sides = (*shape[:1], 16, 16) if moving else (16, 16)
-        if one is None:
-            usual = {"fan_mask": True, "overlay": False, "patch_map": np.uint8(255)}[name]
-            one = np.full(sides, usual)
-        made.append(np.broadcast_to(one, sides))
-    return np.stack(made)
+            sides = (*sides[:-2], 16, 16)
+        if made is None:
+            made = room((len(samples), *sides), np.uint8 if name == "patch_map" else bool)
+        made[at] = MISSING[name] if found is None else found
+    assert made is not None
+    return made
 
 
 def _column(samples: Sequence[Sample], name: str) -> Any:
@@ -138,16 +130,9 @@ def _planes(
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         raise UsageError(f"images of {len(sizes)} sizes make no batch: resize them first")
-    if isinstance(images, np.ndarray):
-        planes = np.moveaxis(images, -1, 1) if color else images[:, None]
-    else:
-        planes = np.stack([_channels_first(one, channels) for one in images])
-    if planes.shape[1] != channels:
-        planes = np.repeat(planes, channels, axis=1)
-    return np.ascontiguousarray(planes)
-
-
-def _channels_first(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    if image.ndim == 3:
-        return np.moveaxis(image, -1, 0)
-    return np.broadcast_to(image, (channels, *image.shape))
+    if isinstance(images, np.ndarray) and not color and channels == 1:
+        return images[:, None]
+    made = room((len(images), channels, *sizes.pop()))
+    for place, one in zip(made, images, strict=True):
+        place[...] = np.moveaxis(one, -1, 0) if one.ndim == 3 else one
+    return made

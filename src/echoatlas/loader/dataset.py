@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from echoatlas.loader.index import Index
-from echoatlas.loader.room import room as room_for
+from echoatlas.loader.room import laid_together
 from echoatlas.loader.row import Row
 from echoatlas.loader.samples import Batch, Sample
 from echoatlas.loader.served import Served
@@ -158,23 +159,13 @@ class Dataset(Served):
 
     def _images(self, places: NDArray[np.void]) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
         codec, keys = self.manifest.image_codec, self.samples.shards
-        found: list[NDArray[np.uint8]] = []
-        together: NDArray[np.uint8] | None = None
-        for number, (shard, _, start, length) in enumerate(places[READ].tolist()):
-            data = self.shards.whole(keys[shard])[start : start + length]
-            room = None if together is None else together[number]
-            image = unpacked_image(data, codec, room)
-            if not number:
-                together = room_for((len(places), *image.shape))
-                room = together[0]
-            if room is not None and image is not room:
-                if image.shape == room.shape:
-                    room[...] = image
-                    image = room
-                else:  # no two need be alike: from here on each stands alone
-                    together = None
-            found.append(image)
-        return found if together is None else together
+
+        def decoders() -> Iterator[Callable[[NDArray[np.uint8] | None], NDArray[np.uint8]]]:
+            for shard, _, start, length in places[READ].tolist():
+                data = self.shards.whole(keys[shard])[start : start + length]
+                yield partial(unpacked_image, data, codec)
+
+        return laid_together(len(places), decoders())
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self), AHEAD):

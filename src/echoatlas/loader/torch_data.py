@@ -1,6 +1,6 @@
 """For PyTorch: a release as its ``Dataset`` and ``IterableDataset``, and a loader that resumes.
 
-The one module that imports PyTorch when it is imported; nothing else of the package needs it.
+Imports PyTorch when it is imported, as ``shared_memory`` does; nothing else of the package does.
 """
 
 from __future__ import annotations

@@ -89,10 +89,15 @@ def clip_shape(data: Buffer) -> tuple[int, ...]:
     return (count, height, width) if channels == 1 else (count, height, width, 3)
 
 
-def decode_clip(data: Buffer, frames: Sequence[int] | None = None) -> NDArray[np.uint8]:
+def decode_clip(
+    data: Buffer, frames: Sequence[int] | None = None, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """The frames of a clip that are asked for, in that order; all if not said.
 
     Only groups in which they lie are unpacked, each once.
+
+    Args:
+        out: where they are laid, if it has their shape.
 
     Returns:
         (n, H, W) or (n, H, W, 3) uint8.
@@ -107,7 +112,8 @@ def decode_clip(data: Buffer, frames: Sequence[int] | None = None) -> NDArray[np
     if any(not 0 <= number < count for number in wanted):
         raise IndexError(f"the clip has {count} frames")
     shape = (len(wanted), height, width) if channels == 1 else (len(wanted), height, width, 3)
-    out = np.empty(shape, np.uint8)
+    if out is None or out.shape != shape:
+        out = np.empty(shape, np.uint8)
     number_of = -(-count // group)
     start = HEADER.size + 4 * number_of
     if len(view) < start:
