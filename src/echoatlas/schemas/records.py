@@ -84,6 +84,22 @@ class Lay:
         return self.transposed or self.flipped
 
 
+@dataclass(frozen=True, slots=True)
+class InnerMask:
+    """A mask that lies in the same file as the pictures that it is about. Trusted zone.
+
+    Attributes:
+        called: the name of its variable, which may name somebody.
+        values: (frames, H, W) of any numbers, laid as the pictures are; one frame is about
+            ``frame``, or about all pictures of the clip.
+        frame: index of the picture that it is about, None for all, or for one each.
+    """
+
+    called: str
+    values: NDArray[Any]
+    frame: int | None = None
+
+
 @dataclass(slots=True)
 class Damage:
     """What went wrong while a scan's frames were decoded; complete once they all were.
@@ -131,6 +147,7 @@ class Scan:
         lay: how an array became these pictures.
         codestream: digest of the coded pictures alone, equal in whatever container they lie; empty
             where there is no codec, or one of no other container.
+        masks: that lie in the file beside the pictures.
     """
 
     format: str
@@ -152,6 +169,7 @@ class Scan:
     signs: tuple[int, int] | None = None
     lay: Lay = Lay()
     codestream: str = ""
+    masks: tuple[InnerMask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

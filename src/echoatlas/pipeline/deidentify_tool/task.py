@@ -84,6 +84,7 @@ def quarantined(index: int, error: Reject) -> Outcome:
 def _released(index: int, output: str, mask: str, done: Written) -> Outcome:
     stated = str(done.scan.header.get("BurnedInAnnotation") or "") if done.scan.header else ""
     cuts = done.redactions
+    left_out = {"masks_left_out"} if done.scan.masks else set()
     return Outcome(
         index,
         AuditVerdict.RELEASED,
@@ -103,7 +104,7 @@ def _released(index: int, output: str, mask: str, done: Written) -> Outcome:
         methods=done.header.methods,
         detector=cuts[0].detector if cuts else "",
         model=cuts[0].model if cuts else "",
-        verdicts=tuple(sorted({one for cut in cuts for one in cut.verdicts})),
+        verdicts=tuple(sorted({one for cut in cuts for one in cut.verdicts} | left_out)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.deidentify.header.attributes import Policy, clean
 from echoatlas.pipeline.deidentify.pixels.check import check_redacted, check_written
 from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.marks import check_masks
 from echoatlas.pipeline.deidentify.pixels.planes import check_planes
 from echoatlas.pipeline.deidentify.pixels.redact import redact
 from echoatlas.pipeline.evidence import EvidenceConfig, evidence
@@ -62,6 +63,7 @@ class JourneyConfig:
             (redact, self.redact),
             (check_redacted, self.redact),
             (check_planes, self.redact),
+            (check_masks, self.redact),
             (normalize, self.normalize),
             (measure, self.measure),
             (annotate, self.annotate),

@@ -15,7 +15,7 @@ from echoatlas.pipeline.evidence import all_hints, evidence, measured, numbers
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.frames.stored import Pane, frame_rows
 from echoatlas.pipeline.geometry import geometry
-from echoatlas.pipeline.objects.companions import origin_of_all, with_companions
+from echoatlas.pipeline.objects.companions import origin_of_all, with_companions, without_text
 from echoatlas.pipeline.objects.copies import spoken_of
 from echoatlas.pipeline.objects.result import ObjectResult, Row
 from echoatlas.pipeline.objects.rows import (
@@ -70,6 +70,7 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
     with watch.step("check"):
         check_redacted(clip, redactions, config.redact, sight)
         check_planes(clip, redactions, scan.stack, config.redact)
+        scan, marked = without_text(scan, marked, config.redact)
     with watch.step("normalize"):
         panes = [Pane.of(*one, config.normalize) for one in zip(fans, redactions, strict=True)]
     marks = context.marks(task)

@@ -160,7 +160,9 @@ class AnnotationRow:
     object_id: ObjectId
     kind: Annotated[str, Column("{}.", values=[*AnnotationKind])]
     name: Annotated[str, Column("What it is about, a code.")]
-    value: Annotated[str, Column("Class or de-identified text, else empty.")]
+    value: Annotated[
+        str, Column("Class or de-identified text; of a mask codes of its anatomy; else empty.")
+    ]
     number: Annotated[float | None, Column("Value of a scalar.")]
     unit: Annotated[str, Column("Unit of the scalar, UCUM.")]
     points: Annotated[list[float], Column("x0 y0 x1 y1 ... in the stored image.", "px")]
@@ -168,7 +170,9 @@ class AnnotationRow:
     mask_native: Annotated[
         bytes, Column("The same of the size that `details` has of the frame; empty without that.")
     ]
-    source: Annotated[str, Column("Collection adapter or sidecar rule.")]
+    source: Annotated[
+        str, Column("Collection adapter, sidecar rule, or file: a mask in its picture's own.")
+    ]
     fingerprint: Fingerprint
 
 

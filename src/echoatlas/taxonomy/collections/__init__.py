@@ -68,6 +68,11 @@ class Layout(Strict):
                 raise ValueError(f"key: '{field}' is no group of the path")
         return self
 
+    @property
+    def says_mask(self) -> bool:
+        """Whether it says itself what a mask's values mean."""
+        return "mask" in self.model_fields_set
+
     def tie(self, path: str, match: re.Match[str]) -> str:
         """The key of a path that the rule matched."""
         above, folder, file = ["", "", *path.split("/")][-3:]
@@ -169,6 +174,12 @@ class Collection(Strict):
         path = plain(name)
         found = self._rule(path)
         return (found[0], found[0].tie(path, found[1])) if found else None
+
+    def mask_within(self, name: str) -> tuple[Mask, str] | None:
+        """What a mask within a picture's own file means, where the path's rule says so, and who
+        says it."""
+        found = self._rule(plain(name))
+        return (found[0].mask, self.name) if found and found[0].says_mask else None
 
     @property
     def digest(self) -> str:

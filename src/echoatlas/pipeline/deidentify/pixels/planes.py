@@ -65,8 +65,22 @@ def check_planes(
         sides = whole.shape  # frames were lost: which ones of which axis is not asked
     _demand_best_fan(whole.reshape(sides))
     whole[:, hidden] = 0
-    refuse_text(look_again(whole, config.full, every_way=True))
-    for plane in _planes(whole.reshape(sides), LEAST):
+    refuse_in_planes(whole, sides, config)
+
+
+def refuse_in_planes(
+    pictures: NDArray[np.uint8], sides: Sequence[int], config: RedactConfig
+) -> None:
+    """Refuse text in any plane and turn of an array.
+
+    Args:
+        pictures: (N, H, W). sides: of the array that they were cut from, in the same order.
+
+    Raises:
+        Reject: ``residual_text``.
+    """
+    refuse_text(look_again(pictures, config.full, every_way=True))
+    for plane in _planes(pictures.reshape(sides), LEAST):
         refuse_text(look_again(plane, config.full, every_way=True))
 
 

@@ -104,6 +104,28 @@ def arranged_as(
     return turned(made, like.transposed, like.flipped)
 
 
+def laid_alike(values: NDArray[Any], shape: Sequence[int], lay: Lay) -> NDArray[Any] | None:
+    """An array that lies over another one, pixel on pixel, in the same lay.
+
+    Args:
+        values: as long along each axis as the other, or without its frames, or its colors.
+        shape: of the other. lay: how that became pictures.
+
+    Returns:
+        (frames, H, W), or None if the axes are not the same.
+    """
+    order = [axis for axis, side in enumerate(shape) if side > 1 and axis != lay.color]
+    sides = [side for side in values.shape if side > 1]
+    for axes in (order, [axis for axis in order if axis in lay.plane]):
+        if [shape[axis] for axis in axes] == sides:
+            wanted = [axis for axis in (*lay.stack, *lay.plane) if axis in axes]
+            flat = values.reshape(sides).transpose([axes.index(axis) for axis in wanted])
+            flat = flat.reshape(-1, *flat.shape[-2:])
+            made = turned(Arranged(flat, lay), lay.transposed, lay.flipped)
+            return made.values
+    return None
+
+
 def turned(pictures: Arranged, transposed: bool, flipped: bool) -> Arranged:
     """Pictures transposed, then turned upside down."""
     values = pictures.values.swapaxes(1, 2) if transposed else pictures.values

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import h5py
@@ -14,13 +15,20 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.axes import PLANE, SMALLEST, STACK, UNKNOWN
-from echoatlas.pipeline.read.arrays.hdf5_tree import walked
+from echoatlas.pipeline.read.arrays.hdf5_tree import MOST_NODES, walked
 from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
 from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
+from echoatlas.pipeline.read.arrays.masks import Loaded, loaded, with_masks
 from echoatlas.pipeline.read.arrays.ranges import within_range
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.uff import BEAMFORMED, uff_picture
-from echoatlas.pipeline.read.arrays.variables import Variable, choose, may_be_pictures
+from echoatlas.pipeline.read.arrays.variables import (
+    MASKS,
+    Choice,
+    Variable,
+    choose,
+    may_be_pictures,
+)
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.surplus import check_end
@@ -65,9 +73,14 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                         values, "hdf5", config, kinds=[STACK, PLANE, PLANE], sizes=sizes
                     )
             pictures = zea_pictures(tree.paths)
-            wanted = [one for one in tree.variables if not pictures or one.name in pictures]
+            wanted = [
+                one
+                for one in tree.variables
+                if not pictures or one.name in pictures or one.speaks(MASKS)
+            ]
             chosen = choose(wanted, config)
             parts = [one.load() for one in chosen.variables]
+            masks = loaded(chosen, ERRORS, config)
             kinds = hdf5_kinds(chosen.one.source)
     except ERRORS as error:
         raise Reject(
@@ -75,11 +88,11 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
         ) from None
     if matlab:  # which stores columns first, so that HDF5 has its axes turned round
         parts = [one.T for one in parts]
-    if chosen.stacked:
-        return _stacked_scan(parts, "hdf5", config)
-    if matlab:
-        return _matlab_scan(parts[0], "hdf5", config)
-    return array_scan(parts[0], "hdf5", config, kinds=kinds)
+        masks = [(one, values if values is None else values.T) for one, values in masks]
+    if matlab or chosen.stacked:
+        return _chosen_scan(parts, chosen, masks, "hdf5", config)
+    scan = array_scan(parts[0], "hdf5", config, kinds=kinds)
+    return with_masks(scan, chosen, parts[0].shape, masks)
 
 
 def read_mat(data: bytes, config: ReadConfig) -> Scan:
@@ -98,32 +111,40 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
             check_workspace(name for name, _, _ in listed)
             names = [name for name, shape, kind in listed if _may_hold(shape, kind)]
             found = scipy.io.loadmat(io.BytesIO(data), variable_names=names) if names else {}
-        variables = [one for name in names for one in _variables(name, found[name])]
+        each = (one for name in names for one in _variables(name, found[name]))
+        variables = list(islice(each, MOST_NODES + 1))
+        if len(variables) > MOST_NODES:
+            raise Reject(Reason.TOO_LARGE, f"the file has more than {MOST_NODES} arrays")
         chosen = choose(variables, config)
         parts = [np.asarray(one.load()) for one in chosen.variables]
+        masks = loaded(chosen, (*ERRORS, MatReadError), config)
     except RecursionError:
         raise Reject(Reason.TOO_DEEP, "the file is nested too deep to be read") from None
     except (*ERRORS, MatReadError) as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    return (
-        _stacked_scan(parts, "mat", config)
-        if chosen.stacked
-        else _matlab_scan(parts[0], "mat", config)
-    )
+    return _chosen_scan(parts, chosen, masks, "mat", config)
 
 
 def _may_hold(shape: Sequence[int], kind: str) -> bool:
-    """Whether a variable may hold pictures: numbers of two large sides, or cells."""
-    if kind in ("struct", "object", "char", "function", "opaque", "sparse"):
+    """Whether a variable may hold pictures: numbers of two large sides, cells or structs."""
+    if kind in ("object", "char", "function", "opaque", "sparse"):
         return False
-    return kind == "cell" or sum(side >= SMALLEST for side in shape) >= 2
+    return kind in ("cell", "struct") or sum(side >= SMALLEST for side in shape) >= 2
 
 
 def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
-    """A variable's array, or those of its cells, numbered in MATLAB's order."""
-    if values.dtype == object:
+    """A variable's array, or those of its cells and fields, numbered in MATLAB's order."""
+    if type(values) is not np.ndarray:  # MATLAB's objects and functions are classes of it
+        return
+    if values.dtype.names:
+        for index, one in enumerate(values.ravel(order="F")):
+            place = f"{name}{{{index}}}" if values.size > 1 else name
+            for field in values.dtype.names:
+                if isinstance(one[field], np.ndarray):
+                    yield from _variables(f"{place}/{field}", one[field])
+    elif values.dtype == object:
         for index, one in enumerate(values.ravel(order="F")):
             if isinstance(one, np.ndarray) and one.dtype != object:
                 yield from _variables(f"{name}{{{index}}}", one)
@@ -131,10 +152,19 @@ def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
         yield Variable(name, values.shape, values.dtype, lambda: within_range(values))
 
 
-def _stacked_scan(parts: list[NDArray[Any]], kind: str, config: ReadConfig) -> Scan:
-    """Arrays alike, (H, W) or (H, W, 3), as frames of one clip."""
-    flat = np.stack([one.reshape([side for side in one.shape if side != 1]) for one in parts])
-    return array_scan(flat, kind, config, kinds=[STACK, *[UNKNOWN] * (flat.ndim - 1)])
+def _chosen_scan(
+    parts: list[NDArray[Any]], chosen: Choice, masks: Loaded, kind: str, config: ReadConfig
+) -> Scan:
+    """One array as MATLAB's programs have it, (H, W), (H, W, 3), (H, W, N) or (H, W, 3, N); or
+    arrays alike, (H, W) or (H, W, 3), as frames of one clip."""
+    if chosen.stacked:
+        flat = np.stack([one.reshape([side for side in one.shape if side != 1]) for one in parts])
+        kinds = [STACK, *[UNKNOWN] * (flat.ndim - 1)]
+        scan = array_scan(flat, kind, config, kinds=kinds)
+    else:
+        flat = parts[0]
+        scan = array_scan(flat, kind, config, usual=(0, 1), usual_color=2)
+    return with_masks(scan, chosen, flat.shape, masks)
 
 
 def read_npy(data: bytes, config: ReadConfig) -> Scan:
@@ -161,11 +191,6 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
     return array_scan(values, "npy", config)
-
-
-def _matlab_scan(values: NDArray[Any], kind: str, config: ReadConfig) -> Scan:
-    """(H, W), (H, W, 3), (H, W, N) or (H, W, 3, N), as MATLAB's programs have it."""
-    return array_scan(values, kind, config, usual=(0, 1), usual_color=2)
 
 
 def _check_inflated(data: bytes, config: ReadConfig) -> None:

@@ -81,9 +81,14 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The variables that are the pictures: one, or several alike of which each is a frame."""
+    """The variables that are the pictures: one, or several alike of which each is a frame.
+
+    Attributes:
+        masks: those that are called masks of pictures.
+    """
 
     variables: tuple[Variable, ...]
+    masks: tuple[Variable, ...] = ()
 
     @property
     def one(self) -> Variable:
@@ -133,15 +138,16 @@ def choose(variables: Sequence[Variable], config: ReadConfig) -> Choice:
     for one in left:
         if one.size > config.max_inflated:
             raise Reject(Reason.TOO_LARGE, f"an array claims more than {config.max_inflated} bytes")
-    return Choice(_decided(left, config))
+    beside = () if config.masks else tuple(sorted(masks, key=lambda one: one.name))
+    return Choice(_decided(left, config), beside)
 
 
 def _decided(left: list[Variable], config: ReadConfig) -> tuple[Variable, ...]:
-    if len(left) == 1 or (frames := _siblings(left)):
+    if len(left) == 1 or (frames := siblings(left)):
         return tuple(left) if len(left) == 1 else frames
     if sum(one.size for one in left) <= config.max_inflated and not config.masks:
         seen = [one for one in left if _looks(one)]
-        if len(seen) == 1 or (seen and (frames := _siblings(seen))):
+        if len(seen) == 1 or (seen and (frames := siblings(seen))):
             return tuple(seen) if len(seen) == 1 else frames
         left = seen or left
     shapes = ", ".join(sorted(" x ".join(map(str, one.shape)) for one in left[:8]))
@@ -151,7 +157,7 @@ def _decided(left: list[Variable], config: ReadConfig) -> tuple[Variable, ...]:
     )
 
 
-def _siblings(left: list[Variable]) -> tuple[Variable, ...]:
+def siblings(left: Sequence[Variable]) -> tuple[Variable, ...]:
     """Variables of equal shape and type whose names differ by one number, in its order."""
     if len({(one.shape, one.dtype) for one in left}) > 1:
         return ()
