@@ -94,7 +94,7 @@ def test_names_that_are_no_text_links_to_nothing_and_pipes_hold_up_nobody(
     ran = made.run("run")
     receipt = (made.root / "drop" / "_receipts" / "up.json").read_bytes()
 
-    assert (ran["objects"], ran["rejected"]) == (4, {"vanished": 2})
-    assert {"plain.png", "gone.png", "gone.csv", "M\udcfcller.png"} == {
+    assert (ran["objects"], ran["rejected"]) == (5, {"vanished": 2, "not_delivered": 1})
+    assert {"plain.png", "gone.png", "gone.csv", "pipe.png", "M\udcfcller.png"} == {
         Path(one["file"]).name for one in json.loads(receipt)
     }

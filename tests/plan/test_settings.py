@@ -42,6 +42,7 @@ KNOWN = {
     "geometry": "0ec4386593c03622",
     "deidentify": "a8ec0bcde1f51a6d",
     "check_planes": "599a83743296caed",
+    "check_masks": "599a83743296caed",
     "redact": "599a83743296caed",
     "check_redacted": "599a83743296caed",
     "normalize": "12ac79994f21456b",

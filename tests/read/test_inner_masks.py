@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from echoatlas.pipeline.deidentify.pixels.marks import check_masks
 from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
+from echoatlas.pipeline.deidentify.pixels.marks import check_masks
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
@@ -22,9 +22,10 @@ from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.sidecars.within import within
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config import SiteConfig
+from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin, SourceAnnotation
-from echoatlas.schemas.rows import AnnotationRow, SightingRow
+from echoatlas.schemas.rows.frames import AnnotationRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import make_cine
 from echoatlas.taxonomy.collections.annotations import Mask
 
@@ -167,9 +168,9 @@ def test_a_mask_that_cannot_be_read_costs_the_picture_nothing():
 
 def test_a_mask_turns_with_its_picture():
     """Pictures that lie on their side are turned, and what is drawn on them goes with them."""
-    cine = make_cine(5, frames=4, fan="convex", size=(240, 180)).pictures
+    cine = make_cine(3, frames=16, fan="convex", size=(240, 180)).pictures
     drawn = cv2.ellipse(np.zeros(cine[0].shape, np.uint8), (110, 90), (40, 20), 0, 0, 360, 1, -1)
-    masks = np.stack([drawn] * 4)
+    masks = np.stack([drawn] * 16)
 
     scan = read(hdf5({"image": cine.swapaxes(1, 2), "mask": masks.swapaxes(1, 2)}))
 

@@ -15,6 +15,7 @@ from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake_address import demand_plain
+from echoatlas.pipeline.site_bucket import site_bucket
 from echoatlas.pipeline.starter import starter
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.pipeline.vault.keys import Vault
@@ -139,7 +140,7 @@ class Deployment:
             from echoatlas.pipeline.dicomweb.storage import DicomWebStorage
 
             return DicomWebStorage(site.bucket, site.dicomweb)
-        return Storage.open(resolve(self.root, site.bucket), self.config.zones.get("intake"))
+        return site_bucket(resolve(self.root, site.bucket), self.config.zones.get("intake"))
 
     def key(self) -> SiteKey:
         """The key of the deployment's own ids."""

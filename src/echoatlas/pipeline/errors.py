@@ -84,7 +84,7 @@ class Reason(StrEnum):
     )
     NOT_DELIVERED = (
         "not_delivered",
-        "The archive that holds the scan did not deliver it whole.",
+        "What holds it did not deliver it whole: an archive, a bucket, a disk or a link.",
     )
     VANISHED = "vanished", "The file was announced and then removed."
     CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."

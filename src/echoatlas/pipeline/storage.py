@@ -140,7 +140,7 @@ class LocalStorage(Storage):
                 base = Path(folder).relative_to(self.root).as_posix()
                 for name in names:
                     key = name if base == "." else f"{base}/{name}"
-                    if not key.startswith(prefix) or name.startswith(_PARTIAL):
+                    if not key.startswith(prefix) or name.startswith(PARTIAL):
                         continue
                     try:
                         info = (Path(folder) / name).stat()
@@ -161,7 +161,7 @@ class LocalStorage(Storage):
         target = self.path(key)
         with local_faults(self.uri):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=target.parent)
+            handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=target.parent)
             partial = Path(name)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -198,7 +198,7 @@ def _default_zone() -> Zone:
     return Zone()
 
 
-_PARTIAL = ".partial-"
+PARTIAL = ".partial-"
 
 
 def _unless_missing(error: OSError) -> None:

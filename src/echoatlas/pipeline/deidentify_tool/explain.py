@@ -115,6 +115,8 @@ def pixels(policy: Policy) -> list[str]:
         "Volumes and arrays, whose pictures may lie along other axes than they say: looked at in "
         "every plane, turned and mirrored too; text there, or a fan that shows better there: "
         "quarantined.",
+        "Masks that come with pictures: left out where text is found in them, in every plane of "
+        "arrays too; of few, solid and smooth areas they are not looked at.",
         "What is written is decoded and looked at again; text that is left, pictures without "
         "dynamic range, or anything outside the mask: quarantined.",
     ]
@@ -134,6 +136,7 @@ def files() -> list[str]:
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
         "Tables (CSV, JSON, XLSX) that name files: a CSV of the new names, the patient's "
         f"pseudonym, and of {columns} the values that are numbers or known terms.",
+        "Masks in a picture's own file (HDF5, MATLAB): not written, and told as 'masks_left_out'.",
         "Archives: opened; members' names and times are dropped.",
         *(f"Passed over as '{code}': {sentence}" for code, sentence in FILTERS.items()),
     ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
 from echoatlas.pipeline.read.text import text_of
 from echoatlas.pipeline.storage import Entry, Storage
@@ -139,6 +140,8 @@ def _looked_up(
         data = bucket.read(manifest.key)
     except FileNotFoundError:  # removed since it was listed
         return {}, ()
+    except Reject:  # what it promises is not known, so that all has to wait
+        return dict.fromkeys(entries, ""), (manifest.key.removeprefix(start),)
     by_form = {_plain(key.removeprefix(start)): key for key in entries}
     found: dict[str, str] = {}
     absent: list[str] = []

@@ -10,6 +10,7 @@ FOLDERS = frozenset(
         ".trashes",
         "$recycle.bin",
         "@eadir",
+        "lost+found",
         "system volume information",
     }
 )

@@ -55,7 +55,8 @@ def release_from_quarantine(
     What a reviewer saw leak is worked on anew only if its reason is named. ``objects`` goes last:
     should this be cut off, the objects are still rejected, and asking again completes it.
 
-    An archive that was refused as a whole is forgotten altogether: its members are named anew.
+    An archive that was refused as a whole is forgotten altogether: its members are named anew. So
+    is a file that could not be read: it was named by its place, and is named by its bytes then.
     """
     rows = [
         row
@@ -74,17 +75,22 @@ def release_from_quarantine(
             lake.drop_rows("readings", "object_id", ids, run_id)
             lake.drop_rows("quarantine", "locator", places, run_id)
             lake.drop_rows("objects", "locator", places, run_id)
-            whole = _whole_archives(lake, rows)
+            whole = _to_be_named(lake, rows)
             lake.drop_rows("objects", "locator", whole, run_id)  # copies of them too
             lake.drop_rows("sightings", "locator", whole, run_id)
     return len(rows)
 
 
-def _whole_archives(lake: Lake, rows: list[QuarantineRow]) -> list[str]:
-    """Where archives lie that were named as one object, those of the same bytes too."""
-    ids = {row.object_id for row in rows if row.reason == Reason.UNSAFE_ARCHIVE}
-    if not ids:
-        return []
+def _to_be_named(lake: Lake, rows: list[QuarantineRow]) -> list[str]:
+    """Where files lie that have no name by what they hold: archives that were named as one object,
+    those of the same bytes too, and what could not be read."""
+    archives = {row.object_id for row in rows if row.reason == Reason.UNSAFE_ARCHIVE}
+    asked = {row.object_id for row in rows}
     alone = pc.field("member") < 0
-    seen = lake.read("sightings", ["locator", "object_id"], alone).to_pylist()
-    return sorted(one["locator"] for one in seen if one["object_id"] in ids)
+    seen = lake.read("sightings", ["locator", "object_id", "content_id"], alone).to_pylist()
+    return sorted(
+        one["locator"]
+        for one in seen
+        if one["object_id"] in archives
+        or (one["object_id"] in asked and one["object_id"] == one["content_id"])
+    )

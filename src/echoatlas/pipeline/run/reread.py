@@ -49,6 +49,10 @@ def reread(batch: Batch) -> BatchResult:
                 hints = read_evidence(batch, item, sources)
         except (MemoryError, Retry):
             raise
+        except Reject as rejection:
+            if rejection.step != "ingest":  # else its file can't be read today: no fault of ours
+                crashes.append(crash_site(rejection))
+            continue
         except Exception as error:  # noqa: BLE001  (the boundary: see the module ``work``)
             crashes.append(crash_site(error))
             continue

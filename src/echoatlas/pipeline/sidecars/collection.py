@@ -194,6 +194,8 @@ class CompanionReader:
                     rows += self._rows(collection, one, held, name)
             except FileNotFoundError:  # removed since it was listed: the next run sees that
                 continue
+            except Reject:  # it is there, and who opens it as a mask says that it can't be
+                shown += [(tied[0], b"")] if tied and tied[0].role == "mask" else []
         return Attached(tuple(shown), tuple(rows))
 
     def _archive(self, archive: str) -> _Archive:
@@ -209,7 +211,7 @@ class CompanionReader:
             pictures = {*self.loose, *(n for one in self.members for n in self._archive(one).mine)}
             try:
                 found = _Archive.of(self.site, archive, self.read(archive), pictures=pictures)
-            except FileNotFoundError:  # removed since it was listed: the next run sees that
+            except (FileNotFoundError, Reject):  # removed since it was listed, or not to be read
                 found = _Archive()
             self._apart[archive] = found
         return self._apart[archive]

@@ -82,7 +82,7 @@ def sidecars(
             continue
         try:
             table = read_sidecar(bucket.read(key), key, site.sidecar)
-        except FileNotFoundError:  # a link to nothing, or removed since it was listed
+        except (FileNotFoundError, Reject):  # removed since it was listed, or its turn says why not
             continue
         if table is not None:
             tables.add(key, table)
@@ -170,6 +170,6 @@ class ArchiveTables:
             try:
                 data = self.read(key)
                 self._parsed[key] = read_sidecar(data, key, self.site.sidecar)
-            except FileNotFoundError:  # removed since it was listed: the next run sees that
+            except (FileNotFoundError, Reject):  # removed since it was listed, or not to be read
                 self._parsed[key] = None
         return self._parsed[key]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.errors import Reject, Retry, UsageError
 from echoatlas.pipeline.ingest.complete import completeness, upload_folder
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
@@ -122,7 +122,7 @@ class _Digests:
                 (one["archive"] or one["file"], one["bytes"], one["time"]): one["sha256"]
                 for one in lines
             }
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, Reject, ValueError, KeyError, TypeError):
             return {}  # there is none, it is of an older version, or the site wrote over it
 
     def _read(self, arrival: ListedFile) -> str:
@@ -131,7 +131,7 @@ class _Digests:
             for start in range(0, arrival.size, CHUNK):
                 length = min(CHUNK, arrival.size - start)
                 digest.update(self.bucket.read(arrival.key, start, length))
-        except (FileNotFoundError, Retry):
+        except (FileNotFoundError, Reject, Retry):
             return ""
         return digest.hexdigest()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.errors import sentence_of
+from echoatlas.pipeline.errors import Reject, sentence_of
 from echoatlas.pipeline.ingest.complete import completeness
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import uploaded
@@ -104,8 +105,9 @@ def receipts(
             rows = {int(str(row["member"])): row for row in inside[arrival.locator]}
             names = dict.fromkeys(rows, "?")
             opening = ArchiveTables(site, bucket.read)
-            for member in opening.open(arrival.key, opened(bucket.read(arrival.key))):
-                names[member.index] = member.name
+            with suppress(FileNotFoundError, Reject):  # it was there when its members were named
+                for member in opening.open(arrival.key, opened(bucket.read(arrival.key))):
+                    names[member.index] = member.name
             held += tally(site, opening.held, opening.names)[0]
             spoken |= dict.fromkeys(opening.names, arrival.key)
             for index, name in sorted(names.items()):
