@@ -50,7 +50,7 @@ def loaded(choice: Choice, errors: tuple[type[Exception], ...], config: ReadConf
     return found
 
 
-def with_masks(scan: Scan, choice: Choice, shape: Sequence[int], masks: Loaded) -> Scan:
+def masked_scan(scan: Scan, choice: Choice, shape: Sequence[int], masks: Loaded) -> Scan:
     """A scan with the masks that are about its pictures.
 
     Args:

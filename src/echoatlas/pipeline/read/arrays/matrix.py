@@ -18,7 +18,7 @@ from echoatlas.pipeline.read.arrays.axes import PLANE, SMALLEST, STACK, UNKNOWN
 from echoatlas.pipeline.read.arrays.hdf5_tree import MOST_NODES, walked
 from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
 from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
-from echoatlas.pipeline.read.arrays.masks import Loaded, loaded, with_masks
+from echoatlas.pipeline.read.arrays.masks import Loaded, loaded, masked_scan
 from echoatlas.pipeline.read.arrays.ranges import within_range
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.uff import BEAMFORMED, uff_picture
@@ -92,7 +92,7 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
     if matlab or chosen.stacked:
         return _chosen_scan(parts, chosen, masks, "hdf5", config)
     scan = array_scan(parts[0], "hdf5", config, kinds=kinds)
-    return with_masks(scan, chosen, parts[0].shape, masks)
+    return masked_scan(scan, chosen, parts[0].shape, masks)
 
 
 def read_mat(data: bytes, config: ReadConfig) -> Scan:
@@ -164,7 +164,7 @@ def _chosen_scan(
     else:
         flat = parts[0]
         scan = array_scan(flat, kind, config, usual=(0, 1), usual_color=2)
-    return with_masks(scan, chosen, flat.shape, masks)
+    return masked_scan(scan, chosen, flat.shape, masks)
 
 
 def read_npy(data: bytes, config: ReadConfig) -> Scan:
