@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import cv2
 import imagehash
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from echoatlas.pipeline.frames import phash
+from echoatlas.pipeline.read import read
 from echoatlas.simulate.pictures.scans import make_cine
 
 LANCZOS = Image.Resampling.LANCZOS
@@ -27,6 +30,17 @@ def test_bits_are_those_of_imagehash(side, size):
         theirs = imagehash.phash(Image.fromarray(gray), hash_size=side)
 
         assert np.packbits(theirs.hash).tobytes() == phash.phash(gray, side)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_a_scan_of_sixteen_bits_has_the_hash_of_its_eight(bits):
+    gray = make_cine(3, frames=1, size=(640, 480)).pictures[0]
+    deep = io.BytesIO()
+    Image.fromarray(gray.astype(np.uint16) << (bits - 8)).save(deep, "PNG")
+
+    (shown,) = read(deep.getvalue()).frames()
+
+    assert distance(phash.phash(gray), phash.phash(shown)) <= 1
 
 
 def test_bits_are_those_of_imagehash_on_real_scans(samples):
