@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from echoatlas.pipeline.run.metrics import METRICS, exposition, run_metrics
+from echoatlas.pipeline.run.metrics import METRICS, exposition, run_metrics, samples_of
 from echoatlas.schemas.rows.log import RunRow
 
 RUN = RunRow(
@@ -36,9 +36,15 @@ def test_millions_are_told_to_the_last_digit():
 def test_each_metric_says_what_it_means():
     text = run_metrics({"st": {"kept": 1}}, {"no_fan": 1}, {"read": 1.0}, RUN).decode()
 
-    assert {line.split()[2] for line in text.splitlines() if line.startswith("# HELP")} == {
-        *METRICS
-    }
+    of_runs = {name for name in METRICS if not name.startswith("echoatlas_queue_")}
+    assert {line.split()[2] for line in text.splitlines() if line.startswith("# HELP")} == of_runs
+
+
+def test_what_is_written_is_read_again_and_what_is_no_longer_known_is_left_out():
+    told = {"echoatlas_queue_objects": {("st",): 3.0}, "echoatlas_queue_looked_seconds": {(): 7.5}}
+    older = b"# TYPE echoatlas_gone gauge\nechoatlas_gone 1.0\n"
+
+    assert samples_of(exposition(told) + older) == told
 
 
 @given(st.text(max_size=20), st.floats(0, 2**53))

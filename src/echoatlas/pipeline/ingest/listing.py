@@ -104,6 +104,11 @@ class Listing:
                 if not odd:
                     yield _text(key), size
 
+    def times(self, places: NDArray[np.int64]) -> list[float]:
+        """When some of the files were written; a place below 0 stands for none."""
+        found: list[float] = self.files.column("changed").take(places[places >= 0]).to_pylist()
+        return found
+
     def rows(self, places: NDArray[np.int64]) -> list[ListedFile]:
         """Some of the files."""
         return [

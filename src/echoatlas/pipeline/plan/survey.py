@@ -89,6 +89,8 @@ class Survey:
         arrived: every file in the bucket, and the tables among them.
         fresh: files that are in no sighting yet; sidecar tables are not among them, nor what waits.
         waiting: new files of uploads that have not come whole: their number.
+        waiting_since, due_since: when the oldest of those came, and of what is fresh or pending,
+            seconds since 1970; None where there is none, or nothing tells.
         apart: archives that hold only masks and tables of the collection's pictures.
         pending: sightings without an outcome, in order.
         stale: sightings whose rows were made by other steps or settings than today's.
@@ -108,6 +110,8 @@ class Survey:
     arrived: Arrived
     fresh: list[ListedFile]
     waiting: int
+    waiting_since: float | None
+    due_since: float | None
     apart: tuple[str, ...]
     pending: list[SightingRow]
     stale: list[SightingRow]
@@ -253,6 +257,7 @@ def compare(
     unknown[seen.file[seen.file >= 0]] = False
     new = [one for one in listing.rows(np.flatnonzero(unknown)) if one.key not in tables.keys]
     fresh = [one for one in new if one.key not in arrived.whole.waiting]
+    begun = listing.times(seen.file[due.pending])
     pending, back = _parted(sighting_rows(seen, due.pending))
     repeats, again = _parted(sighting_rows(seen, due.repeats))
     lost, gone = _parted(sighting_rows(seen, due.lost))
@@ -262,6 +267,8 @@ def compare(
         arrived=arrived,
         fresh=fresh,
         waiting=len(new) - len(fresh),
+        waiting_since=_oldest(one.changed for one in new if one.key in arrived.whole.waiting),
+        due_since=_oldest([*(one.changed for one in fresh), *begun]),
         apart=apart,
         pending=pending,
         stale=sighting_rows(seen, due.stale),
@@ -276,6 +283,10 @@ def compare(
         read_by=due.read_by,
         next_ordinal=seen.next_ordinal,
     )
+
+
+def _oldest(times: Iterable[float]) -> float | None:
+    return min((one for one in times if one), default=None)
 
 
 def _parted(rows: list[SightingRow]) -> tuple[list[SightingRow], list[SightingRow]]:

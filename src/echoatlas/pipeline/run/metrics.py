@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from echoatlas.schemas.rows.log import RunRow
 
 FOLDER = "metrics/"
-PLACE = f"{FOLDER}echoatlas.prom"  # one file: a collector that finds several shows the oldest
+PLACE = f"{FOLDER}echoatlas.prom"  # one file of all runs: of several a collector shows the oldest
 
 
 # What each metric says, as Prometheus shows it, and by what it is told apart.
@@ -22,6 +23,12 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "echoatlas_run_frames": ("Frames that the newest run wrote.", ()),
     "echoatlas_run_crashed": ("Objects over which the newest run failed unexpectedly.", ()),
     "echoatlas_run_finished_seconds": ("When the newest run ended, seconds since 1970.", ()),
+    "echoatlas_queue_objects": ("Objects that wait to be run, when last looked at.", ("site",)),
+    "echoatlas_queue_oldest_seconds": (
+        "When the oldest of them came, seconds since 1970; absent where none waits.",
+        ("site",),
+    ),
+    "echoatlas_queue_looked_seconds": ("When buckets were last looked at, since 1970.", ()),
     "echoatlas_conservation": ("1 if every discovered object is accounted for, else 0.", ()),
 }
 
@@ -39,6 +46,18 @@ def exposition(samples: Mapping[str, Mapping[tuple[str, ...], float]]) -> bytes:
         for values, number in sorted(samples[name].items()):
             (gauge.labels(*values) if labels else gauge).set(number)
     return generate_latest(registry)
+
+
+def samples_of(text: bytes) -> dict[str, dict[tuple[str, ...], float]]:
+    """What ``exposition`` was given; metrics that are not known today are left out."""
+    return {
+        family.name: {
+            tuple(one.labels[label] for label in METRICS[family.name][1]): one.value
+            for one in family.samples
+        }
+        for family in text_string_to_metric_families(text.decode())
+        if family.name in METRICS
+    }
 
 
 def run_metrics(

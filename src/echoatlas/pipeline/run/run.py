@@ -36,6 +36,7 @@ from echoatlas.pipeline.run.drift import drifted
 from echoatlas.pipeline.run.idle import Looked
 from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, gate, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
+from echoatlas.pipeline.run.queue import QUEUE, tell_queue
 from echoatlas.pipeline.run.register import differing, name_arrivals
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.summary import Summary
@@ -113,6 +114,7 @@ def curate(
             for site in summary.unlisted:
                 log.say(Event.SITE_LISTED, site=site, reason=Ending.OUT_OF_REACH)
             summary.notes += give_up(deployment, surveys)
+            tell_queue(lake.storage, surveys)
             log.begin(Stage.NAMING)
             busy = set()
             some = partial(cluster, sum(len(seen.fresh) for seen in surveys))
@@ -171,6 +173,7 @@ def curate(
             )
         ]
         _speak_of_tables(lake, surveys, summary)
+        tell_queue(lake.storage, surveys, [seen.site.site for seen in ready])
         summary.seconds = time.monotonic() - clock
         if worked:
             _record(deployment, chosen, summary, started)
@@ -338,4 +341,4 @@ def _record(
     text = run_metrics(summary.balance.sites, summary.rejected, summary.step_seconds, row)
     storage = deployment.lake.storage
     storage.write(PLACE, text)
-    storage.delete([entry.key for entry in storage.list(FOLDER) if entry.key != PLACE])
+    storage.delete([entry.key for entry in storage.list(FOLDER) if entry.key not in (PLACE, QUEUE)])

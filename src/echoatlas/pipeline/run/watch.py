@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, UsageError
 from echoatlas.pipeline.plan.plan import checked
 from echoatlas.pipeline.plan.survey import Survey, surveyed
+from echoatlas.pipeline.run.queue import tell_queue
 from echoatlas.pipeline.run.run import Progress, curate
 from echoatlas.pipeline.run.summary import Summary, must_hold
 
@@ -30,18 +31,18 @@ class Look:
     """What a look found.
 
     Attributes:
-        due: sites at which something is to be done.
+        due: site to how many objects something is to be done about; those with none are left out.
         next_look: when an upload may have become quiet, seconds since 1970; None if none will.
         faults: site to what is wrong with its bucket.
     """
 
-    due: tuple[str, ...] = ()
+    due: dict[str, int] = field(default_factory=dict)
     next_look: float | None = None
     faults: dict[str, str] = field(default_factory=dict)
 
 
 def look_at(deployment: Deployment, names: Collection[str]) -> Look:
-    """List some sites' buckets and hold them against the lake.
+    """List some sites' buckets, hold them against the lake, and tell what waits there.
 
     Raises:
         ConfigError: a setting is wrong.
@@ -49,17 +50,18 @@ def look_at(deployment: Deployment, names: Collection[str]) -> Look:
     """
     config = checked(deployment.config)
     surveys, faults = surveyed(deployment, deployment.chosen(sorted(names)), config)
+    tell_queue(deployment.lake.storage, surveys)
     looks = [one for seen in surveys if (one := seen.arrived.whole.next_look) is not None]
     return Look(
-        tuple(seen.site.site for seen in surveys if _is_due(seen)),
+        {seen.site.site: number for seen in surveys if (number := _due(seen))},
         min(looks, default=None),
         {site: str(why) for site, why in faults.items()},
     )
 
 
-def _is_due(seen: Survey) -> bool:
+def _due(seen: Survey) -> int:
     some = (seen.fresh, seen.pending, seen.stale, seen.unread, seen.repeats, seen.lost)
-    return any(len(one) for one in some)
+    return sum(len(one) for one in some)
 
 
 def watch(

@@ -1,0 +1,58 @@
+"""How long uploads wait is told by site, also while no run takes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from echoatlas.pipeline.run.metrics import samples_of
+from echoatlas.pipeline.run.queue import LOOKED, OBJECTS, OLDEST, QUEUE
+from echoatlas.pipeline.run.watch import look_at
+from tests.helpers.rehearsal import Rehearsal
+from tests.sites.test_events import scan
+
+
+def told(made: Rehearsal) -> dict[str, dict[tuple[str, ...], float]]:
+    return samples_of(made.lake.storage.read(QUEUE))
+
+
+def put(file: Path, seed: int, came: float) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(scan(seed))
+    os.utime(file, (came, came))
+
+
+def test_the_age_of_what_waits_grows_until_a_run_takes_it(tmp_path: Path) -> None:
+    made = Rehearsal(tmp_path)
+    made.engine(address="processes", workers=1)
+    folder, other = made.site("st", uploads={"marked_only": True}), made.site("other")
+    put(folder / "up" / "a.png", 1, 1_000_000.0)
+    put(folder / "up" / "_COMPLETE", 1, 2_000_000.0)
+    put(folder / "half" / "b.png", 2, 3_000_000.0)
+    put(other / "up" / "c.png", 3, 4_000_000.0)
+
+    look_at(made.deployment, ["st"])
+    first = told(made)
+    look_at(made.deployment, ["other"])
+    looked = told(made)
+    made.run("run", "--site", "st")
+    after = told(made)
+
+    assert first[OBJECTS] == {("st",): 2}
+    assert first[OLDEST] == {("st",): 1_000_000}
+    assert looked[OBJECTS] == {("st",): 2, ("other",): 1}
+    assert looked[OLDEST] == {("st",): 1_000_000, ("other",): 4_000_000}
+    assert after[OBJECTS] == {("st",): 1, ("other",): 1}
+    assert after[OLDEST] == {("st",): 3_000_000, ("other",): 4_000_000}
+    assert looked[LOOKED][()] > first[LOOKED][()]
+
+
+def test_nothing_waits_where_all_was_taken(tmp_path: Path) -> None:
+    made = Rehearsal(tmp_path)
+    made.engine(address="processes", workers=1)
+    put(made.site("st") / "up" / "a.png", 1, 1_000_000.0)
+
+    made.run("run")
+
+    assert told(made)[OBJECTS] == {("st",): 0}
+    assert told(made)[OLDEST] == {}
