@@ -49,11 +49,29 @@ class Prefect:
             time.sleep(pause)
         raise TimeoutError(f"Prefect stayed unavailable for {path.split('/')[0]}")
 
-    def start(self, flow: str, **parameters: object) -> str:
+    def knows(self, flow: str, name: str) -> bool:
+        """Whether a flow is served under a deployment's name."""
+        try:
+            self.ask(f"deployments/name/{flow}/{name}")
+        except urllib.error.HTTPError:
+            return False
+        return True
+
+    def start(self, flow: str, *, served: str = "test", **parameters: object) -> str:
         """Trigger a flow as a data engineer does; returns the run's id."""
-        deployment = self.ask(f"deployments/name/{flow}/test")["id"]
+        deployment = self.ask(f"deployments/name/{flow}/{served}")["id"]
         path = f"deployments/{deployment}/create_flow_run"
         return str(self.ask(path, {"parameters": parameters})["id"])
+
+    def takes(self, flow: str, **parameters: object) -> bool:
+        """Whether the server lets a flow be triggered with these parameters."""
+        try:
+            self.cancel(self.start(flow, **parameters))
+        except urllib.error.HTTPError as error:
+            if error.code not in (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY):
+                raise
+            return False
+        return True
 
     def cancel(self, run: str) -> None:
         self.ask(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
@@ -67,6 +85,13 @@ class Prefect:
                 return state
             time.sleep(0.2)
         raise TimeoutError(f"the flow run is {state['type']} after {seconds} s")
+
+    def ended_well(self, run: str, seconds: float = 400) -> dict[str, Any]:
+        """The state in which a run ends that may crash in between, and is started again."""
+        until = time.monotonic() + seconds
+        while (state := self.ended(run))["type"] == "CRASHED" and time.monotonic() < until:
+            time.sleep(0.2)
+        return state
 
     def tasks(self, run: str) -> dict[str, str]:
         """The tasks of a run, with their states, in the order of their starts."""

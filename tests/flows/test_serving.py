@@ -60,7 +60,7 @@ def _say(deployment: Deployment, text: str) -> None:
 
 def test_each_flow_is_served_under_the_deployment_s_name_with_where_it_lies(tmp_path: Path) -> None:
     made = Deployment.init(tmp_path / "atlas")
-    _say(made, "flows: {schedule: '0 2 * * *'}\n")
+    _say(made, "flows: {schedule: '0 2 * * *', watch: 300}\n")
     deployment = Deployment.find(made.root)
 
     served = {one.flow_name: one for one in deployments(deployment)}
@@ -69,7 +69,8 @@ def test_each_flow_is_served_under_the_deployment_s_name_with_where_it_lies(tmp_
     assert {one.name for one in served.values()} == {"echoatlas"}
     assert {one.parameters["deployment"] for one in served.values()} == {str(deployment.root)}
     timed = {name: len(one.schedules or []) for name, one in served.items()}
-    assert timed == {**dict.fromkeys(served, 0), "curate": 1}
+    assert timed == {**dict.fromkeys(served, 0), "curate": 1, "watch": 1}
+    assert [name for name, one in served.items() if one.concurrency_limit] == ["watch"]
 
 
 def test_a_form_in_prefect_s_page_asks_for_what_a_flow_takes(prefect: Prefect) -> None:
@@ -172,4 +173,4 @@ def test_a_worker_pool_takes_the_deployments_of_infra(prefect: Prefect) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     made = {flow.name: prefect.ask(f"deployments/name/{flow.name}/atlas") for flow in FLOWS}
     assert {one["work_pool_name"] for one in made.values()} == {"atlas"}
-    assert [name for name, one in made.items() if one["schedules"]] == ["curate"]
+    assert [name for name, one in made.items() if one["schedules"]] == ["curate", "watch"]

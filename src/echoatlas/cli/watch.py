@@ -11,6 +11,7 @@ from echoatlas.cli.output import Context
 
 if TYPE_CHECKING:
     from echoatlas.errors import EchoAtlasError
+    from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.run.summary import Summary
 
 TOKEN = "ECHOATLAS_WATCH_TOKEN"
@@ -31,6 +32,7 @@ def watch(
         help="HOST:PORT at which a service posts its events (S3, SNS, EventBridge, SeaweedFS); "
         f"with a bearer token if {TOKEN} is set.",
     ),
+    look: bool = typer.Option(False, "--look", help="Only say once where something is due."),
 ) -> None:
     """Run whenever something has come: on a bucket's events, and every so often; until stopped."""
     context: Context = ctx.obj
@@ -41,6 +43,9 @@ def watch(
 
     deployment = context.open("made")
     names = [one.site for one in deployment.chosen(site)] if site else []
+    if look:
+        _look(context, deployment, names or list(deployment.sites))
+        return
     hints = Hints(deployment.sites)
     listener = Listener(listen, hints, os.environ.get(TOKEN, "")) if listen else None
 
@@ -71,3 +76,12 @@ def watch(
             {"watching": names, "listening": listener.address if listener else ""},
         )
         watched(lambda: context.open("made"), hints, names, every, said)
+
+
+def _look(context: Context, deployment: Deployment, names: list[str]) -> None:
+    from echoatlas.pipeline.run.watch import look_at
+
+    seen = look_at(deployment, names)
+    lines = [f"{site}: {number} objects are due" for site, number in sorted(seen.due.items())]
+    lines += [f"{site}: {why}" for site, why in sorted(seen.faults.items())]
+    context.say("\n".join(lines) or "nothing is due", {"due": seen.due, "faults": seen.faults})

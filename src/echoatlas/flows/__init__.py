@@ -13,8 +13,10 @@ from echoatlas.pipeline.silence import silence
 silence()  # before Prefect, which would report to its makers
 
 from echoatlas.flows.curate import curate  # noqa: E402
+from echoatlas.flows.erase import erase  # noqa: E402
 from echoatlas.flows.ingest import ingest  # noqa: E402
 from echoatlas.flows.onboard import onboard  # noqa: E402
 from echoatlas.flows.release import release  # noqa: E402
+from echoatlas.flows.watch import watch  # noqa: E402
 
-__all__ = ["curate", "ingest", "onboard", "release"]
+__all__ = ["curate", "erase", "ingest", "onboard", "release", "watch"]

@@ -1,7 +1,8 @@
 """Submit jobs, follow them, stop them: what all flows share.
 
 A job's id is RUN-STAGE-ATTEMPT, RUN being the flow run's id. A flow that comes back after its
-process died finds its job again, goes on following it, or takes its result if it has ended well.
+process died finds its job again, goes on following it, or takes its result if it has ended well;
+so does another flow run that would do the same (``_alive``).
 Nothing of a job's output goes into Prefect but counts and, when it failed, its one line.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,6 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed
 
+from echoatlas.flows._alive import alive, noted, taken_over
 from echoatlas.flows._told import Table, not_done, show
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.engine.cluster import dashboard
@@ -58,19 +61,31 @@ def jobs_of(deployment: Deployment) -> Jobs:
     return RayJobs(address) if address else LocalJobs(deployment.root / "jobs")
 
 
-async def carry_out(folder: Path, stages: Sequence[Stage]) -> State[Any] | dict[str, Counts]:
+async def carry_out(
+    folder: Path,
+    stages: Sequence[Stage],
+    turn: AbstractAsyncContextManager[None] | None = None,
+) -> State[Any] | dict[str, Counts]:
     """Run stages one after the other, each as a task; the first that fails ends the flow.
+
+    Args:
+        turn: to wait for, as ``slots`` does, and held until the last has ended.
 
     Returns:
         Each stage's counts; or the state to end in, with one line.
     """
     done: dict[str, Counts] = {}
-    for stage in stages:
-        job: Any = carry.with_options(name=stage.name)  # Prefect's types know no async state
-        ended: State[Any] = await job(folder, stage, return_state=True)
-        if not ended.is_completed():
-            return not_done(ended.message or "")
-        done[stage.name] = await ended.aresult()
+    try:
+        with alive(folder, str(runtime.flow_run.id)):
+            async with turn or nullcontext():
+                for stage in stages:
+                    job: Any = carry.with_options(name=stage.name)  # its types know no async state
+                    ended: State[Any] = await job(folder, stage, return_state=True)
+                    if not ended.is_completed():
+                        return not_done(ended.message or "")
+                    done[stage.name] = await ended.aresult()
+    except UsageError as error:
+        return not_done(str(error))
     return done
 
 
@@ -90,7 +105,7 @@ async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
     try:
         arguments = ["--deployment", str(folder), "--json", *stage.arguments]
         jobs = await asyncio.to_thread(lambda: jobs_of(Deployment.find(folder)))
-        output = await follow(jobs, f"{runtime.flow_run.id}-{stage.name}", arguments)
+        output = await follow(folder, jobs, f"{runtime.flow_run.id}-{stage.name}", arguments)
     except Retry as error:
         return Failed(name=LOST, message=str(error))
     except (CheckFailed, UsageError) as error:
@@ -101,12 +116,14 @@ async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
     return counts
 
 
-async def follow(jobs: Jobs, name: str, arguments: Sequence[str]) -> Any:
+async def follow(folder: Path, jobs: Jobs, name: str, arguments: Sequence[str]) -> Any:
     """Start a job, or find the one that was started, and wait for its end.
 
-    Cancelled, it stops the job before it goes.
+    One that was started by this flow run is found by its id; one that does the same, and was left
+    behind by a flow run that died, by its arguments. Cancelled, it stops the job before it goes.
 
     Args:
+        folder: of the deployment.
         name: the job's id without its attempt.
 
     Returns:
@@ -116,7 +133,7 @@ async def follow(jobs: Jobs, name: str, arguments: Sequence[str]) -> Any:
         CheckFailed: it failed, with the line that it said; or somebody else stopped it.
         Retry: it was killed, or its cluster does not answer.
     """
-    job_id = await asyncio.to_thread(_current, jobs, name)
+    job_id = await asyncio.to_thread(_to_follow, folder, jobs, name, arguments)
     try:
         while (state := await asyncio.to_thread(jobs.look, job_id)) in (None, JobState.RUNNING):
             if state is None:
@@ -141,7 +158,7 @@ def stopping(*stages: str) -> Callable[..., Awaitable[None]]:
     def stop(folder: Path, run: str) -> None:
         jobs = jobs_of(Deployment.find(folder))
         for name in stages:
-            jobs.stop(_current(jobs, f"{run}-{name}"))
+            jobs.stop(_current(folder, jobs, f"{run}-{name}"))
 
     async def stop_jobs(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
         await asyncio.to_thread(stop, Path(flow_run.parameters["deployment"]), str(flow_run.id))
@@ -149,8 +166,21 @@ def stopping(*stages: str) -> Callable[..., Awaitable[None]]:
     return stop_jobs
 
 
-def _current(jobs: Jobs, name: str) -> str:
+def _to_follow(folder: Path, jobs: Jobs, name: str, arguments: Sequence[str]) -> str:
+    """The job to follow: this flow run's own, else one that was left behind, else a new one."""
+    job_id = _current(folder, jobs, name)
+    if jobs.look(job_id) is None:
+        return taken_over(folder, jobs, name, arguments) or job_id
+    return job_id
+
+
+def _current(folder: Path, jobs: Jobs, name: str) -> str:
     """The attempt to follow: the last one, or the one after it if that did not end well."""
+    if (other := noted(folder, name)) and jobs.look(other) in (
+        JobState.RUNNING,
+        JobState.SUCCEEDED,
+    ):
+        return other
     for attempt in count(1):
         job_id = f"{name}-{attempt}"
         if jobs.look(job_id) in (None, JobState.RUNNING, JobState.SUCCEEDED):

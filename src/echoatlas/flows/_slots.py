@@ -20,26 +20,35 @@ if TYPE_CHECKING:
 LEASE = 60  # seconds; Prefect takes no shorter one
 
 
-def limits_of(deployment: Deployment, sites: Sequence[str], *, writes: bool) -> dict[str, int]:
+def limits_of(
+    deployment: Deployment, sites: Sequence[str], *, writes: bool, cuts: bool = False
+) -> dict[str, int]:
     """The names of the slots that a flow run needs, and how many there are of each.
 
     Args:
         sites: whose uploads it takes.
         writes: whether it writes to the lake.
+        cuts: whether it cuts releases, or may have none cut beside it.
     """
     config = deployment.config
     limits = {f"{config.name}-site-{site}": config.flows.site_limit for site in sites}
     if writes:
         limits[f"{config.name}-lake"] = config.flows.lake_limit
+    if cuts:
+        limits[f"{config.name}-releases"] = 1
     return limits
 
 
 @asynccontextmanager
 async def slots(
-    deployment: Deployment, sites: Sequence[str] = (), *, writes: bool = True
+    deployment: Deployment,
+    sites: Sequence[str] = (),
+    *,
+    writes: bool = True,
+    cuts: bool = False,
 ) -> AsyncIterator[None]:
-    """Wait until nobody else works on these sites or writes to the lake; then hold them."""
-    limits = limits_of(deployment, sites, writes=writes)
+    """Wait until nobody else works on these sites, writes to the lake or cuts; then hold them."""
+    limits = limits_of(deployment, sites, writes=writes, cuts=cuts)
     async with get_client() as client:
         for name, limit in limits.items():
             with suppress(ObjectAlreadyExists):  # another flow run made it meanwhile

@@ -10,10 +10,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._resume import crashed
 from echoatlas.flows._slots import slots
 from echoatlas.flows._told import Table, as_rows, failed, not_done
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.schemas.strict import Slug
 
 
 def planned(data: Any) -> Counts:
@@ -76,10 +78,10 @@ STAGES = ("plan", "run", "status")
     persist_result=False,
     on_cancellation=[stopping(*STAGES)],
     on_failure=[failed],
-    on_crashed=[failed],
+    on_crashed=[crashed],
 )
 async def curate(
-    deployment: Path, sites: list[str] | None = None
+    deployment: Path, sites: list[Slug] | None = None
 ) -> State[Any] | dict[str, Counts]:
     """Plan, run from ingest to duplicates, and say where the lake stands.
 
@@ -104,5 +106,4 @@ async def curate(
         Stage("run", ["run", *options], ran, run_tables),
         Stage("status", ["status"], stands, status_tables),
     )
-    async with slots(found, names):
-        return await carry_out(folder, stages)
+    return await carry_out(folder, stages, slots(found, names))

@@ -9,11 +9,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._resume import crashed
 from echoatlas.flows._slots import slots
 from echoatlas.flows._told import failed, not_done
 from echoatlas.flows.curate import ran, run_tables
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.schemas.strict import Slug
 
 
 def received(files: Any) -> Counts:
@@ -32,9 +34,9 @@ STAGES = ("run", "receipts")
     persist_result=False,
     on_cancellation=[stopping(*STAGES)],
     on_failure=[failed],
-    on_crashed=[failed],
+    on_crashed=[crashed],
 )
-async def ingest(deployment: Path, site: str) -> State[Any] | dict[str, Counts]:
+async def ingest(deployment: Path, site: Slug) -> State[Any] | dict[str, Counts]:
     """Take in what a site dropped, and count its receipts.
 
     Args:
@@ -53,5 +55,4 @@ async def ingest(deployment: Path, site: str) -> State[Any] | dict[str, Counts]:
         Stage("run", ["run", "--site", name], ran, run_tables),
         Stage("receipts", ["site", "receipt", name], received),
     )
-    async with slots(found, [name]):
-        return await carry_out(folder, stages)
+    return await carry_out(folder, stages, slots(found, [name]))

@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._resume import crashed
 from echoatlas.flows._told import failed
 
 
@@ -25,7 +26,7 @@ STAGES = ("add",)
     persist_result=False,
     on_cancellation=[stopping(*STAGES)],
     on_failure=[failed],
-    on_crashed=[failed],
+    on_crashed=[crashed],
 )
 async def onboard(deployment: Path, file: Path) -> State[Any] | dict[str, Counts]:
     """Check a site's file, then add the site.

@@ -11,7 +11,11 @@ from prefect.client.schemas.objects import State
 
 from echoatlas.errors import ConfigError
 from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._resume import crashed
+from echoatlas.flows._slots import slots
 from echoatlas.flows._told import Table, as_rows, failed, not_done
+from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.schemas.config.file import parse
 from echoatlas.schemas.config.release import ReleaseConfig
 
@@ -61,7 +65,7 @@ STAGES = ("create", "verify", "report")
     persist_result=False,
     on_cancellation=[stopping(*STAGES)],
     on_failure=[failed],
-    on_crashed=[failed],
+    on_crashed=[crashed],
 )
 async def release(
     deployment: Path,
@@ -73,6 +77,8 @@ async def release(
     min_k: int = 1,
 ) -> State[Any] | dict[str, Counts]:
     """Cut a release of the lake as it stands, verify it, and write DEPLOYMENT/reports/NAME.html.
+
+    Waits while another flow run cuts one, or erases.
 
     Args:
         deployment: the folder of ``echoatlas.yaml``, as flow and cluster both see it.
@@ -88,7 +94,8 @@ async def release(
     asked |= {"min_k": min_k}
     try:
         config = parse(ReleaseConfig, {"name": name, **asked}, "release")
-    except ConfigError as error:
+        found = Deployment.find(folder)
+    except (ConfigError, UsageError) as error:
         return not_done(str(error))
     options = [f"--{key.replace('_', '-')}={value}" for key, value in asked.items()]
     out = folder / "reports" / f"{config.name}.html"
@@ -97,4 +104,4 @@ async def release(
         Stage("verify", ["verify", config.name], verified, check_tables),
         Stage("report", ["report", config.name, "--out", str(out)], reported, report_tables),
     )
-    return await carry_out(folder, stages)
+    return await carry_out(folder, stages, slots(found, writes=False, cuts=True))

@@ -6,6 +6,7 @@ the same: an id is used once, a job outlives its submitter, and what ended can s
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -43,6 +44,9 @@ class Jobs(Protocol):
     def submit(self, job_id: str, arguments: Sequence[str]) -> None:
         """Start ``echoatlas ARGUMENTS`` as a job; does nothing if the id is in use."""
 
+    def running(self, arguments: Sequence[str]) -> list[str]:
+        """The ids of the jobs that run ``echoatlas ARGUMENTS`` now."""
+
     def stop(self, job_id: str) -> None:
         """End a job and wait until it has ended; does nothing if it is not running."""
 
@@ -57,7 +61,8 @@ class LocalJobs:
     several submitters exactly one wins, and the kernel lets go of it however the job ends.
 
     Args:
-        folder: gets a folder a job, with ``lock``, ``pid``, ``log``, and ``exit`` when it ended.
+        folder: gets a folder a job, with ``lock``, ``arguments``, ``pid``, ``log``, and ``exit``
+            when it ended.
     """
 
     # Of all in this process: a job outlives whoever submitted it, and is reaped by who looks next
@@ -98,6 +103,7 @@ class LocalJobs:
         with lock, (folder / "log").open("ab") as log:
             if not try_lock(lock) or _text(folder / "pid"):
                 return
+            (folder / "arguments").write_text(json.dumps(list(arguments)), "utf-8")
             command = [sys.executable, "-m", MODULE, str(folder), str(lock.fileno())]
             child = subprocess.Popen(
                 [*command, *arguments],
@@ -108,6 +114,17 @@ class LocalJobs:
                 start_new_session=True,  # it outlives us, and can be ended with all it started
             )
         self._children.append(child)
+
+    def running(self, arguments: Sequence[str]) -> list[str]:
+        """The ids of the jobs that run ``echoatlas ARGUMENTS`` now."""
+        same = json.dumps(list(arguments))
+        ids = sorted(one.parent.name for one in self._folder.glob("*/arguments"))
+        return [
+            job_id
+            for job_id in ids
+            if _text(self._folder / job_id / "arguments") == same
+            and self.look(job_id) is JobState.RUNNING
+        ]
 
     def stop(self, job_id: str) -> None:
         """End a job and wait until it has ended; does nothing if it is not running."""

@@ -44,7 +44,7 @@ class RayJobs:
 
     def submit(self, job_id: str, arguments: Sequence[str]) -> None:
         """Start ``echoatlas ARGUMENTS`` as a job; does nothing if the id is in use."""
-        command = shlex.join(["python", "-m", "echoatlas.cli", *arguments])
+        command = _command(arguments)
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -59,6 +59,17 @@ class RayJobs:
                 time.sleep(1)
             else:
                 return
+
+    def running(self, arguments: Sequence[str]) -> list[str]:
+        """The ids of the jobs that run ``echoatlas ARGUMENTS`` now."""
+        command = _command(arguments)
+        return sorted(
+            job.submission_id
+            for job in self._asked(lambda: self._client.list_jobs())
+            if job.entrypoint == command
+            and job.submission_id
+            and job.status.value in ("PENDING", "RUNNING")
+        )
 
     def stop(self, job_id: str) -> None:
         """End a job and wait until it has ended; does nothing if it is not running."""
@@ -82,3 +93,7 @@ class RayJobs:
             raise Retry(
                 f"the Ray cluster at {self._address} does not answer as it should"
             ) from None
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return shlex.join(["python", "-m", "echoatlas.cli", *arguments])

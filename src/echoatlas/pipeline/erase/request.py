@@ -15,6 +15,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
 )
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.vault.pseudonyms import normalized
+from echoatlas.schemas.erasure import REQUEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
+NAME = re.compile(REQUEST, re.ASCII)
 COLUMNS = ("patient_id", "issuer", "name", "birth_date", "study_uid", "folder", "pseudonym")
 
 

@@ -75,6 +75,13 @@ class Flows(Strict):
         description="When `curate` runs by itself, as cron has it (`0 2 * * *`); default: only "
         "when it is triggered.",
     )
+    watch: int | None = Field(
+        None,
+        ge=10,
+        json_schema_extra={"unit": "s"},
+        description="Seconds between looks of `watch`, which runs where something has come; "
+        "default: only when it is triggered.",
+    )
     site_limit: int = Field(
         1, ge=1, description="Flow runs of one site that may be under way at once; others wait."
     )
