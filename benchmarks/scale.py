@@ -1,155 +1,211 @@
-"""What looking costs as a lake grows: `status`, `plan`, and a run with nothing to do.
+"""What each command costs as a lake grows, on its driver and its workers; the former code beside.
 
-A site at two sizes, made of a few scans that ran through the pipeline once: their files and rows
-again and again, under other ids, patients and hashes, without the pixels. Each command runs in a
-process of its own; an exponent is that of all its CPU seconds from the smaller to the larger lake.
-"Must hold": a run with nothing to do, where one looked before, costs at most twice what `status`
-does, and no exponent is above 1.1.
+``python -m benchmarks.scale [FRAMES]... [--before]``. Lakes of many sites, made of a few scans
+that ran through the pipeline once (``grown_lake``): their files and rows again and again, under
+other ids, patients and hashes, with small pictures that are shared. Each command runs in a process
+of its own; "over start" is without what the same command takes at a lake of a few frames.
+
+``exponent`` is of CPU seconds over start, from one size to the next; ``kb_a_row`` and
+``at_4500k_mb`` of the memory of the command's own process, which hold if it grows straight on.
+"Must hold": a run with nothing to do costs at most twice what `status` does, no exponent is above
+1.1, and no process takes 4 GB at 4.5 M frames.
+
+With ``--before`` the code of before this was bounded measures itself as well, on lakes that it
+makes, if this repository's history has it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import shutil
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import yaml
-
-from benchmarks.harness import apart, few, report
-from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.ingest.listing import arrivals
-from echoatlas.pipeline.run.idle import rested
-from echoatlas.pipeline.run.run import curate
-from echoatlas.pipeline.run.summary import must_hold
-from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config.site import SiteConfig
-from echoatlas.schemas.tables import TABLES
+from benchmarks.harness import few, report
+from benchmarks.processes import Cost, watched
+from benchmarks.survey import former
 from echoatlas.simulate import make_cine, make_still, write_dicom, write_png
 
-SIZES = few((5_000, 20_000), (300, 1_200))  # frames
-SITE, STILLS, CLIP = "st-elsewhere", 3, 9  # stills, and frames of a clip, of the template
-TWICE, LIMIT = 2.0, 1.1  # times status; exponent
-IDS = ("object_id", "content_id", "frame_id", "patient", "study", "series", "pixel_hash")
-HASHES = (
-    "frame_phash64", "frame_phash256", "fan_phash64", "fan_phash256", "mirror_phash256",
-    "view_phash256",
-)  # fmt: skip
-BULKY = ("image", "overlay", "patch_map", "mask")  # thumbnails are looked at
-AT_ONCE = 1_000  # copies that are made at a time
+BEFORE = "e3dbcdb"  # the last commit whose stages went through whole tables as Python objects
+SIZES = few((5_000, 20_000, 100_000), (96, 300))  # frames
+SITES = few(23, 3)
+SEEDS, CLIP = range(4), 9  # stills, then a clip of so many frames
+WHOLE = 4_500_000  # frames that the last columns speak of
+TWICE, LIMIT, MOST_MB = 2.0, 1.1, 4_000  # times status; exponent; MB of a process
+TRIES = 5
+GROW = Path(__file__).with_name("grown_lake.py")
 COMMAND = """
-import contextlib, io, sys, time
-started = 0.0
-from echoatlas.cli import call
+import contextlib, importlib, importlib.util, io, sys
+there = importlib.util.find_spec("echoatlas.cli")  # a former code has it in another place
+call = importlib.import_module("echoatlas.cli" if there else "echoatlas.pipeline.cli").call
 with contextlib.redirect_stdout(io.StringIO()) as said:
     code = call([*sys.argv[2:], "--deployment", sys.argv[1], "--json"])
-assert code == 0, said.getvalue()
+assert code == 0, said.getvalue()[-2000:]
 """
+BY_PATH = """
+import runpy, sys
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+# By what a row is called; "more" makes the lake one percent larger, and is not measured
+STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("run: labels, duplicates", ("run",)),
+    ("status", ("status",)),
+    ("plan", ("plan",)),
+    ("run that looks", ("run",)),
+    ("run again", ("run",)),
+    ("release create", ("release", "create", "first")),
+    ("verify", ("verify", "first")),
+    ("report", ("report",)),
+    ("report of a release", ("report", "first")),
+    ("more", ()),
+    ("run with 1 % new", ("run",)),
+    ("release create, 1 % new", ("release", "create", "second")),
+)
 
 
-def template(root: Path) -> Deployment:
-    """A deployment of one site whose few scans ran through the pipeline."""
-    upload = root / "template/upload"
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Sources, and a deployment of theirs to which the few scans ran."""
+
+    name: str
+    path: Path
+    root: Path
+
+    def env(self) -> dict[str, str]:
+        """Its own modules, and no others, first on the path; one core for native libraries."""
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return kept | {"PYTHONPATH": str(self.path), "OMP_NUM_THREADS": "1"}
+
+    def call(self, home: Path, *words: str) -> Cost:
+        """A command of its command line."""
+        return watched(COMMAND, (home, *words), self.env())
+
+    def grow(self, *words: str | Path) -> Cost:
+        """Something of ``grown_lake``."""
+        return watched(BY_PATH, (GROW, *words), self.env())
+
+
+def scans(bucket: Path) -> int:
+    """Write the few scans, one of them no scan at all; how many frames they have."""
+    upload = bucket / "upload"
     upload.mkdir(parents=True)
-    for seed in range(STILLS):
+    for seed in SEEDS:
         scan = make_still(seed=seed, fan="convex", size=(400, 300), anatomy="abdomen/liver")
-        (upload / f"{seed}.png").write_bytes(write_png(scan))
-    clip = make_cine(seed=STILLS, frames=CLIP, size=(400, 300))
-    (upload / f"{STILLS}.dcm").write_bytes(write_dicom(clip, "1.2.840.10008.1.2.4.50"))
-    made = Deployment.init(root / "home")
-    made.add_site(SiteConfig(site=SITE, bucket=str(root / "template")))
-    found = Deployment.find(root / "home")
-    must_hold(curate(found))
-    return found
-
-
-def grown(root: Path, source: Deployment, frames: int) -> Path:
-    """The folder of a deployment of so many frames, its lake as runs leave it; labels are due."""
-    home, bucket = root / f"home-{frames}", root / f"bucket-{frames}"
-    shutil.copytree(root / "home", home, ignore=shutil.ignore_patterns("lake"))
-    file = home / f"sites/{SITE}.yaml"
-    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"bucket": str(bucket)}))
-    copies = frames // source.lake.count("frames")
-    (bucket / "upload").mkdir(parents=True)
-    for scan in sorted((root / "template/upload").iterdir()):
-        for number in range(copies):
-            os.link(scan, bucket / "upload" / f"{number:06d}-{scan.name}")
-    site = source.site(SITE)
-    before, now = (
-        {Path(one.key).name: one.locator for one in arrivals(site, Storage.open(place), key)}
-        for place, key in ((root / "template", source.key()), (bucket, source.key()))
-    )
-    scans = {locator: name for name, locator in before.items()}
-    lake = Deployment.find(home).lake
-    for name, table in TABLES.items():
-        rows = source.lake.read(name)
-        if table.scope == "lake" or not rows.num_rows or name == "runs":
-            continue
-        for start in range(0, copies, AT_ONCE):
-            some = range(start, min(start + AT_ONCE, copies))
-            lake.append(name, copied(rows, some, scans, now, start))
-    return home
-
-
-def copied(
-    rows: pa.Table, copies: range, scans: dict[str, str], places: dict[str, str], start: int
-) -> pa.Table:
-    """Rows once a copy, each under ids of its own, and of the file that it stands for."""
-    columns = {}
-    for field in rows.schema:
-        values = rows.column(field.name).to_pylist()
-        if field.name == "locator":
-            made = [places[f"{n:06d}-{scans[one]}"] for n in copies for one in values]
-        elif field.name == "ordinal" and "content_id" in rows.column_names:
-            made = [n * rows.num_rows + place for n in copies for place in range(rows.num_rows)]
-        elif field.name in IDS:
-            made = [one and other(one.encode(), n).hex() for n in copies for one in values]
-        elif field.name in HASHES:
-            made = [one and other(one, n) for n in copies for one in values]
-        elif field.name in BULKY:
-            made = [one and b"" for _ in copies for one in values]
+        if seed % 2:
+            (upload / f"{seed}.dcm").write_bytes(write_dicom(scan))
         else:
-            made = values * len(copies)
-        columns[field.name] = pa.array(made, field.type)
-    return pa.table(columns, schema=rows.schema)
+            (upload / f"{seed}.png").write_bytes(write_png(scan))
+    clip = make_cine(seed=len(SEEDS), frames=CLIP, size=(400, 300))
+    (upload / "clip.dcm").write_bytes(write_dicom(clip, "1.2.840.10008.1.2.4.50"))
+    (upload / "damaged.dcm").write_bytes(b"\0" * 128 + b"DICM and no more")
+    return len(SEEDS) + CLIP
 
 
-def other(value: bytes, number: int) -> bytes:
-    """Other bytes for each copy: as long, or of 16 where they stand for 32 digits."""
-    size = len(value) // 2 if len(value) == 32 and value.isalnum() else len(value)
-    return hashlib.shake_128(value + number.to_bytes(4, "big")).digest(size)
+def prepared(name: str, path: Path, root: Path, bucket: Path) -> Code:
+    """A code whose deployment has the few scans."""
+    root.mkdir()
+    shutil.copytree(bucket, root / "bucket")
+    code = Code(name, path, root)
+    code.grow("prepare", root)
+    for patience in range(TRIES):
+        try:
+            code.call(root / "home", "run")
+            break
+        except RuntimeError:  # Ray does not start where a machine is too busy
+            if patience == TRIES - 1:
+                raise
+    return code
 
 
-def main() -> None:
-    """Print CPU seconds and memory of each command at both sizes, and how they grow."""
-    cost: dict[str, list[tuple[int, float]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        source = template(root)
-        for frames in SIZES:
-            home = grown(root, source, frames)
-            apart(COMMAND, home, "run")  # labels and duplicates
-            if rested(Deployment.find(home), None) is not None:
-                raise AssertionError("a run that worked leaves no note")
-            for name in ("status", "plan", "run that looks", "run again"):
-                cost.setdefault(name, []).append(apart(COMMAND, home, name.split()[0]))
-            if rested(Deployment.find(home), None) is None:
-                raise AssertionError("a run that found nothing to do leaves a note")
-    for name, ((_, small), (peak, large)) in cost.items():
-        more = {"must_hold": TWICE} if name == "run again" else {}
+def measured(code: Code, frames: int, each: int) -> dict[str, Cost]:
+    """What each command takes of a code at a size."""
+    home = code.root / f"home-{frames}"
+    copies = max(frames // each, SITES)
+    cost: dict[str, Cost] = {}
+    code.grow("grow", code.root, home, "0", str(copies), str(SITES))
+    for name, words in STAGES:
+        if name == "more":
+            more = max(copies // 100, 1)
+            code.grow("grow", code.root, home, str(copies), str(copies + more), str(SITES))
+            continue
+        given = (*words, "--out", str(home / "report.html")) if words[0] == "report" else words
+        cost[name] = code.call(home, *given)
+        print(f"  {code.name} {frames:,} {name}: {cost[name]}", file=sys.stderr, flush=True)
+    shutil.rmtree(home)
+    shutil.rmtree(home.parent / f"{home.name}-buckets")
+    return cost
+
+
+def tell(code: str, size: int, cost: dict[str, Cost], start: dict[str, Cost],
+         smaller: tuple[int, dict[str, Cost]] | None) -> None:  # fmt: skip
+    """Report a row a command, at a size."""
+    for name, now in cost.items():
+        figures: dict[str, float] = {
+            "cpu_s": now.cpu_s,
+            "over_start_s": max(now.cpu_s - start[name].cpu_s, 0.0),
+            "peak_mb": now.peak_mb,
+            "worker_mb": now.worker_mb,
+            "read_mb": now.read_mb,
+            "written_mb": now.written_mb,
+            "times_status": now.cpu_s / cost["status"].cpu_s,
+        }
+        if smaller is not None:
+            fewer, then = smaller[0], smaller[1][name]
+            kb = 1024 * (now.peak_mb - then.peak_mb) / (size - fewer)
+            slope = (now.cpu_s - then.cpu_s) / (size - fewer)
+            spent = [max(one.cpu_s - start[name].cpu_s, 0.05) for one in (then, now)]
+            figures |= {
+                "exponent": math.log(spent[1] / spent[0]) / math.log(size / fewer),
+                "kb_a_row": kb,
+                "at_4500k_s": now.cpu_s + slope * (WHOLE - size),
+                "at_4500k_mb": now.peak_mb + kb / 1024 * (WHOLE - size),
+            }
+        row = f"{name}, {size:,} frames"
+        report("scale", row if code == "now" else f"{row}, {code}", **figures)
+
+
+def compared(now: dict[str, Cost], before: dict[str, Cost], size: int) -> None:
+    """Report how much less than the former code each command takes."""
+    for name, cost in now.items():
+        former_cost = before[name]
         report(
             "scale",
-            f"{name}, {SIZES[1]:,} frames",
-            cpu_s=large,
-            peak_mb=peak,
-            cpu_s_smaller=small,
-            exponent=math.log(large / small) / math.log(SIZES[1] / SIZES[0]),
-            times_status=large / cost["status"][1][1],
-            **more,
+            f"{name}, {size:,} frames, beside {BEFORE}",
+            times_less_cpu=former_cost.cpu_s / cost.cpu_s,
+            times_less_memory=former_cost.peak_mb / max(cost.peak_mb, 1),
         )
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print what each command costs at each size, and how that grows."""
+    given = sys.argv[1:] if words is None else words
+    sizes = [int(word) for word in given if word.isdigit()] or list(SIZES)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        each = scans(root / "bucket")
+        here = Path(__file__).parents[1] / "src"
+        codes = [prepared("now", here, root / "now", root / "bucket")]
+        if "--before" in given:
+            (root / "former").mkdir()
+            path = former(root / "former", BEFORE)
+            if path is None:
+                print(f"no commit {BEFORE} at hand: nothing to compare with", flush=True)
+            else:
+                codes.append(prepared("before", path, root / "before", root / "bucket"))
+        found: dict[str, list[dict[str, Cost]]] = {code.name: [] for code in codes}
+        starts = {code.name: measured(code, each * SITES, each) for code in codes}
+        for place, size in enumerate(sizes):
+            for code in codes:
+                found[code.name].append(measured(code, size, each))
+                seen = found[code.name]
+                smaller = (sizes[place - 1], seen[-2]) if place else None
+                tell(code.name, size, seen[-1], starts[code.name], smaller)
+            if len(codes) > 1:
+                compared(found["now"][-1], found["before"][-1], size)
 
 
 if __name__ == "__main__":

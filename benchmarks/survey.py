@@ -107,10 +107,10 @@ def run(code: Path, imports: str, way: str, *places: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def former(folder: Path) -> Path | None:
+def former(folder: Path, commit: str = BEFORE) -> Path | None:
     """The sources of the former code; None where the history is not at hand."""
     found = subprocess.run(
-        ["git", "-C", str(Path(__file__).parents[1]), "archive", BEFORE, "src"], capture_output=True
+        ["git", "-C", str(Path(__file__).parents[1]), "archive", commit, "src"], capture_output=True
     )
     if found.returncode:
         return None

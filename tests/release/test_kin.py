@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from echoatlas.loader.load import load
+from echoatlas.pipeline.database import database
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.kin import agreed, components
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.select import index_of
-from echoatlas.pipeline.release.verify import _kept_together, verify
+from echoatlas.pipeline.release.verify import AskedIndex, kept_together, verify
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.manifest import Ties
@@ -206,6 +207,8 @@ def test_a_patient_in_two_splits_is_found_by_what_another_copy_says(tmp_path: Pa
     releases = released(lake)
     index = index_table(releases, manifest_of(releases, "one")).sort_by("patient")
     columns = index.to_pydict() | {"kin": ["p2", ""], "split": ["train", "test"]}
-    check = _kept_together(index.from_pydict(columns))
+    with database() as asked:
+        asked.register("i", index.from_pydict(columns))
+        check = kept_together(AskedIndex(asked))
 
     assert (check.ok, check.detail) == (False, "1 are in two")

@@ -275,7 +275,8 @@ def verify(ctx: typer.Context, name: str, against: list[str] | None = Against) -
 
     with context.events("v") as log:
         log.begin(Stage.VERIFY)
-        checks = looked(context.releases(), name)
+        allowance = context.open("unused").lake.allowance if context.has_lake() else None
+        checks = looked(context.releases(), name, allowance)
         checks += _by_the_lake(context, name, against or [])
         failed = [check for check in checks if not check.ok]
         log.counted(len(checks))

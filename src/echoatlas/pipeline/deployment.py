@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from echoatlas.errors import ConfigError
+from echoatlas.pipeline.database import Allowance
 from echoatlas.pipeline.dicomweb.address import is_service
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.file_faults import local_faults
@@ -28,7 +29,7 @@ from echoatlas.pipeline.whereabouts import (
     releases_of,
     resolve,
 )
-from echoatlas.schemas.config.deployment import DeploymentConfig
+from echoatlas.schemas.config.deployment import DeploymentConfig, Engine
 from echoatlas.schemas.config.file import load
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.taxonomy.collections import load as load_collection
@@ -75,7 +76,8 @@ class Deployment:
         storage = lake_of(root, config, lake)
         releases = releases_of(root, config, lake)
         vault = Vault(root / config.vault)
-        return Deployment(root.absolute(), config, sites, Lake(storage), releases, vault)
+        lake_within = Lake(storage, _allowance(root, config.engine))
+        return Deployment(root.absolute(), config, sites, lake_within, releases, vault)
 
     @staticmethod
     def init(path: Path, lake: str | None = None) -> Deployment:
@@ -149,6 +151,11 @@ class Deployment:
     def site_key(self, name: str) -> SiteKey:
         """The key of a site's pseudonyms."""
         return self.vault.load(name)
+
+
+def _allowance(root: Path, engine: Engine) -> Allowance:
+    scratch = None if engine.scratch is None else Path(resolve(root, engine.scratch))
+    return Allowance(engine.driver_memory_mb, scratch)
 
 
 def load_site(file: Path) -> SiteConfig:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
+
+from echoatlas.pipeline.lake.views import views
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -110,13 +111,12 @@ def overlap(lake: Lake, party: Mapping[str, str], kind: str) -> Matrix:
         party: site to the row of the matrix that it belongs to; other sites are left out.
         kind: what a row is, for those who read it.
     """
-    with duckdb.connect() as database:
-        for name, table, columns in (
-            ("f", "frames", ["frame_id", "object_id", "pane", "site", "patient"]),
-            ("d", "duplicates", ["frame_id", "representative", "tie"]),
-            ("m", "measures", ["frame_id", "fan_phash256"]),
-        ):
-            database.register(name, lake.read(table, columns))
+    tables = (
+        ("f", "frames", ["frame_id", "object_id", "pane", "site", "patient"]),
+        ("d", "duplicates", ["frame_id", "representative", "tie"]),
+        ("m", "measures", ["frame_id", "fan_phash256"]),
+    )
+    with views(lake, tables) as database:
         sites = pa.array(list(party), pa.string()), pa.array(list(party.values()), pa.string())
         database.register("g", pa.table(list(sites), names=["site", "party"]))
         database.execute(VIEWS)

@@ -28,7 +28,7 @@ from echoatlas.pipeline.release.annotations import most_masks
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import measured
-from echoatlas.pipeline.release.kin import GROUP, KIN, tied
+from echoatlas.pipeline.release.kin import GROUP, KIN, tied_in
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
 from echoatlas.pipeline.release.notices import (
     REDACTED,
@@ -350,7 +350,7 @@ def _republished(
     if "samples" in published:
         published["samples"] = index.num_rows
     if old.tied is not None:
-        published["tied"] = tied(index)
+        published["tied"] = tied_in(index)
     if "masks" in published:
         published["masks"] = most_masks(index)
     if old.anonymity is not None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
+from echoatlas.pipeline.database import FOLDER, remove_leftovers
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_lock import try_lock
 from echoatlas.pipeline.storage import LocalStorage, Storage
@@ -84,6 +85,7 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
         file.seek(0)
         before = _parsed(file.read()).get("run_id", "")
         _rewrite(file, json.dumps(_note(run_id)))
+        remove_leftovers(storage.root / FOLDER)
         yield Held(run_id, before)
         _rewrite(file, "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from echoatlas.pipeline.database import FOLDER, Allowance
 from echoatlas.pipeline.lake.evolution import completed
 from echoatlas.pipeline.lake.files import located
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
@@ -26,6 +27,10 @@ from echoatlas.schemas.tables import schema
 class LakeReader:
     """The tables below a storage folder, at ``tables/NAME``.
 
+    Attributes:
+        allowance: the memory that whoever asks much of it may take; by default what does not fit
+            lies in the lake's own folder, if it is on this machine.
+
     Raises:
         UsageError: the folder's name is one that the Delta library would misread.
 
@@ -35,9 +40,12 @@ class LakeReader:
     """
 
     storage: Storage
+    allowance: Allowance = field(default_factory=Allowance)
 
     def __post_init__(self) -> None:
         demand_plain(self.storage.uri)
+        if self.allowance.scratch is None and isinstance(self.storage, LocalStorage):
+            self.allowance = replace(self.allowance, scratch=self.storage.root / FOLDER)
 
     def _folder(self, name: str) -> Storage:
         return self.storage.sub(f"tables/{name}")
@@ -138,6 +146,19 @@ class LakeReader:
         actions = pa.table(table.get_add_actions())
         pairs = (actions.column(column).to_pylist() for column in ("path", "size_bytes"))
         return sorted(zip(*pairs, strict=True))
+
+    def parquet(
+        self, name: str, version: int | None = None
+    ) -> tuple[list[str], dict[str, bool]] | None:
+        """Addresses of the files that make up a version, and its columns, each with whether it
+        may be null; None if the table is not there yet."""
+        table = self._open(name, version)
+        if table is None:
+            return None
+        folder = self._folder(name).uri
+        paths = pa.table(table.get_add_actions()).column("path").to_pylist()
+        columns = {one.name: one.nullable for one in table.schema().fields}
+        return [f"{folder}/{path}" for path in sorted(paths)], columns
 
     @_translated_errors
     def located(self, name: str, column: str, version: int | None = None) -> pa.Table:

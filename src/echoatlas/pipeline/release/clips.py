@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import database
 from echoatlas.schemas.index import FROM
 from echoatlas.schemas.tables import TABLES, columns
 
@@ -51,9 +51,9 @@ def clips_of(index: pa.Table) -> pa.Table:
             asked.append(f"first({name} {ORDER}) AS {name}")
     asked.append("count(*)::BIGINT AS frames")
     asked += [f"list({column} {ORDER}) AS {name}" for name, column in LISTS.items()]
-    with duckdb.connect() as database:
-        database.register("t", index)
-        found = database.sql(
+    with database() as opened:
+        opened.register("t", index)
+        found = opened.sql(
             f"SELECT {', '.join(asked)} FROM t GROUP BY {', '.join(CLIP)} ORDER BY frame_id"
         ).to_arrow_table()
     return found.cast(_schema(index.schema, found.schema))

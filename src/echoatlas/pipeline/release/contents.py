@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import database
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.schemas.tables import schema
 
@@ -82,12 +82,12 @@ def contents(
     }
     if native:
         tables |= {"f": ("frames", place), "d": ("details", place)}
-    with duckdb.connect() as database:
-        database.register("i", rows)
+    with database(lake.allowance) as asked:
+        asked.register("i", rows)
         for name, (table, columns) in tables.items():
-            database.register(name, _streamed(lake, table, columns, versions.get(table, -1)))
-        database.execute(NATIVE if native else STORED)
-        return database.sql(CONTENTS).to_arrow_table()
+            asked.register(name, _streamed(lake, table, columns, versions.get(table, -1)))
+        asked.execute(NATIVE if native else STORED)
+        return asked.sql(CONTENTS).to_arrow_table()
 
 
 def with_details(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Table:
@@ -102,17 +102,17 @@ def with_details(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa
         raise CheckFailed("a lake in beam space has no release at its sources' size")
     ids = index.column("frame_ids" if "frame_ids" in index.column_names else "frame_id")
     rows = pa.table({"frame_id": index.column("frame_id"), "place": np.arange(index.num_rows)})
-    with duckdb.connect() as database:
-        database.register("i", rows)
+    with database(lake.allowance) as asked:
+        asked.register("i", rows)
         columns = ["frame_id", *PLACED]
-        database.register("d", lake.read("details", columns, version=versions.get("details")))
+        asked.register("d", lake.read("details", columns, version=versions.get("details")))
         chosen = ", ".join(f"d.{name}" for name in PLACED)
-        found = database.sql(
+        found = asked.sql(
             f"SELECT {chosen}, d.frame_id FROM i JOIN d USING (frame_id) ORDER BY place"
         ).to_arrow_table()
-        database.register("every", pa.table({"ids": ids}))
+        asked.register("every", pa.table({"ids": ids}))
         each = "unnest(ids)" if pa.types.is_list(ids.type) else "ids"
-        missing = database.sql(
+        missing = asked.sql(
             f"SELECT count(*) FROM (SELECT {each} AS frame_id FROM every) "
             "WHERE frame_id NOT IN (SELECT frame_id FROM d)"
         ).fetchall()[0][0]

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import duckdb
-
+from echoatlas.pipeline.database import Connection, database
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
@@ -116,27 +115,27 @@ def diff(
     manifests = [living(releases, name, tell) for name in (before, after)]
     old, new = (index_table(releases, manifest) for manifest in manifests)
     erased = redacted_frames(releases, before, manifests[0])
-    with duckdb.connect() as database:
-        database.register("old", old)
-        database.register("new", new)
+    with database() as asked:
+        asked.register("old", old)
+        asked.register("new", new)
         sides = {name: SIDE.format(name=name) for name in ("old", "new")}
-        database.execute(f"CREATE TABLE joined AS {JOINED.format(**sides)}")
-        gone = database.sql("SELECT frame_id FROM joined WHERE removed ORDER BY 1").fetchall()
+        asked.execute(f"CREATE TABLE joined AS {JOINED.format(**sides)}")
+        gone = asked.sql("SELECT frame_id FROM joined WHERE removed ORDER BY 1").fetchall()
         why: Why = {}
         if gone:
             rows = old.take([place for place, _ in _places(old, {one for (one,) in gone})])
             why = reasons(rows, manifests[1])
         both = "NOT added AND NOT removed"
-        ((added, removed, relabeled, moved, same),) = database.sql(
+        ((added, removed, relabeled, moved, same),) = asked.sql(
             "SELECT count_if(added), count_if(removed), "
             f"count_if({both} AND relabeled), count_if({both} AND moved), "
             f"count_if({both} AND NOT relabeled AND NOT moved) FROM joined"
         ).fetchall()
         counted = Counter(why.get(one, UNKNOWN) for (one,) in gone)
-        patients = _patients(database)
-        labels, splits = (_moves(database, column, both) for column in ("label", "split"))
-        by = {name: _by(database, name, both) for name in BY}
-        changes = list(_changes(database, why, both))
+        patients = _patients(asked)
+        labels, splits = (_moves(asked, column, both) for column in ("label", "split"))
+        by = {name: _by(asked, name, both) for name in BY}
+        changes = list(_changes(asked, why, both))
     return Diff(
         before=before,
         after=after,
@@ -169,10 +168,10 @@ def _places(index: pa.Table, ids: set[str]) -> Iterator[tuple[int, str]]:
             yield place, one
 
 
-def _patients(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def _patients(asked: Connection) -> dict[str, int]:
     found = {}
     for change, here, there in (("added", "new", "old"), ("removed", "old", "new")):
-        ((number,),) = database.sql(
+        ((number,),) = asked.sql(
             f"SELECT count(DISTINCT patient) FROM {here} "
             f"WHERE patient NOT IN (SELECT patient FROM {there})"
         ).fetchall()
@@ -180,8 +179,8 @@ def _patients(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return found
 
 
-def _moves(database: duckdb.DuckDBPyConnection, column: str, both: str) -> list[Moved]:
-    rows = database.sql(
+def _moves(asked: Connection, column: str, both: str) -> list[Moved]:
+    rows = asked.sql(
         f"SELECT {column}_before, {column}_after, count(*) AS frames FROM joined "
         f"WHERE {both} AND {column}_before <> {column}_after "
         "GROUP BY 1, 2 ORDER BY frames DESC, 1, 2"
@@ -189,8 +188,8 @@ def _moves(database: duckdb.DuckDBPyConnection, column: str, both: str) -> list[
     return [Moved(*row) for row in rows]
 
 
-def _by(database: duckdb.DuckDBPyConnection, column: str, both: str) -> dict[str, dict[str, int]]:
-    rows = database.sql(
+def _by(asked: Connection, column: str, both: str) -> dict[str, dict[str, int]]:
+    rows = asked.sql(
         f"SELECT {column}, count_if(added), count_if(removed), "
         f"count_if({both} AND relabeled), count_if({both} AND moved) FROM joined "
         "GROUP BY 1 ORDER BY 1"
@@ -200,10 +199,8 @@ def _by(database: duckdb.DuckDBPyConnection, column: str, both: str) -> dict[str
     }
 
 
-def _changes(
-    database: duckdb.DuckDBPyConnection, why: Why, both: str
-) -> Iterator[tuple[str, str, str, str]]:
-    rows = database.sql(
+def _changes(asked: Connection, why: Why, both: str) -> Iterator[tuple[str, str, str, str]]:
+    rows = asked.sql(
         "SELECT frame_id, added, removed, relabeled, moved, label_before, label_after, "
         "split_before, split_after FROM joined "
         f"WHERE added OR removed OR ({both} AND (relabeled OR moved)) ORDER BY 1"

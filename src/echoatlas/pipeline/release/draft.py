@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import database
 from echoatlas.pipeline.lake.join import coded
 from echoatlas.pipeline.lake.join import places as among_known
 from echoatlas.pipeline.release.clips import joined_contents
@@ -202,13 +202,13 @@ def _first_seen(
 ) -> NDArray[np.int64]:
     """When objects were first seen in their site, as a number; 0 where that is not known."""
     known, inverse = _distinct(object_ids)
-    with duckdb.connect() as database:
+    with database(lake.allowance) as asked:
         for name, table, columns in (
             ("o", "objects", ["object_id", "locator"]),
             ("s", "sightings", ["locator", "ordinal"]),
         ):
-            database.register(name, lake.read(table, columns, version=versions.get(table)))
-        seen = database.sql(SEEN).to_arrow_table()
+            asked.register(name, lake.read(table, columns, version=versions.get(table)))
+        seen = asked.sql(SEEN).to_arrow_table()
     if not seen.num_rows:
         return np.zeros(len(object_ids), np.int64)
     at = among_known(known, seen.column("object_id"))

@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
+from echoatlas.pipeline.database import Allowance, Connection, database
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.values import DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN
@@ -108,7 +108,7 @@ def with_kin(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Tab
         copies of the frame name, separated by blanks; ``split_group``, the smallest patient of
         all who have to stay in one split.
     """
-    with duckdb.connect() as database:
+    with database(lake.allowance) as asked:
         for name, table, columns in (
             ("f", "frames", FRAME),
             ("c", "copies", COPY),
@@ -116,14 +116,14 @@ def with_kin(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Tab
             ("d", "duplicates", ("frame_id", "tie", "representative")),
             ("m", "measures", ("frame_id", "fan_phash256")),
         ):
-            database.register(name, lake.read(table, columns, version=versions.get(table)))
-        database.execute(VIEWS)
-        pairs = database.sql(
+            asked.register(name, lake.read(table, columns, version=versions.get(table)))
+        asked.execute(VIEWS)
+        pairs = asked.sql(
             "SELECT list_sort(list(patient)) FROM ties GROUP BY tie HAVING count(*) > 1"
         ).fetchall()
-        claims = dict(database.sql(CLAIMS).fetchall())
-        others = dict(database.sql(OTHERS).fetchall())
-        licenses = dict(database.sql(LICENSES).fetchall())
+        claims = dict(asked.sql(CLAIMS).fetchall())
+        others = dict(asked.sql(OTHERS).fetchall())
+        licenses = dict(asked.sql(LICENSES).fetchall())
     head = components(pair for (pair,) in pairs)
     rows = index.select(["frame_id", "patient", "study", "patient_source", "license"]).to_pylist()
     kin, groups = [], []
@@ -159,13 +159,38 @@ def components(ties: Iterable[Sequence[str]]) -> dict[str, str]:
     return {node: root(node) for node in parent}
 
 
-def tied(index: pa.Table) -> dict[str, int]:
-    """How many patients of an index stay together with others, in how many groups."""
-    patients: dict[str, set[str]] = defaultdict(set)
-    for row in index.select([GROUP, "patient", KIN]).to_pylist():
-        patients[row[GROUP]] |= {row["patient"], *row[KIN].split()}
-    found = [some for some in patients.values() if len(some) > 1]
-    return {"groups": len(found), "patients": sum(map(len, found))}
+def who_of(kin: bool, also: str = "split") -> str:
+    """SQL for all patients whom rows of the view ``i`` name, as ``who``.
+
+    Args:
+        kin: whether there is what copies say. also: a column that stands beside.
+    """
+    own = f"SELECT patient AS who, {also} FROM i"
+    if not kin:
+        return own
+    other = f"SELECT unnest(string_split({KIN}, ' ')) AS who, {also} FROM i WHERE {KIN} <> ''"
+    return f"{own} UNION ALL {other}"
+
+
+def tied(asked: Connection) -> dict[str, int]:
+    """How many patients of an index stay together with others, in how many groups.
+
+    Args:
+        asked: a database with the index as its view ``i``.
+    """
+    groups, patients = asked.sql(
+        "SELECT count(*), coalesce(sum(number), 0) FROM ("
+        f"SELECT count(DISTINCT who) AS number FROM ({who_of(True, GROUP)}) GROUP BY {GROUP}"
+        ") WHERE number > 1"
+    ).fetchall()[0]
+    return {"groups": int(groups), "patients": int(patients)}
+
+
+def tied_in(index: pa.Table, allowance: Allowance | None = None) -> dict[str, int]:
+    """The same of an index that is held as a table."""
+    with database(allowance) as asked:
+        asked.register("i", index.select(["patient", KIN, GROUP]))
+        return tied(asked)
 
 
 def _with_labels(index: pa.Table) -> pa.Table:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.database import database
+from echoatlas.pipeline.lake.tables import Lake
 
 TABLE = "measurements"
 STATED = pa.struct(
@@ -39,9 +39,10 @@ def with_measurements(index: pa.Table, lake: Lake, version: int | None) -> pa.Ta
             pa.array(np.zeros(index.num_rows + 1, np.int32)), pa.array([], STATED)
         )
         return index.append_column(TABLE, empty)
-    asked = index.select(["site", "study"]).append_column("place", pa.array(range(index.num_rows)))
-    with duckdb.connect() as database:
-        database.register("m", rows)
-        database.register("i", asked)
-        found = database.sql(JOINED).to_arrow_table().column("found")
+    places = pa.array(np.arange(index.num_rows))
+    wanted = index.select(["site", "study"]).append_column("place", places)
+    with database(lake.allowance) as asked:
+        asked.register("m", rows)
+        asked.register("i", wanted)
+        found = asked.sql(JOINED).to_arrow_table().column("found")
     return index.append_column(TABLE, found.cast(pa.list_(STATED)))

@@ -11,81 +11,85 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
 from echoatlas.pipeline.release.cut import CLIP_OVERLAY, CLIP_PATCHES, OVERLAY, PATCHES
-from echoatlas.pipeline.release.manifest import places_of
 from echoatlas.pipeline.release.places import overlay_at, patches_at
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-    from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedShard
 
 PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 PATCH_BYTES = 256
+COLUMNS = ("shard", "frame_id", "offset", "length", "height", "width", MARKS)  # of the index
 Expected = tuple[int, int, tuple[int, ...]]  # offset, size, and (H, W) where there is one
 
 
 @dataclass(slots=True)
 class Members:
-    """Members that the index promises, and those that were found.
+    """Members of one shard that the index promises, and those that were found.
 
     Attributes:
-        expected: (shard, name) to where it should lie; what was found is taken out.
-        marks: (shard, id) to what the JSON of a sample should tell, in releases that have it.
+        expected: name to where it should lie; what was found is taken out.
+        marks: id to what the JSON of a sample should tell, in releases that have it.
         misplaced, strange, undecodable: members at fault.
     """
 
     codec: str
-    expected: dict[tuple[str, str], Expected]
-    marks: dict[tuple[str, str], Any]
-    listed: set[tuple[str, str]]
     with_json: bool
+    expected: dict[str, Expected] = field(default_factory=dict)
+    marks: dict[str, Any] = field(default_factory=dict)
     misplaced: int = 0
     strange: int = 0
     undecodable: int = 0
     _images: int = field(default=0)
 
     @staticmethod
-    def promised(releases: Storage, manifest: Manifest, index: pa.Table) -> Members:
-        """What an index promises."""
-        codec = manifest.image_codec
+    def promised(
+        manifest: Manifest, rows: pa.Table | None = None, places: NDArray[np.void] | None = None
+    ) -> Members:
+        """What an index promises of a shard.
+
+        Args:
+            rows: its rows, with ``COLUMNS``; none of a shard of which nothing is listed.
+            places: their records, in releases that have them.
+        """
+        found = Members(manifest.image_codec, manifest.places is None)
+        listed = rows.to_pylist() if rows is not None else []
+        for row in listed:
+            found._promise(row)
+        if places is not None:
+            found._promise_beside(listed, places)
+        return found
+
+    def _promise(self, row: dict[str, Any]) -> None:
+        key = row["frame_id"]
+        self.expected[f"{key}.{ENDINGS[self.codec]}"] = row["offset"], row["length"], ()
+        for name, place in _masks(row):
+            self.expected[f"{key}.{name}"] = (*place, (row["height"], row["width"]))
+        self.marks[key] = told(row.get(MARKS) or ())
+
+    def _promise_beside(self, rows: list[dict[str, Any]], places: NDArray[np.void]) -> None:
+        """Overlay masks and patch maps."""
         overlay_name, patches_name = (
-            (CLIP_OVERLAY, CLIP_PATCHES) if codec == "clip" else (OVERLAY, PATCHES)
+            (CLIP_OVERLAY, CLIP_PATCHES) if self.codec == "clip" else (OVERLAY, PATCHES)
         )
-        ending = ENDINGS[codec]
-        expected: dict[tuple[str, str], Expected] = {}
-        marks: dict[tuple[str, str], Any] = {}
-        columns = ["shard", "frame_id", "offset", "length", "height", "width"]
-        if MARKS in index.column_names:
-            columns.append(MARKS)
-        rows = index.select(columns).to_pylist()
-        for row in rows:
-            shard, key = row["shard"], row["frame_id"]
-            size = (row["height"], row["width"])
-            expected[shard, f"{key}.{ending}"] = row["offset"], row["length"], ()
-            for name, place in _masks(row):
-                expected[shard, f"{key}.{name}"] = (*place, size)
-            marks[shard, key] = told(row.get(MARKS) or ())
-        if manifest.places is not None:
-            places = places_of(releases, manifest)
-            beside = zip(
-                rows,
-                overlay_at(places).tolist(),
-                places["overlay"].tolist(),
-                patches_at(places).tolist(),
-                places["patches"].tolist(),
-                strict=True,
-            )
-            for row, overlay, overlay_size, patches, patches_size in beside:
-                shard, key = row["shard"], row["frame_id"]
-                if overlay_size:
-                    size = (row["height"], row["width"])
-                    expected[shard, f"{key}.{overlay_name}"] = overlay, overlay_size, size
-                if patches_size:
-                    expected[shard, f"{key}.{patches_name}"] = patches, patches_size, ()
-        listed = {(row["shard"], row["frame_id"]) for row in rows}
-        return Members(codec, expected, marks, listed, manifest.places is None)
+        beside = zip(
+            rows,
+            overlay_at(places).tolist(),
+            places["overlay"].tolist(),
+            patches_at(places).tolist(),
+            places["patches"].tolist(),
+            strict=True,
+        )
+        for row, overlay, overlay_size, patches, patches_size in beside:
+            key, size = row["frame_id"], (row["height"], row["width"])
+            if overlay_size:
+                self.expected[f"{key}.{overlay_name}"] = overlay, overlay_size, size
+            if patches_size:
+                self.expected[f"{key}.{patches_name}"] = patches, patches_size, ()
 
     @property
     def missing(self) -> int:
@@ -98,20 +102,20 @@ class Members:
         for member in _members(data):
             content = data[member.offset_data : member.offset_data + member.size]
             self.strange += bool(member.mtime or member.uid or member.gid or member.uname)
-            self._member(shard.file, member, content)
+            self._member(member, content)
         self.misplaced += self._images != shard.held
 
-    def _member(self, shard: str, member: tarfile.TarInfo, content: bytes) -> None:
+    def _member(self, member: tarfile.TarInfo, content: bytes) -> None:
         key, _, ending = member.name.partition(".")
         image = ending == ENDINGS[self.codec]
         self._images += image
         if ending == "json" and self.with_json:
             meta = json.loads(content)
             self.strange += not set(META) <= set(meta) <= {*META, MARKS}
-            self.misplaced += meta.get(MARKS, []) != self.marks.get((shard, key), [])
+            self.misplaced += meta.get(MARKS, []) != self.marks.get(key, [])
             return
-        place = self.expected.pop((shard, member.name), None)
-        listed = (shard, key) in self.listed
+        place = self.expected.pop(member.name, None)
+        listed = key in self.marks
         if place is None and (listed or self.with_json):
             self.strange += not image
             self.misplaced += image

@@ -23,7 +23,7 @@ from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.cut import CUTS
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import measured
-from echoatlas.pipeline.release.kin import tied
+from echoatlas.pipeline.release.kin import tied_in
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.pins import as_parquet
@@ -94,7 +94,7 @@ def publish(
         "nameless": int(
             pc.sum(pc.equal(index.column("patient_source"), PatientSource.OBJECT)).as_py() or 0
         ),
-        "tied": tied(index),
+        "tied": tied_in(index, lake.allowance),
         "masks": most_masks(index),
         "counts": counts(index),
         "sources": {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import SqlError, database
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.findings import held_back
 from echoatlas.pipeline.release.kin import with_kin
@@ -36,16 +36,16 @@ def index_of(lake: Lake, versions: dict[str, int]) -> pa.Table:
     def pinned(name: str, columns: Sequence[str]) -> pa.Table:
         return lake.read(name, columns, version=versions.get(name))
 
-    with duckdb.connect() as database:
-        database.register("f", pinned("frames", FRAME))
-        database.register("l", pinned("labels", ["frame_id", *LABEL]))
-        database.register("m", pinned("measures", ["frame_id", *MEASURE]))
-        database.register("d", pinned("duplicates", ["frame_id", "tie", "representative"]))
-        database.register("a", pinned("annotations", ["frame_id", "kind"]))
+    with database(lake.allowance) as asked:
+        asked.register("f", pinned("frames", FRAME))
+        asked.register("l", pinned("labels", ["frame_id", *LABEL]))
+        asked.register("m", pinned("measures", ["frame_id", *MEASURE]))
+        asked.register("d", pinned("duplicates", ["frame_id", "tie", "representative"]))
+        asked.register("a", pinned("annotations", ["frame_id", "kind"]))
         chosen = ", ".join(
             [f"f.{c}" for c in FRAME] + [f"l.{c}" for c in LABEL] + [f"m.{c}" for c in MEASURE]
         )
-        index = database.sql(
+        index = asked.sql(
             f"SELECT {chosen}, trim(f.maker || ' ' || f.model) AS device, "
             "coalesce(d.tie, f.frame_id) AS cluster, "
             "coalesce(d.representative, f.frame_id) AS representative, "
@@ -75,16 +75,16 @@ def filter_rows(index: pa.Table, expression: str) -> pa.Table:
 def rows_where(index: pa.Table, expression: str) -> pa.Array:
     """The numbers of those rows, int64 and ascending; see ``filter_rows``."""
     numbered = without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
-    with duckdb.connect(config={"enable_external_access": False}) as database:
-        database.register("t", numbered)
+    with database(closed=True) as asked:
+        asked.register("t", numbered)
         try:
-            kept = database.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
+            kept = asked.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
             return kept.to_arrow_table().column("_row").combine_chunks()
-        except duckdb.Error as error:
+        except SqlError as error:
             raise UsageError(told_in_one_line("--where", error)) from None
 
 
-def told_in_one_line(option: str, error: duckdb.Error) -> str:
+def told_in_one_line(option: str, error: SqlError) -> str:
     """What is wrong with an expression."""
     message = str(error).split("\n\n")[0].replace("\n", " ")
     return f"{option}: {message}"

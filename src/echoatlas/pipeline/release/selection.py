@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import SqlError, database
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.clips import clips_of, frames_of, number_of_clips, whole_clips
 from echoatlas.pipeline.release.k_anonymity import Suppressed, anonymized
@@ -158,13 +158,13 @@ def with_score(index: pa.Table, name: str, expression: str) -> pa.Table:
         UsageError: the expression is wrong, or its value negative or not finite somewhere.
     """
     rows = without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
-    with duckdb.connect(config={"enable_external_access": False}) as database:
-        database.register("t", rows)
+    with database(closed=True) as asked:
+        asked.register("t", rows)
         try:
-            found = database.sql(
+            found = asked.sql(
                 f"SELECT CAST(coalesce(({expression}\n), 0) AS DOUBLE) AS v FROM t ORDER BY _row"
             ).to_arrow_table()
-        except duckdb.Error as error:
+        except SqlError as error:
             raise UsageError(told_in_one_line(f"--{name}", error)) from None
     values = found.column("v")
     wrong = pc.or_(pc.less(values, 0), pc.invert(pc.is_finite(values)))

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
+from echoatlas.pipeline.database import Allowance, Connection
 from echoatlas.pipeline.release.annotations import outside
-from echoatlas.pipeline.release.k_anonymity import measured
-from echoatlas.pipeline.release.kin import GROUP, KIN, TIES, tied
-from echoatlas.pipeline.release.manifest import index_table, manifest_of, places_of
-from echoatlas.pipeline.release.members import Members
+from echoatlas.pipeline.release.indexed import index_file, index_view, shard_rows
+from echoatlas.pipeline.release.k_anonymity import QUASI, measured
+from echoatlas.pipeline.release.kin import GROUP, KIN, TIES, tied, who_of
+from echoatlas.pipeline.release.manifest import manifest_of, places_of
+from echoatlas.pipeline.release.members import COLUMNS, Members
 from echoatlas.pipeline.release.shard import MARKS
-from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.manifest import Manifest
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.manifest import Manifest, PublishedShard
+
+OPAQUE = "[-_.0-9A-Za-z]*"
+AT_ONCE = 1 << 12  # rows that are turned into Python's objects together
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,137 +42,186 @@ class Check:
     detail: str
 
 
-def verify(releases: Storage, name: str) -> list[Check]:
+def verify(releases: Storage, name: str, allowance: Allowance | None = None) -> list[Check]:
     """Look at everything that a release promises.
+
+    Args:
+        allowance: the memory that this may take.
 
     Raises:
         UsageError: there is no such release.
         CheckFailed: its index is damaged.
     """
-    manifest = manifest_of(releases, name)
-    index = index_table(releases, manifest)
-    checks = [
-        _counts(releases, manifest, index),
-        *(_apart(index, tie) for tie in (*TIES, GROUP) if tie in index.column_names),
-        _kept_together(index),
-        _known(manifest, index),
-        _labels(index),
-        _values(index),
-        _inside(index),
-        _shards_end_at_splits(manifest, index),
-        *_anonymous(manifest, index),
-    ]
-    return [*checks, *_shards(releases, manifest, index)]
+    manifest, own = manifest_of(releases, name), allowance or Allowance()
+    places = places_of(releases, manifest) if manifest.places is not None else None
+    with index_file(releases, manifest, own) as file:
+        keys = [shard.file for shard in manifest.shards]
+        with index_view(file, None if places is None else places["shard"], keys, own) as asked:
+            known = AskedIndex(asked)
+            checks = [
+                _counts(manifest, known, places),
+                *(_apart(known, tie) for tie in (*TIES, GROUP) if tie in known.columns),
+                kept_together(known),
+                _known(manifest, known),
+                _labels(known),
+                _values(known),
+                _inside(known),
+                _shards_end_at_splits(manifest, known),
+                *_anonymous(manifest, known),
+            ]
+        return [*checks, *_shards(releases, manifest, file)]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedIndex:
+    """The index of a release in a database, as its view ``i``."""
+
+    asked: Connection
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of its columns."""
+        return list(self.asked.sql("SELECT * FROM i LIMIT 0").columns)
+
+    def number(self, question: str) -> int:
+        """The one number that is the answer."""
+        (found,) = self.asked.execute(question).fetchall()[0]
+        return int(found or 0)
 
 
 def _check(name: str, faults: int, what: str) -> Check:
     return Check(name, not faults, f"{faults} {what}" if faults else "")
 
 
-def _counts(releases: Storage, manifest: Manifest, index: pa.Table) -> Check:
+def _counts(manifest: Manifest, index: AskedIndex, places: NDArray[np.void] | None) -> Check:
     told = sum(shard.samples for shard in manifest.shards)
-    ids = set(index.column("frame_id").to_pylist())
-    frames = index.num_rows
-    if manifest.places is not None:
-        frames = int(places_of(releases, manifest)["frames"].sum(dtype=np.int64))
-    wrong = len({manifest.samples, index.num_rows, told, len(ids)}) - 1
+    rows = frames = index.number("SELECT count(*) FROM i")
+    ids = index.number("SELECT count(DISTINCT frame_id) FROM i")
+    if places is not None:
+        frames = int(places["frames"].sum(dtype=np.int64))
+    wrong = len({manifest.samples, rows, told, ids}) - 1
     wrong += manifest.frames != frames
     return _check("counts", wrong, "numbers of samples disagree")
 
 
-def _apart(index: pa.Table, tie: str) -> Check:
-    splits: dict[str, set[str]] = defaultdict(set)
-    for value, split in zip(
-        index.column(tie).to_pylist(), index.column("split").to_pylist(), strict=True
-    ):
-        if value:
-            splits[value].add(split)
-    shared = sum(len(found) > 1 for found in splits.values())
+def _apart(index: AskedIndex, tie: str) -> Check:
+    shared = index.number(
+        f"SELECT count(*) FROM (SELECT {tie} FROM i WHERE {tie} <> '' "
+        f"GROUP BY {tie} HAVING min(split) <> max(split))"
+    )
     return _check(f"no {tie.replace('_', ' ')} in two splits", shared, "are in two")
 
 
-def _kept_together(index: pa.Table) -> Check:
+def kept_together(index: AskedIndex) -> Check:
     """Patients whom any copy of a picture names, also one that is not in the release."""
-    splits: dict[str, set[str]] = defaultdict(set)
-    columns = [name for name in ("patient", KIN) if name in index.column_names]
-    for row in index.select([*columns, "split"]).to_pylist():
-        for patient in (one for name in columns for one in row[name].split()):
-            splits[patient].add(row["split"])
-    shared = sum(len(found) > 1 for found in splits.values())
+    there = KIN in index.columns
+    shared = index.number(
+        f"SELECT count(*) FROM (SELECT who FROM ({who_of(there)}) "
+        "GROUP BY who HAVING min(split) <> max(split))"
+    )
     name = "no patient of any copy in two splits"
-    if shared or KIN not in columns:
+    if shared or not there:
         return _check(name, shared, "are in two")
-    ties = tied(index)
+    ties = tied(index.asked)
     said = f"{ties['patients']} patients are tied in {ties['groups']} groups by what copies say"
     return Check(name, True, said if ties["groups"] else "")
 
 
-def _known(manifest: Manifest, index: pa.Table) -> Check:
-    number = index.column("patient_source").to_pylist().count(PatientSource.OBJECT)
+def _known(manifest: Manifest, index: AskedIndex) -> Check:
+    number, of = index.asked.execute(
+        "SELECT count(*) FILTER (patient_source = ?), count(*) FROM i", [PatientSource.OBJECT.value]
+    ).fetchall()[0]
     wanted = manifest.config.nameless == "keep"
-    said = f"{number} of {index.num_rows} frames stand under patient_source: object"
+    said = f"{number} of {of} frames stand under patient_source: object"
     return Check("files name their patients", wanted or not number, said if number else "")
 
 
-def _labels(index: pa.Table) -> Check:
+def _labels(index: AskedIndex) -> Check:
     known = tree()
     wrong = 0
-    for row in index.select(["region", "organ", "paths"]).to_pylist():
-        primary = row["paths"].split(" ")[0]
-        stated = "/".join(part for part in (row["region"], row["organ"]) if part != UNKNOWN)
-        wrong += primary != stated or any(path not in known for path in row["paths"].split())
+    for region, organ, paths, number in index.asked.execute(
+        "SELECT region, organ, paths, count(*) FROM i GROUP BY ALL"
+    ).fetchall():
+        primary = paths.split(" ")[0]
+        stated = "/".join(part for part in (region, organ) if part != UNKNOWN)
+        wrong += number * (primary != stated or any(path not in known for path in paths.split()))
     return _check("labels lie on the tree", wrong, "do not")
 
 
-def _values(index: pa.Table) -> Check:
+def _values(index: AskedIndex) -> Check:
     """Pseudonyms are hexadecimal or opaque; whatever else is text has a closed vocabulary."""
+    there = index.columns
     wrong = 0
-    columns = ("frame_id", "patient", "study", "series", "cluster", KIN, GROUP)
-    for column in (one for one in columns if one in index.column_names):
-        values = index.column(column).to_pylist()
-        if column == KIN:
-            values = [one for text in values for one in text.split()]
-        for value in values:
-            wrong += not all(c.isalnum() or c in "-_." for c in value) or " " in value
+    for column in ("frame_id", "patient", "study", "series", "cluster", KIN, GROUP):
+        if column in there:
+            each = f"unnest(string_split({KIN}, ' '))" if column == KIN else column
+            wrong += index.number(
+                f"SELECT count(*) FROM (SELECT {each} AS one FROM i) "
+                f"WHERE NOT regexp_full_match(one, '{OPAQUE}')"
+            )
     return _check("ids are opaque", wrong, "are not")
 
 
-def _inside(index: pa.Table) -> Check:
-    marked = MARKS in index.column_names
-    rows = index.select(["width", "height", MARKS]).to_pylist() if marked else []
-    wrong = sum(outside(mark, row["width"], row["height"]) for row in rows for mark in row[MARKS])
+def _inside(index: AskedIndex) -> Check:
+    wrong = 0
+    if MARKS in index.columns:
+        some = index.asked.sql(f"SELECT width, height, {MARKS} FROM i WHERE len({MARKS}) > 0")
+        for batch in some.to_arrow_reader(AT_ONCE):
+            for row in batch.to_pylist():
+                wrong += sum(outside(mark, row["width"], row["height"]) for mark in row[MARKS])
     return _check("annotations lie in their images", wrong, "do not")
 
 
-def _shards_end_at_splits(manifest: Manifest, index: pa.Table) -> Check:
+def _shards_end_at_splits(manifest: Manifest, index: AskedIndex) -> Check:
     """Whoever reads shards and no index must not train on what others test on."""
     told = {shard.file: shard.split for shard in manifest.shards}
-    rows = index.select(["shard", "split"]).to_pylist()
-    wrong = sum(told.get(row["shard"]) not in (None, row["split"]) for row in rows)
+    rows = index.asked.execute("SELECT shard, split, count(*) FROM i GROUP BY ALL").fetchall()
+    wrong = sum(number for key, split, number in rows if told.get(key) not in (None, split))
     return _check("shards end at splits", wrong, "samples lie in another split's shard")
 
 
-def _anonymous(manifest: Manifest, index: pa.Table) -> Iterator[Check]:
+def _anonymous(manifest: Manifest, index: AskedIndex) -> Iterator[Check]:
     asked = manifest.config.min_k
     if asked > 1:
-        under = measured(index, asked).under
+        told = index.asked.sql(f"SELECT DISTINCT patient, {', '.join(QUASI)} FROM i")
+        under = measured(told.to_arrow_table(), asked).under
         yield _check(f"each patient is one of {asked}", under, "patients are not")
 
 
-def _shards(releases: Storage, manifest: Manifest, index: pa.Table) -> Iterator[Check]:
-    held = Members.promised(releases, manifest, index)
-    damaged = 0
-    for shard in manifest.shards:
-        try:
-            data = releases.read(shard.file)
-        except FileNotFoundError:
-            damaged += 1
-            continue
-        if hashlib.sha256(data).hexdigest() != shard.sha256:
-            damaged += 1
-            continue
-        held.look_at(shard, data)
-    yield _check("shards are as published", damaged, "are damaged or missing")
-    yield _check("index and shards agree", held.misplaced + held.missing, "samples are misplaced")
-    yield _check("images decode", held.undecodable, "do not")
-    yield _check("nothing rides along in shards or images", held.strange, "members are not clean")
+def _shards(releases: Storage, manifest: Manifest, file: Path) -> Iterator[Check]:
+    """Look at each shard once, beside what the index says of it."""
+    faults: Counter[str] = Counter()
+    left = {shard.file: shard for shard in manifest.shards}
+    for key, rows, places in shard_rows(releases, manifest, file, COLUMNS):
+        held = Members.promised(manifest, rows, places)
+        if (shard := left.pop(key, None)) is not None:
+            faults["damaged"] += not _looked_at(releases, shard, held)
+        _add(faults, held)
+    for shard in left.values():  # of which nothing is listed
+        held = Members.promised(manifest)
+        faults["damaged"] += not _looked_at(releases, shard, held)
+        _add(faults, held)
+    yield _check("shards are as published", faults["damaged"], "are damaged or missing")
+    yield _check("index and shards agree", faults["misplaced"], "samples are misplaced")
+    yield _check("images decode", faults["undecodable"], "do not")
+    yield _check(
+        "nothing rides along in shards or images", faults["strange"], "members are not clean"
+    )
+
+
+def _looked_at(releases: Storage, shard: PublishedShard, held: Members) -> bool:
+    """Go through a shard; whether it is as it was published."""
+    try:
+        data = releases.read(shard.file)
+    except FileNotFoundError:
+        return False
+    if hashlib.sha256(data).hexdigest() != shard.sha256:
+        return False
+    held.look_at(shard, data)
+    return True
+
+
+def _add(faults: Counter[str], held: Members) -> None:
+    faults["misplaced"] += held.misplaced + held.missing
+    faults["undecodable"] += held.undecodable
+    faults["strange"] += held.strange

@@ -12,13 +12,14 @@ import cv2
 import jinja2
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import UsageError, sentence_of
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
+from echoatlas.pipeline.lake.picked import picked
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.lake.views import views
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.run.overlaps import matrices
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.storage import Storage
@@ -32,7 +33,30 @@ if TYPE_CHECKING:
 GALLERY = 48  # frames
 PAIRS = 12  # clusters of duplicates
 SIDE = 160  # pixels of a picture in the gallery
+MEMBERS = 4  # frames that are shown of a cluster
 QUALITY = ("blur", "entropy", "speckle_snr", "fan_fill")
+# A frame an object, and the first of all kinds before the second of any
+SPREAD = f"""
+WITH one AS (
+    SELECT min(frame_id) AS frame_id FROM f {{only}} SEMI JOIN l USING (frame_id)
+    GROUP BY object_id
+)
+SELECT frame_id, site, model, region, organ FROM one JOIN f USING (frame_id)
+    JOIN l USING (frame_id)
+ORDER BY row_number() OVER (PARTITION BY site, organ ORDER BY frame_id), region, organ, frame_id
+LIMIT {GALLERY}
+"""
+LARGEST = f"""
+WITH sized AS (
+    SELECT cluster, count(*) AS size FROM d GROUP BY cluster ORDER BY size DESC, cluster
+    LIMIT {PAIRS}
+)
+SELECT cluster, size, frame_id, relation FROM d JOIN sized USING (cluster)
+QUALIFY row_number() OVER (
+    PARTITION BY cluster ORDER BY relation <> '{Relation.REPRESENTATIVE}', frame_id
+) <= {MEMBERS}
+ORDER BY size DESC, cluster, relation <> '{Relation.REPRESENTATIVE}', frame_id
+"""
 
 
 def write_report(
@@ -54,7 +78,7 @@ def write_report(
     manifest = None
     if name is not None:
         manifest = manifest_of(releases, name)
-        chosen = set(index_table(releases, manifest).column("frame_id").to_pylist())
+        chosen = index_columns_of(releases, manifest, ["frame_id"])
     found = status(lake)
     source = (files(__package__) / "report.html.j2").read_text("utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
@@ -94,60 +118,40 @@ def _tree(found: dict[str, Any]) -> list[dict[str, Any]]:
     return regions
 
 
-def _gallery(lake: Lake, chosen: set[str] | None) -> list[dict[str, str]]:
+def _gallery(lake: Lake, chosen: pa.Table | None) -> list[dict[str, str]]:
     """Frames spread over organs and objects, so that each kind is seen."""
-    frames = {
-        row["frame_id"]: row
-        for row in lake.read(
-            "frames", ["frame_id", "object_id", "frame_index", "site", "model", "mode"]
-        ).to_pylist()
-    }
-    labels = lake.read("labels", ["frame_id", "region", "organ"]).to_pylist()
-    seen: dict[str, int] = {}
-    ranked = []
-    objects: set[str] = set()
-    for row in sorted(labels, key=lambda row: str(row["frame_id"])):
-        frame = frames.get(row["frame_id"])
-        if frame is None or frame["object_id"] in objects:
-            continue
-        if chosen is not None and row["frame_id"] not in chosen:
-            continue
-        objects.add(frame["object_id"])
-        kind = f"{frame['site']}/{row['organ']}"
-        seen[kind] = seen.get(kind, 0) + 1
-        ranked.append((seen[kind], row["region"], row["organ"], row["frame_id"]))
-    picked = sorted(sorted(ranked)[:GALLERY], key=lambda one: one[1:])
-    images = _pictures(lake, [one[3] for one in picked])
+    tables = (
+        ("f", "frames", ["frame_id", "object_id", "site", "model"]),
+        ("l", "labels", ["frame_id", "region", "organ"]),
+    )
+    with views(lake, tables) as asked:
+        if chosen is not None:
+            asked.register("chosen", chosen)
+        only = "" if chosen is None else "SEMI JOIN chosen USING (frame_id)"
+        picked = asked.sql(SPREAD.format(only=only)).to_arrow_table().to_pylist()
+    images = _pictures(lake, [one["frame_id"] for one in picked])
     return [
         {
-            "image": images[frame_id],
-            "label": organ if organ != "unknown" else region,
-            "site": frames[frame_id]["site"],
-            "model": frames[frame_id]["model"],
+            "image": images[one["frame_id"]],
+            "label": one["organ"] if one["organ"] != "unknown" else one["region"],
+            "site": one["site"],
+            "model": one["model"],
         }
-        for _, region, organ, frame_id in picked
+        for one in sorted(picked, key=lambda one: (one["region"], one["organ"], one["frame_id"]))
     ]
 
 
 def _duplicates(lake: Lake) -> list[dict[str, Any]]:
-    clusters: dict[str, list[dict[str, Any]]] = {}
-    for row in lake.read("duplicates").to_pylist():
-        clusters.setdefault(row["cluster"], []).append(row)
-    shown = [clusters[name] for name in sorted(clusters, key=lambda c: (-len(clusters[c]), c))]
-    rows = [
-        sorted(c, key=lambda r: (r["relation"] != Relation.REPRESENTATIVE, r["frame_id"]))[:4]
-        for c in shown[:PAIRS]
-    ]
-    images = _pictures(lake, [row["frame_id"] for cluster in rows for row in cluster])
-    return [
-        {
-            "size": len(whole),
-            "members": [
-                {"image": images[row["frame_id"]], "relation": row["relation"]} for row in part
-            ],
-        }
-        for whole, part in zip(shown, rows, strict=False)
-    ]
+    """The largest clusters, and a few of each."""
+    with views(lake, (("d", "duplicates", ["frame_id", "cluster", "relation"]),)) as asked:
+        rows = asked.sql(LARGEST).to_arrow_table().to_pylist()
+    images = _pictures(lake, [row["frame_id"] for row in rows])
+    shown: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        cluster = shown.setdefault(row["cluster"], {"size": row["size"], "members": []})
+        member = {"image": images[row["frame_id"]], "relation": row["relation"]}
+        cluster["members"].append(member)
+    return list(shown.values())
 
 
 def _overlaps(lake: Lake, collections: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -164,10 +168,12 @@ def _overlaps(lake: Lake, collections: Mapping[str, str]) -> list[dict[str, Any]
 
 def _pictures(lake: Lake, ids: Sequence[str]) -> dict[str, str]:
     """Frames as small PNGs in data URLs."""
-    stored = lake.read(
-        "frames", ["frame_id", "image"], pc.field("frame_id").isin(pa.array(ids, pa.string()))
-    )
-    return {row["frame_id"]: data_url(_small(decode(row["image"]))) for row in stored.to_pylist()}
+    found = picked(lake, "frames", ["frame_id", "image"], "frame_id", ids)
+    return {
+        row["frame_id"]: data_url(_small(decode(row["image"])))
+        for rows in found
+        for row in rows.to_pylist()
+    }
 
 
 def _small(pixels: Picture) -> Picture:

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,6 +26,7 @@ from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.frames.phash import HASH_VERSION
+from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.select import filter_rows, index_of
@@ -117,19 +117,12 @@ def _compared(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
     """Every frame's hashes, of those of today's version."""
     places = ["frame_id", "object_id", "pane", "frame_index"]
     hashes = [name for name, _ in COMPARED if name.endswith(MEASURED)]
-    with duckdb.connect() as database:
-        database.register("f", lake.read("frames", places, version=versions.get("frames")))
-        database.register(
-            "m",
-            lake.read(
-                "measures",
-                ["frame_id", *hashes],
-                pc.field("hash_version") == HASH_VERSION,
-                versions.get("measures"),
-            ),
-        )
+    tables = (("f", "frames", places), ("m", "measures", ["frame_id", "hash_version", *hashes]))
+    with views(lake, tables, versions) as database:
         chosen = ", ".join("0::BIGINT AS rank" if one == "rank" else one for one, _ in COMPARED)
-        return database.sql(f"SELECT {chosen} FROM f JOIN m USING (frame_id)").to_arrow_table()
+        return database.sql(
+            f"SELECT {chosen} FROM f JOIN m USING (frame_id) WHERE hash_version = '{HASH_VERSION}'"
+        ).to_arrow_table()
 
 
 def near_frames(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> NearFrames:

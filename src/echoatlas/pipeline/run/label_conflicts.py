@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
+from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.kin import LABEL, agreed
 from echoatlas.schemas.values import DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN
@@ -61,13 +60,12 @@ class LabelConflict:
 def label_conflicts(lake: Lake) -> list[LabelConflict]:
     """All of a lake, each set of objects once, contradictions first."""
     label = ", ".join(f"l.{name}" for name in LABEL)
-    with duckdb.connect() as database:
-        for name, table, columns in (
-            ("l", "labels", ["frame_id", "object_id", *LABEL]),
-            ("d", "duplicates", ["frame_id", "representative"]),
-            ("f", "frames", ["frame_id", "site"]),
-        ):
-            database.register(name, lake.read(table, columns))
+    tables = (
+        ("l", "labels", ["frame_id", "object_id", *LABEL]),
+        ("d", "duplicates", ["frame_id", "representative"]),
+        ("f", "frames", ["frame_id", "site"]),
+    )
+    with views(lake, tables) as database:
         plain = ", ".join(LABEL)
         query = STARS.replace("{label}", label, 1).replace("{label}", plain)
         rows = database.sql(query).to_arrow_table().to_pylist()

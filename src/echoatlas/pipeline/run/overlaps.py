@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -44,7 +44,9 @@ def matrices(lake: Lake, collections: Mapping[str, str]) -> list[Matrix]:
     there = set(pc.unique(lake.read("frames", ["site"]).column(0)).to_pylist())
     sites = {site: site for site in sorted(there)}
     of = {site: collections.get(site, site) for site in sites}
-    return [overlap(lake, sites, "site"), overlap(lake, of, "collection")]
+    alone = overlap(lake, sites, "site")
+    return [alone, replace(alone, kind="collection") if of == sites else
+            overlap(lake, of, "collection")]  # fmt: skip
 
 
 def set_overlap(deployment: Deployment, name: str) -> SetOverlap:

@@ -24,6 +24,18 @@ class Engine(Strict):
     memory_mb: int = Field(
         1500, ge=256, json_schema_extra={"unit": "MB"}, description="Declared memory of a task, MB."
     )
+    driver_memory_mb: int = Field(
+        4000,
+        ge=512,
+        json_schema_extra={"unit": "MB"},
+        description="Memory that a command's own process may take, MB; what does not fit lies on "
+        "disk meanwhile.",
+    )
+    scratch: str | None = Field(
+        None,
+        description="Folder on this machine for what does not fit into memory; default: the "
+        "lake's own, or the system's where the lake lies in a bucket.",
+    )
     address: str | None = Field(
         None,
         description="A Ray cluster; `local`: a Ray of our own; `processes`: plain processes of "
