@@ -23,8 +23,8 @@ demo: setup  ## the whole journey on sample scans, ending with a report to open
 test: setup  ## all tests but the heavy ones
 	$(BIN)/python -m pytest -m "not heavy" -n 2 --dist loadfile --no-loadscope-reorder
 
-test-all: setup  ## all tests
-	$(BIN)/python -m pytest
+test-all: setup  ## all tests, with examples drawn anew
+	HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest
 
 lint: setup  ## formatting, lint, types
 	$(BIN)/ruff format --check .

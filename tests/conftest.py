@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage import Storage
@@ -19,6 +20,12 @@ from tests.helpers.rehearsal import Rehearsal, as_in_a_process, fill
 from tests.helpers.torture import make_key
 
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
+
+# Examples that a test draws are the same in each `make test`: what fails is what was changed.
+# `make test-all` draws new ones
+settings.register_profile("same", derandomize=True)
+settings.register_profile("new", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 # Files of tests that take longest, longest first: begun last, one would keep a worker alone

@@ -40,12 +40,16 @@ def start(folder: Path, user: str, password: str) -> tuple[subprocess.Popen[byte
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
-    process = subprocess.Popen(
-        [shutil.which("Orthanc", path="/usr/sbin:/usr/bin") or "", str(folder / "orthanc.json")],
-        cwd=folder,
-        stdout=(folder / "orthanc.log").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    with (folder / "orthanc.log").open("wb") as sink:
+        process = subprocess.Popen(
+            [
+                shutil.which("Orthanc", path="/usr/sbin:/usr/bin") or "",
+                str(folder / "orthanc.json"),
+            ],
+            cwd=folder,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
     address = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:

@@ -51,30 +51,31 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }
-    process = subprocess.Popen(
-        [
-            str(weed),
-            "mini",
-            f"-dir={folder}",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-master.telemetry=false",
-            "-webdav=false",
-            "-admin.ui=false",
-            f"-master.port={ports['master']}",
-            f"-volume.port={ports['volume']}",
-            f"-filer.port={ports['filer']}",
-            f"-s3.port={ports['s3']}",
-            f"-admin.port={ports['admin']}",
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-            "-s3.iam.readOnly=false",
-        ],
-        cwd=folder,
-        env=environment,
-        stdout=(folder / "weed.log").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    with (folder / "weed.log").open("wb") as sink:
+        process = subprocess.Popen(
+            [
+                str(weed),
+                "mini",
+                f"-dir={folder}",
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-master.telemetry=false",
+                "-webdav=false",
+                "-admin.ui=false",
+                f"-master.port={ports['master']}",
+                f"-volume.port={ports['volume']}",
+                f"-filer.port={ports['filer']}",
+                f"-s3.port={ports['s3']}",
+                f"-admin.port={ports['admin']}",
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                "-s3.iam.readOnly=false",
+            ],
+            cwd=folder,
+            env=environment,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     deadline = time.monotonic() + 60
     while True:
