@@ -60,6 +60,30 @@ def nifti(values: Array, signs: tuple[int, int] = (1, 1), **header: Any) -> byte
     return image.to_bytes()
 
 
+def rotation(axis: int, degrees: float) -> Array:
+    """Turns about one of three axes, (3, 3)."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    made = np.eye(3)
+    one, other = (at for at in range(3) if at != axis)
+    made[one, one] = made[other, other] = cosine
+    made[one, other], made[other, one] = -sine, sine
+    return made
+
+
+def nifti_turned(
+    frames: Array, turn: Array, spacing: tuple[float, float, float], *, by: str = "sform"
+) -> bytes:
+    """A clip in a volume that lies in the patient as ``turn`` says, (3, 3): the columns are where
+    the pictures' columns, rows and slices run; rows are stored as they are shown."""
+    affine = np.eye(4)
+    affine[:3, :3] = turn * np.array(spacing)
+    image = nibabel.Nifti1Image(np.ascontiguousarray(frames.transpose(2, 1, 0)), None)
+    image.set_sform(affine if by == "sform" else None, 1 if by == "sform" else 0)
+    image.set_qform(affine if by == "qform" else None, 1 if by == "qform" else 0)
+    image.header.set_xyzt_units("mm")
+    return image.to_bytes()
+
+
 def nifti_of_dcm2niix(frames: Array, spacing: float = 1.0) -> bytes:
     """A clip as dcm2niix writes it: rows from the bottom up, columns to the left."""
     affine = np.diag([-spacing, spacing, 1.0, 1.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from functools import cache
 from itertools import permutations
 
@@ -20,8 +21,10 @@ from tests.helpers.arrays import (
     mha,
     nifti,
     nifti_of_dcm2niix,
+    nifti_turned,
     npy,
     nrrd_of,
+    rotation,
     six,
     slicer_sequence,
 )
@@ -210,6 +213,53 @@ def test_a_nifti_whose_rows_run_down_is_left_as_it_is():
 
     assert scan.flags == ()
     assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+# Where the columns, rows and slices of a picture run on DICOM's screens, as +x right, +y front, +z
+# head; the slices so that the three are right-handed.
+SCREENS = {
+    "axial": [(-1, 0, 0), (0, -1, 0), (0, 0, 1)],
+    "coronal": [(-1, 0, 0), (0, 0, -1), (0, -1, 0)],
+    "sagittal": [(0, -1, 0), (0, 0, -1), (1, 0, 0)],
+}
+SPACING = (0.3, 0.4, 0.7)
+
+
+@pytest.mark.parametrize("degrees", [0, 0.5, 20, 40])
+@pytest.mark.parametrize("about", range(3))
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("by", ["sform", "qform"])
+def test_a_volume_that_lies_askew_has_its_spacing_and_is_shown_the_right_way_up(
+    degrees, about, screen, by
+):
+    """Pictures whose rows are stored from the bottom up, and run there, are turned back."""
+    made = clip(12, "linear")  # which looks the same either way up, so that the header decides
+    turn = rotation(about, degrees) @ np.array(SCREENS[screen], float).T
+    upwards = turn * [1, -1, -1]
+
+    scan = read(nifti_turned(made, turn, SPACING, by=by))
+    turned = read(nifti_turned(made[:, ::-1], upwards, SPACING, by=by))
+
+    assert scan.spacing == pytest.approx(SPACING[:2], rel=1e-5)
+    assert scan.flags == (("oblique",) if degrees > 1 else ())
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+    assert turned.spacing == pytest.approx(SPACING[:2], rel=1e-5)
+    assert turned.signs == scan.signs == (-1, -1)
+    assert np.array_equal(made, np.stack(list(turned.frames())))
+
+
+def test_the_sform_says_how_far_apart_values_lie_and_a_sheared_one_says_nothing():
+    made = clip(12)
+    turn = np.array(SCREENS["axial"], float).T
+    sheared = turn.copy()
+    sheared[:, 1] = (turn[:, 1] + 0.3 * turn[:, 0]) / np.hypot(1, 0.3)
+
+    data = bytearray(nifti_turned(made, turn, SPACING))
+    struct.pack_into("<3f", data, 80, 1.0, 1.0, 1.0)  # pixdim that nobody set
+
+    assert read(bytes(data)).spacing == pytest.approx(SPACING[:2], rel=1e-5)
+    scan = read(nifti_turned(made, sheared, SPACING))
+    assert (scan.spacing, scan.flags) == (None, ("oblique",))
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

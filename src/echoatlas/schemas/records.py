@@ -142,8 +142,9 @@ class Scan:
         stack: sides of the axes that frames run over, the slowest first, where the pictures were
             cut from an array and could have been cut another way; None where they are pictures by
             the nature of the format.
-        signs: of a volume's columns and rows as the header states them: 1 where they run to the
-            patient's right and front, -1 to the left and back, as DICOM's do; None if unknown.
+        signs: of a volume's columns and rows as the header states them, to the nearest of the
+            body's axes: 1 where they run to the patient's right, front or head, -1 to the left,
+            back or feet, as DICOM's do; None if unknown.
         lay: how an array became these pictures.
         codestream: digest of the coded pictures alone, equal in whatever container they lie; empty
             where there is no codec, or one of no other container.

@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
 }
 
 
-@step("read", version=8)
+@step("read", version=9)
 def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """Open one object, whatever it is called.
 

@@ -29,6 +29,10 @@ LEVELS = 0.025  # of the range of values, within which a pixel stands still
 MORE = 0.15  # of a picture's pixels that must stand still more along other axes than the usual
 TIMES = 1.5  # as many
 WIDE, DEEP = 128, 32  # samples that are looked at, along a picture's axis and along the others
+UNCLEAR = (
+    "it can't be told whether an axis of three is color or as many frames: state it (NRRD kinds, "
+    "NIfTI intent, HDF5 dimension labels), or send each picture alone"
+)
 LONG = 5  # times as wide as high: no usual picture, but a row through time may be
 
 
@@ -158,9 +162,16 @@ def _color(values: NDArray[Any], axes: list[int], told: list[str], usual: int) -
         and sum(values.shape[other] >= SMALLEST for other in axes if other != axis) >= 2
     ]
     may_be.sort(key=lambda axis: axis != usual)
+    unclear = False
     for axis in may_be:  # of four axes one of three is no time, as a rule
-        if are_colors(np.moveaxis(values, axis, -1), axis == usual or len(axes) > 3):
+        sides = [values.shape[other] for other in axes if other != axis]
+        moved = np.moveaxis(values, axis, -1).reshape(*sides, values.shape[axis])
+        found = are_colors(moved, axis == usual or len(axes) > 3)
+        if found:
             return axis
+        unclear = unclear or found is None
+    if unclear:
+        raise Reject(Reason.AXES_UNCLEAR, UNCLEAR)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from echoatlas.schemas.records import Scan
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.schemas.records import Picture
+    from echoatlas.schemas.records import Lay, Picture
 
 DECIBELS, MOST_DECIBELS = 60.0, 100.0  # shown if the data don't say, and as many as any shows
 UNSET = (1.0, 1.0)  # millimeters a pixel that programs write where they know of none
@@ -55,11 +55,6 @@ def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
     return spread
 
 
-def usual_plane(axes: int, colored: bool) -> tuple[int, int]:
-    """Rows and columns of an array whose fastest axes they are, but for color."""
-    return (axes - 3, axes - 2) if colored else (axes - 2, axes - 1)
-
-
 def array_scan(
     values: NDArray[Any],
     kind: str,
@@ -68,19 +63,20 @@ def array_scan(
     kinds: Sequence[str] | None = None,
     usual: tuple[int, int] | None = None,
     usual_color: int | None = None,
-    signs: tuple[int, int] | None = None,
+    signs: Mapping[int, int] | None = None,
     sizes: Sequence[float | None] | None = None,
     step_ms: float | None = None,
     times: tuple[float, ...] | None = None,
     text: dict[str, str] | None = None,
+    flags: tuple[str, ...] = (),
 ) -> Scan:
     """An array as a scan.
 
     Args:
         values: of any axes, in the order that they lie in (the last is the fastest).
         kinds, usual, usual_color: of the axes, as for ``arranged``.
-        signs: which way the last axis and the one before it run, as of ``Scan``; None for formats
-            whose rows run down.
+        signs: which way axes run in the patient, as of ``Scan``; None for formats whose rows run
+            down.
         sizes: millimeters from value to value along each axis, None where unknown.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
         times: of each frame, milliseconds from the first; if they are as many as the frames.
@@ -96,15 +92,14 @@ def array_scan(
         pictures = arranged(values, kinds, usual, usual_color)
         # dcm2niix has rows run up and columns to the left, as DICOM's do; both positive are the
         # signs of programs that ask for no orientation, and say nothing.
-        x, y = signs or (-1, -1)
+        x, y = _runs(pictures.lay, signs) or (-1, -1)
         pictures = upright(pictures, up=x < 0 < y, down=y < 0)
     if config.like is None and not config.masks:
         demand_picture(pictures.values)
     lay = pictures.lay
-    if lay.transposed or lay.plane != usual_plane(values.ndim, pictures.colored):
-        signs = None
-    elif signs and lay.flipped:
-        signs = signs[0], -signs[1]
+    runs = None if lay.transposed else _runs(lay, signs)
+    if runs and lay.flipped:
+        runs = runs[0], -runs[1]
     count, height, width = pictures.values.shape[:3]
     check_size(height, width, count, config)
     scale = gray_scale(pictures.values)
@@ -128,8 +123,18 @@ def array_scan(
         times=times if times and len(times) == count else stepped,
         spacing=(wide, high) if wide and high and (wide, high) != UNSET else None,
         text=text or {},
-        flags=(*(["axes_found"] if pictures.found else []), *(["turned"] if lay.turned else [])),
+        flags=(
+            *flags,
+            *(["axes_found"] if pictures.found else []),
+            *(["turned"] if lay.turned else []),
+        ),
         stack=tuple(int(values.shape[axis]) for axis in lay.stack),
-        signs=signs,
+        signs=runs,
         lay=lay,
     )
+
+
+def _runs(lay: Lay, signs: Mapping[int, int] | None) -> tuple[int, int] | None:
+    """Which way columns and rows of a plane run; None if that is not known of both."""
+    row, column = lay.plane
+    return (signs[column], signs[row]) if signs and {row, column} <= signs.keys() else None

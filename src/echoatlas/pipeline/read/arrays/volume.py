@@ -17,6 +17,7 @@ from echoatlas.pipeline.read.arrays.axes import COLOR, STACK
 from echoatlas.pipeline.read.arrays.kinds import nifti_kinds, nrrd_kinds
 from echoatlas.pipeline.read.arrays.metaimage import meta_header, meta_values
 from echoatlas.pipeline.read.arrays.nrrd import nrrd_header, nrrd_values
+from echoatlas.pipeline.read.arrays.orientation import OBLIQUE, orientation_of
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.tracked import check_type, frame_stamps, toward_far
 from echoatlas.pipeline.read.config import ReadConfig
@@ -83,6 +84,7 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         raw = np.asanyarray(image.dataobj)
         length, time = header.get_xyzt_units()
         zooms = [float(zoom) for zoom in header.get_zooms()]
+        stated = orientation_of(header)
     except (*ERRORS, HeaderDataError, ImageFileError, WrapStructError) as error:
         raise _unreadable(error) from None
     kinds = nifti_kinds(shape, int(header["intent_code"]), header.get_dim_info()[2])
@@ -91,7 +93,8 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         values = np.stack([values[name] for name in raw.dtype.names[:3]], axis=-1)
         kinds.append(COLOR)
     scale = MILLIMETERS.get(length, 0.0)
-    sizes = [zoom * scale if axis < 3 else 0.0 for axis, zoom in enumerate(zooms)][::-1]
+    axes = len(shape)
+    lengths = [stated.sizes[axis] * scale if axis < 3 else 0.0 for axis in range(axes)]
     per = MILLISECONDS.get(time)
     step = zooms[3] * per if per and len(zooms) > 3 and shape[2] == 1 else None
     return array_scan(
@@ -99,18 +102,11 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         "nifti",
         config,
         kinds=kinds,
-        sizes=[*sizes, 0.0],
+        sizes=[*lengths[::-1], 0.0],
         step_ms=step,
-        signs=_signs(header),
+        signs={axes - 1 - axis: stated.signs[axis] for axis in range(min(axes, 3))},
+        flags=(OBLIQUE,) if stated.oblique else (),
     )
-
-
-def _signs(header: Any) -> tuple[int, int]:
-    """Which way columns and rows run: 1 to the right and to the front, -1 to the other side."""
-    sform = int(header["sform_code"])
-    affine = header.get_sform() if sform or not int(header["qform_code"]) else header.get_qform()
-    x, y = (-1 if affine[axis, axis] < 0 else 1 for axis in (0, 1))
-    return x, y
 
 
 def read_meta(data: bytes, config: ReadConfig) -> Scan:
