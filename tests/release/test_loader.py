@@ -112,7 +112,7 @@ def test_what_a_worker_is_given_does_not_grow_with_the_release(
 
     assert [one.frame_id for one in part] == [one.frame_id for one in again]
     assert len(pickle.dumps(part)) - len(pickle.dumps(whole.manifest)) < 1000
-    assert isinstance(again.samples.places, np.memmap)
+    assert isinstance(again.samples.places.base, np.memmap)
 
 
 def test_batches_single_samples_and_iteration_agree(local: Storage, tmp_path: Path) -> None:
@@ -219,9 +219,12 @@ def test_an_index_is_laid_out_in_whole_batches_whatever_its_row_groups(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from echoatlas.loader import index as laid
+    from echoatlas.loader import index, pool
+    from echoatlas.loader import layout as laid
+    from echoatlas.loader.index import Index
 
-    monkeypatch.setattr(laid, "ROWS", 7)
+    for module in (laid, index):
+        monkeypatch.setattr(module, "ROWS", 7)
     table = pa.table(
         {
             "frame_id": [f"f{n}" for n in range(50)],
@@ -236,16 +239,19 @@ def test_an_index_is_laid_out_in_whole_batches_whatever_its_row_groups(
     pq.write_table(table, source, row_group_size=11)
     (tmp_path / "x").mkdir()
 
-    known = laid._lay_out_places(pq.ParquetFile(source), tmp_path / "x")
+    known = laid.lay_out_places(pq.ParquetFile(source), tmp_path / "x")
     (tmp_path / "x" / laid.CHECKED).touch()
     (tmp_path / "x" / laid.KNOWN).write_text(json.dumps(known))
-    found = laid.Index(tmp_path / "x", source, tmp_path / "x" / "places.npy")
+    found = Index(tmp_path / "x", source, tmp_path / "x" / "places.npy")
 
     assert [found.value("frame_id", row) for row in range(50)] == table["frame_id"].to_pylist()
     assert [found.shards[n] for n in found.places["shard"]] == table["shard"].to_pylist()
     assert [found.splits[n] for n in found.places["split"]] == table["split"].to_pylist()
     assert [found.labels[n][2] for n in found.places["label"]] == table["paths"].to_pylist()
     assert found.places["offset"].tolist() == list(range(50))
+    some = np.array([0, 6, 7, 30, 49], np.int32)
+    assert pool._taken(found, "frame_id", some).to_pylist() == ["f0", "f6", "f7", "f30", "f49"]
+    assert pool._groups(found, some, ["organ", "split"]).tolist() == [0, 0, 3, 0, 3]
 
 
 def test_s3_is_needed_no_more_once_a_release_is_in_the_cache(

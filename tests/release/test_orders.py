@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import echoatlas
 from echoatlas import Batches, Stage, load
+from echoatlas.loader import pool
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
@@ -125,6 +126,21 @@ def test_what_is_rare_is_drawn_as_often_as_what_is_not(
     assert all(abs(count - 600 / len(there)) <= 1 for count in counts.values())
 
 
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_what_is_done_in_parts_is_what_would_be_done_at_once(codes: list[int], block: int) -> None:
+    values = np.array(codes, np.int32)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pool, "BLOCK", block)
+        order = pool._by_group(values, np.bincount(values))
+        whole = pool.Pool(order, ends=np.cumsum(values[order] + 0.5))
+        drawn = whole.drawn(37, np.random.default_rng(block))
+
+    assert np.array_equal(np.argsort(values, kind="stable"), order)
+    assert np.array_equal(whole.drawn(37, np.random.default_rng(block)), drawn)
+
+
 def test_samples_are_drawn_as_often_as_their_weight_says(data: echoatlas.Dataset) -> None:
     batches = data.batches(4, weight="CASE WHEN blur < 20 THEN 0 ELSE blur END", samples=3000)
     counts = Counter(data[at].meta["blur"] for at in drawn(batches))
@@ -134,6 +150,16 @@ def test_samples_are_drawn_as_often_as_their_weight_says(data: echoatlas.Dataset
     for blur, count in counts.items():
         assert abs(count - 3000 * blur / total) < 1
     assert drawn(batches) != drawn(batches, epoch=1)
+
+
+def test_a_shuffled_part_is_balanced_and_weighted_as_the_whole_is(lake: Lake) -> None:
+    part = load("one", lake=lake.storage.uri, where="blur >= 30").shuffled(seed=2)
+
+    even = Counter(part[at].organ for at in drawn(part.batches(4, balance="organ", samples=100)))
+    heavy = Counter(part[at].column("blur") for at in drawn(part.batches(4, weight="blur = 31")))
+
+    assert even == {"liver": 50, "breast": 50}
+    assert heavy == {31.0: 30}
 
 
 def test_a_curriculum_goes_from_stage_to_stage(data: echoatlas.Dataset) -> None:

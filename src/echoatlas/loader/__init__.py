@@ -5,8 +5,8 @@ from echoatlas.loader.clips import ClipWindows
 from echoatlas.loader.collate import collate
 from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.load import load
-from echoatlas.loader.order import Stage
 from echoatlas.loader.samples import Annotation, Batch, Sample
+from echoatlas.loader.stage import Stage
 from echoatlas.loader.write_back import feedback
 from echoatlas.taxonomy.tree import tree
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from echoatlas.loader.order import Order, Stage
+    from echoatlas.loader.order import Order
+    from echoatlas.loader.stage import Stage
 
 
 class Batches:
@@ -55,6 +56,11 @@ class Batches:
         if self._found is None or self._found[0] != self.epoch:
             self._found = self.epoch, self.order.positions(self.epoch)
         return self._found[1]
+
+    @property
+    def left(self) -> NDArray[np.int32]:
+        """Positions that all ranks together have still to see of the epoch, in order."""
+        return self._positions[self.position :]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_found": None}

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from echoatlas.loader.index import Index
     from echoatlas.loader.row import OpenRelease
+    from echoatlas.loader.shards import Shards
     from echoatlas.schemas.fan import Fan
+    from echoatlas.schemas.manifest import Manifest
 
 NEAR = 0.75  # of the time between two frames, wanted or there: how far off one may be
 
@@ -104,6 +106,16 @@ class ClipWindows(Served):
     def samples(self) -> Index:
         """The release's index."""
         return self.data.samples
+
+    @property
+    def shards(self) -> Shards:
+        """The release's shards."""
+        return self.data.shards
+
+    @property
+    def manifest(self) -> Manifest:
+        """As published."""
+        return self.data.manifest
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.loader.clips import ClipWindows
+    from echoatlas.loader.prefetch import Prefetch
     from echoatlas.schemas.manifest import Manifest
 
 READ = ["shard", "label", "offset", "length"]  # of a place: all that a sample takes
@@ -212,6 +213,15 @@ class Dataset(Served):
         from echoatlas.loader.clips import windows_of
 
         return windows_of(self, frames, fps, every_s=every_s, short=short)
+
+    def prefetch(self) -> Prefetch:
+        """Begin to bring its shards from S3 into the cache, in order, by a process of its own.
+
+        For whoever iterates by himself: a ``loader`` does so anyway. It ends with this process.
+        """
+        from echoatlas.loader.prefetch import Prefetch
+
+        return Prefetch(self)
 
     def __repr__(self) -> str:
         names, places = self.samples.splits, self.samples.places

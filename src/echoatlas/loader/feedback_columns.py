@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from echoatlas.loader.index import ROWS, Index
+from echoatlas.loader.index import Index
+from echoatlas.loader.layout import ROWS
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:

@@ -12,8 +12,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echoatlas.loader.layout import CHECKED, KNOWN, ROWS, lay_out, lay_out_column
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.manifest import published_file
-from echoatlas.pipeline.release.places import PLACE
 from echoatlas.pipeline.storage import LocalStorage
 from echoatlas.taxonomy.tree import tree
 
@@ -36,10 +34,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedFile
 
-ROWS = 1 << 16  # of a batch of a column: where a row lies is found by division
-LABELS = ("region", "organ", "paths")
 DERIVED = ("shard", "offset", "length")  # told by places alone
-KNOWN, CHECKED = "known.json", "checked"
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,8 @@ class Index:
     @cached_property
     def places(self) -> NDArray[np.void]:
         """(N,) ``PLACE``: numbers of shard, label and split; bytes in the shard."""
-        found: NDArray[np.void] = np.load(self.where, mmap_mode="r")
+        # As a plain array: a record of a memmap takes twice as long
+        found: NDArray[np.void] = np.asarray(np.load(self.where, mmap_mode="r"))
         return found
 
     @cached_property
@@ -99,11 +95,11 @@ class Index:
         """Some columns."""
         return pa.table({name: self.column(name) for name in names})
 
-    def mentioned(self, expression: str) -> pa.Table:
+    def mentioned(self, expression: str) -> list[str]:
         """The columns whose names stand in an expression; the first if there is none."""
         words = set(re.findall(r"\w+", expression.lower()))
         names = [name for name in self.schema.names if name.lower() in words]
-        return self.columns(names or self.schema.names[:1])
+        return names or self.schema.names[:1]
 
     def where_true(self, expression: str) -> NDArray[np.int32]:
         """The numbers, ascending, of the rows for which a SQL expression is true.
@@ -114,7 +110,7 @@ class Index:
         from echoatlas.pipeline.release.select import rows_where
 
         rows_where(self.schema.empty_table(), expression)  # what is wrong, among all columns
-        found = rows_where(self.mentioned(expression), expression)
+        found = rows_where(self.columns(self.mentioned(expression)), expression)
         return np.asarray(found, np.int64).astype(np.int32)
 
     def column(self, name: str) -> pa.ChunkedArray:
@@ -122,6 +118,14 @@ class Index:
         if name not in self._columns:
             self._columns[name] = self._column(name)
         return self._columns[name]
+
+    def parts(self, name: str) -> Iterator[pa.Array]:
+        """A column in parts of ``ROWS`` rows, mapped only while it is gone through.
+
+        For whoever reads all of a column once: what stays mapped counts as memory.
+        """
+        known = self._columns.get(name)
+        yield from (self._column(name) if known is None else known).chunks
 
     @cached_property
     def _columns(self) -> dict[str, pa.ChunkedArray]:
@@ -136,7 +140,7 @@ class Index:
         if not file.is_file():
             try:
                 self._check()
-                _lay_out_column(self.source, name, file)
+                lay_out_column(self.source, name, file)
             except OSError as error:
                 raise _unwritable(self.folder, error) from None
         return pa.ipc.open_file(pa.memory_map(str(file))).read_all().column(0)
@@ -228,7 +232,7 @@ def index_of(releases: Storage, manifest: Manifest, cache: Path) -> Index:
             files[index.where] = manifest.places
         found = {path: published_file(releases, manifest, one) for path, one in files.items()}
         try:
-            _lay_out(found, manifest, folder, checked=eager)
+            lay_out(found, manifest, folder, checked=eager)
         except OSError as error:
             raise _unwritable(cache, error) from None
     return index
@@ -243,102 +247,3 @@ def _place_of(releases: Storage, manifest: Manifest, file: PublishedFile, brough
 def _unwritable(cache: Path, error: OSError) -> UsageError:
     hint = os.strerror(error.errno or 0)
     return UsageError(f"cannot write to {cache} ({hint}): name another cache=")
-
-
-def _lay_out(
-    found: dict[Path, pa.Buffer], manifest: Manifest, folder: Path, *, checked: bool
-) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    try:
-        for path, data in found.items():
-            if path.parent == folder:
-                (partial / path.name).write_bytes(data)
-        known: dict[str, Any] = {
-            "index": manifest.index.sha256,
-            "shards": [shard.file for shard in manifest.shards],
-            "splits": list(manifest.splits),
-            "labels": [list(label) for label in manifest.labels],
-        }
-        if manifest.places is None:
-            source = next(iter(found.values()))
-            known |= _lay_out_places(pq.ParquetFile(pa.BufferReader(source)), partial)
-        (partial / KNOWN).write_text(json.dumps(known))
-        if checked:
-            (partial / CHECKED).touch()
-        partial.chmod(0o755)
-        try:
-            partial.rename(folder)
-        except OSError:
-            if not (folder / KNOWN).is_file():  # else somebody was faster
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _lay_out_places(source: pq.ParquetFile, folder: Path) -> dict[str, Any]:
-    """Places of a release of before format 2, whose index holds them as columns."""
-    shards: dict[tuple[str, ...], int] = {}
-    labels: dict[tuple[str, ...], int] = {}
-    splits: dict[tuple[str, ...], int] = {}
-    rows = source.metadata.num_rows
-    places = np.lib.format.open_memmap(folder / "places.npy", "w+", PLACE, (rows,))
-    done = 0
-    for batch in _batches(source, ["shard", "split", *LABELS, "offset", "length"]):
-        part = places[done : done + batch.num_rows]
-        part["shard"] = _numbers(shards, batch, ["shard"])
-        part["label"] = _numbers(labels, batch, LABELS)
-        part["split"] = _numbers(splits, batch, ["split"])
-        part["offset"] = batch.column("offset").to_numpy()
-        part["length"] = batch.column("length").to_numpy()
-        part["frames"] = 1
-        done += batch.num_rows
-    places.flush()
-    return {
-        "shards": [key[0] for key in shards],
-        "splits": [key[0] for key in splits],
-        "labels": list(labels),
-    }
-
-
-def _lay_out_column(source: Path, name: str, file: Path) -> None:
-    handle, made = tempfile.mkstemp(prefix=".partial-", dir=file.parent)
-    os.close(handle)
-    partial = Path(made)
-    try:
-        with pq.ParquetFile(source, memory_map=True) as found:
-            kept = pa.schema([found.schema_arrow.field(name)])
-            with pa.ipc.new_file(str(partial), kept) as sink:
-                for batch in _batches(found, [name]):
-                    sink.write_batch(batch)
-        partial.chmod(0o644)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _batches(source: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of ``ROWS`` rows each but for the last, whatever the file's row groups are."""
-    held: list[pa.RecordBatch] = []
-    for found in source.iter_batches(ROWS, columns=list(columns), use_threads=False):
-        held.append(found)
-        while sum(one.num_rows for one in held) >= ROWS:
-            whole = pa.concat_batches(held)
-            yield whole.slice(0, ROWS)
-            held = [whole.slice(ROWS)]
-    rest = [one for one in held if one.num_rows]
-    if rest:
-        yield pa.concat_batches(rest)
-
-
-def _numbers(known: dict[Any, int], batch: pa.RecordBatch, columns: Sequence[str]) -> Any:
-    """The numbers of what stands in columns, with a new one for each that is not known yet."""
-    coded = [batch.column(name).dictionary_encode() for name in columns]
-    codes = np.stack([np.asarray(one.indices) for one in coded], axis=1)
-    distinct, inverse = np.unique(codes, axis=0, return_inverse=True)
-    names = [one.dictionary.to_pylist() for one in coded]
-    numbers = [
-        known.setdefault(tuple(names[at][code] for at, code in enumerate(row)), len(known))
-        for row in distinct
-    ]
-    return np.array(numbers, np.int32)[inverse.reshape(-1)]

@@ -12,6 +12,7 @@ import numpy as np
 from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.feedback_columns import with_feedback
 from echoatlas.loader.index import Index, index_of
+from echoatlas.loader.layout import ROWS
 from echoatlas.loader.shards import Shards, forget_cached
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.notices import living, withdrawn
@@ -41,6 +42,7 @@ def load(
     feedback: int | str | None = None,
     cache: str | Path | None = None,
     cache_gb: float | None = None,
+    check: bool = True,
 ) -> Dataset:
     """Open a release for training.
 
@@ -65,6 +67,8 @@ def load(
             $XDG_CACHE_HOME/echoatlas if not given.
         cache_gb: most that shards from S3 may take there, GB; those that were opened longest ago
             make room. No limit if not given.
+        check: see whether a shard on a disk of this machine is what was published, when it is first
+            opened here; what comes from S3 always is.
 
     Raises:
         UsageError: there is no such release or split, or the expression is wrong.
@@ -94,7 +98,8 @@ def load(
     index = index_of(place, manifest, folder)
     if feedback is not None:
         index = with_feedback(index, place, manifest.name, feedback)
-    shards = Shards(place, folder, None if cache_gb is None else int(cache_gb * 1e9))
+    limit = None if cache_gb is None else int(cache_gb * 1e9)
+    shards = Shards(place, folder, limit, checked=check)
     return Dataset(manifest, index, shards, _rows(index, split, where), transform=transform)
 
 
@@ -107,11 +112,20 @@ def _rows(index: Index, split: str | None, where: str) -> NDArray[np.int32] | No
     chosen: NDArray[np.int32] | None = None
     if split is not None:
         number = index.splits.index(split) if split in index.splits else -1
-        chosen = np.flatnonzero(index.places["split"] == number).astype(np.int32)
+        chosen = _where(index.places["split"], number)
     if where.strip():
         rows = index.where_true(where)
         chosen = rows if chosen is None else np.intersect1d(chosen, rows, assume_unique=True)
     return chosen
+
+
+def _where(values: NDArray[np.uint16], wanted: int) -> NDArray[np.int32]:
+    """Where a value stands: in parts, since NumPy's places take 8 bytes each."""
+    parts = [np.empty(0, np.int32)]
+    for start in range(0, len(values), ROWS):
+        found = np.flatnonzero(values[start : start + ROWS] == wanted)
+        parts.append((start + found).astype(np.int32))
+    return np.concatenate(parts)
 
 
 def zone_of(endpoint: str | None, region: str | None) -> Zone | None:

@@ -10,59 +10,21 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.loader.pool import Pool, pool_of
+from echoatlas.loader.stage import Stage
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.loader.index import Index
+    from echoatlas.loader.stage import Ordered
 
 
-MOST_GROUPS = 1 << 16  # that are counted as they are numbered, with gaps
-
-
-class Ordered(Protocol):
-    """What can be brought into an order: samples by position, each with its row of the index."""
-
-    @property
-    def samples(self) -> Index: ...
-
-    @property
-    def rows(self) -> NDArray[np.int32] | None: ...
-
-    def __len__(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of a training: which samples, how often each, for how many epochs.
-
-    Attributes:
-        epochs: how long it lasts; for ever if None, as the last of them must.
-        where: SQL expression over the index's columns; all samples if empty.
-        weight: SQL expression over them, from 0: how often a sample is drawn; 0 is never.
-        balance: columns whose combinations of values shall be drawn equally often.
-        samples: drawn in an epoch; as many as there are if None.
-        name: for whoever reads ``Batches.stage``.
-    """
-
-    epochs: int | None = None
-    where: str = ""
-    weight: str = ""
-    balance: tuple[str, ...] = ()
-    samples: int | None = None
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        if isinstance(self.balance, str):
-            object.__setattr__(self, "balance", (self.balance,))
-        for told, value in (("epochs", self.epochs), ("samples", self.samples)):
-            if value is not None and value < 1:
-                raise UsageError(f"a stage's {told} must be 1 or more, or None")
+DRAWING = 2  # the way of drawing: raised when other samples come of the same words
 
 
 @dataclass
@@ -83,9 +45,7 @@ class Order:
     seed: int = 0
     stages: Sequence[Stage] = (Stage(),)
     shuffle: bool = True
-    _pools: dict[int, tuple[NDArray[np.int32], NDArray[np.float64] | None]] = field(
-        init=False, default_factory=dict, repr=False
-    )
+    _pools: dict[int, Pool] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.stages or any(one.epochs is None for one in self.stages[:-1]):
@@ -113,18 +73,21 @@ class Order:
         """
         number = self.stage_of(epoch)
         if number not in self._pools:
-            self._pools = {number: self._pool(self.stages[number])}  # of one stage at a time
-        pool, weights = self._pools[number]
+            self._pools = {
+                number: pool_of(self.data, self.stages[number])
+            }  # of one stage at a time
+        pool = self._pools[number]
         wanted = self.stages[number].samples
         chance = np.random.Generator(np.random.PCG64([self.seed, epoch]))
-        if weights is not None:
-            return pool[_drawn(weights, wanted or len(pool), chance)]
-        order = np.arange(len(pool), dtype=np.int32)
-        if self.shuffle:
-            chance.shuffle(order)
-        if wanted is not None:
-            order = np.resize(order, wanted)
-        return pool[order]
+        if pool.ends is not None or pool.groups is not None:
+            order = pool.drawn(wanted or len(pool.positions), chance)
+        else:
+            order = np.arange(len(pool.positions), dtype=np.int32)
+            if self.shuffle:
+                chance.shuffle(order)
+            if wanted is not None:
+                order = np.resize(order, wanted)
+        return pool.positions[order]
 
     @property
     def fingerprint(self) -> str:
@@ -138,68 +101,6 @@ class Order:
             "shuffle": self.shuffle,
             "stages": [asdict(stage) for stage in self.stages],
         }
+        if any(stage.weight or stage.balance for stage in self.stages):
+            told["drawing"] = DRAWING
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-
-    def _pool(self, stage: Stage) -> tuple[NDArray[np.int32], NDArray[np.float64] | None]:
-        """Positions that a stage has, and their weights if they are not alike."""
-        index, rows = self.data.samples, self.data.rows
-        pool = np.arange(len(self.data), dtype=np.int32)
-        if stage.where.strip():
-            chosen = np.zeros(len(index), bool)
-            chosen[index.where_true(stage.where)] = True
-            pool = np.flatnonzero(chosen if rows is None else chosen[rows]).astype(np.int32)
-        if not len(pool):
-            raise UsageError(f"no sample is of stage '{stage.name or stage.where}'")
-        own = pool if rows is None else rows[pool]
-        weights: NDArray[np.float64] | None = None
-        if stage.weight.strip():
-            weights = _scored(index, own, stage.weight)
-        if stage.balance:
-            codes = _groups(index, own, stage.balance)
-            even = 1.0 / np.bincount(codes)[codes]
-            weights = even if weights is None else even * weights
-            # What is drawn at even steps then comes to each group as often, up to one
-            order = np.argsort(codes, kind="stable")
-            pool, weights = pool[order], weights[order]
-        if weights is not None and not weights.sum() > 0:
-            raise UsageError(f"weight '{stage.weight}' is 0 for all samples")
-        return pool, weights
-
-
-def _scored(index: Index, rows: NDArray[np.int32], expression: str) -> NDArray[np.float64]:
-    """(n,) what an expression is for these rows, among themselves."""
-    from echoatlas.pipeline.release.selection import with_score
-
-    with_score(index.schema.empty_table(), "weight", expression)  # what is wrong, among all columns
-    found = with_score(index.mentioned(expression).take(rows), "weight", expression)
-    values: NDArray[np.float64] = found.column(found.num_columns - 1).to_numpy()
-    return values
-
-
-def _groups(index: Index, rows: NDArray[np.int32], columns: Sequence[str]) -> NDArray[np.int64]:
-    """(n,) a number for each combination of the columns' values."""
-    codes, most = np.zeros(len(rows), np.int64), 1
-    for name in columns:
-        index.demand(name)
-        # Without taking the texts of millions of rows: their numbers alone are taken
-        coded = index.column(name).dictionary_encode(null_encoding="encode").combine_chunks()
-        values = len(coded.dictionary) + 1
-        codes = codes * values + np.asarray(coded.indices)[rows]
-        most *= values
-        if most > len(rows) + MOST_GROUPS:
-            codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
-            most = len(rows)
-    return codes
-
-
-def _drawn(
-    weights: NDArray[np.float64], count: int, chance: np.random.Generator
-) -> NDArray[np.int64]:
-    """(count,) which are drawn, shuffled."""
-    ends = np.cumsum(weights)
-    ticks = (np.arange(count) + chance.random()) * (ends[-1] / count)
-    # What is drawn at the very end is the last that has a weight
-    last = np.flatnonzero(weights)[-1]
-    found: NDArray[np.int64] = np.minimum(np.searchsorted(ends, ticks, "right"), last)
-    chance.shuffle(found)
-    return found

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from echoatlas.loader.index import LABELS, Index
+from echoatlas.loader.index import Index
+from echoatlas.loader.layout import LABELS
 from echoatlas.loader.samples import Annotation
 from echoatlas.pipeline.release.annotations import TOLD, AnnotationRecord
 from echoatlas.pipeline.release.places import overlay_at, patches_at

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.loader.batches import Batches
-from echoatlas.loader.order import Order, Ordered, Stage
+from echoatlas.loader.order import Order
+from echoatlas.loader.stage import Ordered, Stage
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:

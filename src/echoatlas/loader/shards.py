@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.fetch import fetched
+from echoatlas.pipeline.fetch import SEEN, demand_whole, fetched, make_room
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.storage import Storage
 
+FOLDER = "shards"  # of the cache
 MAPPED = 4096  # shards at once: addresses are many, but not without end
 
 
@@ -30,53 +31,40 @@ class Shards:
 
     Attributes:
         limit: bytes that shards may take in the cache; None for no limit.
+        checked: whether shards on a disk of this machine are checked when they are first opened.
     """
 
     releases: Storage
     cache: Path
     limit: int | None = None
+    checked: bool = True
     _mapped: OrderedDict[str, NDArray[np.uint8]] = field(default_factory=OrderedDict)
 
-    def __reduce__(self) -> tuple[type[Shards], tuple[Storage, Path, int | None]]:
-        return Shards, (self.releases, self.cache, self.limit)
+    def __reduce__(self) -> tuple[type[Shards], tuple[Storage, Path, int | None, bool]]:
+        return Shards, (self.releases, self.cache, self.limit, self.checked)
 
     def whole(self, key: str) -> NDArray[np.uint8]:
         """A shard, as a view of its file.
 
         Raises:
-            CheckFailed: what came from S3 is not what was published.
+            CheckFailed: it is not what was published.
         """
         found = self._mapped.get(key)
         if found is None:
-            path = fetched(self.releases, key, self.cache / "shards")
-            if path.parent == self.cache / "shards":
+            path = fetched(self.releases, key, self.cache / FOLDER)
+            if path.parent == self.cache / FOLDER:
                 with suppress(OSError):  # another process may have made room by it just now
                     os.utime(path)
                 if self.limit is not None:
-                    _make_room(self.cache / "shards", self.limit, path)
+                    make_room(path.parent, self.limit, path)
+            elif self.checked:
+                demand_whole(path, self.cache)
             with pa.memory_map(str(path)) as file:  # and it stays mapped, without a descriptor
                 found = np.frombuffer(file.read_buffer(), np.uint8)
             self._mapped[key] = found
             if len(self._mapped) > MAPPED:
                 self._mapped.popitem(last=False)
         return found
-
-
-def _make_room(folder: Path, limit: int, kept: Path) -> None:
-    """Delete the shards that were opened longest ago, until no more than ``limit`` bytes stay.
-
-    Who has one of them mapped keeps its pages; who wants it again fetches it again.
-    """
-    found = []
-    for path in folder.glob("*.tar"):
-        with suppress(FileNotFoundError):
-            told = path.stat()
-            found.append((path != kept, -told.st_mtime_ns, path, told.st_size))
-    total = 0
-    for _, _, path, size in sorted(found):
-        total += size
-        if total > limit and path != kept:
-            path.unlink(missing_ok=True)
 
 
 def forget_cached(cache: Path, withdrawn: Iterable[str]) -> None:
@@ -87,5 +75,6 @@ def forget_cached(cache: Path, withdrawn: Iterable[str]) -> None:
     """
     for name in withdrawn:
         digest = PurePosixPath(name).stem
-        (cache / "shards" / f"{digest}.tar").unlink(missing_ok=True)
+        (cache / FOLDER / f"{digest}.tar").unlink(missing_ok=True)
+        (cache / SEEN / digest).unlink(missing_ok=True)
         shutil.rmtree(cache / "indexes" / digest[:32], ignore_errors=True)

@@ -13,11 +13,12 @@ import torch
 from torch.utils import data as torch_data
 
 from echoatlas.loader.collate import collate
+from echoatlas.loader.prefetch import Prefetch
 from echoatlas.loader.samples import Batch, Sample
 
 if TYPE_CHECKING:
     from echoatlas.loader.batches import Batches
-    from echoatlas.loader.order import Stage
+    from echoatlas.loader.stage import Stage
 
 
 class Samples(torch_data.Dataset):  # type: ignore[misc]
@@ -68,6 +69,8 @@ class Stream(torch_data.IterableDataset):  # type: ignore[misc]
 class Loader:
     """Batches of tensors, as ``collate`` makes them. Iterating gives what is left of the epoch.
 
+    What lies on S3 alone is fetched by a process of its own, ahead of the workers.
+
     What workers have read ahead does not count: ``state_dict`` stands behind the last batch that
     was handed out, also in the middle of an epoch::
 
@@ -86,7 +89,7 @@ class Loader:
         channels: int | None = None,
         context: str | None = None,
     ) -> None:
-        self.batches = batches
+        self.data, self.batches = data, batches
         self._read: Any = torch_data.DataLoader(
             Samples(data),
             batch_sampler=batches,
@@ -110,9 +113,14 @@ class Loader:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self._read:
-            self.batches.took()
-            yield batch
+        ahead, start = Prefetch(self.data, self.batches.left), self.batches.position
+        try:
+            for batch in self._read:
+                self.batches.took()
+                ahead.passed(self.batches.position - start)
+                yield batch
+        finally:
+            ahead.close()
         self.batches.next_epoch()
 
     def state_dict(self) -> dict[str, Any]:

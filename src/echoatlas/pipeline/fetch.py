@@ -1,7 +1,8 @@
 """Bring shards into a cache of this machine, whole and as they were published, each once.
 
 A process that was forked from one which spoke with S3, as PyTorch's data loaders are, can't speak
-with it: it has a program of its own do that.
+with it: it has a program of its own do that. Such a program also fetches what will be needed next,
+so that neither threads nor locks of it are in processes that are forked meanwhile.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Retry, UsageError
@@ -21,6 +23,9 @@ from echoatlas.pipeline.s3 import is_cut_off
 from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage
 
 KINDS = {1: CheckFailed, 2: UsageError}  # exit code to what it says; Retry otherwise
+DAMAGED = "a shard is damaged: run `echoatlas verify`"
+SEEN = "checked"  # folder of the cache: what was seen to be whole where it was made
+AT_ONCE = 4  # shards that are fetched ahead together
 
 
 def fetched(releases: Storage, key: str, cache: Path) -> Path:
@@ -48,23 +53,111 @@ def bring(releases: Storage, key: str, cache: Path) -> None:
     """Write a shard into the cache, all or nothing."""
     data, name = releases.read(key), PurePosixPath(key)
     if hashlib.sha256(data).hexdigest() != name.stem:
-        raise CheckFailed("a shard is damaged: run `echoatlas verify`")
+        raise CheckFailed(DAMAGED)
     LocalStorage(cache).write(name.name, data)
 
 
-def _by_another(releases: Storage, key: str, cache: Path) -> None:
+def demand_whole(path: Path, cache: Path) -> None:
+    """See whether a shard that is read where it was made is what was published; once a machine.
+
+    What was seen stands in the cache with the file's size, time and number, so that a file that
+    was changed since is looked at again.
+
+    Args:
+        path: of the shard; its stem is the SHA-256 of its bytes.
+
+    Raises:
+        CheckFailed: it is not.
+    """
+    told = path.stat()
+    mark = f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"
+    seen = cache / SEEN / path.stem
+    if _text(seen) == mark:
+        return
+    seen.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(seen.with_suffix(".lock")):
+        if _text(seen) == mark:
+            return
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != path.stem:
+            raise CheckFailed(DAMAGED)
+        LocalStorage(seen.parent).write(seen.name, mark.encode())
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def make_room(folder: Path, limit: int, kept: Path) -> None:
+    """Delete the shards that were opened longest ago, until no more than ``limit`` bytes stay.
+
+    Who has one of them mapped keeps its pages; who wants it again fetches it again.
+    """
+    found = []
+    for path in folder.glob("*.tar"):
+        with suppress(FileNotFoundError):
+            told = path.stat()
+            found.append((path != kept, -told.st_mtime_ns, path, told.st_size))
+    total = 0
+    for _, _, path, size in sorted(found):
+        total += size
+        if total > limit and path != kept:
+            path.unlink(missing_ok=True)
+
+
+class Ahead:
+    """A program that brings shards into the cache before they are asked for, in order.
+
+    It ends with whoever began it. What it can't bring it leaves to those who need it.
+
+    Args:
+        limit: bytes that the cache may take; None for no limit.
+    """
+
+    def __init__(self, releases: S3Storage, cache: Path, limit: int | None) -> None:
+        self._program = _started(releases, cache, ahead=True, limit=limit)
+
+    def want(self, keys: Iterable[str]) -> None:
+        """Ask for some more."""
+        assert self._program.stdin is not None
+        with suppress(BrokenPipeError):
+            self._program.stdin.write("".join(f"{key}\n" for key in keys))
+            self._program.stdin.flush()
+
+    def close(self) -> None:
+        """Have it end with what it has begun."""
+        assert self._program.stdin is not None
+        with suppress(BrokenPipeError):
+            self._program.stdin.close()
+        self._program.wait()
+
+
+def _started(releases: Storage, cache: Path, **how: bool | int | None) -> subprocess.Popen[str]:
     assert isinstance(releases, S3Storage)
-    asked = {"uri": releases.uri, "zone": releases.zone.model_dump(), "key": key, "to": str(cache)}
-    done = subprocess.run(
+    asked = {"uri": releases.uri, "zone": releases.zone.model_dump(), "to": str(cache), **how}
+    program = subprocess.Popen(
         [sys.executable, "-m", "echoatlas.pipeline.fetch"],
-        input=json.dumps(asked),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if how["ahead"] else subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        kind = KINDS.get(done.returncode, Retry)
+    assert program.stdin is not None
+    program.stdin.write(json.dumps(asked) + "\n")
+    return program
+
+
+def _by_another(releases: Storage, key: str, cache: Path) -> None:
+    program = _started(releases, cache, ahead=False)
+    _, told = program.communicate(key)
+    if program.returncode:
+        said = told.strip().splitlines()
+        kind = KINDS.get(program.returncode, Retry)
         raise kind(said[-1] if said else "a shard can't be fetched")
 
 
@@ -82,12 +175,30 @@ def _alone(path: Path) -> Iterator[None]:
 def _main() -> int:
     from echoatlas.schemas.config.deployment import Zone
 
-    asked = json.load(sys.stdin)
+    asked = json.loads(sys.stdin.readline())
+    releases, cache = S3Storage(asked["uri"], Zone(**asked["zone"])), Path(asked["to"])
+    keys = (line.strip() for line in sys.stdin)
+    if asked["ahead"]:
+        return _all_of(releases, keys, cache, asked["limit"])
     try:
-        bring(S3Storage(asked["uri"], Zone(**asked["zone"])), asked["key"], Path(asked["to"]))
+        for key in keys:
+            bring(releases, key, cache)
     except (EchoAtlasError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return next((code for code, kind in KINDS.items() if isinstance(error, kind)), 3)
+    return 0
+
+
+def _all_of(releases: Storage, keys: Iterable[str], cache: Path, limit: int | None) -> int:
+    def one(key: str) -> None:
+        path = fetched(releases, key, cache)
+        if limit is not None:
+            make_room(cache, limit, path)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for key in keys:  # until whoever began this closes the pipe, or ends
+            pool.submit(one, key)
+        pool.shutdown(cancel_futures=True)
     return 0
 
 

@@ -30,6 +30,8 @@ from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.licenses import Use, forbidden
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.release import ReleaseConfig
 
@@ -150,27 +152,35 @@ def _split(
 
 
 def with_score(index: pa.Table, name: str, expression: str) -> pa.Table:
-    """An index with one more column: an expression over the others, from 0; 0 where it is missing.
+    """An index with one more column: what ``row_scores`` says."""
+    return index.append_column(name, pa.array(row_scores(index, name, expression)))
+
+
+def row_scores(index: pa.Table, name: str, expression: str) -> NDArray[np.float64]:
+    """(n,) what an expression over the columns is for each row, from 0; 0 where it is missing.
 
     It may look at all rows: ``1.0 / count(*) OVER (PARTITION BY organ)`` balances organs.
 
     Raises:
         UsageError: the expression is wrong, or its value negative or not finite somewhere.
     """
-    rows = without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
+    numbers = np.arange(index.num_rows, dtype=np.int32)
+    rows = without_nan(index).append_column("_row", pa.array(numbers))
+    values = np.empty(index.num_rows)
     with database(closed=True) as asked:
         asked.register("t", rows)
         try:
             found = asked.sql(
-                f"SELECT CAST(coalesce(({expression}\n), 0) AS DOUBLE) AS v FROM t ORDER BY _row"
-            ).to_arrow_table()
+                f"SELECT _row, CAST(coalesce(({expression}\n), 0) AS DOUBLE) AS v FROM t"
+            )
+            # In whatever order they come: to sort millions takes more memory than all else
+            for batch in pa.RecordBatchReader.from_stream(found):
+                values[batch.column("_row").to_numpy()] = batch.column("v").to_numpy()
         except SqlError as error:
             raise UsageError(told_in_one_line(f"--{name}", error)) from None
-    values = found.column("v")
-    wrong = pc.or_(pc.less(values, 0), pc.invert(pc.is_finite(values)))
-    if pc.any(wrong).as_py():
+    if not np.all((values >= 0) & np.isfinite(values)):
         raise UsageError(f"--{name}: it is negative, or no number, for some samples")
-    return index.append_column(name, values)
+    return values
 
 
 def _forbidden(index: pa.Table, config: ReleaseConfig) -> dict[str, str]:
