@@ -143,6 +143,26 @@ def test_a_table_keeps_its_files_and_known_columns_and_nothing_else(once):
     assert label == "abdomen/liver"
 
 
+@pytest.mark.parametrize("listed", ["a.png", "b.png", "z/c.png"])
+def test_what_a_table_says_of_any_copy_holds_for_the_one_that_is_written(keyed, tmp_path, listed):
+    """Copies come in the order of their names, and the one that is named may be the last."""
+    src = tmp_path / "src"
+    (src / "z").mkdir(parents=True)
+    for name in ("a.png", "b.png", "z/c.png"):
+        (src / name).write_bytes(write_png(scan(3)))
+    (src / "other.png").write_bytes(write_png(scan(5)))
+    (src / "t.csv").write_text(f"filename,patient_id\n{listed},MRN1\nother.png,MRN1\n")
+
+    code = call(["deidentify", str(src), str(tmp_path / "out"), "--key", str(keyed)])
+
+    patients = {
+        path.parent.name
+        for path in (tmp_path / "out").glob("*/*.png")
+        if path.parent.name[0] != "_"
+    }
+    assert (code, len(patients)) == (0, 1), "one patient, of whom there are two pictures"
+
+
 def test_a_table_speaks_of_its_own_folder_and_not_of_files_of_the_same_name_beside_it(
     tool, tmp_path
 ):

@@ -51,6 +51,12 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
     for reason, names in by_reason.items():
         lines.append(f"{reason} ({'all sites' if len(names) == len(sites) else ', '.join(names)})")
     lines += [f"{one.site}: {warning}" for one in sites for warning in one.warnings]
+    lines += [
+        f"{one.site}: {one.archives} new archives are not looked into: what is in them, and whom "
+        "tables in them name, is counted by `run`"
+        for one in sites
+        if one.archives
+    ]
     changed = changes(deployment.lake, label_config(deployment.config))
     if changed:
         lines += ["", changes_text(changed)]

@@ -6,6 +6,7 @@ Trusted zone: names identify. Nothing of them leaves this process but in pseudon
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -118,6 +119,19 @@ class Inputs:
         if self.tables:
             rows.take(name for name, _ in _entries(self.src) if name not in self.tables)
         return rows
+
+    @cached_property
+    def copies(self) -> dict[bytes, tuple[str, ...]]:
+        """Digest to the names of inputs with the same bytes, where tables may know more of one than
+        of another; nothing without tables, for then names alone differ, and the first one counts.
+
+        Everything is read for it once more.
+        """
+        found: dict[bytes, list[str]] = {}
+        for one in self if self.tables else ():
+            if not one.unwanted and one.problem is None and one.name not in self.tables:
+                found.setdefault(hashlib.sha256(one.data).digest(), []).append(one.name)
+        return {digest: tuple(names) for digest, names in found.items() if len(names) > 1}
 
     def tables_of(self, name: str) -> Iterator[tuple[str, str]]:
         """The tables that speak of a file, of its own folder or above, and what they call it."""

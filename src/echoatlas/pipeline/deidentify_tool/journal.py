@@ -101,8 +101,12 @@ def _locked(dest: Path) -> IO[str]:
 
 def input_id(task: Task, key: SiteKey) -> str:
     """A keyed id of everything of an input that its output depends on."""
-    said = "\0".join(f"{column}\0{value}" for column, value in sorted(task.sidecar.items()))
-    return key.pseudonym("input", f"{task.digest}\0{task.name}\0{said}")
+    told = [(task.name, task.sidecar), *task.others]
+    said = "\0".join(
+        f"{name}\0" + "\0".join(f"{column}\0{value}" for column, value in sorted(row.items()))
+        for name, row in told
+    )
+    return key.pseudonym("input", f"{task.digest}\0{said}")
 
 
 def _former(folder: Path, mark: Mapping[str, str]) -> dict[str, Outcome]:

@@ -59,7 +59,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=6)
+@step("rewrite", version=7)
 def rewritten(
     data: bytes,
     origin: Origin,

@@ -165,7 +165,12 @@ class _Run:
             self.tables.append((one.index, one.name, digest.hex()))
             return None  # its outcome comes last, when all new names are known
         sidecar = self.inputs.rows.row(one.name)
-        task = Task(one.index, one.name, one.data, digest.hex(), sidecar)
+        others = tuple(
+            (name, self.inputs.rows.row(name))
+            for name in self.inputs.copies.get(digest, ())
+            if name != one.name
+        )
+        task = Task(one.index, one.name, one.data, digest.hex(), sidecar, others)
         identity = input_id(task, self.job.key)
         self.under_way[one.index] = one.name, identity
         former = self.journal.former.get(identity)

@@ -14,13 +14,17 @@ from echoatlas.pipeline.deidentify_tool.outcome import Outcome
 from echoatlas.pipeline.deidentify_tool.rewrite import Written, rewritten
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
+from echoatlas.pipeline.objects.copies import best
+from echoatlas.pipeline.read import ReadConfig, read_words
 from echoatlas.pipeline.sidecars.collection import origin_of
+from echoatlas.pipeline.sidecars.said import with_rows
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.values import AuditVerdict
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.records import Origin
 
 MASKS, UNFINISHED = f"{DEIDENTIFICATION}masks", f"{DEIDENTIFICATION}unfinished"
 EPOCH = 315532800  # 1980-01-01, the earliest time that every archive format can hold
@@ -28,13 +32,18 @@ EPOCH = 315532800  # 1980-01-01, the earliest time that every archive format can
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One input. Trusted zone: name and sidecar values may identify."""
+    """One input. Trusted zone: name and sidecar values may identify.
+
+    Attributes:
+        others: name and row of each other input with the same bytes.
+    """
 
     index: int
     name: str
     data: bytes
     digest: str
     sidecar: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[tuple[str, Mapping[str, str]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ def perform(task: Task, job: Job) -> Outcome:
     """
     key = job.key
     try:
-        origin = origin_of(job.rules, "", task.name, task.sidecar)
+        origin = _origin(task, job)
         done = rewritten(task.data, origin, job.rules, key, job.policy, job.config)
     except Reject as error:
         return quarantined(task.index, error)
@@ -74,6 +83,18 @@ def perform(task: Task, job: Job) -> Outcome:
         put(job.dest, mask, done.mask)
     put(job.dest, output, done.data)
     return _released(task.index, output, mask, done)
+
+
+def _origin(task: Task, job: Job) -> Origin:
+    """Where an input came from: of all that have its bytes, the one that says surest whom it shows,
+    its row filled up by theirs."""
+    told = [(task.name, task.sidecar), *task.others]
+    origins = [origin_of(job.rules, "", name, row) for name, row in told]
+    if len(origins) == 1:
+        return origins[0]
+    header = read_words(task.data, ReadConfig()).header
+    first = best(header, origins, job.rules, job.key, job.policy)
+    return with_rows(first, origins, job.rules)
 
 
 def quarantined(index: int, error: Reject) -> Outcome:

@@ -13,7 +13,7 @@ from echoatlas.pipeline.objects.fingerprints import TOLD, fingerprints_of, vocab
 from echoatlas.pipeline.plan.settings import deduplicate_config, journey_config, label_config
 from echoatlas.pipeline.plan.survey import BESIDE, surveyed
 from echoatlas.pipeline.settings import as_plain
-from echoatlas.pipeline.sidecars.tally import Tally
+from echoatlas.pipeline.sidecars.tally import ARCHIVES, Tally
 from echoatlas.pipeline.step import declared, renamed
 from echoatlas.schemas.config.site import Sampling
 
@@ -120,6 +120,8 @@ class SitePlan:
         missing: files that manifests list and that have not come.
         unfinished: multipart uploads that are not finished.
         tables, warnings: how far its tables speak of its files, and what to look at in them.
+        archives: of the new files; what is in them, and of whom tables in them speak, is in none of
+            these numbers.
         fault: why its bucket can't be listed, if it can't: then all numbers are 0.
     """
 
@@ -137,6 +139,7 @@ class SitePlan:
     waiting: int = 0
     missing: int = 0
     unfinished: int = 0
+    archives: int = 0
 
     @property
     def idle(self) -> bool:
@@ -192,6 +195,7 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 waiting=seen.waiting,
                 missing=sum(map(len, seen.arrived.whole.missing.values())),
                 unfinished=len(seen.arrived.unfinished),
+                archives=sum(one.key.lower().endswith(ARCHIVES) for one in seen.fresh),
             )
         )
     return sorted(found, key=lambda one: one.site)
