@@ -120,3 +120,34 @@ def test_a_mask_serves_a_whole_clip_and_no_later_change_of_it_shows_through():
     assert first is not None and second is not None
     assert first.data == second.data
     assert shown(second.data)[~FAN].max() <= 2
+
+
+# Share of the fan that stays; a block that coarse coding can't cut goes black, and the mask says so
+LEFT = {50: 0.98, 75: 0.998, 92: 0.9995}
+MCU = {"gray": 8, "4:4:4": 8, "4:2:2": 16, "4:2:0": 16}  # pixels, the longer side (T.81 A.2.3)
+
+
+@pytest.mark.parametrize("kind", MCU)
+@pytest.mark.parametrize("quality", [50, 75, 92])
+def test_along_the_edge_brightness_stays_and_color_goes_no_further_than_a_coded_unit(kind, quality):
+    """A picture that is tinted all over has color wherever the edge goes."""
+    gray = SCAN.pictures[0]
+    tint = np.array([1.0, 0.75, 0.5])
+    picture = gray if kind == "gray" else (gray[..., None] * tint).astype(np.uint8)
+    data = coded(picture, quality, "4:4:4" if kind == "gray" else kind)
+
+    clean = redacted(data, Mask.of(FAN))
+
+    assert clean is not None
+    before, after = shown(data).astype(int), shown(clean.data).astype(int)
+    inner = cv2.distanceTransform(FAN.astype(np.uint8), cv2.DIST_C, 3)
+    edge, inside = FAN & (inner <= MCU[kind]), FAN & (inner > MCU[kind] + 1)
+    luma = np.array([0.299, 0.587, 0.114])
+    lit = edge & clean.left & (before @ luma > 40)
+    dimmer = np.abs((before - after) @ luma)[lit]
+    gone = np.ptp(before, axis=2)[lit].astype(float).mean() - np.ptp(after, axis=2)[lit].mean()
+    assert after[~FAN].max() <= 24
+    assert (before[inside] == after[inside]).all(), "behind the edge's units all is as it was"
+    assert clean.left.sum() / FAN.sum() > LEFT[quality]
+    assert dimmer.mean() < 2
+    assert (gone == 0) == (kind == "gray")

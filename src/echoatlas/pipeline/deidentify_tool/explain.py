@@ -129,8 +129,9 @@ def files() -> list[str]:
         "DICOM: native stays native, JPEG (also within JPEG XL) is redacted by blocks, video "
         "becomes H.264 (High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
         "Redacted by blocks: those without a hidden pixel stay as they are; those that the mask's "
-        "edge goes through are coded anew without their color, or go black where the coding is too "
-        "coarse for an edge, which the mask then says.",
+        "edge goes through are coded anew without their color (8 pixels of it, 16 where color is "
+        "coded by halves), or go black where the coding is too coarse for an edge, which the mask "
+        "then says.",
         "JPEG files: redacted by blocks, or written as PNG where that can't be, as "
         "where a table of quantizers could spell a name.",
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),
