@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 
+from echoatlas import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.frames.codec import encode_mask
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
@@ -24,7 +27,8 @@ from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows.frames import AnnotationRow
+from echoatlas.schemas.fan import Fan, Shape
+from echoatlas.schemas.rows.frames import AnnotationRow, MeasurementRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, picture, quick_lake
 
@@ -258,6 +262,50 @@ def test_an_image_folder_has_the_same_classes_in_every_split(
                 assert {(folder.name, split)} == told
     assert numbers[0] == numbers[1] == numbers[2]
     assert list(numbers[0]) == (tmp_path / "to" / "classes.txt").read_text().split()
+
+
+FAN = Fan(Shape.LINEAR, corners=((1, 1), (13, 1), (13, 14), (1, 14)), verdict="accept")
+
+
+def test_loose_files_bring_fan_overlay_patch_map_and_measurements(tmp_path: Path) -> None:
+    drawn = np.eye(16, dtype=bool)
+    frames: list[dict[str, Any]] = [
+        {"patch_map": bytes(range(256)), "overlay": encode_mask(drawn), "study": "s1"}
+        | {"fan": FAN.to_json(), "scale": 1.0},
+        {"patch_map": bytes([7] * 256), "study": "s2"},
+        {"study": "s3"},
+    ]
+    lake = quick_lake(tmp_path / "lake", frames)
+    stated = {"site": "st-elsewhere", "study": "s1", "name": "EjectionFraction", "number": 55.0}
+    rows = [made(MeasurementRow, object_id="sr", code="LN/18043-0", unit="%", **stated)]
+    lake.append("measurements", to_arrow("measurements", rows))
+    found = lake.storage.sub("releases")
+    create(lake, found, ReleaseConfig(name="one", splits={"train": 1.0}))
+
+    pull(found, "one", tmp_path / "to", "files")
+    pull(found, "one", tmp_path / "to", "files")  # and again, with nothing to do
+    pull(found, "one", tmp_path / "chat", "chat")
+
+    names = {
+        folder: sorted(one.name for one in (tmp_path / "to" / folder).glob("*"))
+        for folder in ("fans", "overlays", "patch_maps")
+    }
+    first, second = "f0000.png", "f0001.png"
+    assert names == {"fans": [first], "overlays": [first], "patch_maps": [first, second]}
+    assert np.array_equal(drawn * 255, read(tmp_path / "to" / "overlays" / first))
+    patches = read(tmp_path / "to" / "patch_maps" / first)
+    assert np.array_equal(np.arange(256).reshape(16, 16), patches)
+    area = read(tmp_path / "to" / "fans" / first)
+    assert np.array_equal(load("one", releases=found.uri)[0].fan_mask * 255, area)
+    with (tmp_path / "to" / "index.csv").open() as stream:
+        told = {row["frame_id"]: row["measurements"] for row in csv.DictReader(stream)}
+    assert [one["number"] for one in json.loads(told["f0000"])] == [55.0]
+    assert told["f0001"] == ""
+    said = {
+        one["id"]: one["messages"] for one in json.loads((tmp_path / "chat/train.json").read_text())
+    }
+    assert said["f0000"][-1]["content"] == "Ejection fraction 55 %."
+    assert len(said["f0001"]) == 2
 
 
 def test_a_class_that_a_split_lacks_is_left_out_and_told(releases: Storage, tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from echoatlas.loader.layout import LABELS
 from echoatlas.loader.samples import Annotation
 from echoatlas.pipeline.release.annotations import TOLD, AnnotationRecord
 from echoatlas.pipeline.release.places import overlay_at, patches_at
+from echoatlas.pipeline.release.reader import fan_in_image
 from echoatlas.pipeline.release.shard import MARKS, PLACES, unpacked_image
-from echoatlas.schemas.fan import Fan, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.loader.shards import Shards
+    from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.manifest import Manifest
 
 PATCHES = 16  # of a patch map, along each side
@@ -104,13 +105,7 @@ class Row:
         if "fan" not in index.schema.names:  # a release of before format 2
             return None
         names = ("fan", "scale", "offset_x", "offset_y", "flags", "width", "height")
-        text, scale, x, y, flags, width, height = (index.value(name, self.row) for name in names)
-        if not text or not scale:
-            return None
-        fan = Fan.from_json(text)
-        if "beam_space" in flags.split():  # the picture is nothing but the fan
-            return whole(width, height, fan.found_by, fan.verdict, fan.score)
-        return fan.placed(scale, (x, y))
+        return fan_in_image({name: index.value(name, self.row) for name in names})
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:

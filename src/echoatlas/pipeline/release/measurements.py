@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from echoatlas.pipeline.database import database
+
 if TYPE_CHECKING:
-    from echoatlas.pipeline.database import database
-from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.lake.tables import Lake
 
 TABLE = "measurements"
 STATED = pa.struct(

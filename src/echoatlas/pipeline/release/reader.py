@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import AnnotationRecord, has_mask, with_masks
+from echoatlas.pipeline.release.manifest import places_of
+from echoatlas.pipeline.release.places import overlay_at, patches_at
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, unpacked_image
+from echoatlas.schemas.fan import Fan, whole
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.manifest import Manifest
     from echoatlas.schemas.records import Picture
@@ -37,12 +43,17 @@ class Stored:
         row: the index's columns.
         image: in the release's codec.
         annotations: with their masks as PNG.
+        overlay: PNG of the image's size, 255 where graphics or redactions lie; empty if there is
+            none, or if it was not asked for.
+        patch_map: 256 bytes, a 16 x 16 map of how informative each part is; empty likewise.
     """
 
     row: dict[str, Any]
     image: bytes
     annotations: list[AnnotationRecord]
     codec: str
+    overlay: bytes = b""
+    patch_map: bytes = b""
 
     @property
     def frame_id(self) -> str:
@@ -65,6 +76,16 @@ class Stored:
         return [mark["mask"] for mark in self.annotations if has_mask(mark)]
 
 
+def fan_in_image(row: Mapping[str, Any]) -> Fan | None:
+    """The scanned area in pixels of a sample's image, by its row; None where it is not known."""
+    if not row.get("fan") or not row["scale"]:
+        return None
+    fan = Fan.from_json(row["fan"])
+    if "beam_space" in row["flags"].split():  # the picture is nothing but the fan
+        return whole(row["width"], row["height"], fan.found_by, fan.verdict, fan.score)
+    return fan.placed(row["scale"], (row["offset_x"], row["offset_y"]))
+
+
 def file_ending(codec: str) -> str:
     """The ending of ``Stored.file``."""
     return "png" if codec == "zstd" else ENDINGS[codec]
@@ -77,11 +98,13 @@ class ShardReader:
     Attributes:
         index: rows of the release's index that will be asked for: of shards of which they need
             little, that little alone is fetched.
+        beside: whether samples shall have their overlay masks and patch maps.
     """
 
     releases: Storage
     manifest: Manifest
     index: pa.Table
+    beside: bool = False
     _held: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
     @property
@@ -106,9 +129,38 @@ class ShardReader:
                         Stored(row, image, with_masks(row.get(MARKS), b""), self.codec)
                     )
                 else:
-                    whole = self._whole(row["shard"])
-                    image = bytes(whole[place[0] : sum(place)])
-                    yield Stored(row, image, with_masks(row.get(MARKS), whole), self.codec)
+                    shard = self._whole(row["shard"])
+                    image = bytes(shard[place[0] : sum(place)])
+                    marks, drawn = with_masks(row.get(MARKS), shard), self.members(row)
+                    more = [bytes(shard[start:end]) for start, end in drawn]
+                    yield Stored(row, image, marks, self.codec, *more)
+
+    def members(self, row: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where a row's overlay mask and patch map lie in its shard: first byte and end.
+
+        Of what is not there, or not asked for, the end is the first byte.
+        """
+        if not self.beside or self._places is None:
+            return (0, 0), (0, 0)
+        places, starts = self._places
+        number = self._numbers[row["shard"]]
+        part = places[starts[number] : starts[number + 1]]
+        place = part[np.searchsorted(part["offset"], row["offset"])]
+        overlay, patches = int(overlay_at(place)), int(patches_at(place))
+        ends = overlay + int(place["overlay"]), patches + int(place["patches"])
+        return (overlay, ends[0]), (patches, ends[1])
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {shard.file: number for number, shard in enumerate(self.manifest.shards)}
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.void], NDArray[np.int64]] | None:
+        """All places, which are in order of shard and offset, and where each shard's begin."""
+        if self.manifest.places is None:  # a release of before there were any
+            return None
+        places = places_of(self.releases, self.manifest)
+        return places, np.searchsorted(places["shard"], np.arange(len(self._numbers) + 1))
 
     def sizes(self, rows: pa.Table) -> list[int]:
         """About how many bytes the samples of some rows are, each with its masks."""
@@ -127,9 +179,17 @@ class ShardReader:
         wanted: dict[str, float] = {}
         shards = self.index.column("shard").to_pylist()
         for shard, marks in zip(shards, _marks(self.index), strict=True):
-            masked = any(mark["mask_length"] for mark in marks)
+            masked = any(mark["mask_length"] for mark in marks) or self._more_in(shard)
             wanted[shard] = wanted.get(shard, 0.0) + (float("inf") if masked else 1)
         return frozenset(one for one, number in wanted.items() if number <= FEW * samples[one])
+
+    def _more_in(self, shard: str) -> bool:
+        """Whether anything lies beside a shard's images that is asked for."""
+        if not self.beside or self._places is None:
+            return False
+        places, starts = self._places
+        part = places[starts[self._numbers[shard]] : starts[self._numbers[shard] + 1]]
+        return bool(part["overlay"].any() or part["patches"].any())
 
     def _apart(self, rows: list[dict[str, Any]]) -> dict[tuple[str, int, int], bytes]:
         found: dict[tuple[str, int, int], bytes] = {}

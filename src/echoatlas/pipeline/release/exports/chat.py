@@ -43,7 +43,7 @@ def write_chat(job: Pull[Settings]) -> None:
 
 
 def _turns(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Questions and answers: the whole, then each class and measurement."""
+    """Questions and answers: the whole, then each class and measurement, then its study's."""
     told = told_plainly(row)
     yield WHAT, caption(row)
     for mark in told:
@@ -51,6 +51,9 @@ def _turns(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"What is the {spoken(mark['name'])}?", f"{finding(mark).capitalize()}."
         elif mark["kind"] == "class" and mark["value"]:
             yield f"What is the {spoken(mark['name'])}?", f"{spoken(mark['value']).capitalize()}."
+    for one in row.get("measurements") or ():
+        stated = finding({"kind": "scalar", **one})
+        yield f"What is the {spoken(one['name'])} of the study?", f"{stated.capitalize()}."
 
 
 def _entry(name: str, path: str, turns: list[tuple[str, str]], style: str) -> dict[str, Any]:

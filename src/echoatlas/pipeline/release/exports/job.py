@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.release.exports.target import Target
     from echoatlas.schemas.manifest import Manifest
 
+NAMED = (  # what names of a sample's files may depend on
+    "frame_id", "split", MARKS, "shard", "offset",
+    "fan", "scale", "offset_x", "offset_y", "flags", "width", "height",
+)  # fmt: skip
 Settings = TypeVar("Settings", bound=Strict)
 Progress = Callable[[str, int, int], None]
 
@@ -97,7 +101,7 @@ class Pull(Generic[Settings]):
         self, rows: pa.Table, names: Callable[[dict[str, Any]], Iterable[str]]
     ) -> Iterator[Stored]:
         """Samples of rows of which not every file is there; ``names`` gives those of a row."""
-        columns = ["frame_id", "split", *({MARKS} & set(rows.column_names))]
+        columns = [one for one in NAMED if one in rows.column_names]
         told = rows.select(columns).to_pylist()
         wanted = [n for n, row in enumerate(told) if not self.target.has(*names(row))]
         self.passed(len(told) - len(wanted))

@@ -6,6 +6,7 @@ site wrote stands in them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,5 +63,5 @@ def finding(mark: Mapping[str, Any]) -> str:
 
 
 def spoken(code: str) -> str:
-    """A code as words."""
-    return code.replace("_", " ").replace("-", " ")
+    """A code as words; a keyword of DICOM too ("EjectionFraction")."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", code).replace("_", " ").replace("-", " ")
