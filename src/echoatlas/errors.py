@@ -4,6 +4,7 @@
 
     EchoAtlasError
     ├── Retry            the world is at fault: tried again with backoff
+    │   └── Exhausted    it was tried again, time and again, by the client below us
     ├── UsageError       the caller is at fault: one line, exit code 2
     │   └── ConfigError  a configuration is wrong: the line says where
     └── CheckFailed      a check on the data failed: one line, exit code 1
@@ -26,6 +27,10 @@ class EchoAtlasError(Exception):
 
 class Retry(EchoAtlasError):  # noqa: N818
     """The world is at fault (network, storage): the work is tried again with backoff."""
+
+
+class Exhausted(Retry):
+    """The world is still at fault, however often the client below us has asked."""
 
 
 class UsageError(EchoAtlasError):

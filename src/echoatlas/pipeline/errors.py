@@ -18,11 +18,20 @@ import traceback
 from enum import StrEnum
 from pathlib import Path
 
-from echoatlas.errors import CheckFailed, EchoAtlasError, Retry, UsageError, nearest, no_such
+from echoatlas.errors import (
+    CheckFailed,
+    EchoAtlasError,
+    Exhausted,
+    Retry,
+    UsageError,
+    nearest,
+    no_such,
+)
 
 __all__ = [
     "CheckFailed",
     "EchoAtlasError",
+    "Exhausted",
     "Reason",
     "Reject",
     "Retry",

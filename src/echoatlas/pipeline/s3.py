@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from obstore import exceptions as refused
+from obstore.store import S3Store
 
-from echoatlas.errors import Retry, UsageError
+from echoatlas.errors import Exhausted, Retry, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from echoatlas.schemas.config.deployment import Zone
 
 METADATA = ("169.254.169.254", 80)  # where a cloud's machine is told its role
@@ -48,6 +51,7 @@ UNREACHED = re.compile(
     r"error sending request|connect error|dns error|error trying to connect|[Cc]onnection refused"
     r"|[Cc]ould not connect|timed out|operation timed|[Cc]onnection (reset|closed)"
 )
+ASKED_AGAIN = re.compile(r"after ([3-9]|\d\d+) retries")
 STATUS = re.compile(r"(?:status code|status): ?(\d{3})")
 
 
@@ -77,10 +81,11 @@ def s3_fault(text: str, uri: str, zone: Zone) -> UsageError | Retry:
         return UsageError(
             f"access denied to {uri}{why}: check {zone.access_key_env} and {zone.secret_key_env}"
         )
+    fault = Exhausted if ASKED_AGAIN.search(said) else Retry
     if UNREACHED.search(said) and not status:
-        return Retry(f"cannot reach {endpoint(zone)} for {uri}")
+        return fault(f"cannot reach {endpoint(zone)} for {uri}")
     told = f"status {status[1]}" if status else "an error of the service"
-    return Retry(f"{endpoint(zone)} does not answer as it should for {uri} ({told})")
+    return fault(f"{endpoint(zone)} does not answer as it should for {uri} ({told})")
 
 
 def demand_credentials(uri: str, zone: Zone) -> None:
@@ -96,6 +101,41 @@ def demand_credentials(uri: str, zone: Zone) -> None:
         return
     if any(held) or not (any(os.environ.get(name) for name in ROLES) or _has_metadata()):
         raise no_credentials(uri, zone)
+
+
+def s3_options(uri: str, zone: Zone) -> dict[str, str]:
+    """What a client of a zone is set with, by the names of the variables that say it elsewhere.
+
+    Raises:
+        UsageError: there are no credentials.
+    """
+    demand_credentials(uri, zone)
+    named = {
+        "AWS_ENDPOINT_URL": zone.endpoint or os.environ.get("AWS_ENDPOINT_URL"),
+        "AWS_REGION": zone.region,
+        "AWS_ACCESS_KEY_ID": os.environ.get(zone.access_key_env),
+        "AWS_SECRET_ACCESS_KEY": os.environ.get(zone.secret_key_env),
+        "AWS_SESSION_TOKEN": os.environ.get(zone.session_token_env),
+        "AWS_ALLOW_HTTP": "true",
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def s3_store(bucket: str, region: str, options: Mapping[str, str]) -> S3Store:
+    """A client of a bucket, set with ``s3_options``."""
+    named = {
+        "endpoint": options.get("AWS_ENDPOINT_URL"),
+        "access_key_id": options.get("AWS_ACCESS_KEY_ID"),
+        "secret_access_key": options.get("AWS_SECRET_ACCESS_KEY"),
+        "session_token": options.get("AWS_SESSION_TOKEN"),
+    }
+    return S3Store(
+        bucket,
+        region=region,
+        client_options={"allow_http": True, "timeout": "60s"},
+        retry_config={"max_retries": 3},
+        **{name: value for name, value in named.items() if value},  # type: ignore[arg-type]
+    )
 
 
 def no_credentials(uri: str, zone: Zone) -> UsageError:

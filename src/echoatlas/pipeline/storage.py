@@ -13,7 +13,7 @@ import re
 import stat
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -23,9 +23,10 @@ import obstore
 from obstore import exceptions as refused
 from obstore.store import S3Store
 
-from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.errors import Exhausted, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults, storage_error
-from echoatlas.pipeline.s3 import demand_credentials, remote_faults, s3_fault
+from echoatlas.pipeline.retry import retrying
+from echoatlas.pipeline.s3 import remote_faults, s3_fault, s3_options, s3_store
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Zone
@@ -199,6 +200,9 @@ def _default_zone() -> Zone:
 
 
 PARTIAL = ".partial-"
+AGAIN = (
+    4  # tries of what the S3 client does not try again itself: answers that break off or are lost
+)
 
 
 def _unless_missing(error: OSError) -> None:
@@ -225,38 +229,17 @@ class S3Storage(Storage):
     @cached_property
     def _store(self) -> S3Store:
         """The client; made by the first who asks, since only then are credentials needed."""
-        settings = self.options()
-        named = {
-            "endpoint": settings.get("AWS_ENDPOINT_URL"),
-            "access_key_id": settings.get("AWS_ACCESS_KEY_ID"),
-            "secret_access_key": settings.get("AWS_SECRET_ACCESS_KEY"),
-            "session_token": settings.get("AWS_SESSION_TOKEN"),
-        }
-        return S3Store(
-            self.bucket,
-            region=self.zone.region,
-            client_options={"allow_http": True, "timeout": "60s"},
-            retry_config={"max_retries": 3},
-            **{name: value for name, value in named.items() if value},  # type: ignore[arg-type]
-        )
+        return s3_store(self.bucket, self.zone.region, self.options())
 
     def options(self) -> dict[str, str]:
-        zone = self.zone
-        demand_credentials(self.uri, zone)
-        endpoint = zone.endpoint or os.environ.get("AWS_ENDPOINT_URL")
-        named = {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_REGION": zone.region,
-            "AWS_ACCESS_KEY_ID": os.environ.get(zone.access_key_env),
-            "AWS_SECRET_ACCESS_KEY": os.environ.get(zone.secret_key_env),
-            "AWS_SESSION_TOKEN": os.environ.get(zone.session_token_env),
-            "AWS_ALLOW_HTTP": "true",
-        }
-        return {name: value for name, value in named.items() if value}
+        return s3_options(self.uri, self.zone)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
+        return iter(sorted(retrying(lambda: self._listed(prefix), AGAIN, Exhausted)))
+
+    def _listed(self, prefix: str) -> list[Entry]:  # type: ignore[valid-type]
         folder, _, _ = f"{self.prefix}{prefix}".rpartition("/")
-        found: list[Entry] = []
+        found = []
         with remote_faults(self.uri, self.zone):
             for chunk in obstore.list(self._store, folder or None):
                 for item in chunk:
@@ -265,7 +248,7 @@ class S3Storage(Storage):
                         tag = (item["e_tag"] or "").strip('"')
                         changed = item["last_modified"].timestamp()
                         found.append(Entry(key, item["size"], tag, changed))
-        return iter(sorted(found))
+        return found
 
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
         path = self.prefix + key
@@ -282,6 +265,22 @@ class S3Storage(Storage):
             return bytes(obstore.get(self._store, path).bytes())
 
     def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+        untold = False
+
+        def put() -> None:
+            nonlocal untold
+            try:
+                self._put(key, data, create=create)
+            except Retry:
+                untold = True  # it may have been done, and the answer was lost
+                raise
+            except FileExistsError:
+                if not (untold and self.exists(key) and self.read(key) == data):
+                    raise
+
+        retrying(put, AGAIN, Exhausted)
+
+    def _put(self, key: str, data: bytes, *, create: bool) -> None:
         with remote_faults(self.uri, self.zone):
             try:
                 obstore.put(
@@ -295,10 +294,13 @@ class S3Storage(Storage):
                 raise FileExistsError(key) from None
 
     def delete(self, keys: Iterable[str]) -> None:
+        paths = [self.prefix + key for key in keys]
+        if paths:
+            retrying(lambda: self._deleted(paths), AGAIN, Exhausted)
+
+    def _deleted(self, paths: Sequence[str]) -> None:
         with remote_faults(self.uri, self.zone):
-            paths = [self.prefix + key for key in keys]
-            if paths:
-                obstore.delete(self._store, paths)
+            obstore.delete(self._store, paths)
 
     def exists(self, key: str) -> bool:
         with remote_faults(self.uri, self.zone):
@@ -309,9 +311,12 @@ class S3Storage(Storage):
             return True
 
     def is_there(self) -> bool:
-        with remote_faults(self.uri, self.zone):
-            chunks = obstore.list(self._store, self.prefix or None, chunk_size=1)
-            return any(len(chunk) > 0 for chunk in chunks)
+        def any_there() -> bool:
+            with remote_faults(self.uri, self.zone):
+                chunks = obstore.list(self._store, self.prefix or None, chunk_size=1)
+                return any(len(chunk) > 0 for chunk in chunks)
+
+        return retrying(any_there, AGAIN, Exhausted)
 
     def refused(self, error: Exception) -> UsageError | Retry | None:
         text = str(error)

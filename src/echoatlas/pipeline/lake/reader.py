@@ -16,6 +16,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from echoatlas.pipeline.database import FOLDER, Allowance
 from echoatlas.pipeline.lake.evolution import completed
 from echoatlas.pipeline.lake.files import located
+from echoatlas.pipeline.lake.refusals import persistent
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.lake_address import demand_plain
@@ -50,6 +51,10 @@ class LakeReader:
     def _folder(self, name: str) -> Storage:
         return self.storage.sub(f"tables/{name}")
 
+    def forget_handles(self) -> None:
+        """Open all tables anew: none is held open here."""
+
+    @persistent
     @_translated_errors
     def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
         folder = self._folder(name)
@@ -96,6 +101,7 @@ class LakeReader:
         entry = self._folder(name).read(f"_delta_log/{table.version():020d}.json")
         return f"{table.metadata().id}@{table.version()}:{hashlib.sha256(entry).hexdigest()}"
 
+    @persistent
     @_translated_errors
     def read(
         self,
@@ -129,6 +135,8 @@ class LakeReader:
         ):
             yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
 
+    @persistent
+    @_translated_errors
     def count(self, name: str) -> int:
         """Number of rows of a table."""
         table = self._open(name)
@@ -160,6 +168,7 @@ class LakeReader:
         columns = {one.name: one.nullable for one in table.schema().fields}
         return [f"{folder}/{path}" for path in sorted(paths)], columns
 
+    @persistent
     @_translated_errors
     def located(self, name: str, column: str, version: int | None = None) -> pa.Table:
         """A column of text, and in which file each row lies; see ``files.located``."""

@@ -1,4 +1,4 @@
-"""What the storage below Delta refuses, said as our own storage says it."""
+"""What the storage below Delta refuses, said as our own storage says it, and asked for again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import ParamSpec, TypeVar
 
 from deltalake.exceptions import DeltaError
 
+from echoatlas.pipeline.errors import Exhausted, Retry
+from echoatlas.pipeline.retry import retrying
+
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
+AGAIN = 4  # tries of what delta-rs does not try again itself: commits, and answers that break off
 
 
 def translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
@@ -28,3 +32,23 @@ def translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Answ
             raise refusal from None
 
     return telling
+
+
+def persistent(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
+    """Have a method of the lake done again while the world is at fault, from the newest state on.
+
+    It has to be one that does nothing where it was done already.
+    """
+
+    @wraps(method)
+    def done(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
+        def once() -> Answer:
+            try:
+                return method(*args, **kwargs)
+            except Retry:
+                args[0].forget_handles()  # type: ignore[attr-defined]
+                raise
+
+        return retrying(once, AGAIN, Exhausted)
+
+    return done

@@ -8,8 +8,9 @@ finds an intent carries it out again: what is done already is passed over.
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ from echoatlas.pipeline.lake.properties import (
     properties_of,
 )
 from echoatlas.pipeline.lake.reader import LakeReader
+from echoatlas.pipeline.lake.refusals import persistent
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.staged import Part, write_part
@@ -40,6 +42,10 @@ class Lake(LakeReader):
     """The tables below a storage folder, to read and to change; raises as ``LakeReader`` does."""
 
     _handles: dict[str, DeltaTable] = field(default_factory=dict)
+
+    def forget_handles(self) -> None:
+        """Open all tables anew: what is known of them may be what went wrong."""
+        self._handles.clear()
 
     @_translated_errors
     def _handle(self, name: str) -> DeltaTable:
@@ -133,6 +139,7 @@ class Lake(LakeReader):
             actions = [*removed, *(added_file(part) for part in added)]
             self._written(table, name, actions, transactions)
 
+    @persistent
     @_translated_errors
     def swap(self, name: str, gone: Sequence[str], parts: Sequence[Part], transaction: str) -> None:
         """Put staged files in the place of others that hold the same rows, in one commit.
@@ -166,6 +173,7 @@ class Lake(LakeReader):
             self._handles.pop(name, None)
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
+    @persistent
     @_translated_errors
     def drop_rows(self, name: str, column: str, values: Collection[str], transaction: str) -> None:
         """Remove the rows whose ``column`` is one of ``values``.
@@ -180,34 +188,48 @@ class Lake(LakeReader):
         if values and self.version(name) >= 0:
             self._exchange(self._handle(name), name, [], set(values), column, [transaction])
 
-    @_translated_errors
     def append(self, name: str, rows: pa.Table, transaction: str | None = None) -> None:
         """Add rows in one commit; under a transaction that was seen before, do nothing."""
-        table = self._handle(name)
-        if transaction and table.transaction_version(transaction) is not None:
-            return
-        write_deltalake(
-            table,
-            rows.cast(bare(name)),
-            mode="append",
-            writer_properties=properties_of(name),
-            commit_properties=once(transaction) if transaction else None,
-        )
+        # One of its own else, by which a commit is known whose answer was lost
+        self._append(name, rows, transaction or f"append-{secrets.token_hex(8)}")
 
+    @persistent
+    @_translated_errors
+    def _append(self, name: str, rows: pa.Table, transaction: str) -> None:
+        table = self._handle(name)
+        if table.transaction_version(transaction) is None:
+            write_deltalake(
+                table,
+                rows.cast(bare(name)),
+                mode="append",
+                writer_properties=properties_of(name),
+                commit_properties=once(transaction),
+            )
+
+    @persistent
     @_translated_errors
     def replace(
-        self, name: str, rows: pa.Table | pa.RecordBatchReader, transaction: str | None = None
+        self,
+        name: str,
+        rows: pa.Table | Callable[[], pa.RecordBatchReader],
+        transaction: str | None = None,
     ) -> None:
-        """Make ``rows`` the whole table in one commit."""
+        """Make ``rows`` the whole table in one commit.
+
+        Args:
+            rows: or what gives them, as often as it is asked: they may have to be written again.
+        """
         table = self._handle(name)
+        given = rows if isinstance(rows, pa.Table) else rows()
         write_deltalake(
             table,
-            rows.cast(bare(name)),
+            given.cast(bare(name)),
             mode="overwrite",
             writer_properties=properties_of(name),
             commit_properties=once(transaction) if transaction else None,
         )
 
+    @persistent
     @_translated_errors
     def vacuum(self, name: str, keep: Sequence[int] = (), hours: int = 0) -> int:
         """Delete for good the files that the newest version of a table does not need.
@@ -230,6 +252,7 @@ class Lake(LakeReader):
             )
         )
 
+    @persistent
     @_translated_errors
     def checkpoint(self, name: str) -> int:
         """Write all that a table's log says into one file.
@@ -241,6 +264,7 @@ class Lake(LakeReader):
         table.create_checkpoint()
         return table.version()
 
+    @persistent
     @_translated_errors
     def exchange(
         self, name: str, column: str, values: Collection[str], rows: pa.Table, run_id: str

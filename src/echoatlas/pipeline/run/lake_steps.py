@@ -62,7 +62,7 @@ def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
     if lake.done("labels", inputs):
         return False
     labels = fused(lake, chosen)
-    lake.replace("labels", _label_rows(lake, labels, mark), inputs)
+    lake.replace("labels", lambda: _label_rows(lake, labels, mark), inputs)
     return True
 
 
