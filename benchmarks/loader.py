@@ -22,7 +22,9 @@ from torch.utils.data import DataLoader
 import echoatlas
 from benchmarks.harness import Took, few, in_turn, report, seeded
 from benchmarks.opened import measure
-from echoatlas.loader import Dataset, load
+from echoatlas.loader import Batch, Dataset, load
+from echoatlas.loader.room import room
+from echoatlas.loader.samples import Apart
 from echoatlas.pipeline.frames.clip_codec import decode_clip
 from echoatlas.pipeline.frames.codec import decode, encode
 from echoatlas.pipeline.lake.tables import Lake
@@ -137,14 +139,46 @@ def _as_parquet(parts: list[bytes], file: Path) -> Path:
 
 
 def _webdataset(urls: list[str], codec: str, buffer: int) -> int:
+    return sum(image.shape[0] > 0 for image in _pairs(urls, codec, buffer))
+
+
+def _webdataset_loaded(urls: list[str], codec: str) -> int:
+    """The same in a DataLoader of two workers, which are started once an epoch."""
+    read = _pairs(urls, codec, 1000)
+    return sum(
+        len(batch) for _ in range(EPOCHS) for batch in DataLoader(read, BATCH, num_workers=2)
+    )
+
+
+def _prefilled(samples: int) -> int:
+    """What a DataLoader of two workers costs that decodes nothing and sends arrays as large."""
+    loader: DataLoader[Any] = DataLoader(
+        _Prefilled(samples), BATCH, num_workers=2, collate_fn=echoatlas.collate
+    )
+    return sum(len(batch["image"]) for _ in range(EPOCHS) for batch in loader)
+
+
+class _Prefilled:
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        several = len(positions)
+        labels = np.zeros((several, 61), np.uint8)
+        told: list[Any] = [Apart("", "", (), None, None, None, (256, 256), {})] * several
+        return Batch(room((several, 256, 256)), labels, labels > 0, [("", "")] * several, told)
+
+
+def _pairs(urls: list[str], codec: str, buffer: int) -> Any:
     read = webdataset.WebDataset(urls, shardshuffle=False, empty_check=False)
     if buffer:
         read = read.shuffle(buffer)
     if codec == "zstd":
-        pairs = read.map(lambda one: decode(one["eaz"]))
-    else:
-        pairs = read.map(lambda one: cv2.imdecode(np.frombuffer(one["png"], np.uint8), -1))
-    return sum(image.shape[0] > 0 for image in pairs)
+        return read.map(lambda one: decode(one["eaz"]))
+    return read.map(lambda one: cv2.imdecode(np.frombuffer(one["png"], np.uint8), -1))
 
 
 def main() -> None:
@@ -179,6 +213,8 @@ def _compare(root: Path, codec: str) -> None:
         "ours, by number": lambda: _at_random(data, order),
         "WebDataset, in order": lambda: _webdataset(urls, codec, 0),
         "WebDataset, shuffle(1000)": lambda: _webdataset(urls, codec, 1000),
+        "WebDataset, DataLoader of 2": lambda: _webdataset_loaded(urls, codec),
+        "nothing, DataLoader of 2": lambda: _prefilled(FRAMES),
         "ours, DataLoader of 0": lambda: _loaded(data, 0),
         "ours, DataLoader of 2": lambda: _loaded(data, 2),
         "ours, Loader of 2": lambda: _served(data, 2),

@@ -523,3 +523,33 @@ def test_monai_reads_its_datalist(task: str, releases: Storage, tmp_path: Path) 
     batches = list(data.DataLoader(data.Dataset(items, load), batch_size=4))
     assert len(items) == sum(len(batch["frame_id"]) for batch in batches)
     assert len(spacings) == 2
+
+
+def test_a_pull_from_s3_goes_on_where_it_was_cut_off_and_refuses_what_is_damaged(
+    releases: Storage, bucket: Storage, tmp_path: Path
+) -> None:
+    for entry in releases.list(""):
+        if entry.key.startswith(("one/", "shards/")):
+            bucket.write(entry.key, releases.read(entry.key))
+    told: list[tuple[int, int]] = []
+
+    def cut(what: str, number: int, of: int) -> None:
+        told.append((number, of))
+        if number > FRAMES // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull(bucket, "one", tmp_path / "to", "files", progress=cut)
+    before = {one: one.stat().st_mtime_ns for one in (tmp_path / "to" / "images").iterdir()}
+    pull(bucket, "one", tmp_path / "to", "files")
+    pull(releases, "one", tmp_path / "local", "files")
+
+    assert [number for number, _ in told] == list(range(told[0][0], FRAMES // 2 + 2))
+    assert {of for _, of in told} == {FRAMES}
+    assert len(before) > FRAMES // 3
+    assert all(one.stat().st_mtime_ns == time for one, time in before.items())
+    assert tree_of(tmp_path / "local") == tree_of(tmp_path / "to")
+    shard = rows_of(releases)["f0000"]["shard"]
+    bucket.write(shard, bucket.read(shard)[:-1] + b"x")
+    with pytest.raises(CheckFailed, match="a shard is damaged"):
+        pull(bucket, "one", tmp_path / "other", "files")
