@@ -97,3 +97,15 @@ def test_times_that_do_not_grow_or_are_too_few_are_unknown(old, new):
 
     assert data != mha() + CINE.tobytes()
     assert read(data).times is None
+
+
+def test_a_sequence_of_poses_alone_has_no_picture_and_is_not_damaged():
+    """PLUS writes what its tracker saw without a picture as one of no extent and no type."""
+    poses = mha().partition(b"ElementDataFile")[0] + b"ElementDataFile = LOCAL\n"
+    poses = poses.replace(b"DimSize = 64 48", b"DimSize = 0 0")
+    poses = poses.replace(b"ElementType = MET_UCHAR", b"ElementType = MET_OTHER")
+
+    with pytest.raises(Reject) as caught:
+        read(poses)
+
+    assert caught.value.reason is Reason.NO_PIXELS

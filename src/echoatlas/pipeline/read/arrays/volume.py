@@ -121,6 +121,7 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
         shape = tuple(int(side) for side in fields["DimSize"].split())[::-1]
         channels = int(fields.get("ElementNumberOfChannels", "1"))
         shape = (*shape, channels) if channels != 1 else shape
+        _demand_extent(shape)  # of poses alone PLUS writes no pictures, of a type that is none
         big = header.flag("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
         dtype = np.dtype((">" if big else "<") + META_TYPES[fields["ElementType"]])
         body = meta_values(data, header, _claimed(shape, dtype, config), config)
@@ -190,12 +191,16 @@ def _claimed(shape: tuple[int, ...], dtype: np.dtype[Any], config: ReadConfig) -
     Raises:
         Reject: ``no_pixels`` for none, ``too_large`` beyond the bounds.
     """
-    if not shape or min(shape) < 1:
-        raise Reject(Reason.NO_PIXELS, "the volume has no extent")
+    _demand_extent(shape)
     claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if claimed > config.max_inflated:
         raise Reject(Reason.TOO_LARGE, f"the volume claims more than {config.max_inflated} bytes")
     return claimed
+
+
+def _demand_extent(shape: tuple[int, ...]) -> None:
+    if not shape or min(shape) < 1:
+        raise Reject(Reason.NO_PIXELS, "the volume has no extent")
 
 
 def _unreadable(error: Exception) -> Reject:
