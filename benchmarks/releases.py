@@ -69,7 +69,7 @@ def _ids(kind: str, numbers: NDArray[np.int64]) -> list[str]:
     return [hashlib.md5(f"{kind}{one}".encode()).hexdigest() for one in numbers.tolist()]
 
 
-def _table(name: str, rows: int, **given: Any) -> pa.Table:
+def table_rows(name: str, rows: int, **given: Any) -> pa.Table:
     """Rows of a table, plain in the columns that are not given."""
     made = {}
     for column, (kind, _, nullable) in columns(TABLES[name].row).items():
@@ -99,7 +99,7 @@ def _add(lake: Lake, first: int, count: int, pictures: list[NDArray[np.uint8]]) 
     }
     lake.append(
         "frames",
-        _table(
+        table_rows(
             "frames",
             count,
             frame_id=frame_ids,
@@ -118,7 +118,7 @@ def _add(lake: Lake, first: int, count: int, pictures: list[NDArray[np.uint8]]) 
     maps = [drawn.integers(0, 90, 256, np.uint8).tobytes() for _ in range(count)]
     lake.append(
         "measures",
-        _table(
+        table_rows(
             "measures",
             count,
             frame_id=frame_ids,
@@ -134,7 +134,7 @@ def _add(lake: Lake, first: int, count: int, pictures: list[NDArray[np.uint8]]) 
 def _labels(frame_ids: list[str], path: str) -> pa.Table:
     told = {"region": path, "organ": "unknown", "paths": path}
     plain = {name: [value] * len(frame_ids) for name, value in told.items()}
-    return _table("labels", len(frame_ids), frame_id=frame_ids, **plain)
+    return table_rows("labels", len(frame_ids), frame_id=frame_ids, **plain)
 
 
 def _bytes(releases: Storage, name: str) -> int:
@@ -159,7 +159,7 @@ def _withdrawn(lake: Lake, some: list[str]) -> None:
 def successors(root: Path) -> None:
     """Cut a release, and three that follow it."""
     lake = Lake(Storage.open(root))
-    lake.replace("duplicates", schema("duplicates").empty_table())
+    lake.replace("duplicates", schema("duplicates").emptytable_rows())
     pictures = _pictures()
     for first in range(0, FRAMES, AT_ONCE):
         _add(lake, first, min(AT_ONCE, FRAMES - first), pictures)
@@ -293,7 +293,7 @@ def opening(root: Path) -> None:
     places["offset"] = np.arange(MANY) % step * IMAGE
     rows = pa.table({"frame_id": pa.array([f"f{one:032d}" for one in range(MANY)])})
     sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd", row_group_size=1 << 16)
+    pq.writetable_rows(rows, sink, compression="zstd", row_group_size=1 << 16)
     files = {"index": ("i.parquet", sink.getvalue()), "places": ("p.npy", as_bytes(places))}
     releases = Storage.open(root)
     for name, data in files.values():

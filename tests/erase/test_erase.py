@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -214,50 +210,3 @@ def test_what_is_left_anywhere_fails_the_proof_and_the_request_stays_open(
     assert first.returncode == 1 and "traces are left in: other" in first.stderr
     assert not (there.root / "erasure-dsr-7.json").exists()
     assert not any(erased(there)[0]["proof"]["found"].values())
-
-
-KILLER = """
-import os, signal, sys
-from echoatlas.pipeline.storage import LocalStorage
-left = int(sys.argv[1])
-def counted(method):
-    def call(self, *args, **kwargs):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return method(self, *args, **kwargs)
-    return call
-for name in ("write", "delete"):
-    setattr(LocalStorage, name, counted(getattr(LocalStorage, name)))
-from echoatlas.cli import call
-sys.exit(call(sys.argv[2:]))
-"""
-
-
-HEAVY = [pytest.param(moment, marks=pytest.mark.heavy) for moment in (1, 9, 33)]
-
-
-@pytest.mark.parametrize("moment", [21, *HEAVY])
-def test_killed_and_begun_anew_it_ends_as_if_undisturbed(
-    there: Rehearsal, tmp_path: Path, moment: int
-) -> None:
-    """The process is killed by the system as it is about to write for the n-th time."""
-    calm = there.elsewhere("calm", with_lake=True)
-    expected = erased(calm)[0]
-    words = there.command(*request(there))
-    command = [sys.executable, "-c", KILLER, str(moment), *words[3:]]
-
-    killed = subprocess.run(command, capture_output=True, env=dict(os.environ))
-    again = erased(there)[0]
-
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    timeless = {"finished", "proof"}
-    assert {k: v for k, v in expected.items() if k not in timeless} == {
-        k: v for k, v in again.items() if k not in timeless
-    }
-    assert traces(needles(there), there.home) == []
-    kept = {
-        name: rows for name, rows in there.rows().items() if name not in ("releases", "erasures")
-    }
-    assert kept == {name: rows for name, rows in calm.rows().items() if name in kept}

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.documents.dcat import shapes
@@ -19,7 +21,7 @@ from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import to_arrow
-from tests.helpers.tables import made, quick_lake
+from tests.helpers.tables import made, picture, quick_lake
 
 DOCUMENTS = (
     "README.md",
@@ -29,6 +31,9 @@ DOCUMENTS = (
     "dcat.jsonld",
     "tables/index.parquet",
 )
+
+
+AREAS = np.random.default_rng(1).integers(0, 2, (3, 16, 16), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = quick_lake(tmp_path_factory.mktemp("lake"), frames)
     box = {"kind": "box", "name": "lesion", "points": [4.0, 9.0, 1.0, 2.5]}
     rows = [made(AnnotationRow, annotation_id=f"b{n}", frame_id=f"f000{n}", **box) for n in (1, 2)]
+    for number, name in enumerate(("lesion", "liver", "lesion")):
+        drawn = encode_png(AREAS[number] * np.uint8(255))
+        of = {"frame_id": f"f000{number // 2}", "kind": "mask", "name": name, "mask": drawn}
+        rows.append(made(AnnotationRow, annotation_id=f"m{number}", **of))
     lake.append("annotations", to_arrow("annotations", rows))
     return lake
 
@@ -136,6 +145,38 @@ def test_croissant_is_valid_and_each_record_set_is_read_back(pulled: Path) -> No
     assert all(list(map(float, one["boxes/box"])) == [1.0, 2.5, 3.0, 6.5] for one in boxes)
 
 
+def test_croissant_reads_images_and_masks_back(pulled: Path) -> None:
+    croissant = pytest.importorskip("mlcroissant")
+    found = croissant.Dataset(jsonld=str(pulled / "croissant.json"))
+
+    images = {
+        one["images/frame_id"].decode(): np.asarray(one["images/image"].convert("L"))
+        for one in found.records(record_set="images")
+    }
+    masks = {
+        (one["masks/frame_id"].decode(), one["masks/number"]): np.asarray(
+            one["masks/mask"].convert("L")
+        )
+        for one in found.records(record_set="masks")
+    }
+
+    assert sorted(images) == [f"f{n:04d}" for n in range(12)]
+    assert all(np.array_equal(images[f"f{n:04d}"], picture(n)) for n in range(12))
+    areas = {("f0000", 0): AREAS[0], ("f0000", 1): AREAS[1], ("f0001", 0): AREAS[2]}
+    assert masks.keys() == areas.keys()
+    assert all(np.array_equal(masks[one] > 0, areas[one]) for one in areas)
+
+
+@pytest.mark.parametrize(("form", "sets"), [("chat", 4), ("webdataset", 2)])
+def test_record_sets_of_pictures_are_told_where_they_are_files(
+    form: str, sets: int, releases: Storage, tmp_path: Path
+) -> None:
+    pull(releases, "2026.11", tmp_path, form)
+
+    told = json.loads((tmp_path / "croissant.json").read_text())["recordSet"]
+    assert len(told) == sets
+
+
 def test_terms_of_responsible_ai_are_those_of_the_vocabulary(pulled: Path) -> None:
     constants = pytest.importorskip("mlcroissant._src.core.constants")
     record = json.loads((pulled / "croissant.json").read_text())
@@ -171,8 +212,13 @@ def test_the_record_of_a_catalog_keeps_to_our_shapes(pulled: Path) -> None:
     conforms, nodes, text = checked(data)
 
     assert conforms, text
-    assert nodes == 5  # the dataset, two tables and their checksums: none is no proof
     record = json.loads(data)
+    (table,) = record["healthdcatap:hasVariables"]["csvw:table"]
+    # The dataset, two tables and their checksums, and a group of one table: none is no proof
+    assert nodes == 7 + len(table["csvw:column"]) > 60
+    assert record["healthdcatap:healthCategory"]["@id"].endswith("/healthcategories/EHRS")
+    types = {one["csvw:name"]: one["csvw:datatype"] for one in table["csvw:column"]}
+    assert (types["patient"], types["height"], types["blur"]) == ("string", "integer", "double")
     assert record["healthdcatap:numberOfUniqueIndividuals"]["@value"] == "3"
     countries = [one["@id"][-2:] for one in record["dct:spatial"]]
     assert countries == ["EG", "KE"]
@@ -185,6 +231,10 @@ def test_the_record_of_a_catalog_keeps_to_our_shapes(pulled: Path) -> None:
         ("healthdcatap:numberOfRecords", {"@value": "0", "@type": "xsd:nonNegativeInteger"}),
         ("healthdcatap:maxTypicalAge", {"@value": "20", "@type": "xsd:nonNegativeInteger"}),
         ("dcatap:applicableLegislation", {"@id": "urn:another"}),
+        ("healthdcatap:healthCategory", {"@id": "http://another.list/IMAGING"}),
+        ("healthdcatap:hasStructuredData", None),
+        ("healthdcatap:hasVariables", {"@type": "csvw:TableGroup"}),
+        ("dct:type", None),
     ],
 )
 def test_a_record_that_lacks_something_does_not_pass(

@@ -77,7 +77,7 @@ def sample(
     from echoatlas.pipeline.release.findings import RANDOM
 
     deployment = context.open()
-    key = deployment.key()
+    key, release = deployment.key(), release and context.release_named(release)
     drawn = write_sheet(deployment.lake, deployment.releases, key, dest, n, seed, release)
     random = sum(one.drawn == RANDOM for one in drawn)
     context.say(
@@ -165,6 +165,7 @@ def reidentify(
     from echoatlas.pipeline.audit.reidentification import reidentification
 
     deployment = context.open()
+    release = release and context.release_named(release)
     found = reidentification(deployment.lake, deployment.releases, k, release)
     heads = ("of", "patients", "k", "alone", f"under {k}", "share")
     rows = [

@@ -211,6 +211,7 @@ def report(
 
     deployment = context.open()
     of = {site.site: site.collection or site.site for site in deployment.sites.values()}
+    name = name and context.release_named(name)
     write_report(deployment.lake, deployment.releases, name, out, of)
     context.say(f"a report at {out.absolute()}", {"report": out.absolute()})
 

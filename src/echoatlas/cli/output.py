@@ -61,6 +61,13 @@ class Context:
         """
         return find_releases(self.lake, Path(self.deployment) if self.deployment else None)
 
+    def release_named(self, name: str) -> str:
+        """The release that is meant by a name: where one was redacted, its successor, which is
+        told."""
+        from echoatlas.pipeline.release.notices import standing_name
+
+        return standing_name(self.releases(), name, self.warn)
+
     def has_lake(self) -> bool:
         """Whether there is a deployment around here, whose lake is there, and the extra for it."""
         return self.lake_or_none() is not None

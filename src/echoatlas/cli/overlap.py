@@ -39,6 +39,7 @@ def export(
     context: Context = ctx.obj
     from echoatlas.pipeline.run.contamination import export_fingerprints
 
+    release = release and context.release_named(release)
     made = export_fingerprints(context.open(), dest, release, where, name)
     context.say(
         f"{made.rows.num_rows} frames of {made.clips} clips in {dest.absolute()}: hashes and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,7 @@ def moves(ctx: typer.Context, name: str) -> None:
     from echoatlas.pipeline.release.moves import patients_moved
 
     releases = context.releases()
+    name = context.release_named(name)
     found = patients_moved(releases, manifest_of(releases, name))
     heads = ("patient", "from", "to", "why", "frames")
     rows = [[row[head] for head in heads] for row in found]
@@ -145,8 +147,33 @@ def rebuild(
 
     deployment = context.open()
     elsewhere = None if to is None else Storage.open(to)
-    number = again(deployment.lake, deployment.releases, name, elsewhere)
+    number = again(deployment.lake, deployment.releases, name, elsewhere, context.warn)
     context.say(f"{number} shards of {name} made again", {"release": name, "shards": number})
+
+
+@release_app.command()
+def sweep(
+    ctx: typer.Context,
+    days: float = typer.Option(7.0, min=0, help="Younger files stay: who was killed uses them."),
+    dry_run: bool = typer.Option(False, help="List what would go, and delete nothing."),
+) -> None:
+    """Delete files that no release needs: shards of one that was killed, what redactions left."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.release.sweep import delete_unused, unused
+
+    deployment = context.open()
+    if dry_run:
+        found = unused(deployment.releases, days)
+    else:
+        with deployment.lake.held(f"sweep-{secrets.token_hex(6)}"):
+            found = delete_unused(deployment.releases, days)
+    size = sum(one.size for one in found)
+    done = "would be deleted" if dry_run else "deleted"
+    lines = [f"{len(found)} files of {size / 1e6:.1f} MB that no release needs {done}"]
+    lines += [one.key for one in found] if dry_run else []
+    context.say(
+        "\n".join(lines), {"files": [one.key for one in found], "bytes": size, "dry_run": dry_run}
+    )
 
 
 @release_app.command("list")
@@ -175,10 +202,15 @@ def show(ctx: typer.Context, name: str) -> None:
     """A release's card; with --json its manifest."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.card import card
+    from echoatlas.pipeline.release.documents.changes import changes_of, on_card
     from echoatlas.pipeline.release.manifest import manifest_of
+    from echoatlas.pipeline.release.notices import notice_of
 
     manifest = manifest_of(context.releases(), name)
-    context.say(card(manifest), manifest.published)
+    if (notice := notice_of(context.releases(), name)) is not None:
+        context.warn(notice.of(name))
+    changed = changes_of(context.releases(), manifest)
+    context.say(card(manifest, on_card(changed)), manifest.published)
 
 
 @release_app.command("diff")
@@ -273,6 +305,7 @@ def verify(ctx: typer.Context, name: str, against: list[str] | None = Against) -
     context: Context = ctx.obj
     from echoatlas.pipeline.release.verify import verify as looked
 
+    name = context.release_named(name)
     with context.events("v") as log:
         log.begin(Stage.VERIFY)
         allowance = context.open("unused").lake.allowance if context.has_lake() else None

@@ -22,18 +22,18 @@ import pyarrow.parquet as pq
 from echoatlas.loader.index import Index
 from echoatlas.loader.layout import ROWS
 from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.release.beside import FEEDBACK
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
 
-PREFIX = "feedback-"  # of files beside the manifest
 COLUMN = "feedback_"  # before names of columns, in the index
 
 
 def versions(releases: Storage, name: str) -> list[int]:
     """The versions of feedback that a release has, ascending."""
-    keys = [entry.key for entry in releases.sub(name).list(PREFIX)]
-    return sorted(int(key.removeprefix(PREFIX).removesuffix(".parquet")) for key in keys)
+    keys = [entry.key for entry in releases.sub(name).list(FEEDBACK)]
+    return sorted(int(key.removeprefix(FEEDBACK).removesuffix(".parquet")) for key in keys)
 
 
 def with_feedback(index: Index, releases: Storage, name: str, wanted: int | str) -> Index:
@@ -74,7 +74,7 @@ def with_feedback(index: Index, releases: Storage, name: str, wanted: int | str)
 def _read(releases: Storage, name: str, version: int) -> pa.Table:
     try:
         return pq.read_table(
-            pa.BufferReader(releases.read(f"{name}/{PREFIX}{version:04d}.parquet")),
+            pa.BufferReader(releases.read(f"{name}/{FEEDBACK}{version:04d}.parquet")),
             use_threads=False,
         )
     except (pa.ArrowInvalid, FileNotFoundError):

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from echoatlas.loader.feedback_columns import PREFIX, versions
+from echoatlas.loader.feedback_columns import versions
 from echoatlas.loader.load import warn, zone_of
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.release.beside import FEEDBACK
 from echoatlas.pipeline.release.manifest import index_columns_of
 from echoatlas.pipeline.release.notices import living
 from echoatlas.pipeline.whereabouts import find_releases
@@ -71,11 +72,18 @@ def feedback(
     for _ in range(TRIES):
         version = 1 + max(versions(place, manifest.name), default=0)
         try:
-            place.write(f"{manifest.name}/{PREFIX}{version:04d}.parquet", data, create=True)
+            place.write(f"{manifest.name}/{FEEDBACK}{version:04d}.parquet", data, create=True)
         except FileExistsError:  # another one was faster
             continue
+        if living(place, name, _untold).name != manifest.name:
+            # Somebody left meanwhile: what was written may speak of them, and nobody looks there
+            place.delete([f"{manifest.name}/{FEEDBACK}{version:04d}.parquet"])
+            raise UsageError(f"release '{manifest.name}' was redacted meanwhile: load it anew")
         return version
     raise UsageError("too many write feedback at once: try again")
+
+
+def _untold(said: str) -> None: ...
 
 
 def _table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:

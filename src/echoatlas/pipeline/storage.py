@@ -153,6 +153,18 @@ class LocalStorage(Storage):
                         found.append(Entry(key, info.st_size, tag, info.st_mtime))
         return iter(sorted(found))
 
+    def half_written(self) -> Iterator[Entry]:
+        """What is being written at the moment, or was when its process was killed: ``list`` does
+        not tell of it."""
+        with local_faults(self.uri):
+            for path in sorted(self.root.rglob(f"{PARTIAL}*")):
+                try:
+                    info = path.stat()
+                except FileNotFoundError:  # done since
+                    continue
+                key = path.relative_to(self.root).as_posix()
+                yield Entry(key, info.st_size, str(info.st_mtime_ns), info.st_mtime)
+
     def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
         with local_faults(self.uri), self.path(key).open("rb") as file:
             file.seek(start or 0)
@@ -227,7 +239,7 @@ class S3Storage(Storage):
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     @cached_property
-    def _store(self) -> S3Store:
+    def store(self) -> S3Store:
         """The client; made by the first who asks, since only then are credentials needed."""
         return s3_store(self.bucket, self.zone.region, self.options())
 
@@ -241,7 +253,7 @@ class S3Storage(Storage):
         folder, _, _ = f"{self.prefix}{prefix}".rpartition("/")
         found = []
         with remote_faults(self.uri, self.zone):
-            for chunk in obstore.list(self._store, folder or None):
+            for chunk in obstore.list(self.store, folder or None):
                 for item in chunk:
                     key = item["path"].removeprefix(self.prefix)
                     if key.startswith(prefix):
@@ -256,13 +268,13 @@ class S3Storage(Storage):
             if length is not None:
                 if length == 0:
                     return b""
-                part = obstore.get_range(self._store, path, start=start or 0, length=length)
+                part = obstore.get_range(self.store, path, start=start or 0, length=length)
                 return bytes(part)
             if start:
                 return bytes(
-                    obstore.get(self._store, path, options={"range": {"offset": start}}).bytes()
+                    obstore.get(self.store, path, options={"range": {"offset": start}}).bytes()
                 )
-            return bytes(obstore.get(self._store, path).bytes())
+            return bytes(obstore.get(self.store, path).bytes())
 
     def write(self, key: str, data: bytes, *, create: bool = False) -> None:
         untold = False
@@ -284,7 +296,7 @@ class S3Storage(Storage):
         with remote_faults(self.uri, self.zone):
             try:
                 obstore.put(
-                    self._store,
+                    self.store,
                     self.prefix + key,
                     data,
                     mode="create" if create else "overwrite",
@@ -300,12 +312,12 @@ class S3Storage(Storage):
 
     def _deleted(self, paths: Sequence[str]) -> None:
         with remote_faults(self.uri, self.zone):
-            obstore.delete(self._store, paths)
+            obstore.delete(self.store, paths)
 
     def exists(self, key: str) -> bool:
         with remote_faults(self.uri, self.zone):
             try:
-                obstore.head(self._store, self.prefix + key)
+                obstore.head(self.store, self.prefix + key)
             except (refused.NotFoundError, FileNotFoundError):
                 return False
             return True
@@ -313,7 +325,7 @@ class S3Storage(Storage):
     def is_there(self) -> bool:
         def any_there() -> bool:
             with remote_faults(self.uri, self.zone):
-                chunks = obstore.list(self._store, self.prefix or None, chunk_size=1)
+                chunks = obstore.list(self.store, self.prefix or None, chunk_size=1)
                 return any(len(chunk) > 0 for chunk in chunks)
 
         return retrying(any_there, AGAIN, Exhausted)

@@ -236,7 +236,7 @@ class Manifest:
             if hidden is None
             else Hidden(hidden["k"], hidden["decades"], hidden["blanked"], hidden["left_out"]),
             masks=told.get("masks", 0),
-            redacts=None if redacts is None else Redacts(redacts["release"], redacts["frames"]),
+            redacts=None if redacts is None else Redacts(**redacts),
             sides=Sides(**told["split"]) if "split" in told else None,
             without=tuple(WithoutSet(**one) for one in told.get("without", ())),
             published=told,

@@ -14,7 +14,8 @@ from echoatlas.pipeline.release.k_anonymity import (
     anonymized,
     measured,
 )
-from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.schemas.config.release import ReleaseConfig
 
 if TYPE_CHECKING:
@@ -53,13 +54,14 @@ def reidentification(
         UsageError: there is no such release.
     """
     suppress = ReleaseConfig.model_fields["suppress"].default
-    chosen = [release] if release is not None else [LAKE, *names(releases)]
+    chosen = [release] if release is not None else [LAKE, *living_names(releases)]
+    columns = ["patient", "patient_source", *QUASI]
     found = []
     for name in chosen:
         if name == LAKE and release is None:
-            index = lake.read("frames", ["patient", "patient_source", *QUASI])
+            index = lake.read("frames", columns)
         else:
-            index = index_table(releases, manifest_of(releases, name))
+            index = index_columns_of(releases, manifest_of(releases, name), columns)
         anonymity = measured(index, k)
         would = anonymized(index, k, suppress)[1] if anonymity.under else None
         pairs = index.group_by(["patient", "patient_source"]).aggregate([])

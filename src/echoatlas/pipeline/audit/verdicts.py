@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
 from echoatlas.pipeline.errors import Reason, UsageError
-from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent, log
 from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
-from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import carry_out, recover
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.schemas.rows.log import FindingRow
@@ -77,7 +77,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         raise UsageError("--by: say who looked, by an id")
     said = _read(deployment, source)
     lake, run_id = deployment.lake, f"review-{secrets.token_hex(6)}"
-    with run_lock(lake.storage, run_id) as lock:
+    with lake.held(run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
         frames = _frames(lake, said)
@@ -108,7 +108,7 @@ def purge(deployment: Deployment) -> int:
         UsageError: another run holds the lake.
     """
     lake = deployment.lake
-    with run_lock(lake.storage, f"purge-{secrets.token_hex(6)}") as lock:
+    with lake.held(f"purge-{secrets.token_hex(6)}") as lock:
         if lock.before:
             recover(lake, lock.before)
         return sum(lake.vacuum(name) for name in TABLES)
@@ -264,7 +264,7 @@ def _table(row: object) -> str:
 def _holding(releases: Storage, pixels: set[str]) -> tuple[str, ...]:
     return tuple(
         name
-        for name in names(releases)
+        for name in living_names(releases)
         if pixels
         and pixels
         & set(index_table(releases, manifest_of(releases, name))["pixel_hash"].to_pylist())

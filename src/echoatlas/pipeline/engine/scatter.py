@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Engine
 
+FEW = 2  # tasks that are not worth starting workers for
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
 ONE_CORE = {  # of a worker's native libraries
     "OMP_NUM_THREADS": "1",
@@ -62,6 +63,14 @@ class Workers(Protocol):
             Retry, UsageError: as the function raised them.
         """
         ...
+
+
+def in_this_process(
+    function: Callable[[Work], Answer], tasks: Iterable[Work]
+) -> Iterator[Done[Work, Answer]]:
+    """Run a function over tasks in this process, where there are too few to start workers for."""
+    for task in tasks:
+        yield Done(task, function(task))
 
 
 class Trials(Generic[Work]):

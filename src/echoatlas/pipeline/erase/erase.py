@@ -1,10 +1,11 @@
 """An erasure, from what was asked to the proof that it was done. Cut off anywhere, begin it anew.
 
 1. What has to go is found, and written down in the vault.
-2. Tombstones are set: from here on nothing of it comes in again.
+2. Tombstones are set: from here on nothing of it comes in again, and no release is cut. Whoever
+   cuts one gives way.
 3. Rows leave the tables; labels, clusters and representatives are made anew of what is left.
 4. Releases that hold any of it are redacted, the sealed crosswalk forgets, receipts are renewed.
-5. Old files and logs of the tables are deleted.
+5. Old files and logs of the tables are deleted, and what no release needs any more.
 6. Everything that lies there is read again. Only when nothing is found is the request done, and
    what the vault wrote down deleted.
 """
@@ -12,21 +13,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from echoatlas._version import __version__
+from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
+from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
 from echoatlas.pipeline.erase.proof import Needles, Proof, prove
-from echoatlas.pipeline.erase.shards import Followed, redact_releases, redactions
+from echoatlas.pipeline.erase.redaction import Followed, redact_releases, redactions
+from echoatlas.pipeline.erase.sweep import give_up_half_written, sweep
 from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.lake.purge import purged
-from echoatlas.pipeline.lake.tombstones import Tombstones, bury
+from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, Tombstones, bury
+from echoatlas.pipeline.release.cutting import wait_for_cutters
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.sites.outbox import write_receipts
@@ -37,9 +42,9 @@ from echoatlas.schemas.tables import TABLES, to_arrow
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.erase.proof import Scatter
     from echoatlas.pipeline.erase.request import Request
 
-FOLDER = "erasures/"
 Progress = Callable[[str, int, int], None]
 
 
@@ -56,6 +61,7 @@ class Erasure:
         unread: objects in quarantine of which nobody can tell any more whose they are.
         releases: what became of those that held any of it.
         receipts: whether the site's receipts could be renewed.
+        uploads: whether what kills left half sent to a service was given up there.
         books: whether every object is accounted for.
     """
 
@@ -74,6 +80,7 @@ class Erasure:
     unread: int
     releases: tuple[Followed, ...]
     receipts: bool
+    uploads: bool
     books: bool
     proof: Proof
 
@@ -102,8 +109,9 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
     lake, key = deployment.lake, deployment.key()
     run_id, tell = f"erase-{request.name}", progress or (lambda what, done, of: None)
     with (
-        run_lock(lake.storage, run_id) as lock,
+        lake.held(run_id) as lock,
         EventLog(lake.storage, run_name("e"), deployment.sites) as log,
+        ExitStack() as stack,
     ):
         if lock.before:
             log.begin(Stage.RECOVER)
@@ -122,19 +130,23 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
             lake.storage, key, gone.request, gone.site, gone.patients, gone.contents, gone.pixels,
             whole=gone.whole,
         )  # fmt: skip
+        wait_for_cutters(deployment.releases, lambda whom: tell(whom, 0, 1))
+        scatter = _scatter(deployment, stack, tell)
         begin(Stage.ERASE, "tables")
         take_out(deployment, gone, Tombstones.of(lake.storage, key), run_id)
         begin(Stage.REDACT, "releases")
         why = f"a patient or a site left, request {gone.request}"
-        redact_releases(lake, deployment.releases, gone, why)
+        redact_releases(lake, deployment.releases, gone, why, scatter)
         for site in deployment.sites:
             Crosswalk(deployment.vault.path, site).forget({*gone.patients, *gone.aliases})
         begin(Stage.PURGE, "old files and logs")
+        sweep(lake, deployment.releases, gone)
         for name in TABLES:
             log.counted(purged(lake, name))
+        told = give_up_half_written(lake.storage, deployment.releases)
         written = _receipts(deployment, gone)
         begin(Stage.PROVE, "reading everything again")
-        found = _erasure(deployment, gone, request, why, written)
+        found = _erasure(deployment, gone, request, why, written, told, scatter)
         if not found.proof.holds:
             where = ", ".join(kind for kind, number in found.proof.found.items() if number)
             raise CheckFailed(f"traces are left in: {where}; run the same command again")
@@ -142,8 +154,20 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         return found
 
 
+def _scatter(deployment: Deployment, stack: ExitStack, tell: Progress) -> Scatter:
+    """Have workers do what there is much of; they are started by the first who has that."""
+    cluster = WhenNeeded(deployment.config.engine, stack, tell, lambda said: tell(said, 0, 1))
+
+    def scatter(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Done[Any, Any]]:
+        listed = list(tasks)
+        some = in_this_process if len(listed) <= FEW else cluster(len(listed)).scatter
+        return some(function, listed)
+
+    return scatter
+
+
 def _carried_out(deployment: Deployment, request: Request) -> Erasure | None:
-    storage, place = deployment.lake.storage, f"{FOLDER}{request.name}.json"
+    storage, place = deployment.lake.storage, f"{CARRIED_OUT}{request.name}.json"
     if kept_at(deployment, request.name).is_file() or not storage.exists(place):
         return None
     found = Erasure.of(json.loads(storage.read(place)))
@@ -160,7 +184,13 @@ def _receipts(deployment: Deployment, gone: Doomed) -> bool:
 
 
 def _erasure(
-    deployment: Deployment, gone: Doomed, request: Request, why: str, receipts: bool
+    deployment: Deployment,
+    gone: Doomed,
+    request: Request,
+    why: str,
+    receipts: bool,
+    uploads: bool,
+    scatter: Scatter,
 ) -> Erasure:
     lake, releases = deployment.lake, deployment.releases
     needles = Needles(gone.needles, frozenset(gone.pictures))
@@ -180,8 +210,9 @@ def _erasure(
         unread=gone.unread,
         releases=tuple(redactions(releases, why)),
         receipts=receipts,
+        uploads=uploads,
         books=balance(lake).holds,
-        proof=prove({"lake": lake.storage, "releases": releases}, needles),
+        proof=prove({"lake": lake.storage, "releases": releases}, needles, scatter),
     )
 
 
@@ -189,7 +220,7 @@ def _settle(deployment: Deployment, gone: Doomed, found: Erasure) -> None:
     """Write down that it is done, and forget what it was about."""
     lake = deployment.lake
     text = json.dumps(asdict(found), sort_keys=True, indent=1)
-    lake.storage.write(f"{FOLDER}{gone.request}.json", text.encode())
+    lake.storage.write(f"{CARRIED_OUT}{gone.request}.json", text.encode())
     row = ErasureRow(gone.request, gone.site, found.objects, found.frames, found.finished)
     lake.append("erasures", to_arrow("erasures", [row]), f"erasure-{gone.request}")
     kept_at(deployment, gone.request).unlink(missing_ok=True)

@@ -12,17 +12,23 @@ import json
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.storage import LocalStorage
+
 if TYPE_CHECKING:
+    from echoatlas.pipeline.engine.scatter import Done
     from echoatlas.pipeline.storage import Storage
 
+AT_ONCE = 256 << 20  # bytes that a task searches, about
+Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator["Done[Any, Any]"]]
 HEX = re.compile(rb"[0-9a-f]{32,}")
 PARQUET = b"PAR1"
 KINDS = {
@@ -107,35 +113,76 @@ def _plain(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def prove(places: dict[str, Storage], needles: Needles) -> Proof:
+@dataclass(frozen=True, slots=True)
+class SearchTask:
+    """Files to be searched, of one storage."""
+
+    storage: Storage
+    keys: tuple[str, ...]
+    needles: Needles
+
+    def split(self) -> tuple[SearchTask, ...]:
+        """Halves; () for a single file."""
+        half = len(self.keys) // 2
+        if not half:
+            return ()
+        return replace(self, keys=self.keys[:half]), replace(self, keys=self.keys[half:])
+
+
+def searched(task: SearchTask) -> list[tuple[str, int, bool]]:
+    """Kind, size and whether there is a trace, of each kind of search of each file."""
+    told = []
+    for key in task.keys:
+        try:
+            data = task.storage.read(key)
+        except FileNotFoundError:  # our own lock, or a partial file of somebody's
+            continue
+        told += [(kind, len(data), found) for kind, found in _looked(key, data, task.needles)]
+    return told
+
+
+def prove(places: dict[str, Storage], needles: Needles, scatter: Scatter) -> Proof:
     """Search everything that lies in some storages.
 
     Args:
         places: lake and releases; one that lies within another is searched once.
+        scatter: has workers search.
+
+    Raises:
+        CheckFailed: a file kills whoever searches it.
     """
     files: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     found: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
-    for storage, key in _everything(places):
-        try:
-            data = storage.read(key)
-        except FileNotFoundError:  # our own lock, or a partial file of somebody's
-            continue
-        for kind, traced in _looked(key, data, needles):
+    for done in scatter(searched, _tasks(places, needles)):
+        if done.answer is None:
+            raise CheckFailed("workers died, each time, as they read a file: see their memory")
+        for kind, size, traced in done.answer:
             files[kind] += 1
-            sizes[kind] += len(data)
+            sizes[kind] += size
             found[kind] += traced
     return Proof(dict(sorted(files.items())), dict(sorted(sizes.items())), dict(found))
 
 
-def _everything(places: dict[str, Storage]) -> Iterator[tuple[Storage, str]]:
+def _tasks(places: dict[str, Storage], needles: Needles) -> Iterator[SearchTask]:
+    """All files, cut into tasks of about as many bytes."""
     done: set[str] = set()
     for storage in places.values():
-        for entry in storage.list():
+        held: list[str] = []
+        size = 0
+        half = storage.half_written() if isinstance(storage, LocalStorage) else ()
+        for entry in (*storage.list(), *half):
             place = f"{storage.uri}/{entry.key}"
-            if place not in done:
-                done.add(place)
-                yield storage, entry.key
+            if place in done:
+                continue
+            done.add(place)
+            held.append(entry.key)
+            size += entry.size
+            if size >= AT_ONCE:
+                yield SearchTask(storage, tuple(held), needles)
+                held, size = [], 0
+        if held:
+            yield SearchTask(storage, tuple(held), needles)
 
 
 def _looked(key: str, data: bytes, needles: Needles) -> Iterator[tuple[str, bool]]:

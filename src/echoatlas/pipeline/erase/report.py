@@ -49,6 +49,16 @@ def still_to_do(done: Erasure) -> list[str]:
             f"{done.look_alikes} objects of others look nearly the same and were kept, as their "
             "files name another patient: if that is an error, ask for those patients, too."
         )
+    if not done.uploads:
+        said.append(
+            "The storage does not let EchoAtlas list uploads that killed processes never finished: "
+            "have a rule of the bucket abort them (AbortIncompleteMultipartUpload)."
+        )
+    if damaged := sum(one.damaged for one in done.releases):
+        said.append(
+            f"{damaged} shards of releases were damaged before: nobody could tell whose samples "
+            "lay in them, and all are out. Cut a new release to have the others again."
+        )
     if not done.receipts:
         said.append("The site's bucket could not be written to: its receipts are as they were.")
     return said

@@ -78,6 +78,7 @@ def swept(lake: Lake, name: str, versions: Collection[int], days: int) -> int:
     Raises:
         CheckFailed: a version that is to stay can't be read: nothing is deleted.
     """
+    versions = {one for one in versions if one >= lake.oldest(name)}  # erasures took the others
     for version in sorted(versions):
         if not lake.can_read(name, version):
             said = f"version {version} of '{name}', which a release pinned, can't be read any more"

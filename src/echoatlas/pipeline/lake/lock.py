@@ -2,30 +2,29 @@
 
 On a local lake the kernel holds it, and lets go when the process ends in any way. On S3 it is an
 object that its holder renews; one that has not been renewed for a minute, or whose process is gone
-from this machine, may be taken over. Should two holders overlap all the same, the lake's
-application transactions are the fence.
+from this machine, may be taken over. Each change of it is a conditional put, so that one of several
+takers wins; and a holder that slept through being taken over finds that out before its next commit.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from echoatlas.pipeline.database import FOLDER, remove_leftovers
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.file_lock import try_lock
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.lake.lease import RENEW_EVERY, Lease, busy, note_of, parsed
+from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage
 
 KEY = "_lock.json"
-STALE_AFTER = 60.0  # seconds without renewal
-RENEW_EVERY = 10.0  # seconds
+
+
+def _ours() -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,12 @@ class Held:
 
     Attributes:
         before: id of the run that held it and did not let go, or "".
+        demand: raises UsageError if somebody has taken it over since.
     """
 
     run_id: str
     before: str
+    demand: Callable[[], None] = field(default=_ours, compare=False)
 
 
 @contextmanager
@@ -47,28 +48,14 @@ def run_lock(storage: Storage, run_id: str) -> Iterator[Held]:
     Raises:
         UsageError: another run holds it.
     """
-    if isinstance(storage, LocalStorage):
-        with _held_locally(storage, run_id) as lock:
-            yield lock
-    else:
-        with _held_remotely(storage, run_id) as lock:
-            yield lock
+    holding = _held_remotely if isinstance(storage, S3Storage) else _held_locally
+    with holding(storage, run_id) as lock:  # type: ignore[arg-type]
+        yield lock
 
 
 def is_free(storage: Storage) -> bool:
     """Whether nobody holds the lake, and whoever held it last let go."""
     return not (storage.exists(KEY) and storage.read(KEY))
-
-
-def _busy(other: dict[str, Any]) -> UsageError:
-    return UsageError(
-        f"another run holds this lake (run {other.get('run_id', '?')}, process "
-        f"{other.get('pid', '?')} on {other.get('host', '?')}): wait for it to end"
-    )
-
-
-def _note(run_id: str) -> dict[str, Any]:
-    return {"run_id": run_id, "pid": os.getpid(), "host": socket.gethostname(), "at": time.time()}
 
 
 @contextmanager
@@ -81,10 +68,10 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
         raise UsageError(f"cannot write to {storage.uri} ({error.strerror})") from None
     with file:
         if not try_lock(file):
-            raise _busy(_said(file))
+            raise busy(_said(file))
         file.seek(0)
-        before = _parsed(file.read()).get("run_id", "")
-        _rewrite(file, json.dumps(_note(run_id)))
+        before = parsed(file.read()).get("run_id", "")
+        _rewrite(file, json.dumps(note_of(run_id)))
         remove_leftovers(storage.root / FOLDER)
         yield Held(run_id, before)
         _rewrite(file, "")
@@ -93,7 +80,7 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
 def _said(file: IO[str]) -> dict[str, Any]:
     try:
         file.seek(0)
-        return _parsed(file.read())
+        return parsed(file.read())
     except OSError:  # Windows lets nobody read what another has locked
         return {}
 
@@ -105,61 +92,27 @@ def _rewrite(file: IO[str], text: str) -> None:
     file.flush()
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:  # cut off in the middle of being written
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 @contextmanager
-def _held_remotely(storage: Storage, run_id: str) -> Iterator[Held]:
-    before = ""
-    for _ in range(3):
-        try:
-            storage.write(KEY, json.dumps(_note(run_id)).encode(), create=True)
-            break
-        except FileExistsError:
-            pass
-        try:
-            other = _parsed(storage.read(KEY).decode())
-        except FileNotFoundError:
-            continue
-        if not _abandoned(other):
-            raise _busy(other)
-        before = other.get("run_id", "")
-        storage.delete([KEY])
-    else:
-        raise UsageError("another run is taking this lake: wait for it to end")
+def _held_remotely(storage: S3Storage, run_id: str) -> Iterator[Held]:
+    lease = Lease(storage, KEY, run_id)
     done = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(storage, run_id, done), daemon=True)
+    renewer = threading.Thread(target=_renew, args=(lease, done), daemon=True)
     renewer.start()
     clean = False
     try:
-        yield Held(run_id, before)
+        yield Held(run_id, lease.before, lease.demand)
         clean = True
     finally:
         done.set()
         renewer.join()
-        if clean:
-            storage.delete([KEY])
-        else:  # free to take at once, and whoever takes it learns that we failed
-            storage.write(KEY, json.dumps(_note(run_id) | {"at": 0, "pid": -1}).encode())
+        lease.release(clean=clean)
 
 
-def _abandoned(other: dict[str, Any]) -> bool:
-    pid = int(other.get("pid", -1))
-    if other.get("host") == socket.gethostname() and pid > 0:
+def _renew(lease: Lease, done: threading.Event) -> None:
+    while not done.wait(RENEW_EVERY / 4):
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass
-    return time.time() - float(other.get("at", 0)) > STALE_AFTER
-
-
-def _renew(storage: Storage, run_id: str, done: threading.Event) -> None:
-    while not done.wait(RENEW_EVERY):
-        storage.write(KEY, json.dumps(_note(run_id)).encode())
+            lease.demand()
+        except UsageError:  # whoever holds it is told before the next commit
+            return
+        except Retry:
+            continue

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.lake.reader import LOG, VERSION
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-
-LOG = "_delta_log"
-VERSION = re.compile(r"^(\d{20})\.")
 
 
 def purged(lake: Lake, name: str) -> int:

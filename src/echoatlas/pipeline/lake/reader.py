@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -22,6 +23,9 @@ from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import schema
+
+LOG = "_delta_log"
+VERSION = re.compile(r"^(\d{20})\.")
 
 
 @dataclass(slots=True)
@@ -89,6 +93,16 @@ class LakeReader:
             return self._open(name, version) is not None
         except DeltaError:
             return False
+
+    def can_read_all(self, versions: Mapping[str, int]) -> bool:
+        """The same of several tables."""
+        return all(self.can_read(name, version) for name, version in versions.items())
+
+    def oldest(self, name: str) -> int:
+        """The oldest version of which a table's log says anything; 0 if there is no table."""
+        keys = (entry.key for entry in self._folder(name).list(f"{LOG}/"))
+        found = [int(told[1]) for key in keys if (told := VERSION.match(key.partition("/")[2]))]
+        return min(found, default=0)
 
     def state(self, name: str) -> str:
         """A name for what a table holds: another for each commit; "" if there is none.

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, lacking
+from echoatlas.pipeline.lake.lock import Held, run_lock
 from echoatlas.pipeline.lake.properties import (
     KEPT_LOG,
     added_file,
@@ -37,11 +39,30 @@ from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.schemas.tables import TABLES, schema
 
 
+def _free() -> None: ...
+
+
 @dataclass(slots=True)
 class Lake(LakeReader):
     """The tables below a storage folder, to read and to change; raises as ``LakeReader`` does."""
 
     _handles: dict[str, DeltaTable] = field(default_factory=dict)
+    _fence: Callable[[], None] = field(default=_free, compare=False)
+
+    @contextmanager
+    def held(self, run_id: str) -> Iterator[Held]:
+        """Hold the lake for a run: nobody else does, and what is written meanwhile is refused once
+        another has taken it over; see ``run_lock``.
+
+        Raises:
+            UsageError: another run holds it.
+        """
+        with run_lock(self.storage, run_id) as lock:
+            self._fence = lock.demand
+            try:
+                yield lock
+            finally:
+                self._fence = _free
 
     def forget_handles(self) -> None:
         """Open all tables anew: what is known of them may be what went wrong."""
@@ -50,6 +71,7 @@ class Lake(LakeReader):
     @_translated_errors
     def _handle(self, name: str) -> DeltaTable:
         """The newest state of a table, which is made if it is not there."""
+        self._fence()
         known = self._handles.get(name)
         if known is not None:
             known.update_incremental()
@@ -162,6 +184,7 @@ class Lake(LakeReader):
         actions: list[AddAction | RemoveAction],
         transactions: Sequence[str],
     ) -> None:
+        self._fence()
         try:
             table.create_write_transaction(
                 actions,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 FOLDER = "tombstones/"
+CARRIED_OUT = "erasures/"  # of reports: a request has one once its erasure is proven
 MASKED = "erased-"  # what ids begin with that stand in the place of an erased object's
 
 
@@ -82,6 +83,19 @@ class Tombstones:
         if isinstance(row, FrameRow | ObjectRow | CopyRow):
             return _patient(self.key, site, row.patient) in self.patients
         return False
+
+
+def open_requests(storage: Storage) -> list[str]:
+    """Requests whose erasure is under way, or was cut off, in order.
+
+    Args:
+        storage: the lake's.
+    """
+    begun, done = (
+        {entry.key.removeprefix(folder).removesuffix(".json") for entry in storage.list(folder)}
+        for folder in (FOLDER, CARRIED_OUT)
+    )
+    return sorted(begun - done)
 
 
 def bury(

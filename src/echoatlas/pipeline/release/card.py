@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -68,8 +69,12 @@ def _without(manifest: Manifest) -> list[str]:
     ]
 
 
-def card(manifest: Manifest) -> str:
-    """The card as Markdown."""
+def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
+    """The card as Markdown.
+
+    Args:
+        changes: lines on what is otherwise than in the release before.
+    """
     lines = [
         f"# {manifest.name}",
         "",
@@ -86,6 +91,7 @@ def card(manifest: Manifest) -> str:
         f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest.tables.items()))}",
         "",
     ]
+    lines += [*changes, ""] if changes else []
     for name, numbers in manifest.counts.items():
         lines += [f"## By {name.replace('_', ' ')}", "", f"| {name} | frames |", "|---|---|"]
         lines += [f"| {value or '-'} | {number} |" for value, number in numbers.items()] + [""]

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.engine.scatter import Done
+from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.release.card import counts
 from echoatlas.pipeline.release.cut import cut_shards
+from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.documents.sources import published_sources
 from echoatlas.pipeline.release.draft import Draft, cut_tasks, drafted
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.manifest import Manifest
 
-FEW = 2  # tasks that are not worth starting workers for
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any]]]
 
 
@@ -107,10 +107,13 @@ def create(
         screens: evaluation sets that it is held against.
 
     Raises:
-        UsageError: the name is taken, or the selection is wrong.
+        UsageError: the name is taken, the selection is wrong, or an erasure is under way or began.
         CheckFailed: nothing was selected, or the configuration refuses what was.
     """
-    with EventLog(lake.storage, run_name("c")) as log:
+    with (
+        cutting(lake.storage, releases, config.name) as leave,
+        EventLog(lake.storage, run_name("c")) as log,
+    ):
         log.begin(Stage.SELECT)
         if (there := _cut_off(lake, releases, config)) is not None:
             announce(lake, releases, there)
@@ -119,10 +122,10 @@ def create(
         draft = drafted(lake, releases, config, screens)
         log.counted(draft.index.num_rows)
         log.begin(Stage.SHARD)
-        found = _carried_out(lake, releases, draft, engine)
+        found = _carried_out(lake, releases, draft, engine, leave)
         log.counted(len(draft.shards))
         log.begin(Stage.PUBLISH)
-        return publish(lake, releases, draft, found, published_sources(sites))
+        return publish(lake, releases, draft, found, published_sources(sites), leave)
 
 
 def _demand_free(releases: Storage, config: ReleaseConfig) -> None:
@@ -140,7 +143,7 @@ def _cut_off(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest |
 
 
 def _carried_out(
-    lake: Lake, releases: Storage, draft: Draft, engine: Engine | None
+    lake: Lake, releases: Storage, draft: Draft, engine: Engine | None, leave: Cutting
 ) -> dict[TableFile, str]:
     """Have shards cut and the lake's files hashed; the draft learns where its samples lie."""
     files = files_of_tables(lake, draft.versions)
@@ -151,7 +154,7 @@ def _carried_out(
             known |= zip(done.task.files, _answer(done), strict=True)
         answers = {
             done.task.number: _answer(done)
-            for done in scatter(cut_shards, cut_tasks(lake, releases, draft))
+            for done in scatter(cut_shards, cut_tasks(lake, releases, draft, leave))
         }
     for number, run in enumerate(draft.runs):
         draft.settle(run, answers[number])
@@ -167,14 +170,9 @@ def _answer(done: Done[Any, Any]) -> Any:
 @contextmanager
 def _workers(engine: Engine | None, tasks: int, samples: int) -> Iterator[Scatter]:
     if engine is None or tasks <= FEW:
-        yield _here
+        yield in_this_process
         return
     from echoatlas.pipeline.engine.cluster import connected
 
     with connected(engine, objects=samples) as workers:
         yield workers.scatter
-
-
-def _here(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Done[Any, Any]]:
-    for task in tasks:
-        yield Done(task, function(task))

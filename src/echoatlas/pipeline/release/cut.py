@@ -24,6 +24,7 @@ from echoatlas.pipeline.release.tar import PackedSample, Tar, one_shard, packed_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.pipeline.release.cutting import Cutting
     from echoatlas.pipeline.storage import Storage
 
 OVERLAY, PATCHES = "overlay.png", "patches"
@@ -72,6 +73,7 @@ class CutTask:
         ends: (k,) whether a group of patients ends with the sample.
         files: table to the files of the lake in which rows of these frames lie.
         least: size of a shard, bytes; 0 makes one shard of all samples, whatever its size.
+        leave: asked before each shard is written.
     """
 
     number: int
@@ -84,6 +86,7 @@ class CutTask:
     ends: NDArray[np.bool_]
     files: Mapping[str, tuple[str, ...]]
     least: int
+    leave: Cutting
 
     def split(self) -> tuple[CutTask, ...]:
         """Never: halves would make other shards."""
@@ -117,6 +120,9 @@ def cut_shards(task: CutTask) -> tuple[CutShard, ...]:
     """Cut samples into shards, and write those that are not there yet.
 
     What came of it is written down, so that whoever was killed and starts again goes on from here.
+
+    Raises:
+        UsageError: an erasure has begun.
     """
     done = _done_before(task)
     if done is not None:
@@ -125,7 +131,7 @@ def cut_shards(task: CutTask) -> tuple[CutShard, ...]:
     samples = _samples(task)
     tars = packed_shards(samples, task.least) if task.least else iter([one_shard(list(samples))])
     for tar in tars:
-        made.append(_written(task.releases, tar))
+        made.append(_written(task, tar))
     told = [[one.file, one.sha256, one.bytes, one.places] for one in made]
     task.releases.write(task.key, json.dumps(told).encode())
     return tuple(made)
@@ -143,11 +149,12 @@ def _done_before(task: CutTask) -> tuple[CutShard, ...] | None:
     return made if all(task.releases.exists(one.file) for one in made) else None
 
 
-def _written(releases: Storage, tar: Tar) -> CutShard:
+def _written(task: CutTask, tar: Tar) -> CutShard:
     data = tar.closed()
     key, digest = shard_key(data)
-    if not releases.exists(key):
-        releases.write(key, data)
+    if not task.releases.exists(key):
+        task.leave.demand()
+        task.releases.write(key, data)
     return CutShard(key, digest, len(data), tuple(tar.places))
 
 

@@ -52,6 +52,8 @@ def _left_out(lake: Lake, manifest: Manifest, ids: Set[str]) -> dict[str, str]:
 
     Empty if the lake's tables of that time are not there any more.
     """
+    if not lake.can_read_all(manifest.tables):
+        return {}
     try:
         config = parse(ReleaseConfig, manifest.published["config"], "manifest")
         index = index_of(lake, dict(manifest.tables))

@@ -6,11 +6,11 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.database import Connection, database
 from echoatlas.pipeline.file_faults import local_faults
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
+COMPARED = ("frame_id", "object_id", "patient", "paths", "split", "site", "device", "region",
+            "organ")  # fmt: skip
 BY = ("site", "device", "organ")
 CHANGES = ("added", "removed", "relabeled", "moved")
 UNKNOWN, ERASED = "unknown", "erased"
@@ -89,6 +91,21 @@ class Diff:
     by: Mapping[str, Mapping[str, Mapping[str, int]]]
     changes: Sequence[tuple[str, str, str, str]] = field(repr=False)
 
+    @staticmethod
+    def of(counts: Mapping[str, Any]) -> Diff:
+        """One of which the list of frames is not known, from its ``counts``."""
+        moves = {name: [Moved(**one) for one in counts[name]] for name in ("labels", "splits")}
+        return Diff(**{**counts, **moves}, changes=())
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one sentence."""
+        return (
+            f"{self.added} frames added ({self.patients['added']} new patients), {self.removed} "
+            f"removed ({self.patients['removed']} patients gone), {self.relabeled} relabeled, "
+            f"{self.moved} moved between splits, {self.same} the same"
+        )
+
     def counts(self) -> dict[str, object]:
         """All but the list of frames, as plain values."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "changes"}
@@ -113,8 +130,31 @@ def diff(
         CheckFailed: an index is damaged.
     """
     manifests = [living(releases, name, tell) for name in (before, after)]
-    old, new = (index_table(releases, manifest) for manifest in manifests)
+    old, new = (index_columns_of(releases, manifest, COMPARED) for manifest in manifests)
     erased = redacted_frames(releases, before, manifests[0])
+    return difference(before, manifests[1], old, new, reasons, erased, named=after)
+
+
+def difference(
+    before: str,
+    manifest: Manifest,
+    old: pa.Table,
+    new: pa.Table,
+    reasons: Callable[[pa.Table, Manifest], Why],
+    erased: int = 0,
+    *,
+    named: str = "",
+    listed: bool = True,
+) -> Diff:
+    """Compare the indexes of two releases.
+
+    Args:
+        before: name of the first one. manifest: of the second.
+        old, new: their ``COMPARED`` columns, at least.
+        erased: frames that erasures took out of the first one since.
+        named: what the second is called, if otherwise.
+        listed: whether each frame that changed is listed, too.
+    """
     with database() as asked:
         asked.register("old", old)
         asked.register("new", new)
@@ -124,7 +164,7 @@ def diff(
         why: Why = {}
         if gone:
             rows = old.take([place for place, _ in _places(old, {one for (one,) in gone})])
-            why = reasons(rows, manifests[1])
+            why = reasons(rows, manifest)
         both = "NOT added AND NOT removed"
         ((added, removed, relabeled, moved, same),) = asked.sql(
             "SELECT count_if(added), count_if(removed), "
@@ -135,10 +175,10 @@ def diff(
         patients = _patients(asked)
         labels, splits = (_moves(asked, column, both) for column in ("label", "split"))
         by = {name: _by(asked, name, both) for name in BY}
-        changes = list(_changes(asked, why, both))
+        changes = list(_changes(asked, why, both)) if listed else []
     return Diff(
         before=before,
-        after=after,
+        after=named or manifest.name,
         same=same,
         added=added,
         removed=removed + erased,
@@ -229,18 +269,21 @@ def write_changes(found: Diff, path: Path) -> None:
         writer.writerows(found.changes)
 
 
+def why_removed(found: Diff) -> list[str]:
+    """A table of how many frames were removed for which reason, as Markdown."""
+    lines = ["| frames | why |", "|---|---|"]
+    return lines + [f"| {number} | {key}: {SENTENCES[key]} |" for key, number in found.why.items()]
+
+
 def as_text(found: Diff) -> str:
     """A comparison for people, as Markdown: what ``release diff`` prints, and a card can hold."""
     lines = [
         f"# {found.before} to {found.after}",
         "",
-        f"{found.added} frames added ({found.patients['added']} new patients), {found.removed} "
-        f"removed ({found.patients['removed']} patients gone), {found.relabeled} relabeled, "
-        f"{found.moved} moved between splits, {found.same} the same",
+        found.sentence,
     ]
     if found.why:
-        lines += ["", "## Removed", "", "| frames | why |", "|---|---|"]
-        lines += [f"| {number} | {key}: {SENTENCES[key]} |" for key, number in found.why.items()]
+        lines += ["", "## Removed", "", *why_removed(found)]
     for title, moves in (("Relabeled", found.labels), ("Moved", found.splits)):
         if moves:
             lines += ["", f"## {title}", "", "| frames | from | to |", "|---|---|---|"]

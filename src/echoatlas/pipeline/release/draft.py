@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.cutting import Cutting
     from echoatlas.pipeline.release.without import Screen
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config.release import ReleaseConfig
@@ -150,7 +151,7 @@ def drafted(
     )
 
 
-def cut_tasks(lake: Lake, releases: Storage, draft: Draft) -> Iterator[CutTask]:
+def cut_tasks(lake: Lake, releases: Storage, draft: Draft, leave: Cutting) -> Iterator[CutTask]:
     """The tasks that pack what is new."""
     if not draft.runs:
         return
@@ -175,6 +176,7 @@ def cut_tasks(lake: Lake, releases: Storage, draft: Draft) -> Iterator[CutTask]:
             ends=run.ends,
             files=files,
             least=draft.config.shard_mb << 20,
+            leave=leave,
         )
 
 

@@ -37,6 +37,7 @@ class Notice:
         created: ISO 8601, UTC.
         withdrawn: names of shards and indexes that hold what was taken out: copies of them, in
             caches and elsewhere, are to be deleted.
+        damaged: shards that were no more what was published, so that all in them had to go.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Notice:
     successor: str
     created: str
     withdrawn: tuple[str, ...] = ()
+    damaged: int = 0
 
     def of(self, name: str) -> str:
         """The sentence that whoever opens the release reads."""
@@ -109,6 +111,29 @@ def living(releases: Storage, name: str, tell: Tell) -> Manifest:
     raise CheckFailed(f"the notices of release '{asked}' lead in a circle")
 
 
+def standing_name(releases: Storage, name: str, tell: Tell) -> str:
+    """The release that is meant by a name today: itself, or what took its place.
+
+    Raises:
+        UsageError: as ``living``.
+    """
+    return living(releases, name, tell).name
+
+
+def successor_of(releases: Storage, name: str) -> str:
+    """The living release that stands in the place of one today: itself, or what followed it; ""
+    if there is none any more."""
+    known = set(names(releases))
+    seen: set[str] = set()
+    while name in known and name not in seen:
+        seen.add(name)
+        notice = notice_of(releases, name)
+        if notice is None or notice.kind != REDACTED:
+            return name
+        name = notice.successor
+    return ""
+
+
 def withdrawn(releases: Storage, asked: str) -> tuple[str, ...]:
     """Names of files that redactions took back, of a release and of all that came after it."""
     found: list[str] = []
@@ -154,9 +179,9 @@ def publish(releases: Storage, name: str, notice: Notice) -> Notice:
             continue
 
 
-def redaction_notice(why: str, successor: str, files: Sequence[str]) -> Notice:
+def redaction_notice(why: str, successor: str, files: Sequence[str], damaged: int = 0) -> Notice:
     """The notice of a release that samples were taken out of for good."""
-    return Notice(REDACTED, why, successor, _now(), tuple(sorted(files)))
+    return Notice(REDACTED, why, successor, _now(), tuple(sorted(files)), damaged)
 
 
 def _after(releases: Storage, name: str) -> set[str]:

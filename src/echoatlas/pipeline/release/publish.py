@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,21 +12,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from echoatlas._version import __version__
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.lake.join import coded
 from echoatlas.pipeline.release.annotations import most_masks, placed
+from echoatlas.pipeline.release.beside import as_published, hash_named, index_bytes
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.cut import CUTS
+from echoatlas.pipeline.release.cutting import SLEPT, Cutting
+from echoatlas.pipeline.release.departures import reasons
+from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import measured
 from echoatlas.pipeline.release.kin import tied_in
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
-from echoatlas.pipeline.release.notices import living_names
+from echoatlas.pipeline.release.notices import living_names, redaction_notice
+from echoatlas.pipeline.release.notices import publish as notice
 from echoatlas.pipeline.release.pins import as_parquet
 from echoatlas.pipeline.release.places import as_bytes, masks_at
+from echoatlas.pipeline.release.predecessors import present
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.whereabouts import point
 from echoatlas.schemas.manifest import FORMAT, Manifest
@@ -42,7 +46,6 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.release.pins import TableFile
     from echoatlas.pipeline.storage import Storage
 
-ROWS = 1 << 16  # of a row group of the index: what a reader of one row has to unpack
 LABEL = ("region", "organ", "paths")
 
 
@@ -52,6 +55,7 @@ def publish(
     draft: Draft,
     digests: Mapping[TableFile, str],
     sources: Mapping[str, Mapping[str, str]],
+    leave: Cutting,
 ) -> Manifest:
     """Publish a release whose samples all lie in shards.
 
@@ -60,17 +64,20 @@ def publish(
 
     Args:
         sources: country and collection of sites, as far as they are known.
+        leave: asked before anything is written, and before and after the manifest is.
 
     Raises:
-        UsageError: somebody else was faster.
+        UsageError: somebody else was faster, or an erasure has begun.
+        CheckFailed: shards were deleted meanwhile.
     """
     name = draft.config.name
     index, shards, labels = _finished(draft)
     files = {
-        "index": _named("index", "parquet", _parquet(index)),
-        "places": _named("places", "npy", as_bytes(draft.places)),
-        "files": _named("files", "parquet", as_parquet(digests)),
+        "index": hash_named("index", "parquet", index_bytes(index)),
+        "places": hash_named("places", "npy", as_bytes(draft.places)),
+        "files": hash_named("files", "parquet", as_parquet(digests)),
     }
+    leave.demand()
     for file, data in files.values():
         releases.write(f"{name}/{file}", data)
     published = {
@@ -84,7 +91,7 @@ def publish(
         "samples": index.num_rows,
         "frames": int(draft.places["frames"].sum(dtype=np.int64)),
         "patients": len(pc.unique(index.column("patient"))),
-        **{kind: _told(file, data) for kind, (file, data) in files.items()},
+        **{kind: as_published(file, data) for kind, (file, data) in files.items()},
         "splits": list(draft.splits),
         "labels": labels,
         "shards": shards,
@@ -108,13 +115,41 @@ def publish(
     }
     text = json.dumps(published, sort_keys=True, indent=1).encode()
     manifest = Manifest.of(published, name)
-    releases.write(f"{name}/card.md", card(manifest).encode())
+    changed = changes_since(releases, manifest, index, reasons(lake))
+    if changed is not None:
+        keep_changes(releases, name, changed)
+    releases.write(f"{name}/card.md", card(manifest, on_card(changed)).encode())
+    _demand_shards(releases, manifest)
+    leave.demand()
     try:
         releases.write(f"{name}/{MANIFEST}", text, create=True)
     except FileExistsError:
         raise UsageError(f"somebody else published '{name}' first") from None
+    _demand_awake(releases, manifest, leave)
     announce(lake, releases, manifest)
     return manifest
+
+
+def _demand_shards(releases: Storage, manifest: Manifest) -> None:
+    """Refuse to publish what can't be read: a sweep took shards for nobody's that were cut by an
+    attempt of long ago."""
+    missing = {one.file for one in manifest.shards} - present(releases)
+    if missing:
+        raise CheckFailed(f"{len(missing)} shards are gone: give the same command again")
+
+
+def _demand_awake(releases: Storage, manifest: Manifest, leave: Cutting) -> None:
+    """Take a release back that an erasure could not see, as this process slept just before it
+    published it. One that has only begun sees it, since it waits for us to end."""
+    if not leave.slept():
+        return
+    name = manifest.name
+    used = {one.file for other in living_names(releases) if other != name
+            for one in manifest_of(releases, other).shards}  # fmt: skip
+    files = [manifest.index.file, *(one.file for one in manifest.shards if one.file not in used)]
+    notice(releases, name, redaction_notice(SLEPT, "", files))
+    releases.delete([f"{name}/{manifest.index.file}", *files[1:]])
+    raise UsageError(SLEPT)
 
 
 def announce(lake: Lake, releases: Storage, manifest: Manifest) -> None:
@@ -173,17 +208,3 @@ def _listed(draft: Draft) -> list[dict[str, Any]]:
         | {"samples": count, "split": draft.splits[splits[at]] if several[number] == 1 else None}
         for number, at, count in zip(used.tolist(), first.tolist(), live.tolist(), strict=True)
     ]
-
-
-def _parquet(index: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(index, sink, compression="zstd", row_group_size=ROWS, write_statistics=False)
-    return sink.getvalue()
-
-
-def _named(kind: str, ending: str, data: bytes) -> tuple[str, bytes]:
-    return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.{ending}", data
-
-
-def _told(file: str, data: bytes) -> dict[str, str]:
-    return {"file": file, "sha256": hashlib.sha256(data).hexdigest()}

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from echoatlas.errors import UsageError, no_such
+from echoatlas.pipeline.release.annotations import mask_ending
 from echoatlas.pipeline.release.documents.card_page import card_page
-from echoatlas.pipeline.release.documents.changes import changes_page
+from echoatlas.pipeline.release.documents.changes import changes_of, changes_page, on_card
 from echoatlas.pipeline.release.documents.croissant import (
     BOXES,
+    IMAGES,
+    MASKS,
     TABLE,
     boxes_parquet,
     croissant,
@@ -36,7 +39,14 @@ from echoatlas.pipeline.release.exports.hdf5 import Settings as Hdf5Settings
 from echoatlas.pipeline.release.exports.hdf5 import write_hdf5
 from echoatlas.pipeline.release.exports.imagefolder import Settings as FolderSettings
 from echoatlas.pipeline.release.exports.imagefolder import write_imagefolder
-from echoatlas.pipeline.release.exports.job import Hub, NoSettings, Progress, Pull
+from echoatlas.pipeline.release.exports.job import (
+    Hub,
+    NoSettings,
+    Progress,
+    Pull,
+    masked,
+    without_places,
+)
 from echoatlas.pipeline.release.exports.lists import Settings as ListSettings
 from echoatlas.pipeline.release.exports.lists import write_lists
 from echoatlas.pipeline.release.exports.mds import write_mds
@@ -169,13 +179,28 @@ def _documents(job: Pull[Any], hub: Hub | None) -> None:
         write(name, data)
     digests = {name: job.target.digest(name) for name in tables}
     found = hub or Hub({}, [])
-    page = card_page(manifest, index, sources, found.files, found.features, job.notes, found.more)
+    changed = changes_of(job.reader.releases, manifest)
+    page = card_page(
+        manifest, index, sources, found.files, found.features, job.notes, found.more,
+        on_card(changed),
+    )  # fmt: skip
     write(README, page)
     write("SOURCES.md", sources_page(manifest.name, sources).encode())
-    write("CHANGES.md", changes_page(job.reader.releases, manifest).encode())
-    write("croissant.json", croissant(manifest, index, sources, digests))
+    write("CHANGES.md", changes_page(manifest, changed).encode())
+    if changed is not None:
+        write("CHANGES.json", json.dumps(changed.counts(), default=asdict, indent=1).encode())
+    write("croissant.json", croissant(manifest, index, sources, digests, _pictures(job)))
     write("dcat.jsonld", dcat(manifest, index, sources, digests))
     write(MANIFEST, _as_json(manifest.published))
+
+
+def _pictures(job: Pull[Any]) -> Mapping[str, str]:
+    """Patterns of the files of images and masks, where each is a file of its own."""
+    if not job.pictures:
+        return {}
+    drawn = any(masked(row) for row in without_places(job.index).to_pylist())
+    masks = {MASKS: f"masks/*.{mask_ending(0).rpartition('.')[2]}"} if drawn else {}
+    return {IMAGES: f"images/*.{job.ending}"} | masks
 
 
 def _as_json(value: Any) -> bytes:

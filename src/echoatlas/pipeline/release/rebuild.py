@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +12,10 @@ import pyarrow as pa
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.cut import CutTask, Recipe, cut_shards, files_of
+from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.draft import sample_frames
-from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of, places_of
+from echoatlas.pipeline.release.manifest import index_columns_of, places_of
+from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.release.packing import PAYLOAD
 from echoatlas.pipeline.release.predecessors import present
 
@@ -20,24 +24,35 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedShard
 
+Versions = Mapping[str, int | None]  # of tables; None for the newest
 
-def remade(lake: Lake, releases: Storage, name: str, to: Storage | None = None) -> int:
+
+def remade(
+    lake: Lake,
+    releases: Storage,
+    name: str,
+    to: Storage | None = None,
+    tell: Tell = warnings.warn,
+) -> int:
     """Write those shards of a release that are missing, or all of them elsewhere.
 
-    A shard is cut of the tables that the release which it was first cut for has pinned.
+    Of one that was redacted, those of its successor. A shard is cut of the tables that the release
+    which it was first cut for has pinned; where the lake has not got these any more, as after an
+    erasure or a sweep, of the newest, whose bytes then have to be those that were published.
 
     Args:
         to: where they are written if not beside the releases.
+        tell: is given what is said of the release.
 
     Returns:
         The number of shards that were written.
 
     Raises:
-        UsageError: there is no such release.
+        UsageError: there is no such release, nothing is left of it, or an erasure is open.
         CheckFailed: its format is older than this, the lake has not got what it was cut of any
             more, or what came out differs from what was published.
     """
-    manifest = manifest_of(releases, name)
+    manifest = living(releases, name, tell)
     if manifest.places is None:
         raise CheckFailed(f"release '{name}' is of a format whose shards can't be made again")
     there = present(releases) if to is None else frozenset[str]()
@@ -45,41 +60,77 @@ def remade(lake: Lake, releases: Storage, name: str, to: Storage | None = None) 
     for shard in manifest.shards:
         if shard.file not in there:
             missing.setdefault(shard.origin, []).append(shard)
+    if not missing:
+        return 0
     number = 0
-    for origin, shards in sorted(missing.items()):
-        try:
-            for task, shard in _tasks(lake, releases, manifest_of(releases, origin), shards, to):
-                _made_again(task, shard, manifest)
-                number += 1
-        except FileNotFoundError:
-            raise CheckFailed(f"the lake has not got what '{origin}' was cut of") from None
+    with cutting(lake.storage, releases, name) as leave:
+        for first, shards in sorted(missing.items()):
+            origin = living(releases, first, _untold)
+            for shard in shards:
+                if shard.file not in {one.file for one in origin.shards}:
+                    raise CheckFailed(f"nobody can tell any more what {shard.file} holds")
+            _made_of_any(lake, leave, origin, shards, to or releases)
+            number += len(shards)
     return number
 
 
-def _made_again(task: CutTask, shard: PublishedShard, manifest: Manifest) -> None:
+def _untold(said: str) -> None: ...
+
+
+def _made_of_any(
+    lake: Lake, leave: Cutting, origin: Manifest, shards: list[PublishedShard], to: Storage
+) -> None:
+    """Make shards of the tables that were pinned, or else of the newest."""
+    pinned = {name: origin.tables[name] for name in _recipe(origin).tables if name in origin.tables}
+    if all(lake.can_read(name, version) for name, version in pinned.items()):
+        with suppress(FileNotFoundError):
+            _made(lake, leave, origin, pinned, shards, to)
+            return
     try:
-        (made,) = cut_shards(task)
-    finally:
-        task.releases.delete([task.key])
-    if made.sha256 != shard.sha256:
-        task.releases.delete([made.file])
-        raise CheckFailed(
-            f"{shard.file} came out otherwise: EchoAtlas {manifest.version} cut it, or other files"
-        )
+        _made(lake, leave, origin, dict.fromkeys(pinned), shards, to)
+    except FileNotFoundError:
+        raise CheckFailed(f"the lake has not got what '{origin.name}' was cut of") from None
+
+
+def _made(
+    lake: Lake,
+    leave: Cutting,
+    origin: Manifest,
+    versions: Versions,
+    shards: list[PublishedShard],
+    to: Storage,
+) -> None:
+    for task, shard in _tasks(lake, leave, origin, versions, shards, to):
+        before = present(to)
+        try:
+            (made,) = cut_shards(task)
+        finally:
+            to.delete([task.key])
+        if made.sha256 != shard.sha256:
+            to.delete({made.file} - before)
+            raise CheckFailed(
+                f"{shard.file} came out otherwise: EchoAtlas {origin.version} cut it, or other "
+                "files"
+            )
+
+
+def _recipe(origin: Manifest) -> Recipe:
+    return Recipe(origin.image_codec, origin.config.size)
 
 
 def _tasks(
     lake: Lake,
-    releases: Storage,
+    leave: Cutting,
     origin: Manifest,
+    versions: Versions,
     shards: list[PublishedShard],
-    to: Storage | None,
+    to: Storage,
 ) -> Iterator[tuple[CutTask, PublishedShard]]:
     """A task for each shard, of all samples that the release of its origin lists in it."""
-    recipe = Recipe(origin.image_codec, origin.config.size)
+    recipe = _recipe(origin)
     clips = ["frame_ids"] if origin.config.unit == "clip" else []
-    index = index_columns_of(releases, origin, ["frame_id", PAYLOAD, *clips])
-    places = places_of(releases, origin)
+    index = index_columns_of(leave.releases, origin, ["frame_id", PAYLOAD, *clips])
+    places = places_of(leave.releases, origin)
     numbers = {shard.file: number for number, shard in enumerate(origin.shards)}
     rows = []
     for shard in shards:
@@ -87,9 +138,7 @@ def _tasks(
         rows.append(mine[np.argsort(places["offset"][mine], kind="stable")])
     ids = [sample_frames(index, one) for one in rows]
     located = {
-        table: lake.located(table, "frame_id", origin.tables[table])
-        for table in recipe.tables
-        if table in origin.tables
+        table: lake.located(table, "frame_id", version) for table, version in versions.items()
     }
     told = zip(shards, rows, ids, files_of(located, ids), strict=True)
     for number, (shard, mine, frames, files) in enumerate(told):
@@ -98,7 +147,7 @@ def _tasks(
             CutTask(
                 number=number,
                 lake=lake.storage,
-                releases=to or releases,
+                releases=to,
                 recipe=recipe,
                 frames=tuple(frames.to_pylist()),
                 counts=places["frames"][mine].astype(np.int64),
@@ -106,6 +155,7 @@ def _tasks(
                 ends=np.ones(len(mine), bool),
                 files=files,
                 least=0,
+                leave=leave,
             ),
             shard,
         )

@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from echoatlas.pipeline.release.packing import MOST
 from echoatlas.pipeline.release.places import BLOCK
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 END = b"\0" * 2 * BLOCK
 FOLDER = "shards/"
@@ -124,6 +130,63 @@ def one_shard(samples: Sequence[PackedSample]) -> Tar:
     for sample in samples:
         made.add(sample)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Lean:
+    """A shard without some of its samples.
+
+    Attributes:
+        data: its bytes. held: samples that are left.
+        starts, removed: where members that are gone began, and bytes gone up to and with each.
+    """
+
+    data: bytes
+    held: int
+    starts: NDArray[np.int64]
+    removed: NDArray[np.int64]
+
+
+def members_of(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """The members of a shard: the key of its sample, where it begins and ends, header included.
+
+    Raises:
+        tarfile.TarError: it is no tar file.
+    """
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        for member in tar:
+            end = member.offset_data - (-member.size // BLOCK) * BLOCK
+            yield member.name.partition(".")[0], member.offset, end
+
+
+def without(data: bytes, gone: Collection[str]) -> Lean:
+    """A shard without the members of some samples; all others keep their order and bytes.
+
+    Raises:
+        tarfile.TarError: it is no tar file.
+    """
+    sink, starts, removed, total = io.BytesIO(), [], [], 0
+    left: set[str] = set()
+    view = memoryview(data)
+    for key, start, end in members_of(data):
+        if key in gone:
+            total += end - start
+            starts.append(start)
+            removed.append(total)
+        else:
+            left.add(key)
+            sink.write(view[start:end])
+    sink.write(END)
+    return Lean(sink.getvalue(), len(left), np.array(starts, np.int64), np.array(removed, np.int64))
+
+
+def places_after(
+    offsets: NDArray[np.int64], starts: NDArray[np.int64], removed: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Where lies now what lay at these places before; see ``Lean``."""
+    before = np.concatenate([np.zeros(1, np.int64), removed])
+    found: NDArray[np.int64] = offsets - before[np.searchsorted(starts, offsets)]
+    return found
 
 
 def shard_key(data: bytes) -> tuple[str, str]:

@@ -17,6 +17,8 @@ from echoatlas.pipeline.release.k_anonymity import QUASI, measured
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES, tied, who_of
 from echoatlas.pipeline.release.manifest import manifest_of, places_of
 from echoatlas.pipeline.release.members import COLUMNS, Members
+from echoatlas.pipeline.release.notices import living_names, withdrawn
+from echoatlas.pipeline.release.predecessors import present
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
@@ -69,7 +71,7 @@ def verify(releases: Storage, name: str, allowance: Allowance | None = None) -> 
                 _shards_end_at_splits(manifest, known),
                 *_anonymous(manifest, known),
             ]
-        return [*checks, *_shards(releases, manifest, file)]
+        return [*checks, *_shards(releases, manifest, file), *_gone(releases, manifest)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,18 @@ def _anonymous(manifest: Manifest, index: AskedIndex) -> Iterator[Check]:
         told = index.asked.sql(f"SELECT DISTINCT patient, {', '.join(QUASI)} FROM i")
         under = measured(told.to_arrow_table(), asked).under
         yield _check(f"each patient is one of {asked}", under, "patients are not")
+
+
+def _gone(releases: Storage, manifest: Manifest) -> Iterator[Check]:
+    """Whether anything of what redactions took out of releases before this one is back."""
+    if manifest.redacts is None:
+        return
+    used = {
+        one.file for name in living_names(releases) for one in manifest_of(releases, name).shards
+    }
+    taken = set(withdrawn(releases, manifest.redacts.release))
+    back = taken & (present(releases) - used)
+    yield _check("what was redacted is gone", len(back), "shards lie there again: release sweep")
 
 
 def _shards(releases: Storage, manifest: Manifest, file: Path) -> Iterator[Check]:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.lake.compaction import COMPACTED, LARGE, TARGET, compact, swept
-from echoatlas.pipeline.lake.lock import run_lock
-from echoatlas.pipeline.release.manifest import manifest_of, names
+from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.schemas.tables import TABLES
 
@@ -44,7 +44,7 @@ def compact_lake(
         CheckFailed: a release's manifest is damaged: nothing is deleted.
     """
     run_id = f"compact-{secrets.token_hex(6)}"
-    with run_lock(lake.storage, run_id) as lock:
+    with lake.held(run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
         found: dict[str, Compacted] = {}
@@ -59,13 +59,13 @@ def compact_lake(
 
 
 def pinned_versions(releases: Storage) -> dict[str, set[int]]:
-    """The versions of each table that releases have pinned, none where there is none.
+    """The versions of each table that living releases have pinned, none where there is none.
 
     Raises:
         CheckFailed: a manifest is damaged.
     """
     found: dict[str, set[int]] = defaultdict(set)
-    for release in names(releases):
+    for release in living_names(releases):
         for table, version in manifest_of(releases, release).tables.items():
             found[table].add(version)
     return found

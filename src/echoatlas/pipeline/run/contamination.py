@@ -29,6 +29,7 @@ from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
+from echoatlas.pipeline.release.notices import living
 from echoatlas.pipeline.release.select import filter_rows, index_of
 from echoatlas.pipeline.release.verify import Check
 from echoatlas.pipeline.release.without import NearFrames, Screen, amount_of, trained_on
@@ -89,10 +90,13 @@ def set_named(deployment: Deployment, name: str) -> FingerprintSet:
         return _from_file(path, path.name)
     released = names(deployment.releases)
     if name in released:
-        manifest = manifest_of(deployment.releases, name)
+        manifest = living(deployment.releases, name, _untold)
         index = index_table(deployment.releases, manifest)
         return _of_frames(deployment, index.column("frame_id"), name)
     raise no_such("evaluation set, file or release", name, [*files, *released])
+
+
+def _untold(said: str) -> None: ...
 
 
 def _from_file(path: Path, name: str) -> FingerprintSet:

@@ -17,7 +17,6 @@ from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicat
 from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.label.fusion import Label, label
 from echoatlas.pipeline.label.relabel import changes, fused
-from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.expectations import validate
@@ -113,7 +112,7 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
     """
     lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
     config = label_config(deployment.config)
-    with run_lock(lake.storage, run_id) as lock:
+    with lake.held(run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
         changed = changes(lake, config)

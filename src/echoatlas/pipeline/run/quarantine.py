@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reason, UsageError, no_such
-from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.schemas.rows.objects import QuarantineRow
 
@@ -68,7 +67,7 @@ def release_from_quarantine(
     if rows:
         lake = deployment.lake
         run_id = f"retry-{secrets.token_hex(6)}"
-        with run_lock(lake.storage, run_id) as lock:
+        with lake.held(run_id) as lock:
             if lock.before:
                 recover(lake, lock.before)
             lake.drop_rows("audit", "object_id", ids, run_id)

@@ -22,7 +22,6 @@ from echoatlas._version import __version__
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.lake.masking import erased_row, mask, unmasked
 from echoatlas.pipeline.lake.tombstones import Tombstones
 from echoatlas.pipeline.objects.rows import object_row, rejection_rows
@@ -92,7 +91,7 @@ def curate(
         tell(said, 0, 1)
 
     with (
-        run_lock(lake.storage, summary.run_id) as lock,
+        lake.held(summary.run_id) as lock,
         EventLog(lake.storage, summary.run_id, deployment.sites) as log,
     ):
         if lock.before:

@@ -38,6 +38,7 @@ def card_page(
     features: Features,
     notes: Sequence[str],
     more: Mapping[str, Any],
+    changes: Sequence[str] = (),
 ) -> bytes:
     """The page.
 
@@ -45,6 +46,7 @@ def card_page(
         index: the rows that were pulled.
         files: split to paths or patterns, as ``datasets`` reads them; empty if it does not.
         features: of ``datasets``. notes: sentences on this pull. more: settings of its builder.
+        changes: lines on what is otherwise than in the release before.
     """
     licenses = sorted({one for source in sources for one in source.licenses})
     header: dict[str, Any] = {
@@ -65,7 +67,7 @@ def card_page(
         header["configs"] = [{"config_name": DEFAULT, "data_files": listed} | dict(more)]
         header["dataset_info"] = {"features": features}
     top = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
-    text = "\n".join([card(manifest).rstrip(), "", *_pulled(index, sources, notes), ""])
+    text = "\n".join([card(manifest, changes).rstrip(), "", *_pulled(index, sources, notes), ""])
     return f"---\n{top}---\n\n{text}".encode()
 
 

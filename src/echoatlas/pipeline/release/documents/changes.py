@@ -1,39 +1,111 @@
-"""CHANGES.md: what is otherwise than in the release before."""
+"""What is otherwise than in the release before: told as a release is published, and kept beside it.
+
+Only then the lake is at hand, which knows why frames are gone. Whoever pulls a release of before
+that was kept has it compared anew, without the reasons.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import EchoAtlasError
-from echoatlas.pipeline.release.diff import UNKNOWN, as_text, diff
-from echoatlas.pipeline.release.manifest import manifest_of, names
+from echoatlas.pipeline.release.diff import (
+    COMPARED,
+    UNKNOWN,
+    Diff,
+    Why,
+    as_text,
+    diff,
+    difference,
+    why_removed,
+)
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
+from echoatlas.pipeline.release.notices import living_names
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
+FILE = "changes.json"  # beside the manifest
+Reasons = Callable[["pa.Table", "Manifest"], Why]
 
-def changes_page(releases: Storage, manifest: Manifest) -> str:
-    """What came, went and changed since the release that was published before this one."""
+
+def changes_since(
+    releases: Storage, manifest: Manifest, index: pa.Table, reasons: Reasons
+) -> Diff | None:
+    """Compare a release that is about to be published with the one before; None if there is none,
+    or if it can't be read.
+
+    Args:
+        index: of the release.
+        reasons: why frames of the one before are not in it.
+    """
     before = _before(releases, manifest)
     if before is None:
-        return f"# {manifest.name}\n\nThe first release: there is none before it.\n"
+        return None
     try:
-        found = diff(
+        old = index_columns_of(releases, manifest_of(releases, before), COMPARED)
+        new = index.select(list(COMPARED))
+        return difference(before, manifest, old, new, reasons, listed=False)
+    except EchoAtlasError:
+        return None
+
+
+def keep_changes(releases: Storage, name: str, found: Diff) -> None:
+    """Write down beside a release what changed."""
+    data = json.dumps(found.counts(), default=asdict, sort_keys=True, indent=1)
+    releases.write(f"{name}/{FILE}", data.encode())
+
+
+def changes_of(releases: Storage, manifest: Manifest) -> Diff | None:
+    """What changed since the release before, as it was written down, else as far as indexes tell;
+    None if there is none before, or if it can't be read."""
+    try:
+        return Diff.of(json.loads(releases.read(f"{manifest.name}/{FILE}")))
+    except FileNotFoundError:
+        pass
+    before = _before(releases, manifest)
+    if before is None:
+        return None
+    try:
+        return diff(
             releases,
             before,
             manifest.name,
             lambda rows, _: dict.fromkeys(rows.column("frame_id").to_pylist(), UNKNOWN),
             lambda said: None,
         )
-    except EchoAtlasError as error:
-        return f"# {manifest.name}\n\nNot compared with {before}: {error}.\n"
+    except EchoAtlasError:
+        return None
+
+
+def changes_page(manifest: Manifest, found: Diff | None) -> str:
+    """CHANGES.md of a pull."""
+    if found is None:
+        return (
+            f"# {manifest.name}\n\nThe first release: there is none before it to compare it with.\n"
+        )
     return as_text(found) + "\n"
 
 
+def on_card(found: Diff | None) -> list[str]:
+    """The part of a card that says what changed."""
+    if found is None:
+        return []
+    lines = [f"## Changes since {found.before}", "", found.sentence]
+    return lines + (["", *why_removed(found)] if found.why else [])
+
+
 def _before(releases: Storage, manifest: Manifest) -> str | None:
+    if manifest.redacts is not None:
+        return manifest.redacts.release
     told = []
-    for name in names(releases):
+    for name in living_names(releases):
         try:
             other = manifest_of(releases, name)
         except EchoAtlasError:  # of a newer kind, or damaged: not what this release is about

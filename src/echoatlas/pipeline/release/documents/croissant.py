@@ -1,6 +1,7 @@
 """Croissant 1.1: what the files of a pull are, for programs, with the fields of responsible AI.
 
-Tables are Parquet: from text, ids that begin with zeros would be read as numbers.
+Tables are Parquet: from text, ids that begin with zeros would be read as numbers. Images and masks
+are record sets of their own where each is a file: their names say whose they are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ from echoatlas.pipeline.release.shard import MARKS, PLACES
 if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
 
+IMAGES, MASKS = "images", "masks"  # record sets of files
+# What the name of a file tells: field to its type and pattern
+NAMED: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    IMAGES: {"frame_id": ("sc:Text", r"^([^.]+)\.[a-z]+$")},
+    MASKS: {
+        "frame_id": ("sc:Text", r"^([^.]+)\.mask-\d+\.[a-z]+$"),
+        "number": ("sc:Integer", r"^[^.]+\.mask-(\d+)\.[a-z]+$"),
+    },
+}
+TYPES = {"png": "image/png", "jpg": "image/jpeg"}
 TABLE, BOXES = "tables/index.parquet", "tables/boxes.parquet"
 CONTEXT: Mapping[str, Any] = {
     "@language": "en",
@@ -68,10 +79,11 @@ CONTEXT: Mapping[str, Any] = {
 
 def index_parquet(index: pa.Table) -> bytes:
     """The rows of a pull, without where they lie in the release's shards."""
-    return _parquet(_told(index))
+    return _parquet(told_index(index))
 
 
-def _told(index: pa.Table) -> pa.Table:
+def told_index(index: pa.Table) -> pa.Table:
+    """The columns of an index that a pull's table has."""
     gone = [one for one in (*PLACES, MARKS) if one in index.column_names]
     return index.drop_columns(gone)
 
@@ -99,17 +111,21 @@ def croissant(
     index: pa.Table,
     sources: Sequence[Source],
     digests: Mapping[str, str],
+    pictures: Mapping[str, str] | None = None,
 ) -> bytes:
     """The record, as JSON-LD.
 
     Args:
         index: the rows that were pulled.
         digests: file to SHA-256, of the tables that the record describes.
+        pictures: patterns of the files of ``IMAGES`` and ``MASKS``, where there are any.
     """
-    sets = [_record_set("samples", TABLE, _fields(_told(index)), ["frame_id"])]
+    sets = [_record_set("samples", TABLE, _fields(told_index(index)), ["frame_id"])]
     if BOXES in digests:
         told = {"frame_id": "sc:Text", "name": "sc:Text", "box": "cr:Float32"}
         sets.append(_record_set("boxes", BOXES, told, []))
+    shown = dict(pictures or {})
+    sets += [_picture_set(name) for name in shown]
     licenses = sorted({one for source in sources for one in source.licenses})
     record = {
         "@context": dict(CONTEXT),
@@ -127,7 +143,10 @@ def croissant(
         "isLiveDataset": False,
         "prov:wasGeneratedBy": {"@type": "prov:Activity", "name": f"EchoAtlas {manifest.version}"},
         **_responsible(manifest, index, sources),
-        "distribution": [_file(name, digests[name]) for name in digests],
+        "distribution": [
+            *(_file(name, digests[name]) for name in digests),
+            *(_file_set(name, pattern) for name, pattern in shown.items()),
+        ],
         "recordSet": sets,
     }
     return json.dumps(record, indent=1).encode()
@@ -147,6 +166,38 @@ def _file(name: str, digest: str) -> dict[str, Any]:
         "contentUrl": name,
         "encodingFormat": "application/x-parquet",
         "sha256": digest,
+    }
+
+
+def _file_set(name: str, pattern: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{name}-files",
+        "name": f"{name}-files",
+        "encodingFormat": TYPES[pattern.rpartition(".")[2]],
+        "includes": pattern,
+    }
+
+
+def _picture_set(name: str) -> dict[str, Any]:
+    """A record a file: the picture, and what the file's name tells."""
+
+    def field(column: str, kind: str, extract: str, regex: str = "") -> dict[str, Any]:
+        source: dict[str, Any] = {
+            "fileSet": {"@id": f"{name}-files"}, "extract": {"fileProperty": extract}
+        }  # fmt: skip
+        source |= {"transform": {"regex": regex}} if regex else {}
+        path = f"{name}/{column}"
+        return {"@type": "cr:Field", "@id": path, "name": path, "dataType": kind, "source": source}
+
+    told = [field(one, kind, "filename", regex) for one, (kind, regex) in NAMED[name].items()]
+    picture = field(name.removesuffix("s"), "sc:ImageObject", "content")
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "key": [{"@id": one["@id"]} for one in told],
+        "field": [*told, picture],
     }
 
 

@@ -58,6 +58,7 @@ def write_files(job: Pull[NoSettings]) -> Hub:
 
 def loose(job: Pull[Any], rows: pa.Table | None = None) -> None:
     """Write images and masks of some rows, of all if none are given, as files."""
+    job.pictures = True
     for sample in job.lacking(job.index if rows is None else rows, lambda row: _names(row, job)):
         for number, mask in enumerate(sample.masks):
             job.target.write(mask_of(sample.frame_id, number), mask)

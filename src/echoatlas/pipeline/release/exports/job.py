@@ -55,6 +55,7 @@ class Pull(Generic[Settings]):
         index: rows that are wanted, in the release's order.
         notes: sentences for the README: what is said of the release, what was left out, how it is
             read.
+        pictures: whether images lie as ``images/FRAME_ID.ENDING``, masks as ``masks/FRAME_ID...``.
     """
 
     reader: ShardReader
@@ -63,6 +64,7 @@ class Pull(Generic[Settings]):
     settings: Settings
     progress: Progress
     notes: list[str] = field(default_factory=list)
+    pictures: bool = False
     _done: int = 0
 
     @property

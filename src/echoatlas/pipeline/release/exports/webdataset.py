@@ -16,8 +16,9 @@ from echoatlas.pipeline.release.exports.job import Hub, Pull
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.words import caption, class_of, classes
 from echoatlas.pipeline.release.huggingface import Features, meta_feature
+from echoatlas.pipeline.release.places import BLOCK
 from echoatlas.pipeline.release.reader import Stored
-from echoatlas.pipeline.release.shard import BLOCK, MARKS, META
+from echoatlas.pipeline.release.shard import MARKS, META
 
 
 def write_webdataset(job: Pull[Packing]) -> Hub:

@@ -1,0 +1,243 @@
+"""The releases' side of an erasure: each that holds what goes is followed by one that does not.
+
+A release never changes. One that holds what goes is followed by another, ``NAME+r1``: the same
+samples in the same splits, without these. The old one keeps its manifest and gets a notice that
+sends whoever asks for it to its successor. What goes is found by the indexes of all releases first;
+then workers write the shards anew that hold any of it, each once for all releases that share it;
+no other shard is read, but for those with samples that no release lists any more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.erase.lean import LeanShard, ShardTask, leaner, unlisted
+from echoatlas.pipeline.erase.successor import follower_of, publish_successor, silent
+from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.release.kin import GROUP, KIN
+from echoatlas.pipeline.release.manifest import (
+    index_columns_of,
+    manifest_of,
+    names,
+    places_of,
+)
+from echoatlas.pipeline.release.notices import (
+    REDACTED,
+    living_names,
+    notices,
+    publish,
+    redaction_notice,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.pipeline.engine.scatter import Done
+    from echoatlas.pipeline.erase.plan import Doomed
+    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.storage import Storage
+    from echoatlas.schemas.manifest import Manifest, PublishedShard
+
+Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator["Done[Any, Any]"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of a release.
+
+    Attributes:
+        successor: "" if nothing is left.
+        frames: samples that it lost.
+        damaged: shards that were damaged before, so that all in them went.
+    """
+
+    release: str
+    successor: str
+    frames: int
+    damaged: int = 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the indexes of all living releases say.
+
+    Attributes:
+        goes: release to (n,) bool, which of its samples go.
+        frames: ids of frames that go: of the lake, and of samples by which they are called.
+        shards: by their keys. listed: to the places of images that any release lists, ascending.
+        gone: to samples that go.
+    """
+
+    frames: set[str]
+    goes: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    shards: dict[str, PublishedShard] = field(default_factory=dict)
+    listed: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    gone: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def redact_releases(
+    lake: Lake, releases: Storage, gone: Doomed, why: str, scatter: Scatter
+) -> None:
+    """Redact all releases that hold any of what goes; once more goes on where it was cut off.
+
+    Args:
+        why: what readers of such a release are told.
+        scatter: has workers write shards anew.
+
+    Raises:
+        CheckFailed: the index of a release is damaged: rebuild or delete it first.
+    """
+    living = {name: manifest_of(releases, name) for name in living_names(releases)}
+    seen = _Seen(set(gone.frames))
+    for manifest in living.values():
+        _look_at(releases, manifest, gone, seen)
+    lean = _leaned(lake, releases, gone, seen, scatter)
+    affected = [
+        name for name, one in living.items() if _is_affected(releases, one, gone, seen, lean)
+    ]
+    # One of before format 2 has none: cut so again are none, and its shards say who is in them
+    followers = {
+        name: follower_of(releases, name)
+        for name in affected
+        if living[name].places is not None and not seen.goes[name].all()
+    }
+    for name in affected:
+        manifest = living[name]
+        successor = ""
+        if name in followers:
+            successor = publish_successor(
+                lake, releases, manifest, followers, ~seen.goes[name], seen.frames, gone, lean
+            )
+        files = {f"{manifest.index.sha256}.parquet", *(one.file for one in manifest.shards)}
+        if successor:
+            files -= {one.file for one in manifest_of(releases, successor).shards}
+        damaged = sum(one.file in lean and lean[one.file].damaged for one in manifest.shards)
+        publish(releases, name, redaction_notice(why, successor, sorted(files), damaged))
+
+
+def _look_at(releases: Storage, manifest: Manifest, gone: Doomed, seen: _Seen) -> None:
+    """Learn from one release's index what goes, and where it lies."""
+    columns = ["frame_id", "object_id", "patient", "pixel_hash"]
+    columns += ["frame_ids"] if manifest.config.unit == "clip" else []
+    index = index_columns_of(releases, manifest, columns if manifest.places else None)
+    seen.goes[manifest.name] = goes = _going(index, gone)
+    keys = index.column("frame_id").take(pa.array(np.flatnonzero(goes))).to_pylist()
+    seen.frames |= set(keys)
+    if manifest.places is None:
+        return
+    places = places_of(releases, manifest)
+    for key, number in zip(keys, places["shard"][goes].tolist(), strict=True):
+        seen.gone[manifest.shards[number].file].add(key)
+    order = np.lexsort((places["offset"], places["shard"]))
+    bounds = np.searchsorted(places["shard"][order], np.arange(len(manifest.shards) + 1))
+    offsets = places["offset"][order].astype(np.int64)
+    for shard, start, stop in zip(manifest.shards, bounds[:-1], bounds[1:], strict=True):
+        seen.shards[shard.file] = shard
+        known = seen.listed.get(shard.file, np.zeros(0, np.int64))
+        seen.listed[shard.file] = np.union1d(known, offsets[start:stop])
+
+
+def _going(index: pa.Table, gone: Doomed) -> NDArray[np.bool_]:
+    """Which rows of an index go, (n,)."""
+    named = {
+        "frame_id": gone.frames,
+        "object_id": gone.objects,
+        "patient": (*gone.patients, *gone.aliases),
+        "pixel_hash": gone.pixels,
+    }
+    goes = np.zeros(index.num_rows, bool)
+    for column in named.keys() & set(index.column_names):
+        values = pa.array(named[column], pa.string())
+        known = pc.is_in(index.column(column).cast(pa.string()), values)
+        goes |= known.to_numpy().astype(bool)
+    if "frame_ids" in index.column_names:
+        lists = index.column("frame_ids").combine_chunks()
+        inside = pc.is_in(lists.flatten().cast(pa.string()), pa.array(gone.frames, pa.string()))
+        goes[np.unique(pc.list_parent_indices(lists).to_numpy()[inside.to_numpy(False)])] = True
+    return goes
+
+
+def _leaned(
+    lake: Lake, releases: Storage, gone: Doomed, seen: _Seen, scatter: Scatter
+) -> dict[str, LeanShard]:
+    """Have the shards written anew that hold what goes.
+
+    A shard may hold samples that no release lists any more, since who listed them was deleted. Of
+    these go also those of frames that the lake does not know: nobody can tell whose they are.
+    """
+    tasks = {
+        file: ShardTask(releases, file, one.sha256, seen.listed[file])
+        for file, one in seen.shards.items()
+    }
+    asked = [tasks[file] for file, one in seen.shards.items() if one.held > len(seen.listed[file])]
+    strange = {done.task.file: set(_answer(done)) for done in scatter(unlisted, asked)}
+    known = _in_lake(lake, {key for keys in strange.values() for key in keys})
+    for file, keys in strange.items():
+        if going := {key for key in keys if key in seen.frames or key not in known}:
+            seen.gone[file] |= going
+    due = [replace(tasks[file], gone=frozenset(keys)) for file, keys in sorted(seen.gone.items())]
+    return {done.task.file: _answer(done) for done in scatter(leaner, due)}
+
+
+def _answer(done: Done[Any, Any]) -> Any:
+    if done.answer is None:
+        raise CheckFailed("workers died, each time, as they redacted a shard: see their memory")
+    return done.answer
+
+
+def _in_lake(lake: Lake, frames: Set[str]) -> set[str]:
+    if not frames:
+        return set()
+    where = pc.field("frame_id").isin(pa.array(sorted(frames), pa.string()))
+    return set(lake.read("frames", ["frame_id"], where).column(0).to_pylist())
+
+
+def _is_affected(
+    releases: Storage,
+    manifest: Manifest,
+    gone: Doomed,
+    seen: _Seen,
+    lean: Mapping[str, LeanShard],
+) -> bool:
+    """Whether a release holds what goes, shares a shard with such a one, or speaks of it."""
+    if silent(manifest.config.where, gone) != manifest.config.where:
+        return True
+    if seen.goes[manifest.name].any() or any(one.file in lean for one in manifest.shards):
+        return True
+    columns = [GROUP, KIN, "cluster", "representative"]
+    index = index_columns_of(releases, manifest, columns if manifest.places else None)
+    patients = {*gone.patients, *gone.aliases}
+    said: dict[str, Set[str]] = {
+        GROUP: patients, "cluster": seen.frames, "representative": seen.frames
+    }  # fmt: skip
+    if any(not ids.isdisjoint(_values(index, column)) for column, ids in said.items()):
+        return True
+    return any(not patients.isdisjoint(one.split()) for one in _values(index, KIN))
+
+
+def _values(index: pa.Table, column: str) -> list[str]:
+    if column not in index.column_names:
+        return []
+    found: list[str] = pc.unique(index.column(column)).to_pylist()
+    return found
+
+
+def redactions(releases: Storage, why: str) -> list[Followed]:
+    """All releases that were redacted for a reason, in order, however often it was begun anew."""
+    found = []
+    for name in names(releases):
+        for notice in notices(releases, name):
+            if (notice.kind, notice.why) == (REDACTED, why):
+                manifest = manifest_of(releases, name)
+                follows = manifest_of(releases, notice.successor) if notice.successor else None
+                redacts = None if follows is None else follows.redacts
+                lost = manifest.frames if redacts is None else redacts.frames
+                found.append(Followed(name, notice.successor, lost, notice.damaged))
+    return found
