@@ -43,9 +43,9 @@ def seconds(client: Any, bucket: str, upload: str, body: bytes, act: Callable[[]
     client.put_object(Bucket=bucket, Key=f"st/{upload}/scan.png", Body=body)
     act()
     while True:
-        listed = client.list_objects_v2(Bucket=bucket, Prefix=f"st/_receipts/{upload}.json")
+        listed = client.list_objects_v2(Bucket=bucket, Prefix=f"_receipts/st/{upload}.json")
         if listed["KeyCount"]:
-            told = client.get_object(Bucket=bucket, Key=f"st/_receipts/{upload}.json")["Body"]
+            told = client.get_object(Bucket=bucket, Key=f"_receipts/st/{upload}.json")["Body"]
             if [one["status"] for one in json.loads(told.read())] != ["pending"]:
                 return time.monotonic() - started
         time.sleep(PAUSE)

@@ -108,7 +108,7 @@ data "aws_iam_policy_document" "site" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["${each.value}/", "${each.value}/*"]
+      values   = ["${each.value}/", "${each.value}/*", "_receipts/${each.value}/", "_receipts/${each.value}/*"]
     }
   }
 
@@ -116,7 +116,7 @@ data "aws_iam_policy_document" "site" {
     sid       = "ReadReceipts"
     effect    = "Allow"
     actions   = ["s3:GetObject"]
-    resources = ["arn:${data.aws_partition.this.partition}:s3:::${var.bucket}/${each.value}/_receipts/*"]
+    resources = ["arn:${data.aws_partition.this.partition}:s3:::${var.bucket}/_receipts/${each.value}/*"]
   }
 }
 

@@ -65,7 +65,7 @@ def test_odd_keys_are_rejected_one_by_one_and_named_to_their_site_alone(
     assert again.returncode == 0 and json.loads(again.stdout)["objects"] == 0
     receipts = {
         one["Key"]: client.get_object(Bucket="oddities", Key=one["Key"])["Body"].read()
-        for one in client.list_objects_v2(Bucket="oddities", Prefix="site/_receipts/")["Contents"]
+        for one in client.list_objects_v2(Bucket="oddities", Prefix="_receipts/site/")["Contents"]
     }
     assert any(b"Nowak\\tJan" in body for body in receipts.values())
     assert not any("Nowak" in key for key in receipts), "a key with a tab can't be written"

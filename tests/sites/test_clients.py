@@ -182,11 +182,11 @@ def test_three_commands_of_the_readme_lead_to_a_first_accepted_upload(
 
         def answered() -> Any:
             assert watching.poll() is None
-            found = own.list_objects_v2(Bucket=name, Prefix="st-elsewhere/_receipts/")
+            found = own.list_objects_v2(Bucket=name, Prefix="_receipts/st-elsewhere/")
             return found.get("KeyCount")
 
         wait_until(answered, "a receipt", pause=0.5)
-        receipt = own.get_object(Bucket=name, Key="st-elsewhere/_receipts/upload-1.json")
+        receipt = own.get_object(Bucket=name, Key="_receipts/st-elsewhere/upload-1.json")
     finally:
         watching.terminate()
         watching.wait(60)

@@ -34,6 +34,7 @@ from tests.helpers import s3server
 from tests.helpers.waiting import wait_until
 
 PREFIX = "st-elsewhere/"
+RECEIPT = f"_receipts/{PREFIX}upload-0.json"
 HTTP = urllib3.PoolManager()
 
 
@@ -90,7 +91,8 @@ def st(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Onboarded]
     bucket = deployment.bucket(site)
     assert isinstance(bucket, S3Storage)
     ours = s3server.client(s3)
-    for key in (f"{PREFIX}sent.dcm", f"{PREFIX}_receipts/upload-0.json", "st-elsewhere-2/x.dcm"):
+    theirs = ("st-elsewhere-2/x.dcm", "_receipts/st-elsewhere-2/upload-0.json")
+    for key in (f"{PREFIX}sent.dcm", RECEIPT, *theirs):
         ours.put_object(Bucket=name, Key=key, Body=b"there")
     file = home / "onboarding" / "st-elsewhere" / "credentials.ini"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -133,13 +135,15 @@ def test_a_site_puts_and_lists_its_own_and_reads_its_receipts(st: Onboarded) -> 
     )
 
     listed = st.own.list_objects_v2(Bucket=st.name, Prefix=f"{PREFIX}up/")
-    receipt = st.own.get_object(Bucket=st.name, Key=f"{PREFIX}_receipts/upload-0.json")
+    receipt = st.own.get_object(Bucket=st.name, Key=RECEIPT)
+    receipts = st.own.list_objects_v2(Bucket=st.name, Prefix=f"_receipts/{PREFIX}")
 
     assert [one["Key"] for one in listed["Contents"]] == [
         f"{PREFIX}up/big.dcm",
         f"{PREFIX}up/one.dcm",
     ]
     assert receipt["Body"].read() == b"there"
+    assert [one["Key"] for one in receipts["Contents"]] == [RECEIPT]
 
 
 MINE, THEIRS = f"{PREFIX}sent.dcm", "st-elsewhere-2/x.dcm"
@@ -167,6 +171,16 @@ DENIED: dict[str, Callable[[Any, str], Any]] = {
     "changing the policy": lambda s3, b: s3.put_bucket_policy(Bucket=b, Policy="{}"),
     "opening it to all": lambda s3, b: s3.put_object_acl(Bucket=b, Key=MINE, ACL="public-read"),
     "tagging": lambda s3, b: s3.put_object_tagging(Bucket=b, Key=MINE, Tagging={"TagSet": []}),
+    "writing over a receipt": lambda s3, b: s3.put_object(Bucket=b, Key=RECEIPT, Body=b"x"),
+    "writing a receipt by parts": lambda s3, b: s3.create_multipart_upload(Bucket=b, Key=RECEIPT),
+    "deleting a receipt": lambda s3, b: s3.delete_object(Bucket=b, Key=RECEIPT),
+    "copying over a receipt": lambda s3, b: s3.copy_object(
+        Bucket=b, Key=RECEIPT, CopySource=f"{b}/{RECEIPT}"
+    ),
+    "reading another's receipt": lambda s3, b: s3.get_object(
+        Bucket=b, Key="_receipts/st-elsewhere-2/upload-0.json"
+    ),
+    "listing all receipts": lambda s3, b: s3.list_objects_v2(Bucket=b, Prefix="_receipts/"),
     "making buckets": lambda s3, b: s3.create_bucket(Bucket=f"{b}-2"),
     "deleting the bucket": lambda s3, b: s3.delete_bucket(Bucket=b),
 }
@@ -204,6 +218,28 @@ def test_added_again_a_site_keeps_its_keys(
     assert _may(lambda: st.own.list_objects_v2(Bucket=st.name, Prefix=PREFIX))
 
 
+def test_no_site_lies_among_the_receipts() -> None:
+    site = SiteConfig(site="st", bucket="s3://uploads/_receipts/st")
+
+    with pytest.raises(UsageError, match="receipts of all sites lie there"):
+        demand_apart(site, [])
+
+
+def test_a_bucket_of_its_own_keeps_its_receipts_or_no_user_is_made(
+    s3: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Deployment.init(tmp_path / "home").root
+    (tmp_path / "whole.yaml").write_text(f"site: whole\nbucket: s3://b{uuid.uuid4().hex[:12]}\n")
+
+    code = call(["--deployment", str(home), "site", "add", str(tmp_path / "whole.yaml"), "--user"])
+    policy = site_policy(S3Storage("s3://whole", Zone()))
+
+    assert code == 2
+    assert "give the site a prefix" in capsys.readouterr().err
+    denied = [one for one in policy["Statement"] if one["Effect"] == "Deny"]
+    assert [one["Resource"] for one in denied] == [["arn:aws:s3:::whole/_receipts/*"]]
+
+
 @pytest.mark.parametrize("prefix", ["a*", "a?/b", "${aws:username}"])
 def test_a_prefix_that_a_policy_would_take_for_a_pattern_is_refused(prefix: str) -> None:
     with pytest.raises(UsageError, match="a pattern"):
@@ -233,7 +269,7 @@ def test_a_form_takes_what_it_was_signed_for_and_nothing_else(st: Onboarded) -> 
     large = post(form, "large.dcm", b"x" * 1_000_001)
     empty = post(form, "empty.dcm", b"")
     elsewhere = post(form, "x.dcm", b"x", key="st-elsewhere-2/x.dcm")
-    receipt = post(form, "x.dcm", b"x", key=f"{PREFIX}_receipts/upload-0.json")
+    receipt = post(form, "x.dcm", b"x", key=RECEIPT)
     forged = post(form, "x.dcm", b"x", **{"x-amz-signature": "0" * 64})
 
     assert taken == (204, "")

@@ -22,6 +22,18 @@ RECEIPTS = "_receipts/"  # what EchoAtlas writes for the site to read
 MARKERS = ("/", "_$folder$")  # how keys end that a console, or Hadoop, makes for an empty folder
 
 
+def receipts_at(bucket: Storage) -> Storage:
+    """Where a site's receipts lie: on S3 beside its prefix, so that its key may read them and can't
+    write over them; elsewhere in a folder of its own.
+
+    Raises:
+        UsageError: the bucket is one to which nothing is written.
+    """
+    if isinstance(bucket, S3Storage):
+        return S3Storage(f"s3://{bucket.bucket}/{RECEIPTS}{bucket.prefix}", bucket.zone)
+    return bucket.sub(RECEIPTS.rstrip("/"))
+
+
 def uploaded(bucket: Storage) -> list[Entry]:
     """Everything in a site's bucket in order of keys, but for what only marks a folder.
 

@@ -60,7 +60,13 @@ def commands(bucket: S3Storage, site: SiteConfig) -> Commands:
         aws_send=shlex.join([*aws, EXAMPLE, f"{place}{EXAMPLE}/", "--recursive"]),
         aws_one=shlex.join([*aws, f"{EXAMPLE}/scan.dcm", f"{place}{EXAMPLE}/scan.dcm"]),
         aws_done=shlex.join([*aws, "-", f"{place}{EXAMPLE}/{rule.marker}"]) + " < /dev/null",
-        aws_receipt=shlex.join([*aws, f"{place}{RECEIPTS}{EXAMPLE}.html", f"{EXAMPLE}.html"]),
+        aws_receipt=shlex.join(
+            [
+                *aws,
+                f"s3://{bucket.bucket}/{RECEIPTS}{bucket.prefix}{EXAMPLE}.html",
+                f"{EXAMPLE}.html",
+            ]
+        ),
         rclone_send=shlex.join(["rclone", "copy", EXAMPLE, remote]),
         rclone_again=shlex.join(["rclone", "copy", "--ignore-times", EXAMPLE, remote]),
         manifest=f"(cd {EXAMPLE} && find . -type f ! -name {shlex.quote(rule.manifest)} "
@@ -77,7 +83,7 @@ def guide(bucket: S3Storage, site: SiteConfig) -> tuple[str, str]:
         "region": bucket.zone.region,
         "bucket": bucket.bucket,
         "prefix": bucket.prefix,
-        "receipts": RECEIPTS,
+        "receipts": f"{RECEIPTS}{bucket.prefix}",
         "upload": EXAMPLE,
         "commands": asdict(commands(bucket, site)),
         "asked": [one.sentence for one in ASKED],

@@ -1,4 +1,4 @@
-"""Receipts in a site's own prefix: written anew when what became of an upload's files has changed.
+"""Receipts, where a site reads them and can't write over them: renewed when what they say changes.
 
 The lake remembers the last one as a hash: an interrupted run owes its receipts to the next one, and
 an upload of last year is not read again.
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
 from echoatlas.pipeline.ingest.complete import completeness, upload_folder
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
-from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
+from echoatlas.pipeline.ingest.uploads import is_readable, receipts_at, uploaded
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, sidecars
 from echoatlas.pipeline.sites.receipt_pages import pages
 from echoatlas.pipeline.sites.receipts import Receipt, fates_of, receipts
@@ -45,7 +45,7 @@ def write_receipts(
     digests: Mapping[str, bytes] | None = None,
     other: Iterable[str] = (),
 ) -> bool:
-    """Write a receipt for each upload whose outcome has changed into the site's own prefix.
+    """Write a receipt for each upload whose outcome has changed to where the site can read it.
 
     Args:
         told: what is read of the site's loose tables, if that is known already.
@@ -74,11 +74,12 @@ def write_receipts(
         folder = upload_folder(receipt.archive or receipt.file) or ROOT
         by_folder.setdefault(folder, []).append(receipt)
     try:
+        outbox = receipts_at(bucket)
         for folder, some in sorted(by_folder.items()):
-            place = f"{RECEIPTS}{_named(deployment, site, folder)}"
+            place = _named(deployment, site, folder)
             for ending, text in pages(site.site, folder, some).items():
                 # A local name may be no text: then it stands there by escapes
-                bucket.write(f"{place}.{ending}", text.encode(errors="backslashreplace"))
+                outbox.write(f"{place}.{ending}", text.encode(errors="backslashreplace"))
     except (UsageError, Retry):
         return False
     storage.write(kept, json.dumps(now, sort_keys=True).encode())
@@ -87,7 +88,7 @@ def write_receipts(
 
 def _named(deployment: Deployment, site: SiteConfig, folder: str) -> str:
     """The name of a folder's receipt: its own, or its upload's opaque one where that can't be."""
-    if is_readable(deployment.bucket(site), f"{RECEIPTS}{folder}.json"):
+    if is_readable(deployment.bucket(site), f"{folder}.json"):
         return folder
     return upload_id(site.site, folder, deployment.key())
 
@@ -115,15 +116,15 @@ class _Digests:
         return self.told[folder].get((arrival.key, arrival.size, arrived)) or self._read(arrival)
 
     def _last(self, folder: str) -> dict[tuple[str, int, str], str]:
-        place = f"{RECEIPTS}{_named(self.deployment, self.site, folder)}.json"
+        place = f"{_named(self.deployment, self.site, folder)}.json"
         try:
-            lines = json.loads(self.bucket.read(place))
+            lines = json.loads(receipts_at(self.bucket).read(place))
             return {
                 (one["archive"] or one["file"], one["bytes"], one["time"]): one["sha256"]
                 for one in lines
             }
-        except (FileNotFoundError, Reject, ValueError, KeyError, TypeError):
-            return {}  # there is none, it is of an older version, or the site wrote over it
+        except (FileNotFoundError, Reject, UsageError, ValueError, KeyError, TypeError):
+            return {}  # there is none, it is of an older version, or a site wrote over it
 
     def _read(self, arrival: ListedFile) -> str:
         digest = hashlib.sha256()

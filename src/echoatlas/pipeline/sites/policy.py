@@ -1,8 +1,11 @@
 """What a site may do in its bucket: put and list its own prefix, read its receipts, nothing else.
 
 The policy only allows: services other than AWS refuse policies of users that deny (SeaweedFS 4.48).
-So it is written as narrow as it has to be. It neither reads nor deletes what the site dropped: lost
-keys of a site give nothing away, and nothing that arrived can be taken back with them.
+So receipts lie beside the site's prefix and not in it, where what it may put would be written over
+them. Only a site with a whole bucket has them within, and its policy has to deny.
+
+It neither reads nor deletes what the site dropped: lost keys of a site give nothing away, and
+nothing that arrived can be taken back with them.
 """
 
 from __future__ import annotations
@@ -47,25 +50,34 @@ def site_policy(bucket: S3Storage) -> dict[str, Any]:
     }
     if bucket.prefix:
         # Not the prefix without its slash: that would list the neighbors whose names begin alike
-        listing["Condition"] = {"StringLike": {"s3:prefix": [bucket.prefix, f"{bucket.prefix}*"]}}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
+        receipts = f"{RECEIPTS}{bucket.prefix}"
+        places = [bucket.prefix, f"{bucket.prefix}*", receipts, f"{receipts}*"]
+        listing["Condition"] = {"StringLike": {"s3:prefix": places}}
+    statements = [
+        {
+            "Sid": "PutOwn",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+            "Resource": [f"{own}*"],
+        },
+        listing,
+        {
+            "Sid": "ReadReceipts",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject"],
+            "Resource": [f"{whole}/{RECEIPTS}{bucket.prefix}*"],
+        },
+    ]
+    if not bucket.prefix:
+        statements.append(
             {
-                "Sid": "PutOwn",
-                "Effect": "Allow",
-                "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
-                "Resource": [f"{own}*"],
-            },
-            listing,
-            {
-                "Sid": "ReadReceipts",
-                "Effect": "Allow",
-                "Action": ["s3:GetObject"],
-                "Resource": [f"{own}{RECEIPTS}*"],
-            },
-        ],
-    }
+                "Sid": "KeepReceipts",
+                "Effect": "Deny",
+                "Action": ["s3:PutObject"],
+                "Resource": [f"{whole}/{RECEIPTS}*"],
+            }
+        )
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def demand_apart(site: SiteConfig, others: Iterable[SiteConfig]) -> None:
@@ -76,6 +88,8 @@ def demand_apart(site: SiteConfig, others: Iterable[SiteConfig]) -> None:
     """
     if not site.bucket.startswith("s3://"):
         return
+    if f"{site.bucket.removeprefix('s3://').partition('/')[2].strip('/')}/".startswith(RECEIPTS):
+        raise UsageError(f"{site.bucket}: receipts of all sites lie there; choose another prefix")
     mine = f"{site.bucket.rstrip('/')}/"
     for other in others:
         theirs = f"{other.bucket.rstrip('/')}/"
@@ -136,6 +150,11 @@ def make_user(bucket: S3Storage, name: str) -> tuple[str, str]:
         key = client.create_access_key(UserName=name)["AccessKey"]
     except (ClientError, BotoCoreError) as error:
         said = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        if said == "MalformedPolicyDocument" and not bucket.prefix:
+            raise UsageError(
+                "this service can't keep a site from writing over its receipts in a bucket of its "
+                f"own: give the site a prefix, as {bucket.uri}/uploads/"
+            ) from None
         raise UsageError(
             f"no user could be made for {bucket.uri} ({said}): make one with this service's own "
             "tool and give it the policy that lies in policy.json"
