@@ -36,7 +36,7 @@ def test_what_the_rule_makes_of_two_labels(
     (found,) = label_conflicts(lake)
 
     assert (found.outcome, found.paths) == (outcome, paths)
-    assert [object_id for object_id, _, _ in found.said] == ["o0000", "o0001"]
+    assert [object_id for object_id, _, _ in found.members] == ["o0000", "o0001"]
     assert tallied([found]) == {str(outcome): 1}
     assert bool(to_review([found])) == (outcome is Settled.ABSTAINED)
 

@@ -23,7 +23,8 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
     ),
     "while labeling": lambda lake: (lake / "tables/labels").exists(),
 }
-# What a kill finds is the driver's doing, not its workers': at two moments they are Ray's
+# What a kill finds is the driver's doing, not its workers'. These are plain processes, and Ray's at
+# a moment that every run of the tests comes to and at a heavy one
 ON_RAY = {"with a part written", "in the middle of a commit"}
 HEAVY = {"after naming", "with a part written"}  # found by the others' kind of kill as well
 PROCESSES = {"batch": 2, "group": 1, "workers": 2, "address": "processes"}

@@ -51,7 +51,7 @@ def deidentify(
     context: Context = ctx.obj
     from echoatlas.pipeline.deidentify.header.policy import Policy, load_policy
     from echoatlas.pipeline.deidentify_tool.explain import explain, files
-    from echoatlas.pipeline.deidentify_tool.run import REPORT, deidentify_files, said
+    from echoatlas.pipeline.deidentify_tool.run import REPORT, deidentify_files, summary_text
     from echoatlas.pipeline.vault.keys import key_of_tool
     from echoatlas.schemas.config.file import load
     from echoatlas.schemas.config.site import SiteConfig
@@ -71,5 +71,5 @@ def deidentify(
         src, dest, chosen, made.key, report, names, workers, float(seconds), context.progress, rules
     )
     told = report or dest / REPORT
-    context.say(f"{said(done, names)}\nreport: {told}", {**asdict(done), "report": told})
+    context.say(f"{summary_text(done, names)}\nreport: {told}", {**asdict(done), "report": told})
     raise typer.Exit(done.exit_code)

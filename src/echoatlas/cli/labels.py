@@ -89,7 +89,7 @@ def conflicts(ctx: typer.Context) -> None:
     rows = [
         [one.outcome, one.paths or UNKNOWN, object_id, site, paths or UNKNOWN]
         for one in found
-        for object_id, site, paths in one.said
+        for object_id, site, paths in one.members
     ]
     data = [
         {
@@ -97,7 +97,7 @@ def conflicts(ctx: typer.Context) -> None:
             "paths": one.paths,
             "objects": [
                 {"object_id": object_id, "site": site, "paths": paths}
-                for object_id, site, paths in one.said
+                for object_id, site, paths in one.members
             ],
         }
         for one in found

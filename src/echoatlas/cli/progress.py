@@ -43,7 +43,7 @@ class _Phase:
         """Whether it is told in numbers; else it is one thing that takes its time."""
         return self.of != 1 and (self.of > 1 or self.done > 0)
 
-    def said(self, now: float) -> str:
+    def line(self, now: float) -> str:
         """A line of a log: "objects: 15 of 93, 0.8/s, 2 min left"."""
         took = now - self.began
         if not self.counted:
@@ -143,7 +143,7 @@ class Progress:
 
     def _speak(self, phase: _Phase, now: float) -> None:
         phase.spoken = now
-        typer.echo(phase.said(now), err=True)
+        typer.echo(phase.line(now), err=True)
 
     def _draw(self, phase: _Phase, now: float) -> None:
         width = shutil.get_terminal_size().columns - 1

@@ -59,7 +59,7 @@ def add(
     site = checked.site
     target = deployment.add_site(site, replace=replace)
     handed = hand_out(deployment, site, user=user)
-    lines = [f"site {site.site}: {checked.said}"]
+    lines = [f"site {site.site}: {checked.sentence}"]
     if handed:
         lines.append(f"for the site: guide, policy{' and keys' if handed.keys else ''} in")
         lines[-1] += f" {handed.folder}"
@@ -136,7 +136,7 @@ def check(
     if short := checked.tables.short(checked.site.sidecar):
         warnings.insert(0, short)
     good = "is right, but is to be looked at" if warnings else "is right"
-    told = f"the file of site {checked.site.site} {good}; {checked.said}"
+    told = f"the file of site {checked.site.site} {good}; {checked.sentence}"
     context.say(
         "\n".join([told, *warnings, *(["", profile_text(found)] if found else [])]),
         {

@@ -49,7 +49,7 @@ def watch(
     hints = Hints(deployment.sites)
     listener = Listener(listen, hints, os.environ.get(TOKEN, "")) if listen else None
 
-    def said(what: Summary | EchoAtlasError) -> None:
+    def report(what: Summary | EchoAtlasError) -> None:
         if isinstance(what, Exception):
             context.say(f"echoatlas: {what}", {"error": str(what)})
             return
@@ -75,7 +75,7 @@ def watch(
             f"watching {', '.join(names) or 'all sites'} every {every:g} s{place}",
             {"watching": names, "listening": listener.address if listener else ""},
         )
-        watched(lambda: context.open("made"), hints, names, every, said)
+        watched(lambda: context.open("made"), hints, names, every, report)
 
 
 def _look(context: Context, deployment: Deployment, names: list[str]) -> None:

@@ -112,7 +112,7 @@ async def carry(folder: Path, stage: Stage) -> State[Any] | Counts:
         return not_done(str(error))
     await show(stage.tables(output))
     counts = stage.counts(output)
-    get_run_logger().info("%s: %s", stage.name, said(counts))
+    get_run_logger().info("%s: %s", stage.name, counts_text(counts))
     return counts
 
 
@@ -204,6 +204,6 @@ def _line(log: str) -> str:
     return own[-1].removeprefix("echoatlas: ") if own else ""
 
 
-def said(counts: Mapping[str, int]) -> str:
+def counts_text(counts: Mapping[str, int]) -> str:
     """Counts as a line of a log."""
     return ", ".join(f"{number} {what}" for what, number in counts.items()) or "done"

@@ -240,7 +240,7 @@ def _write_report(path: Path, summary: Summary, journal: Journal) -> None:
         raise UsageError(f"cannot write {path} ({os.strerror(error.errno or 0)})") from None
 
 
-def said(summary: Summary, names: Path | None = None) -> str:
+def summary_text(summary: Summary, names: Path | None = None) -> str:
     """A summary for people; ``names`` is the list of which input is which, if one was written."""
     counts = " + ".join(f"{number} {status}" for status, number in summary.counts.items())
     lines = [f"{summary.inputs} inputs = {counts}"]

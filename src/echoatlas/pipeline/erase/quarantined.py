@@ -110,7 +110,7 @@ def _said_of(batch: Batch, item: WorkItem, sources: Sources) -> set[str]:
     """Identities that an object's copies state."""
     try:
         data, name = words_of(batch, item, sources)
-        said = sources.said_of(item, name, masks=False)
+        said = sources.statements_of(item, name, masks=False)
     except (Reject, FileNotFoundError):
         return set()
     try:

@@ -79,10 +79,10 @@ def findings(
     if scan.header is not None:
         yield from _coded(scan.header, config)
         for source, text in dicom.texts(scan.header):
-            yield from said(heard(text), source, config)
+            yield from findings_in(heard(text), source, config)
     yield from _regions(scan, config)
     for text in scan.text.values():
-        yield from said(text, "comment", config)
+        yield from findings_in(text, "comment", config)
     # The layout of a collection is read by its adapter; its folders' names were not meant as words.
     if origin.facts.get("role", UNLISTED) == UNLISTED:
         yield from _path(origin.name, config)
@@ -91,7 +91,7 @@ def findings(
     yield from _site(site, config)
 
 
-def said(text: str, source: str, config: EvidenceConfig) -> Iterator[Finding]:
+def findings_in(text: str, source: str, config: EvidenceConfig) -> Iterator[Finding]:
     """What a free text says, on every axis."""
     for match in anatomy().find(text):
         yield _finding(match, match.rule.node, "anatomy", source, config)
@@ -114,7 +114,7 @@ def _coded(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
         nodes = body_part(term)
         yield from _nodes(nodes, "body_part", config.body_part, "L-1")
         if not nodes:
-            yield from said(heard(term), "body_part", config)
+            yield from findings_in(heard(term), "body_part", config)
     for keyword in dicom.REGION_CODES:
         for code in dicom.codes(header, keyword):
             nodes = coded(code.value, code.scheme)
@@ -174,7 +174,7 @@ def _exam_type(header: Any, config: EvidenceConfig) -> Iterator[Finding]:
     for term in dicom.exam_types(header):
         entry = exam_terms().get(" ".join(term.replace("_", " ").split()))
         if entry is None:
-            yield from said(term, "image_type", config)
+            yield from findings_in(term, "image_type", config)
             continue
         nodes = entry["node"] or ()
         nodes = (nodes,) if isinstance(nodes, str) else tuple(nodes)
@@ -200,11 +200,11 @@ def _nodes(nodes: Iterable[str], source: str, weight: float, rule: str) -> Itera
 def _path(name: str, config: EvidenceConfig) -> Iterator[Finding]:
     """Folders and file name; a folder nearer to the file says more, so it is heard alone."""
     *folders, file = re.split(r"[/\\!]", name)
-    yield from said(re.sub(r"\.\w{1,5}(\.gz)?$", "", file), "name", config)
+    yield from findings_in(re.sub(r"\.\w{1,5}(\.gz)?$", "", file), "name", config)
     for folder in reversed(folders):
         if LAYOUT.match(folder):
             continue
-        told = list(said(folder, "folder", config))
+        told = list(findings_in(folder, "folder", config))
         yield from told
         if any(finding.axis == "anatomy" and not finding.weak for finding in told):
             return
@@ -225,7 +225,7 @@ def _sidecar(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Iterat
         if nodes:
             yield from _nodes(nodes, "sidecar", config.sidecar, "L-1")
         else:
-            yield from said(value, "sidecar", config)
+            yield from findings_in(value, "sidecar", config)
 
 
 def _collection(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Iterator[Finding]:
@@ -241,7 +241,7 @@ def _collection(origin: Origin, site: SiteConfig, config: EvidenceConfig) -> Ite
         yield Finding("subject", told["subject"], "collection", weight, site.collection)
     for column in ("view", "laterality"):
         if value := told.get(column):
-            yield from (f for f in said(value, "collection", config) if f.axis == column)
+            yield from (f for f in findings_in(value, "collection", config) if f.axis == column)
             if column == "laterality":
                 yield from _side(value)
 

@@ -8,13 +8,15 @@ nothing else of the row says anything.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.lake.outcome import erased_row
 from echoatlas.pipeline.lake.tombstones import MASKED
-from echoatlas.schemas.rows.objects import ObjectRow
+from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import Status
 
@@ -23,33 +25,6 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tombstones import Tombstones
 
 SEEN = {"object_id", "content_id"}  # columns of a sighting that are masked
-
-
-def erased_row(locator: str, object_id: str, site: str, upload: str) -> ObjectRow:
-    """What is told of an object that was erased."""
-    return ObjectRow(
-        object_id=object_id,
-        site=site,
-        upload=upload,
-        status=Status.ERASED.value,
-        reason="",
-        locator=locator,
-        content_id="",
-        bytes=0,
-        format="",
-        codec="",
-        frames=0,
-        patient="",
-        study="",
-        series="",
-        instance="",
-        codestream="",
-        maker="unknown",
-        model="unknown",
-        license="",
-        flags="",
-        fingerprint="",
-    )
 
 
 def mask(lake: Lake, stones: Tombstones, locators: Collection[str], run_id: str) -> None:
@@ -68,13 +43,13 @@ def mask(lake: Lake, stones: Tombstones, locators: Collection[str], run_id: str)
     # Outcomes first: a sighting that is masked, and has its outcome still, would be found no more
     outcomes = lake.read("objects", ["locator", "object_id"], mine)
     done = outcomes.filter(pc.starts_with(outcomes["object_id"], MASKED))["locator"]
-    rows = seen.select(["locator", "object_id", "site", "upload"]).to_pylist()
     settled = set(done.to_pylist())
-    due = [row | {"object_id": stones.masked(row["object_id"])} for row in rows]
-    due = [row for row in due if row["locator"] not in settled]
+    sightings = (SightingRow(**row) for row in seen.to_pylist())
+    due = [one for one in sightings if one.locator not in settled]
     if due:
-        table = to_arrow("objects", [erased_row(**row) for row in due])
-        places = [row["locator"] for row in due]
+        masked = (replace(one, object_id=stones.masked(one.object_id)) for one in due)
+        table = to_arrow("objects", map(erased_row, masked))
+        places = [one.locator for one in due]
         lake.exchange("objects", "locator", places, table, run_id)
     fresh = seen.filter(open_ones)
     if fresh.num_rows:

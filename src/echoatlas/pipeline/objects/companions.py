@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.deidentify.pixels.marks import check_masks
 from echoatlas.pipeline.objects.copies import best
 from echoatlas.pipeline.sidecars.annotations import given, length, scores
-from echoatlas.pipeline.sidecars.said import in_words, joined, with_rows
+from echoatlas.pipeline.sidecars.statements import in_words, joined, with_rows
 from echoatlas.pipeline.sidecars.within import within
 from echoatlas.taxonomy.collections import load
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def origin_of_all(scan: Scan, task: ObjectTask, context: SiteContext) -> Origin:
     """The origin by which an object's patient is known, its row filled up by those of copies."""
-    origins = in_words(task.said)
+    origins = in_words(task.statements)
     first = best(scan.header, origins, context.site, context.key, context.config.deidentify)
     return with_rows(first, origins, context.site)
 
@@ -36,7 +36,7 @@ def with_companions(
     marked, flags = scores(site, origin.sidecar), frozenset[str]()
     rule = None
     if site.collection is not None:
-        attached, adapter = joined(task.said), load(site.collection)
+        attached, adapter = joined(task.statements), load(site.collection)
         told, flags = given(attached, origin.facts, adapter, scan, context.config.read)
         marked += told
         rule = adapter.mask_within(origin.name)

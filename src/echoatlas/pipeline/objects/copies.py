@@ -105,7 +105,7 @@ def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
     Raises:
         Reject: by ``clean``.
     """
-    raw, said, sighting = scan.header, task.said, task.sighting
+    raw, said, sighting = scan.header, task.statements, task.sighting
     site, key, policy = context.site, context.key, context.config.deidentify
     mark = context.marks(task).frames
     origin = best(raw, [one.origin for one in said], site, key, policy)

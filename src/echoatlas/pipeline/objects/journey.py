@@ -26,7 +26,7 @@ from echoatlas.pipeline.objects.rows import (
 )
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read, read_report
-from echoatlas.pipeline.sidecars.said import in_words
+from echoatlas.pipeline.sidecars.statements import in_words
 from echoatlas.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
         scan, marked = with_companions(scan, origin, task, context)
         clip = Clip(scan)
     with watch.step("evidence"):  # the last place where text is seen
-        said = in_words(task.said)
+        said = in_words(task.statements)
         hints = all_hints(evidence(scan, one, site, config.evidence) for one in said)
     with watch.step("decode"):
         spread = clip.spread(config.geometry.pictures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.lake.outcome import outcome_row
 from echoatlas.schemas.fan import Verdict
 from echoatlas.schemas.rows.frames import MeasurementRow
 from echoatlas.schemas.rows.labels import EvidenceRow, ReadingRow
@@ -42,8 +43,12 @@ def rejection_rows(
         ),
         reading_row(sighting, marks),
         _unread(sighting, site, marks.frames, AuditVerdict.QUARANTINED, rejection.reason.value),
-        object_row(
-            sighting, site, marks.frames, status=Status.REJECTED, reason=rejection.reason.value
+        outcome_row(
+            sighting,
+            Status.REJECTED,
+            reason=rejection.reason.value,
+            license_id=site.license,
+            fingerprint=marks.frames,
         ),
     ]
 
@@ -53,7 +58,7 @@ def companion_rows(sighting: SightingRow, site: SiteConfig, marks: Fingerprints)
     return [
         reading_row(sighting, marks),
         _unread(sighting, site, marks.frames, AuditVerdict.FILTERED, "companion"),
-        object_row(sighting, site, marks.frames, status=Status.KEPT),
+        outcome_row(sighting, Status.KEPT, license_id=site.license, fingerprint=marks.frames),
     ]
 
 
@@ -186,35 +191,6 @@ def audit_row(
         verdicts=" ".join(sorted(verdicts)),
         maker=header.maker,
         device=header.model,
-        fingerprint=mark,
-    )
-
-
-def object_row(
-    sighting: SightingRow, site: SiteConfig, mark: str, status: str, reason: str = ""
-) -> ObjectRow:
-    """What became of an object of which there are no frames."""
-    return ObjectRow(
-        object_id=sighting.object_id,
-        site=sighting.site,
-        upload=sighting.upload,
-        status=status,
-        reason=reason,
-        locator=sighting.locator,
-        content_id=sighting.content_id,
-        bytes=sighting.bytes,
-        format="",
-        codec="",
-        frames=0,
-        patient="",
-        study="",
-        series="",
-        instance="",
-        codestream="",
-        maker="unknown",
-        model="unknown",
-        license=site.license,
-        flags="",
         fingerprint=mark,
     )
 

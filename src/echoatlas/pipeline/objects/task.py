@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.sidecars.collection import Attached
-from echoatlas.pipeline.sidecars.said import Said
+from echoatlas.pipeline.sidecars.statements import Statement
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
@@ -23,21 +23,22 @@ class ObjectTask:
 
     Attributes:
         data: the object's bytes.
-        said: what is said of each of its copies and lies beside it; the copy that was read first.
+        statements: what is said of each of its copies, and lies beside it; first of the copy that
+            was read.
         gone: what copies said that are there no more.
         told: a keyed hash of what is said of its copies, for the mark of its rows; often empty.
     """
 
     data: bytes
     sighting: SightingRow
-    said: tuple[Said, ...]
+    statements: tuple[Statement, ...]
     gone: tuple[CopyRow, ...] = ()
     told: str = ""
 
     @classmethod
     def alone(cls, data: bytes, sighting: SightingRow, origin: Origin) -> ObjectTask:
         """An object of which there is one copy, and nothing beside it."""
-        return cls(data, sighting, (Said(sighting.locator, origin, Attached()),))
+        return cls(data, sighting, (Statement(sighting.locator, origin, Attached()),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Shift:
     before: int
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """The same in words, without a value of any row."""
         return (
             f"its {self.what} are not those of before (stability index {self.index:.2f}, "
@@ -130,4 +130,4 @@ def drifted(lake: Lake, site: SiteConfig, fresh: Collection[str]) -> list[str]:
     """What of a site's new objects is not like what it sent before, in words."""
     if not fresh:
         return []
-    return [one.said for one in shifts(lake, site, fresh) if one.index > site.drift.max_index]
+    return [one.sentence for one in shifts(lake, site, fresh) if one.index > site.drift.max_index]

@@ -43,18 +43,18 @@ class LabelConflict:
     """Objects that show the same, with the labels that they have by themselves.
 
     Attributes:
-        said: (object, site, paths) of each, in order.
+        members: (object, site, paths) of each, in order.
         paths: what holds for all of them; empty if none does.
     """
 
     outcome: Settled
-    said: tuple[tuple[str, str, str], ...]
+    members: tuple[tuple[str, str, str], ...]
     paths: str
 
     def beside(self, object_id: str) -> str:
         """What the others say, for a list that people read: "site: path; site: path"."""
-        told = {f"{site}: {paths or UNKNOWN}" for one, site, paths in self.said if one != object_id}
-        return "; ".join(sorted(told))
+        others = (member for member in self.members if member[0] != object_id)
+        return "; ".join(sorted({f"{site}: {paths or UNKNOWN}" for _, site, paths in others}))
 
 
 def label_conflicts(lake: Lake) -> list[LabelConflict]:
@@ -74,7 +74,7 @@ def label_conflicts(lake: Lake) -> list[LabelConflict]:
         stars.setdefault(row["head"], []).append(row)
     found = {conflict(star) for star in stars.values()}
     order = list(Settled)[::-1]
-    return sorted(found, key=lambda one: (order.index(one.outcome), one.said))
+    return sorted(found, key=lambda one: (order.index(one.outcome), one.members))
 
 
 def conflict(star: Sequence[dict[str, Any]]) -> LabelConflict:
@@ -99,5 +99,5 @@ def to_review(found: Sequence[LabelConflict]) -> dict[str, str]:
         object_id: one.beside(object_id)
         for one in found
         if one.outcome is Settled.ABSTAINED
-        for object_id, _, _ in one.said
+        for object_id, _, _ in one.members
     }

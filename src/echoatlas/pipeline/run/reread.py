@@ -21,7 +21,7 @@ from echoatlas.pipeline.read.archive import is_archive
 from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.run.worker import BatchResult, Writer, reading, work
-from echoatlas.pipeline.sidecars.said import in_words
+from echoatlas.pipeline.sidecars.statements import in_words
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.ticks import heard, tick
 from echoatlas.schemas.records import Hint
@@ -106,7 +106,7 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
         return None
     if told or item.rejected or (item.sighting.member < 0 and is_archive(data)):
         return told
-    origins = in_words(sources.said_of(item, name, masks=False))
+    origins = in_words(sources.statements_of(item, name, masks=False))
     scan = read_words(data, config.read)
     return all_hints(evidence(scan, origin, site, config.evidence) for origin in origins)
 

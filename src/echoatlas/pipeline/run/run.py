@@ -22,9 +22,10 @@ from echoatlas._version import __version__
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.lake.masking import erased_row, mask, unmasked
+from echoatlas.pipeline.lake.masking import mask, unmasked
+from echoatlas.pipeline.lake.outcome import erased_row, outcome_row
 from echoatlas.pipeline.lake.tombstones import Tombstones
-from echoatlas.pipeline.objects.rows import object_row, rejection_rows
+from echoatlas.pipeline.objects.rows import rejection_rows
 from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
@@ -202,9 +203,15 @@ def _carry(
         for one in seen.lost:
             rows += rejection_rows(one, seen.site, vanished, seen.marks)
         rows += [
-            object_row(one, seen.site, seen.marks.frames, Status.DUPLICATE) for one in seen.repeats
+            outcome_row(
+                one,
+                Status.DUPLICATE,
+                license_id=seen.site.license,
+                fingerprint=seen.marks.frames,
+            )
+            for one in seen.repeats
         ]
-        rows += [erased_row(o.locator, o.object_id, o.site, o.upload) for o in seen.erased]
+        rows += map(erased_row, seen.erased)
         committer.rows(seen.site.site, rows)
         summary.repeats += len(seen.repeats)
         summary.rejected[Reason.VANISHED.value] += len(seen.lost)

@@ -10,8 +10,8 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.reader import Reader
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.collection import CompanionReader, origin_of
-from echoatlas.pipeline.sidecars.said import Said
 from echoatlas.pipeline.sidecars.site import ArchiveTables
+from echoatlas.pipeline.sidecars.statements import Statement
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.plan.batch import Batch
@@ -60,7 +60,7 @@ class Sources:
         )
         return Sources(batch.site, read, Reader(read, tables), shelf, tables)
 
-    def said_of(self, item: WorkItem, name: str, *, masks: bool = True) -> list[Said]:
+    def statements_of(self, item: WorkItem, name: str, *, masks: bool = True) -> list[Statement]:
         """What is said of an object: of the copy that was read, then of its other copies.
 
         Args:
@@ -68,15 +68,17 @@ class Sources:
             masks: give the bytes of masks, too.
         """
         return [
-            self._said(item, name, self.tables, masks),
+            self._statement(item, name, self.tables, masks),
             *(
-                self._said(copy, called, tables, masks)
+                self._statement(copy, called, tables, masks)
                 for copy in item.copies
                 for called, tables in self._place(copy)
             ),
         ]
 
-    def _said(self, item: WorkItem, name: str, tables: ArchiveTables, masks: bool) -> Said:
+    def _statement(
+        self, item: WorkItem, name: str, tables: ArchiveTables, masks: bool
+    ) -> Statement:
         attached = self.shelf.beside(name, item.companions, masks=masks)
         told: dict[str, str] | None = None if item.sidecar is None else dict(item.sidecar)
         if item.sighting.member >= 0:
@@ -85,7 +87,7 @@ class Sources:
                 told = {**(told or {}), **inside}
         origin = origin_of(self.site, item.sighting.upload, name, {**attached.row, **(told or {})})
         listed = None if told is None else bool(told)
-        return Said(item.sighting.locator, origin, attached, listed)
+        return Statement(item.sighting.locator, origin, attached, listed)
 
     def _place(self, copy: WorkItem) -> Iterator[tuple[str, ArchiveTables]]:
         """The name of a copy, and the tables of its archive; nothing if it can't be found."""

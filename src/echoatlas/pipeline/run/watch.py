@@ -69,7 +69,7 @@ def watch(
     hints: Hints,
     sites: Collection[str] = (),
     every: float = 300.0,
-    said: Callable[[Summary | EchoAtlasError], None] = lambda _: None,
+    report: Callable[[Summary | EchoAtlasError], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> None:
     """Look and run until the hints are stopped.
@@ -80,7 +80,7 @@ def watch(
         opened: opens the deployment, anew each time: sites may have been added.
         sites: the only ones to be watched; all if empty.
         every: seconds after which all are looked at without a hint.
-        said: told of each run that did something, and of what went wrong.
+        report: told of each run that did something, and of what went wrong.
     """
     scheduled, named, last = 0.0, set[str](), ""
     quiet: dict[str, float] = {}
@@ -96,17 +96,17 @@ def watch(
             named |= {site for site, when in quiet.items() if time.time() >= when}
             named &= wanted
             if named:
-                _look_and_run(deployment, named, quiet, said, progress)
+                _look_and_run(deployment, named, quiet, report, progress)
                 named.clear()
             last = ""
             pause = min([scheduled - time.monotonic(), *(w - time.time() for w in quiet.values())])
         except CheckFailed as error:
-            said(error)
+            report(error)
             named.clear()
             pause = scheduled - time.monotonic()
         except EchoAtlasError as error:  # another run, a bucket out of reach, a file being edited
             if str(error) != last:
-                said(error)
+                report(error)
             last = str(error)
         fresh = hints.wait(pause)
         if fresh:
@@ -118,7 +118,7 @@ def _look_and_run(
     deployment: Deployment,
     named: Collection[str],
     quiet: dict[str, float],
-    said: Callable[[Summary | EchoAtlasError], None],
+    report: Callable[[Summary | EchoAtlasError], None],
     progress: Progress | None,
 ) -> None:
     for site in named:
@@ -130,10 +130,10 @@ def _look_and_run(
         if seen.next_look is not None:
             quiet[site] = seen.next_look
     for site, why in seen.faults.items():
-        said(UsageError(f"site '{site}' was left out: {why}"))
+        report(UsageError(f"site '{site}' was left out: {why}"))
     if not seen.due:
         return
     summary = curate(deployment, list(seen.due), progress)
     if summary.named or summary.objects or summary.reread:
-        said(summary)
+        report(summary)
     must_hold(summary)

@@ -21,7 +21,7 @@ from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
 from echoatlas.pipeline.ingest.uploads import is_readable
-from echoatlas.pipeline.lake.masking import erased_row
+from echoatlas.pipeline.lake.outcome import erased_row
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
@@ -101,8 +101,7 @@ def work(batch: Batch) -> BatchResult:
         try:
             traveled = _travel(batch, item, context, sources, watch, sealed)
         except Forbidden:
-            one = item.sighting
-            writer.add([erased_row(one.locator, one.object_id, one.site, one.upload)])
+            writer.add([erased_row(item.sighting)])
         except Reject as rejection:
             writer.add(rejection_rows(item.sighting, batch.site, rejection, marks))
             rejected[rejection.reason.value] += 1
@@ -166,7 +165,7 @@ def _travel(
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
         if item.sighting.member < 0 and _only_companions(batch.site, name, data):
             return None
-        said = sources.said_of(item, name)
+        said = sources.statements_of(item, name)
     task = ObjectTask(data, item.sighting, tuple(said), item.claims, item.told)
     traveled = journey(task, context, watch)
     if batch.stones is not None and batch.stones.forbid(batch.site.site, traveled.rows):

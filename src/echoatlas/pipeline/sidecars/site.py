@@ -13,7 +13,7 @@ from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
 from echoatlas.pipeline.sidecars.placed import Tables, folder_of
 from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
-from echoatlas.pipeline.sidecars.tally import Tally, Told, tally
+from echoatlas.pipeline.sidecars.tally import TableReport, Tally, tally
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
@@ -46,7 +46,7 @@ class Sidecars:
     tables: Tables
     names: Mapping[str, tuple[str, ...]]
     companions: Companions
-    told: tuple[Told, ...]
+    told: tuple[TableReport, ...]
     tally: Tally
 
     def above(self, key: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TableReport:
     """What is read of one table. Holds PHI: for the site's own zone only.
 
     Attributes:
@@ -116,7 +116,9 @@ class Tally:
         return found
 
 
-def tally(site: SiteConfig, tables: Tables, files: Iterable[str]) -> tuple[list[Told], Tally]:
+def tally(
+    site: SiteConfig, tables: Tables, files: Iterable[str]
+) -> tuple[list[TableReport], Tally]:
     """Count what tables name.
 
     Args:
@@ -139,7 +141,7 @@ def tally(site: SiteConfig, tables: Tables, files: Iterable[str]) -> tuple[list[
         for placed, called in said:
             hit.setdefault(placed.key, set()).add(called)
     told = [
-        told_of(placed, site.sidecar, len(hit.get(placed.key, ())), opened.get(placed.key, 0))
+        report_of(placed, site.sidecar, len(hit.get(placed.key, ())), opened.get(placed.key, 0))
         for placed in tables
     ]
     known = {plain(heading) for placed in tables for heading in placed.table.headings}
@@ -161,12 +163,12 @@ def tally(site: SiteConfig, tables: Tables, files: Iterable[str]) -> tuple[list[
 BY_TABLE = ("auto", "sidecar")  # rules by which a table may say who the patient is
 
 
-def told_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) -> Told:
+def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) -> TableReport:
     """What is read of a table, of which ``matched`` rows name a file."""
     headings = [heading for heading in placed.table.headings if heading]
     means = {heading: meaning(heading, rule) for heading in headings}
     means[placed.table.key] = "file"
-    return Told(
+    return TableReport(
         table=placed.key,
         columns={heading: one for heading, one in means.items() if one},
         ignored=tuple(heading for heading, one in means.items() if not one),

@@ -41,7 +41,7 @@ class Checked:
     tables: Tally
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """What lies there, in words."""
         if not self.files and not self.beside:
             return f"nothing lies in {self.site.bucket} yet: is the address right?"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.ingest.complete import Completeness
     from echoatlas.pipeline.ingest.listing import ListedFile
-    from echoatlas.pipeline.sidecars.tally import Told
+    from echoatlas.pipeline.sidecars.tally import TableReport
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
 
@@ -40,7 +40,7 @@ CHUNK = 64 << 20  # bytes of a file that are held at a time
 def write_receipts(
     deployment: Deployment,
     site: SiteConfig,
-    told: Iterable[Told] | None = None,
+    told: Iterable[TableReport] | None = None,
     whole: Completeness | None = None,
     digests: Mapping[str, bytes] | None = None,
     other: Iterable[str] = (),
@@ -140,7 +140,7 @@ class _Digests:
 def _outcomes(
     deployment: Deployment,
     site: SiteConfig,
-    told: Iterable[Told],
+    told: Iterable[TableReport],
     whole: Completeness,
     other: Iterable[str],
 ) -> dict[str, str]:

@@ -20,7 +20,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.charset import heard
 from echoatlas.pipeline.evidence.dicom import TEXTS, values
-from echoatlas.pipeline.evidence.sources import said
+from echoatlas.pipeline.evidence.sources import findings_in
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.ingest.identify import identify, sightings
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.sidecars.site import Sidecars
-    from echoatlas.pipeline.sidecars.tally import Told
+    from echoatlas.pipeline.sidecars.tally import TableReport
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
@@ -173,7 +173,7 @@ class _Seen:
 
     def _open(self, task: ObjectTask) -> None:
         found, config = self.found, self.context.config
-        origin = task.said[0].origin
+        origin = task.statements[0].origin
         scan = read(task.data, config.read)
         self.formats[scan.format] += 1
         who = identity_of(scan.header, origin, self.context.site)
@@ -203,16 +203,16 @@ class _Seen:
         for source, keywords in TEXTS.items():
             for keyword in keywords:
                 for text in values(scan.header, keyword):
-                    if not any(said(heard(text), source, config)):
+                    if not any(findings_in(heard(text), source, config)):
                         yield keyword, text
         for text in values(scan.header, "BodyPartExamined"):
-            if not body_part(text) and not any(said(heard(text), "body_part", config)):
+            if not body_part(text) and not any(findings_in(heard(text), "body_part", config)):
                 yield "BodyPartExamined", text
         for column, text in origin.sidecar.items():
             means = meaning(column, self.context.site.sidecar)
             if means not in ("label", "description", "view", "class") or not text.strip():
                 continue
-            if not body_part(text) and not any(said(text, "sidecar", config)):
+            if not body_part(text) and not any(findings_in(text, "sidecar", config)):
                 yield f"column {column}", text.strip()
 
     def _has_text_outside(self, scan: Scan) -> bool:
@@ -228,7 +228,7 @@ class _Seen:
             return False
         return bool(look(pictures[:1], outside, config.redact.look).lines)
 
-    def close(self, told: tuple[Told, ...]) -> None:
+    def close(self, told: tuple[TableReport, ...]) -> None:
         """Count what could only be counted at the end."""
         found = self.found
         found.patients = len(self.patients)

@@ -17,7 +17,7 @@ from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import uploaded
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
-from echoatlas.pipeline.sidecars.tally import Told, tally
+from echoatlas.pipeline.sidecars.tally import TableReport, tally
 from echoatlas.pipeline.sites.advice import OTHER_BYTES, advice_on
 from echoatlas.schemas.values import Status
 
@@ -59,7 +59,7 @@ class Receipt:
     bytes: int = 0
     time: str = ""
     sha256: str = ""
-    table: Told | None = None
+    table: TableReport | None = None
 
 
 def receipts(
@@ -96,7 +96,7 @@ def receipts(
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     found: list[Receipt] = []
     spoken = {one.key: one.key for one in listed if one.key not in beside.keys}
-    held: list[Told] = []
+    held: list[TableReport] = []
     for arrival in listed:
         if uploads is not None and arrival.upload not in {*uploads, *named}:
             continue
@@ -152,7 +152,7 @@ def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -
     )
 
 
-def _of_table(receipt: Receipt, told: Told | None) -> Receipt:
+def _of_table(receipt: Receipt, told: TableReport | None) -> Receipt:
     return receipt if told is None else replace(receipt, sentence=told.sentence(), table=told)
 
 

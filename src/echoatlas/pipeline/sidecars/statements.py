@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Statement:
     """What names, folders and tables say of one copy of an object. Trusted zone.
 
     Attributes:
@@ -28,10 +28,10 @@ class Said:
     listed: bool | None = None
 
 
-def joined(said: Iterable[Said]) -> Attached:
+def joined(statements: Iterable[Statement]) -> Attached:
     """What lies beside all copies of an object, each mask and row once."""
-    masks = [mask for one in said for mask in one.attached.masks]
-    rows = [row for one in said for row in one.attached.rows]
+    masks = [mask for one in statements for mask in one.attached.masks]
+    rows = [row for one in statements for row in one.attached.rows]
     unique = {data: (rule, data) for rule, data in reversed(masks)}
     return Attached(
         tuple(mask for mask in masks if unique.pop(mask[1], None) is not None),
@@ -39,10 +39,10 @@ def joined(said: Iterable[Said]) -> Attached:
     )
 
 
-def in_words(said: Iterable[Said]) -> list[Origin]:
+def in_words(statements: Iterable[Statement]) -> list[Origin]:
     """Where copies lie, each way of being spoken of once."""
     found: list[Origin] = []
-    for one in said:
+    for one in statements:
         if one.origin not in found:
             found.append(one.origin)
     return found
