@@ -28,7 +28,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
 
-BEFORE = "7d5ff32"  # the last commit that looked at each sighting as a Python object
+BEFORE = "e3dbcdb"  # a commit that looked at each sighting as a Python object
 SIZES = (100_000, 1_000_000)
 INSIDE, DUE, FRAMES = 100, 1000, 1  # scans an archive; one of how many is due; frames a scan
 SITE = "st-elsewhere"

@@ -283,7 +283,7 @@ import ray
 import ray._private.node as node
 from ray._private import services
 from echoatlas.pipeline.engine import cluster
-from echoatlas.schemas.config import Engine
+from echoatlas.schemas.config.deployment import Engine
 
 def not_yet(*asked, **how):
     raise RuntimeError("no such node yet")

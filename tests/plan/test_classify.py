@@ -11,8 +11,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.portions import Portion
 from echoatlas.pipeline.objects.fingerprints import Fingerprints
-from echoatlas.pipeline.plan.classify import OUTCOME, READING, Due, Sighted, classify
+from echoatlas.pipeline.plan.classify import Due, Sighted, classify
+from echoatlas.pipeline.plan.columns import OUTCOME, READING, Outcomes, Readings, Sightings
 from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 
@@ -95,16 +98,17 @@ def outcomes_of(world: World) -> list[tuple[str, str, str, str]]:
 def joined(world: World) -> tuple[Due, Sighted]:
     """The same as joins; sightings in no order, as they lie in a table."""
     rows = to_arrow("sightings", world.seen)
-    seen = Sighted.of(rows, pa.chunked_array([LISTED[:2], LISTED[2:]]))
-    ids = {one.locator: one.object_id for one in world.seen}
-    outcomes = [(locator, ids[locator], *some) for locator, some in sorted(world.outcomes.items())]
+    parts = [Sightings.of("qilu", Portion.of(part)) for part in (rows[:2], rows[2:])]
+    seen = Sighted.of(Sightings.joined(parts, "qilu"), Ids.of([pa.array(LISTED)]))
+    outcomes = [(locator, *some) for locator, some in sorted(world.outcomes.items())]
+    some = columns("objects", OUTCOME, outcomes)
     due = classify(
         seen,
-        columns("objects", OUTCOME, outcomes),
-        columns("readings", READING, list(world.readings.items())),
+        Outcomes.joined([Outcomes.of(Portion.of(some[:3])), Outcomes.of(Portion.of(some[3:]))]),
+        Readings.of(Portion.of(columns("readings", READING, list(world.readings.items())))),
         TODAY,
         np.array([LISTED.index(one) for one in sorted(world.beside)], np.int64),
-        lambda objects, _: [world.told(one) for one in seen.objects.take(objects).to_pylist()],
+        lambda objects, _: [world.told(one) for one in seen.objects.take(objects).texts()],
     )
     return due, seen
 
@@ -170,7 +174,7 @@ def test_joins_find_what_looking_at_each_sighting_finds(world: World) -> None:
 
     due, seen = joined(world)
 
-    locators = seen.rows.column("locator").to_pylist()
+    locators = seen.rows.locators.texts()
     found = {
         kind: [locators[number] for number in getattr(due, kind)]
         for kind in ("pending", "stale", "unread", "repeats", "lost")
@@ -207,7 +211,7 @@ def test_the_second_of_two_new_copies_is_a_repeat_whatever_their_order_in_the_ta
     due, seen = joined(a_world(sighting("f1", "o1", 0), sighting("f0", "o1", 1)))
 
     assert (due.pending.tolist(), due.repeats.tolist()) == ([0], [1])
-    assert seen.rows.column("locator").to_pylist() == ["f1", "f0"]
+    assert seen.rows.locators.texts() == ["f1", "f0"]
 
 
 def test_an_object_whose_file_is_gone_is_pending_while_a_copy_is_there() -> None:
@@ -226,19 +230,23 @@ def test_what_a_person_rejected_stays_whatever_the_settings_are() -> None:
 
 def test_only_objects_of_several_sightings_or_beside_tables_are_asked_about() -> None:
     seen = Sighted.of(
-        to_arrow("sightings", [sighting("f0", "o1", 0), sighting("f1", "o2", 1)]), pa.array(LISTED)
+        Sightings.of(
+            "qilu",
+            Portion.of(to_arrow("sightings", [sighting("f0", "o1", 0), sighting("f1", "o2", 1)])),
+        ),
+        Ids.of([pa.array(LISTED)]),
     )
-    kept = [("f0", "o1", "kept", "", "frames"), ("f1", "o2", "kept", "", "frames")]
+    kept = [("f0", "kept", "", "frames"), ("f1", "kept", "", "frames")]
     asked: list[str] = []
 
     def tell(objects: Any, settled: Any) -> list[str | None]:
-        asked.extend(seen.objects.take(objects).to_pylist())
+        asked.extend(seen.objects.take(objects).texts())
         return [""] * len(objects)
 
     classify(
         seen,
-        columns("objects", OUTCOME, kept),
-        columns("readings", READING, []),
+        Outcomes.of(Portion.of(columns("objects", OUTCOME, kept))),
+        Readings.of(Portion.of(columns("readings", READING, []))),
         TODAY,
         np.array([LISTED.index("f1")]),
         tell,

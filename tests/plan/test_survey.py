@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.identify import NamedObject, sightings
 from echoatlas.pipeline.ingest.listing import Listing, arrivals
+from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.plan.books import Books
@@ -37,6 +38,10 @@ class CountedLake(Lake):
     def read(self, name: str, columns: Sequence[str] | None = None, *given: Any, **named: Any):  # type: ignore[no-untyped-def]
         self.reads[name] += 1
         return Lake.read(self, name, columns, *given, **named)
+
+    def portions(self, wanted: Wanted) -> Iterator[Portion]:
+        self.reads[wanted.name] += 1
+        return Lake.portions(self, wanted)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import echoatlas
 from echoatlas import Dataset, load
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.release.create import create
-from echoatlas.schemas.config import ReleaseConfig
+from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import picture, quick_lake
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")

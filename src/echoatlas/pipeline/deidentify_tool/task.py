@@ -17,7 +17,7 @@ from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.objects.copies import best
 from echoatlas.pipeline.read import ReadConfig, read_words
 from echoatlas.pipeline.sidecars.collection import origin_of
-from echoatlas.pipeline.sidecars.said import with_rows
+from echoatlas.pipeline.sidecars.statements import with_rows
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.values import AuditVerdict
 

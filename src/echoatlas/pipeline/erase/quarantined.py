@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
+from echoatlas.pipeline.lake.ids import Ids, places
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.classify import Sighted
-from echoatlas.pipeline.plan.copies import Copies, sighting_rows
+from echoatlas.pipeline.plan.copies import Copies
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Arrived, books_of
 from echoatlas.pipeline.read import read_words
@@ -84,12 +85,14 @@ def _claims(
         arrived = Arrived.of(deployment, site)
     except (UsageError, Retry):  # the bucket is gone with the site: all are counted as unread
         return
-    seen = Sighted.of(books_of(deployment, [site]).sightings_of(name), arrived.listing.locators)
-    here = pc.is_in(seen.objects, pa.array(sorted(waiting), pa.string())).to_numpy(False)
-    places = np.flatnonzero(here & (seen.file >= 0))
+    seen = Sighted.of(
+        books_of(deployment, [site]).sightings_of(name), Ids.of(arrived.listing.locators.chunks)
+    )
+    here = places(seen.objects, Ids.of([pa.array(sorted(waiting), pa.string())])) >= 0
+    chosen = np.flatnonzero(here & (seen.file >= 0))
     copies = Copies(deployment.key(), arrived.listing, arrived.tables, seen)
-    known = copies.known(np.unique(seen.number[places]), np.ones(len(here), np.bool_))
-    items = {row.object_id: known.item(row, rejected=True) for row in sighting_rows(seen, places)}
+    known = copies.known(np.unique(seen.number[chosen]), np.ones(len(here), np.bool_))
+    items = {row.object_id: known.item(row, rejected=True) for row in seen.rows.rows(chosen)}
     batch = Batch(
         id="",
         lake=deployment.lake.storage,

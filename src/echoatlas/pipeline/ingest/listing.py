@@ -143,20 +143,20 @@ def arrivals(
     for values, header in beside_headers(entries).items():
         beside, above = entries[values], entries[header]
         entries[header] = replace(above, tag=f"{above.tag}\0{beside.size}\0{beside.tag}")
+    uploads: dict[str, str] = {}
     for entry in entries.values():
-        odd = not is_readable(bucket, entry.key)
-        yield replace(arrival(site.site, entry, key), odd=odd)
-
-
-def arrival(site: str, entry: Entry, key: SiteKey) -> ListedFile:
-    """A listed file with its opaque names."""
-    return ListedFile(
-        key=entry.key,
-        size=entry.size,
-        upload=upload_id(site, upload_folder(entry.key), key),
-        changed=entry.changed,
-        locator=key.pseudonym("locator", "\0".join((site, entry.key, str(entry.size), entry.tag))),
-    )
+        folder = upload_folder(entry.key)
+        if folder not in uploads:
+            uploads[folder] = upload_id(site.site, folder, key)
+        place = "\0".join((site.site, entry.key, str(entry.size), entry.tag))
+        yield ListedFile(
+            key=entry.key,
+            size=entry.size,
+            upload=uploads[folder],
+            locator=key.pseudonym("locator", place),
+            odd=not is_readable(bucket, entry.key),
+            changed=entry.changed,
+        )
 
 
 def upload_id(site: str, folder: str, key: SiteKey) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.s3_client import s3_client, service_faults
-from echoatlas.pipeline.storage import Entry, S3Storage, Storage
+from echoatlas.pipeline.storage import BY_KEY, Entry, S3Storage, Storage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -42,7 +42,7 @@ def uploaded(bucket: Storage) -> list[Entry]:
         Retry: the network or the service failed.
     """
     found = _keys(bucket) if isinstance(bucket, S3Storage) else bucket.list()
-    return sorted(one for one in found if one.key and not _is_marker(one))
+    return sorted((one for one in found if one.key and not _is_marker(one)), key=BY_KEY)
 
 
 def bucket_state(bucket: Storage, listed: Iterable[Entry], key: SiteKey) -> str:

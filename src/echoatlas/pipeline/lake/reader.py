@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,8 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from echoatlas.pipeline.database import FOLDER, Allowance
 from echoatlas.pipeline.lake.evolution import completed
 from echoatlas.pipeline.lake.files import located
-from echoatlas.pipeline.lake.refusals import persistent
+from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
+from echoatlas.pipeline.lake.refusals import persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.lake_address import demand_plain
@@ -148,6 +150,23 @@ class LakeReader:
             columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native
         ):
             yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
+
+    def portions(self, wanted: Wanted) -> Iterator[Portion]:
+        """Rows of a table, as ``read`` gives them, some at a time; see ``portions``."""
+        table = self._open(wanted.name)
+        if table is None:
+            return
+        added = pa.table(table.get_add_actions())
+        pairs = (added.column(column).to_pylist() for column in ("path", "num_records"))
+        sizes = {path: rows for path, rows in zip(*pairs, strict=True) if rows is not None}
+        with translated(self.storage):
+            dataset = self._dataset(table, wanted.name)
+            for portion in portions_of(dataset, wanted, sizes, threads=self._native):
+                yield Portion(partial(self._chunks, portion))
+
+    def _chunks(self, portion: Portion, name: str) -> Iterator[pa.Array]:
+        with translated(self.storage):
+            yield from portion.chunks(name)
 
     @persistent
     @_translated_errors

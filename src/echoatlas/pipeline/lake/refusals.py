@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from deltalake.exceptions import DeltaError
 
 from echoatlas.pipeline.errors import Exhausted, Retry
 from echoatlas.pipeline.retry import retrying
 
+if TYPE_CHECKING:
+    from echoatlas.pipeline.storage import Storage
+
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
 AGAIN = 4  # tries of what delta-rs does not try again itself: commits, and answers that break off
 
 
+@contextmanager
+def translated(storage: Storage) -> Iterator[None]:
+    """Within, what the storage below Delta refuses is said as ``storage`` says it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, DeltaError) as error:
+        refusal = storage.refused(error)
+        if refusal is None:
+            raise
+        raise refusal from None
+
+
 def translated_errors(method: Callable[Params, Answer]) -> Callable[Params, Answer]:
-    """Let a method of the lake say what the storage below Delta refuses as our storage says it."""
+    """The same in a method of the lake; of a generator, only what is done before it begins."""
 
     @wraps(method)
     def telling(*args: Params.args, **kwargs: Params.kwargs) -> Answer:
-        try:
+        with translated(args[0].storage):  # type: ignore[attr-defined]
             return method(*args, **kwargs)
-        except FileNotFoundError:
-            raise
-        except (OSError, DeltaError) as error:
-            refusal = args[0].storage.refused(error)  # type: ignore[attr-defined]
-            if refusal is None:
-                raise
-            raise refusal from None
 
     return telling
 

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.plan.classify import OUTCOME, READING
+from echoatlas.pipeline.lake.codes import TextCodes
+from echoatlas.pipeline.lake.portions import Portion, Wanted
+from echoatlas.pipeline.plan.columns import OUTCOME, READING, Outcomes, Readings, Sightings
 from echoatlas.schemas.rows.objects import CopyRow
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
+CODED = {"site", "upload", "container", "status", "reason", "fingerprint"}
+
 
 @dataclass(slots=True)
 class Books:
-    """Sightings, outcomes and readings of some sites, as columns.
+    """Sightings, outcomes and readings of some sites, as columns, in parts.
 
     Attributes:
         sites: whose rows they are; all if empty.
-        sightings: whole rows. outcomes, readings: what ``classify`` looks at, and the site.
     """
 
     lake: Lake
     sites: Sequence[str]
-    sightings: pa.Table
-    outcomes: pa.Table
-    readings: pa.Table
+    _sightings: dict[str, list[Sightings]] = field(default_factory=dict)
+    _outcomes: dict[str, list[Outcomes]] = field(default_factory=dict)
+    _readings: dict[str, list[Readings]] = field(default_factory=dict)
     _copies: pa.Table | None = None
 
     @staticmethod
@@ -40,46 +43,49 @@ class Books:
         Args:
             every: whether these are all sites that there are: then no row needs to be looked at.
         """
-        chosen = [] if every else list(sites)
-        return Books(
-            lake,
-            chosen,
-            _read(lake, chosen, "sightings", schema("sightings").names),
-            _read(lake, chosen, "objects", [*OUTCOME, "site"]),
-            _read(lake, chosen, "readings", [*READING, "site"]),
-        )
+        books = Books(lake, [] if every else list(sites))
+        for site, rows in books._portions("sightings", schema("sightings").names):
+            books._sightings.setdefault(site, []).append(Sightings.of(site, rows))
+        for site, rows in books._portions("objects", (*OUTCOME, "site")):
+            books._outcomes.setdefault(site, []).append(Outcomes.of(rows))
+        for site, rows in books._portions("readings", (*READING, "site")):
+            books._readings.setdefault(site, []).append(Readings.of(rows))
+        return books
 
     def add(self, sightings: pa.Table) -> None:
         """Take sightings that were written since."""
-        self.sightings = pa.concat_tables([self.sightings, sightings.cast(self.sightings.schema)])
+        for site, rows in _by_site(Portion.of(sightings)):
+            self._sightings.setdefault(site, []).append(Sightings.of(site, rows))
 
-    def sightings_of(self, site: str) -> pa.Table:
+    def sightings_of(self, site: str) -> Sightings:
         """A site's sightings, in no particular order."""
-        return _of(self.sightings, site)
+        return Sightings.joined(self._sightings.get(site, ()), site)
 
-    def outcomes_of(self, site: str) -> pa.Table:
+    def outcomes_of(self, site: str) -> Outcomes:
         """A site's outcomes."""
-        return _of(self.outcomes, site)
+        return Outcomes.joined(self._outcomes.get(site, ()))
 
-    def readings_of(self, site: str) -> pa.Table:
+    def readings_of(self, site: str) -> Readings:
         """A site's readings."""
-        return _of(self.readings, site)
+        return Readings.joined(self._readings.get(site, ()))
 
     def claims(self, locators: pa.Array) -> Mapping[str, CopyRow]:
         """What copies said when they were read last; the table is opened by who asks first."""
         if not len(locators):
             return {}
         if self._copies is None:
-            self._copies = _read(self.lake, self.sites, "copies", schema("copies").names)
+            where = pc.field("site").isin(list(self.sites)) if self.sites else None
+            self._copies = self.lake.read("copies", where=where)
         wanted = pc.is_in(self._copies.column("locator"), value_set=locators)
         return {row["locator"]: CopyRow(**row) for row in self._copies.filter(wanted).to_pylist()}
 
+    def _portions(self, name: str, columns: Sequence[str]) -> Iterator[tuple[str, Portion]]:
+        wanted = Wanted(name, columns, [one for one in columns if one in CODED], self.sites)
+        for portion in self.lake.portions(wanted):
+            yield from _by_site(portion)
 
-def _read(lake: Lake, sites: Sequence[str], name: str, columns: Sequence[str]) -> pa.Table:
-    return lake.read(name, columns, pc.field("site").isin(list(sites)) if sites else None)
 
-
-def _of(table: pa.Table, site: str) -> pa.Table:
-    here = pc.equal(table.column("site"), site)
-    # Of one site alone no second table is made
-    return table if pc.all(here).as_py() in (True, None) else table.filter(here)
+def _by_site(portion: Portion) -> Iterator[tuple[str, Portion]]:
+    sites = TextCodes.of(portion.chunks("site"))
+    for site in sites.words:
+        yield site, portion if len(sites.words) == 1 else portion.filter(sites.among(site))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,8 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason
-from echoatlas.pipeline.lake.join import among, coded, counts, flags, integers, places
+from echoatlas.pipeline.lake.ids import Ids, SortedIds, places
+from echoatlas.pipeline.lake.join import flags
 from echoatlas.pipeline.objects.fingerprints import TOLD
+from echoatlas.pipeline.plan.columns import Outcomes, Readings, Sightings
 from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Numbers: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
-OUTCOME = ("locator", "object_id", "status", "reason", "fingerprint")  # columns of an outcome
-READING = ("object_id", "fingerprint")  # columns of a reading
 Tell = Callable[[Numbers, Mask], list[str | None]]
 NOWHERE = np.zeros(0, np.int64)
 
@@ -33,49 +32,52 @@ class Sighted:
     """A site's n sightings, the object that each is of, and the listed file that it lies in.
 
     Attributes:
-        rows: of ``sightings``, in order.
+        rows: in order.
         number: (n,) the object of each: the place of its first sighting.
-        objects: (n,) id of each one's object.
         file: (n,) place in the listing of the file that it lies in; -1 where that is gone.
+        by_object: the names of their objects, in order.
     """
 
-    rows: pa.Table
+    rows: Sightings
     number: Numbers
-    objects: pa.Array
     file: Numbers
+    by_object: SortedIds
 
     @staticmethod
-    def of(rows: pa.Table, listed: pa.Array) -> Sighted:
+    def of(sightings: Sightings, listed: Ids) -> Sighted:
         """Look for sightings in a listing.
 
         Args:
-            rows: of ``sightings``, of one site.
+            sightings: of one site.
             listed: locators of all files in its bucket.
         """
-        ordinal = integers(rows.column("ordinal"))
-        if (np.diff(ordinal) < 0).any():
-            rows = rows.take(np.argsort(ordinal, kind="stable"))
-        objects = rows.column("object_id").combine_chunks()
-        number = places(objects, objects)
-        container, locator = rows.column("container"), rows.column("locator")
-        file = places(pc.if_else(pc.equal(container, ""), locator, container), listed)
-        return Sighted(rows, number, objects, file)
+        rows = sightings.in_order()
+        known, objects = SortedIds.of(listed), SortedIds.of(rows.objects)
+        file = np.append(known.places(SortedIds.of(rows.containers)), -1)[rows.container]
+        loose = np.flatnonzero(rows.container < 0)
+        file[loose] = known.places(SortedIds.of(rows.locators.take(loose)))
+        return Sighted(rows, objects.numbers(), file, objects)
+
+    @property
+    def objects(self) -> Ids:
+        """(n,) id of each one's object."""
+        return self.rows.objects
 
     def any_of(self, sightings: Mask) -> Mask:
         """(n,) objects of which any of these (n,) sightings is."""
-        found = np.zeros(len(self.objects), np.bool_)
+        found = np.zeros(len(self.number), np.bool_)
         found[self.number[sightings]] = True
         return found
 
     @property
     def several(self) -> Mask:
         """(n,) objects that were seen more than once."""
-        return np.bincount(self.number, minlength=len(self.objects)) > 1
+        return np.bincount(self.number, minlength=len(self.number)) > 1
 
     @property
     def next_ordinal(self) -> int:
         """Number of the next sighting."""
-        return self.rows.column("ordinal")[-1].as_py() + 1 if self.rows.num_rows else 0
+        return int(self.rows.ordinals[-1]) + 1 if len(self.rows) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,8 @@ class Due:
 
 def classify(
     seen: Sighted,
-    outcomes: pa.Table,
-    readings: pa.Table,
+    outcomes: Outcomes,
+    readings: Readings,
     marks: Fingerprints,
     beside: Numbers = NOWHERE,
     tell: Tell = lambda objects, settled: [None] * len(objects),
@@ -118,38 +120,42 @@ def classify(
     """Compare what lies at a site with what the lake knows of it.
 
     Args:
-        outcomes: ``OUTCOME`` of all of the site's.
-        readings: ``READING`` of all of the site's.
+        outcomes: all of the site's. readings: all of the site's.
         marks: of today's steps and settings.
         beside: places in the listing of files of which tables may speak.
         tell: what is said of some objects' copies today, as ``Known.told`` says it; asked only of
             objects that were seen more than once, or that lie in such a file.
     """
-    outcome = places(seen.rows.column("locator"), outcomes.column("locator"))
+    outcome = places(seen.rows.locators, outcomes.locators)
     settled = outcome >= 0
     here = seen.file >= 0
     there = seen.any_of(here)[seen.number]
-    books = _Outcomes.of(outcomes)
-    worked = books.worked[outcome]
-    current = worked & books.is_made_by(marks.frames)[outcome]
+    # By a person: new settings don't show that one would see nothing now, only a retry by name does
+    by_person = outcomes.reasons.among(Reason.SEEN_BY_REVIEWER)
+    done = outcomes.statuses.among(Status.KEPT, Status.REJECTED) & ~by_person
+    worked = _of(done, outcome)
+    current = worked & _of(outcomes.marks.among(marks.frames), outcome)
     asked = seen.several | seen.any_of(_in_files(seen.file, beside))
-    before = books.said_of(outcome)
-    renewed = current & here & ~asked[seen.number] & flags(pc.not_equal(before, ""))
-    questions = current & asked[seen.number]
-    if questions.any():
+    spoken = _of(flags(pc.not_equal(outcomes.told, "")), outcome)
+    renewed = current & here & ~asked[seen.number] & spoken
+    questions = np.flatnonzero(current & asked[seen.number])
+    if len(questions):
         objects, place = np.unique(seen.number[questions], return_inverse=True)
         said = pa.array(tell(objects, settled), pa.string()).take(place)
-        renewed[questions] = flags(pc.not_equal(said, before.filter(questions)))
+        before = outcomes.told.take(pa.array(outcome[questions]))
+        renewed[questions] = flags(pc.not_equal(said, before))
     stale = worked & (~current | renewed)
-    new, repeats = _unsettled(seen, settled, outcomes)
-    read = places(seen.objects, readings.column("object_id"))
-    today = np.append(flags(pc.equal(readings.column("fingerprint"), marks.evidence)), False)
-    unread = worked & ~stale & there & ~today[read][seen.number]
-    made_by = books.counted(outcome[worked & ~renewed])
+    copy = _of(outcomes.statuses.among(Status.DUPLICATE), outcome)
+    new, repeats = _unsettled(seen, settled, seen.any_of(settled & ~copy))
+    read = SortedIds.of(readings.objects).places(seen.by_object)
+    unread = worked & ~stale & there & ~_of(readings.marks.among(marks.evidence), read)
+    made_by = outcomes.marks.take(outcome[worked & ~renewed]).counts()
     made_by[f"{marks.frames}{TOLD}"] += int(renewed.sum())
-    made_by[marks.frames] += int(books.by_person[outcome].sum())
-    evidence = readings.column("fingerprint").take(_there(read[seen.number[unread]]))
+    made_by[marks.frames] += int(_of(by_person, outcome).sum())
+    read_by = readings.marks.take(read[unread & (read >= 0)]).counts()
+    read_by[""] += int((unread & (read < 0)).sum())
     due = np.unique(seen.number[new & there | stale & there | unread])
+    refused = seen.any_of(_of(outcomes.statuses.among(Status.REJECTED), outcome))
     return Due(
         pending=np.flatnonzero(new & there),
         stale=np.flatnonzero(stale & there),
@@ -157,83 +163,31 @@ def classify(
         repeats=np.flatnonzero(repeats),
         lost=np.flatnonzero(new & ~there),
         settled=settled,
-        rejected=_rejected(outcomes, seen.objects.take(due)),
+        rejected=frozenset(seen.objects.take(due[refused[due]]).texts()),
         spoken=int(renewed.sum()),
         made_by=dict(+made_by),
-        read_by=dict(counts(pc.fill_null(evidence, ""))),
+        read_by=dict(sorted((+read_by).items())),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcomes:
-    """k outcomes as numbers. One more stands last, of nothing: the place of who has none is -1.
-
-    Attributes:
-        worked: (k + 1,) kept or rejected, and not by a person.
-        by_person: (k + 1,) rejected by one: new settings don't show that a person would see
-            nothing now, only a retry by name does.
-        made: (k + 1,) place of its fingerprint.
-        mark: of each fingerprint the part before ``TOLD``. said: the part behind it.
-    """
-
-    worked: Mask
-    by_person: Mask
-    made: Numbers
-    mark: pa.Array
-    said: pa.Array
-
-    @staticmethod
-    def of(outcomes: pa.Table) -> _Outcomes:
-        status = outcomes.column("status")
-        by_person = flags(pc.equal(outcomes.column("reason"), Reason.SEEN_BY_REVIEWER.value))
-        worked = among(status, pa.array([Status.KEPT, Status.REJECTED])) & ~by_person
-        made, distinct = coded(outcomes.column("fingerprint"))
-        mark, said = _partitioned(distinct)
-        return _Outcomes(
-            np.append(worked, False), np.append(by_person, False), np.append(made, -1), mark, said
-        )
-
-    def is_made_by(self, mark: str) -> Mask:
-        """(k + 1,) which ones' rows have a mark."""
-        return np.append(flags(pc.equal(self.mark, mark)), False)[self.made]
-
-    def said_of(self, outcome: Numbers) -> pa.Array:
-        """What was said of the copies of some; none where there is no outcome."""
-        return self.said.take(_there(self.made[outcome]))
-
-    def counted(self, outcome: Numbers) -> Counter[str]:
-        """Mark to number, of some."""
-        return Counter(counts(self.mark.take(pa.array(self.made[outcome]))))
+def _of(known: Mask, place: Numbers) -> Mask:
+    """What is known of each, by its place; false where it has none, -1."""
+    return np.append(known, False)[place]
 
 
-def _partitioned(fingerprints: pa.Array) -> tuple[pa.Array, pa.Array]:
-    pattern = rf"(?s)^(?P<mark>[^{TOLD}]*)[{TOLD}]?(?P<said>.*)$"
-    parts = pc.extract_regex(fingerprints, pattern=pattern)
-    return parts.field("mark"), parts.field("said")
-
-
-def _unsettled(seen: Sighted, settled: Mask, outcomes: pa.Table) -> tuple[Mask, Mask]:
+def _unsettled(seen: Sighted, settled: Mask, known: Mask) -> tuple[Mask, Mask]:
     """Sightings without an outcome, (n,): the first of an object, and its others.
 
     A repeat may be in the books before the object itself, where a run was cut off between them.
+
+    Args:
+        known: (n,) objects of which a sighting has an outcome of its own.
     """
     new, repeats = np.zeros_like(settled), ~settled
     open_ones = np.flatnonzero(~settled)
     numbers, first = np.unique(seen.number[open_ones], return_index=True)
-    if len(numbers):
-        real = outcomes.filter(pc.not_equal(outcomes.column("status"), Status.DUPLICATE))
-        known = _mask(
-            len(numbers) + 1, places(real.column("object_id"), seen.objects.take(numbers))
-        )
-        new[open_ones[first[~known[:-1]]]] = True
+    new[open_ones[first[~known[numbers]]]] = True
     return new, repeats & ~new
-
-
-def _rejected(outcomes: pa.Table, due: pa.Array) -> frozenset[str]:
-    refused = outcomes.filter(pc.equal(outcomes.column("status"), Status.REJECTED)).column(
-        "object_id"
-    )
-    return frozenset(refused.filter(pc.is_in(refused, value_set=due)).to_pylist())
 
 
 def _in_files(file: Numbers, beside: Numbers) -> Mask:
@@ -247,8 +201,3 @@ def _mask(length: int, chosen: Numbers) -> Mask:
     found = np.zeros(length, np.bool_)
     found[chosen] = True
     return found
-
-
-def _there(place: Numbers) -> pa.Array:
-    """Places to take from a column, none where they are -1."""
-    return pa.array(place, mask=place < 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from echoatlas.pipeline.plan.known import Known
 from echoatlas.schemas.rows.objects import SightingRow
@@ -51,7 +52,7 @@ class Copies:
         for start in range(0, len(objects), AT_ONCE):
             known = self.known(objects[start : start + AT_ONCE], settled)
             found += map(
-                known.told, self.seen.objects.take(objects[start : start + AT_ONCE]).to_pylist()
+                known.told, self.seen.objects.take(objects[start : start + AT_ONCE]).texts()
             )
         return found
 
@@ -69,7 +70,7 @@ class Copies:
         wanted[objects] = True
         chosen = np.flatnonzero(wanted[self.seen.number])
         file = self.seen.file[chosen]
-        rows = sighting_rows(self.seen, chosen)
+        rows = self.seen.rows.rows(chosen)
         copies: dict[str, list[SightingRow]] = {}
         for row in rows:
             copies.setdefault(row.object_id, []).append(row)
@@ -79,13 +80,13 @@ class Copies:
             for row, place in zip(rows, file.tolist(), strict=True)
             if place >= 0
         }
-        gone = self.seen.rows.column("locator").take(chosen[file < 0])
+        gone = self.seen.rows.locators.take(chosen[file < 0]).texts()
         new = {
             row.object_id
             for row, done in zip(rows, settled[chosen].tolist(), strict=True)
             if not done
         }
-        claims = books.claims(gone.combine_chunks()) if books else {}
+        claims = books.claims(pa.array(gone, pa.string())) if books else {}
         return Known(self.key, self.tables, names, copies, new, claims, self._digests)
 
     def _keys(self, file: NDArray[np.int64]) -> dict[int, str]:
@@ -93,8 +94,3 @@ class Copies:
         distinct = np.unique(file[file >= 0])
         found = self.listing.rows(distinct)
         return {place: one.key for place, one in zip(distinct.tolist(), found, strict=True)}
-
-
-def sighting_rows(seen: Sighted, places: NDArray[np.int64]) -> list[SightingRow]:
-    """Some sightings as rows."""
-    return [SightingRow(**row) for row in seen.rows.take(places).to_pylist()]

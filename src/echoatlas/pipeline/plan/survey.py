@@ -15,12 +15,12 @@ from echoatlas.pipeline.ingest.complete import Completeness, completeness
 from echoatlas.pipeline.ingest.listing import ListedFile, Listing, arrivals
 from echoatlas.pipeline.ingest.unfinished import Unfinished, unfinished
 from echoatlas.pipeline.ingest.uploads import bucket_state, uploaded
-from echoatlas.pipeline.lake.join import integers
+from echoatlas.pipeline.lake.ids import Ids
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
 from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.classify import Sighted, classify
-from echoatlas.pipeline.plan.copies import Copies, sighting_rows
+from echoatlas.pipeline.plan.copies import Copies
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.sidecars.site import Sidecars, sidecars
 from echoatlas.pipeline.sidecars.tally import ARCHIVES
@@ -239,7 +239,7 @@ def compare(
 ) -> Survey:
     """Compare what lies in a site's bucket with what the lake knows of it."""
     site, listing, tables = arrived.site, arrived.listing, arrived.tables
-    seen = Sighted.of(books.sightings_of(site.site), listing.locators)
+    seen = Sighted.of(books.sightings_of(site.site), Ids.of(listing.locators.chunks))
     apart = _apart(arrived, seen)
     marks = fingerprints_of(config, site, companions_mark(listing, tables, apart))
     copies = Copies(deployment.key(), listing, tables, seen)
@@ -258,9 +258,9 @@ def compare(
     new = [one for one in listing.rows(np.flatnonzero(unknown)) if one.key not in tables.keys]
     fresh = [one for one in new if one.key not in arrived.whole.waiting]
     begun = listing.times(seen.file[due.pending])
-    pending, back = _parted(sighting_rows(seen, due.pending))
-    repeats, again = _parted(sighting_rows(seen, due.repeats))
-    lost, gone = _parted(sighting_rows(seen, due.lost))
+    pending, back = _parted(seen.rows.rows(due.pending))
+    repeats, again = _parted(seen.rows.rows(due.repeats))
+    lost, gone = _parted(seen.rows.rows(due.lost))
     return Survey(
         site=site,
         marks=marks,
@@ -271,8 +271,8 @@ def compare(
         due_since=_oldest([*(one.changed for one in fresh), *begun]),
         apart=apart,
         pending=pending,
-        stale=sighting_rows(seen, due.stale),
-        unread=sighting_rows(seen, due.unread),
+        stale=seen.rows.rows(due.stale),
+        unread=seen.rows.rows(due.unread),
         rejected=due.rejected,
         spoken=due.spoken,
         known=known,
@@ -302,7 +302,7 @@ def _apart(arrived: Arrived, seen: Sighted) -> tuple[str, ...]:
     """Archives that hold only masks and tables of the collection's pictures, in order of keys."""
     if not arrived.site.collection:
         return ()
-    alone = np.unique(seen.file[(seen.file >= 0) & (integers(seen.rows.column("member")) < 0)])
+    alone = np.unique(seen.file[(seen.file >= 0) & (seen.rows.members < 0)])
     names = (one.key for one in arrived.listing.rows(alone))
     return tuple(name for name in names if name.lower().endswith(ARCHIVES))
 
