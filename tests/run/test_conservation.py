@@ -9,11 +9,14 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoatlas.pipeline.run.conservation import BOOKED, Balance, balanced
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.portions import Portion
+from echoatlas.pipeline.run.conservation import Balance, Booked, Discovered, balanced
 from echoatlas.schemas.tables import schema
 from echoatlas.schemas.values import Status
 
 SEEN = ("locator", "site")
+BOOKED = ("locator", "object_id", "site", "status", "frames")
 Rows = list[tuple[Any, ...]]
 
 
@@ -27,10 +30,10 @@ def table(name: str, columns: tuple[str, ...], rows: Rows) -> pa.Table:
 
 def books(seen: Rows, outcomes: Rows, frames: list[str], refused: list[str]) -> Balance:
     return balanced(
-        table("sightings", SEEN, seen),
-        table("objects", BOOKED, outcomes),
-        pa.chunked_array([frames[:3], frames[3:]], pa.string()),
-        pa.chunked_array([refused[:1], refused[1:]], pa.string()),
+        Discovered.of([Portion.of(table("sightings", SEEN, seen))]),
+        Booked.of([Portion.of(table("objects", BOOKED, outcomes))]),
+        [Ids.of([pa.array(some, pa.string())]) for some in (frames[:3], frames[3:])],
+        [Ids.of([pa.array(some, pa.string())]) for some in (refused[:1], refused[1:])],
     )
 
 

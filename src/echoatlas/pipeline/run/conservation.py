@@ -3,23 +3,70 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
-from echoatlas.pipeline.lake.join import coded, integers, places
+from echoatlas.pipeline.lake.codes import TextCodes
+from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.join import integers
+from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.lake.tables import Lake
 
 PENDING = "pending"
-BOOKED = ("locator", "object_id", "site", "status", "frames")  # columns of an outcome
+AT_ONCE = 1 << 18  # rows that are given to their owners at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """Outcomes: of each its sighting's locator, its object, its status and the frames promised."""
+
+    locators: Ids
+    objects: Ids
+    statuses: TextCodes
+    frames: NDArray[np.int64]
+
+    @staticmethod
+    def of(portions: Iterable[Portion]) -> Booked:
+        """Rows of ``objects``."""
+        locators, objects, statuses = [], [], []
+        frames = [np.zeros(0, np.int64)]
+        for rows in portions:
+            locators.append(Ids.of(rows.chunks("locator")))
+            objects.append(Ids.of(rows.chunks("object_id")))
+            statuses.append(TextCodes.of(rows.chunks("status")))
+            frames += map(integers, rows.chunks("frames"))
+        return Booked(
+            Ids.joined(locators),
+            Ids.joined(objects),
+            TextCodes.joined(statuses),
+            np.concatenate(frames),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Sightings: of each its locator and its site."""
+
+    locators: Ids
+    sites: TextCodes
+
+    @staticmethod
+    def of(portions: Iterable[Portion]) -> Discovered:
+        """Rows of ``sightings``."""
+        parts = [
+            (Ids.of(rows.chunks("locator")), TextCodes.of(rows.chunks("site"))) for rows in portions
+        ]
+        return Discovered(
+            Ids.joined([ids for ids, _ in parts]), TextCodes.joined([sites for _, sites in parts])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +95,30 @@ class Balance:
 
 def balance(lake: Lake) -> Balance:
     """Check that ``discovered = kept + rejected + duplicate + erased + pending`` for each site."""
+    booked = Wanted("objects", ("locator", "object_id", "status", "frames"), ("status",))
     return balanced(
-        lake.read("sightings", ["locator", "site"]),
-        lake.read("objects", BOOKED),
-        lake.read("frames", ["object_id"]).column(0),
-        lake.read("quarantine", ["locator"]).column(0),
+        Discovered.of(lake.portions(Wanted("sightings", ("locator", "site"), ("site",)))),
+        Booked.of(lake.portions(booked)),
+        _owners(lake, "frames", "object_id"),
+        _owners(lake, "quarantine", "locator"),
     )
 
 
+def _owners(lake: Lake, name: str, column: str) -> Iterator[Ids]:
+    """To whom each row of a table belongs, a bounded number at a time."""
+    held: list[Ids] = []
+    for rows in lake.portions(Wanted(name, (column,))):
+        for chunk in rows.chunks(column):
+            held.append(Ids.of([chunk]))
+            if sum(map(len, held)) >= AT_ONCE:
+                yield Ids.joined(held)
+                held = []
+    if held:
+        yield Ids.joined(held)
+
+
 def balanced(
-    seen: pa.Table, outcomes: pa.Table, frames: pa.ChunkedArray, refused: pa.ChunkedArray
+    seen: Discovered, outcomes: Booked, frames: Iterable[Ids], refused: Iterable[Ids]
 ) -> Balance:
     """Balance the books of a lake.
 
@@ -65,50 +126,44 @@ def balanced(
     that outcomes promise (frames of kept objects, quarantine entries of rejected ones).
 
     Args:
-        seen: locator and site of each sighting.
-        outcomes: ``BOOKED`` of each outcome.
         frames: object of each frame.
         refused: locator of each quarantine entry.
     """
-    numbers, locators = coded(outcomes.column("locator"))
-    status, kinds = coded(outcomes.column("status"))
-    last = np.zeros(len(locators), np.int64)
-    last[numbers] = np.arange(len(numbers))  # of outcomes that stand twice the last one counts
+    by_locator, status = SortedIds.of(outcomes.locators), outcomes.statuses
+    number = by_locator.numbers()
+    last = np.zeros(len(number), np.int64)
+    last[number] = np.arange(len(number))  # of outcomes that stand twice the last one counts
+    distinct = int((number == np.arange(len(number))).sum())
     faults: list[str] = []
-    if len(locators) != len(numbers):
-        faults.append(f"{len(numbers) - len(locators)} outcomes stand twice")
-    booked = places(seen.column("locator"), locators)
-    first = np.zeros(len(booked), np.bool_)
-    met, where = np.unique(booked, return_index=True)
-    first[where[met >= 0]] = True  # a sighting that stands twice has one outcome
-    if hidden := len(locators) - int(first.sum()):
+    if distinct != len(number):
+        faults.append(f"{len(number) - distinct} outcomes stand twice")
+    booked = by_locator.places(SortedIds.of(seen.locators))
+    claimed = np.full(len(number) + 1, -1, np.int64)
+    claimed[booked[::-1]] = np.arange(len(booked))[::-1]  # the first claims it: it is put last
+    first = claimed[:-1][claimed[:-1] >= 0]  # a sighting that stands twice has one outcome
+    if hidden := distinct - len(first):
         faults.append(f"{hidden} outcomes are of no sighting")
-    names = [*kinds.to_pylist(), PENDING]
-    if not set(names[:-1]) <= set(Status):
+    if not set(status.words) <= set(Status):
         faults.append("an outcome is of no known kind")
-    standing = np.full(len(booked), len(kinds), np.int64)
-    standing[first] = status[last[booked[first]]]
-    kept = outcomes.filter(pc.equal(outcomes.column("status"), Status.KEPT))
-    promised = integers(kept.column("frames"))
-    wrong, strays = _promises(kept.column("object_id"), promised, frames)
+    standing = np.full(len(booked), len(status.words), np.int64)
+    standing[first] = status.numbers[last[booked[first]]]
+    kept = status.among(Status.KEPT)
+    wrong, strays = _promises(outcomes.objects.take(kept), outcomes.frames[kept], frames)
     if wrong:
         faults.append("a kept object has more or fewer frames than it says")
     if strays:
         faults.append(f"frames of {strays} objects that were not kept")
-    rejected = outcomes.filter(pc.equal(outcomes.column("status"), Status.REJECTED)).column(
-        "locator"
-    )
+    rejected = outcomes.locators.take(status.among(Status.REJECTED))
     wrong, strays = _promises(rejected, np.ones(len(rejected), np.int64), refused)
     if wrong:
         faults.append("a rejected object is not in quarantine once")
     if strays:
         faults.append(f"{strays} quarantine entries of objects that were not rejected")
-    return Balance(_by_site(seen.column("site"), standing, names), tuple(sorted(faults)))
+    names = [*status.words, PENDING]
+    return Balance(_by_site(seen.sites, standing, names), tuple(sorted(faults)))
 
 
-def _promises(
-    owners: pa.ChunkedArray, promised: NDArray[np.int64], rows: pa.ChunkedArray
-) -> tuple[bool, int]:
+def _promises(owners: Ids, promised: NDArray[np.int64], rows: Iterable[Ids]) -> tuple[bool, int]:
     """Compare what outcomes promise with the rows that are there.
 
     Args:
@@ -119,26 +174,27 @@ def _promises(
     Returns:
         Whether any promise is broken, and how many owners of rows have no promise.
     """
-    counted = rows.value_counts()
-    there = counted.field(1).to_numpy()
-    place = places(owners, counted.field(0))
-    met, first = np.unique(place, return_index=True)
-    found = np.zeros(len(place), np.int64)
-    first, met = first[met >= 0], met[met >= 0]
-    found[first] = there[met]  # rows are given to the first who promises them
-    return bool((found != promised).any()), len(there) - len(met)
+    known = SortedIds.of(owners)
+    found = np.zeros(len(owners), np.int64)
+    strays: list[Ids] = []
+    for some in rows:
+        place = known.places(SortedIds.of(some))  # rows are given to the first who promises them
+        found += np.bincount(place[place >= 0], minlength=len(owners))
+        if (place < 0).any():
+            strays.append(some.take(place < 0).distinct())
+    return bool((found != promised).any()), len(Ids.joined(strays).distinct())
 
 
 def _by_site(
-    sites: pa.ChunkedArray, standing: NDArray[np.int64], names: list[str]
+    sites: TextCodes, standing: NDArray[np.int64], names: list[str]
 ) -> dict[str, dict[str, int]]:
     """Site to {status: number}, in order, of sightings that stand so."""
-    numbers, known = coded(sites)
-    table = np.bincount(numbers * len(names) + standing, minlength=len(known) * len(names)).reshape(
-        len(known), len(names)
-    )
+    place = sites.numbers.astype(np.int64) * len(names) + standing
+    table = np.bincount(place, minlength=len(sites.words) * len(names)).reshape(-1, len(names))
     found: dict[str, dict[str, int]] = {}
-    for site, row in sorted(zip(known.to_pylist(), table.tolist(), strict=True)):
-        pairs = zip(names, row, strict=True)
-        found[site] = dict(sorted((name, number) for name, number in pairs if number))
+    for site, row in sorted(zip(sites.words, table.tolist(), strict=True)):
+        counts: Counter[str] = Counter()
+        for name, number in zip(names, row, strict=True):
+            counts[name] += number
+        found[site] = dict(sorted((+counts).items()))
     return found

@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.lake.join import counts
-from echoatlas.pipeline.run.conservation import BOOKED, balanced
+import numpy as np
+
+from echoatlas.pipeline.lake.codes import TextCodes
+from echoatlas.pipeline.lake.portions import Wanted
+from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
 from echoatlas.schemas.values import Flag
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from echoatlas.pipeline.lake.tables import Lake
 
 
 def status(lake: Lake) -> dict[str, Any]:
     """Counts over the whole lake; regions, organs and devices count frames."""
-    outcomes = lake.read("objects", [*BOOKED, "flags"])
-    frames = lake.read("frames", ["object_id", "maker", "model", "mode"])
-    quarantine = lake.read("quarantine", ["locator", "reason"])
-    books = balanced(
-        lake.read("sightings", ["locator", "site"]),
-        outcomes,
-        frames.column("object_id"),
-        quarantine.column("locator"),
-    )
-    labels = lake.read("labels", ["region", "organ"])
-    flagged = counts(outcomes.column("flags"))
+    books = balance(lake)
+    frames = _counted(lake, "frames", "mode")
+    labels = _counted(lake, "labels", "region", "organ")
+    flagged = _counted(lake, "objects", "flags")["flags"]
     return {
         "objects": books.totals(),
-        "frames": frames.num_rows,
-        "regions": counts(labels.column("region")),
-        "organs": counts(labels.column("organ")),
+        "frames": frames["mode"].total(),
+        "regions": _in_order(labels["region"]),
+        "organs": _in_order(labels["organ"]),
         "sites": books.sites,
-        "devices": _devices(frames),
-        "modes": counts(frames.column("mode")),
-        "quarantine": counts(quarantine.column("reason")),
-        "duplicates": counts(lake.read("duplicates", ["relation"]).column(0)),
+        "devices": _devices(lake),
+        "modes": _in_order(frames["mode"]),
+        "quarantine": _in_order(_counted(lake, "quarantine", "reason")["reason"]),
+        "duplicates": _in_order(_counted(lake, "duplicates", "relation")["relation"]),
         "label_conflicts": tallied(label_conflicts(lake)),
         "tables": remembered(lake.storage),
         "patients_differ": sum(
@@ -50,9 +45,28 @@ def status(lake: Lake) -> dict[str, Any]:
     }
 
 
-def _devices(frames: pa.Table) -> dict[str, int]:
+def _counted(lake: Lake, name: str, *columns: str) -> dict[str, Counter[str]]:
+    """Of columns of a table, each value to the number of its rows."""
+    found = {column: Counter[str]() for column in columns}
+    for rows in lake.portions(Wanted(name, columns, columns)):
+        for column, counts in found.items():
+            counts.update(TextCodes.of(rows.chunks(column)).counts())
+    return found
+
+
+def _devices(lake: Lake) -> dict[str, int]:
     """Maker and model to number of frames, in order; one word where both are the same."""
     found: Counter[str] = Counter()
-    for row in frames.group_by(["maker", "model"]).aggregate([([], "count_all")]).to_pylist():
-        found[" ".join(dict.fromkeys((row["maker"], row["model"])))] += row["count_all"]
-    return dict(sorted(found.items()))
+    columns = ("maker", "model")
+    for rows in lake.portions(Wanted("frames", columns, columns)):
+        makers, models = (TextCodes.of(rows.chunks(column)) for column in columns)
+        both = makers.numbers.astype(np.int64) * len(models.words) + models.numbers
+        numbers = np.bincount(both, minlength=len(makers.words) * len(models.words)).tolist()
+        pairs = product(makers.words, models.words)
+        for (maker, model), number in zip(pairs, numbers, strict=True):
+            found[" ".join(dict.fromkeys((maker, model)))] += number
+    return _in_order(+found)
+
+
+def _in_order(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))

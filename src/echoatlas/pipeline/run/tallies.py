@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
+from echoatlas.pipeline.lake.codes import TextCodes
+from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.values import Flag, Status
 
 if TYPE_CHECKING:
@@ -46,21 +47,21 @@ class Packed:
 
 def unlisted_objects(lake: Lake) -> dict[str, Packed]:
     """Sites in whose archives tables leave something unnamed."""
-    seen = lake.read("sightings", ["locator", "container"])
-    packed = seen.filter(pc.not_equal(seen.column("container"), "")).column("locator")
-    outcomes = lake.read("objects", ["locator", "site", "status", "flags"])
-    of_packed = outcomes.filter(
-        pc.and_(
-            pc.equal(outcomes.column("status"), Status.KEPT),
-            pc.is_in(outcomes.column("locator"), value_set=packed),
-        )
-    )
+    inside = []
+    for rows in lake.portions(Wanted("sightings", ("locator", "container"), ("container",))):
+        loose = TextCodes.of(rows.chunks("container")).among("")
+        inside.append(Ids.of(rows.chunks("locator")).take(~loose))
+    packed = SortedIds.of(Ids.joined(inside))
     kept: Counter[str] = Counter()
     unlisted: Counter[str] = Counter()
-    counted = of_packed.group_by(["site", "flags"]).aggregate([([], "count_all")])
-    for row in counted.to_pylist():
-        kept[row["site"]] += row["count_all"]
-        unlisted[row["site"]] += row["count_all"] * (Flag.UNLISTED in row["flags"].split())
+    coded = ("site", "status", "flags")
+    for rows in lake.portions(Wanted("objects", ("locator", *coded), coded)):
+        sites, statuses, flags = (TextCodes.of(rows.chunks(column)) for column in coded)
+        here = packed.places(SortedIds.of(Ids.of(rows.chunks("locator")))) >= 0
+        here &= statuses.among(Status.KEPT)
+        told = flags.among(*(one for one in flags.words if Flag.UNLISTED in one.split()))
+        kept.update(sites.take(here).counts())
+        unlisted.update(sites.take(here & told).counts())
     return {site: Packed(kept[site], unlisted[site]) for site in sorted(+unlisted)}
 
 
