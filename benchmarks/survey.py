@@ -38,7 +38,7 @@ from pathlib import Path
 from echoatlas.pipeline.deployment import Deployment
 deployment = Deployment.find(Path(sys.argv[1]), sys.argv[2])
 site = deployment.site("st-elsewhere")
-deployment.lake.read("runs")
+deployment.lake.read("runs")  # what reading any table takes, all commands share
 """
 NEW = """
 from echoatlas.pipeline.objects.config import JourneyConfig
@@ -73,6 +73,7 @@ def ids(kind: str, number: int) -> list[str]:
 
 def make(lake: Lake, containers: list[str], marks: tuple[str, str]) -> None:
     """Fill a lake: all scans of all archives are seen, and all but a few are done."""
+    lake.append("runs", plain("runs", 1))  # is read as a process starts, as any command does
     number = len(containers) * INSIDE
     site, objects, locators = [SITE] * number, ids("object", number), ids("locator", number)
     seen = plain(

@@ -19,7 +19,7 @@ from echoatlas.pipeline.errors import Reason, Reject, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults, storage_error
 from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.s3_client import s3_client, service_faults
-from echoatlas.pipeline.storage import PARTIAL, Entry, LocalStorage, S3Storage, Storage
+from echoatlas.pipeline.storage import BY_KEY, PARTIAL, Entry, LocalStorage, S3Storage, Storage
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Zone
@@ -66,13 +66,15 @@ class SiteFolder(LocalStorage):
                 folders.sort()
                 here = Path(folder)
                 links = [name for name in folders if (here / name).is_symlink()]
+                # By text: a path for each of a million files takes longer than asking what it is
+                base = "" if here == self.root else f"{self._key(here)}/"
                 found += [
-                    _entry(self._key(here / name), here / name)
+                    _entry(f"{base}{name}", os.path.join(folder, name))  # noqa: PTH118
                     for name in (*names, *links)
                     if not name.startswith(PARTIAL)
                 ]
         found += [Entry(self._key(one), 0, "") for one in closed if not is_litter(f"{one.name}/")]
-        return iter(sorted(one for one in found if one.key.startswith(prefix)))
+        return iter(sorted((one for one in found if one.key.startswith(prefix)), key=BY_KEY))
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -119,9 +121,9 @@ class SiteFolder(LocalStorage):
         return False
 
 
-def _entry(key: str, path: Path) -> Entry:
+def _entry(key: str, path: str | Path) -> Entry:
     try:
-        info = path.stat()
+        info = os.stat(path)  # noqa: PTH116
     except OSError:  # a link to nothing or to itself, gone since, or in a folder that may not be
         return Entry(key, 0, "")  # entered
     if not stat.S_ISREG(info.st_mode):

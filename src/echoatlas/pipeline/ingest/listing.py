@@ -144,6 +144,7 @@ def arrivals(
         beside, above = entries[values], entries[header]
         entries[header] = replace(above, tag=f"{above.tag}\0{beside.size}\0{beside.tag}")
     uploads: dict[str, str] = {}
+    locator = key.pseudonyms("locator")
     for entry in entries.values():
         folder = upload_folder(entry.key)
         if folder not in uploads:
@@ -153,7 +154,7 @@ def arrivals(
             key=entry.key,
             size=entry.size,
             upload=uploads[folder],
-            locator=key.pseudonym("locator", place),
+            locator=locator(place),
             odd=not is_readable(bucket, entry.key),
             changed=entry.changed,
         )
