@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reason, Reject, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults, storage_error
-from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.s3_client import s3_client, service_faults
 from echoatlas.pipeline.storage import BY_KEY, PARTIAL, Entry, LocalStorage, S3Storage, Storage
 
@@ -73,7 +72,11 @@ class SiteFolder(LocalStorage):
                     for name in (*names, *links)
                     if not name.startswith(PARTIAL)
                 ]
-        found += [Entry(self._key(one), 0, "") for one in closed if not is_litter(f"{one.name}/")]
+        if closed:
+            from echoatlas.pipeline.read.litter import is_litter  # its room brings all readers
+
+            told = [one for one in closed if not is_litter(f"{one.name}/")]
+            found += [Entry(self._key(one), 0, "") for one in told]
         return iter(sorted((one for one in found if one.key.startswith(prefix)), key=BY_KEY))
 
     def _key(self, path: Path) -> str:

@@ -16,13 +16,15 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.database import FOLDER, Allowance
+from echoatlas.pipeline.errors import Exhausted
 from echoatlas.pipeline.lake.evolution import completed
 from echoatlas.pipeline.lake.files import located
 from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
-from echoatlas.pipeline.lake.refusals import persistent, translated
+from echoatlas.pipeline.lake.refusals import AGAIN, persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.lake_address import demand_plain
+from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import schema
 
@@ -165,8 +167,11 @@ class LakeReader:
                 yield Portion(partial(self._chunks, portion))
 
     def _chunks(self, portion: Portion, name: str) -> Iterator[pa.Array]:
-        with translated(self.storage):
-            yield from portion.chunks(name)
+        def once() -> list[pa.Array]:
+            with translated(self.storage):
+                return list(portion.chunks(name))
+
+        return iter(retrying(once, AGAIN, Exhausted))
 
     @persistent
     @_translated_errors
