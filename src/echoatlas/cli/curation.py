@@ -161,9 +161,10 @@ def compact(
 def status(ctx: typer.Context) -> None:
     """Counts by site, region, organ, device; conservation; quarantine by reason."""
     context: Context = ctx.obj
+    lake = context.open().lake
     from echoatlas.pipeline.run.status import status as stands
 
-    found = stands(context.open().lake)
+    found = stands(lake)
     context.say(status_text(found), found)
 
 
