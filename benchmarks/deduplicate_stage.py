@@ -1,29 +1,39 @@
-"""The whole of deduplication beside its join alone, and what is added beside a first run.
+"""The whole of deduplication beside its joins alone, and what is added beside a first run.
 
-Frames as a lake has them: clips of 60 whose hashes move as those of ``hamming``'s clips do, whole
+A lake on this disk: clips of 60 frames whose hashes move as those of ``hamming``'s clips do, whole
 images, mirrors, views and landmarks of their own, and thumbnails of simulated scans. One clip in
-fifty is another's copy. The stage reads no files here, so that its own work is seen: ordering,
-joins, looking at thumbnails, clusters, rows. CPU seconds of one core.
+fifty is another's copy. Then one clip in a hundred more. A run reads, ranks, joins, looks at
+thumbnails, clusters, and writes its three tables, in a process of its own. Beside it the joins of
+the same codes: the fans' hashes alone; these with mirrors, and whole images, which is the least
+that finds candidates; and all, with other framings and landmarks. CPU seconds.
 
     python -m benchmarks.deduplicate_stage [COUNT]...
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.hamming import LENGTH, RADIUS, codes_of_clips
-from benchmarks.harness import Took, few, peak_mb, report, seeded
+from benchmarks.harness import Took, apart, few, report, seeded
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
 from echoatlas.pipeline.deduplicate.index import COMPARED, indexed, joins
-from echoatlas.pipeline.deduplicate.whole_lake import Known, deduplicate
 from echoatlas.pipeline.frames import landmarks, phash
 from echoatlas.pipeline.frames.phash import VIEWS, thumbnail
+from echoatlas.pipeline.lake.staged import write_part
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.run.lake_steps import deduplicate_lake
+from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.config import DeploymentConfig
+from echoatlas.schemas.tables import schema
 from echoatlas.simulate import make_still
 
 COUNTS = few((100_000, 1_000_000), (6_000,))
@@ -92,68 +102,135 @@ def _landmarks(
     return found
 
 
-def thumbnails(ids: Sequence[str]) -> list[bytes]:
-    """Of a clip one picture, of a copy the original's."""
-    clips = [int(one) // LENGTH for one in ids]
-    return [SHOWN[(one - (one > 0 and one % 50 == 0)) % PICTURES] for one in clips]
-
-
 SHOWN = [thumbnail(make_still(seed, screen="none").pictures[0]) for seed in range(PICTURES)]
 
 
-def _compiled() -> None:
-    """Have all kernels compiled before anything is timed."""
-    table = frames(6000)
-    first = deduplicate(table, thumbnails).clips.to_pylist()
-    deduplicate(
-        table, thumbnails, known=Known({f"{r['object_id']}/0": r["digest"] for r in first[:-1]})
-    )
+FILE = 100  # clips
+
+
+def write(lake: Lake, table: pa.Table, clips: range) -> None:
+    """Put some clips into a lake, a file a hundred of them."""
+    for start in range(clips.start, clips.stop, FILE):
+        some = table.slice(start * LENGTH, min(FILE, clips.stop - start) * LENGTH)
+        first = start * LENGTH
+        numbers = range(start, start + some.num_rows // LENGTH)
+        shown = [SHOWN[_original(first // LENGTH + at // LENGTH) % PICTURES]
+                 for at in range(some.num_rows)]  # fmt: skip
+        measured = {name: some.column(name) for name in some.column_names if name in MEASURED}
+        for name, known in (
+            ("measures", measured | {"thumbnail": shown}),
+            ("frames", {name: some.column(name) for name in PLACED}),
+            ("objects", {"object_id": [f"{at:07d}" for at in numbers]}),
+        ):
+            stem = f"part-bench-{name}-{start:08d}"
+            rows = _filled(name, known)
+            if name == "frames":  # worse ranks as they come
+                at = rows.schema.get_field_index("native_width")
+                sizes = pa.array(100_000 - np.arange(first, first + some.num_rows) // LENGTH)
+                rows = rows.set_column(at, rows.schema.field(at), sizes)
+            lake.swap(name, [], [write_part(lake.storage, rows, name, stem)], stem)
+
+
+def _original(clip: int) -> int:
+    return clip - 1 if clip and clip % 50 == 0 else clip
+
+
+PLACED = ("frame_id", "object_id", "pane", "frame_index")
+MEASURED = (*(name for name, _ in COMPARED if name.endswith(("256", "places"))),
+            "frame_id", "object_id", "pixel_hash", "hash_version")  # fmt: skip
+NOTHING = {pa.string(): "", pa.binary(): b"", pa.int64(): 1, pa.float64(): 1.0, pa.bool_(): False}
+
+
+def _filled(name: str, known: Mapping[str, object]) -> pa.Table:
+    """Rows of a table of which some columns are known."""
+    count = len(known["object_id"])  # type: ignore[arg-type]
+    columns = {
+        field.name: known[field.name]
+        if field.name in known
+        else pa.repeat(pa.scalar(NOTHING[field.type], field.type), count)
+        for field in schema(name)
+    }
+    if name == "objects":
+        columns |= {"status": pa.repeat("kept", count), "format": pa.repeat("png", count)}
+    return pa.table(columns, schema=schema(name))
+
+
+RUN = """
+import sys, time
+from pathlib import Path
+from benchmarks.deduplicate_stage import warm
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.run.lake_steps import deduplicate_lake
+from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.config import DeploymentConfig
+warm()
+lake = Lake(LocalStorage(Path(sys.argv[1])))
+started = time.process_time()
+deduplicate_lake(lake, DeploymentConfig(), sys.argv[2])
+"""
+
+
+def warm() -> None:
+    """Have all kernels compiled, or read from where they are kept, before anything is timed."""
+    with TemporaryDirectory() as folder:
+        lake = Lake(LocalStorage(Path(folder)))
+        table = frames(60 * LENGTH)
+        for some in (range(52), range(52, 53)):
+            write(lake, table, some)
+            deduplicate_lake(lake, DeploymentConfig(), "warm")
+
+
+def joined(table: pa.Table) -> tuple[float, float, float]:
+    """Seconds for the fans' hashes alone; with mirrors, and whole images; and for all joins."""
+    index = indexed(table)
+    spent = []
+    for number, codes in enumerate(joins(index, mirrors=True)):
+        clips = index.clip[codes.rows]
+        parts = [np.ones(len(codes.codes), bool)]
+        if number == 0:
+            parts = [codes.kinds == 0, codes.kinds <= 1, *parts]
+        for part in parts:
+            with Took() as took:
+                pairs_within(codes.codes[part], RADIUS, clips[part], codes.probes[part])
+            spent.append(took.seconds)
+    fan, mirrored, every, whole, marks = spent
+    return fan, mirrored + whole, every + whole + marks
 
 
 def main(counts: Sequence[int] = COUNTS) -> None:
-    """The stage beside its join, and an addition beside the first run, a row a count."""
+    """The stage beside its joins, and an addition beside the first run, a row a count."""
     seeded("deduplicate_stage", codes=0, pictures=range(PICTURES))
-    _compiled()
+    warm()
     for count in counts:
-        table = frames(count)
-        index = indexed(table)
-        fan = next(joins(index, mirrors=True))
-        rows = fan.rows[fan.kinds == 0]
-        with Took() as join:
-            pairs_within(fan.codes[fan.kinds == 0], RADIUS, index.clip[rows])
-        del index, fan
-        with Took() as first:
-            result = deduplicate(table, thumbnails)
-        digests = dict(
-            zip(
-                [f"{one}/0" for one in result.clips.column("object_id").to_pylist()],
-                result.clips.column("digest").to_pylist(),
-                strict=True,
+        clips = count // LENGTH
+        more = max(1, round(clips * ADDED))
+        table = frames((clips + more) * LENGTH)
+        alone, least, every = joined(table.slice(0, clips * LENGTH))
+        with TemporaryDirectory(dir=os.environ.get("ECHOATLAS_BENCH_DISK")) as folder:
+            lake = Lake(LocalStorage(Path(folder)))
+            write(lake, table, range(clips))
+            peak, first = apart(RUN, folder, "first")
+            edges = lake.count("edges")
+            write(lake, table, range(clips, clips + more))
+            later_peak, later = apart(RUN, folder, "later")
+            copies = sum(1 for clip in range(1, clips + more) if clip % 50 == 0)
+            report(
+                "deduplicate_stage",
+                f"{clips * LENGTH:,} frames",
+                fan_join_s=alone,
+                join_s=least,
+                all_joins_s=every,
+                stage_s=first,
+                times_join=first / least,
+                times_fan_join=first / alone,
+                one_percent_more_s=later,
+                share_of_first=later / first,
+                copies=copies,
+                edges=edges,
+                edges_later=lake.count("edges"),
+                peak_mb=peak,
+                later_peak_mb=later_peak,
             )
-        )
-        new = range(int(len(digests) * (1 - ADDED)), len(digests))
-        before = dict(list(digests.items())[: new.start])
-        names = set(list(digests)[new.start :])
-        kept = [
-            one
-            for one in result.edges
-            if not {f"{one.object_id}/0", f"{one.other_object}/0"} & names
-        ]
-        with Took() as later:
-            again = deduplicate(table, thumbnails, known=Known(before, kept))
-        report(
-            "deduplicate_stage",
-            f"{count:,} frames",
-            join_s=join.seconds,
-            stage_s=first.seconds,
-            times_join=first.seconds / join.seconds,
-            one_percent_more_s=later.seconds,
-            share_of_first=later.seconds / first.seconds,
-            edges=len(result.edges),
-            same=int(again.edges == result.edges),
-            looked_at=result.looked_at,
-            peak_mb=peak_mb(),
-        )
 
 
 if __name__ == "__main__":

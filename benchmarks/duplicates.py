@@ -148,7 +148,7 @@ class Lake:
         columns = {name: [row[name] for row in self.rows] for name, _ in COMPARED}
         table = pa.table(columns, schema=pa.schema(COMPARED))
         with Took() as took:
-            result = deduplicate(table, lambda ids: [self.pictures[one] for one in ids])
+            result = deduplicate(table, lambda _: lambda ids: [self.pictures[one] for one in ids])
         return result, took.seconds
 
 
@@ -223,7 +223,8 @@ def stills() -> None:
         for b in names[:at]
         if a.partition("|")[0] != b.partition("|")[0]
     ]
-    near = {frozenset((e.object_id, e.other_object)) for e in result.edges if e.kind != "tie"}
+    edges = result.edges.to_pylist()
+    near = {frozenset((e["object_id"], e["other_object"])) for e in edges if e["kind"] != "tie"}
     wrong = [pair for pair in strangers if frozenset(pair) in near]
     theirs = sum(hashes[a] - hashes[b] <= THRESHOLD for a, b in strangers)
     report(
@@ -259,7 +260,7 @@ def hearts() -> None:
             )
             lake.add(f"{seed:05d}", None, list(scan.pictures))
         result, spent = lake.deduplicated()
-        kinds = Counter(edge.kind for edge in result.edges)
+        kinds = Counter(result.edges.column("kind").to_pylist())
         pairs = count * (count - 1) // 2
         report(
             "duplicates",
@@ -324,7 +325,8 @@ def _cuts(*, given: bool) -> None:
             said[name.partition("|")[2]][row["relation"]] += 1
     for name, counts in said.items():
         report("duplicates", f"cut, {name}", **dict(counts))
-    crossed = sum(e.object_id[:3] != e.other_object[:3] for e in result.edges)
+    ends = (result.edges.column(name).to_pylist() for name in ("object_id", "other_object"))
+    crossed = sum(one[:3] != other[:3] for one, other in zip(*ends, strict=True))
     report(
         "duplicates",
         "relations",

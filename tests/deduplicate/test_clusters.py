@@ -13,7 +13,6 @@ import pytest
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import (
     DeduplicateConfig,
-    Known,
     Workers,
     deduplicate,
 )
@@ -25,13 +24,16 @@ from tests.helpers.shown import (
     changed,
     clips,
     cropped,
+    edges_of,
     flipped,
     found,
+    known,
     pictures,
+    pictures_of,
     reencoded,
     shown,
     table_of,
-    thumbnails,
+    tables_of,
     told,
 )
 
@@ -101,7 +103,7 @@ def test_hearts_of_one_shape_are_told_apart_by_their_speckle() -> None:
     result = found(shown(*hearts))
 
     assert result.looked_at > 0  # hashes alone don't tell them apart
-    assert result.edges == []
+    assert edges_of(result) == []
 
 
 def test_frames_of_one_clip_are_never_duplicates_of_each_other() -> None:
@@ -175,9 +177,8 @@ def test_a_cut_whose_fan_was_found_otherwise_is_found_and_timed(mirror: bool) ->
     result = found(shown(cine, other, [flipped(one) for one in cut] if mirror else cut))
 
     assert clips(result) == {"o000": ("o000", "representative"), "o002": ("o000", "part")}
-    assert (7.0, 1.0, mirror) == tuple(
-        getattr(result.edges[0], name) for name in ("shift", "rate", "mirrored")
-    )
+    edge = edges_of(result)[0]
+    assert (7.0, 1.0, mirror) == (edge["shift"], edge["rate"], edge["mirrored"])
 
 
 def test_a_mirrored_cut_is_found() -> None:
@@ -186,7 +187,7 @@ def test_a_mirrored_cut_is_found() -> None:
     result = found(shown(cine, [flipped(reencoded(one)) for one in cine[4:14]]))
 
     assert clips(result)["o001"] == ("o000", "part")
-    assert result.edges[0].mirrored
+    assert edges_of(result)[0]["mirrored"]
 
 
 def test_a_clip_that_shares_only_a_part_stays_whole_and_is_tied() -> None:
@@ -249,17 +250,13 @@ def a_lake() -> list:
     return shown(cine, still, lonely, again, [flipped(again[2])], again[2:6], [still[0]])
 
 
-def rows_of(result) -> list[object]:
-    return [result.edges, result.clips.to_pylist(), result.duplicates.to_pylist()]
-
-
 def test_the_order_of_the_input_decides_nothing() -> None:
     frames = a_lake()
-    expected = rows_of(found(frames))
+    expected = tables_of(found(frames))
 
     order = np.random.default_rng(0).permutation(len(frames))
 
-    assert expected == rows_of(found([frames[place] for place in order]))
+    assert expected == tables_of(found([frames[place] for place in order]))
     assert len(expected[0]) > 4
 
 
@@ -276,7 +273,7 @@ def test_the_number_of_workers_decides_nothing(tmp_path, monkeypatch) -> None:
 
     shared = found(frames, workers=Workers(backwards, 5, LocalStorage(tmp_path)))
 
-    assert rows_of(found(frames)) == rows_of(shared)
+    assert tables_of(found(frames)) == tables_of(shared)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -289,34 +286,49 @@ def test_real_workers_find_what_one_process_finds(engine: str, tmp_path, monkeyp
     with connected(Engine(workers=2, address=address)) as there:
         shared = found(frames, workers=Workers(there.scatter, 4, LocalStorage(tmp_path)))
 
-    assert rows_of(found(frames)) == rows_of(shared)
+    assert tables_of(found(frames)) == tables_of(shared)
 
 
-@pytest.mark.parametrize("known", [1, 3, 5])
-def test_what_is_added_is_joined_alone_with_the_same_result(known: int) -> None:
+@pytest.mark.parametrize("many", [0.25, 2.0])
+@pytest.mark.parametrize("first", [1, 3, 5])
+def test_what_is_added_is_joined_alone_with_the_same_result(
+    first: int, many: float, monkeypatch
+) -> None:
+    """... whether a run then writes all rows, or those alone that say something else."""
+    monkeypatch.setattr("echoatlas.pipeline.deduplicate.whole_lake.MANY", many)
     frames = a_lake()
-    before = found([one for one in frames if one.rank < known])
-    digests = {
-        f"{row['object_id']}/{row['pane']}": row["digest"] for row in before.clips.to_pylist()
-    }
+    before = found([one for one in frames if one.rank < first])
 
-    after = found(frames, known=Known(digests, before.edges))
+    after = found(frames, known=known(before))
+    again = found(frames, known=known(after))
 
-    assert rows_of(found(frames)) == rows_of(after)
-    assert 7 - known == after.fresh
-    again = {f"{row['object_id']}/0": row["digest"] for row in after.clips.to_pylist()}
-    assert found(frames, known=Known(again, after.edges)).looked_at == 0
+    assert (after.objects is None) == (many < 1)
+    assert tables_of(found(frames)) == tables_of(after, before) == tables_of(again, after)
+    assert 7 - first == after.fresh
+    assert (again.looked_at, again.objects.to_pylist(), again.ties.to_pylist()) == (0, [], [])
 
 
-def test_what_was_removed_leaves_no_edge_behind() -> None:
+def test_rows_of_what_nothing_new_shows_are_left_alone() -> None:
+    pairs = [pictures(seed) for seed in range(8)]
+    frames = shown(*pairs, *([reencoded(one[0])] for one in pairs))
+    later = shown([reencoded(pairs[3][0], 60)], start=16)
+    before = found(frames)
+
+    after = found([*frames, *later], known=known(before))
+
+    assert {"o003", "o016"} <= set(after.objects.to_pylist()) <= {"o003", "o011", "o016"}
+    assert {"f00300", "f01100", "f01600"} == set(told(after))
+
+
+def test_what_was_removed_leaves_nothing_behind(monkeypatch) -> None:
+    monkeypatch.setattr("echoatlas.pipeline.deduplicate.whole_lake.MANY", 2.0)
     frames = a_lake()
     whole = found(frames)
-    digests = {f"{row['object_id']}/0": row["digest"] for row in whole.clips.to_pylist()}
     left = [one for one in frames if one.object_id != "o000"]
 
-    after = found(left, known=Known(digests, whole.edges))
+    after = found(left, known=known(whole))
 
-    assert rows_of(found(left)) == rows_of(after)
+    assert tables_of(found(left)) == tables_of(after, whole)
 
 
 def test_hashes_of_two_versions_are_not_compared() -> None:
@@ -330,7 +342,7 @@ def test_hashes_of_two_versions_are_not_compared() -> None:
 def test_nothing_has_no_duplicates() -> None:
     nothing = pa.schema(COMPARED).empty_table()
 
-    result = deduplicate(nothing, thumbnails([]))
+    result = deduplicate(nothing, pictures_of([]))
 
-    assert (result.clips.num_rows, result.duplicates.num_rows, result.edges) == (0, 0, [])
+    assert tables_of(result) == [[], [], []]
     assert table_of([]).num_rows == 0

@@ -7,8 +7,19 @@ from typing import Any
 import pyarrow as pa
 
 from echoatlas.pipeline.deduplicate.exact import SOURCES
-from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, Known
-from tests.helpers.shown import Shown, clips, cropped, found, pictures, reencoded, shown
+from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated
+from tests.helpers.shown import (
+    Shown,
+    clips,
+    cropped,
+    edges_of,
+    found,
+    known,
+    pictures,
+    reencoded,
+    shown,
+    tables_of,
+)
 
 
 def sources(**known: dict[str, str]) -> pa.Table:
@@ -21,11 +32,8 @@ def sources(**known: dict[str, str]) -> pa.Table:
 
 
 def ways(result: Deduplicated) -> list[tuple[str, str, str]]:
-    return [(edge.other_object, edge.kind, edge.found_by) for edge in result.edges]
-
-
-def rows_of(result: Deduplicated) -> list[Any]:
-    return [result.edges, result.clips.to_pylist(), result.duplicates.to_pylist()]
+    names = ("other_object", "kind", "found_by")
+    return [tuple(edge[name] for name in names) for edge in edges_of(result)]
 
 
 def framed_otherwise(cine: list[Any]) -> list[Any]:
@@ -102,11 +110,10 @@ def test_what_files_say_is_the_same_however_a_lake_grew() -> None:
     cine = pictures(30, frames=4)
     frames, told = one_instance(cine, [reencoded(one) for one in cine])
     before = found([one for one in frames if one.rank < 2], sources=told)
-    digests = {f"{row['object_id']}/0": row["digest"] for row in before.clips.to_pylist()}
 
-    after = found(frames, known=Known(digests, before.edges), sources=told)
-    later = {f"{row['object_id']}/0": row["digest"] for row in after.clips.to_pylist()}
-    again = found(frames, known=Known(later, after.edges), sources=told)
+    after = found(frames, known=known(before), sources=told)
+    again = found(frames, known=known(after), sources=told)
 
-    assert rows_of(found(frames, sources=told)) == rows_of(after) == rows_of(again)
+    whole = tables_of(found(frames, sources=told))
+    assert whole == tables_of(after, before) == tables_of(again, after)
     assert (after.fresh, again.fresh, again.looked_at) == (1, 0, 0)

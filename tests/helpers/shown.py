@@ -13,9 +13,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.tasks import Open
 from echoatlas.pipeline.deduplicate.whole_lake import (
     DeduplicateConfig,
     Deduplicated,
+    Known,
     deduplicate,
 )
 from echoatlas.pipeline.frames.area import area_of
@@ -117,16 +119,48 @@ def thumbnails(frames: Sequence[Shown]) -> Kept:
     return Kept({one.frame_id: one.measures.thumbnail for one in frames})
 
 
+def pictures_of(frames: Sequence[Shown]) -> Open:
+    kept = thumbnails(frames)
+    return lambda _: kept
+
+
 def found(
     frames: Sequence[Shown], config: DeduplicateConfig = DEFAULT, **options: Any
 ) -> Deduplicated:
-    return deduplicate(table_of(frames), thumbnails(frames), config, **options)
+    return deduplicate(table_of(frames), pictures_of(frames), config, **options)
 
 
 def told(result: Deduplicated) -> dict[str, tuple[str, str]]:
     """Of each frame that is not alone: what stands for it, and how it is related to that."""
     rows = result.duplicates.to_pylist()
     return {row["frame_id"]: (row["representative"], row["relation"]) for row in rows}
+
+
+def edges_of(result: Deduplicated) -> list[dict[str, Any]]:
+    return result.edges.to_pylist()
+
+
+def tables_of(result: Deduplicated, before: Deduplicated | None = None) -> list[Any]:
+    """The three tables as a lake has them, once what a run changed is put in place of what was."""
+    found = []
+    for name, column, gone in (
+        ("edges", "object_id", result.objects),
+        ("clips", "object_id", result.objects),
+        ("duplicates", "tie", result.ties),
+    ):
+        rows = getattr(result, name).to_pylist()
+        if before is not None and gone is not None:
+            values = set(gone.to_pylist())
+            fresh = [row for row in rows if row[column] in values]
+            rows = [row for row in getattr(before, name).to_pylist() if row[column] not in values]
+            rows += fresh
+        found.append(sorted(rows, key=lambda row: [str(value) for value in row.values()]))
+    return found
+
+
+def known(before: Deduplicated) -> Known:
+    """What a run leaves to the next."""
+    return Known(before.clips, before.edges)
 
 
 def clips(result: Deduplicated) -> dict[str, tuple[str, str]]:

@@ -72,7 +72,7 @@ def deploy(root: Path, frames: list[Shown], whose: dict[str, dict[str, str]]) ->
 
 def renew(lake: Lake) -> None:
     label_lake(lake, DeploymentConfig())
-    deduplicate_lake(lake, DeploymentConfig())
+    deduplicate_lake(lake, DeploymentConfig(), "r")
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         _commit(deployment, run_id, fresh, objects)
         if objects:
             label_lake(lake, deployment.config)
-            deduplicate_lake(lake, deployment.config)
+            deduplicate_lake(lake, deployment.config, run_id)
     return Imported(
         findings={v.value: sum(row.verdict == v for row in fresh) for v in ReviewVerdict},
         gone=len(said) - len(frames),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.candidates import Found, matches
 from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners
@@ -35,6 +36,7 @@ from echoatlas.pipeline.deduplicate.speckle_code import (
 )
 from echoatlas.pipeline.deduplicate.tasks import Read
 from echoatlas.pipeline.frames.phash import opened
+from echoatlas.pipeline.lake.join import coded, flags
 
 OUTSIDE = "~"  # begins no object's id
 LOOKED_AT = 3  # pairs of frames in step, of two clips
@@ -96,7 +98,7 @@ def near(
     if not theirs.num_rows or not frames.num_rows:
         return []
     index = indexed(pa.concat_tables([frames.select(theirs.column_names), theirs]))
-    outside = np.array([name.startswith(OUTSIDE) for name in index.names], bool)
+    outside = flags(pc.starts_with(index.objects, OUTSIDE))
     # An exact copy stands for itself here: it may be the lake's, and what it copies the set's
     index = replace(index, first=np.arange(len(index.names)))
     equal = _equal(index, outside)
@@ -130,11 +132,10 @@ def _across(codes: Codes, index: Index, outside: Flags, radius: int) -> Rows:
 
 def _equal(index: Index, outside: Flags) -> dict[int, tuple[int, list[int]]]:
     """Clips of the lake with frames whose pixels the set has: its first clip, and the rows."""
-    pixels = index.frames.column("pixel_hash").combine_chunks().dictionary_encode()
-    kinds = pixels.indices.to_numpy(zero_copy_only=False)
-    flat = np.array([not one for one in index.frames.column("fan_phash256").to_pylist()], bool)
+    kinds, known = coded(index.column("pixel_hash"))
+    flat = flags(pc.equal(pc.binary_length(index.column("fan_phash256")), 0))
     theirs = outside[index.clip]
-    owner = np.full(len(pixels.dictionary), -1)
+    owner = np.full(len(known), -1)
     rows = np.flatnonzero(theirs & ~flat)[::-1]
     owner[kinds[rows]] = index.clip[rows]
     found: dict[int, tuple[int, list[int]]] = {}
@@ -224,19 +225,18 @@ class _Judge:
 
     def _id(self, row: int) -> str:
         if not self._ids:
-            self._ids = self.index.frames.column("frame_id").to_pylist()
+            self._ids = self.index.column("frame_id").to_pylist()
         return self._ids[row]
 
     def _row(
         self, clip: int, theirs: int, rows: Sequence[int], distance: int, found: Agreement
     ) -> Near:
-        object_id, _, pane = self.index.names[clip].rpartition("/")
         return Near(
-            object_id=object_id,
-            pane=int(pane),
+            object_id=self.index.objects[clip].as_py(),
+            pane=int(self.index.panes[clip]),
             frames=tuple(sorted(self._id(row) for row in rows)),
             verdict=found.verdict,
-            outside=self.index.names[theirs].rpartition("/")[0].removeprefix(OUTSIDE),
+            outside=self.index.objects[theirs].as_py().removeprefix(OUTSIDE),
             distance=distance,
             correlation=round(found.correlation, 3),
         )

@@ -54,16 +54,11 @@ def same_instances(index: Index, fresh: Flags) -> Found:
     Args:
         fresh: (C,) of clips known before none is paired with another.
     """
-    pairs = [
-        (int(index.clips.starts[best]), int(index.clips.starts[clip]), index.clips.length(clip))
-        for best, clip in instance_pairs(index, fresh)
-    ]
-    steps = [np.arange(length) for *_, length in pairs]
-    empty = [np.empty(0, np.int64)]
-    one = np.concatenate([step + a for step, (a, _, _) in zip(steps, pairs, strict=True)] or empty)
-    other = np.concatenate(
-        [step + b for step, (_, b, _) in zip(steps, pairs, strict=True)] or empty
-    )
+    best, clip = instance_pairs(index, fresh)
+    lengths = np.diff(index.clips.starts)
+    shared = np.minimum(lengths[best], lengths[clip])
+    step = np.arange(shared.sum()) - np.repeat(np.cumsum(shared) - shared, shared)
+    one, other = (np.repeat(index.clips.starts[some], shared) + step for some in (best, clip))
     return Found(
         one,
         other,
@@ -73,16 +68,15 @@ def same_instances(index: Index, fresh: Flags) -> Found:
     )
 
 
-def instance_pairs(index: Index, fresh: Flags) -> list[tuple[int, int]]:
-    """The best clip of each SOP instance with each other that is no exact copy of it."""
-    known = np.flatnonzero((index.instances >= 0) & (index.first == np.arange(len(index.ranks))))
-    best: dict[int, int] = {}
-    pairs = []
-    for clip in known[np.lexsort((known, index.ranks[known]))].tolist():
-        head = best.setdefault(int(index.instances[clip]), clip)
-        if head != clip and (fresh[head] or fresh[clip]):
-            pairs.append((head, clip))
-    return pairs
+def instance_pairs(index: Index, fresh: Flags) -> tuple[Rows, Rows]:
+    """The best clip of each SOP instance, and each other that is no exact copy of it."""
+    known = np.flatnonzero((index.instances >= 0) & index.distinct)
+    known = known[np.lexsort((known, index.ranks[known], index.instances[known]))]
+    instance = index.instances[known]
+    begun = np.append(True, instance[1:] != instance[:-1]) if len(known) else np.empty(0, bool)
+    head = known[np.flatnonzero(begun)][np.cumsum(begun) - 1]
+    asked = ~begun & (fresh[head] | fresh[known])
+    return head[asked], known[asked]
 
 
 def matches(index: Index, found: list[Found]) -> list[Match]:

@@ -1,238 +1,178 @@
-"""The rows that deduplication leaves: edges, clips, and what stands for each frame."""
+"""The rows that deduplication leaves of clips, and of what stands for each frame of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate.candidates import instance_pairs
-from echoatlas.pipeline.deduplicate.clips import Alignment, Related, partners
-from echoatlas.pipeline.deduplicate.clusters import Clusters, Edges
+from echoatlas.pipeline.deduplicate.clips import Alignment, partners
+from echoatlas.pipeline.deduplicate.clusters import Clusters
+from echoatlas.pipeline.deduplicate.columns import hexadecimal, smallest
+from echoatlas.pipeline.deduplicate.edge_rows import NumberedEdges
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
 from echoatlas.pipeline.deduplicate.index import Index
-from echoatlas.pipeline.deduplicate.similarity import Verdict
-from echoatlas.schemas.rows.duplicates import EdgeRow
+from echoatlas.pipeline.lake.join import coded, flags, places
 from echoatlas.schemas.tables import schema
-from echoatlas.schemas.values import EdgeKind, FoundBy, Relation
+from echoatlas.schemas.values import EdgeKind, Relation
+
+COPIED = "="  # begins the digest of an exact copy, which takes no part in joins
+LABELS = ("cluster", "tie")  # what groups are called by: the smallest frame id in them
+RELATIONS = ("", *Relation)
 
 
-def edges(index: Index, related: Iterable[Related], kept: Iterable[EdgeRow]) -> list[EdgeRow]:
-    """Edges of clips that are nobody's copies, one a pair, in the order of their names."""
-    best: dict[tuple[str, int, str, int], EdgeRow] = {}
-    every = [*kept, *(_edge(index, one) for one in related)]
-    for edge in sorted(every, key=_worth):
-        best[edge.object_id, edge.pane, edge.other_object, edge.other_pane] = edge
-    return [best[key] for key in sorted(best)]
+@dataclass(frozen=True, slots=True)
+class FormerClips:
+    """What an earlier run said of clips.
 
-
-def instances(index: Index, related: Iterable[Related], fresh: Flags) -> list[EdgeRow]:
-    """Ties of clips of one SOP instance that were not found to show the same.
-
-    Identifiers are copied along and made up anew by who edits files; pixels decide what is dropped.
+    Attributes:
+        rows: the columns of ``ClipRow``, whatever clips there were.
+        at: (C,) where each of today's clips stands in them, or -1.
+        fresh: (C,) whether it is new, or shows something else than then.
     """
-    seen = {frozenset((one.longer, one.shorter)) for one in related}
-    return [
-        _tie(index, best, clip)
-        for best, clip in instance_pairs(index, fresh)
-        if frozenset((best, clip)) not in seen
-    ]
+
+    rows: pa.Table
+    at: Rows
+    fresh: Flags
+
+    @classmethod
+    def of(cls, index: Index, rows: pa.Table) -> FormerClips:
+        """Compare clips with those of an earlier run."""
+        text = rows.column("pane").cast(pa.string())
+        known = pc.binary_join_element_wise(rows.column("object_id"), text, "/")
+        at = places(index.names, known)
+        differs = pc.not_equal(clip_digests(index), rows.column("digest").take(_some(at)))
+        return cls(rows, at, np.asarray((at < 0) | flags(differs)))
 
 
-def _tie(index: Index, best: int, clip: int) -> EdgeRow:
-    return EdgeRow(
-        **_ends(index.names[best], index.names[clip]),
-        kind=EdgeKind.TIE,
-        found_by=FoundBy.INSTANCE,
-        mirrored=False,
-        covers=False,
-        covered=False,
-        rate=1.0,
-        shift=0.0,
-        agreed=0.0,
-        distance=0,
-        likeness=0.0,
-        speckle=0.0,
-        windows=0,
-        fingerprint="",
-    )
-
-
-def _worth(edge: EdgeRow) -> tuple[object, ...]:
-    """The plain and the mirrored view of one pair may both be found: the better one is last."""
-    return (edge.kind != EdgeKind.TIE, edge.covers, edge.speckle, -edge.mirrored)
-
-
-def _edge(index: Index, one: Related) -> EdgeRow:
-    first, other = index.names[one.longer], index.names[one.shorter]
-    sure = one.verdict is Verdict.SAME and (one.covers or one.covered)
-    same = 0 <= index.instances[one.longer] == index.instances[one.shorter]
-    exact = same and sure and one.covers and one.covered and not one.mirrored
-    return EdgeRow(
-        **_ends(first, other),
-        kind=EdgeKind.EXACT if exact else EdgeKind.NEAR if sure else EdgeKind.TIE,
-        found_by=FoundBy.INSTANCE if same else FoundBy.HASHES,
-        mirrored=one.mirrored,
-        covers=one.covers,
-        covered=one.covered,
-        rate=one.alignment.rate,
-        shift=one.alignment.offset,
-        agreed=round(one.agreed, 3),
-        distance=one.distance,
-        likeness=round(one.similarity.likeness, 3),
-        speckle=round(one.similarity.speckle, 3),
-        windows=one.similarity.windows,
-        fingerprint="",
-    )
-
-
-def _ends(first: str, other: str) -> dict[str, Any]:
-    (object_id, _, pane), (other_object, _, other_pane) = (
-        first.rpartition("/"),
-        other.rpartition("/"),
-    )
-    return {
-        "object_id": object_id,
-        "pane": int(pane),
-        "other_object": other_object,
-        "other_pane": int(other_pane),
-    }
-
-
-def copies(index: Index) -> Iterable[EdgeRow]:
-    """An edge from each exact copy to the best clip of its pixels."""
-    for clip in np.flatnonzero(index.first != np.arange(len(index.names))):
-        first = int(index.first[clip])
-        shift = int(index.clips.of(first)[0] - index.clips.of(int(clip))[0])
-        yield EdgeRow(
-            **_ends(index.names[first], index.names[int(clip)]),
-            kind=EdgeKind.EXACT,
-            found_by=index.exact_by(int(clip)),
-            mirrored=False,
-            covers=True,
-            covered=True,
-            rate=1.0,
-            shift=float(shift),  # copies may count their frames from another number
-            agreed=1.0,
-            distance=0,
-            likeness=1.0,
-            speckle=1.0,
-            windows=0,
-            fingerprint="",
-        )
-
-
-def numbered(index: Index, some: Sequence[EdgeRow]) -> Edges:
-    """Edges by the numbers of their clips."""
-    number = {name: at for at, name in enumerate(index.names)}
-    return Edges(
-        one=np.array([number[f"{e.object_id}/{e.pane}"] for e in some], np.int64),
-        other=np.array([number[f"{e.other_object}/{e.other_pane}"] for e in some], np.int64),
-        covers=np.array([e.kind != EdgeKind.TIE and e.covers for e in some], bool),
-        covered=np.array([e.kind != EdgeKind.TIE and e.covered for e in some], bool),
-        repeats=np.array(
-            [e.kind != EdgeKind.TIE and e.covers and e.covered and e.rate > 1 for e in some], bool
-        ),
-    )
-
-
-def _relations(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> list[str]:
-    """What each clip is to the one that stands for it; empty if it is in no cluster or tie."""
-    count = len(index.names)
-    size = np.bincount(groups.cluster, minlength=count)[groups.cluster]
-    tied = np.bincount(groups.tie, minlength=count)[groups.tie]
-    lengths = np.diff(index.clips.starts)
-    found: list[str] = []
-    for clip in range(count):
-        head, by = int(groups.head[clip]), int(groups.by[clip])
-        if head != clip:
-            if head == int(index.first[clip]):
-                found.append(Relation.EXACT)
-                continue
-            edge = some[by]
-            if edge.kind == EdgeKind.EXACT:
-                found.append(Relation.EXACT)
-            elif lengths[clip] == 1 and lengths[head] > 1:
-                found.append(Relation.STILL)
-            elif not (edge.covers and edge.covered):
-                found.append(Relation.PART)
-            else:
-                found.append(Relation.MIRROR if edge.mirrored else Relation.NEAR)
-        elif size[clip] > 1:
-            found.append(Relation.REPRESENTATIVE)
-        else:
-            found.append(Relation.TIE if tied[clip] > 1 else "")
-    return found
-
-
-def _smallest(index: Index, group: Rows) -> pa.Array:
-    """The smallest frame id of each clip's group."""
-    ids = index.frames.column("frame_id").combine_chunks()
-    order = pc.array_sort_indices(ids).to_numpy()
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    least = np.full(len(group), len(order))
-    np.minimum.at(least, group[index.clip], rank)
-    return ids.take(pa.array(order[least[group]]))
+def clip_digests(index: Index) -> pa.Array:
+    """Of each clip, what it was compared as."""
+    prefix = pa.array(np.where(index.distinct, "", COPIED), pa.string())
+    return pc.binary_join_element_wise(prefix, hexadecimal(index.digests), "")
 
 
 def clip_table(
-    index: Index, digests: Sequence[str], some: Sequence[EdgeRow], groups: Clusters
+    index: Index, edges: NumberedEdges, groups: Clusters, before: FormerClips
 ) -> pa.Table:
-    """A row a clip, in the order of their names."""
-    parts = [name.rpartition("/") for name in index.names]
-    names = pa.array(index.names, pa.string())
+    """A row a clip, in the order of objects and panes."""
+    count = len(index.names)
     columns = {
-        "object_id": [one for one, _, _ in parts],
-        "pane": [int(pane) for _, _, pane in parts],
+        "object_id": index.objects,
+        "pane": index.panes,
         "frames": np.diff(index.clips.starts),
-        "digest": list(digests),
-        "cluster": _smallest(index, groups.cluster) if parts else [],
-        "tie": _smallest(index, groups.tie) if parts else [],
-        "head": names.take(pa.array(groups.head)),
-        "relation": _relations(index, some, groups),
-        "fingerprint": [""] * len(parts),
+        "digest": clip_digests(index),
+        "cluster": _named(index, groups.cluster, before, "cluster"),
+        "tie": _named(index, groups.tie, before, "tie"),
+        "head": index.names.take(pa.array(groups.head)),
+        "relation": _relations(index, edges, groups),
+        "fingerprint": pa.array([""] * count, pa.string()),
     }
     return pa.table(columns, schema=schema("clips"))
 
 
-def duplicate_table(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> pa.Table:
-    """A row for each frame of a clip that is not alone, in the order of the frames' ids."""
-    relations = np.array(_relations(index, some, groups), object)
-    if not len(relations):
-        return schema("duplicates").empty_table()
-    told = relations != ""
-    stands = np.arange(index.frames.num_rows)
-    starts = index.clips.starts
-    every = np.arange(len(groups.head))
-    for clip in np.flatnonzero((groups.by >= 0) & (index.first == every)):
-        rows = _partner(index, int(clip), some[int(groups.by[clip])], groups)
-        stands[starts[clip] : starts[clip + 1]] = rows
-    for clip in np.flatnonzero(index.first != every):
-        first = int(index.first[clip])
-        stands[starts[clip] : starts[clip + 1]] = stands[starts[first] : starts[first + 1]]
-    ways = [
-        index.exact_by(clip) or (some[by].found_by if by >= 0 else "")
-        for clip, by in enumerate(groups.by.tolist())
-    ]
-    distance = np.array([some[by].distance if by >= 0 else 0 for by in groups.by.tolist()])
+def _some(at: Rows) -> pa.Array:
+    return pa.array(at, mask=at < 0)
+
+
+def _named(index: Index, group: Rows, before: FormerClips, label: str) -> pa.Array:
+    """What each clip's group is called. Only of those that changed are all ids compared."""
+    count = len(group)
+    called, names = coded(before.rows.column(label))
+    was = np.where(before.fresh | (before.at < 0), -1, np.append(called, -1)[before.at])
+    least, most = np.full(count, len(names)), np.full(count, -1)
+    np.minimum.at(least, group, was)
+    np.maximum.at(most, group, was)
+    size = np.bincount(group, minlength=count)
+    sizes = np.append(np.bincount(called, minlength=len(names)), 0)  # of nothing: none
+    same = (least == most) & (least >= 0) & (sizes[most] == size)
+    kept = names.take(_some(np.where(same[group], was, -1)))
+    changed = np.flatnonzero(~same[group])
+    if not len(changed):
+        return kept
+    numbers, places_of = np.unique(group[changed], return_inverse=True)
+    rows = np.flatnonzero(~same[group][index.clip])
+    of = np.searchsorted(numbers, group[index.clip[rows]])
+    ids = index.column("frame_id", rows)
+    found = ids.take(pa.array(smallest(ids, np.arange(len(rows)), of, len(numbers))))
+    at = np.full(count, -1)
+    at[changed] = places_of
+    return pc.coalesce(kept, found.take(_some(at)))
+
+
+def _relations(index: Index, edges: NumberedEdges, groups: Clusters) -> pa.Array:
+    """What each clip is to the one that stands for it; empty if it is in no cluster or tie."""
+    count = len(index.names)
+    size, tied = (
+        np.bincount(group, minlength=count)[group] for group in (groups.cluster, groups.tie)
+    )
+    lengths = np.diff(index.clips.starts)
+    head, by = groups.head, groups.by
+    own = head == np.arange(count)
+
+    def of_edge(column: NDArray[np.bool_]) -> Flags:
+        return np.append(column, False)[by]  # by none: the last
+
+    whole = of_edge(edges.column("covers") & edges.column("covered"))
+    told = np.select(
+        [
+            own & (size > 1),
+            own & (tied > 1),
+            own,
+            (head == index.first) | of_edge(edges.column("kind") == EdgeKind.EXACT),
+            (lengths == 1) & (lengths[head] > 1),
+            ~whole,
+            of_edge(edges.column("mirrored").astype(bool)),
+        ],
+        [
+            RELATIONS.index(one)
+            for one in (
+                *(Relation.REPRESENTATIVE, Relation.TIE, "", Relation.EXACT),
+                *(Relation.STILL, Relation.PART, Relation.MIRROR),
+            )
+        ],
+        RELATIONS.index(Relation.NEAR),
+    )
+    return pa.array(RELATIONS, pa.string()).take(pa.array(told))
+
+
+def duplicate_table(
+    index: Index, clips: pa.Table, edges: NumberedEdges, groups: Clusters, asked: Flags
+) -> pa.Table:
+    """A row for each frame of a clip that is not alone, in the order of the frames' ids.
+
+    Args:
+        clips: as of ``clip_table``. asked: (C,) of which clips.
+    """
+    told = asked & flags(pc.not_equal(clips.column("relation"), ""))
+    chosen = np.flatnonzero(told)
+    stands = _stands(index, edges, groups, chosen)
     rows = np.flatnonzero(told[index.clip])
-    ids = index.frames.column("frame_id").combine_chunks()
-    clips = index.clip[rows]
-    taken = pa.array(clips)
+    of = np.searchsorted(chosen, index.clip[rows])
+    by = groups.by[chosen]
+    ways = pc.coalesce(
+        edges.rows.column("found_by").combine_chunks().take(_some(by)), pa.scalar("")
+    )
+    copied = np.flatnonzero(~index.distinct[chosen])
+    exact = np.full(len(chosen), -1)
+    exact[copied] = np.arange(len(copied))
+    named = pa.array(index.exact_by(chosen[copied]), pa.string()).take(_some(exact))
+    distance = np.append(edges.column("distance"), 0)[by]
+    taken = pa.array(of)
+    of_clip = {name: clips.column(name).take(pa.array(chosen)).take(taken) for name in (
+        *LABELS, "head", "relation")}  # fmt: skip
     table = pa.table(
         {
-            "frame_id": ids.take(pa.array(rows)),
-            "cluster": _smallest(index, groups.cluster).take(taken),
-            "tie": _smallest(index, groups.tie).take(taken),
-            "representative": ids.take(pa.array(stands[rows])),
-            "head": pa.array(index.names, pa.string()).take(pa.array(groups.head[clips])),
-            "relation": pa.array(relations.tolist(), pa.string()).take(taken),
-            "found_by": pa.array(ways, pa.string()).take(taken),
-            "distance": distance[clips],
+            "frame_id": index.column("frame_id", rows),
+            "cluster": of_clip["cluster"],
+            "tie": of_clip["tie"],
+            "representative": index.column("frame_id", stands),
+            "head": of_clip["head"],
+            "relation": of_clip["relation"],
+            "found_by": pc.coalesce(named, ways).take(taken),
+            "distance": distance[of],
             "fingerprint": pa.array([""] * len(rows), pa.string()),
         },
         schema=schema("duplicates"),
@@ -240,10 +180,26 @@ def duplicate_table(index: Index, some: Sequence[EdgeRow], groups: Clusters) -> 
     return table.sort_by("frame_id")
 
 
-def _partner(index: Index, clip: int, edge: EdgeRow, groups: Clusters) -> Rows:
+def _stands(index: Index, edges: NumberedEdges, groups: Clusters, chosen: Rows) -> Rows:
+    """Of each frame of some clips, in order, the row of the frame that stands for it."""
+    starts = index.clips.starts
+    first, head, by = index.first[chosen], groups.head[chosen], groups.by[chosen]
+    lengths = np.diff(starts)[chosen]
+    begun = np.cumsum(lengths) - lengths
+    # Its own frames, those of whose copy it is, or of two stills the one of the other
+    place = np.arange(lengths.sum()) - np.repeat(begun, lengths)
+    found = np.repeat(np.where(by < 0, starts[first], starts[head]), lengths) + place
+    for at in np.flatnonzero((by >= 0) & ((lengths > 1) | (np.diff(starts)[head] > 1))).tolist():
+        rows = _partner(index, int(first[at]), int(by[at]), edges, groups)
+        found[begun[at] : begun[at] + lengths[at]] = rows
+    return np.asarray(found)
+
+
+def _partner(index: Index, clip: int, by: int, edges: NumberedEdges, groups: Clusters) -> Rows:
     """Rows of the frames of a clip's head that show what its own do."""
     head = int(groups.head[clip])
-    alignment = Alignment(edge.rate, edge.shift)
-    if f"{edge.object_id}/{edge.pane}" == index.names[clip]:  # the edge speaks of it first
-        alignment = Alignment(1 / edge.rate, -edge.shift / edge.rate)
+    rate, shift = (edges.rows.column(name)[by].as_py() for name in ("rate", "shift"))
+    alignment = Alignment(rate, shift)
+    if edges.one[by] == clip:  # the edge speaks of it first
+        alignment = Alignment(1 / rate, -shift / rate)
     return partners(index.clips, head, clip, alignment)[1]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from echoatlas.pipeline.deduplicate import graph_kernels
+from echoatlas.pipeline.deduplicate import graph_kernels, text_kernels
 from echoatlas.pipeline.deduplicate.clips import Clips
+from echoatlas.pipeline.deduplicate.columns import States, numbered, states
 from echoatlas.pipeline.deduplicate.hamming import Rows
+from echoatlas.pipeline.lake.join import coded, places
 
 SOURCES = (  # of an object, as pseudonyms; empty where it has none
     ("object_id", pa.string()),
@@ -20,18 +22,33 @@ SOURCES = (  # of an object, as pseudonyms; empty where it has none
 )
 
 
-def origins(objects: list[str], sources: pa.Table | None) -> list[tuple[str, ...]]:
-    """What is known of each clip's file: content, codestream, instance."""
-    nothing = ("",) * (len(SOURCES) - 1)
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What is known of each clip's file, (C,) each: content, codestream, instance."""
+
+    columns: tuple[pa.ChunkedArray, ...]
+
+
+def origins(objects: pa.Array, sources: pa.Table | None) -> Origins:
+    """What is known of the files of clips, by their objects."""
     if sources is None:
-        return [nothing] * len(objects)
-    columns = [sources.column(name).to_pylist() for name, _ in SOURCES]
-    known = {row[0]: row[1:] for row in zip(*columns, strict=True)}
-    return [known.get(one, nothing) for one in objects]
+        sources = pa.schema(SOURCES).empty_table()
+    at = places(objects, sources.column("object_id"))
+    taken = pa.array(at, mask=at < 0)
+    return Origins(
+        tuple(
+            pa.chunked_array([pc.fill_null(_whole(sources.column(name)).take(taken), "")])
+            for name, _ in SOURCES[1:]
+        )
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()
 
 
 def source_numbers(
-    objects: Sequence[str], panes: Rows, clips: Clips, known: list[tuple[str, ...]]
+    objects: pa.Array, panes: Rows, clips: Clips, known: Origins
 ) -> tuple[Rows, ...]:
     """Of each clip the number of its file, its coded pictures and its SOP instance.
 
@@ -41,24 +58,31 @@ def source_numbers(
         objects, panes: of each clip.
         known: of each clip's file, by ``origins``.
     """
-    areas = Counter(objects)
-    spans = zip(clips.starts[:-1].tolist(), clips.starts[1:].tolist(), strict=True)
-    shapes = [
-        (areas[name], pane, b - a, (clips.places[a:b] - clips.places[a]).tobytes())
-        for name, pane, (a, b) in zip(objects, panes.tolist(), spans, strict=True)
-    ]
-    return tuple(
-        numbered(
-            [(one[at], it) if one[at] else None for one, it in zip(known, shapes, strict=True)]
-        )
-        for at in range(len(SOURCES) - 1)
-    )
+    count = len(objects)
+    object_of, names = coded(objects)
+    shapes = _shapes(clips)
+    for number in (np.bincount(object_of, minlength=len(names))[object_of], panes):
+        text_kernels.stir(shapes, number.astype(np.uint64))
+    found = []
+    for column in known.columns:
+        own, values = coded(column)
+        empty = places(pa.array([""]), values)[0]
+        stated = np.flatnonzero(own != empty)
+        both = shapes[stated].copy()
+        text_kernels.stir(both, own[stated].astype(np.uint64))
+        numbers = np.full(count, -1, np.int64)
+        numbers[stated] = numbered(both)
+        found.append(numbers)
+    return tuple(found)
 
 
-def numbered(values: Sequence[Hashable]) -> Rows:
-    """Equal numbers for equal values, and for None one below 0."""
-    known: dict[Hashable, int] = {None: -1}
-    return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
+def _shapes(clips: Clips) -> States:
+    """A digest of where a clip's frames stand, from the first."""
+    lengths = np.diff(clips.starts)
+    rows = states(len(clips.places))
+    begun = np.repeat(clips.places[clips.starts[:-1]], lengths)
+    text_kernels.stir(rows, (clips.places - begun).astype(np.uint64))
+    return np.asarray(text_kernels.folded_hash(rows, np.arange(len(rows)), clips.starts))
 
 
 def first(ranks: Rows, *groups: Rows) -> Rows:
@@ -66,7 +90,7 @@ def first(ranks: Rows, *groups: Rows) -> Rows:
     count = len(ranks)
     joined = np.arange(count)
     for group in groups:
-        order = np.lexsort((np.arange(count), group))
+        order = np.argsort(group, kind="stable")
         order = order[group[order] >= 0]
         same = group[order[1:]] == group[order[:-1]]
         joined = graph_kernels.united(joined, order[:-1][same], order[1:][same])

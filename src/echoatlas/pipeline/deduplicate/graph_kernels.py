@@ -1,4 +1,4 @@
-"""The compiled loops over graphs of clips: components, stars, places of equal numbers."""
+"""The compiled loops over edges between clips (``clusters`` says what they are for)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ all over the code.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 from math import comb
@@ -40,9 +40,10 @@ WIDEST_RADIUS = 63  # bits
 LOOKUP = 4.0  # what looking at a bucket costs, in comparisons
 LONGEST = 64  # codes of a run
 NEAR = 10  # bits that codes of one key and run may differ from the one that stands for them
-FEW = 30  # codes for a new one, from which on not all are sorted
-SHARED = 3  # codes for one entry of an index, about
-SAMPLE = 300  # codes from which is told how many pairs a piece brings together
+FEW = 8  # times as many codes as are new, from which on these are met one by one
+KEY = 16  # bits of a key by which few codes lie
+BLOCK, CHUNK = 1 << 17, 1 << 21  # few codes, and many, that are dealt with at a time
+SAMPLE, SAMPLED = 600, 3000  # codes, runs from which is told what a piece costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,37 +99,59 @@ def pairs_within(
     clips = np.arange(count, dtype=np.int32) if clips is None else clips.astype(np.int32)
     probes = np.zeros(count, bool) if probes is None else probes
     words = np.ascontiguousarray(codes).view(np.uint64)
-    if fresh is None or fresh.all():
-        runs = runs_of(words, clips, probes)
-        return expanded(runs, [meetings(runs, one, radius) for one in cut(runs, radius)], radius)
-    runs = runs_of(words, clips, ~fresh)
-    few = int(fresh.sum())
-    if few * FEW <= count:
-        met = [fresh_meetings(runs, radius)]
-    else:
-        met = [meetings(runs, piece, radius) for piece in cut(runs, radius, few)]
-    pairs = expanded(runs, met, radius)
-    low, high = pairs[:, 0], pairs[:, 1]
-    return pairs[(fresh[low] | fresh[high]) & ~(probes[low] & probes[high])]
+    if fresh is not None and fresh.sum() * FEW < count:
+        return _few_with_all(words, radius, clips, probes, fresh)
+    runs = runs_of(words, clips, probes)
+    pairs = expanded(runs, [meetings(runs, one, radius) for one in cut(runs, radius)], radius)
+    return pairs if fresh is None else pairs[fresh[pairs[:, 0]] | fresh[pairs[:, 1]]]
 
 
-def fresh_meetings(runs: Runs, radius: int) -> Rows:
-    """Pairs of runs that may hold a pair of codes, one of them of the first kind.
+def _few_with_all(words: Words, radius: int, clips: Ids, probes: Flags, fresh: Flags) -> Rows:
+    """As ``pairs_within``, where few codes are fresh: only these lie in an index."""
+    new, old = np.flatnonzero(fresh), np.flatnonzero(~fresh)
+    own = pairs_within(words[new].view(np.uint8), radius, clips[new], probes[new])
+    own[:, :2] = new[own[:, :2]]
+    some = _short_pieces(radius)
+    parts = _parts(some)
+    found = [own]
+    for many in range(0, len(old), CHUNK):
+        rows = old[many : many + CHUNK]
+        there, second = words[rows], probes[rows]
+        keys = hamming_kernels.keys_of_all(there, parts)
+        moved = hamming_kernels.steps_of_all(there, second)
+        for few in range(0, len(new), BLOCK):
+            block = new[few : few + BLOCK]
+            here = words[block]
+            kept = hamming_kernels.keys_of_all(here, parts)
+            for number, piece in enumerate(some):
+                spans, order, codes = hamming_kernels.spread_entries(
+                    kept[number], probes[block], here, masks(piece), 1 << len(piece.bits)
+                )
+                met = hamming_kernels.streamed(
+                    there, keys[number], moved, second, spans, codes, radius
+                )
+                one, other = rows[met[:, 0]], block[order[met[:, 1]]]
+                apart = clips[one] != clips[other]
+                both = np.minimum(one, other), np.maximum(one, other), met[:, 2]
+                found.append(np.stack(both, axis=1)[apart])
+    return np.asarray(np.unique(np.concatenate(found), axis=0))
 
-    Where few codes are new, what takes time is to sort all others by each piece. So runs are cut
-    into few codes that stand for those near to them, and only these are sorted and met, within a
-    radius that is wider by what they stand for.
 
-    Returns:
-        As ``meetings``.
-    """
-    near = min(NEAR, (WIDEST_RADIUS - radius) // 2)
-    rows, widths, members = hamming_kernels.leaders(runs.words, runs.starts, near)
-    second = runs.second[rows]
-    alone = Runs(runs.words[rows], np.arange(len(rows) + 1), runs.clips[members], second)
-    some = cut(alone, radius + 2 * near, int((~second).sum()))
-    met = [meetings(alone, piece, radius, widths=widths) for piece in some]
-    return _once(members[np.concatenate(met)])
+def _short_pieces(radius: int) -> tuple[Piece, ...]:
+    """Pieces in which at most one bit may differ, with few enough bits that a code is written down
+    once for each."""
+    return tuple(replace(one, bits=one.bits[:KEY]) for one in pieces(radius // 2 + 1, radius))
+
+
+def _parts(some: tuple[Piece, ...]) -> Words:
+    """What each byte of a code has in the keys of all pieces, as of ``kernels.keys_of_all``."""
+    parts = np.zeros((-(-len(some) // 4), BITS // 8, 256), np.uint64)
+    values = np.arange(256, dtype=np.uint64)
+    for number, piece in enumerate(some):
+        for at, place in enumerate(piece.bits):
+            bit = values >> np.uint64(place % 8) & np.uint64(1)
+            parts[number // 4, place // 8] |= bit << np.uint64(KEY * (number % 4) + at)
+    return parts
 
 
 def runs_of(words: Words, clips: Ids, second: Flags) -> Runs:
@@ -143,28 +166,43 @@ def runs_of(words: Words, clips: Ids, second: Flags) -> Runs:
     return Runs(words, np.append(starts, count), clips[starts], second)
 
 
-def cut(runs: Runs, radius: int, few: int | None = None) -> tuple[Piece, ...]:
-    """The pieces that cost least, as a sample of the codes tells.
+def cut(runs: Runs, radius: int) -> tuple[Piece, ...]:
+    """The pieces that cost least, as a sample of the codes tells."""
+    every = max(1, (len(runs.starts) - 1) // SAMPLED)
+    sample = runs.words[runs.starts[:-1][:: max(1, (len(runs.starts) - 1) // SAMPLE)]]
+    first = _entries_of(runs, ~runs.second, every)
+    counts = first, first + _entries_of(runs, runs.second, every)
+    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, counts, sample))
+
+
+def _entries_of(runs: Runs, kind: Flags, every: int) -> float:
+    """About how many entries an index has of one kind of runs."""
+    chosen = np.flatnonzero(kind[runs.starts[:-1]])[::every]
+    if not len(chosen):
+        return 0.0
+    lengths = runs.starts[chosen + 1] - runs.starts[chosen]
+    rows = np.repeat(runs.starts[chosen] - np.cumsum(lengths) + lengths, lengths)
+    rows += np.arange(len(rows))
+    starts = np.append(0, np.cumsum(lengths))
+    made = hamming_kernels.entries(runs.words[rows], starts, np.array(_scattered()[:KEY]), NEAR)
+    return len(made[0]) / len(rows) * float(kind.sum())
+
+
+def _cost(some: tuple[Piece, ...], counts: tuple[float, float], sample: Words) -> float:
+    """Comparisons that pieces lead to, and what else they cost, in comparisons.
 
     Args:
-        few: codes of the first kind, where these alone are joined with all.
+        counts: entries of the first kind, and of both.
     """
-    count = len(runs.words) // SHARED
-    sample = runs.words[runs.starts[:-1][:: max(1, (len(runs.starts) - 1) // SAMPLE)]]
-    return min((pieces(m, radius) for m in NUMBERS), key=lambda p: _cost(p, count, few, sample))
-
-
-def _cost(some: tuple[Piece, ...], count: int, few: int | None, sample: Words) -> float:
-    """Comparisons that pieces lead to, and what else they cost, in comparisons."""
+    first, every = counts
     cost = 0.0
     for like in {(len(piece.bits), piece.allowed): piece for piece in some}.values():
         bits = len(like.bits)
         near = 2 * hamming_kernels.near_keys(sample, np.array(like.bits, np.int64), like.allowed)
         reached = sum(comb(bits, t) for t in range(like.allowed + 1))
         share = max(near / max(len(sample) * (len(sample) - 1), 1), reached / 2.0**bits)
-        asked = count / 2 if few is None else few
-        each = share * asked * count + LOOKUP * reached * min(2.0**bits, 2 * asked)
-        each += 60 * count + 8 * 2.0**bits
+        each = share * first * (every - first / 2) + LOOKUP * reached * min(2.0**bits, first)
+        each += 20 * every + 3 * 2.0**bits
         cost += each * sum(len(p.bits) == bits and p.allowed == like.allowed for p in some)
     return cost
 
@@ -203,20 +241,17 @@ def meetings(
     piece: Piece,
     radius: int,
     part: tuple[int, int] = (0, 1),
-    widths: Rows | None = None,
 ) -> Rows:
     """Pairs of runs that one piece brings together and that may hold a pair of codes.
 
     Args:
         part: number and count: every so-manieth mask alone, to share a piece among workers.
-        widths: of runs of one code, how many bits off lies what it stands for.
 
     Returns:
         (M, 2) int64: lower and higher run, sorted, each pair once.
     """
     places = np.array(piece.bits, np.int64)
     keys, members, rows, wide = hamming_kernels.entries(runs.words, runs.starts, places, NEAR)
-    wide = wide if widths is None else widths[rows].astype(np.int32)
     size = 1 << len(piece.bits)
     spans, used, order, here = hamming_kernels.table(keys, rows, runs.second, runs.words, size)
     members = members[order]

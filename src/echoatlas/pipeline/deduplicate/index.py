@@ -2,32 +2,40 @@
 
 A clip is an exact copy, and takes no further part, if its stored pixels equal another's in each
 frame, or if its file is the same, or the coded pictures in it are (``exact``). Of the others, every
-frame's hash of the fan and of the whole stored image is joined with all; mirrors and the views
-under which a fan may be found in a copy are asked of some frames of each clip, and so are places of
-the picture that no fan decides.
+frame's hash of the fan and of the whole stored image is joined with all. Of some frames of each
+clip mirrors are asked, and places of the picture that no fan decides; where there are none, the
+views under which a fan may be found in a copy.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import exact
+from echoatlas.pipeline.deduplicate import exact, text_kernels
 from echoatlas.pipeline.deduplicate.clips import Clips
+from echoatlas.pipeline.deduplicate.columns import (
+    States,
+    add_column,
+    codes_of,
+    numbered,
+    states,
+)
 from echoatlas.pipeline.deduplicate.framing import Framing
 from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Rows
-from echoatlas.pipeline.frames.landmarks import FULL
+from echoatlas.pipeline.frames.landmarks import EVERY, FULL
 from echoatlas.pipeline.frames.phash import VIEWS
+from echoatlas.pipeline.lake.join import coded
 from echoatlas.schemas.values import FoundBy
 
 FAN, MIRROR = 0, 1  # kinds of codes; views come after
 MARK, MARK_MIRROR = 100, 101  # landmarks, and mirrored ones
-MIRRORS_EVERY, VIEWS_EVERY = 4, 8  # frames of a clip
+MIRRORS_EVERY = 4  # frames of a clip
 CODE = 32  # bytes
 MIRRORED_MARKS = 6  # of a frame's landmarks, that mirrors are looked for by
 
@@ -50,39 +58,72 @@ COMPARED = (
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All frames, clip by clip and in each in order.
+    """All frames, clip by clip and in each in order: a row is a place in that order.
 
     Attributes:
-        clip: (N,) number of each frame's clip.
-        names: (C,) of the clips: object and pane.
+        frames: the columns of ``COMPARED``, as they came, and perhaps ``file``.
+        order: (N,) of each row, where it stands in ``frames``.
+        clip: (N,) number of each row's clip.
+        objects, panes, names: (C,) of the clips; a name is object and pane.
         ranks: (C,) lower is better.
-        digests: (C,) of all that decides what a clip is near to.
+        digests: (C, 2) of all that decides what a clip is near to.
         first: (C,) the best clip that it is an exact copy of; itself for most.
         pixels, contents, streams, instances: (C,) numbers, equal for clips with the same stored
             pixels, file, coded pictures, SOP instance; below 0 where nothing is known of it.
     """
 
     frames: pa.Table
+    order: Rows
     clips: Clips
     clip: Ids
-    names: tuple[str, ...]
+    objects: pa.Array
+    panes: Rows
+    names: pa.Array
     ranks: Rows
-    digests: tuple[str, ...]
+    digests: States
     first: Rows
     pixels: Rows
     contents: Rows
     streams: Rows
     instances: Rows
 
-    def exact_by(self, clip: int) -> str:
-        """What says that a clip is an exact copy; empty if it is none."""
-        first = int(self.first[clip])
-        if first == clip:
-            return ""
-        if self.pixels[first] == self.pixels[clip]:
-            return FoundBy.PIXELS
-        same = 0 <= self.contents[clip] == self.contents[first]
-        return FoundBy.BYTES if same else FoundBy.CODESTREAM
+    @property
+    def distinct(self) -> Flags:
+        """(C,) which clips are nobody's exact copies."""
+        return np.asarray(self.first == np.arange(len(self.first)))
+
+    def column(self, name: str, rows: Rows | slice = slice(None)) -> pa.Array:
+        """A column of the frames, by rows."""
+        taken = self.frames.column(name).take(pa.array(self.order[rows]))
+        return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+
+    def ids(self, clip: int) -> tuple[str, ...]:
+        """The ids of a clip's frames, in order."""
+        span = slice(int(self.clips.starts[clip]), int(self.clips.starts[clip + 1]))
+        return tuple(self.column("frame_id", span).to_pylist())
+
+    def files(self, clips: Sequence[int]) -> tuple[str, ...] | None:
+        """The files in which the measures of some clips lie, if that is known."""
+        if "file" not in self.frames.column_names:
+            return None
+        spans = [np.arange(*self.clips.starts[clip : clip + 2]) for clip in clips]
+        there = self.column("file", np.concatenate(spans)).unique()
+        return tuple(sorted(there.cast(pa.string()).to_pylist()))
+
+    def exact_by(self, clips: Rows) -> list[FoundBy]:
+        """What says that exact copies are such."""
+        first = self.first[clips]
+        told = np.where(
+            self.pixels[first] == self.pixels[clips],
+            0,
+            np.where(
+                (self.contents[clips] >= 0) & (self.contents[clips] == self.contents[first]), 1, 2
+            ),
+        )
+        return [EXACT[way] for way in told]
+
+
+EXACT = (FoundBy.PIXELS, FoundBy.BYTES, FoundBy.CODESTREAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +145,6 @@ class Codes:
         return np.asarray((self.kinds != FAN) & (self.kinds != MARK))
 
 
-def clip_name(object_id: str, pane: int) -> str:
-    """The name of one scanned area of an object."""
-    return f"{object_id}/{pane}"
-
-
 def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
     """Put frames in order, and tell their clips.
 
@@ -116,59 +152,69 @@ def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
         frames: the columns of ``COMPARED``; ranks are equal within a clip, or the least counts.
         sources: the columns of ``SOURCES`` for each object of which any is known, an object once.
     """
-    keys = ("object_id", "pane", "frame_index", "frame_id")
-    frames = frames.sort_by([(key, "ascending") for key in keys]).combine_chunks()
-    objects = frames.column("object_id").combine_chunks().dictionary_encode()
-    places = objects.indices.to_numpy(zero_copy_only=False)
-    panes = frames.column("pane").to_numpy()
     count = frames.num_rows
+    object_of, known = coded(frames.column("object_id"))
+    by_name = pc.array_sort_indices(known).to_numpy()
+    place = np.empty(len(known), np.int64)
+    place[by_name] = np.arange(len(known))
+    pane, number = (frames.column(name).to_numpy() for name in ("pane", "frame_index"))
+    keys = np.stack([place[object_of], pane, number]) if count else np.empty((3, 0), np.int64)
+    order = _ordered(keys, frames.column("frame_id"))
+    keys = keys[:, order]
     new = np.ones(count, bool)
-    new[1:] = (places[1:] != places[:-1]) | (panes[1:] != panes[:-1])
-    starts = np.append(np.flatnonzero(new), count)
-    clip = (np.cumsum(new) - 1).astype(np.int32)
-    begun = starts[:-1]
-    named = objects.dictionary.take(pa.array(places[begun])).to_pylist()
-    names = tuple(clip_name(*both) for both in zip(named, panes[begun].tolist(), strict=True))
-    ranks = np.minimum.reduceat(frames.column("rank").to_numpy(), begun) if count else begun
-    clips = Clips(starts, frames.column("frame_index").to_numpy())
-    origins = exact.origins(named, sources)
-    digests, hashes = _digests(frames, starts, origins)
-    pixels = exact.numbered(hashes)
-    contents, streams, instances = exact.source_numbers(named, panes[begun], clips, origins)
-    first = exact.first(ranks, pixels, contents, streams)
+    new[1:] = (keys[:2, 1:] != keys[:2, :-1]).any(axis=0)
+    begun = np.flatnonzero(new)
+    starts = np.append(begun, count)
+    objects, panes = known.take(pa.array(by_name[keys[0, begun]])), keys[1, begun]
+    ranks = frames.column("rank").to_numpy()[order]
+    ranks = np.minimum.reduceat(ranks, begun) if count else begun
+    clips = Clips(starts, keys[2])
+    origins = exact.origins(objects, sources)
+    contents, streams, instances = exact.source_numbers(objects, panes, clips, origins)
+    pixels = numbered(_folded(frames, ("pixel_hash",), order, starts))
     return Index(
-        frames, clips, clip, names, ranks, digests, first, pixels, contents, streams, instances
+        frames=frames,
+        order=order,
+        clips=clips,
+        clip=(np.cumsum(new) - 1).astype(np.int32),
+        objects=objects,
+        panes=panes,
+        names=pc.binary_join_element_wise(objects, pa.array(panes).cast(pa.string()), "/"),
+        ranks=ranks,
+        digests=_digests(frames, order, starts, origins),
+        first=exact.first(ranks, pixels, contents, streams),
+        pixels=pixels,
+        contents=contents,
+        streams=streams,
+        instances=instances,
     )
 
 
-def _digests(
-    frames: pa.Table, starts: Rows, origins: list[tuple[str, ...]]
-) -> tuple[tuple[str, ...], list[bytes]]:
-    """Of each clip, a digest of all that decides what it is near to, and one of its pixels."""
+def _ordered(keys: NDArray[np.int64], ids: pa.ChunkedArray) -> Rows:
+    """The order by several keys, the first first, and then by the ids."""
+    order = np.lexsort(keys[::-1])
+    same = (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0)
+    if same.any():  # rare: ids are texts, and costly to sort
+        rank = np.empty(len(order), np.int64)
+        rank[pc.sort_indices(ids).to_numpy()] = np.arange(len(order))
+        order = np.lexsort((rank, *keys[::-1]))
+    return np.asarray(order)
+
+
+def _folded(frames: pa.Table, columns: tuple[str, ...], order: Rows, starts: Rows) -> States:
+    """A digest a clip of some columns of all its frames."""
+    rows = states(frames.num_rows)
+    for name in columns:
+        add_column(rows, frames.column(name))
+    return np.asarray(text_kernels.folded_hash(rows, order, starts))
+
+
+def _digests(frames: pa.Table, order: Rows, starts: Rows, origins: exact.Origins) -> States:
     decisive = ("frame_id", "frame_index", "hash_version", "fan_phash256", "frame_phash256")
-    every = [_spans(frames.column(name), starts) for name in decisive]
-    if every[0]:
-        every.append(["\0".join(one).encode() for one in origins])
-    digests = [
-        hashlib.blake2b(b"\0".join(parts), digest_size=16).hexdigest()
-        for parts in zip(*every, strict=True)
-    ]
-    pixels = _spans(frames.column("pixel_hash"), starts)
-    return tuple(digests), [hashlib.blake2b(one, digest_size=16).digest() for one in pixels]
-
-
-def _spans(column: pa.ChunkedArray, starts: Rows) -> list[bytes]:
-    """The values of each clip's frames, one after the other."""
-    whole = column.combine_chunks()
-    if not len(whole):
-        return []
-    if pa.types.is_integer(whole.type):
-        data = memoryview(np.ascontiguousarray(whole.to_numpy()).tobytes())
-        ends = starts * 8
-    else:
-        offsets = np.frombuffer(whole.buffers()[1], np.int32)[whole.offset :]
-        data, ends = memoryview(whole.buffers()[2] or b""), offsets[starts].astype(np.int64)
-    return [bytes(data[a:b]) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+    made = _folded(frames, decisive, order, starts)
+    for column in origins.columns:
+        add_column(made, column)
+    return made
 
 
 def joins(index: Index, *, mirrors: bool) -> Iterator[Codes]:
@@ -177,28 +223,44 @@ def joins(index: Index, *, mirrors: bool) -> Iterator[Codes]:
 
     Hashes of two versions never meet: each version is joined by itself.
     """
-    frames = index.frames
-    versions = frames.column("hash_version").combine_chunks().dictionary_encode()
-    version = versions.indices.to_numpy(zero_copy_only=False)
-    place = np.arange(frames.num_rows) - index.clips.starts[index.clip]
-    distinct = index.first[index.clip] == index.clip
-    sizes = _lengths(frames, "fan_phash256")
-    usable = distinct & (sizes == CODE)  # a frame too flat to hash has empty hashes
-    for number in range(len(versions.dictionary)):
+    version, known = coded(index.frames.column("hash_version"))
+    version = version[index.order]
+    place = np.arange(len(index.order)) - index.clips.starts[index.clip]
+    distinct = index.distinct[index.clip]
+    fan = _Column(index, "fan_phash256", CODE)
+    usable = distinct & fan.there  # a frame too flat to hash has empty hashes
+    for number in range(len(known)):
         rows = np.flatnonzero(usable & (version == number))
-        parts = [(rows, _codes(frames, "fan_phash256", rows), FAN)]
-        if mirrors:
-            some = rows[place[rows] % MIRRORS_EVERY == 0]
-            parts.append((some, _codes(frames, "mirror_phash256", some), MIRROR))
-        some = rows[place[rows] % VIEWS_EVERY == 0]
-        some = some[_lengths(frames, "view_phash256")[some] == CODE * len(VIEWS)]
-        views = _codes(frames, "view_phash256", some, len(VIEWS))
-        for view in range(len(VIEWS)):
-            codes = np.ascontiguousarray(views[:, view * CODE : (view + 1) * CODE])
-            parts.append((some, codes, MIRROR + 1 + view))
-        yield _joined(parts)
-        yield _joined([(rows, _codes(frames, "frame_phash256", rows), FAN)])
-        yield _landmarks(frames, np.flatnonzero(distinct & (version == number)), mirrors=mirrors)
+        yield _with_views(index, fan, rows, place, mirrors=mirrors)
+        yield _joined([(rows, _Column(index, "frame_phash256", CODE).of(rows), FAN)])
+        yield _landmarks(index, np.flatnonzero(distinct & (version == number)), mirrors=mirrors)
+
+
+class _Column:
+    """Codes by rows of an index."""
+
+    def __init__(self, index: Index, name: str, size: int) -> None:
+        self._codes = codes_of(index.frames.column(name), size)
+        self._order = index.order
+        self.there: Flags = np.asarray(self._codes.counts[index.order] > 0)
+
+    def of(self, rows: Rows) -> NDArray[np.uint8]:
+        return self._codes.of(self._order[rows])
+
+
+def _with_views(index: Index, fan: _Column, rows: Rows, place: Rows, *, mirrors: bool) -> Codes:
+    parts = [(rows, fan.of(rows), FAN)]
+    if mirrors:
+        some = rows[place[rows] % MIRRORS_EVERY == 0]
+        parts.append((some, _Column(index, "mirror_phash256", CODE).of(some), MIRROR))
+    column = _Column(index, "view_phash256", CODE * len(VIEWS))
+    marked = _Column(index, "landmark_phash256", 2 * CODE).there
+    some = rows[(place[rows] % EVERY == 0) & column.there[rows] & ~marked[rows]]
+    views = column.of(some)
+    for view in range(len(VIEWS)):
+        codes = np.ascontiguousarray(views[:, view * CODE : (view + 1) * CODE])
+        parts.append((some, codes, MIRROR + 1 + view))
+    return _joined(parts)
 
 
 def _joined(parts: list[tuple[Rows, NDArray[np.uint8], int]]) -> Codes:
@@ -207,18 +269,16 @@ def _joined(parts: list[tuple[Rows, NDArray[np.uint8], int]]) -> Codes:
     return Codes(np.concatenate([codes for _, codes, _ in parts]), rows, kinds)
 
 
-def _landmarks(frames: pa.Table, rows: Rows, *, mirrors: bool) -> Codes:
+def _landmarks(index: Index, rows: Rows, *, mirrors: bool) -> Codes:
     """All landmarks of some frames, as they are and mirrored."""
-    counts = _lengths(frames, "landmark_phash256")[rows] // (2 * CODE)
-    rows, counts = rows[counts > 0], counts[counts > 0]
-    taken = {
-        name: b"".join(frames.column(name).take(pa.array(rows)).to_pylist())
-        for name in ("landmark_phash256", "landmark_places")
-    }
-    codes = np.frombuffer(taken["landmark_phash256"], np.uint8).reshape(-1, 2, CODE)
-    places = np.frombuffer(taken["landmark_places"], "<u2").reshape(-1, 4) / np.float64(FULL)
-    of = np.repeat(rows, counts)
-    number = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    column = codes_of(index.frames.column("landmark_phash256"), 2 * CODE)
+    back = np.empty(len(index.order), np.int64)
+    back[index.order] = np.arange(len(index.order))
+    owners, number, at = column.places(index.order[rows])
+    of = back[owners]
+    there = codes_of(index.frames.column("landmark_places"), 8)
+    places = there.codes[at].view("<u2").reshape(-1, 4) / np.float64(FULL)
+    codes = column.codes[at].reshape(-1, 2, CODE)
     some = np.flatnonzero(number < MIRRORED_MARKS) if mirrors else np.empty(0, np.int64)
     return Codes(
         np.ascontiguousarray(np.concatenate([codes[:, 0], codes[some, 1]])),
@@ -226,15 +286,3 @@ def _landmarks(frames: pa.Table, rows: Rows, *, mirrors: bool) -> Codes:
         np.repeat(np.array([MARK, MARK_MIRROR], np.int16), [len(of), len(some)]),
         np.concatenate([places, places[some]]),
     )
-
-
-def _lengths(frames: pa.Table, name: str) -> Rows:
-    column = frames.column(name).combine_chunks()
-    offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
-    return np.diff(offsets).astype(np.int64) if len(column) else np.empty(0, np.int64)
-
-
-def _codes(frames: pa.Table, name: str, rows: Rows, times: int = 1) -> NDArray[np.uint8]:
-    taken = frames.column(name).take(pa.array(rows)).combine_chunks()
-    joined = b"".join(taken.to_pylist()) if len(rows) else b""
-    return np.frombuffer(joined, np.uint8).reshape(len(rows), times * CODE)

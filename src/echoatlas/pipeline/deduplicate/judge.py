@@ -19,7 +19,6 @@ from echoatlas.pipeline.deduplicate.clips import (
     shifted,
 )
 from echoatlas.pipeline.deduplicate.framing import Warp
-from echoatlas.pipeline.deduplicate.hamming import Rows
 from echoatlas.pipeline.deduplicate.similarity import (
     Similarity,
     SimilarityConfig,
@@ -34,7 +33,9 @@ from echoatlas.pipeline.frames.phash import opened
 
 Thumbnails = Callable[[int], bytes]  # of a frame's row
 
+KEPT = 1024  # thumbnails, opened: a quarter of a megabyte each
 LOOKED_AT = 7  # pairs of frames of two clips
+LIKELIEST = 2  # alignments that are looked at wholly
 TIMED = 5  # frames of a clip that are looked for in all of another
 FINER = 0.7  # of a map's area, below which the first picture is the finer one
 NOTHING = 0.15  # speckle that has nothing in common
@@ -45,12 +46,43 @@ REPEATED = 0.9  # speckle of a frame and its repetition, however it was coded
 STEP = 0.1  # by how much the next frame has less
 
 
+class Laid:
+    """Frames of two clips, one laid upon the other; each opened, laid and compared once."""
+
+    def __init__(self, judge: Judge, mirrored: bool, warp: Warp | None) -> None:
+        self._judge = judge
+        self._mirrored = mirrored
+        self.warp = warp
+        # The finer picture is laid upon the coarser
+        self._first = warp is not None and warp[0, 0] * warp[1, 1] < FINER
+        self._views: dict[tuple[int, bool], View] = {}
+        self._pairs: dict[tuple[int, int], Similarity] = {}
+
+    def pair(self, one: int, other: int) -> Similarity:
+        """How alike two frames are, by their rows: one of the first clip, one of the second."""
+        if (one, other) not in self._pairs:
+            self._pairs[one, other] = compared(
+                self._view(one, first=True), self._view(other, first=False), self._judge.config
+            )
+        return self._pairs[one, other]
+
+    def _view(self, row: int, *, first: bool) -> View:
+        view = self._judge.view(row, self._mirrored and not first)
+        if self.warp is None or first != self._first:
+            return view
+        if (row, first) not in self._views:
+            how = cv2.invertAffineTransform(self.warp) if first else self.warp
+            moved = laid(view.gray, np.asarray(how, np.float32))
+            self._views[row, first] = view_of(moved, self._judge.config)
+        return self._views[row, first]
+
+
 class Judge:
     """Looks at thumbnails, each opened once."""
 
     def __init__(self, thumbnails: Thumbnails, config: SimilarityConfig) -> None:
         self._thumbnails = thumbnails
-        self._config = config
+        self.config = config
         self._views: dict[tuple[int, bool], View] = {}
 
     def view(self, row: int, mirrored: bool = False) -> View:
@@ -59,32 +91,24 @@ class Judge:
         if key not in self._views:
             gray = opened(self._thumbnails(row))
             gray = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
-            if len(self._views) > 4096:
+            if len(self._views) > KEPT:
                 self._views.clear()
-            self._views[key] = view_of(gray, self._config)
+            self._views[key] = view_of(gray, self.config)
         return self._views[key]
 
-    def pair(self, one: int, other: int, mirrored: bool, warp: Warp | None) -> Similarity:
-        """How alike two frames are, one laid upon the other: the finer upon the coarser."""
-        here, there = self.view(one), self.view(other, mirrored)
-        if warp is None:
-            return compared(here, there, self._config)
-        if warp[0, 0] * warp[1, 1] < FINER:
-            back = np.asarray(cv2.invertAffineTransform(warp), np.float32)
-            return compared(view_of(laid(here.gray, back), self._config), there, self._config)
-        return compared(here, view_of(laid(there.gray, warp), self._config), self._config)
-
-    def framed(self, one: int, other: int, mirrored: bool, starts: Sequence[Warp]) -> Warp | None:
-        """The map that undoes another framing of the second frame, if that makes them alike."""
-        best, kept = self.pair(one, other, mirrored, None), None
+    def framed(self, one: int, other: int, mirrored: bool, starts: Sequence[Warp]) -> Laid:
+        """Undo another framing of the second frame, if that makes the two more alike."""
+        kept = Laid(self, mirrored, None)
+        best = kept.pair(one, other)
         if best.verdict is Verdict.SAME:
-            return None
+            return kept
         for begin in (*starts, None):
             warp = registered(self.view(one).gray, self.view(other, mirrored).gray, begin)
             if warp is not None:
-                found = self.pair(one, other, mirrored, warp)
+                tried = Laid(self, mirrored, warp)
+                found = tried.pair(one, other)
                 if found.order > best.order:
-                    best, kept = found, warp
+                    best, kept = found, tried
                 if best.verdict is Verdict.SAME:
                     break
         return kept
@@ -100,23 +124,23 @@ class Judge:
         if framed is None:
             return None
         best: Related | None = None
-        for alignment in self._refined(clips, match):
-            found = self._under(clips, match, alignment, *framed)
+        for alignment in self._likeliest(clips, match, framed):
+            found = self._under(clips, match, alignment, framed)
             if found is not None and (best is None or _order(found) > _order(best)):
                 best = found
         return best
 
-    def _framed(self, match: Match) -> tuple[Warp | None] | None:
-        """The map that undoes another framing; None where no near pair has anything in common."""
+    def _framed(self, match: Match) -> Laid | None:
+        """The frames laid upon each other; None where no near pair has anything in common."""
         best, kept = 0.0, None
         for there, here in nearest(match):
-            warp = self.framed(there, here, match.mirrored, match.starts)
-            found = self.pair(there, here, match.mirrored, warp)
+            laid_so = self.framed(there, here, match.mirrored, match.starts)
+            found = laid_so.pair(there, here)
             if found.verdict is Verdict.SAME:
-                return (warp,)
+                return laid_so
             if found.speckle > best:
-                best, kept = found.speckle, warp
-        return (kept,) if best > NOTHING else None
+                best, kept = found.speckle, laid_so
+        return kept if best > NOTHING else None
 
     def _timed(self, clips: Clips, match: Match) -> Match | None:
         """Which moments are the same, told by all frames of the longer clip under one framing.
@@ -128,14 +152,13 @@ class Judge:
         begin = match.starts[0]
         warp = registered(self.view(there).gray, self.view(here, match.mirrored).gray, begin)
         warp = begin if warp is None else warp
-        if self.pair(there, here, match.mirrored, warp).likeness < self._config.likeness:
+        framed = Laid(self, match.mirrored, warp)
+        if framed.pair(there, here).likeness < self.config.likeness:
             return None
         rows, distance = [], []
         first, last = (int(row) for row in clips.starts[match.longer : match.longer + 2])
         for one in _spread(clips, match.shorter):
-            alike = [
-                self.pair(row, one, match.mirrored, warp).speckle for row in range(first, last)
-            ]
+            alike = [framed.pair(row, one).speckle for row in range(first, last)]
             best = int(np.argmax(alike))
             rows.append((first + best, one))
             distance.append(round(100 * (1 - alike[best])))
@@ -147,25 +170,36 @@ class Judge:
             loose=False,
         )
 
-    def _refined(self, clips: Clips, match: Match) -> list[Alignment]:
-        """Alignments, and their neighbors in time: hashes alone are not that sharp."""
-        found = aligned(clips, match)
-        if clips.length(match.shorter) == 1 or not found:
+    def _likeliest(self, clips: Clips, match: Match, framed: Laid) -> list[Alignment]:
+        """The alignments under which a few pairs of frames are most alike."""
+        found = _refined(clips, match)
+        if clips.length(match.shorter) == 1 or len(found) <= LIKELIEST:
             return found
-        return found + shifted(found)
+        told = [(self._glance(clips, match, one, framed), -at) for at, one in enumerate(found)]
+        return [found[-at] for _, at in sorted(told, reverse=True)[:LIKELIEST]]
+
+    def _glance(
+        self, clips: Clips, match: Match, alignment: Alignment, framed: Laid
+    ) -> tuple[float, ...]:
+        """The first, the middle and the last of the pairs that an alignment would be judged by."""
+        pairs, shared = _pairs(clips, match, alignment)
+        if not pairs:
+            return (0.0,)
+        some = {pairs[0], pairs[len(pairs) // 2], pairs[-1]}
+        seen = sorted((framed.pair(*pair) for pair in some), key=lambda one: one.order)
+        middle = seen[len(seen) // 2]
+        whole = middle.verdict is Verdict.SAME and shared >= WHOLE
+        # Rounded: where nothing moves, the plainest of equal ones is the first
+        return whole, middle.verdict, round(middle.speckle, 2)
 
     def _under(
-        self, clips: Clips, match: Match, alignment: Alignment, warp: Warp | None
+        self, clips: Clips, match: Match, alignment: Alignment, framed: Laid
     ) -> Related | None:
         longer, shorter = match.longer, match.shorter
-        there, rows = partners(clips, longer, shorter, alignment)
-        shared = np.flatnonzero(there)
-        if not len(shared):
+        pairs, shared = _pairs(clips, match, alignment)
+        if not pairs:
             return None
-        spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
-        chosen = shared[spread]
-        begin = int(clips.starts[shorter])
-        seen = [self.pair(int(rows[at]), begin + int(at), match.mirrored, warp) for at in chosen]
+        seen = [framed.pair(*pair) for pair in pairs]
         same = sum(one.verdict is Verdict.SAME for one in seen) / len(seen)
         open_ = sum(one.verdict is not Verdict.DIFFERENT for one in seen) / len(seen)
         if same >= AGREED:
@@ -174,8 +208,9 @@ class Judge:
             verdict = Verdict.UNDECIDED
         else:
             return None
-        contained = verdict is Verdict.SAME and len(shared) >= WHOLE * len(there)
-        repeated = self._repeated(clips, longer, rows[chosen], alignment) if contained else None
+        contained = verdict is Verdict.SAME and shared >= WHOLE
+        rows = [row for row, _ in pairs]
+        repeated = self._repeated(clips, longer, rows, alignment) if contained else None
         ordered = sorted(seen, key=lambda one: one.order)
         return Related(
             longer=longer,
@@ -200,7 +235,7 @@ class Judge:
         return bool(there.mean() >= WHOLE)
 
     def _repeated(
-        self, clips: Clips, clip: int, rows: Rows, alignment: Alignment
+        self, clips: Clips, clip: int, rows: Sequence[int], alignment: Alignment
     ) -> Alignment | None:
         """How a clip lies in one that shows each frame several times, and so has no more than it.
 
@@ -217,8 +252,9 @@ class Judge:
         if times < 2 or abs(alignment.rate - times) > 1e-6:
             return None
         steps: list[list[float]] = [[] for _ in range(times)]
+        plain = Laid(self, mirrored=False, warp=None)
         for row in _around(clips, clip, rows, times):
-            change = self.pair(row, row + 1, mirrored=False, warp=None).speckle
+            change = plain.pair(row, row + 1).speckle
             steps[row % times].append(change)
         if not all(steps):
             return None
@@ -226,14 +262,33 @@ class Judge:
         last, *others = sorted(medians)
         if others[0] < REPEATED or others[0] - last < STEP:
             return None
-        to_end = (medians.index(last) - int(rows[0])) % times
+        to_end = (medians.index(last) - rows[0]) % times
         return replace(alignment, offset=alignment.offset + to_end - (times - 1) / 2)
 
 
-def _around(clips: Clips, clip: int, rows: Rows, times: int) -> list[int]:
+def _refined(clips: Clips, match: Match) -> list[Alignment]:
+    """Alignments, and their neighbors in time: hashes alone are not that sharp."""
+    found = aligned(clips, match)
+    if clips.length(match.shorter) == 1 or not found:
+        return found
+    return found + shifted(found)
+
+
+def _pairs(clips: Clips, match: Match, alignment: Alignment) -> tuple[list[tuple[int, int]], float]:
+    """Rows of frames in step that are looked at, and the share of the shorter clip's in step."""
+    there, rows = partners(clips, match.longer, match.shorter, alignment)
+    shared = np.flatnonzero(there)
+    if not len(shared):
+        return [], 0.0
+    spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
+    begin = int(clips.starts[match.shorter])
+    return [(int(rows[at]), begin + int(at)) for at in shared[spread]], len(shared) / len(there)
+
+
+def _around(clips: Clips, clip: int, rows: Sequence[int], times: int) -> list[int]:
     """Rows of a clip's frames near to some, whose next frame is there too."""
     first, last = (int(row) for row in clips.starts[clip : clip + 2])
-    near = {int(row) + by for row in rows for by in range(-times, times)}
+    near = {row + by for row in rows for by in range(-times, times)}
     return sorted(row for row in near if first <= row < last - 1)
 
 
@@ -265,17 +320,11 @@ def needed(clips: Clips, match: Match) -> set[int]:
         spans = [clips.starts[one : one + 2] for one in (match.longer, match.shorter)]
         return {row for first, last in spans for row in range(int(first), int(last))}
     rows = {row for pair in nearest(match) for row in pair}
-    alignments = aligned(clips, match)
-    if clips.length(match.shorter) > 1 and alignments:
-        alignments += shifted(alignments)
-    for alignment in alignments:
-        there, partner = partners(clips, match.longer, match.shorter, alignment)
-        shared = np.flatnonzero(there)
-        if len(shared):
-            spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
-            rows.update(int(clips.starts[match.shorter] + at) for at in shared[spread])
-            rows.update(int(partner[at]) for at in shared[spread])
-            if alignment.rate >= 2:
-                some = _around(clips, match.longer, partner[shared[spread]], round(alignment.rate))
-                rows.update(row + by for row in some for by in (0, 1))
+    for alignment in _refined(clips, match):
+        pairs, _ = _pairs(clips, match, alignment)
+        rows.update(row for pair in pairs for row in pair)
+        if alignment.rate >= 2:
+            ours = [row for row, _ in pairs]
+            some = _around(clips, match.longer, ours, round(alignment.rate))
+            rows.update(row + by for row in some for by in (0, 1))
     return rows

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate.exact import SOURCES
+from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.frames.phash import HASH_VERSION
+from echoatlas.pipeline.lake.files import rows_in
+from echoatlas.pipeline.lake.join import Column, coded, places
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.sniff import VIDEOS
 from echoatlas.pipeline.storage import Storage
 
+PICTURED = ("frame_id", "thumbnail")
 MEASURED = ("hash", "version", "256", "places")  # how columns of ``measures`` end
 # Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
 LOSSY_PICTURES = frozenset({"jpeg", "webp", "heif", "avif", "jpegxl", "jpeg2000"})
@@ -39,33 +44,97 @@ def is_lossy(kind: str, codec: str) -> bool:
 
 
 def compared(lake: Lake) -> pa.Table:
-    """Every frame of the lake, as deduplication wants to know it, with the rank of its clip.
+    """Every frame of the lake, as deduplication wants to know it, with the rank of its clip, and
+    the ``file`` in which its measures lie.
 
     Better is, in this order: more native pixels, no lossy coding, a known spacing, no calipers, a
     longer clip, an earlier upload; then whatever comes first by site, object and pane.
     """
     facts = ["frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"]
     measured = [name for name, _ in COMPARED if name.endswith(MEASURED)]
-    with duckdb.connect() as database:
-        database.register("f", lake.read("frames", [*facts, "flags", "pane", "frame_index"]))
-        database.register("m", lake.read("measures", ["frame_id", *measured]))
-        database.register(
-            "o", _lossy(lake.read("objects", ["object_id", "format", "codec", "upload"]))
+    frames = lake.read("frames", [*facts, "flags", "pane", "frame_index"])
+    measures = lake.located("measures", ["frame_id", *measured])
+    at = places(frames.column("frame_id"), measures.column("frame_id"))
+    if (at < 0).any():
+        frames = frames.filter(pa.array(at >= 0))
+        at = at[at >= 0]
+    if len(at) != measures.num_rows or (at != np.arange(len(at))).any():
+        measures = measures.take(pa.array(at))
+    current = pc.equal(measures.column("hash_version"), HASH_VERSION)
+    columns = {name: frames.column(name) for name in ("frame_id", "object_id", "pane")}
+    columns |= {name: _of_today(measures.column(name), name, current) for name in measured}
+    columns |= {
+        "frame_index": frames.column("frame_index"),
+        "rank": pa.chunked_array([_ranks(lake, frames)], pa.int64()),
+    }
+    table = pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
+    return table.append_column("file", measures.column("file"))
+
+
+def _of_today(column: pa.ChunkedArray, name: str, current: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of measures; no hash where another version made it: such frames are compared once
+    they are measured anew, since thumbnails change with hashes."""
+    if not name.endswith("256") or pc.all(current).as_py() in (True, None):
+        return column
+    return pc.if_else(current, column, pa.scalar(b"", pa.binary()))
+
+
+def _ranks(lake: Lake, frames: pa.Table) -> Rows:
+    """Of each frame the rank of its clip, from 1."""
+    number, names = coded(frames.column("object_id"))
+    pane = frames.column("pane").to_numpy()
+    clips, clip = np.unique(number * (pane.max(initial=0) + 1) + pane, return_inverse=True)
+    count = len(clips)
+    own = np.empty(count, np.int64)
+    own[clip[::-1]] = np.arange(len(clip))[::-1]  # each clip's first frame
+
+    def most(values: NDArray[np.int64]) -> Rows:
+        found = np.full(count, np.iinfo(np.int64).min)
+        np.maximum.at(found, clip, values)
+        return found
+
+    wide, tall = (frames.column(name).to_numpy() for name in ("native_width", "native_height"))
+    flagged, words = coded(frames.column("flags"))
+    marked = pc.match_substring(words, "caliper").to_numpy(zero_copy_only=False)
+    unscaled = frames.column("mm_per_px_x").is_null().to_numpy()
+    lossy, upload = _of_objects(lake, names)
+    order = np.lexsort(
+        (
+            pane[own],
+            _places_in_order(names)[number[own]],
+            -most(-_places_in_order(frames.column("site"))),
+            upload[number[own]],
+            -np.bincount(clip, minlength=count),
+            most(marked[flagged].astype(np.int64)),
+            most(unscaled.astype(np.int64)),
+            lossy[number[own]],
+            -most(wide.astype(np.int64) * tall),
         )
-        return database.sql(
-            "WITH l AS (SELECT object_id, bool_or(lossy) AS lossy, min(upload) AS upload FROM o "
-            "GROUP BY object_id), "
-            "c AS (SELECT object_id, pane, max(native_width * native_height) AS size, "
-            "bool_or(mm_per_px_x IS NULL) AS unscaled, bool_or(contains(flags, 'caliper')) AS "
-            "marked, count(*) AS length, min(site) AS site FROM f GROUP BY object_id, pane), "
-            "r AS (SELECT c.object_id, pane, row_number() OVER (ORDER BY size DESC, "
-            "coalesce(lossy, true), unscaled, marked, length DESC, upload, site, c.object_id, pane)"
-            " AS rank FROM c LEFT JOIN l ON c.object_id = l.object_id) "
-            "SELECT f.frame_id, f.object_id, f.pane, f.frame_index, "
-            + ", ".join(_of_today(name) for name in measured)
-            + ", r.rank FROM f JOIN m ON f.frame_id = m.frame_id "
-            "JOIN r ON f.object_id = r.object_id AND f.pane = r.pane"
-        ).to_arrow_table()
+    )
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(1, count + 1)
+    return np.asarray(rank[clip])
+
+
+def _of_objects(lake: Lake, names: pa.Array) -> tuple[Rows, Rows]:
+    """Of objects, by name, whether their coding is lossy, and the place of their first upload."""
+    objects = lake.read("objects", ["object_id", "format", "codec", "upload"])
+    at = places(objects.column("object_id"), names)
+    objects, at = objects.filter(pa.array(at >= 0)), at[at >= 0]
+    lossy, told = np.zeros(len(names), np.int64), np.zeros(len(names), bool)
+    told[at] = True
+    np.maximum.at(lossy, at, _lossy(objects).astype(np.int64))
+    upload = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(upload, at, _places_in_order(objects.column("upload")))
+    return np.where(told, lossy, 1), upload
+
+
+def _places_in_order(texts: Column) -> Rows:
+    """The place of each text among the distinct ones, in order."""
+    number, known = coded(texts)
+    place = np.empty(len(known), np.int64)
+    place[pc.array_sort_indices(known).to_numpy()] = np.arange(len(known))
+    return np.asarray(place[number])
 
 
 def sources(lake: Lake) -> pa.Table:
@@ -79,34 +148,41 @@ def sources(lake: Lake) -> pa.Table:
         ).to_arrow_table()
 
 
-def _of_today(column: str) -> str:
-    """A column of measures; no hash where another version made it: such frames are compared once
-    they are measured anew, since thumbnails change with hashes."""
-    if not column.endswith("256"):
-        return f"m.{column}"
-    return (
-        f"CASE WHEN m.hash_version = '{HASH_VERSION}' THEN m.{column} ELSE ''::BLOB END AS {column}"
-    )
-
-
-def _lossy(objects: pa.Table) -> pa.Table:
-    """Objects, and whether their coding is lossy; codings are few, objects are many."""
-    pairs = zip(*(objects.column(name).to_pylist() for name in ("format", "codec")), strict=True)
-    known = cache(is_lossy)
-    lossy = pa.array([known(kind, codec) for kind, codec in pairs], pa.bool_())
-    return objects.select(["object_id", "upload"]).append_column("lossy", lossy)
+def _lossy(objects: pa.Table) -> Flags:
+    """Whether the coding of objects is lossy; codings are few, objects are many."""
+    kinds, codecs = (coded(objects.column(name)) for name in ("format", "codec"))
+    both = kinds[0] * len(codecs[1]) + codecs[0]
+    every, of = np.unique(both, return_inverse=True)
+    told = [
+        is_lossy(kinds[1][kind].as_py(), codecs[1][codec].as_py())
+        for kind, codec in (divmod(int(one), len(codecs[1])) for one in every)
+    ]
+    return np.asarray(np.array(told, bool)[of])
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """The thumbnails of frames, read where they are needed; nobody else's are held in memory."""
+    """The thumbnails of frames, read where they are needed; nobody else's are held in memory.
+
+    Attributes:
+        files: of ``measures``, in which alone they are looked for; None: in all.
+    """
 
     storage: Storage
+    files: tuple[str, ...] | None = None
 
     def __call__(self, ids: Sequence[str]) -> list[bytes]:
         if not ids:
             return []
-        wanted = pc.field("frame_id").isin(list(ids))
-        found = Lake(self.storage).read("measures", ["frame_id", "thumbnail"], wanted)
-        by_id = dict(zip(*(found.column(n).to_pylist() for n in found.column_names), strict=True))
+        wanted = pa.array(ids, pa.string())
+        if self.files is None:
+            some = pc.field("frame_id").isin(wanted)
+            found = Lake(self.storage).read("measures", PICTURED, some)
+        else:
+            parts = (
+                rows_in(self.storage, "measures", path, PICTURED, wanted, "frame_id")
+                for path in self.files
+            )
+            found = pa.concat_tables(parts)
+        by_id = dict(zip(*(found.column(n).to_pylist() for n in PICTURED), strict=True))
         return [by_id[one] for one in ids]

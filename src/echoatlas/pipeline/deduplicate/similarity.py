@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate import picture_kernels
 from echoatlas.pipeline.deduplicate.framing import Warp
+from echoatlas.pipeline.deduplicate.picture_kernels import SPECKLED, TEXTURED
 from echoatlas.pipeline.frames.phash import SIDE
 
 Floats = NDArray[np.float32]
@@ -29,6 +31,7 @@ COARSE = 2.5  # pixels of the blur in which edges are looked for
 DARK, GLARE, FAINT = 12, 245, 1.5  # gray levels
 LITTLE = 0.15  # share of a thumbnail in which two must overlap
 CROWDED = 0.3  # share of a window that must be of use
+MOST = 3.0  # times the usual size, that fine structure is cut off at
 BESIDE = np.ones((13, 13), np.uint8)  # as far as a blur reaches
 STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
 
@@ -96,46 +99,52 @@ class View:
         coarse: blurred.
         fine: what the blur took away, in units of what is usual around.
         shown: uint8, 1 where it is neither black nor beside black.
-        textured: bool, where there is structure. speckled: the same, away from edges.
+        used: uint8, of ``picture_kernels``: where there is structure, and where away from edges.
     """
 
     gray: Floats
     coarse: Floats
     fine: Floats
     shown: Picture
-    textured: NDArray[np.bool_]
-    speckled: NDArray[np.bool_]
+    used: Picture
+
+    @property
+    def textured(self) -> NDArray[np.bool_]:
+        """Where there is structure."""
+        return np.asarray(self.used & TEXTURED, bool)
+
+    @property
+    def speckled(self) -> NDArray[np.bool_]:
+        """The same, away from edges."""
+        return np.asarray(self.used & SPECKLED, bool)
 
 
 def view_of(gray: Floats, config: SimilarityConfig) -> View:
     """Part a thumbnail in coarse and fine structure."""
     coarse = cv2.GaussianBlur(gray, (0, 0), FINE)
     fine = gray - coarse
-    usual = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), AROUND))
+    power = cv2.GaussianBlur(fine * fine, (0, 0), AROUND)
     smooth = cv2.GaussianBlur(gray, (0, 0), COARSE)
-    slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)) / 8
-    textured = (coarse > DARK) & (coarse < GLARE) & (usual > FAINT)
-    return View(
-        gray=gray,
-        coarse=coarse,
-        shown=cv2.erode(cv2.medianBlur((gray > 2).astype(np.uint8), 5), BESIDE),
-        fine=np.clip(fine / np.maximum(usual, 1e-3), -3, 3),
-        textured=textured,
-        speckled=textured & (slope * FINE < config.edge * np.maximum(usual, 1)),
-    )
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    # A Sobel filter sums eight differences
+    levels = np.array([DARK, GLARE, FAINT, MOST, 8 * config.edge / FINE], np.float32)
+    used = picture_kernels.textures(fine, power, coarse, across, down, levels)
+    lit = (gray > 2).astype(np.uint8)
+    around = cv2.boxFilter(lit, -1, (5, 5), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    shown = cv2.erode((around > 12).astype(np.uint8), BESIDE)  # most of 25
+    return View(gray, coarse, fine, np.asarray(shown, np.uint8), used)
 
 
 def compared(one: View, other: View, config: SimilarityConfig) -> Similarity:
     """How alike two thumbnails are, pixel upon pixel."""
-    shared = (one.shown & other.shown).astype(bool)
-    if np.count_nonzero(shared) <= LITTLE * SIDE * SIDE:
-        shared[:] = True
-    likeness = _correlation(one.coarse[shared], other.coarse[shared])
-    speckle, windows = _agreement(one, other, one.speckled & other.speckled)
+    likeness = float(
+        picture_kernels.correlation(one.coarse, other.coarse, one.shown, other.shown, LITTLE)
+    )
+    speckle, windows = _agreement(one, other, SPECKLED)
     if windows >= config.windows:
         least, doubt = config.speckle, config.doubt
     else:
-        speckle, seen = _agreement(one, other, one.textured & other.textured)
+        speckle, seen = _agreement(one, other, TEXTURED)
         windows, least, doubt = 0, config.structure, config.structure_doubt
         if seen < config.windows:  # hardly anything to be seen
             speckle = min(speckle, likeness, least - 1e-3)
@@ -150,27 +159,12 @@ def compared(one: View, other: View, config: SimilarityConfig) -> Similarity:
     return Similarity(verdict, likeness, speckle, windows)
 
 
-def _agreement(one: View, other: View, used: NDArray[np.bool_]) -> tuple[float, int]:
+def _agreement(one: View, other: View, bit: int) -> tuple[float, int]:
     """Median over windows of the correlation of fine structure, and how many windows there are."""
-    enough = _summed(used.astype(np.float32)) > CROWDED * WINDOW * WINDOW
-    if not enough.any():
-        return 0.0, 0
-    left, right = np.where(used, one.fine, 0), np.where(used, other.fine, 0)
-    power = _summed(left * left) * _summed(right * right)
-    agreement = _summed(left * right) / np.sqrt(np.maximum(power, 1e-6))
-    return float(np.median(agreement[enough])), int(enough.sum())
-
-
-def _summed(picture: Floats) -> Floats:
-    side = SIDE // WINDOW
-    sums: Floats = picture.reshape(side, WINDOW, side, WINDOW).sum(axis=(1, 3))
-    return sums
-
-
-def _correlation(one: Floats, other: Floats) -> float:
-    a, b = one - one.mean(), other - other.mean()
-    power = float((a * a).sum()) * float((b * b).sum())
-    return float((a * b).sum()) / float(max(power, 1e-6) ** 0.5)
+    found = picture_kernels.windows_agree(
+        one.fine, other.fine, one.used, other.used, bit, WINDOW, CROWDED
+    )
+    return float(found[0]), int(found[1])
 
 
 def registered(one: Floats, other: Floats, start: Warp | None = None) -> Warp | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import alignment_kernels
+from echoatlas.pipeline.deduplicate import picture_kernels
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.similarity import (
     SimilarityConfig,
@@ -80,7 +80,7 @@ def agreement(view: View, code: bytes, start: Warp | None, config: SpeckleCodeCo
     fine = np.ascontiguousarray(view.fine > 0).view(np.uint8)
     best = np.array([0.0, 0.0])
     for begin in _starts(start):
-        found = alignment_kernels.signs_agree(fine, used, signs, begin, STEPS, FINER, config.places)
+        found = picture_kernels.signs_agree(fine, used, signs, begin, STEPS, FINER, config.places)
         if found[0] > best[0]:
             best = found
     correlation, places = float(best[0]), int(best[1])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate.clips import Clips, Match, Related
 from echoatlas.pipeline.deduplicate.hamming import Piece, Rows, Runs, meetings
+from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.judge import judged, needed
 from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig
 from echoatlas.pipeline.engine.scatter import Done
@@ -29,6 +30,8 @@ Answer = TypeVar("Answer")
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any]]]
 Ids = Sequence[str]
 Read = Callable[[Ids], Sequence[bytes]]  # the thumbnails of frames, in their order
+Open = Callable[[tuple[str, ...] | None], Read]  # a reader of some files; of all if it is None
+MOST = 500  # pairs of clips a task: so many thumbnails of theirs are held at a time
 
 
 def here(function: Callable[[Work], Answer], tasks: Iterable[Work]) -> Iterator[Done[Any, Any]]:
@@ -154,15 +157,11 @@ def look(task: LookTask) -> list[Related]:
 
 
 def look_tasks(
-    matches: Sequence[Match],
-    clips: Clips,
-    ids: Callable[[int], tuple[str, ...]],
-    read: Read,
-    config: SimilarityConfig,
-    shares: int,
+    matches: Sequence[Match], index: Index, pictures: Open, config: SimilarityConfig, shares: int
 ) -> list[LookTask]:
     """Pairs of clips as tasks; rows become places in the clip, so that a task stands alone."""
     made = []
+    clips = index.clips
     for number, some in enumerate(_cut(list(matches), shares)):
         local = tuple(
             replace(
@@ -174,12 +173,13 @@ def look_tasks(
         )
         used = sorted({one for match in some for one in (match.longer, match.shorter)})
         places: dict[int, NDArray[np.int64]] = {one: clips.of(one) for one in used}
-        names = {one: ids(one) for one in used}
+        names = {one: index.ids(one) for one in used}
+        read = pictures(index.files(used))
         made.append(LookTask((number,), read, local, places, names, config))
     return made
 
 
 def _cut(matches: list[Match], shares: int) -> Iterator[list[Match]]:
-    size = max(-(-len(matches) // max(shares, 1)), 1)
+    size = min(max(-(-len(matches) // max(shares, 1)), 1), MOST)
     for start in range(0, len(matches), size):
         yield matches[start : start + size]

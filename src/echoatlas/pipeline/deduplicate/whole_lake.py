@@ -10,18 +10,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import duplicate_rows
+from echoatlas.pipeline.deduplicate import edge_rows
 from echoatlas.pipeline.deduplicate.candidates import Found, matches, same_instances
 from echoatlas.pipeline.deduplicate.clips import Related
 from echoatlas.pipeline.deduplicate.clusters import clustered
+from echoatlas.pipeline.deduplicate.duplicate_rows import FormerClips, clip_table, duplicate_table
 from echoatlas.pipeline.deduplicate.hamming import (
+    FEW,
     Flags,
     Rows,
     cut,
@@ -34,7 +36,7 @@ from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
 from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig
 from echoatlas.pipeline.deduplicate.tasks import (
     JoinTask,
-    Read,
+    Open,
     Scatter,
     answers,
     here,
@@ -43,17 +45,13 @@ from echoatlas.pipeline.deduplicate.tasks import (
     look_tasks,
     share,
 )
+from echoatlas.pipeline.lake.join import among, flags
 from echoatlas.pipeline.step import setting, step
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.rows.duplicates import EdgeRow
-from echoatlas.schemas.values import FoundBy
+from echoatlas.schemas.tables import schema
 
-EXACT = (
-    FoundBy.PIXELS,
-    FoundBy.BYTES,
-    FoundBy.CODESTREAM,
-)  # what needs no look: told anew by each run
 SCATTERED = 200_000  # codes below which a join is not worth another process
+MANY = 0.25  # of all clips, that something changed of, from which on all rows are written anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +80,21 @@ class DeduplicateConfig:
         )
 
 
+def _nothing(name: str) -> pa.Table:
+    return schema(name).empty_table()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an earlier run found: clips by name with the digest of what was joined, and edges."""
+    """What an earlier run by the same step and settings found: its tables of clips and edges.
 
-    digests: Mapping[str, str] = field(default_factory=dict)
-    edges: Sequence[EdgeRow] = ()
+    Attributes:
+        anew: that all rows are wanted all the same.
+    """
+
+    clips: pa.Table = field(default_factory=lambda: _nothing("clips"))
+    edges: pa.Table = field(default_factory=lambda: _nothing("edges"))
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +116,27 @@ class Deduplicated:
     """The three tables, without fingerprints, and what was done for them.
 
     Attributes:
+        edges, clips: all of them.
+        duplicates: those of the groups that anything changed of.
+        objects: whose rows of edges and clips changed, or went; None if all are to be written.
+        ties: the groups, by ``tie``, whose duplicates are to be written in the place of what there
+            is of them; None if all are.
         looked_at: pairs of clips. fresh: clips that were joined with all.
     """
 
-    edges: list[EdgeRow]
+    edges: pa.Table
     clips: pa.Table
     duplicates: pa.Table
+    objects: pa.Array | None = None
+    ties: pa.Array | None = None
     looked_at: int = 0
     fresh: int = 0
 
 
-@step("deduplicate", version=5)
+@step("deduplicate", version=6)
 def deduplicate(
     frames: pa.Table,
-    thumbnails: Read,
+    pictures: Open,
     config: DeduplicateConfig = DeduplicateConfig(),
     known: Known = Known(),
     workers: Workers = Workers(),
@@ -133,9 +147,9 @@ def deduplicate(
     Args:
         frames: the columns of ``index.COMPARED``; a lower ``rank`` makes the better
             representative. Frames too flat to hash have empty hashes, and are compared by their
-            pixels only.
-        thumbnails: brings those of the frames that have to be looked at; a worker must be able to
-            import it.
+            pixels only. And ``file``, if it is known where thumbnails lie.
+        pictures: gives who brings the thumbnails of frames that have to be looked at, from some
+            files alone; a worker must be able to import that.
         known: what of it was found before.
         sources: the columns of ``exact.SOURCES``, a row an object, as far as anything is known.
 
@@ -146,10 +160,8 @@ def deduplicate(
         Retry: a worker died, each time.
     """
     index = indexed(frames, sources)
-    distinct = index.first == np.arange(len(index.names))
-    digests = [one if it else "" for one, it in zip(index.digests, distinct, strict=True)]
-    pairs = zip(index.names, digests, strict=True)
-    fresh = np.array([known.digests.get(name) != digest for name, digest in pairs], bool)
+    before = FormerClips.of(index, known.clips)
+    fresh = before.fresh
     found = [
         Found.of(codes, _joined(index, codes, fresh, config.max_distance, workers))
         for codes in joins(index, mirrors=config.mirrors)
@@ -158,42 +170,75 @@ def deduplicate(
     candidates = matches(index, found)
     related: list[Related] = []
     if candidates:
-        ids = index.frames.column("frame_id")
-        starts = index.clips.starts
-
-        def ids_of(clip: int) -> tuple[str, ...]:
-            start, stop = int(starts[clip]), int(starts[clip + 1])
-            return tuple(ids.slice(start, stop - start).to_pylist())
-
-        looks = look_tasks(
-            candidates, index.clips, ids_of, thumbnails, config.similarity, workers.shares
-        )
+        looks = look_tasks(candidates, index, pictures, config.similarity, workers.shares)
         for some in answers(workers.scatter, look, looks):
             related += some
-    told = duplicate_rows.instances(index, related, fresh)
-    edges = duplicate_rows.edges(index, related, [*_kept(index, known, fresh, distinct), *told])
-    groups = clustered(index.ranks, duplicate_rows.numbered(index, edges), index.first)
+    edges = edge_rows.edges(index, related, known.edges, fresh)
+    groups = clustered(index.ranks, edges.covering(), index.first)
+    clips = clip_table(index, edges, groups, before)
+    every_edge = pa.concat_tables([edges.rows, edge_rows.copies(index)])
+    changed = _changed(clips, before)
+    asked, objects, ties = np.ones(len(changed), bool), None, None
+    if not known.anew and changed.sum() < MANY * len(changed):
+        asked, ties = _regrouped(clips, before, changed)
+        objects = _touched(clips, before, changed, every_edge, known.edges)
     return Deduplicated(
-        edges=[*edges, *duplicate_rows.copies(index)],
-        clips=duplicate_rows.clip_table(index, digests, edges, groups),
-        duplicates=duplicate_rows.duplicate_table(index, edges, groups),
+        edges=every_edge,
+        clips=clips,
+        duplicates=duplicate_table(index, clips, edges, groups, asked),
+        objects=objects,
+        ties=ties,
         looked_at=len(candidates),
         fresh=int(fresh.sum()),
     )
 
 
-def _kept(index: Index, known: Known, fresh: Flags, distinct: Flags) -> list[EdgeRow]:
-    """Edges found before, between clips that are as they were."""
-    still = {
-        name for name, new, own in zip(index.names, fresh, distinct, strict=True) if own and not new
-    }
-    return [
-        edge
-        for edge in known.edges
-        if edge.found_by not in EXACT
-        and f"{edge.object_id}/{edge.pane}" in still
-        and f"{edge.other_object}/{edge.other_pane}" in still
+def _changed(clips: pa.Table, before: FormerClips) -> Flags:
+    """Of which clips anything is said that was not said before."""
+    at = pa.array(before.at, mask=before.at < 0)
+    differs = before.at < 0
+    for name in clips.column_names:
+        if name != "fingerprint":
+            was = before.rows.column(name).take(at)
+            differs = differs | flags(pc.not_equal(clips.column(name), was))
+    return np.asarray(differs)
+
+
+def _regrouped(clips: pa.Table, before: FormerClips, changed: Flags) -> tuple[Flags, pa.Array]:
+    """The groups that changed clips are and were in, all their clips, and those that are gone."""
+    gone = np.ones(before.rows.num_rows, bool)
+    gone[before.at[before.at >= 0]] = False
+    gone[before.at[changed & (before.at >= 0)]] = True
+    now = clips.column("tie")
+    ties = pa.concat_arrays(
+        [
+            some.combine_chunks()
+            for some in (now.filter(pa.array(changed)), before.rows.column("tie").filter(gone))
+        ]
+    ).unique()
+    return among(now, ties), ties
+
+
+def _touched(
+    clips: pa.Table, before: FormerClips, changed: Flags, edges: pa.Table, known: pa.Table
+) -> pa.Array:
+    """The objects, as the first of an edge or of a clip, of which any row changed or went."""
+    gone = np.ones(before.rows.num_rows, bool)
+    gone[before.at[before.at >= 0]] = False
+    objects = [
+        clips.column("object_id").filter(pa.array(changed)),
+        before.rows.column("object_id").filter(pa.array(gone)),
     ]
+    for some, others in ((edges, known), (known, edges)):
+        there = among(_told(some), _told(others))
+        objects.append(some.column("object_id").filter(pa.array(~there)))
+    return pa.concat_arrays([one.combine_chunks() for one in objects]).unique()
+
+
+def _told(edges: pa.Table) -> pa.ChunkedArray:
+    """All that an edge says, as one text."""
+    parts = [edges.column(name).cast(pa.string()) for name in edges.column_names[:-1]]
+    return pc.binary_join_element_wise(*parts, "|")
 
 
 def _joined(index: Index, codes: Codes, fresh: Flags, radius: int, workers: Workers) -> Rows:
@@ -202,20 +247,17 @@ def _joined(index: Index, codes: Codes, fresh: Flags, radius: int, workers: Work
     new: NDArray[np.bool_] = fresh[clips]
     if not new.any():
         return np.empty((0, 3), np.int64)
-    few = len(clips) < SCATTERED or new.sum() * 8 < len(new)
+    few = len(clips) < SCATTERED or new.sum() * FEW < len(new)
     if few or workers.shares == 1 or workers.storage is None:
-        few_new = None if new.sum() * 8 >= len(new) else new
-        pairs = pairs_within(codes.codes, radius, clips, codes.probes, few_new)
-    else:
-        words = np.ascontiguousarray(codes.codes).view(np.uint64)
-        runs = runs_of(words, clips, codes.probes)
-        key = share(workers.storage, runs)
-        pieces = cut(runs, radius)
-        jobs = [
-            JoinTask((number, part[0]), workers.storage, key, pieces[number], radius, part)
-            for number, part in tasks(pieces, workers.shares)
-        ]
-        pairs = expanded(runs, answers(workers.scatter, join, jobs), radius)
-        workers.storage.delete([key])
-    asked = new[pairs[:, 0]] | new[pairs[:, 1]]
-    return pairs[asked]
+        return pairs_within(codes.codes, radius, clips, codes.probes, new)
+    words = np.ascontiguousarray(codes.codes).view(np.uint64)
+    runs = runs_of(words, clips, codes.probes)
+    key = share(workers.storage, runs)
+    pieces = cut(runs, radius)
+    jobs = [
+        JoinTask((number, part[0]), workers.storage, key, pieces[number], radius, part)
+        for number, part in tasks(pieces, workers.shares)
+    ]
+    pairs = expanded(runs, answers(workers.scatter, join, jobs), radius)
+    workers.storage.delete([key])
+    return pairs[new[pairs[:, 0]] | new[pairs[:, 1]]]

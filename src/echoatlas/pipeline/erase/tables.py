@@ -44,4 +44,4 @@ def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: s
             lake.drop_rows(name, column, values[column], f"{run_id}-{name}-{column}")
     mask(lake, stones, gone.locators, run_id)
     label_lake(lake, deployment.config)
-    deduplicate_lake(lake, deployment.config)
+    deduplicate_lake(lake, deployment.config, run_id)

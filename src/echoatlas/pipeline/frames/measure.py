@@ -81,7 +81,7 @@ class Measures:
     patch_map: bytes
 
 
-@step("measure", version=4)
+@step("measure", version=5)
 def measure(
     normalized: Normalized,
     area: Area,
@@ -96,7 +96,7 @@ def measure(
         area: where it may be seen, as ``FramePlan`` has it for all frames of a pane.
         previous: the frame kept before it of the same clip and pane, or None.
         landmarked: whether to look for landmarks, which takes as long as all else and is done of
-            some frames of a clip.
+            some frames of a clip; where there are none, other framings are hashed in their place.
     """
     pixels = normalized.pixels
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -115,7 +115,7 @@ def measure(
     small = phash.shrunk(gray[area.box], gray.shape, (area.box[0].start, area.box[1].start))
     return Measures(
         pixel_hash=pixel_hash(pixels),
-        **_hashes(small, flat=flat),
+        **_hashes(small, flat=flat, views=landmarked and not marks.hashes),
         hash_version=phash.HASH_VERSION,
         landmark_phash256=marks.hashes,
         landmark_places=marks.places,
@@ -138,7 +138,7 @@ def measure(
     )
 
 
-def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:
+def _hashes(small: phash.Shrunk, *, flat: bool, views: bool) -> dict[str, bytes]:
     names = (
         "frame_phash64",
         "frame_phash256",
@@ -150,18 +150,14 @@ def _hashes(small: phash.Shrunk, *, flat: bool) -> dict[str, bytes]:
     if flat:
         return dict.fromkeys(names, b"")
     low = phash.coefficients(small.fan64, 16)
-    frame, fan, mirror, *views = phash.bits_of_all(
-        np.concatenate(
-            [
-                [phash.coefficients(small.frame64, 16), low, phash.mirrored(low)],
-                phash.of_views(small.fan64, 16),
-            ]
-        )
-    )
+    lows = np.stack([phash.coefficients(small.frame64, 16), low, phash.mirrored(low)])
+    if views:
+        lows = np.concatenate([lows, phash.of_views(small.fan64, 16)])
+    frame, fan, mirror, *others = phash.bits_of_all(lows)
     small_frame, small_fan = phash.bits_of_all(
         np.stack([phash.coefficients(small.frame32, 8), phash.coefficients(small.fan32, 8)])
     )
-    values = (small_frame, frame, small_fan, fan, mirror, b"".join(views))
+    values = (small_frame, frame, small_fan, fan, mirror, b"".join(others))
     return dict(zip(names, values, strict=True))
 
 

@@ -58,28 +58,29 @@ def rows_of_file(
     return completed(file.read(there, use_threads=False), name, names)
 
 
-def located(dataset: ds.Dataset | None, column: str, *, threads: bool) -> pa.Table:
-    """In which file each row of a table lies, by one of its columns of text.
+def located(dataset: ds.Dataset | None, columns: pa.Schema, *, threads: bool) -> pa.Table:
+    """In which file each row of a table lies, beside some of its columns.
 
     Returns:
-        ``column``, and ``file``: a path below the table's folder, as a dictionary.
+        The columns, and ``file``: a path below the table's folder, as a dictionary.
     """
     kind = pa.dictionary(pa.int32(), pa.string())
+    whole = pa.schema([*(pa.field(one.name, one.type) for one in columns), ("file", kind)])
     if dataset is None:
-        return pa.table({column: pa.array([], pa.string()), "file": pa.array([], kind)})
+        return whole.empty_table()
+    names = [name for name in columns.names if name in dataset.schema.names]
     parts = [
         pa.table(
             {
-                column: pa.array(batch.column(column)).cast(pa.string()),
+                **{name: pa.array(batch.column(name)).cast(columns.field(name).type)
+                   for name in names},
                 "file": pa.array(batch.column("__filename")).cast(kind),
             }
         )
-        for batch in dataset.to_batches(columns=[column, "__filename"], use_threads=threads)
+        for batch in dataset.to_batches(columns=[*names, "__filename"], use_threads=threads)
         if batch.num_rows
-    ]
-    if not parts:
-        return located(None, column, threads=threads)
-    return pa.concat_tables(parts).unify_dictionaries()
+    ]  # fmt: skip
+    return pa.concat_tables(parts).unify_dictionaries() if parts else whole.empty_table()
 
 
 def digest_of(storage: Storage, name: str, path: str) -> str:

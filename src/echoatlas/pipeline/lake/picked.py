@@ -22,7 +22,7 @@ def picked(
     Of all other files that column alone is read, where ``Lake.read`` reads all columns of all.
     """
     wanted = pa.array(sorted(ids), pa.string())
-    there = lake.located(name, key)
+    there = lake.located(name, [key])
     mine = there.filter(pc.is_in(there.column(key), wanted))
     for path in sorted(pc.unique(mine.column("file").cast(pa.string())).to_pylist()):
         yield rows_in(lake.storage, name, path, columns, wanted, key)

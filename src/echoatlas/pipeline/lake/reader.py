@@ -208,11 +208,12 @@ class LakeReader:
 
     @persistent
     @_translated_errors
-    def located(self, name: str, column: str, version: int | None = None) -> pa.Table:
-        """A column of text, and in which file each row lies; see ``files.located``."""
+    def located(self, name: str, columns: Sequence[str], version: int | None = None) -> pa.Table:
+        """Columns, and in which file each row lies; see ``files.located``."""
         table = self._open(name, version)
         dataset = None if table is None else self._dataset(table, name)
-        return located(dataset, column, threads=self._native)
+        kinds = pa.schema([schema(name).field(column) for column in columns])
+        return located(dataset, kinds, threads=self._native)
 
     def done(self, name: str, transaction: str) -> bool:
         """Whether the table stands as a commit under that transaction left it."""

@@ -157,7 +157,7 @@ def cut_tasks(lake: Lake, releases: Storage, draft: Draft, leave: Cutting) -> It
         return
     frames = [sample_frames(draft.index, run.rows) for run in draft.runs]
     located = {
-        table: lake.located(table, "frame_id", draft.versions[table])
+        table: lake.located(table, ["frame_id"], draft.versions[table])
         for table in draft.recipe.tables
         if table in draft.versions
     }

@@ -138,7 +138,7 @@ def _tasks(
         rows.append(mine[np.argsort(places["offset"][mine], kind="stable")])
     ids = [sample_frames(index, one) for one in rows]
     located = {
-        table: lake.located(table, "frame_id", version) for table, version in versions.items()
+        table: lake.located(table, ["frame_id"], version) for table, version in versions.items()
     }
     told = zip(shards, rows, ids, files_of(located, ids), strict=True)
     for number, (shard, mine, frames, files) in enumerate(told):

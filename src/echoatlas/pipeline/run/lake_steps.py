@@ -6,7 +6,8 @@ import hashlib
 import json
 import secrets
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,7 +23,6 @@ from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.expectations import validate
 from echoatlas.pipeline.run.references import referring
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.schemas.rows.duplicates import EdgeRow
 from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
 from echoatlas.taxonomy.tree import tree
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
 SCATTERED = 50_000  # frames from which on a cluster is asked to find duplicates
 AT_ONCE = 1 << 16  # rows of labels that are made at a time
+FILES = 200  # of a table, from which on it is written anew as a whole
 GATED = (
     "objects",
     "frames",
@@ -120,14 +121,18 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
 
 
 def deduplicate_lake(
-    lake: Lake, config: DeploymentConfig, cluster: Callable[[], scatter.Workers] | None = None
+    lake: Lake,
+    config: DeploymentConfig,
+    run_id: str,
+    cluster: Callable[[], scatter.Workers] | None = None,
 ) -> bool:
     """Cluster the lake's clips anew if any were added, removed or measured anew.
 
-    Only pairs with a clip that is new are looked for and looked at, as long as step and settings
-    stay the same.
+    Only pairs with a clip that is new are looked for and looked at, and only rows that say
+    something else than before are written, as long as step and settings stay the same.
 
     Args:
+        run_id: of whoever holds the lake.
         cluster: who takes the work where there is much of it; this process if not given.
 
     Returns:
@@ -136,7 +141,7 @@ def deduplicate_lake(
     chosen = deduplicate_config(config)
     mark = fingerprint([(deduplicate, chosen)])
     inputs = _inputs(lake, mark, "measures", "frames", "objects")
-    if lake.done("duplicates", inputs):
+    if lake.done("clips", inputs):
         return False
     frames = compared(lake)
     workers = Workers()
@@ -144,26 +149,36 @@ def deduplicate_lake(
         shares = 2 * width(config.engine)
         workers = Workers(cluster().scatter, shares, lake.storage)
     known, told = _known(lake, mark), sources(lake)
-    found = deduplicate(frames, Thumbnails(lake.storage), chosen, known, workers, told)
-    edges = [replace(edge, fingerprint=mark) for edge in found.edges]
-    # Edges first: a run that ends in between finds clips that it takes for new
-    lake.replace("edges", to_arrow("edges", edges), inputs)
-    for name, rows in (("clips", found.clips), ("duplicates", found.duplicates)):
-        column = rows.schema.get_field_index("fingerprint")
-        marks = pa.array([mark] * rows.num_rows, pa.string())
-        lake.replace(name, rows.set_column(column, rows.schema.field(column), marks), inputs)
+    found = deduplicate(frames, partial(Thumbnails, lake.storage), chosen, known, workers, told)
+    # Clips last: they say what is known. A run that ends before finds those that it takes for new
+    for name, rows, column, gone in (
+        ("edges", found.edges, "object_id", found.objects),
+        ("duplicates", found.duplicates, "tie", found.ties),
+        ("clips", found.clips, "object_id", found.objects),
+    ):
+        if gone is None:
+            lake.replace(name, _marked(rows, mark))
+        elif len(gone):
+            fresh = rows.filter(pc.is_in(rows.column(column), gone))
+            lake.exchange(name, column, gone.to_pylist(), _marked(fresh, mark), run_id)
+    lake.mark("clips", inputs)
     return True
+
+
+def _marked(rows: pa.Table, mark: str) -> pa.Table:
+    """Rows that say by which step and settings they were made."""
+    column = rows.schema.get_field_index("fingerprint")
+    marks = pa.array([mark] * rows.num_rows, pa.string())
+    return rows.set_column(column, rows.schema.field(column), marks)
 
 
 def _known(lake: Lake, mark: str) -> Known:
     """What an earlier run with the same step and settings found."""
-    clips = lake.read("clips", ["object_id", "pane", "digest"], pc.field("fingerprint") == mark)
-    digests = {
-        f"{object_id}/{pane}": digest
-        for object_id, pane, digest in zip(*(c.to_pylist() for c in clips.columns), strict=True)
-    }
-    edges = lake.read("edges", None, pc.field("fingerprint") == mark)
-    return Known(digests, [EdgeRow(**row) for row in edges.to_pylist()])
+    made = pc.field("fingerprint") == mark
+    clips, edges = (lake.read(name, None, made) for name in ("clips", "edges"))
+    scattered = max(len(lake.files(name)) for name in ("clips", "edges", "duplicates")) > FILES
+    # Rows of an older step have to go as well
+    return Known(clips, edges, anew=scattered or clips.num_rows != lake.count("clips"))
 
 
 def gate(lake: Lake) -> list[tuple[str, bool, str]]:

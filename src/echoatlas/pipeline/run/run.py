@@ -2,10 +2,9 @@
 
 1. What an interrupted run left is settled or swept away.
 2. New files are named (``sightings``).
-3. Objects that are new, or whose steps changed, go through the journey batch by batch; the
-   driver alone commits.
+3. Objects that are new, or whose steps changed, go through the journey; the driver alone commits.
 4. Where only words or rules changed, headers are read anew for evidence, and no pixels.
-5. What depends on the whole lake is computed anew: labels, duplicates.
+5. Labels and duplicates follow, which depend on the whole lake.
 6. The gate is passed, the books are balanced, and each site gets its receipts.
 """
 
@@ -148,7 +147,8 @@ def curate(
             log.counted(label_lake(lake, deployment.config))
             log.begin(Stage.DUPLICATES)
             tell("duplicates", 0, 1)
-            log.counted(deduplicate_lake(lake, deployment.config, partial(cluster, SCATTERED)))
+            run_id, many = summary.run_id, partial(cluster, SCATTERED)
+            log.counted(deduplicate_lake(lake, deployment.config, run_id, many))
         log.begin(Stage.GATE)
         tell("checking the tables", 0, 1)
         worked = bool(summary.named or summary.objects or summary.reread)

@@ -96,7 +96,11 @@ class MeasureRow:
     hash_version: Annotated[str, Column("Version of the hashes; compare only equal ones.")]
     view_phash256: Annotated[
         bytes,
-        Column("fan_phash256 of ten other framings of the fan, one after the other.", "2560 bit"),
+        Column(
+            "fan_phash256 of ten other framings of the fan, one after the other; empty for frames "
+            "with landmarks, and for most frames of a clip.",
+            "2560 bit",
+        ),
     ]
     landmark_phash256: Annotated[
         bytes,
