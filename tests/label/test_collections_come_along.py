@@ -12,7 +12,7 @@ from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.plan.plan import plan
-from echoatlas.pipeline.release.select import index_of
+from echoatlas.pipeline.release.whole import index_of
 from echoatlas.pipeline.sites.receipts import receipts as receipts_of
 from tests.helpers.uploads import png
 

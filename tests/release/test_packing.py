@@ -265,12 +265,12 @@ def test_of_two_publishers_one_wins_and_the_other_is_told(
     real = publishing.card
     raced = False
 
-    def overtaken(manifest: Any) -> str:
+    def overtaken(manifest: Any, changes: Any = ()) -> str:
         nonlocal raced
         if not raced:
             raced = True
             create(lake, bucket, ReleaseConfig(name="one", seed=1))
-        return real(manifest)
+        return real(manifest, changes)
 
     monkeypatch.setattr(publishing, "card", overtaken)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import count
 
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from echoatlas.pipeline.release.groups import groups
 from echoatlas.pipeline.release.kin import TIES
-from echoatlas.pipeline.release.split import Before, dealt, groups, point_of
+from echoatlas.pipeline.release.split import Dealt, point_of
+from echoatlas.pipeline.release.split import dealt as dealt_rows
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 few = st.integers(0, 12)
@@ -31,6 +34,32 @@ def index_of(found: list[tuple[int, int, int, int]], native: list[str] | None = 
     return pa.table(told | ({"native_split": native[: len(found)]} if native else {}))
 
 
+def dealt(
+    index: pa.Table,
+    shares: Mapping[str, float],
+    seed: int,
+    earlier: Mapping[str, str] | None = None,
+    *,
+    native: bool = True,
+) -> Dealt:
+    """``dealt`` as a release has it, of where an earlier one had each patient."""
+    before = earlier or {}
+    told = pa.table(
+        {
+            "patient": pa.array(list(before), pa.string()),
+            "split": pa.array(list(before.values()), pa.string()),
+        }
+    )
+    return dealt_rows(index, shares, seed, told, native=native)
+
+
+def group_names(index: pa.Table) -> list[str]:
+    """The name of each row's group."""
+    names, rows = groups(index)
+    found: list[str] = names.take(pa.array(rows)).to_pylist()
+    return found
+
+
 def patients_at(site: str, number: int, organ: str = "liver", start: int = 0) -> pa.Table:
     return pa.table(
         {
@@ -42,19 +71,19 @@ def patients_at(site: str, number: int, organ: str = "liver", start: int = 0) ->
     )
 
 
-def placed(index: pa.Table, release: str = "first", **options: object) -> dict[str, Before]:
+def placed(index: pa.Table) -> dict[str, str]:
     """Where a release has each patient, as a later one would read it."""
-    sides = dealt(index, SHARES, 0, **options)  # type: ignore[arg-type]
-    pairs = zip(index.column("patient").to_pylist(), sides.splits, strict=True)
-    return {patient: Before(split, release) for patient, split in pairs}
+    sides = dealt(index, SHARES, 0)
+    pairs = zip(index.column("patient").to_pylist(), sides.splits.to_pylist(), strict=True)
+    return dict(pairs)
 
 
 @given(rows, st.integers(0, 3), natives, st.booleans())
 def test_no_patient_study_cluster_or_picture_is_in_two_splits(found, seed, native, honored):
     index = index_of(found, native)
-    before = {f"p{n}": Before(split, "r") for n, split in zip(count(0, 2), SHARES, strict=False)}
+    before = {f"p{n}": split for n, split in zip(count(0, 2), SHARES, strict=False)}
 
-    splits = dealt(index, SHARES, seed, before, native=honored).splits
+    splits = dealt(index, SHARES, seed, before, native=honored).splits.to_pylist()
 
     for tie in TIES:
         if tie not in index.column_names:
@@ -72,11 +101,13 @@ def test_the_order_of_rows_decides_nothing(found, native, chance):
     order = list(range(len(found)))
     chance.shuffle(order)
 
-    names = groups(index)
-    splits = dealt(index, SHARES, 0).splits
+    names = group_names(index)
+    splits = dealt(index, SHARES, 0).splits.to_pylist()
 
-    assert [names[place] for place in order] == groups(index.take(order))
-    assert [splits[place] for place in order] == dealt(index.take(order), SHARES, 0).splits
+    assert [names[place] for place in order] == group_names(index.take(order))
+    assert [splits[place] for place in order] == dealt(
+        index.take(order), SHARES, 0
+    ).splits.to_pylist()
 
 
 @given(rows, st.lists(st.tuples(st.integers(13, 20), st.integers(13, 20)), max_size=12))
@@ -89,23 +120,23 @@ def test_nobody_moves_because_others_join(found, more):
     later = dealt(after, SHARES, 0, before)
 
     patients = after.column("patient").to_pylist()
-    for patient, split in zip(patients, later.splits, strict=True):
-        assert split == before.get(patient, Before(split, "")).split
+    for patient, split in zip(patients, later.splits.to_pylist(), strict=True):
+        assert split == before.get(patient, split)
     assert later.told["moved"] == 0
-    assert set(later.moved_from) == {""}
+    assert set(later.moved_from.to_pylist()) == {""}
     assert later.told["as_before"] == dealt(index, SHARES, 0).told["groups"]
 
 
 def test_groups_that_merge_go_where_most_were_and_the_others_move_and_are_listed():
-    before = {f"p{n}": Before("train" if n < 3 else "test", "first") for n in range(1, 5)}
-    before["p5"] = Before("val", "first")
+    before = {f"p{n}": "train" if n < 3 else "test" for n in range(1, 5)}
+    before["p5"] = "val"
     index = index_of([(1, 7, 0, 0), (2, 7, 0, 0), (3, 7, 0, 0), (4, 7, 0, 0), (5, 5, 0, 0)])
-    tied = dict(before) | {"p3": Before("train", "first")}
+    tied = dict(before) | {"p3": "train"}
 
     sides = dealt(index, SHARES, 0, tied)
 
-    assert sides.splits == ["train"] * 4 + ["val"]
-    assert sides.moved_from == ["", "", "", "test", ""]
+    assert sides.splits.to_pylist() == ["train"] * 4 + ["val"]
+    assert sides.moved_from.to_pylist() == ["", "", "", "test", ""]
     assert sides.told["moved"] == 1
     assert sides.told["as_before"] == 1
 
@@ -115,9 +146,12 @@ def test_shares_are_kept_and_a_seed_deals_anew():
 
     one, other = dealt(index, SHARES, 0), dealt(index, SHARES, 1)
 
-    assert Counter(one.splits) == {"train": 1600, "val": 200, "test": 200}
-    assert one.splits != other.splits
-    assert one.splits == dealt(index, {name: 10 * s for name, s in SHARES.items()}, 0).splits
+    assert Counter(one.splits.to_pylist()) == {"train": 1600, "val": 200, "test": 200}
+    assert one.splits.to_pylist() != other.splits.to_pylist()
+    assert (
+        one.splits.to_pylist()
+        == dealt(index, {name: 10 * s for name, s in SHARES.items()}, 0).splits.to_pylist()
+    )
 
 
 def test_the_hash_of_a_group_is_keyed():
@@ -139,7 +173,9 @@ def test_each_site_region_and_organ_has_its_share_of_each_split(seed):
 
     for column in ("site", "organ"):
         found: dict[str, Counter[str]] = {}
-        for value, split in zip(index.column(column).to_pylist(), sides.splits, strict=True):
+        for value, split in zip(
+            index.column(column).to_pylist(), sides.splits.to_pylist(), strict=True
+        ):
             found.setdefault(value, Counter())[split] += 1
         for counts in found.values():
             number = counts.total()
@@ -157,10 +193,10 @@ def test_a_collections_own_split_is_honored_or_overridden():
     honored = dealt(index, SHARES, 0)
     overridden = dealt(index, SHARES, 0, native=False)
 
-    assert set(honored.splits[:100]) == {"test"}
-    assert set(honored.splits[100:150]) == {"train"}
+    assert set(honored.splits.to_pylist()[:100]) == {"test"}
+    assert set(honored.splits.to_pylist()[100:150]) == {"train"}
     assert honored.told["native_honored"] == 150
-    assert Counter(overridden.splits) == {"train": 160, "val": 20, "test": 20}
+    assert Counter(overridden.splits.to_pylist()) == {"train": 160, "val": 20, "test": 20}
     assert overridden.told["native_honored"] == 0
 
 
@@ -169,8 +205,8 @@ def test_a_group_that_collections_put_in_several_splits_goes_to_the_strictest():
     index = index_of([(1, 1, 0, 0), (1, 2, 0, 0), (2, 2, 0, 0)], ["train", "val", "test"])
 
     honored = dealt(index, SHARES, 0)
-    moved = dealt(index, SHARES, 0, {"p1": Before("train", "first")})
+    moved = dealt(index, SHARES, 0, {"p1": "train"})
 
-    assert honored.splits == ["test"] * 3
+    assert honored.splits.to_pylist() == ["test"] * 3
     assert honored.told["native_conflicts"] == 1
-    assert moved.moved_from == ["train", "train", ""]
+    assert moved.moved_from.to_pylist() == ["train", "train", ""]

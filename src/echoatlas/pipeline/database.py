@@ -25,6 +25,7 @@ Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError: TypeAlias = duckdb.Error
 SHARE = 0.4  # of the memory, for DuckDB; Arrow, NumPy and Python want the rest
 LEAST_MB = 64  # with less it does nothing at all
+GONE = re.compile("No such file|No files found|does not exist")
 FOLDER = "_scratch"  # in a lake, where what does not fit lies
 
 
@@ -54,12 +55,15 @@ class Allowance:
 
 
 @contextmanager
-def database(allowance: Allowance | None = None, *, closed: bool = False) -> Iterator[Connection]:
+def database(
+    allowance: Allowance | None = None, *, closed: bool = False, stored: bool = False
+) -> Iterator[Connection]:
     """An empty database, for as long as the block lasts.
 
     Args:
         allowance: the default one if not given.
         closed: no file can be named in what is asked: for expressions that people write.
+        stored: its tables lie on disk, compressed, until the block ends.
 
     Raises:
         UsageError: not even with the folder's help is the memory enough; or the folder is full.
@@ -67,14 +71,15 @@ def database(allowance: Allowance | None = None, *, closed: bool = False) -> Ite
     own = allowance or Allowance()
     folder = own.place / f"sql-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     made = not folder.parent.is_dir()
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    (folder if stored else folder.parent).mkdir(parents=True, exist_ok=True)
     options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{own.database_mb}MB",
-        "temp_directory": str(folder),
+        "temp_directory": str(folder / "spilled" if stored else folder),
         "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
     }
     try:
-        with duckdb.connect(config=options) as connection:
+        place = str(folder / "tables.duckdb") if stored else ":memory:"
+        with duckdb.connect(place, config=options) as connection:
             connection.execute("SET enable_progress_bar = false")  # it would go to stdout
             if closed:
                 connection.execute("SET enable_external_access = false")
@@ -84,6 +89,8 @@ def database(allowance: Allowance | None = None, *, closed: bool = False) -> Ite
     except duckdb.IOException as error:
         if "No space left" in str(error):
             raise UsageError(f"no space left in {folder.parent}") from None
+        if GONE.search(str(error)):
+            raise FileNotFoundError("a file that was to be read is not there") from None
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

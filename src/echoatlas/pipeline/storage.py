@@ -80,7 +80,7 @@ class Storage(ABC):
         """The bytes under a key, whole or ``length`` of them from ``start``."""
 
     @abstractmethod
-    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
         """Store bytes, all or nothing.
 
         Raises:
@@ -174,7 +174,7 @@ class LocalStorage(Storage):
             file.seek(start or 0)
             return file.read() if length is None else file.read(length)
 
-    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
         target = self.path(key)
         with local_faults(self.uri):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -281,7 +281,7 @@ class S3Storage(Storage):
                 )
             return bytes(obstore.get(self.store, path).bytes())
 
-    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
         untold = False
 
         def put() -> None:
@@ -297,7 +297,7 @@ class S3Storage(Storage):
 
         retrying(put, AGAIN, Exhausted)
 
-    def _put(self, key: str, data: bytes, *, create: bool) -> None:
+    def _put(self, key: str, data: bytes | memoryview, *, create: bool) -> None:
         with remote_faults(self.uri, self.zone):
             try:
                 obstore.put(

@@ -93,7 +93,7 @@ class DicomWebStorage(Storage):
         except Reject:
             return super().digest(data)
 
-    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
         raise UsageError(f"{self.uri} is read only")
 
     def delete(self, keys: Iterable[str]) -> None:

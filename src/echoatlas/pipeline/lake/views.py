@@ -35,12 +35,28 @@ def views(
 
     Args:
         asked: which tables, and which of their columns.
-        versions: of the tables; the newest of those that are not named.
+        versions: of the tables; the newest of those that are not named, none below 0.
     """
     with database(lake.allowance) as connection:
-        for name, table, columns in asked:
-            add_view(connection, lake, (name, table, columns), (versions or {}).get(table))
+        _add_views(connection, lake, asked, versions or {})
         yield connection
+
+
+@contextmanager
+def stored_views(
+    lake: Lake, asked: Iterable[View], versions: Mapping[str, int]
+) -> Iterator[Connection]:
+    """The same, for whoever makes large tables of them: these lie on disk, compressed."""
+    with database(lake.allowance, stored=True) as connection:
+        _add_views(connection, lake, asked, versions)
+        yield connection
+
+
+def _add_views(
+    connection: Connection, lake: Lake, asked: Iterable[View], versions: Mapping[str, int]
+) -> None:
+    for name, table, columns in asked:
+        add_view(connection, lake, (name, table, columns), versions.get(table))
 
 
 def add_view(connection: Connection, lake: Lake, view: View, version: int | None = None) -> None:
@@ -50,7 +66,7 @@ def add_view(connection: Connection, lake: Lake, view: View, version: int | None
     what does not fit into memory lies in its folder.
     """
     name, table, columns = view
-    paths, there = lake.parquet(table, version) or ([], {})
+    paths, there = _files(lake, table, version)
     if not paths:
         connection.register(name, schema(table).empty_table().select(list(columns)))
         return
@@ -68,6 +84,28 @@ def add_view(connection: Connection, lake: Lake, view: View, version: int | None
         f"CREATE VIEW {name} AS SELECT {chosen} FROM "
         f"read_parquet({quoted(*paths)}, union_by_name = true, hive_partitioning = false)"
     )
+
+
+def add_located(
+    connection: Connection, lake: Lake, name: str, table: str, column: str, version: int | None
+) -> None:
+    """Add a view of a column of text, and of the ``file`` in which each row lies: a path below
+    the table's folder."""
+    paths, _ = _files(lake, table, version)
+    if not paths or not isinstance(lake.storage, LocalStorage):
+        connection.register(name, lake.located(table, [column], version))
+        return
+    folder = f"{lake.storage.root}/tables/{table}/"
+    connection.execute(
+        f'CREATE VIEW {name} AS SELECT "{column}", substr(filename, {len(folder) + 1}) AS file '
+        f"FROM read_parquet({quoted(*paths)}, union_by_name = true, filename = true)"
+    )
+
+
+def _files(lake: Lake, table: str, version: int | None) -> tuple[list[str], dict[str, bool]]:
+    if version is not None and version < 0:
+        return [], {}
+    return lake.parquet(table, version) or ([], {})
 
 
 def _column(table: str, column: str, there: Mapping[str, bool]) -> str:

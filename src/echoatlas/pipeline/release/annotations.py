@@ -77,8 +77,13 @@ def has_mask(mark: AnnotationRecord) -> bool:
 
 def most_masks(index: pa.Table) -> int:
     """The number of masks of the sample that has most of them."""
-    rows = index.column("annotations").to_pylist() if "annotations" in index.column_names else []
-    return max((sum(has_mask(mark) for mark in marks or ()) for marks in rows), default=0)
+    if "annotations" not in index.column_names:
+        return 0
+    lists = index.column("annotations").combine_chunks()
+    owners = pc.list_parent_indices(lists)
+    sizes = pc.struct_field(pc.list_flatten(lists), "mask_length")
+    masked = owners.filter(pc.greater(pc.fill_null(sizes, 0), 0))
+    return max(pc.value_counts(masked).field(1).to_pylist(), default=0)
 
 
 def mask_ending(number: int) -> str:

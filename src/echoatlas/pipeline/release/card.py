@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import Manifest
@@ -13,10 +13,13 @@ from echoatlas.schemas.manifest import Manifest
 
 def counts(index: pa.Table) -> dict[str, dict[str, int]]:
     """Frames by split, site, region, organ, device, mode, license, subject and fan."""
-    return {
-        name: dict(sorted(Counter(map(str, index.column(name).to_pylist())).items()))
-        for name in ROLES[Role.COUNTED]
-    }
+    return {name: _counted(index.column(name)) for name in ROLES[Role.COUNTED]}
+
+
+def _counted(values: pa.ChunkedArray) -> dict[str, int]:
+    found = pc.value_counts(values)
+    pairs = zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)
+    return dict(sorted((str(value), number) for value, number in pairs))
 
 
 def _hidden(manifest: Manifest) -> list[str]:

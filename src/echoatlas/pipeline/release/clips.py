@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.database import database
+from echoatlas.pipeline.lake.join import coded, integers
+from echoatlas.pipeline.release.candidates import ROW, Candidates
 from echoatlas.schemas.index import FROM
 from echoatlas.schemas.tables import TABLES, columns
 
@@ -25,69 +26,66 @@ UNITED = {"license": " AND ", "kin": " ", "annotated": " "}  # whatever any fram
 LISTS = {"frame_ids": "frame_id", "frame_indexes": "frame_index", "times_ms": "time_ms"}
 
 
-def clips_of(index: pa.Table) -> pa.Table:
+def clips_of(frames: Candidates) -> Candidates:
     """A row a clip, in the order of first frames' ids.
 
     A clip is called by its first frame. Measures are the mean of its frames; what any frame says
     of licenses, kin and annotations holds for it; all else is as its first frame has it. Beside
-    the columns of ``index`` it has ``frames``, their number, and three lists, in order:
+    the columns of ``frames`` it has ``frames``, their number, and three lists, in order:
     ``frame_ids``, ``frame_indexes`` (places in the source, gaps where frames were not kept) and
     ``times_ms``.
     """
-    asked = []
-    for name in index.column_names:
-        if name in CLIP:
-            asked.append(name)
-        elif name in MEANS:
-            asked.append(f"avg({name}) AS {name}")
-        elif name == "channels":
-            asked.append("max(channels) AS channels")
-        elif name in UNITED:
-            asked.append(
-                f"array_to_string(list_sort(list_distinct(flatten(list("
-                f"string_split({name}, '{UNITED[name]}'))))), '{UNITED[name]}') AS {name}"
-            )
-        else:
-            asked.append(f"first({name} {ORDER}) AS {name}")
+    asked = [_of_clip(name, frames.schema.field(name).type) for name in frames.names]
     asked.append("count(*)::BIGINT AS frames")
     asked += [f"list({column} {ORDER}) AS {name}" for name, column in LISTS.items()]
-    with database() as opened:
-        opened.register("t", index)
-        found = opened.sql(
-            f"SELECT {', '.join(asked)} FROM t GROUP BY {', '.join(CLIP)} ORDER BY frame_id"
-        ).to_arrow_table()
-    return found.cast(_schema(index.schema, found.schema))
+    table = f"clips_of_{len(frames)}"
+    with frames.these() as database:
+        database.execute(
+            f"CREATE OR REPLACE TABLE {table} AS SELECT row_number() OVER (ORDER BY frame_id) - 1 "
+            f"AS {ROW}, * FROM (SELECT {', '.join(asked)} FROM ({frames.source()}) "
+            f"GROUP BY {', '.join(CLIP)})"
+        )
+    return Candidates.of(frames.asked, frames.allowance, table)
 
 
-def _schema(before: pa.Schema, after: pa.Schema) -> pa.Schema:
-    """Columns that were there as they were."""
-    return pa.schema([before.field(one.name) if one.name in before.names else one for one in after])
+def _of_clip(name: str, kind: pa.DataType) -> str:
+    """SQL for a column of a clip, in the type of its frames."""
+    if name in CLIP:
+        return name
+    if name in MEANS:
+        return f"avg({name}) AS {name}"
+    if name == "channels":
+        return "max(channels) AS channels"
+    if name in UNITED:
+        said = f"list_distinct(flatten(list(string_split({name}, '{UNITED[name]}'))))"
+        return f"array_to_string(list_sort({said}), '{UNITED[name]}') AS {name}"
+    return f"first({name} {ORDER}) AS {name}"
 
 
-def frames_of(index: pa.Table, clips: pa.Table) -> pa.Table:
-    """The frames of some clips."""
-    kept = pc.is_in(_named(index), _named(clips))
-    return index.filter(kept)
+def clip_numbers(frames: Candidates) -> NDArray[np.int64]:
+    """(k,) a number of each frame's clip; equal ones are of one clip."""
+    objects, _ = coded(frames.coded([CLIP[0]]).column(0))
+    panes = integers(frames.fetched([CLIP[1]]).column(0))
+    return objects * (int(panes.max(initial=0)) + 1) + panes
 
 
-def number_of_clips(index: pa.Table) -> int:
-    """How many clips the frames of an index are of."""
-    return int(index.group_by(list(CLIP)).aggregate([]).num_rows)
+def of_clips(
+    frames: Candidates, clips: Candidates, numbers: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which frames are of clips that are in, (k,).
+
+    Args:
+        numbers: (k,) of each frame's clip.
+    """
+    rows = frames.fetched(["frame_id"]).column(0)
+    heads = pc.is_in(rows, value_set=clips.fetched(["frame_id"]).column(0).combine_chunks())
+    named = numbers[np.asarray(heads, np.bool_)]
+    return np.isin(numbers, named)
 
 
-def whole_clips(index: pa.Table, before: pa.Table) -> pa.Table:
-    """The frames of those clips of which no frame is missing that was there before."""
-    had, have = (one.group_by(list(CLIP)).aggregate([([], "count_all")]) for one in (before, index))
-    joined = have.join(had, list(CLIP), right_suffix="_before")
-    same = pc.equal(joined.column("count_all"), joined.column("count_all_before"))
-    return frames_of(index, joined.filter(same))
-
-
-def _named(rows: pa.Table) -> pa.Array:
-    names = pc.binary_join_element_wise(
-        rows.column("object_id"), rows.column("pane").cast(pa.string()), "/"
-    )
-    return names.combine_chunks()
+def whole_clips(numbers: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which frames are of clips of which all frames are kept, (k,)."""
+    return ~np.isin(numbers, np.unique(numbers[~kept]))
 
 
 def joined_contents(told: pa.Table, counts: NDArray[np.int64]) -> pa.Table:

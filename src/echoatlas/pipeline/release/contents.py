@@ -6,19 +6,18 @@ id stands for its pixels; overlay mask, patch map and masks of annotations may c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from echoatlas.pipeline.database import database
 from echoatlas.pipeline.errors import CheckFailed
-from echoatlas.schemas.tables import schema
+from echoatlas.pipeline.lake.views import add_view, views
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.candidates import Candidates
 
 ORDER = "kind, name, annotation_id"  # of a sample's annotations, and of its masks in the shard
 STORED = """
@@ -82,57 +81,40 @@ def contents(
     }
     if native:
         tables |= {"f": ("frames", place), "d": ("details", place)}
-    with database(lake.allowance) as asked:
+    asked_for = [(name, table, columns) for name, (table, columns) in tables.items()]
+    known = {table: versions.get(table, -1) for table, _ in tables.values()}
+    with views(lake, asked_for, known) as asked:
         asked.register("i", rows)
-        for name, (table, columns) in tables.items():
-            asked.register(name, _streamed(lake, table, columns, versions.get(table, -1)))
         asked.execute(NATIVE if native else STORED)
         return asked.sql(CONTENTS).to_arrow_table()
 
 
-def with_details(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Table:
-    """An index whose sizes, scales and offsets are those of frames at their source's size.
+def put_details(samples: Candidates, lake: Lake, versions: Mapping[str, int]) -> None:
+    """Give samples sizes, scales and offsets of frames at their source's size.
 
     Raises:
         CheckFailed: the lake has not kept all of them so, or is in beam space, whose annotations
             lie along beams.
     """
-    flags = pc.split_pattern(index.column("flags"), " ")
-    if "beam_space" in pc.unique(pc.list_flatten(flags)).to_pylist():
+    if any("beam_space" in said.split() for said in samples.counted("flags")):
         raise CheckFailed("a lake in beam space has no release at its sources' size")
-    ids = index.column("frame_ids" if "frame_ids" in index.column_names else "frame_id")
-    rows = pa.table({"frame_id": index.column("frame_id"), "place": np.arange(index.num_rows)})
-    with database(lake.allowance) as asked:
-        asked.register("i", rows)
-        columns = ["frame_id", *PLACED]
-        asked.register("d", lake.read("details", columns, version=versions.get("details")))
-        chosen = ", ".join(f"d.{name}" for name in PLACED)
-        found = asked.sql(
-            f"SELECT {chosen}, d.frame_id FROM i JOIN d USING (frame_id) ORDER BY place"
-        ).to_arrow_table()
-        asked.register("every", pa.table({"ids": ids}))
-        each = "unnest(ids)" if pa.types.is_list(ids.type) else "ids"
-        missing = asked.sql(
-            f"SELECT count(*) FROM (SELECT {each} AS frame_id FROM every) "
-            "WHERE frame_id NOT IN (SELECT frame_id FROM d)"
-        ).fetchall()[0][0]
-    if missing:
-        raise CheckFailed(
-            f"{missing} frames are not in the lake at their source's size: set "
-            "`steps: {normalize: {native: true}}` in echoatlas.yaml, and run"
-        )
-    for name in PLACED:
-        place, field = index.schema.get_field_index(name), index.schema.field(name)
-        index = index.set_column(place, field, found.column(name).cast(field.type))
-    return index
-
-
-def _streamed(
-    lake: Lake, table: str, columns: tuple[str, ...], version: int
-) -> pa.RecordBatchReader:
-    """A table's rows, of which a bounded number is held at a time."""
-    told = pa.schema([schema(table).field(name) for name in columns])
-    found: Iterator[pa.RecordBatch] = iter(())
-    if version >= 0:
-        found = lake.batches(table, columns, version)
-    return pa.RecordBatchReader.from_batches(told, found)
+    asked = samples.asked
+    view = ("detailed", "details", ("frame_id", *PLACED))
+    add_view(asked, lake, view, versions.get("details", -1))
+    each = "unnest(frame_ids)" if "frame_ids" in samples.names else "frame_id"
+    names = ["frame_id", *(["frame_ids"] if "frame_ids" in samples.names else [])]
+    with samples.these():
+        ((missing,),) = asked.sql(
+            f"SELECT count(*) FROM (SELECT {each} AS frame_id FROM ({samples.source(names)})) i "
+            "ANTI JOIN detailed USING (frame_id)"
+        ).fetchall()
+        if missing:
+            raise CheckFailed(
+                f"{missing} frames are not in the lake at their source's size: set "
+                "`steps: {normalize: {native: true}}` in echoatlas.yaml, and run"
+            )
+        own = samples.source(["frame_id"])
+        for name in PLACED:
+            samples.put_found(
+                name, f'SELECT i.row, d."{name}" FROM ({own}) i JOIN detailed d USING (frame_id)'
+            )

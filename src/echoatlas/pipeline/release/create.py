@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.release.card import counts
 from echoatlas.pipeline.release.cut import cut_shards
 from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.documents.sources import published_sources
@@ -20,6 +21,7 @@ from echoatlas.pipeline.release.packing import PACKED
 from echoatlas.pipeline.release.pins import digest_tasks, digests, files_of_tables, known_digests
 from echoatlas.pipeline.release.publish import announce, is_announced, publish
 from echoatlas.schemas.events import Stage
+from echoatlas.schemas.index import ROLES, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,29 +64,20 @@ def preview(
         UsageError, CheckFailed: as ``create``.
     """
     _demand_free(releases, config)
-    draft = drafted(lake, releases, config, screens)
-    index = draft.index
-    raw = sum(
-        int(size)
-        for run in draft.runs
-        for size in (draft.places["frames"][run.rows].astype(int)
-                     * _pixels(draft, run.rows)).tolist()
-    )  # fmt: skip
-    return Preview(
-        samples=index.num_rows,
-        patients=len(set(index.column("patient").to_pylist())),
-        left_out=draft.selection.left_out,
-        counts=counts(index),
-        reused=sum(shard["bytes"] for shard in draft.shards),
-        written=int(raw * PACKED),
-    )
-
-
-def _pixels(draft: Draft, rows: Any) -> Any:
-    width, height, channels = (
-        draft.index.column(name).to_numpy()[rows] for name in ("width", "height", "channels")
-    )
-    return width * height * channels
+    with drafted(lake, releases, config, screens) as draft:
+        samples = draft.samples
+        sides = samples.fetched(["width", "height", "channels"])
+        pixels = np.prod([column.to_numpy() for column in sides.columns], axis=0)
+        new = [run.rows for run in draft.runs]
+        raw = sum(int((draft.places["frames"][rows] * pixels[rows]).sum()) for rows in new)
+        return Preview(
+            samples=len(samples),
+            patients=samples.distinct("patient"),
+            left_out=draft.selection.left_out,
+            counts={name: samples.counted(name) for name in ROLES[Role.COUNTED]},
+            reused=sum(shard["bytes"] for shard in draft.shards),
+            written=int(raw * PACKED),
+        )
 
 
 def create(
@@ -119,13 +112,13 @@ def create(
             announce(lake, releases, there)
             return there
         _demand_free(releases, config)
-        draft = drafted(lake, releases, config, screens)
-        log.counted(draft.index.num_rows)
-        log.begin(Stage.SHARD)
-        found = _carried_out(lake, releases, draft, engine, leave)
-        log.counted(len(draft.shards))
-        log.begin(Stage.PUBLISH)
-        return publish(lake, releases, draft, found, published_sources(sites), leave)
+        with drafted(lake, releases, config, screens) as draft:
+            log.counted(len(draft.samples))
+            log.begin(Stage.SHARD)
+            found = _carried_out(lake, releases, draft, engine, leave)
+            log.counted(len(draft.shards))
+            log.begin(Stage.PUBLISH)
+            return publish(lake, releases, draft, found, published_sources(sites), leave)
 
 
 def _demand_free(releases: Storage, config: ReleaseConfig) -> None:
@@ -149,7 +142,7 @@ def _carried_out(
     files = files_of_tables(lake, draft.versions)
     known = known_digests(releases, draft.earlier)
     hashing = list(digest_tasks(lake, [one for one in files if one not in known]))
-    with _workers(engine, len(draft.runs) + len(hashing), draft.index.num_rows) as scatter:
+    with _workers(engine, len(draft.runs) + len(hashing), len(draft.samples)) as scatter:
         for done in scatter(digests, hashing):
             known |= zip(done.task.files, _answer(done), strict=True)
         answers = {

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import database
 from echoatlas.pipeline.frames.clip_codec import encode_clip
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.files import rows_in
 from echoatlas.pipeline.lake.join import places as among_known
+from echoatlas.pipeline.lake.views import add_located
 from echoatlas.pipeline.release.annotations import mask_ending
 from echoatlas.pipeline.release.shard import ENDINGS, packed_image
 from echoatlas.pipeline.release.tar import PackedSample, Tar, one_shard, packed_shards, shard_key
@@ -24,6 +26,7 @@ from echoatlas.pipeline.release.tar import PackedSample, Tar, one_shard, packed_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.cutting import Cutting
     from echoatlas.pipeline.storage import Storage
 
@@ -255,28 +258,27 @@ def _masks(rows: pa.Table, size: str) -> dict[str, list[bytes]]:
 
 
 def files_of(
-    located: Mapping[str, pa.Table], tasks: Sequence[pa.ChunkedArray]
+    lake: Lake, tables: Mapping[str, int | None], tasks: Sequence[pa.ChunkedArray]
 ) -> Iterator[dict[str, tuple[str, ...]]]:
     """For each task the files of each table in which rows of its frames lie.
 
     Args:
-        located: table to ``frame_id`` and ``file``, as of ``Lake.located``.
-        tasks: ids of the frames of each.
+        tables: their names and versions, None for the newest. tasks: ids of the frames of each.
     """
-    asked = pa.table(
+    asked_for = pa.table(
         {
             "frame_id": pa.chunked_array([one for ids in tasks for one in ids.chunks], pa.string()),
             "task": np.repeat(np.arange(len(tasks)), [len(ids) for ids in tasks]),
         }
     )
     found: list[dict[str, tuple[str, ...]]] = [{} for _ in tasks]
-    for table, rows in located.items():
-        # Several rows of a table may be of one frame, but a frame is in one task
-        at = among_known(rows.column("frame_id"), asked.column("frame_id"))
-        rows = rows.filter(pa.array(at >= 0))
-        numbers = asked.column("task").to_numpy()[at[at >= 0]]
-        pairs = pa.table({"task": numbers, "file": rows.column("file").cast(pa.string())})
-        for pair in pairs.group_by(["task", "file"]).aggregate([]).sort_by("file").to_pylist():
-            known = found[pair["task"]].get(table, ())
-            found[pair["task"]][table] = (*known, pair["file"])
+    with database(lake.allowance) as asked:
+        asked.register("wanted", asked_for)
+        for table, version in tables.items():
+            add_located(asked, lake, f"{table}_lies", table, "frame_id", version)
+            for task, file in asked.sql(
+                f"SELECT DISTINCT task, file::VARCHAR FROM {table}_lies JOIN wanted "
+                "USING (frame_id) ORDER BY ALL"
+            ).fetchall():
+                found[task][table] = (*found[task].get(table, ()), file)
     yield from found

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import EchoAtlasError
+from echoatlas.pipeline.release.candidates import Candidates
 from echoatlas.pipeline.release.diff import UNKNOWN, Why
-from echoatlas.pipeline.release.k_anonymity import anonymized
-from echoatlas.pipeline.release.select import (
-    filter_rows,
-    index_of,
-    without_duplicates,
-    without_findings,
-)
+from echoatlas.pipeline.release.k_anonymity import QUASI, anonymous
+from echoatlas.pipeline.release.select import REPEATED, repeated_frames
+from echoatlas.pipeline.release.selection import ACCEPTED, NAMELESS, shown_to_leak, true_of
+from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.schemas.config.file import parse
 from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.manifest import Manifest
 
-Step = Callable[[pa.Table], pa.Table]
+Step = Callable[[Candidates], NDArray[np.bool_]]
 
 
 def reasons(lake: Lake | None) -> Callable[[pa.Table, Manifest], Why]:
@@ -56,40 +54,43 @@ def _left_out(lake: Lake, manifest: Manifest, ids: Set[str]) -> dict[str, str]:
         return {}
     try:
         config = parse(ReleaseConfig, manifest.published["config"], "manifest")
-        index = index_of(lake, dict(manifest.tables))
         findings = lake.read("findings", version=manifest.tables.get("findings"))
+        with every_frame(lake, manifest.tables) as frames:
+            left = _among(frames, ids)
+            found = dict.fromkeys(ids - left, "gone")
+            for reason, step in _steps(config, findings):
+                frames.keep(step(frames))
+                stays = _among(frames, ids)
+                found |= dict.fromkeys(left - stays, reason)
+                left = stays
     except (EchoAtlasError, OSError):
         return {}
-    left = _among(index, ids)
-    found = dict.fromkeys(ids - left, "gone")
-    for reason, step in _steps(config, findings):
-        index = step(index)
-        stays = _among(index, ids)
-        found |= dict.fromkeys(left - stays, reason)
-        left = stays
     return found
 
 
 def _steps(config: ReleaseConfig, findings: pa.Table) -> Iterator[tuple[str, Step]]:
     """Each step of a selection, in order, and the reason for which it leaves frames out."""
-    yield "where", lambda index: filter_rows(index, config.where)
+    if config.where.strip():
+        yield "where", lambda frames: true_of(frames, config.where)
     if not config.review:
-        yield "review", lambda index: index.filter(pc.equal(index["fan_verdict"], "accept"))
-    yield "finding", lambda index: without_findings(index, findings)
+        yield "review", lambda frames: frames.where(ACCEPTED)
+    yield "finding", lambda frames: ~shown_to_leak(frames, findings)
     if config.duplicates == "drop":
-        yield "duplicate", without_duplicates
+        yield "duplicate", lambda frames: ~repeated_frames(frames.coded(REPEATED))
     if config.nameless == "drop":
-        yield (
-            "nameless",
-            lambda index: index.filter(pc.not_equal(index["patient_source"], PatientSource.OBJECT)),
-        )
-    yield "anonymity", lambda index: anonymized(index, config.min_k, config.suppress)[0]
+        yield "nameless", lambda frames: ~frames.where(NAMELESS)
+    yield (
+        "anonymity",
+        lambda frames: anonymous(frames.coded(["patient", *QUASI]), config.min_k, config.suppress)[
+            0
+        ],
+    )
 
 
-def _among(index: pa.Table, ids: Set[str]) -> set[str]:
-    here = index.column("frame_id")
-    wanted = pa.array(sorted(ids), pa.string())
-    return set(here.filter(pc.is_in(here.cast(pa.string()), wanted)).to_pylist())
+def _among(frames: Candidates, ids: Set[str]) -> set[str]:
+    wanted = pa.table({"id": pa.array(sorted(ids), pa.string())})
+    here = frames.where("frame_id IN (SELECT id FROM wanted)", wanted=wanted)
+    return set(frames.fetched(["frame_id"]).column(0).filter(pa.array(here)).to_pylist())
 
 
 def _outcomes(lake: Lake, objects: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.database import database
 from echoatlas.pipeline.lake.join import coded
 from echoatlas.pipeline.lake.join import places as among_known
+from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.clips import joined_contents
-from echoatlas.pipeline.release.contents import contents, with_details
+from echoatlas.pipeline.release.contents import contents, put_details
 from echoatlas.pipeline.release.cut import CutShard, CutTask, Recipe, files_of
 from echoatlas.pipeline.release.earlier import placed_before
-from echoatlas.pipeline.release.packing import PAYLOAD, Run, runs, settled_places, thinned
+from echoatlas.pipeline.release.packing import (
+    PACKED_BY,
+    PAYLOAD,
+    Run,
+    runs,
+    settled_places,
+    thinned,
+)
 from echoatlas.pipeline.release.pins import pinned
 from echoatlas.pipeline.release.places import NOWHERE
 from echoatlas.pipeline.release.predecessors import pasts, predecessors, present
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.candidates import Candidates
     from echoatlas.pipeline.release.cutting import Cutting
     from echoatlas.pipeline.release.without import Screen
     from echoatlas.pipeline.storage import Storage
@@ -34,7 +43,8 @@ if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
 
 SEEN = """
-SELECT o.object_id, min(s.ordinal) AS ordinal FROM o JOIN s USING (locator) GROUP BY o.object_id
+SELECT o.object_id, min(s.ordinal) AS ordinal FROM o SEMI JOIN known USING (object_id)
+    JOIN s USING (locator) GROUP BY o.object_id
 """
 
 
@@ -44,7 +54,7 @@ class Draft:
 
     Attributes:
         versions: of the lake's tables.
-        index: a row a sample. marks, sizes: of each its annotations, and the sizes of their masks.
+        payload: of each sample a hash. marks, sizes: its annotations, and the sizes of their masks.
         places: (n,) ``PLACE``; ``NOWHERE`` for the shard of those that are to be packed.
         shards: by number: of those that lie already, then of those that are packed.
         splits: their names, by number.
@@ -55,6 +65,7 @@ class Draft:
     config: ReleaseConfig
     versions: dict[str, int]
     selection: Selection
+    payload: pa.Array
     marks: pa.ListArray
     sizes: pa.ListArray
     places: NDArray[np.void]
@@ -64,9 +75,9 @@ class Draft:
     earlier: list[Manifest]
 
     @property
-    def index(self) -> pa.Table:
+    def samples(self) -> Candidates:
         """A row a sample."""
-        return self.selection.index
+        return self.selection.samples
 
     @property
     def recipe(self) -> Recipe:
@@ -95,10 +106,11 @@ class Draft:
             )
 
 
+@contextmanager
 def drafted(
     lake: Lake, releases: Storage, config: ReleaseConfig, screens: Sequence[Screen] = ()
-) -> Draft:
-    """Select, split, and find out what has to be packed.
+) -> Iterator[Draft]:
+    """Select, split, and find out what has to be packed; to be carried out while the block lasts.
 
     Raises:
         UsageError, CheckFailed: as ``selected``; a release that is there can't be read.
@@ -106,18 +118,31 @@ def drafted(
     earlier = predecessors(releases, config)  # what can't be read is told before anything is done
     versions = pinned(lake)
     before = placed_before(releases, config.splits, config.seed)
-    selection = selected(lake, versions, config, before, screens)
-    index = selection.index
+    with selected(lake, versions, config, before, screens) as selection:
+        yield _drafted(lake, releases, config, versions, selection, earlier)
+
+
+def _drafted(
+    lake: Lake,
+    releases: Storage,
+    config: ReleaseConfig,
+    versions: dict[str, int],
+    selection: Selection,
+    earlier: list[Manifest],
+) -> Draft:
+    samples = selection.samples
     native = config.size == "native"
     if native:
-        index = with_details(index, lake, versions)
-    told, counts = _contents(index, lake, versions, native=native)
+        put_details(samples, lake, versions)
+    told, counts = _contents(samples, lake, versions, native=native)
     if "mark_frames" in told.column_names:
-        index = index.append_column("annotation_frames", told.column("mark_frames"))
+        samples.put("annotation_frames", told.column("mark_frames"))
     payload = told.column("payload").combine_chunks()
-    selection.index = index = index.append_column(PAYLOAD, payload)
+    samples.put(PAYLOAD, payload)
     splits = tuple(config.splits)
-    numbers = among_known(index.column("split"), pa.array(splits)).astype(np.uint16)
+    said = samples.coded(["split"]).column(0)
+    codes, known = coded(said)
+    numbers = among_known(known, pa.array(splits, pa.string()))[codes].astype(np.uint16)
     places, shards = settled_places(
         payload, numbers, splits, pasts(releases, earlier, config), present(releases)
     )
@@ -125,8 +150,11 @@ def drafted(
     if config.min_live:
         places = thinned(places, shards, config.min_live)
     new = np.flatnonzero(places["shard"] == NOWHERE)
-    order = _first_seen(lake, versions, index.column("object_id").take(pa.array(new)))
-    packing = runs(index, new, order, numbers, splits, counts, config.shard_mb << 20)
+    packing: list[Run] = []
+    if len(new):
+        keys = samples.coded(PACKED_BY).take(pa.array(new))
+        order = _first_seen(lake, versions, keys.column("object_id"))
+        packing = list(runs(keys, new, order, numbers, splits, counts, config.shard_mb << 20))
     kept = [
         {
             "file": one.file,
@@ -141,12 +169,13 @@ def drafted(
         config,
         versions,
         selection,
+        payload,
         told.column("marks").combine_chunks(),
         told.column("sizes").combine_chunks(),
         places,
         kept,
         splits,
-        list(packing),
+        packing,
         earlier,
     )
 
@@ -155,29 +184,33 @@ def cut_tasks(lake: Lake, releases: Storage, draft: Draft, leave: Cutting) -> It
     """The tasks that pack what is new."""
     if not draft.runs:
         return
-    frames = [sample_frames(draft.index, run.rows) for run in draft.runs]
-    located = {
-        table: lake.located(table, ["frame_id"], draft.versions[table])
-        for table in draft.recipe.tables
-        if table in draft.versions
+    named_frames = frames_in(draft.samples)
+    frames = [sample_frames(named_frames, run.rows) for run in draft.runs]
+    recipe, versions = draft.recipe, draft.versions
+    tables: dict[str, int | None] = {
+        table: versions[table] for table in recipe.tables if table in versions
     }
-    payload = draft.index.column(PAYLOAD)
     for number, (run, named, files) in enumerate(
-        zip(draft.runs, frames, files_of(located, frames), strict=True)
+        zip(draft.runs, frames, files_of(lake, tables, frames), strict=True)
     ):
         yield CutTask(
             number=number,
             lake=lake.storage,
             releases=releases,
-            recipe=draft.recipe,
+            recipe=recipe,
             frames=tuple(named.to_pylist()),
             counts=draft.places["frames"][run.rows].astype(np.int64),
-            payload=b"".join(payload.take(pa.array(run.rows)).to_pylist()),
+            payload=b"".join(draft.payload.take(pa.array(run.rows)).to_pylist()),
             ends=run.ends,
             files=files,
             least=draft.config.shard_mb << 20,
             leave=leave,
         )
+
+
+def frames_in(samples: Candidates) -> pa.Table:
+    """The ids of the frames of all samples, as ``sample_frames`` wants them."""
+    return samples.fetched(["frame_ids" if "frame_ids" in samples.names else "frame_id"])
 
 
 def sample_frames(index: pa.Table, rows: NDArray[np.int64]) -> pa.ChunkedArray:
@@ -188,14 +221,14 @@ def sample_frames(index: pa.Table, rows: NDArray[np.int64]) -> pa.ChunkedArray:
 
 
 def _contents(
-    index: pa.Table, lake: Lake, versions: dict[str, int], *, native: bool
+    samples: Candidates, lake: Lake, versions: dict[str, int], *, native: bool
 ) -> tuple[pa.Table, NDArray[np.int64]]:
     """What shards hold of each sample, and of how many frames each is."""
-    every = np.arange(index.num_rows)
-    told = contents(sample_frames(index, every), lake, versions, native=native)
-    if "frame_ids" not in index.column_names:
-        return told, np.ones(len(every), np.int64)
-    counts = index.column("frames").to_numpy()
+    (ids,) = frames_in(samples).columns
+    if "frame_ids" not in samples.names:
+        return contents(ids, lake, versions, native=native), np.ones(len(samples), np.int64)
+    told = contents(pc.list_flatten(ids), lake, versions, native=native)
+    counts = samples.fetched(["frames"]).column(0).to_numpy()
     return joined_contents(told, counts), counts
 
 
@@ -203,21 +236,16 @@ def _first_seen(
     lake: Lake, versions: dict[str, int], object_ids: pa.ChunkedArray
 ) -> NDArray[np.int64]:
     """When objects were first seen in their site, as a number; 0 where that is not known."""
-    known, inverse = _distinct(object_ids)
-    with database(lake.allowance) as asked:
-        for name, table, columns in (
-            ("o", "objects", ["object_id", "locator"]),
-            ("s", "sightings", ["locator", "ordinal"]),
-        ):
-            asked.register(name, lake.read(table, columns, version=versions.get(table)))
+    inverse, known = coded(object_ids)
+    tables = (
+        ("o", "objects", ("object_id", "locator")),
+        ("s", "sightings", ("locator", "ordinal")),
+    )
+    with views(lake, tables, versions) as asked:
+        asked.register("known", pa.table({"object_id": known}))
         seen = asked.sql(SEEN).to_arrow_table()
     if not seen.num_rows:
         return np.zeros(len(object_ids), np.int64)
     at = among_known(known, seen.column("object_id"))
     ordinals = np.append(seen.column("ordinal").to_numpy(), 0)
     return np.asarray(ordinals[at][inverse], np.int64)
-
-
-def _distinct(values: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
-    numbers, names = coded(values)
-    return names, numbers

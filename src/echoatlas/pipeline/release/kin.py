@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,9 +22,6 @@ from echoatlas.pipeline.database import Allowance, Connection, database
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.values import DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN
-
-if TYPE_CHECKING:
-    from echoatlas.pipeline.lake.tables import Lake
 
 KIN, GROUP = "kin", "split_group"
 TIES = ROLES[Role.TIE]  # what two splits may not share
@@ -95,51 +92,56 @@ SELECT frame_id, list_sort(list_distinct(flatten(list(licenses)))) AS licenses
 FROM tied JOIN many USING (tie) GROUP BY frame_id
 """
 
+DIFFERING = f"""
+WITH said AS (
+    SELECT l.frame_id, d.representative AS head, {", ".join(f"l.{name}" for name in LABEL)}
+    FROM l JOIN d USING (frame_id) JOIN m USING (frame_id) SEMI JOIN f USING (frame_id)
+    UNION ALL SELECT l.frame_id, l.frame_id, {", ".join(f"l.{name}" for name in LABEL)}
+    FROM l ANTI JOIN d USING (frame_id) SEMI JOIN (SELECT representative AS frame_id FROM d) h
+        USING (frame_id)
+), several AS (SELECT head FROM said GROUP BY head HAVING count(DISTINCT paths) > 1)
+SELECT said.* FROM said SEMI JOIN several USING (head) ORDER BY head, frame_id
+"""
+# A frame's columns as its copies have them: of a join of ``f`` with tables of ``prepare_kin``
+KNOWN: Mapping[str, str] = {
+    "patient": "coalesce(claims.who.patient, f.patient)",
+    "study": "coalesce(claims.who.study, f.study)",
+    "patient_source": "coalesce(claims.who.source, f.patient_source)",
+    "license": "CASE WHEN len(licenses.licenses) > 1 THEN array_to_string(list_transform("
+    "licenses.licenses, lambda one: CASE WHEN contains(one, ' OR ') THEN '(' || one || ')' "
+    "ELSE one END), ' AND ') ELSE f.license END",
+    "kin": "coalesce(array_to_string(list_filter(others.patients, "
+    "lambda one: one <> coalesce(claims.who.patient, f.patient)), ' '), '')",
+    "split_group": "coalesce(heads.head, f.patient)",
+}
 
-def with_kin(index: pa.Table, lake: Lake, versions: Mapping[str, int]) -> pa.Table:
-    """An index of all of a lake's frames, with what their copies say.
+
+def prepare_kin(asked: Connection) -> None:
+    """Find what copies of frames know, over a whole lake.
+
+    Makes the tables ``claims``, ``others``, ``licenses`` and ``agreed``, of frames of whom copies
+    know something else, and ``heads``, patients to the smallest of all who have to stay in one
+    split with them.
 
     Args:
-        index: one row a frame, with ``cluster`` and ``representative``.
-        versions: of the lake's tables; the newest of those that are not pinned.
-
-    Returns:
-        The same rows in the same order, and two columns more: ``kin``, the other patients whom
-        copies of the frame name, separated by blanks; ``split_group``, the smallest patient of
-        all who have to stay in one split.
+        asked: a database with frames as ``f``, copies as ``c``, objects as ``o``, duplicates as
+            ``d``, measures as ``m`` and labels as ``l``.
     """
-    with database(lake.allowance) as asked:
-        for name, table, columns in (
-            ("f", "frames", FRAME),
-            ("c", "copies", COPY),
-            ("o", "objects", OBJECT),
-            ("d", "duplicates", ("frame_id", "tie", "representative")),
-            ("m", "measures", ("frame_id", "fan_phash256")),
-        ):
-            asked.register(name, lake.read(table, columns, version=versions.get(table)))
-        asked.execute(VIEWS)
-        pairs = asked.sql(
-            "SELECT list_sort(list(patient)) FROM ties GROUP BY tie HAVING count(*) > 1"
-        ).fetchall()
-        claims = dict(asked.sql(CLAIMS).fetchall())
-        others = dict(asked.sql(OTHERS).fetchall())
-        licenses = dict(asked.sql(LICENSES).fetchall())
+    asked.execute(VIEWS)
+    for name, query in (("claims", CLAIMS), ("others", OTHERS), ("licenses", LICENSES)):
+        asked.execute(f"CREATE TABLE {name} AS {query}")
+    pairs = asked.sql(
+        "SELECT list_sort(list(patient)) FROM ties GROUP BY tie HAVING count(*) > 1"
+    ).fetchall()
     head = components(pair for (pair,) in pairs)
-    rows = index.select(["frame_id", "patient", "study", "patient_source", "license"]).to_pylist()
-    kin, groups = [], []
-    for row in rows:
-        frame_id, own = row["frame_id"], row["patient"]
-        groups.append(head.get(own, own))
-        if who := claims.get(frame_id):
-            row |= {name: who[name] for name in ("patient", "study")}
-            row["patient_source"] = who["source"]
-        kin.append(" ".join(one for one in others.get(frame_id, ()) if one != row["patient"]))
-        if len(bound := licenses.get(frame_id, ())) > 1:
-            row["license"] = " AND ".join(f"({one})" if " OR " in one else one for one in bound)
-    for name in ("patient", "study", "patient_source", "license"):
-        index = _put(index, name, [row[name] for row in rows])
-    index = index.append_column(KIN, pa.array(kin, pa.string()))
-    return _with_labels(index.append_column(GROUP, pa.array(groups, pa.string())))
+    names = pa.table(
+        {name: pa.array(list(some), pa.string()) for name, some in
+         (("patient", head), ("head", head.values()))}
+    )  # fmt: skip
+    for name, rows in (("heads", names), ("agreed", _agreed_labels(asked))):
+        asked.register("given", rows)
+        asked.execute(f"CREATE TABLE {name} AS SELECT * FROM given")
+        asked.unregister("given")
 
 
 def components(ties: Iterable[Sequence[str]]) -> dict[str, str]:
@@ -193,23 +195,21 @@ def tied_in(index: pa.Table, allowance: Allowance | None = None) -> dict[str, in
         return tied(asked)
 
 
-def _with_labels(index: pa.Table) -> pa.Table:
-    """What stands for the same picture has the same label."""
-    heads = index.column("representative").to_pylist()
+def _agreed_labels(asked: Connection) -> pa.Table:
+    """What stands for the same picture has the same label: of frames whose copies have others."""
+    told = asked.sql(DIFFERING).to_arrow_table()
     stars: dict[str, list[int]] = defaultdict(list)
-    for place, head in enumerate(heads):
+    for place, head in enumerate(told.column("head").to_pylist()):
         stars[head].append(place)
-    shared = [places for places in stars.values() if len(places) > 1]
-    if not shared:
-        return index
-    rows = index.select(list(LABEL)).to_pylist()
-    for places in shared:
+    rows = told.select(list(LABEL)).to_pylist()
+    for places in stars.values():
         found = agreed([rows[place] for place in places])
         for place, label in zip(places, found, strict=True):
             rows[place] = label
-    for name in LABEL:
-        index = _put(index, name, [row[name] for row in rows])
-    return index
+    columns = {
+        name: pa.array([row[name] for row in rows], told.schema.field(name).type) for name in LABEL
+    }
+    return pa.table({"frame_id": told.column("frame_id"), **columns})
 
 
 def agreed(labels: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -242,9 +242,3 @@ def _leads_to(paths: str, deeper: str) -> bool:
     return all(
         any(one == path or one.startswith(f"{path}/") for one in below) for path in paths.split()
     )
-
-
-def _put(index: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
-    place = index.schema.get_field_index(name)
-    field = index.schema.field(place)
-    return index.set_column(place, field, pa.array(values, field.type))

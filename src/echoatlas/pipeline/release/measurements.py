@@ -4,46 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-
-from echoatlas.pipeline.database import database
+from echoatlas.pipeline.lake.views import add_view
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.candidates import Candidates
 
 TABLE = "measurements"
-STATED = pa.struct(
-    [("code", pa.string()), ("name", pa.string()), ("number", pa.float64()), ("unit", pa.string())]
-)
-JOINED = """
+COLUMNS = ("object_id", "ordinal", "site", "study", "code", "name", "number", "unit")
+STATED = "STRUCT(code VARCHAR, name VARCHAR, number DOUBLE, unit VARCHAR)[]"
+JOINED = f"""
 WITH stated AS (
-    SELECT site, study, list({'code': code, 'name': name, 'number': number, 'unit': unit}
+    SELECT site, study, list({{'code': code, 'name': name, 'number': number, 'unit': unit}}
         ORDER BY object_id, ordinal) AS found
-    FROM m WHERE study <> '' GROUP BY site, study
+    FROM stating WHERE study <> '' GROUP BY site, study
 )
-SELECT coalesce(found, []) AS found FROM i LEFT JOIN stated USING (site, study) ORDER BY place
+SELECT row, coalesce(found, [])::{STATED} AS {TABLE}
+FROM (SAMPLES) i LEFT JOIN stated ON i.site = stated.site AND i.study = stated.study
 """
 
 
-def with_measurements(index: pa.Table, lake: Lake, version: int | None) -> pa.Table:
-    """An index with ``measurements``: of each sample a list of what reports of its study state.
+def put_measurements(samples: Candidates, lake: Lake, version: int | None) -> None:
+    """Give samples ``measurements``: of each a list of what reports of its study state.
 
     Args:
         version: of the lake's table; None if there is none.
     """
-    nothing = version is None
-    columns = ["object_id", "ordinal", "site", "study", "code", "name", "number", "unit"]
-    rows = None if nothing else lake.read(TABLE, columns, version=version)
-    if rows is None or not rows.num_rows:
-        empty = pa.ListArray.from_arrays(
-            pa.array(np.zeros(index.num_rows + 1, np.int32)), pa.array([], STATED)
-        )
-        return index.append_column(TABLE, empty)
-    places = pa.array(np.arange(index.num_rows))
-    wanted = index.select(["site", "study"]).append_column("place", places)
-    with database(lake.allowance) as asked:
-        asked.register("m", rows)
-        asked.register("i", wanted)
-        found = asked.sql(JOINED).to_arrow_table().column("found")
-    return index.append_column(TABLE, found.cast(pa.list_(STATED)))
+    add_view(samples.asked, lake, ("stating", TABLE, COLUMNS), -1 if version is None else version)
+    with samples.these():
+        some = samples.source(["site", "study"])
+        samples.put_found(TABLE, JOINED.replace("SAMPLES", some))

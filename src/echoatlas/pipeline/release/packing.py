@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.lake.join import coded, integers
 from echoatlas.pipeline.lake.join import places as among_known
 from echoatlas.pipeline.release.kin import GROUP
 from echoatlas.pipeline.release.places import NOWHERE, PLACE
@@ -29,6 +29,8 @@ TASK = 4  # shards of the least size that a task cuts
 MOST = 2  # a shard of so many least sizes ends also within a group
 PACKED = 0.4  # of raw bytes, about: what tasks are cut by, before anything is packed
 PAYLOAD = "payload"
+# Columns of an index that say in which order samples are packed, and how large they are, about
+PACKED_BY = (GROUP, "object_id", "pane", "frame_index", "frame_id", "width", "height", "channels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Run:
 
 
 def runs(
-    index: pa.Table,
+    part: pa.Table,
     new: NDArray[np.int64],
     order: NDArray[np.int64],
     splits: NDArray[np.uint16],
@@ -142,9 +144,8 @@ def runs(
     Patients who came together lie in the same files of the lake, so that a task reads few of them.
 
     Args:
-        index: with ``split_group``, ``object_id``, ``pane``, ``frame_index``, ``frame_id`` and
-            the size of images.
-        new: (k,) rows of it.
+        part: ``PACKED_BY`` of the new ones; text may be dictionaries.
+        new: (k,) rows of the index that they are.
         order: (k,) when their objects were first seen; any number if that is not known.
         splits, names: of all rows, as of ``settled_places``.
         frames: (n,) of each sample, how many.
@@ -152,21 +153,11 @@ def runs(
     """
     if not len(new):
         return
-    part = index.select(
-        [GROUP, "object_id", "pane", "frame_index", "frame_id", "width", "height", "channels"]
-    ).take(pa.array(new))
     codes, _ = coded(part.column(GROUP))
     first = np.full(int(codes.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first, codes, order)
-    keyed = pa.table(
-        {
-            "split": splits[new],
-            "first": first[codes],
-            **{name: part.column(name) for name in part.column_names[:5]},
-        }
-    )
-    sorting = pc.sort_indices(keyed, [(name, "ascending") for name in keyed.column_names])
-    taken = sorting.to_numpy().astype(np.int64)
+    keys = [_rank(part.column(name)) for name in PACKED_BY[:5]]
+    taken = np.lexsort((*reversed(keys), first[codes], splits[new]))
     rows, codes, split = new[taken], codes[taken], splits[new][taken]
     changes = (np.diff(codes) != 0) | (np.diff(split) != 0)
     ends = np.append(changes, True)
@@ -178,6 +169,16 @@ def runs(
     for stop in _stops(sizes[taken], ends, split, shard * TASK):
         yield Run(rows[start:stop], ends[start:stop], names[int(split[start])])
         start = stop
+
+
+def _rank(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Numbers in the order of values: texts are many, and compared once."""
+    if pa.types.is_integer(values.type):
+        return integers(values)
+    codes, known = coded(values)
+    rank = np.empty(len(known), np.int64)
+    rank[pc.sort_indices(known).to_numpy()] = np.arange(len(known))
+    return rank[codes]
 
 
 def _stops(

@@ -7,46 +7,43 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from echoatlas._version import __version__
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.lake.join import coded
-from echoatlas.pipeline.release.annotations import most_masks, placed
-from echoatlas.pipeline.release.beside import as_published, hash_named, index_bytes
-from echoatlas.pipeline.release.card import card, counts
+from echoatlas.pipeline.release.beside import as_published, hash_named, send_file
+from echoatlas.pipeline.release.card import card
 from echoatlas.pipeline.release.cut import CUTS
 from echoatlas.pipeline.release.cutting import SLEPT, Cutting
 from echoatlas.pipeline.release.departures import reasons
+from echoatlas.pipeline.release.diff import COMPARED
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
+from echoatlas.pipeline.release.finished import finished
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
-from echoatlas.pipeline.release.k_anonymity import measured
-from echoatlas.pipeline.release.kin import tied_in
+from echoatlas.pipeline.release.k_anonymity import QUASI, measured
+from echoatlas.pipeline.release.kin import GROUP, KIN, tied
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
 from echoatlas.pipeline.release.notices import living_names, redaction_notice
 from echoatlas.pipeline.release.notices import publish as notice
 from echoatlas.pipeline.release.pins import as_parquet
-from echoatlas.pipeline.release.places import as_bytes, masks_at
+from echoatlas.pipeline.release.places import as_bytes
 from echoatlas.pipeline.release.predecessors import present
-from echoatlas.pipeline.release.shard import MARKS
+from echoatlas.pipeline.release.selection import NAMELESS
 from echoatlas.pipeline.whereabouts import point
+from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import FORMAT, Manifest
 from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
-from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.release.candidates import Candidates
     from echoatlas.pipeline.release.draft import Draft
     from echoatlas.pipeline.release.pins import TableFile
     from echoatlas.pipeline.storage import Storage
-
-LABEL = ("region", "organ", "paths")
 
 
 def publish(
@@ -70,14 +67,15 @@ def publish(
         UsageError: somebody else was faster, or an erasure has begun.
         CheckFailed: shards were deleted meanwhile.
     """
-    name = draft.config.name
-    index, shards, labels = _finished(draft)
-    files = {
-        "index": hash_named("index", "parquet", index_bytes(index)),
-        "places": hash_named("places", "npy", as_bytes(draft.places)),
-        "files": hash_named("files", "parquet", as_parquet(digests)),
-    }
-    leave.demand()
+    name, samples = draft.config.name, draft.samples
+    with finished(draft) as made:
+        files = {
+            "places": hash_named("places", "npy", as_bytes(draft.places)),
+            "files": hash_named("files", "parquet", as_parquet(digests)),
+        }
+        leave.demand()
+        index = f"index-{made.sha256[:16]}.parquet"
+        send_file(releases, f"{name}/{index}", made.index)
     for file, data in files.values():
         releases.write(f"{name}/{file}", data)
     published = {
@@ -88,34 +86,32 @@ def publish(
         "config": draft.config.model_dump(mode="json"),
         "tables": draft.versions,
         "tree": tree().hash,
-        "samples": index.num_rows,
+        "samples": len(samples),
         "frames": int(draft.places["frames"].sum(dtype=np.int64)),
-        "patients": len(pc.unique(index.column("patient"))),
+        "patients": samples.distinct("patient"),
+        "index": {"file": index, "sha256": made.sha256},
         **{kind: as_published(file, data) for kind, (file, data) in files.items()},
         "splits": list(draft.splits),
-        "labels": labels,
-        "shards": shards,
+        "labels": made.labels,
+        "shards": made.shards,
         "left_out": draft.selection.left_out,
         "split": draft.selection.sides,
         "without": draft.selection.without,
-        "nameless": int(
-            pc.sum(pc.equal(index.column("patient_source"), PatientSource.OBJECT)).as_py() or 0
-        ),
-        "tied": tied_in(index, lake.allowance),
-        "masks": most_masks(index),
-        "counts": counts(index),
+        "nameless": int(samples.where(NAMELESS).sum()),
+        "tied": _tied(samples),
+        "masks": made.masks,
+        "counts": {column: samples.counted(column) for column in ROLES[Role.COUNTED]},
         "sources": {
-            site: dict(sources[site])
-            for site in sorted(set(index.column("site").to_pylist()) & set(sources))
+            site: dict(sources[site]) for site in samples.counted("site") if site in sources
         },
         "anonymity": {
             **asdict(draft.selection.suppressed),
-            "k": measured(index, draft.config.min_k).k,
+            "k": measured(samples.coded(["patient", *QUASI]), draft.config.min_k).k,
         },
     }
     text = json.dumps(published, sort_keys=True, indent=1).encode()
     manifest = Manifest.of(published, name)
-    changed = changes_since(releases, manifest, index, reasons(lake))
+    changed = changes_since(releases, manifest, samples.coded(COMPARED), reasons(lake))
     if changed is not None:
         keep_changes(releases, name, changed)
     releases.write(f"{name}/card.md", card(manifest, on_card(changed)).encode())
@@ -178,33 +174,9 @@ def _digest(releases: Storage, name: str) -> str:
     return hashlib.sha256(releases.read(f"{name}/{MANIFEST}")).hexdigest()
 
 
-def _finished(draft: Draft) -> tuple[pa.Table, list[dict[str, Any]], list[list[str]]]:
-    """Index, shards and labels as they are published; the draft's places are put in order."""
-    places = draft.places
-    keys = pc.binary_join_element_wise(*(draft.index.column(one) for one in LABEL), "\0")
-    numbers, known = coded(keys)
-    places["label"] = numbers
-    order = np.lexsort((places["offset"], places["shard"]))
-    rows = pa.array(order)
-    draft.places = places = places[order]
-    marks, sizes = (one.take(rows) for one in (draft.marks, draft.sizes))
-    index = draft.index.take(rows)
-    index = index.append_column(MARKS, placed(marks, sizes, masks_at(places)))
-    labels = [key.split("\0") for key in known.to_pylist()]
-    return index, _listed(draft), labels
-
-
-def _listed(draft: Draft) -> list[dict[str, Any]]:
-    """The shards in use, renumbered in the places, with what this release holds in each."""
-    shards, splits = draft.places["shard"], draft.places["split"]
-    used, first, renumbered, live = np.unique(
-        shards, return_index=True, return_inverse=True, return_counts=True
-    )
-    draft.places["shard"] = renumbered
-    kinds = np.unique(np.stack([shards.astype(np.int64), splits.astype(np.int64)]), axis=1)
-    several = np.bincount(kinds[0], minlength=len(draft.shards))
-    return [
-        draft.shards[number]
-        | {"samples": count, "split": draft.splits[splits[at]] if several[number] == 1 else None}
-        for number, at, count in zip(used.tolist(), first.tolist(), live.tolist(), strict=True)
-    ]
+def _tied(samples: Candidates) -> dict[str, int]:
+    with samples.these() as asked:
+        asked.execute(f"CREATE TEMP VIEW i AS {samples.source(['patient', KIN, GROUP])}")
+        found = tied(asked)
+        asked.execute("DROP VIEW i")
+    return found

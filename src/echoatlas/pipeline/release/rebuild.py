@@ -137,10 +137,7 @@ def _tasks(
         mine = np.flatnonzero(places["shard"] == numbers[shard.file])
         rows.append(mine[np.argsort(places["offset"][mine], kind="stable")])
     ids = [sample_frames(index, one) for one in rows]
-    located = {
-        table: lake.located(table, ["frame_id"], version) for table, version in versions.items()
-    }
-    told = zip(shards, rows, ids, files_of(located, ids), strict=True)
+    told = zip(shards, rows, ids, files_of(lake, versions, ids), strict=True)
     for number, (shard, mine, frames, files) in enumerate(told):
         payload = index.column(PAYLOAD).take(pa.array(mine)).to_pylist()
         yield (

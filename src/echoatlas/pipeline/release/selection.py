@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from echoatlas.pipeline.database import SqlError, database
+from echoatlas.pipeline.database import Allowance, SqlError, database
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.release.clips import clips_of, frames_of, number_of_clips, whole_clips
-from echoatlas.pipeline.release.k_anonymity import Suppressed, anonymized
+from echoatlas.pipeline.release.candidates import Candidates, mentioned
+from echoatlas.pipeline.release.clips import clip_numbers, clips_of, of_clips, whole_clips
+from echoatlas.pipeline.release.findings import held_back
+from echoatlas.pipeline.release.k_anonymity import QUASI, Suppressed, anonymous, device_of
 from echoatlas.pipeline.release.kin import GROUP
-from echoatlas.pipeline.release.measurements import with_measurements
+from echoatlas.pipeline.release.measurements import put_measurements
 from echoatlas.pipeline.release.select import (
-    filter_rows,
-    index_of,
+    REPEATED,
+    repeated_frames,
+    rows_where,
     told_in_one_line,
-    without_duplicates,
-    without_findings,
     without_nan,
 )
-from echoatlas.pipeline.release.split import Before, Dealt, dealt
+from echoatlas.pipeline.release.split import SPLIT_BY, dealt
+from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import Screen, demand_unseen, without
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.licenses import Use, forbidden
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.release import ReleaseConfig
 
+ACCEPTED = "fan_verdict = 'accept'"
+NAMELESS = f"patient_source = '{PatientSource.OBJECT}'"
 QUALITY = "round(fan_score * (1 - text_share) * (1 - saturation) * least(1, entropy / 6), 4)"
 
 
@@ -43,71 +47,86 @@ class Selection:
     """The samples of a release, and why others are none of it.
 
     Attributes:
-        index: a row a sample, with ``split``, ``quality`` and ``weight``.
+        samples: with ``split``, ``quality`` and ``weight``.
         left_out: reason to number of samples, in the order in which reasons are looked at.
         suppressed: of what would single patients out.
         sides: how the splits came about. without: what evaluation sets took out.
     """
 
-    index: pa.Table
+    samples: Candidates
     suppressed: Suppressed
     left_out: dict[str, int] = field(default_factory=dict)
     sides: dict[str, Any] = field(default_factory=dict)
     without: list[dict[str, Any]] = field(default_factory=list)
 
 
+@contextmanager
 def selected(
     lake: Lake,
     versions: Mapping[str, int],
     config: ReleaseConfig,
-    earlier: Mapping[str, Before] | None = None,
+    earlier: pa.Table | None = None,
     screens: Sequence[Screen] = (),
-) -> Selection:
-    """Select, and split.
+) -> Iterator[Selection]:
+    """Select, and split; samples can be asked for while the block lasts.
 
     Args:
-        earlier: patient to where earlier releases had them.
+        earlier: ``patient`` and ``split``, where earlier releases had them.
         screens: evaluation sets that it is held against.
 
     Raises:
         UsageError: an expression is wrong.
         CheckFailed: nothing was selected, or what the configuration refuses.
     """
+    with every_frame(lake, versions) as frames:
+        yield _selected(frames, lake, versions, config, earlier, screens)
+
+
+def _selected(
+    frames: Candidates,
+    lake: Lake,
+    versions: Mapping[str, int],
+    config: ReleaseConfig,
+    earlier: pa.Table | None,
+    screens: Sequence[Screen],
+) -> Selection:
     clips = config.unit == "clip"
-    whole = index_of(lake, dict(versions))
-    sieve = _Sieve(whole, clips)
+    sieve = _Sieve(frames, clip_numbers(frames) if clips else None)
     if not clips:
-        sieve.index = with_score(sieve.index, "quality", QUALITY)
-    sieve.keep(_asked_for(sieve.index, config), "not selected by `where`")
+        score(frames, "quality", QUALITY)
+    if config.where.strip():
+        sieve.keep(_asked_for(sieve, config), "not selected by `where`")
     if not config.review:
-        accepted = pc.equal(sieve.index.column("fan_verdict"), "accept")
-        sieve.keep(sieve.index.filter(accepted), "the fan is to be reviewed")
-    findings = lake.read("findings", version=versions.get("findings"))
-    clean = without_findings(sieve.index, findings)
-    sieve.keep(clean, "a reviewer saw, or could not rule out, a leak")
-    for reason, license in _forbidden(sieve.index, config).items():
-        theirs = pc.equal(sieve.index.column("license"), license)
-        sieve.keep(sieve.index.filter(pc.invert(theirs)), reason)
+        sieve.keep(frames.where(ACCEPTED), "the fan is to be reviewed")
+    leaks = shown_to_leak(frames, lake.read("findings", version=versions.get("findings")))
+    sieve.keep(~leaks, "a reviewer saw, or could not rule out, a leak")
+    for reason, license in _forbidden(frames, config).items():
+        theirs = pa.table({"named": pa.array([license], pa.string())})
+        permitted = ~frames.where("license IN (SELECT named FROM theirs)", theirs=theirs)
+        sieve.keep(permitted, reason)
     if config.duplicates == "drop":
-        sieve.keep(without_duplicates(sieve.index), "a duplicate of what is in the release")
-    sieve.keep(_named(sieve.index, config), "its file names no patient")
-    if sieve.index.num_rows == 0:
+        sieve.keep(
+            ~repeated_frames(frames.coded(REPEATED)), "a duplicate of what is in the release"
+        )
+    sieve.keep(_named(frames, config), "its file names no patient")
+    if not len(frames):
         told = "; ".join(f"{number}: {reason}" for reason, number in sieve.out.items())
         hint = f" ({told})" if told else ""
         raise CheckFailed(f"nothing was selected: run the pipeline first, or widen --where{hint}")
-    apart, taken = without(sieve.index, whole, screens, versions)
+    apart, taken = without(frames, screens, versions)
     sieve.keep(apart, "near to an evaluation set, or of a patient of whom something is")
-    kept, suppressed = anonymized(sieve.index, config.min_k, config.suppress)
-    sieve.keep(kept, f"fewer than {config.min_k} patients are alike")
-    if sieve.index.num_rows == 0:
+    suppressed = _anonymous(sieve, config)
+    if not len(frames):
         raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
-    index, sides = _split(sieve.index, config, earlier)
-    demand_unseen(index, screens, versions)
+    sides = _split(frames, config, earlier)
+    demand_unseen(frames, screens, versions)
+    samples = frames
     if clips:
-        index = with_score(clips_of(index), "quality", QUALITY)
-    index = with_score(index, "weight", config.weight or "1")
-    stated = with_measurements(index, lake, versions.get("measurements"))
-    return Selection(stated, suppressed, sieve.out, sides.told, taken)
+        samples = clips_of(frames)
+        score(samples, "quality", QUALITY)
+    score(samples, "weight", config.weight or "1")
+    put_measurements(samples, lake, versions.get("measurements"))
+    return Selection(samples, suppressed, sieve.out, sides, taken)
 
 
 @dataclass(slots=True)
@@ -115,48 +134,101 @@ class _Sieve:
     """Frames that are still in, and how many samples fell out by which reason.
 
     A clip of which a frame falls out falls out as a whole.
+
+    Attributes:
+        clips: of each frame of the lake a number of its clip, where samples are clips.
     """
 
-    index: pa.Table
-    clips: bool
+    frames: Candidates
+    clips: NDArray[np.int64] | None
     out: dict[str, int] = field(default_factory=dict)
 
-    def keep(self, kept: pa.Table, reason: str) -> None:
-        if self.clips:
-            kept = whole_clips(kept, self.index)
-        if gone := self._samples(self.index) - self._samples(kept):
-            self.out[reason] = gone
-        self.index = kept
+    @property
+    def numbers(self) -> NDArray[np.int64] | None:
+        """Of each frame that is in the number of its clip."""
+        return None if self.clips is None else self.clips[self.frames.rows]
 
-    def _samples(self, index: pa.Table) -> int:
-        return number_of_clips(index) if self.clips else int(index.num_rows)
-
-
-def _asked_for(index: pa.Table, config: ReleaseConfig) -> pa.Table:
-    if config.unit != "clip" or not config.where.strip():
-        return filter_rows(index, config.where)
-    clips = with_score(clips_of(index), "quality", QUALITY)
-    return frames_of(index, filter_rows(clips, config.where))
+    def keep(self, kept: NDArray[np.bool_], reason: str) -> None:
+        numbers = self.numbers
+        if numbers is not None:
+            kept = whole_clips(numbers, kept)
+        gone = ~kept if numbers is None else np.unique(numbers[~kept])
+        if number := int(gone.sum()) if numbers is None else len(gone):
+            self.out[reason] = number
+        self.frames.keep(kept)
 
 
-def _split(
-    index: pa.Table, config: ReleaseConfig, earlier: Mapping[str, Before] | None
-) -> tuple[pa.Table, Dealt]:
+def _asked_for(sieve: _Sieve, config: ReleaseConfig) -> NDArray[np.bool_]:
+    frames = sieve.frames
+    if sieve.numbers is None:
+        return true_of(frames, config.where)
+    clips = clips_of(frames)
+    score(clips, "quality", QUALITY)
+    clips.keep(true_of(clips, config.where))
+    return of_clips(frames, clips, sieve.numbers)
+
+
+def shown_to_leak(frames: Candidates, findings: pa.Table) -> NDArray[np.bool_]:
+    """Of which frames a reviewer saw, or could not rule out, that they leak, (k,).
+
+    By picture, not by id alone: the same pixels leak wherever else they are.
+    """
+    seen = pa.table({"shown": pa.array(sorted(held_back(findings)), pa.string())})
+    return frames.where("pixel_hash IN (SELECT shown FROM seen)", seen=seen)
+
+
+def _anonymous(sieve: _Sieve, config: ReleaseConfig) -> Suppressed:
+    frames = sieve.frames
+    known = frames.coded(["patient", *QUASI])
+    kept, suppressed, changed = anonymous(known, config.min_k, config.suppress)
+    sieve.keep(kept, f"fewer than {config.min_k} patients are alike")
+    for name, values in changed.items():
+        frames.put(name, values)
+    if {"maker", "model"} & set(changed):
+        frames.put("device", device_of(frames.fetched(["maker", "model"])))
+    return suppressed
+
+
+def _split(frames: Candidates, config: ReleaseConfig, earlier: pa.Table | None) -> dict[str, Any]:
     native = config.native == "honor"
-    sides = dealt(index, config.splits, config.seed, earlier, native=native)
-    place = index.schema.get_field_index(GROUP)
-    index = index.set_column(place, GROUP, pa.array(sides.groups, pa.string()))
-    for name, values in (("split", sides.splits), ("moved_from", sides.moved_from)):
-        index = index.append_column(name, pa.array(values, pa.string()))
-    return index, sides
+    known = frames.coded(SPLIT_BY)
+    sides = dealt(known, config.splits, config.seed, earlier, native=native)
+    frames.put(GROUP, sides.groups)
+    frames.put("split", sides.splits)
+    frames.put("moved_from", sides.moved_from)
+    return sides.told
 
 
-def with_score(index: pa.Table, name: str, expression: str) -> pa.Table:
-    """An index with one more column: what ``row_scores`` says."""
-    return index.append_column(name, pa.array(row_scores(index, name, expression)))
+def true_of(samples: Candidates, expression: str) -> NDArray[np.bool_]:
+    """Of which samples an expression that somebody wrote is true, (k,).
+
+    Raises:
+        UsageError: the expression is wrong.
+    """
+    rows_where(samples.schema.empty_table(), expression)  # what is wrong, among all columns
+    found = np.zeros(len(samples), np.bool_)
+    found[rows_where(_mentioned(samples, expression), expression, samples.allowance)] = True
+    return found
 
 
-def row_scores(index: pa.Table, name: str, expression: str) -> NDArray[np.float64]:
+def score(samples: Candidates, name: str, expression: str) -> None:
+    """Give samples one more column; see ``row_scores``.
+
+    Raises:
+        UsageError: as there.
+    """
+    row_scores(samples.schema.empty_table(), name, expression)
+    some = _mentioned(samples, expression)
+    samples.put(name, pa.array(row_scores(some, name, expression, samples.allowance)))
+
+
+def _mentioned(samples: Candidates, expression: str) -> pa.Table:
+    return samples.fetched(mentioned(samples.names, expression) or samples.names[:1])
+
+
+def row_scores(
+    index: pa.Table, name: str, expression: str, allowance: Allowance | None = None
+) -> NDArray[np.float64]:
     """(n,) what an expression over the columns is for each row, from 0; 0 where it is missing.
 
     It may look at all rows: ``1.0 / count(*) OVER (PARTITION BY organ)`` balances organs.
@@ -167,7 +239,7 @@ def row_scores(index: pa.Table, name: str, expression: str) -> NDArray[np.float6
     numbers = np.arange(index.num_rows, dtype=np.int32)
     rows = without_nan(index).append_column("_row", pa.array(numbers))
     values = np.empty(index.num_rows)
-    with database(closed=True) as asked:
+    with database(allowance, closed=True) as asked:
         asked.register("t", rows)
         try:
             found = asked.sql(
@@ -183,20 +255,19 @@ def row_scores(index: pa.Table, name: str, expression: str) -> NDArray[np.float6
     return values
 
 
-def _forbidden(index: pa.Table, config: ReleaseConfig) -> dict[str, str]:
+def _forbidden(frames: Candidates, config: ReleaseConfig) -> dict[str, str]:
     """Reason to license, of those that do not permit what the release is for."""
-    licenses = pc.unique(index.column("license")).to_pylist()
-    found = forbidden(licenses, Use(config.use))
+    found = forbidden(list(frames.counted("license")), Use(config.use))
     if found and config.forbidden == "refuse":
         raise CheckFailed("; ".join(found.values()))
     return {reason: license for license, reason in found.items()}
 
 
-def _named(index: pa.Table, config: ReleaseConfig) -> pa.Table:
-    nameless = pc.equal(index.column("patient_source"), PatientSource.OBJECT)
-    if config.nameless == "refuse" and (number := pc.sum(nameless).as_py()):
+def _named(frames: Candidates, config: ReleaseConfig) -> NDArray[np.bool_]:
+    nameless = frames.where(NAMELESS)
+    if config.nameless == "refuse" and (number := int(nameless.sum())):
         raise CheckFailed(
-            f"{number} of {index.num_rows} frames are of files that name no patient "
+            f"{number} of {len(frames)} frames are of files that name no patient "
             "(patient_source: object)"
         )
-    return index.filter(pc.invert(nameless)) if config.nameless == "drop" else index
+    return ~nameless if config.nameless == "drop" else np.ones(len(frames), np.bool_)

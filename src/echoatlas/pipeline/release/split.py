@@ -14,30 +14,24 @@ apart. Where a group goes is decided, in this order, by
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.release.groups import GroupedPatients, groups
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES
 
 STRICTEST = ("test", "val")  # of a group with pictures of several: what is evaluated on stays so
 STRATA = (("site",), ("region",), ("region", "organ"))
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """Where an earlier release had a patient."""
-
-    split: str
-    release: str
+SPLIT_BY = ("patient", KIN, GROUP, *TIES[1:], "site", "region", "organ", "native_split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,210 +39,202 @@ class Dealt:
     """Where each row goes.
 
     Attributes:
-        groups, splits: of each row.
+        groups, splits: of each row, text.
         moved_from: of each row, the split that its patient was in before; empty if it stayed.
         told: what a manifest says of it: counts, no ids.
     """
 
-    groups: list[str]
-    splits: list[str]
-    moved_from: list[str]
+    groups: pa.Array
+    splits: pa.Array
+    moved_from: pa.Array
     told: dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Group:
-    """A group as it is dealt."""
-
-    name: str
-    patients: set[str] = field(default_factory=set)
-    strata: set[int] = field(default_factory=set)
-    native: set[str] = field(default_factory=set)
 
 
 def dealt(
     index: pa.Table,
     shares: Mapping[str, float],
     seed: int,
-    earlier: Mapping[str, Before] | None = None,
+    earlier: pa.Table | None = None,
     *,
     native: bool = True,
 ) -> Dealt:
     """Deal the rows of an index to splits.
 
     Args:
+        index: those of ``SPLIT_BY`` that there are; text may be dictionaries.
         shares: split to share; scaled to add up to 1.
         seed: the key of the hash.
-        earlier: patient to where earlier releases of the same shares and seed had them.
+        earlier: ``patient`` and ``split``, each patient once, where earlier releases of the same
+            shares and seed had them.
         native: whether the splits of collections are honored.
     """
-    names = groups(index)
+    found, rows = groups(index)
+    patients = GroupedPatients.of(index, rows, earlier)
     strata, numbers = _strata(index)
-    found = _gathered(index, names, numbers)
-    decided, kept, conflicts, honored = _decided(found, shares, earlier or {}, native=native)
-    _deal(found, decided, len(strata), shares, seed)
-    splits = [decided[name] for name in names]
-    own = index.column("patient").to_pylist()
-    before = [earlier[one].split if earlier and one in earlier else "" for one in own]
-    moved = [was if was != now else "" for was, now in zip(before, splits, strict=True)]
+    members = _members(rows, numbers)
+    sizes = np.bincount(patients.group, minlength=len(found))
+    names = list(shares)
+    wanted = _wanted(index, rows, len(found), names)
+    before, first = patients.before(len(found), names)
+    decided = np.full(len(found), -1, np.int64)
+    had = _most(before, first, names)
+    decided[had >= 0] = had[had >= 0]
+    asked_for = _strictest(wanted, names)
+    if native:
+        decided[asked_for >= 0] = asked_for[asked_for >= 0]
+    as_before = (before > 0).sum(axis=1) == 1
+    as_before &= (before > 0).argmax(axis=1) == decided
+    honored = (wanted.sum(axis=1) == 1) & native
+    _deal(found, decided, members, sizes, shares, seed)
+    splits = pa.array(names, pa.string()).take(pa.array(decided[rows]))
+    was = patients.was
+    moved = pc.if_else(pc.equal(was, splits), "", was)
     told = {
         "groups": len(found),
-        "patients_of_largest": max((len(one.patients) for one in found.values()), default=0),
-        "as_before": kept,
-        "moved": len({one for one, was in zip(own, moved, strict=True) if was}),
-        "native_honored": honored,
-        "native_conflicts": conflicts,
-        **_evenness(found, decided, strata, shares),
+        "patients_of_largest": int(sizes.max(initial=0)),
+        "as_before": int(as_before.sum()),
+        "moved": len(np.unique(patients.own[np.asarray(pc.not_equal(moved, ""), np.bool_)])),
+        "native_honored": int(honored.sum()),
+        "native_conflicts": int((wanted.sum(axis=1) > 1).sum()),
+        **_evenness(decided, members, sizes, strata, shares),
     }
-    return Dealt(names, splits, moved, told)
-
-
-def groups(index: pa.Table) -> list[str]:
-    """Name of the group of each row: rows that share a patient, study or picture share it.
-
-    The name is the smallest patient of the group, so that it stays when other data are added;
-    patients whom only copies outside of ``index`` tie to it (``kin``) count as well.
-    """
-    own = index.column("patient")
-    kin = index.column(GROUP if GROUP in index.column_names else "patient")
-    patients = pc.unique(pa.chunked_array([*own.chunks, *kin.chunks], own.type))
-    patients = patients.take(pc.sort_indices(patients))  # a number is a place in order of names
-    start = _numbers(own, patients)
-    ends, nodes = [_numbers(kin, patients)], len(patients)
-    starts = [start]
-    for tie in TIES[1:]:
-        if tie not in index.column_names:
-            continue
-        values = index.column(tie)
-        stated = pc.fill_null(pc.not_equal(values, ""), False).to_numpy()
-        known = pc.unique(values)
-        starts.append(start[stated])
-        ends.append(nodes + _numbers(values, known)[stated])
-        nodes += len(known)
-    edges = np.concatenate(starts), np.concatenate(ends)
-    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(nodes, nodes))
-    group = connected_components(graph, directed=False)[1]
-    _, smallest = np.unique(group[: len(patients)], return_index=True)
-    # Each group holds a patient, so groups of patients are all the groups there are
-    names = patients.take(pa.array(smallest)).to_pylist()
-    return [names[number] for number in group[start]]
-
-
-def _numbers(values: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
-    """The place of each value among those that are known."""
-    return np.asarray(pc.index_in(values, known).to_numpy(), np.int64)
+    return Dealt(found.take(pa.array(rows)), splits, moved, told)
 
 
 def _strata(index: pa.Table) -> tuple[list[str], list[NDArray[np.int64]]]:
     """Names of the strata, the whole first, and of each kind the number of each row's."""
-    known: dict[str, int] = {"all": 0}
-    numbers = []
+    names, numbers = ["all"], []
     for columns in STRATA:
         some = [one for one in columns if one in index.column_names]
         if len(some) < len(columns):
             continue
-        parts = zip(*(index.column(one).to_pylist() for one in some), strict=True)
-        said = [f"{columns[-1]} {'/'.join(part)}" for part in parts]
-        numbers.append(np.array([known.setdefault(one, len(known)) for one in said], np.int64))
-    return list(known), numbers
+        texts = [pc.cast(index.column(one), pa.string()) for one in some]
+        joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "/")
+        codes, known = coded(joined)
+        numbers.append(codes + len(names))
+        names += [f"{columns[-1]} {one}" for one in known.to_pylist()]
+    return names, numbers
 
 
-def _gathered(
-    index: pa.Table, names: Sequence[str], numbers: Iterable[NDArray[np.int64]]
-) -> dict[str, _Group]:
-    """The groups by their names, in order."""
-    found = {name: _Group(name) for name in sorted(set(names))}
-    columns = [one for one in ("patient", KIN, "native_split") if one in index.column_names]
-    values = [index.column(one).to_pylist() for one in columns]
-    for name, *said in zip(names, *values, strict=True):
-        told = dict(zip(columns, said, strict=True))
-        found[name].patients.update((told["patient"], *(told.get(KIN) or "").split()))
-        found[name].native.add(told.get("native_split") or "")
-    for one in numbers:
-        for name, stratum in zip(names, one.tolist(), strict=True):
-            found[name].strata.add(stratum)
-    for group in found.values():
-        group.strata.add(0)
+def _members(
+    rows: NDArray[np.int64], numbers: list[NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of a group and a stratum of it, in order of groups; all groups are in the whole."""
+    whole = np.stack([np.unique(rows), np.zeros(len(np.unique(rows)), np.int64)])
+    pairs = [whole, *(np.unique(np.stack([rows, one]), axis=1) for one in numbers)]
+    group, stratum = np.unique(np.concatenate(pairs, axis=1), axis=1)
+    return group, stratum
+
+
+def _wanted(
+    index: pa.Table, rows: NDArray[np.int64], number: int, names: list[str]
+) -> NDArray[np.bool_]:
+    """(groups, splits) which splits the collections have a group's pictures in; folds are
+    nobody's."""
+    found = np.zeros((number, len(names)), np.bool_)
+    if "native_split" in index.column_names:
+        codes, known = coded(index.column("native_split"))
+        for code, name in enumerate(known.to_pylist()):
+            if name in names:
+                found[rows[codes == code], names.index(name)] = True
     return found
 
 
-def _decided(
-    found: Mapping[str, _Group],
-    shares: Mapping[str, float],
-    earlier: Mapping[str, Before],
-    *,
-    native: bool,
-) -> tuple[dict[str, str], int, int, int]:
-    """Where groups have to go; how many were there before, had conflicts, and are as collections
-    have them."""
-    decided: dict[str, str] = {}
-    kept = conflicts = honored = 0
-    for name, group in found.items():
-        wanted = group.native & set(shares)  # folds are nobody's
-        before = Counter(
-            earlier[one].split for one in group.patients
-            if one in earlier and earlier[one].split in shares
-        )  # fmt: skip
-        first = next((earlier[one].split for one in sorted(group.patients) if one in earlier), "")
-        if native and wanted:
-            decided[name] = min(wanted, key=_strictness)
-            honored += len(wanted) == 1
-        elif before:
-            decided[name] = min(before, key=lambda one: (-before[one], one != first, one))
-        chosen = decided.get(name)
-        conflicts += len(wanted) > 1
-        kept += bool(before) and set(before) == {chosen}
-    return decided, kept, conflicts, honored
+def _strictest(wanted: NDArray[np.bool_], names: list[str]) -> NDArray[np.int64]:
+    """(groups,) the strictest of the splits that are wanted; -1 for none."""
+    found = np.full(len(wanted), -1, np.int64)
+    for name in sorted(names, key=_strictness, reverse=True):
+        found[wanted[:, names.index(name)]] = names.index(name)
+    return found
 
 
 def _strictness(split: str) -> tuple[int, str]:
     return (STRICTEST.index(split) if split in STRICTEST else len(STRICTEST)), split
 
 
+def _most(
+    before: NDArray[np.int64], first: NDArray[np.int64], names: list[str]
+) -> NDArray[np.int64]:
+    """(groups,) the split that most of a group's patients were in; of several the one that its
+    first patient was in, then the first by name; -1 for none."""
+    found = np.full(len(before), -1, np.int64)
+    best = np.zeros(len(before), np.int64)
+    for name in sorted(names, reverse=True):
+        at = names.index(name)
+        value = 2 * before[:, at] + (first == at)
+        better = (before[:, at] > 0) & (value >= best)
+        found[better], best[better] = at, value[better]
+    return found
+
+
 def _deal(
-    found: Mapping[str, _Group],
-    decided: dict[str, str],
-    count: int,
+    names: pa.Array,
+    decided: NDArray[np.int64],
+    members: tuple[NDArray[np.int64], NDArray[np.int64]],
+    sizes: NDArray[np.int64],
     shares: Mapping[str, float],
     seed: int,
 ) -> None:
     """Deal the groups that nothing decided, those of rare strata first, in the order of hashes."""
-    names = list(shares)
-    share = np.array([shares[one] for one in names])
+    group, stratum = members
+    share = np.array(list(shares.values()))
     share = share / share.sum()
-    total = np.zeros(count)
-    for group in found.values():
-        total[list(group.strata)] += len(group.patients)
-    want = np.outer(total, share)
-    have = np.zeros_like(want)
-    for name, split in decided.items():
-        have[list(found[name].strata), names.index(split)] += len(found[name].patients)
-    points = {name: point_of(name, seed) for name in found if name not in decided}
-    rarity = {name: min(total[stratum] for stratum in found[name].strata) for name in points}
-    for name in sorted(points, key=lambda one: (rarity[one], points[one], one)):
-        group = found[name]
-        strata = np.array(sorted(group.strata, key=lambda one: (total[one], one)))
-        at = _drawn(_odds(share, want[strata], have[strata]), points[name])
-        decided[name] = names[at]
-        have[strata, at] += len(group.patients)
+    total = np.bincount(stratum, weights=sizes[group], minlength=1)
+    have = np.zeros((len(total), len(share)))
+    done = decided[group] >= 0
+    np.add.at(have, (stratum[done], decided[group[done]]), sizes[group[done]])
+    rarity = np.full(len(names), np.inf)
+    np.minimum.at(rarity, group, total[stratum])
+    open_groups = np.flatnonzero(decided < 0)
+    points = np.array(
+        [point_of(one, seed) for one in names.take(pa.array(open_groups)).to_pylist()]
+    )
+    # Each group's strata, the rarest first
+    order = np.lexsort((stratum, total[stratum], group))
+    strata, bounds = stratum[order], np.searchsorted(group, np.arange(len(names) + 1))
+    deck = _Deck((np.outer(total, share)).tolist(), have.tolist(), share.tolist())
+    for place in np.lexsort((open_groups, points, rarity[open_groups])).tolist():
+        one = int(open_groups[place])
+        mine = strata[bounds[one] : bounds[one + 1]].tolist()
+        decided[one] = deck.drawn(mine, float(points[place]), int(sizes[one]))
 
 
-def _odds(
-    share: NDArray[np.float64], want: NDArray[np.float64], have: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Shares times what strata still want, the rarest first; the commonest give way."""
-    left = np.clip(want - have, 0, None) / np.maximum(want, 1e-12)
-    for kept in range(len(left), 0, -1):
-        odds: NDArray[np.float64] = share * np.prod(left[:kept], axis=0)
-        if odds.sum() > 1e-12:
-            return odds
-    return share
+@dataclass(slots=True)
+class _Deck:
+    """What strata want and have of each split, as plain numbers: groups are many, splits are few.
 
+    Attributes:
+        want, have: patients by stratum and split. share: of each split.
+    """
 
-def _drawn(odds: NDArray[np.float64], point: float) -> int:
-    """The place at which a point of 0 to 1 lies."""
-    at = int(np.searchsorted(np.cumsum(odds), point * odds.sum(), side="right"))
-    return min(at, int(np.flatnonzero(odds)[-1]))
+    want: list[list[float]]
+    have: list[list[float]]
+    share: list[float]
+
+    def drawn(self, strata: list[int], point: float, size: int) -> int:
+        """The split at which a point of 0 to 1 lies, which then has a group more."""
+        odds = self._odds(strata)
+        sums = list(accumulate(odds))
+        at = bisect_right(sums, point * sums[-1])
+        at = min(at, max(place for place, one in enumerate(odds) if one))
+        for stratum in strata:
+            self.have[stratum][at] += size
+        return at
+
+    def _odds(self, strata: list[int]) -> list[float]:
+        """Shares times what strata still want, the rarest first; the commonest give way."""
+        left = [
+            [max(want - have, 0.0) / max(want, 1e-12) for want, have in zip(w, h, strict=True)]
+            for w, h in ((self.want[one], self.have[one]) for one in strata)
+        ]
+        for kept in range(len(left), 0, -1):
+            product = [1.0] * len(self.share)
+            for one in left[:kept]:
+                product = [a * b for a, b in zip(product, one, strict=True)]
+            odds = [a * b for a, b in zip(self.share, product, strict=True)]
+            if sum(odds) > 1e-12:
+                return odds
+        return self.share
 
 
 def point_of(name: str, seed: int) -> float:
@@ -258,8 +244,9 @@ def point_of(name: str, seed: int) -> float:
 
 
 def _evenness(
-    found: Mapping[str, _Group],
-    decided: Mapping[str, str],
+    decided: NDArray[np.int64],
+    members: tuple[NDArray[np.int64], NDArray[np.int64]],
+    sizes: NDArray[np.int64],
     strata: Sequence[str],
     shares: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -267,19 +254,15 @@ def _evenness(
 
     Only a stratum with enough groups for each split to get one can be even.
     """
+    group, stratum = members
     total = sum(shares.values())
-    count: dict[int, Counter[str]] = defaultdict(Counter)
-    members: Counter[int] = Counter()
-    for name, group in found.items():
-        for stratum in group.strata:
-            count[stratum][decided[name]] += len(group.patients)
-            members[stratum] += 1
-    enough = sorted(s for s in members if members[s] * min(shares.values()) >= total)
+    count = np.zeros((len(strata), len(shares)), np.int64)
+    np.add.at(count, (stratum, decided[group]), sizes[group])
+    number = np.bincount(stratum, minlength=len(strata))
+    enough = [one for one, n in enumerate(number.tolist()) if n * min(shares.values()) >= total]
     worst, lacking = 0.0, []
-    for stratum in enough:
-        patients = sum(count[stratum].values())
-        for split, share in shares.items():
-            got = count[stratum][split]
-            worst = max(worst, abs(got / patients - share / total))
-            lacking += [f"{strata[stratum]}: no {split}"] if not got else []
+    for one in enough:
+        for (split, share), got in zip(shares.items(), count[one].tolist(), strict=True):
+            worst = max(worst, abs(got / int(count[one].sum()) - share / total))
+            lacking += [f"{strata[one]}: no {split}"] if not got else []
     return {"strata": len(enough), "largest_departure": round(worst, 4), "lacking": lacking}

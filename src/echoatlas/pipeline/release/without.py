@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.release.candidates import Candidates
 from echoatlas.pipeline.release.kin import KIN
 
 HELD_OUT = "test"  # the only split that may show what an evaluation set shows
@@ -84,65 +85,63 @@ class LeftOut:
 
 
 def without(
-    index: pa.Table, whole: pa.Table, screens: Iterable[Screen], versions: Mapping[str, int]
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """A selection without what is near to sets, and how much that took.
+    frames: Candidates, screens: Iterable[Screen], versions: Mapping[str, int]
+) -> tuple[NDArray[np.bool_], list[dict[str, Any]]]:
+    """What of a selection is not near to sets, (k,), and how much that takes.
 
     Args:
-        index: the rows selected. whole: all of the lake, with ``kin``.
+        frames: of all of the lake, of which the selected ones are in.
 
     Raises:
         CheckFailed: nothing is left.
     """
     told = []
+    apart = np.ones(len(frames), np.bool_)
     for screen in screens:
         if not screen.leave_out:
             continue
         found = screen.look(versions)
-        gone = contaminated(index, whole, found.every)
-        kept = index.filter(pa.array(~gone))
-        rows = index.filter(pa.array(gone))
+        gone = apart & contaminated(frames, found.every)
+        rows = frames.fetched(["object_id", "pane", "patient"]).filter(pa.array(gone))
         told.append(
             asdict(
                 LeftOut(
                     name=screen.name,
                     digest=screen.digest,
                     size=screen.size,
-                    near=_clips(_rows(whole, found.same)),
-                    undecided=_clips(_rows(whole, found.undecided)),
+                    near=_clips_of_lake(frames, found.same),
+                    undecided=_clips_of_lake(frames, found.undecided),
                     frames=rows.num_rows,
                     clips=_clips(rows),
                     patients=pc.count_distinct(rows.column("patient")).as_py(),
                 )
             )
         )
-        if not kept.num_rows:
+        apart &= ~gone
+        if not apart.any():
             raise CheckFailed(f"nothing is left: all that was selected is near to {screen.name}")
-        index = kept
-    return index, told
+    return apart, told
 
 
-def contaminated(index: pa.Table, whole: pa.Table, near: frozenset[str]) -> NDArray[np.bool_]:
-    """Which rows of a selection are of clips or patients that are near, (n,) bool."""
-    hit = _rows(whole, near)
+def contaminated(frames: Candidates, near: frozenset[str]) -> NDArray[np.bool_]:
+    """Which of a selection are of clips or patients that are near, (k,) bool."""
+    hit = _of_lake(frames, ["patient", KIN, "representative"], near)
     patients = {
         one
         for row in hit.select(["patient", KIN]).to_pylist()
         for one in (row["patient"], *row[KIN].split())
     }
-    known = pa.array(sorted(patients), pa.string())
-    own = pc.is_in(index.column("patient"), value_set=known)
-    heads = pc.is_in(
-        index.column("representative"), value_set=pc.unique(hit.column("representative"))
+    return frames.where(
+        "patient IN (SELECT who FROM known) OR representative IN (SELECT head FROM heads) "
+        f"OR list_has_any(string_split({KIN}, ' '), (SELECT coalesce(list(who), []) FROM known))",
+        known=pa.table({"who": pa.array(sorted(patients), pa.string())}),
+        heads=pa.table({"head": pc.unique(hit.column("representative"))}),
     )
-    gone = pc.or_(own, heads).to_numpy().astype(bool)
-    kin = index.column(KIN).to_pylist()
-    also = np.array([bool(one) and not patients.isdisjoint(one.split()) for one in kin], bool)
-    found: NDArray[np.bool_] = gone | also
-    return found
 
 
-def demand_unseen(index: pa.Table, screens: Iterable[Screen], versions: Mapping[str, int]) -> None:
+def demand_unseen(
+    frames: Candidates, screens: Iterable[Screen], versions: Mapping[str, int]
+) -> None:
     """Refuse a selection, split, of which anything but the test split is near to a set.
 
     Raises:
@@ -151,7 +150,10 @@ def demand_unseen(index: pa.Table, screens: Iterable[Screen], versions: Mapping[
     for screen in screens:
         if screen.leave_out:
             continue
-        rows = trained_on(index, screen.look(versions).every)
+        near = screen.look(versions).every
+        some = frames.where("frame_id IN (SELECT id FROM near)", near=_table(near))
+        names = ["frame_id", "object_id", "pane", "patient", "split"]
+        rows = trained_on(frames.fetched(names).filter(pa.array(some)), near)
         if rows.num_rows:
             raise CheckFailed(
                 f"{amount_of(rows)} outside of {HELD_OUT} are near to {screen.name}, which must "
@@ -161,7 +163,9 @@ def demand_unseen(index: pa.Table, screens: Iterable[Screen], versions: Mapping[
 
 def trained_on(index: pa.Table, near: frozenset[str]) -> pa.Table:
     """The rows outside of the test split that are near."""
-    rows = _rows(index, near)
+    rows = index.filter(
+        pc.is_in(index.column("frame_id"), value_set=pa.array(sorted(near), pa.string()))
+    )
     return rows.filter(pc.not_equal(rows.column("split"), HELD_OUT))
 
 
@@ -171,10 +175,23 @@ def amount_of(rows: pa.Table) -> str:
     return f"{rows.num_rows} frames of {_clips(rows)} clips and {patients} patients"
 
 
-def _rows(index: pa.Table, ids: frozenset[str]) -> pa.Table:
-    return index.filter(
-        pc.is_in(index.column("frame_id"), value_set=pa.array(sorted(ids), pa.string()))
-    )
+def _of_lake(frames: Candidates, names: list[str], ids: frozenset[str]) -> pa.Table:
+    """Columns of some frames of the lake, whether they are in or not."""
+    frames.asked.register("near", _table(ids))
+    found = frames.asked.sql(
+        f"SELECT {', '.join(names)} FROM {frames.table} "
+        "WHERE frame_id IN (SELECT id FROM near) ORDER BY frame_id"
+    ).to_arrow_table()
+    frames.asked.unregister("near")
+    return found
+
+
+def _clips_of_lake(frames: Candidates, ids: frozenset[str]) -> int:
+    return _clips(_of_lake(frames, ["object_id", "pane"], ids))
+
+
+def _table(ids: frozenset[str]) -> pa.Table:
+    return pa.table({"id": pa.array(sorted(ids), pa.string())})
 
 
 def _clips(rows: pa.Table) -> int:

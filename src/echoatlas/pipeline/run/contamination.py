@@ -30,8 +30,10 @@ from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.notices import living
-from echoatlas.pipeline.release.select import filter_rows, index_of
+from echoatlas.pipeline.release.select import filter_rows
+from echoatlas.pipeline.release.selection import true_of
 from echoatlas.pipeline.release.verify import Check
+from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import NearFrames, Screen, amount_of, trained_on
 
 if TYPE_CHECKING:
@@ -52,10 +54,13 @@ def export_fingerprints(
         CheckFailed: nothing was selected.
     """
     if release is None:
-        index = index_of(deployment.lake, {})
+        with every_frame(deployment.lake, {}) as frames:
+            if where.strip():
+                frames.keep(true_of(frames, where))
+            rows = frames.fetched(["frame_id"])
     else:
         index = index_table(deployment.releases, manifest_of(deployment.releases, release))
-    rows = filter_rows(index, where)
+        rows = filter_rows(index, where)
     made = _of_frames(deployment, rows.column("frame_id"), name or dest.stem)
     if not made.rows.num_rows:
         raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")

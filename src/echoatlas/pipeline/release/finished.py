@@ -1,0 +1,146 @@
+"""A draft as it is published: its index written in the order of shards, some rows at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.release.annotations import PLACED, placed
+from echoatlas.pipeline.release.beside import ROWS
+from echoatlas.pipeline.release.candidates import ROW
+from echoatlas.pipeline.release.places import masks_at
+from echoatlas.pipeline.release.shard import MARKS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from echoatlas.pipeline.release.draft import Draft
+
+LABEL = ("region", "organ", "paths")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is published beside the places of a draft.
+
+    Attributes:
+        index: its file, for as long as it is there. sha256: of the file.
+        shards: as a manifest lists them. labels: region, organ and paths, by number.
+        masks: of the sample that has most of them.
+    """
+
+    index: Path
+    sha256: str
+    shards: list[dict[str, Any]]
+    labels: list[list[str]]
+    masks: int
+
+
+@contextmanager
+def finished(draft: Draft) -> Iterator[Finished]:
+    """Write the index of a draft whose samples all lie in shards, and put its places in order."""
+    samples = draft.samples
+    numbers, labels = _labels(draft)
+    draft.places["label"] = numbers
+    order = np.lexsort((draft.places["offset"], draft.places["shard"]))
+    draft.places = draft.places[order]
+    shards = _listed(draft)
+    masks = int(_masks_of(draft.sizes).max(initial=0))
+    folder = samples.allowance.place
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="index-", dir=folder) as place:
+        path = Path(place) / "index.parquet"
+        _write(draft, order, path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        yield Finished(path, digest, shards, labels, masks)
+
+
+def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
+    samples = draft.samples
+    schema = samples.schema.append(pa.field(MARKS, PLACED))
+    at = pa.table({ROW: samples.rows[order], "place": np.arange(len(order))})
+    with (
+        samples.these() as asked,
+        pq.ParquetWriter(path, schema, compression="zstd", write_statistics=False) as writer,
+    ):
+        asked.register("published", at)
+        rows = asked.sql(
+            f"SELECT s.* EXCLUDE ({ROW}) FROM ({samples.source()}) s JOIN published "
+            f"USING ({ROW}) ORDER BY place"
+        ).to_arrow_reader(ROWS)
+        start = 0
+        for part in _of_size(rows, ROWS):
+            stop = start + part.num_rows
+            taken, places = pa.array(order[start:stop]), draft.places[start:stop]
+            marks, sizes = (one.take(taken) for one in (draft.marks, draft.sizes))
+            part = part.append_column(MARKS, placed(marks, sizes, masks_at(places)))
+            writer.write_table(part.cast(schema), ROWS)
+            start = stop
+        asked.unregister("published")
+
+
+def _of_size(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
+    """The same rows in tables of one size, but for the last."""
+    held: list[pa.Table] = []
+    number = 0
+    for batch in rows:
+        part = pa.Table.from_batches([batch])
+        while number + part.num_rows >= size:
+            yield pa.concat_tables([*held, part.slice(0, size - number)])
+            part, held, number = part.slice(size - number), [], 0
+        held.append(part)
+        number += part.num_rows
+    if number:
+        yield pa.concat_tables(held)
+
+
+def _labels(draft: Draft) -> tuple[NDArray[np.int64], list[list[str]]]:
+    """The number of each sample's label, and the labels by number, in the order of samples."""
+    told = draft.samples.coded(LABEL)
+    keys = np.zeros(told.num_rows, np.int64)
+    for column in told.columns:
+        codes, names = coded(column)
+        keys = keys * max(len(names), 1) + codes
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    by_place = np.argsort(first)
+    rank = np.empty_like(by_place)
+    rank[by_place] = np.arange(len(by_place))
+    rows = told.take(pa.array(first[by_place]))
+    labels = [list(row.values()) for row in rows.to_pylist()]
+    return rank[inverse], labels
+
+
+def _masks_of(sizes: pa.ListArray) -> NDArray[np.int64]:
+    """(n,) how many masks samples have, given the sizes of their annotations' masks."""
+    flat = sizes.flatten().fill_null(0).to_numpy(zero_copy_only=False)
+    bounds = sizes.offsets.to_numpy().astype(np.int64)
+    total = np.concatenate([[0], np.cumsum(flat > 0)])
+    found: NDArray[np.int64] = np.diff(total[bounds - bounds[0]])
+    return found
+
+
+def _listed(draft: Draft) -> list[dict[str, Any]]:
+    """The shards in use, renumbered in the places, with what this release holds in each."""
+    shards, splits = draft.places["shard"], draft.places["split"]
+    used, first, renumbered, live = np.unique(
+        shards, return_index=True, return_inverse=True, return_counts=True
+    )
+    draft.places["shard"] = renumbered
+    kinds = np.unique(np.stack([shards.astype(np.int64), splits.astype(np.int64)]), axis=1)
+    several = np.bincount(kinds[0], minlength=len(draft.shards))
+    return [
+        draft.shards[number]
+        | {"samples": count, "split": draft.splits[splits[at]] if several[number] == 1 else None}
+        for number, at, count in zip(used.tolist(), first.tolist(), live.tolist(), strict=True)
+    ]

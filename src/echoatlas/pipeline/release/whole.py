@@ -1,0 +1,85 @@
+"""Every frame of a lake at pinned versions, with all that is known of it, in a table on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from echoatlas.pipeline.lake.views import stored_views
+from echoatlas.pipeline.release.candidates import Candidates
+from echoatlas.pipeline.release.kin import COPY, KNOWN, LABEL, OBJECT, prepare_kin
+from echoatlas.schemas.index import FROM
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from echoatlas.pipeline.lake.tables import Lake
+
+FRAME, MEASURE = FROM["frames"], FROM["measures"]
+VIEWS = (
+    ("f", "frames", FRAME),
+    ("l", "labels", ("frame_id", *FROM["labels"])),
+    ("m", "measures", ("frame_id", *MEASURE, "fan_phash256")),
+    ("d", "duplicates", ("frame_id", "tie", "representative")),
+    ("a", "annotations", ("frame_id", "kind")),
+    ("c", "copies", COPY),
+    ("o", "objects", OBJECT),
+)
+NUMBERED = """
+CREATE TABLE numbered AS SELECT frame_id, row_number() OVER (ORDER BY frame_id) - 1 AS row
+    FROM f SEMI JOIN l USING (frame_id) SEMI JOIN m USING (frame_id);
+CREATE TABLE kinds AS SELECT frame_id, string_agg(DISTINCT kind, ' ' ORDER BY kind) AS kinds
+    FROM a GROUP BY frame_id;
+"""
+# What copies say (``kin``) stands in the place of what the frame's own rows say
+COLUMNS = [
+    *(f"{KNOWN.get(name, f'f.{name}')} AS {name}" for name in FRAME),
+    *(
+        f"CASE WHEN agreed.frame_id IS NULL THEN l.{name} ELSE agreed.{name} END AS {name}"
+        if name in LABEL
+        else f"l.{name}"
+        for name in FROM["labels"]
+    ),
+    *(f"m.{name}" for name in MEASURE),
+    "trim(f.maker || ' ' || f.model) AS device",
+    "coalesce(d.tie, f.frame_id) AS cluster",
+    "coalesce(d.representative, f.frame_id) AS representative",
+    "coalesce(kinds.kinds, '') AS annotated",
+    *(f"{KNOWN[name]} AS {name}" for name in ("kin", "split_group")),
+]
+JOINED = f"""
+CREATE TABLE whole AS SELECT numbered.row, {", ".join(COLUMNS)}
+FROM numbered JOIN f USING (frame_id) JOIN l USING (frame_id) JOIN m USING (frame_id)
+    LEFT JOIN d USING (frame_id) LEFT JOIN kinds USING (frame_id)
+    LEFT JOIN claims USING (frame_id) LEFT JOIN others USING (frame_id)
+    LEFT JOIN licenses USING (frame_id) LEFT JOIN agreed USING (frame_id)
+    LEFT JOIN heads ON heads.patient = f.patient
+"""
+
+
+@contextmanager
+def every_frame(lake: Lake, versions: Mapping[str, int]) -> Iterator[Candidates]:
+    """Every frame of a lake, with its labels, measures and cluster, ordered by ``frame_id``.
+
+    ``cluster``, which names all that must stay in one split, and ``representative`` are the
+    frame's own id where it has no duplicates; ``annotated`` names the kinds of annotations that
+    came with it, separated by blanks. Patients, licenses and labels are those that all copies of
+    the frame agree upon (``kin``).
+
+    Args:
+        versions: of the lake's tables; the newest of those that are not pinned.
+    """
+    with stored_views(lake, VIEWS, versions) as asked:
+        asked.execute(NUMBERED)
+        prepare_kin(asked)
+        asked.execute(JOINED)
+        for name in ("numbered", "kinds", "claims", "others", "licenses", "agreed", "heads"):
+            asked.execute(f"DROP TABLE {name}")
+        yield Candidates.of(asked, lake.allowance, "whole")
+
+
+def index_of(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
+    """The same, held as a table: one row a frame."""
+    with every_frame(lake, versions) as found:
+        return found.fetched(found.names)
