@@ -22,6 +22,7 @@ from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.schemas.records import Normalized
 from tests.deduplicate.test_stage import put
 from tests.helpers.shown import (
     Shown,
@@ -133,7 +134,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     [
         ({"hashes": "phash-lanczos-1"}, "made by phash-lanczos-1 and"),
         ({"speckle": "speckle-signs-0"}, "exported anew by the same version"),
-        ({"format": 2}, "is of format 2, and this EchoAtlas knows 1"),
+        ({"format": 3}, "is of format 3, and this EchoAtlas knows 2"),
         ({"format": "x"}, "is no file of fingerprints"),
     ],
 )
@@ -144,13 +145,44 @@ def test_a_file_of_another_version_is_refused(
         opened_file(tampered(data, **changed), "theirs.parquet")
 
 
-@pytest.mark.parametrize("column", ["fan", "speckle", "clip", "frame", "thumbnail"])
+def half(one: Normalized) -> Normalized:
+    return reencoded(cropped(one, 0.15))
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_what_was_cropped_is_found_by_landmarks(tmp_path: Path, mirror: bool) -> None:
+    """... a still, and a cut of a clip whose landmarks are of other moments; and no stranger."""
+    still, cine = pictures(1, fan="convex"), pictures(4, frames=24, fan="convex")
+    some = exported(tmp_path, shown(still, cine))
+    ours = [[half(still[0])], [half(one) for one in cine[7:19]], [half(pictures(51)[0])]]
+    frames = shown(*([flipped(one) for one in clip] if mirror else clip for clip in ours))
+
+    found = near(table_of(frames), thumbnails(frames), some)
+
+    assert told(found) == {"o000": Verdict.SAME, "o001": Verdict.SAME}
+
+
+def test_a_file_of_before_there_were_landmarks_is_read(data: bytes) -> None:
+    rows = pq.read_table(pa.BufferReader(data))
+    told = json.dumps(json.loads(rows.schema.metadata[KEY]) | {"format": 1})
+    older = rows.drop_columns(["landmarks", "places"]).replace_schema_metadata({KEY: told})
+    sink = pa.BufferOutputStream()
+    pq.write_table(older, sink)
+
+    found = opened_file(sink.getvalue().to_pybytes(), "theirs.parquet")
+
+    assert found.rows.schema == SCHEMA
+    assert set(found.rows.column("landmarks").to_pylist()) == {b""}
+
+
+@pytest.mark.parametrize("column", ["fan", "speckle", "places", "clip", "frame", "thumbnail"])
 def test_a_file_that_holds_anything_else_is_refused(data: bytes, column: str) -> None:
     rows = pq.read_table(pa.BufferReader(data))
     meta = rows.schema.metadata
     wrong = {
         "fan": pa.array([b"short"]), "speckle": pa.array([b"x" * 4096]),
-        "clip": pa.array(["DOE^JANE"]), "frame": pa.array([-1]), "thumbnail": pa.array([b"jpeg"]),
+        "places": pa.array([b"12345678"]), "clip": pa.array(["DOE^JANE"]),
+        "frame": pa.array([-1]), "thumbnail": pa.array([b"jpeg"]),
     }[column]  # fmt: skip
     if column in rows.column_names:
         rows = rows.set_column(rows.column_names.index(column), column, wrong)

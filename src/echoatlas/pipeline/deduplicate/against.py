@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.candidates import Found, matches
-from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners
+from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners, spread_places
 from echoatlas.pipeline.deduplicate.fingerprints import FingerprintSet, as_compared
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows, pairs_within
@@ -33,6 +33,7 @@ from echoatlas.pipeline.deduplicate.speckle_code import (
     Agreement,
     SpeckleCodeConfig,
     agreement,
+    likeliest,
 )
 from echoatlas.pipeline.deduplicate.tasks import Read
 from echoatlas.pipeline.frames.phash import opened
@@ -184,14 +185,9 @@ class _Judge:
         reversed_ = bool(self.outside[match.longer])
         start = _start(next(iter(match.starts), None), reversed_=reversed_)
         best = Agreement(Verdict.DIFFERENT, -1.0, 0)
-        for ours, code in self._pairs(match, reversed_=reversed_):
-            key = ours, match.mirrored
-            if key not in views:
-                (stored,) = self.thumbnails([self._id(ours)])
-                gray = opened(stored)
-                gray = np.ascontiguousarray(gray[:, ::-1]) if match.mirrored else gray
-                views[key] = view_of(gray, SimilarityConfig())
-            found = agreement(views[key], code, start, self.config.speckle)
+        for ours, code in self._pairs(match, views, start, reversed_=reversed_):
+            view = self._view(ours, match.mirrored, views)
+            found = agreement(view, code, start, self.config.speckle)
             best = max(best, found, key=lambda one: one.order)
             if best.verdict is Verdict.SAME:
                 break
@@ -199,29 +195,68 @@ class _Judge:
             return Agreement(Verdict.UNDECIDED, 0.0, 0)
         return best
 
-    def _pairs(self, match: Match, *, reversed_: bool) -> Iterable[tuple[int, bytes]]:
+    def _view(self, row: int, mirrored: bool, views: dict[tuple[int, bool], View]) -> View:
+        if (row, mirrored) not in views:
+            (stored,) = self.thumbnails([self._id(row)])
+            gray = opened(stored)
+            gray = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
+            views[row, mirrored] = view_of(gray, SimilarityConfig())
+        return views[row, mirrored]
+
+    def _pairs(
+        self,
+        match: Match,
+        views: dict[tuple[int, bool], View],
+        start: Warp | None,
+        *,
+        reversed_: bool,
+    ) -> Iterable[tuple[int, bytes]]:
         """Rows of the lake's frames and codes of the set's: near pairs, and those in step.
 
-        In a clip that hardly moves the nearest hash is not the same moment's: time tells it.
+        In a clip that hardly moves the nearest hash is not the same moment's: time tells it. Where
+        landmarks alone are near, which may be of other moments, all of the set's clip are asked.
         """
         seen: set[tuple[int, int]] = set()
-        for there, here in [*nearest(match), *self._in_step(match)]:
+        near = nearest(match)
+        if match.loose and self.index.clips.length(match.longer) > 1:
+            near = [self._timed(match, near[0], views, start, reversed_=reversed_)]
+        for there, here in [*near, *self._in_step(match)]:
             ours, theirs = (here, there) if reversed_ else (there, here)
             code = self.codes[self._id(theirs)]
             if code and (ours, theirs) not in seen:
                 seen.add((ours, theirs))
                 yield ours, code
 
+    def _timed(
+        self,
+        match: Match,
+        pair: tuple[int, int],
+        views: dict[tuple[int, bool], View],
+        start: Warp | None,
+        *,
+        reversed_: bool,
+    ) -> tuple[int, int]:
+        """A pair of frames with the set's frame that is likeliest to show the lake's."""
+        ours = pair[1] if reversed_ else pair[0]
+        theirs = match.longer if reversed_ else match.shorter
+        first, last = (int(row) for row in self.index.clips.starts[theirs : theirs + 2])
+        codes = [self.codes[self._id(row)] for row in range(first, last)]
+        view = self._view(ours, match.mirrored, views)
+        found = first + likeliest(view, codes, start, self.config.speckle)
+        return (found, ours) if reversed_ else (ours, found)
+
     def _in_step(self, match: Match) -> list[tuple[int, int]]:
         """Rows of the longer and of the shorter clip under the likeliest alignment, spread."""
         clips = self.index.clips
-        if clips.length(match.shorter) == 1:
+        if match.loose or clips.length(match.shorter) == 1:
             return []
         there, rows = partners(clips, match.longer, match.shorter, aligned(clips, match)[0])
         shared = np.flatnonzero(there)
-        spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
+        if not len(shared):
+            return []
         begin = int(clips.starts[match.shorter])
-        return [(int(rows[at]), begin + int(at)) for at in shared[spread]] if len(shared) else []
+        chosen = shared[list(spread_places(len(shared), LOOKED_AT))]
+        return list(zip(rows[chosen].tolist(), (begin + chosen).tolist(), strict=True))
 
     def _id(self, row: int) -> str:
         if not self._ids:

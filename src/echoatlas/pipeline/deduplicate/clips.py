@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,3 +156,9 @@ def nearest(match: Match) -> list[tuple[int, int]]:
         if len(found) == TRIED:
             break
     return [(there, here) for here, there in found.items()]
+
+
+@cache
+def spread_places(length: int, most: int) -> tuple[int, ...]:
+    """Up to so many places spread over a length, the first and the last among them."""
+    return tuple(np.unique(np.linspace(0, length - 1, most).round().astype(int)).tolist())

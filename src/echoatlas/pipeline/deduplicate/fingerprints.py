@@ -22,10 +22,12 @@ import pyarrow.parquet as pq
 from echoatlas.pipeline.deduplicate.index import CODE, COMPARED
 from echoatlas.pipeline.deduplicate.speckle_code import BYTES, SPECKLE_VERSION, speckle_code
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.frames.landmarks import CODE as MARK
+from echoatlas.pipeline.frames.landmarks import MOST
 from echoatlas.pipeline.frames.phash import HASH_VERSION, VIEWS
 from echoatlas.pipeline.lake.tables import Lake
 
-FORMAT = 1
+FORMAT = 2  # since landmarks; a file of the first goes without
 KEY = b"echoatlas.fingerprints"  # of the file's metadata
 AT_ONCE = 4096  # thumbnails
 COLUMNS: dict[str, tuple[pa.DataType, str]] = {
@@ -36,17 +38,21 @@ COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "fan": (pa.binary(), "Perceptual hash of the fan, 256 bit."),
     "mirror": (pa.binary(), "The same of its mirror."),
     "whole": (pa.binary(), "The same of the stored image."),
-    "views": (pa.binary(), "The same of ten other framings."),
+    "views": (pa.binary(), "The same of ten other framings, where there are no landmarks."),
+    "landmarks": (pa.binary(), "Hashes of up to twelve places that no fan decides, 512 bit each."),
+    "places": (pa.binary(), "Where these are: four 16-bit numbers each."),
     "speckle": (pa.binary(), "1,024 signs of fine structure at fixed places."),
 }
 SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, (kind, _) in COLUMNS.items()])
+LATER = ("landmarks", "places")  # columns that the first format lacks
 SIZES = {  # bytes; a frame too flat to hash has empty hashes
     "fan": (CODE, 0), "mirror": (CODE, 0), "whole": (CODE, 0),
     "views": (CODE * len(VIEWS), 0), "speckle": (BYTES, 0),
 }  # fmt: skip
 FROM = {  # measures to columns
     "pixel_hash": "pixels", "fan_phash256": "fan", "mirror_phash256": "mirror",
-    "frame_phash256": "whole", "view_phash256": "views",
+    "frame_phash256": "whole", "view_phash256": "views", "landmark_phash256": "landmarks",
+    "landmark_places": "places",
 }  # fmt: skip
 HEX = r"^[0-9a-f]{32}$"
 
@@ -181,6 +187,10 @@ def opened_file(data: bytes, where: str) -> FingerprintSet:
             f"{where} was made by {' and '.join(versions)}, and this EchoAtlas makes "
             f"{HASH_VERSION} and {SPECKLE_VERSION}: have it exported anew by the same version"
         )
+    if number == 1:
+        for name in LATER:
+            place, nothing = list(COLUMNS).index(name), pa.scalar(b"", pa.binary())
+            rows = rows.add_column(place, name, pa.repeat(nothing, rows.num_rows))
     for fault in _faults(rows):
         raise UsageError(f"{where}: {fault}")
     rows = rows.replace_schema_metadata(None).cast(SCHEMA)
@@ -201,6 +211,9 @@ def _faults(rows: pa.Table) -> Iterator[str]:
         found = pc.unique(pc.binary_length(rows.column(name))).to_pylist()
         if not set(found) <= set(sizes):
             yield f"'{name}' does not have {sizes[0]} bytes"
+    marks, places = (pc.binary_length(rows.column(name)).to_numpy() for name in LATER)
+    if (marks % MARK).any() or (marks > MARK * MOST).any() or (marks != MARK // 8 * places).any():
+        yield "'landmarks' and 'places' do not have 64 and 8 bytes each"
     for name in ("clip", "patient", "pixels"):
         if not pc.all(pc.match_substring_regex(rows.column(name), HEX)).as_py() and rows.num_rows:
             yield f"'{name}' is not 32 hex digits throughout"
@@ -225,9 +238,6 @@ def as_compared(some: FingerprintSet, prefix: str) -> pa.Table:
         "frame_index": rows.column("frame"),
         "hash_version": pa.array([HASH_VERSION] * count, pa.string()),
         "rank": pa.array(np.zeros(count, np.int64)),
-        # A set has no landmarks: what they would find of it is found by hashes alone
-        "landmark_phash256": pa.array([b""] * count, pa.binary()),
-        "landmark_places": pa.array([b""] * count, pa.binary()),
         **{theirs: rows.column(ours) for theirs, ours in FROM.items()},
     }
     return pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))

@@ -35,7 +35,7 @@ from echoatlas.schemas.values import FoundBy
 
 FAN, MIRROR = 0, 1  # kinds of codes; views come after
 MARK, MARK_MIRROR = 100, 101  # landmarks, and mirrored ones
-MIRRORS_EVERY = 4  # frames of a clip
+MIRRORS_EVERY = 8  # frames of a clip
 CODE = 32  # bytes
 MIRRORED_MARKS = 6  # of a frame's landmarks, that mirrors are looked for by
 
@@ -192,13 +192,25 @@ def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
 
 def _ordered(keys: NDArray[np.int64], ids: pa.ChunkedArray) -> Rows:
     """The order by several keys, the first first, and then by the ids."""
-    order = np.lexsort(keys[::-1])
+    order = np.arange(keys.shape[1])
+    if not _in_order(keys):
+        order = np.lexsort(keys[::-1])
     same = (keys[:, order[1:]] == keys[:, order[:-1]]).all(axis=0)
     if same.any():  # rare: ids are texts, and costly to sort
         rank = np.empty(len(order), np.int64)
         rank[pc.sort_indices(ids).to_numpy()] = np.arange(len(order))
         order = np.lexsort((rank, *keys[::-1]))
     return np.asarray(order)
+
+
+def _in_order(keys: NDArray[np.int64]) -> bool:
+    """Whether rows come in their order already, as those that one worker wrote do."""
+    if not keys.shape[1]:
+        return True
+    step = np.zeros(keys.shape[1] - 1, np.int64)
+    for key in keys:
+        step = np.where(step == 0, np.sign(np.diff(key)), step)
+    return bool((step >= 0).all())
 
 
 def _folded(frames: pa.Table, columns: tuple[str, ...], order: Rows, starts: Rows) -> States:

@@ -17,6 +17,7 @@ from echoatlas.pipeline.deduplicate.clips import (
     nearest,
     partners,
     shifted,
+    spread_places,
 )
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.similarity import (
@@ -280,9 +281,10 @@ def _pairs(clips: Clips, match: Match, alignment: Alignment) -> tuple[list[tuple
     shared = np.flatnonzero(there)
     if not len(shared):
         return [], 0.0
-    spread = np.unique(np.linspace(0, len(shared) - 1, LOOKED_AT).round().astype(int))
     begin = int(clips.starts[match.shorter])
-    return [(int(rows[at]), begin + int(at)) for at in shared[spread]], len(shared) / len(there)
+    chosen = shared[list(spread_places(len(shared), LOOKED_AT))]
+    pairs = list(zip(rows[chosen].tolist(), (begin + chosen).tolist(), strict=True))
+    return pairs, len(shared) / len(there)
 
 
 def _around(clips: Clips, clip: int, rows: Sequence[int], times: int) -> list[int]:
@@ -309,9 +311,7 @@ def judged(
 
 def _spread(clips: Clips, clip: int) -> list[int]:
     """Rows of some frames of a clip, spread over it."""
-    begin, length = int(clips.starts[clip]), clips.length(clip)
-    places = np.unique(np.linspace(0, length - 1, TIMED).round().astype(int))
-    return [begin + int(place) for place in places]
+    return [int(clips.starts[clip]) + at for at in spread_places(clips.length(clip), TIMED)]
 
 
 def needed(clips: Clips, match: Match) -> set[int]:

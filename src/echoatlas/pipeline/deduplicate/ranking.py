@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +20,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.sniff import VIDEOS
 from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.values import Status
 
 PICTURED = ("frame_id", "thumbnail")
 MEASURED = ("hash", "version", "256", "places")  # how columns of ``measures`` end
@@ -54,12 +54,10 @@ def compared(lake: Lake) -> pa.Table:
     measured = [name for name, _ in COMPARED if name.endswith(MEASURED)]
     frames = lake.read("frames", [*facts, "flags", "pane", "frame_index"])
     measures = lake.located("measures", ["frame_id", *measured])
-    at = places(frames.column("frame_id"), measures.column("frame_id"))
-    if (at < 0).any():
+    if frames.column("frame_id") != measures.column("frame_id"):
+        at = places(frames.column("frame_id"), measures.column("frame_id"))
         frames = frames.filter(pa.array(at >= 0))
-        at = at[at >= 0]
-    if len(at) != measures.num_rows or (at != np.arange(len(at))).any():
-        measures = measures.take(pa.array(at))
+        measures = measures.take(pa.array(at[at >= 0]))
     current = pc.equal(measures.column("hash_version"), HASH_VERSION)
     columns = {name: frames.column(name) for name in ("frame_id", "object_id", "pane")}
     columns |= {name: _of_today(measures.column(name), name, current) for name in measured}
@@ -140,12 +138,11 @@ def _places_in_order(texts: Column) -> Rows:
 def sources(lake: Lake) -> pa.Table:
     """The file, the coded pictures and the SOP instance of every kept object, once each."""
     names = [name for name, _ in SOURCES]
-    with duckdb.connect() as database:
-        database.register("o", lake.read("objects", [*names, "status"]))
-        chosen = ", ".join(f"max({name}) AS {name}" for name in names[1:])
-        return database.sql(
-            f"SELECT object_id, {chosen} FROM o WHERE status = 'kept' GROUP BY object_id"
-        ).to_arrow_table()
+    objects = lake.read("objects", names, pc.field("status") == Status.KEPT)
+    largest = objects.group_by("object_id").aggregate([(name, "max") for name in names[1:]])
+    return largest.select(["object_id", *(f"{name}_max" for name in names[1:])]).rename_columns(
+        names
+    )
 
 
 def _lossy(objects: pa.Table) -> Flags:

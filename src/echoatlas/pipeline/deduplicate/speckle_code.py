@@ -9,6 +9,7 @@ than chance. Signs at every fourth pixel tell no outline and no gray level.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ EVERY = SIDE // GRID  # pixels
 BYTES = GRID * GRID // 8
 STEPS = np.array([-4.5, -3.0, -1.5, 0.0, 1.5, 3.0, 4.5])  # pixels that an edge may lie elsewhere
 FINER = np.array([-0.75, 0.0, 0.75])
+NEARLY = np.array([-2.0, 0.0, 2.0])  # the same where the framing is known, and the moment is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,40 @@ def speckle_code(thumbnail: bytes) -> bytes:
     return np.packbits(view.fine[np.ix_(places, places)] > 0).tobytes()
 
 
+def likeliest(
+    view: View, codes: Sequence[bytes], start: Warp | None, config: SpeckleCodeConfig
+) -> int:
+    """Which of the codes of a clip is most likely the picture's, under about a known framing."""
+    used, _ = _used(view, config)
+    fine = np.ascontiguousarray(view.fine > 0).view(np.uint8)
+    begin = _starts(start)[0]
+    found = [
+        picture_kernels.signs_agree(fine, used, _signs(one), begin, NEARLY, FINER, config.places)[0]
+        if one
+        else -1.0
+        for one in codes
+    ]
+    return int(np.argmax(found))
+
+
+def _signs(code: bytes) -> NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(code, np.uint8)).reshape(GRID, GRID)
+
+
+def _used(view: View, config: SpeckleCodeConfig) -> tuple[NDArray[np.bool_], bool]:
+    """Where signs count: in speckle, if there is enough of it; and whether there is."""
+    enough = int(np.count_nonzero(view.speckled)) * GRID * GRID >= config.places * SIDE * SIDE
+    return (view.speckled if enough else view.textured), enough
+
+
 def agreement(view: View, code: bytes, start: Warp | None, config: SpeckleCodeConfig) -> Agreement:
     """Whether a picture is the one of which a code was taken, however it was framed.
 
     Args:
         start: map from pixels of the coded picture to the view's; no change if not given.
     """
-    signs = np.unpackbits(np.frombuffer(code, np.uint8)).reshape(GRID, GRID)
-    enough = int(np.count_nonzero(view.speckled)) * GRID * GRID >= config.places * SIDE * SIDE
-    used = view.speckled if enough else view.textured
+    signs = _signs(code)
+    used, enough = _used(view, config)
     fine = np.ascontiguousarray(view.fine > 0).view(np.uint8)
     best = np.array([0.0, 0.0])
     for begin in _starts(start):

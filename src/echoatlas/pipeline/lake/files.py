@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -58,29 +59,27 @@ def rows_of_file(
     return completed(file.read(there, use_threads=False), name, names)
 
 
-def located(dataset: ds.Dataset | None, columns: pa.Schema, *, threads: bool) -> pa.Table:
-    """In which file each row of a table lies, beside some of its columns.
+def located(dataset: ds.Dataset | None, columns: Sequence[str], *, threads: bool) -> pa.Table:
+    """In which file each row of a table lies, beside those of some columns that are there.
 
     Returns:
         The columns, and ``file``: a path below the table's folder, as a dictionary.
     """
     kind = pa.dictionary(pa.int32(), pa.string())
-    whole = pa.schema([*(pa.field(one.name, one.type) for one in columns), ("file", kind)])
-    if dataset is None:
-        return whole.empty_table()
-    names = [name for name in columns.names if name in dataset.schema.names]
-    parts = [
-        pa.table(
-            {
-                **{name: pa.array(batch.column(name)).cast(columns.field(name).type)
-                   for name in names},
-                "file": pa.array(batch.column("__filename")).cast(kind),
-            }
-        )
-        for batch in dataset.to_batches(columns=[*names, "__filename"], use_threads=threads)
-        if batch.num_rows
-    ]  # fmt: skip
-    return pa.concat_tables(parts).unify_dictionaries() if parts else whole.empty_table()
+    parts = [pa.table({"file": pa.array([], kind)})]
+    if dataset is not None:
+        names = [name for name in columns if name in dataset.schema.names]
+        parts = []
+        for fragment in dataset.get_fragments():
+            rows = fragment.to_table(schema=dataset.schema, columns=names, use_threads=threads)
+            number = np.zeros(rows.num_rows, np.int32)
+            where = pa.DictionaryArray.from_arrays(number, pa.array([fragment.path]))
+            parts.append(rows.append_column("file", where))
+    return (
+        pa.concat_tables(parts).unify_dictionaries()
+        if parts
+        else located(None, (), threads=threads)
+    )
 
 
 def digest_of(storage: Storage, name: str, path: str) -> str:

@@ -212,8 +212,8 @@ class LakeReader:
         """Columns, and in which file each row lies; see ``files.located``."""
         table = self._open(name, version)
         dataset = None if table is None else self._dataset(table, name)
-        kinds = pa.schema([schema(name).field(column) for column in columns])
-        return located(dataset, kinds, threads=self._native)
+        rows = located(dataset, columns, threads=self._native)
+        return completed(rows, name, columns).append_column("file", rows.column("file"))
 
     def done(self, name: str, transaction: str) -> bool:
         """Whether the table stands as a commit under that transaction left it."""
