@@ -8,8 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from echoatlas.pipeline.lake.join import coded, places
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES
@@ -22,6 +20,10 @@ def groups(index: pa.Table) -> tuple[pa.Array, NDArray[np.int64]]:
     The name is the smallest patient of the group, so that it stays when other data are added;
     patients whom only copies outside of ``index`` tie to it (``kin``) count as well.
     """
+    # Not with the module: a base install compares releases, and cuts none
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     own, own_names = coded(index.column("patient"))
     kin, kin_names = coded(index.column(GROUP if GROUP in index.column_names else "patient"))
     patients = pc.unique(pa.concat_arrays([own_names, kin_names]))
