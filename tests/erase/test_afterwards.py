@@ -16,10 +16,13 @@ import echoatlas
 from echoatlas.errors import UsageError
 from echoatlas.loader import load
 from echoatlas.pipeline.frames.codec import encode
+from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.schemas.config.release import ReleaseConfig
+from echoatlas.schemas.rows.objects import SightingRow
+from echoatlas.schemas.tables import to_arrow
 from tests.helpers.leaving import (
     EVERY,
     KEPT,
@@ -291,10 +294,17 @@ def in_shards(root: Path) -> Rehearsal:
     """A release of some shards of a megabyte, of patients of four frames each."""
     there = deployment(root)
     drawn = np.random.default_rng(3)
+    pictures = drawn.integers(0, 256, (120, 256, 256), np.uint8)
     frames = [
         {
             "patient": named("p", n // 4),
-            "image": encode(drawn.integers(0, 256, (256, 256), np.uint8)),
+            # What is searched for has to be as long as in a lake, else it is found by chance
+            "frame_id": named("f", n),
+            "object_id": named("o", n),
+            "content_id": named("c", n),
+            "pixel_hash": pixel_hash(pictures[n]),
+            "site": "st-elsewhere",
+            "image": encode(pictures[n]),
             "width": 256,
             "height": 256,
             "patient_source": "header",
@@ -302,6 +312,11 @@ def in_shards(root: Path) -> Rehearsal:
         for n in range(120)
     ]
     lake = quick_lake(there.lake_path, frames)
+    seen = (
+        SightingRow(f"l{n}", named("o", n), named("c", n), "st-elsewhere", "u", "", -1, n, 7)
+        for n in range(120)
+    )
+    lake.replace("sightings", to_arrow("sightings", seen))
     config = ReleaseConfig(name="one", codec="zstd", shard_mb=1, splits={"a": 0.5, "b": 0.5})
     create(lake, lake.storage.sub("releases"), config)
     lines = ["pseudonym,issuer", *(f"{named('p', n)}," for n in (0, 9, 17, 23))]

@@ -24,7 +24,7 @@ from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.tables import picture
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.heavy)])
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Rehearsal:
     lake = new_bucket(request.getfixturevalue("s3")) if request.param == "s3" else ""
     return build(tmp_path, lake, every=True)

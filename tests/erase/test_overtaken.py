@@ -52,7 +52,7 @@ with lake.held("r-one"):
 """
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.heavy)])
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Rehearsal:
     lake = new_bucket(request.getfixturevalue("s3")) if request.param == "s3" else ""
     return build(tmp_path, lake)

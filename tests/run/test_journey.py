@@ -26,11 +26,11 @@ Done = tuple[Any, Any]
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.heavy)])
 def test_the_journey_runs_on_real_samples(
     one_ray: None, samples: Path, tmp_path: Path, step: int
 ) -> None:
-    """On one in four, else it alone would take a quarter of the time that all tests have."""
+    """On one in twelve, else it alone would take a quarter of the time that all tests have."""
     made = Rehearsal(tmp_path)
     # A copy: sites get receipts in their folders
     copied = shutil.copytree(samples, tmp_path / "samples", copy_function=shutil.copyfile)

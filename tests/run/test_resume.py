@@ -26,7 +26,8 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 # What a kill finds is the driver's doing, not its workers'. These are plain processes, and Ray's at
 # a moment that every run of the tests comes to and at a heavy one
 ON_RAY = {"with a part written", "in the middle of a commit"}
-HEAVY = {"after naming", "with a part written"}  # found by the others' kind of kill as well
+# Found by the others' kind of kill as well
+HEAVY = {"as it takes the lock", "after naming", "after the first outcome", "with a part written"}
 PROCESSES = {"batch": 2, "group": 1, "workers": 2, "address": "processes"}
 
 
