@@ -54,7 +54,9 @@ def orientation_of(header: Any) -> Orientation:
     if np.isnan(nearest).any():  # nothing is stated, or a volume without extent
         signs = [-1 if turn[axis, axis] < 0 else 1 for axis in range(3)]
         return Orientation((signs[0], signs[1], signs[2]), (zooms[0], zooms[1], zooms[2]))
-    sizes = [float(one) for one in lengths] if sform or qform else zooms
+    # All of length 1 is an affine that nobody set, as where only pixdim was given
+    set_by_affine = bool(sform or qform) and not np.allclose(lengths, 1)
+    sizes = [float(one) for one in lengths] if set_by_affine else zooms
     unit = turn / lengths
     along = unit[nearest[:, 0].astype(int), range(3)]
     signs = [-1 if one < 0 else 1 for one in along]
