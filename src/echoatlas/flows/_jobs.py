@@ -61,6 +61,17 @@ def jobs_of(deployment: Deployment) -> Jobs:
     return RayJobs(address) if address else LocalJobs(deployment.root / "jobs")
 
 
+def sites_meant(folder: Path, sites: list[str] | None) -> tuple[Deployment, list[str], list[str]]:
+    """A deployment, the names of those of its sites that are meant, and the options that say so.
+
+    Raises:
+        UsageError: there is no deployment, or no such site.
+    """
+    found = Deployment.find(folder)
+    names = [site.site for site in found.chosen(sites)]
+    return found, names, [word for name in names if sites for word in ("--site", name)]
+
+
 async def carry_out(
     folder: Path,
     stages: Sequence[Stage],

@@ -9,11 +9,10 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._jobs import Counts, Stage, carry_out, sites_meant, stopping
 from echoatlas.flows._resume import crashed
 from echoatlas.flows._slots import slots
 from echoatlas.flows._told import Table, as_rows, failed, not_done
-from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.schemas.strict import Slug
 
@@ -96,11 +95,9 @@ async def curate(
     """
     folder = deployment.absolute()
     try:
-        found = Deployment.find(folder)
-        names = [site.site for site in found.chosen(sites)]
+        found, names, options = sites_meant(folder, sites)
     except UsageError as error:
         return not_done(str(error))
-    options = [word for name in names if sites for word in ("--site", name)]
     stages = (
         Stage("plan", ["plan", *options], planned, plan_tables),
         Stage("run", ["run", *options], ran, run_tables),

@@ -8,12 +8,11 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from echoatlas.flows._jobs import Counts, Stage, carry_out, stopping
+from echoatlas.flows._jobs import Counts, Stage, carry_out, sites_meant, stopping
 from echoatlas.flows._resume import crashed
 from echoatlas.flows._slots import slots
 from echoatlas.flows._told import failed, not_done
 from echoatlas.flows.curate import ran, run_tables
-from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.schemas.strict import Slug
 
@@ -53,16 +52,14 @@ async def watch(
     """
     folder = deployment.absolute()
     try:
-        found = Deployment.find(folder)
-        names = [site.site for site in found.chosen(sites)]
+        found, _, options = sites_meant(folder, sites)
     except UsageError as error:
         return not_done(str(error))
-    options = [word for name in names if sites for word in ("--site", name)]
     look = await carry_out(folder, [Stage("look", ["watch", "--look", *options], looked)])
     if not isinstance(look, dict) or not look["look"]:
         return look
     due = sorted(look["look"])
-    chosen = [word for name in due for word in ("--site", name)]
-    run = Stage("run", ["run", *chosen], ran, run_tables)
+    these = [word for name in due for word in ("--site", name)]
+    run = Stage("run", ["run", *these], ran, run_tables)
     done = await carry_out(folder, [run], slots(found, due))
     return {**look, **done} if isinstance(done, dict) else done
