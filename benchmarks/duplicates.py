@@ -261,13 +261,12 @@ def hearts() -> None:
             lake.add(f"{seed:05d}", None, list(scan.pictures))
         result, spent = lake.deduplicated()
         kinds = Counter(result.edges.column("kind").to_pylist())
-        pairs = count * (count - 1) // 2
         report(
             "duplicates",
             f"strangers, {shape}",
             clips=count,
             frames=FRAMES,
-            pairs=pairs,
+            pairs=count * (count - 1) // 2,
             looked_at=result.looked_at,
             near=kinds["near"],
             tied=kinds["tie"],
@@ -284,6 +283,12 @@ CUTS: dict[str, tuple[Callable[[list[Pixels]], list[Pixels]], str]] = {
     "still": (lambda clip: clip[len(clip) // 2 :][:1], "still"),
     "mirrored": (lambda clip: [np.ascontiguousarray(one[:, ::-1]) for one in clip], "mirror"),
 }
+
+
+def sent_again(pixels: Pixels) -> Pixels:
+    """A frame as another site has it."""
+    data = encoded(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 75)
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
 
 
 def cuts() -> None:
@@ -305,15 +310,9 @@ def _cuts(*, given: bool) -> None:
         for name, (taken, relation) in CUTS.items():
             if given and name == "mirrored":  # the fan would have to be mirrored as well
                 continue
-            again = [
-                cv2.imdecode(
-                    np.frombuffer(encoded(one, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 75), np.uint8),
-                    cv2.IMREAD_UNCHANGED,
-                )
-                for one in taken(clip)
-            ]
-            if lake.add(f"{seed:03d}|{name}", None, [np.asarray(one) for one in again], known):
-                wanted[f"{seed:03d}|{name}"] = relation
+            copy = f"{seed:03d}|{name}"
+            if lake.add(copy, None, [sent_again(one) for one in taken(clip)], known):
+                wanted[copy] = relation
     result, spent = lake.deduplicated()
     said, right, held = defaultdict(Counter), 0, 0  # type: ignore[var-annotated]
     for row in result.clips.to_pylist():

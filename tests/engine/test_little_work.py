@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 from echoatlas.pipeline.engine.cluster import BUSY
 from tests.cli.test_start_up import imported_by
+from tests.helpers.programs import run_program
 from tests.helpers.rehearsal import Rehearsal
 
 
@@ -39,7 +36,7 @@ for address, named, objects in [
 
 
 def test_only_little_work_that_no_cluster_is_named_for_is_done_by_plain_processes() -> None:
-    done = run(CHOICES)
+    done = run_program(CHOICES)
 
     assert done.stdout.split() == ["1", "0", "0", "0", "1", "0", "0", "0"], done.stderr
 
@@ -65,20 +62,8 @@ with ExitStack() as stack:
 
 
 def test_workers_of_little_work_give_way_when_an_archive_holds_much_of_it() -> None:
-    done = run(MORE_AND_MORE)
+    done = run_program(MORE_AND_MORE)
 
     few = ["starting workers", "6", "8"]
     many = ["starting workers", *["ray"] * 4, f"{BUSY}: working in plain processes", "10000", "10"]
     assert few + many == done.stdout.splitlines(), done.stderr
-
-
-def run(program: str) -> subprocess.CompletedProcess[str]:
-    """A program in a process of its own."""
-    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": here},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )

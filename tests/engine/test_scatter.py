@@ -17,6 +17,7 @@ from echoatlas.pipeline.engine.scatter import Workers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.ticks import tick
 from echoatlas.schemas.config.deployment import Engine
+from tests.helpers.programs import run_program
 from tests.helpers.waiting import wait_until
 
 
@@ -220,14 +221,7 @@ with connected(Engine(workers=1, address="processes")) as workers:
 
 
 def test_workers_end_with_a_driver_that_is_killed() -> None:
-    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    killed = subprocess.run(
-        [sys.executable, "-c", ORPHANS],
-        env=os.environ | {"PYTHONPATH": here},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    killed = run_program(ORPHANS)
 
     worker = int(killed.stdout)
 
@@ -264,14 +258,7 @@ except Retry as refused:
 
 
 def test_where_ray_does_not_start_plain_processes_do_the_work_and_it_is_said() -> None:
-    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    done = subprocess.run(
-        [sys.executable, "-c", BUSY_MACHINE],
-        env=os.environ | {"PYTHONPATH": here},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_program(BUSY_MACHINE)
 
     assert [f"4 {BUSY}: working in plain processes", BUSY] == done.stdout.splitlines(), done.stderr
 
@@ -300,13 +287,6 @@ with cluster.connected(Engine(workers=1), said.append):
 
 
 def test_a_start_of_ray_that_is_given_up_leaves_nothing_running() -> None:
-    here = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
-    done = subprocess.run(
-        [sys.executable, "-c", SLOW_START],
-        env=os.environ | {"PYTHONPATH": here},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_program(SLOW_START)
 
     assert done.stdout.split() == ["1", "0"], done.stderr
