@@ -18,7 +18,6 @@ from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.files import rows_of_file
 from echoatlas.pipeline.lake.staged import write_in_groups
 from echoatlas.schemas.tables import TABLES, schema
-from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -79,9 +78,6 @@ def swept(lake: Lake, name: str, versions: Collection[int], days: int) -> int:
     Raises:
         CheckFailed: a version that is to stay can't be read: nothing is deleted.
     """
-    erased = lake.read("objects", ["status"], pc.field("status") == Status.ERASED.value)
-    if erased.num_rows:  # an erasure takes older versions with it; nothing else may
-        versions = {one for one in versions if one >= lake.oldest(name)}
     for version in sorted(versions):
         if not lake.can_read(name, version):
             said = f"version {version} of '{name}', which a release pinned, can't be read any more"

@@ -6,11 +6,14 @@ import secrets
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from echoatlas.pipeline.lake.compaction import COMPACTED, LARGE, TARGET, compact, swept
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.schemas.tables import TABLES
+from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +57,7 @@ def compact_lake(
         if sweep_days is None:
             return found, 0
         tell("deleting what nothing needs", 0, 1)
-        kept = pinned_versions(releases)
+        kept = _without_erased(lake, pinned_versions(releases))
         return found, sum(swept(lake, name, kept[name], sweep_days) for name in TABLES)
 
 
@@ -68,4 +71,16 @@ def pinned_versions(releases: Storage) -> dict[str, set[int]]:
     for release in living_names(releases):
         for table, version in manifest_of(releases, release).tables.items():
             found[table].add(version)
+    return found
+
+
+def _without_erased(lake: Lake, pinned: dict[str, set[int]]) -> dict[str, set[int]]:
+    """Versions without those that an erasure took with it. Nothing else may take one: where nobody
+    was erased, one that is gone is a fault that ``swept`` finds."""
+    if not lake.read("objects", ["status"], pc.field("status") == Status.ERASED.value).num_rows:
+        return pinned
+    found: dict[str, set[int]] = defaultdict(set)
+    for name, versions in pinned.items():
+        oldest = lake.oldest(name)
+        found[name] = {one for one in versions if one >= oldest}
     return found
