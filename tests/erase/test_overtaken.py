@@ -165,7 +165,8 @@ def test_a_run_that_slept_while_its_lock_was_taken_over_commits_nothing_more(
     run = Stopped(SLEEPING, str(there.lake_path))
     with pytest.raises(UsageError, match="another run holds this lake"), lake.held("r-two"):
         pass
-    monkeypatch.setattr(lease, "STALE_AFTER", 0.1)
+    monkeypatch.setattr(lease, "STALE_AFTER", 0.3)  # longer than it takes to renew, as ever
+    time.sleep(0.4)
 
     with lake.held("r-two") as held:
         assert held.before == "r-one"

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from deltalake import write_deltalake
 
-from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.storage import LocalStorage, Storage
@@ -77,11 +76,11 @@ def test_what_does_not_fit_into_memory_lies_in_a_lake_on_this_machine(storage: S
 def test_what_a_killed_process_left_is_gone_once_a_run_holds_the_lake(tmp_path: Path) -> None:
     died = subprocess.Popen([sys.executable, "-c", ""])
     died.wait()
-    left = tmp_path / "_scratch" / f"sql-{socket.gethostname()}-{died.pid}-0123"
-    mine = tmp_path / "_scratch" / f"sql-{socket.gethostname()}-{os.getpid()}-0123"
+    left = tmp_path / "_scratch" / f"sql-{socket.gethostname()}-{died.pid}-01234567"
+    mine = tmp_path / "_scratch" / f"sql-{socket.gethostname()}-{os.getpid()}-01234567"
     for one in (left, mine):
         one.mkdir(parents=True)
         (one / "rows").write_bytes(b"pseudonyms")
 
-    with run_lock(Storage.open(tmp_path), "r1"):
+    with Lake(Storage.open(tmp_path)).held("r1"):
         assert list((tmp_path / "_scratch").iterdir()) == [mine]

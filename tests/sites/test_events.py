@@ -117,7 +117,7 @@ def watching(
         thread = threading.Thread(
             target=watch,
             args=(lambda: made.deployment, hints),
-            kwargs={"every": every, "said": told.append, **more},
+            kwargs={"every": every, "report": told.append, **more},
         )
         thread.start()
         try:
@@ -189,7 +189,7 @@ def test_a_real_service_tells_of_what_was_put_and_it_is_accepted(tmp_path: Path)
                 thread = threading.Thread(
                     target=watch,
                     args=(lambda: made.deployment, hints),
-                    kwargs={"said": told.append},
+                    kwargs={"report": told.append},
                 )
                 with as_in_a_process():
                     thread.start()

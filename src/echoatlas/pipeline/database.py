@@ -27,6 +27,7 @@ SHARE = 0.4  # of the memory, for DuckDB; Arrow, NumPy and Python want the rest
 LEAST_MB = 64  # with less it does nothing at all
 GONE = re.compile("No such file|No files found|does not exist")
 FOLDER = "_scratch"  # in a lake, where what does not fit lies
+OURS = re.compile(r"(?:sql|index)-(.+)-(\d+)-[0-9a-f]{8}")  # host and process
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def database(
         UsageError: not even with the folder's help is the memory enough; or the folder is full.
     """
     own = allowance or Allowance()
-    folder = own.place / f"sql-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    folder = own.place / _named("sql")
     made = not folder.parent.is_dir()
     (folder if stored else folder.parent).mkdir(parents=True, exist_ok=True)
     options: dict[str, str | bool | int | float | list[str]] = {
@@ -104,13 +105,38 @@ def quoted(*paths: str | Path) -> str:
     return "[" + ", ".join(f"'{one}'" for one in plain) + "]"
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what processes of this machine left in a scratch folder that were killed."""
-    for one in folder.glob("sql-*") if folder.is_dir() else ():
-        host, pid, _ = one.name.removeprefix("sql-").rsplit("-", 2)
-        if host == socket.gethostname() and not Path("/proc", pid).exists():
+@contextmanager
+def folder_of_files(allowance: Allowance) -> Iterator[Path]:
+    """A folder for files that one has to read from disk, for as long as the block lasts."""
+    folder = allowance.place / _named("index")
+    made = not folder.parent.is_dir()
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if made:
+            _removed_if_empty(folder.parent)
+
+
+def remove_leftovers(folder: Path, *, all_of_them: bool = False) -> None:
+    """Remove what killed processes of this machine left in a scratch folder.
+
+    Args:
+        all_of_them: also what lives, and other machines' own: whoever still needs it fails, or
+            goes on with what it holds open.
+    """
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if not (found := OURS.fullmatch(one.name)):
+            continue
+        here = found[1] == socket.gethostname()
+        if all_of_them or (here and not Path("/proc", found[2]).exists()):
             shutil.rmtree(one, ignore_errors=True)
     _removed_if_empty(folder)
+
+
+def _named(kind: str) -> str:
+    return f"{kind}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _too_little(allowance: Allowance) -> UsageError:

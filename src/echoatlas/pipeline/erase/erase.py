@@ -25,7 +25,7 @@ from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
 from echoatlas.pipeline.erase.proof import Needles, Proof, prove
 from echoatlas.pipeline.erase.redaction import Followed, redact_releases, redactions
-from echoatlas.pipeline.erase.sweep import give_up_half_written, sweep
+from echoatlas.pipeline.erase.sweep import empty_scratch, give_up_half_written, sweep
 from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
@@ -145,6 +145,7 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
             log.counted(purged(lake, name))
         told = give_up_half_written(lake.storage, deployment.releases)
         written = _receipts(deployment, gone)
+        empty_scratch(lake.allowance)
         begin(Stage.PROVE, "reading everything again")
         found = _erasure(deployment, gone, request, why, written, told, scatter)
         if not found.proof.holds:

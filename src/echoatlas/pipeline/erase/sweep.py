@@ -7,10 +7,13 @@ way.
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from echoatlas.pipeline.database import remove_leftovers
 from echoatlas.pipeline.erase.successor import silent
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.unfinished import abort, unfinished
@@ -21,6 +24,7 @@ from echoatlas.pipeline.release.sweep import unused
 from echoatlas.pipeline.storage import LocalStorage
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.database import Allowance
     from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.storage import Storage
@@ -37,6 +41,16 @@ def sweep(lake: Lake, releases: Storage, gone: Doomed) -> None:
     manifests = [manifest_of(releases, name) for name in living_names(releases)]
     releases.write(README, readme_of_releases(iter(manifests)))
     _forget_selections(lake, releases, gone)
+
+
+def empty_scratch(allowance: Allowance) -> None:
+    """Delete what commands keep on disk while they work, and what killed ones left there.
+
+    Whoever read the lake before rows left it may hold them in such a folder. The system's folder
+    for temporary files is not the lake's alone: there only what is left of this machine's goes.
+    """
+    shared = allowance.place == Path(tempfile.gettempdir())
+    remove_leftovers(allowance.place, all_of_them=not shared)
 
 
 def give_up_half_written(*places: Storage) -> bool:

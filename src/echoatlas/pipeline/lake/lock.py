@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from echoatlas.pipeline.database import FOLDER, remove_leftovers
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.file_lock import try_lock
 from echoatlas.pipeline.lake.lease import RENEW_EVERY, Lease, busy, note_of, parsed
@@ -72,7 +71,6 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
         file.seek(0)
         before = parsed(file.read()).get("run_id", "")
         _rewrite(file, json.dumps(note_of(run_id)))
-        remove_leftovers(storage.root / FOLDER)
         yield Held(run_id, before)
         _rewrite(file, "")
 

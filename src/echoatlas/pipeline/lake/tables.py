@@ -20,6 +20,7 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from echoatlas.pipeline.database import remove_leftovers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, lacking
 from echoatlas.pipeline.lake.lock import Held, run_lock
@@ -59,6 +60,7 @@ class Lake(LakeReader):
         """
         with run_lock(self.storage, run_id) as lock:
             self._fence = lock.demand
+            remove_leftovers(self.allowance.place)
             try:
                 yield lock
             finally:

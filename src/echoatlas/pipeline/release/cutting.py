@@ -94,6 +94,10 @@ def cutting(lake: Storage, releases: Storage, name: str) -> Iterator[Cutting]:
     try:
         mine.demand()
         yield mine
+    except FileNotFoundError:
+        if mine.slept():  # what it kept on disk meanwhile is gone, too
+            raise UsageError(SLEPT) from None
+        raise
     finally:
         done.set()
         renewer.join()

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echoatlas.pipeline.database import folder_of_files
 from echoatlas.pipeline.lake.join import coded
 from echoatlas.pipeline.release.annotations import PLACED, placed
 from echoatlas.pipeline.release.beside import ROWS
@@ -56,10 +56,8 @@ def finished(draft: Draft) -> Iterator[Finished]:
     draft.places = draft.places[order]
     shards = _listed(draft)
     masks = int(_masks_of(draft.sizes).max(initial=0))
-    folder = samples.allowance.place
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="index-", dir=folder) as place:
-        path = Path(place) / "index.parquet"
+    with folder_of_files(samples.allowance) as folder:
+        path = folder / "index.parquet"
         _write(draft, order, path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.database import Allowance, Connection, database, quoted
+from echoatlas.pipeline.database import (
+    Allowance,
+    Connection,
+    database,
+    folder_of_files,
+    quoted,
+)
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.manifest import index_columns_of, places_of
 from echoatlas.pipeline.storage import LocalStorage
@@ -37,24 +42,19 @@ def index_file(releases: Storage, manifest: Manifest, allowance: Allowance) -> I
         CheckFailed: it is not what was published.
     """
     key = f"{manifest.name}/{manifest.index.file}"
-    with tempfile.TemporaryDirectory(prefix="index-", dir=_made(allowance.place)) as folder:
+    with folder_of_files(allowance) as folder:
         try:
             if isinstance(releases, LocalStorage):
                 path = releases.path(key)
                 digest = _digest(path)
             else:
-                path = Path(folder) / "index.parquet"
+                path = folder / "index.parquet"
                 digest = _fetched(releases, key, path)
         except FileNotFoundError:
             raise CheckFailed(f"the index of release '{manifest.name}' is not there") from None
         if digest != manifest.index.sha256:
             raise CheckFailed(f"the index of release '{manifest.name}' is damaged")
         yield path
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _digest(path: Path) -> str:
