@@ -19,9 +19,9 @@ PAGE = TOP / "docs" / "performance.md"
 START = """\
 # Performance
 
-Where time and memory go. Generated from `benchmarks/results.json` (`python -m
-tools.performance`; how that file comes about: [benchmarks.md](benchmarks.md)). Times are CPU seconds
-on one core unless a heading says otherwise; compare ratios, since processors and their other load differ.
+Where time and memory go. Generated from `benchmarks/results.json` (`python -m tools.performance`;
+how that file comes about: [benchmarks.md](benchmarks.md)). Times are CPU seconds on one core unless
+a heading says otherwise; compare ratios, since processors and their other load differ.
 """
 
 
@@ -112,7 +112,7 @@ SECTIONS = (
     Section(
         "Commands, as a lake grows",
         "A lake of 23 sites. `exponent` is of CPU seconds over start, from the size before; memory "
-        "is of the command's own process, and the last columns go straight on to 4.5 million frames.",
+        "is of the command's own process, and the last columns go straight on to 4.5 M frames.",
         (
             Table(
                 "scale", "command", r"(.+, [\d,]+ frames)",
