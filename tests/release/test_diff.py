@@ -213,3 +213,16 @@ def test_the_command_line_compares_and_deprecates(tmp_path: Path) -> None:
     assert (listed["a"]["state"], listed["a"]["successor"]) == ("deprecated", "b")
     assert "echoatlas: release a is deprecated (too wide): use b" in pulled.stderr.splitlines()
     assert json.loads(pulled.stdout)["samples"] == 8
+
+
+def test_what_licenses_or_patients_do_not_permit_is_removed_for_that(tmp_path: Path) -> None:
+    special = [{}, {"license": "CC-BY-NC-4.0"}, {"consent": "restricted"}, {"consent": "given"}]
+    lake = quick_lake(tmp_path / "lake", [{"license": "CC0-1.0", **one} for one in special])
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="a"))
+    create(lake, releases, ReleaseConfig(name="b", use="commercial"))
+
+    found = compared(lake, "a", "b")
+
+    assert found.why == {"license": 1, "consent": 1}
+    assert found.same == 2

@@ -190,6 +190,9 @@ def status_text(found: dict[str, Any]) -> str:
     if found["patients_differ"]:
         said = "objects have copies that name several patients (flag patients_differ)"
         parts.append(f"{found['patients_differ']} {said}")
+    if found["consent"]:
+        told = ", ".join(f"{number} {said}" for said, number in found["consent"].items())
+        parts.append(f"objects by what is said of consent: {told}")
     if found["tables"]:
         heads = ("tables", "idle", "rows", "unmatched", "files", "named")
         rows = [(site, *(one[h] for h in heads)) for site, one in found["tables"].items()]

@@ -63,6 +63,9 @@ def create(
     use: str | None = typer.Option(
         None, help="internal (default), research, commercial or sharing: licenses must permit it."
     ),
+    consent: str | None = typer.Option(
+        None, help="not_refused (default), or required: silence is no consent."
+    ),
     weight: str | None = typer.Option(None, help="SQL expression: how often to draw a sample."),
     min_k: int | None = typer.Option(None, help="Patients who must share site, age, sex, device."),
     suppress: list[str] | None = Suppress,
@@ -78,7 +81,13 @@ def create(
     from echoatlas.pipeline.run.contamination import cut_release, screens
 
     given: dict[str, Any] = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
-    given |= {"nameless": nameless, "use": use, "weight": weight, "min_k": min_k}
+    given |= {
+        "nameless": nameless,
+        "use": use,
+        "consent": consent,
+        "weight": weight,
+        "min_k": min_k,
+    }
     given["native"] = native
     given |= {"suppress": tuple(suppress) if suppress else None}
     raw = mapping(config) if config else {}
@@ -86,15 +95,20 @@ def create(
     asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()
     if dry_run:
-        told = preview(
-            deployment.lake, deployment.releases, asked, screens(deployment, without or ())
-        )
+        held = screens(deployment, without or ())
+        sites = deployment.sites.values()
+        told = preview(deployment.lake, deployment.releases, asked, sites, held)
         context.say(_previewed(name, told), as_data(told))
         return
     manifest = cut_release(deployment, asked, without or ())
     lines = [
         f"release {name}: {manifest.frames} frames of {manifest.patients} patients in "
         f"{len(manifest.shards)} shards {manifest.counts['split']}"
+    ]
+    lines += [
+        f"left out: {number}: {reason}"
+        for reason, number in manifest.published["left_out"].items()
+        if "consent" in reason
     ]
     lines += [
         f"{one.frames} frames, {one.clips} clips, {one.patients} patients left out as near to "

@@ -219,7 +219,13 @@ def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(N
     context.say(
         table(heads, [(one.status, one.file, one.sentence) for one in found]),
         [
-            {"file": r.file, "object_id": r.object_id, "status": r.status, "reason": r.reason}
+            {
+                "file": r.file,
+                "object_id": r.object_id,
+                "status": r.status,
+                "reason": r.reason,
+                "sentence": r.sentence,
+            }
             | ({"table": r.table} if r.table else {})
             for r in found
         ],

@@ -82,6 +82,10 @@ class Reason(StrEnum):
     RESIDUAL_TEXT = "residual_text", "Text remained in the picture after cleaning."
     NOT_CLEAN = "not_clean", "De-identification could not be shown to be complete."
     UNKNOWN_SOP_CLASS = "unknown_sop_class", "The DICOM class is not one that is de-identified."
+    NO_CONSENT = (
+        "no_consent",
+        "Its patient refused or withdrew consent, or what is said of consent is not understood.",
+    )
     SEEN_BY_REVIEWER = (
         "seen_by_reviewer",
         "A person saw, or could not rule out, identifying text in what was cleaned.",

@@ -32,7 +32,7 @@ ROLES: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.COUNTED: (
         "split", "site", "region", "organ", "device", "mode", "license", "subject_type",
-        "fan_shape",
+        "fan_shape", "consent",
     ),
     Role.FIRST: (
         "frame_id", "site", "patient", "region", "organ", "split", "device", "license",
@@ -47,7 +47,7 @@ FROM: Mapping[str, tuple[str, ...]] = {
         "frame_index", "pane", "time_ms", "width", "height", "channels", "native_width",
         "native_height", "scale", "offset_x", "offset_y", "mm_per_px_x", "mm_per_px_y",
         "spacing_source", "fan_shape", "fan", "fan_score", "fan_verdict", "mode", "maker", "model",
-        "subject_type", "native_split", "age", "sex", "license", "flags",
+        "subject_type", "native_split", "age", "sex", "license", "consent", "flags",
     ),
     "labels": (
         "region", "organ", "region_index", "organ_index", "paths", "confidence", "laterality",

@@ -32,6 +32,17 @@ class PatientSource(StrEnum):
     OBJECT = "object"  # nowhere: each object stands alone
 
 
+class Consent(StrEnum):
+    """Whether a patient agreed that the picture may be used, the strictest first."""
+
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"  # something is said, and it is not understood
+    RESTRICTED = "restricted"  # given, and not for handing on to everybody
+    GIVEN = "given"
+    UNSAID = ""
+
+
 class DecidedBy(StrEnum):
     """How a label came about."""
 

@@ -22,10 +22,12 @@ from echoatlas.pipeline.deidentify_tool.reports import is_report, open_report
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
+from echoatlas.pipeline.objects.copies import consent_of
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.dicom.header import open_dicom
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
+from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +61,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=7)
+@step("rewrite", version=8)
 def rewritten(
     data: bytes,
     origin: Origin,
@@ -78,6 +80,7 @@ def rewritten(
     keeps = config.keep_measurements or policy.keep_measurements
     config = replace(config, keep_measurements=keeps)
     scan = read(data)
+    _demand_consent(scan.header, origin, site)
     clip = Clip(scan)
     look = replace(LOOKED, cropped=site.cropped)
     fans = geometry(scan, clip.spread(look.pictures), look)
@@ -108,12 +111,23 @@ def rewritten(
 def _report(data: bytes, origin: Origin, site: SiteConfig, key: SiteKey, policy: Policy) -> Written:
     """A structured report: codes, numbers and references, and no pixels at all."""
     before = open_report(data)
+    _demand_consent(before, origin, site)
     header, rebuilt = of_header(before, origin, site, key, policy, pixels=False)
     _name(rebuilt.dataset, data, key)
     whole = part10(rebuilt.dataset)
     demand_clean(before, open_dicom(whole, ReadConfig()).header, policy)
     scan = Scan("dicom", "", 0, 0, 0, lambda: iter(()), header=before)
     return Written(whole, ".dcm", "", scan, header)
+
+
+def _demand_consent(header: Any, origin: Origin, site: SiteConfig) -> None:
+    """Let nothing out of a patient who refused.
+
+    Raises:
+        Reject: ``no_consent``.
+    """
+    if consent_of(header, origin, site) in (Consent.WITHDRAWN, Consent.REFUSED, Consent.UNCLEAR):
+        raise Reject(Reason.NO_CONSENT)
 
 
 def _name(made: Any, data: bytes, key: SiteKey) -> None:

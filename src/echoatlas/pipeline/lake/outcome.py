@@ -18,13 +18,15 @@ def outcome_row(
     *,
     reason: str = "",
     license_id: str = "",
+    consent: str = "",
     fingerprint: str = "",
 ) -> ObjectRow:
     """What became of an object of which there are no frames.
 
     Args:
         reason: code, of what was rejected.
-        license_id: of the site's data. fingerprint: of the steps and settings that decided it.
+        license_id: of the site's data. consent: what tables say of it.
+        fingerprint: of the steps and settings that decided it.
     """
     return ObjectRow(
         object_id=sighting.object_id,
@@ -46,6 +48,7 @@ def outcome_row(
         maker="unknown",
         model="unknown",
         license=license_id,
+        consent=consent,
         flags="",
         fingerprint=fingerprint,
     )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deidentify.header.attributes import clean, of_loose
 from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header
+from echoatlas.pipeline.read.consent import header_consent, row_consent, strictest
 from echoatlas.schemas.rows.objects import CopyRow
-from echoatlas.schemas.values import Flag, PatientSource
+from echoatlas.schemas.values import Consent, Flag, PatientSource
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.attributes import Policy
@@ -39,12 +40,13 @@ STRENGTH = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whom a copy names, under the site's key."""
+    """Whom a copy names, under the site's key, and what it says of consent."""
 
     patient: str
     study: str
     source: str
     strength: int
+    consent: str = Consent.UNSAID
 
     @property
     def order(self) -> tuple[int, str]:
@@ -67,12 +69,20 @@ def claim_of(header: Any, origin: Origin, site: SiteConfig, key: SiteKey, policy
     who = identity_of(header, origin, site)
     study = of_loose(origin, site, key, policy).study if header is None else ""
     patient = key.pseudonym("patient", who.value)
-    return Claim(patient, study, who.source, strength(who.source, header))
+    return Claim(
+        patient, study, who.source, strength(who.source, header), consent_of(header, origin, site)
+    )
+
+
+def consent_of(header: Any, origin: Origin, site: SiteConfig) -> Consent:
+    """What header and tables say of consent: the strictest."""
+    return strictest((header_consent(header), row_consent(origin.sidecar, site.sidecar)))
 
 
 def recalled(row: CopyRow, header: Any) -> Claim:
     """Whom a copy named that is there no more."""
-    return Claim(row.patient, row.study, row.patient_source, strength(row.patient_source, header))
+    known = strength(row.patient_source, header)
+    return Claim(row.patient, row.study, row.patient_source, known, row.consent)
 
 
 def best(
@@ -92,11 +102,13 @@ def differ(claims: Sequence[Claim]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Whom an object shows, as all its copies say; what each says; oddities of that."""
+    """Whom an object shows, as all its copies say; what each says; oddities of that; and the
+    strictest that any of them says of consent."""
 
     header: CleanHeader
     rows: list[CopyRow]
     flags: tuple[str, ...]
+    consent: Consent
 
 
 def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
@@ -129,8 +141,9 @@ def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
             study=claim.study or header.study,  # which all copies with a header share
             patient_source=claim.source,
             license=site.license,
+            consent=claim.consent,
             fingerprint=mark,
         )
         for locator, claim in claims
     ]
-    return Spoken(header, rows, tuple(flags))
+    return Spoken(header, rows, tuple(flags), strictest(claim.consent for _, claim in claims))

@@ -28,8 +28,10 @@ TOLD = "+"  # between the mark of frames and what is said of an object's copies
 NOWHERE = {
     "bucket": True,
     "license": True,
+    "consent": True,
     "country": True,
-    "sidecar": {"min_matched"},
+    # Of words of consent each object that they speak of is told (``Known.told``)
+    "sidecar": {"min_matched", "consent"},
     "uploads": True,
     "dicomweb": True,
     "drift": True,

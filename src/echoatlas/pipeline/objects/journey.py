@@ -74,7 +74,7 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
     with watch.step("normalize"):
         panes = [Pane.of(*one, config.normalize) for one in zip(fans, redactions, strict=True)]
     marks = context.marks(task)
-    columns = frame_columns(task.sighting, spoken.header, site, origin.facts, marks)
+    columns = frame_columns(task.sighting, spoken, site, origin.facts, marks)
     rows: list[Row] = [*evidence_rows(hints, task.sighting, marks), *spoken.rows]
     rows += frame_rows(clip, scan, panes, columns, marked, config.frames(site.sampling), watch)
     with watch.step("check"):
@@ -83,7 +83,7 @@ def journey(task: ObjectTask, context: SiteContext, watch: Stopwatch | None = No
                 check_written(pictures, config.redact, left, sight.whole)
     rows.append(audit_row(task.sighting, scan, spoken.header, marks.frames, fans, redactions))
     frames = sum(len(pane.written) for pane in panes)
-    return ObjectResult(rows, scan, spoken.header, frames, spoken.flags)
+    return ObjectResult(rows, scan, spoken.header, frames, spoken.flags, spoken.consent.value)
 
 
 def _of_report(
@@ -100,4 +100,4 @@ def _of_report(
     audited = audit_row(task.sighting, report, spoken.header, marks.frames)
     rows: list[Row] = [*evidence_rows(told, task.sighting, marks), *spoken.rows, audited]
     rows += measurement_rows(numbers(report), task.sighting, spoken.header, marks)
-    return ObjectResult(rows, report, spoken.header, 0, spoken.flags)
+    return ObjectResult(rows, report, spoken.header, 0, spoken.flags, spoken.consent.value)

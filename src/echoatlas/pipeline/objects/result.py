@@ -14,6 +14,7 @@ from echoatlas.schemas.rows.frames import (
 )
 from echoatlas.schemas.rows.labels import EvidenceRow, ReadingRow
 from echoatlas.schemas.rows.objects import AuditRow, CopyRow
+from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import CleanHeader, Scan
@@ -41,3 +42,4 @@ class ObjectResult:
     header: CleanHeader
     frames: int
     flags: tuple[str, ...] = ()
+    consent: str = Consent.UNSAID

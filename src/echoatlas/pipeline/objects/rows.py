@@ -10,13 +10,14 @@ from echoatlas.schemas.fan import Verdict
 from echoatlas.schemas.rows.frames import MeasurementRow
 from echoatlas.schemas.rows.labels import EvidenceRow, ReadingRow
 from echoatlas.schemas.rows.objects import AuditRow, ObjectRow, QuarantineRow
-from echoatlas.schemas.values import AuditVerdict, Status
+from echoatlas.schemas.values import AuditVerdict, Consent, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from echoatlas.pipeline.errors import Reject
     from echoatlas.pipeline.evidence import Measured
+    from echoatlas.pipeline.objects.copies import Spoken
     from echoatlas.pipeline.objects.fingerprints import Fingerprints
     from echoatlas.pipeline.objects.result import ObjectResult
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -27,9 +28,17 @@ if TYPE_CHECKING:
 
 
 def rejection_rows(
-    sighting: SightingRow, site: SiteConfig, rejection: Reject, marks: Fingerprints
+    sighting: SightingRow,
+    site: SiteConfig,
+    rejection: Reject,
+    marks: Fingerprints,
+    consent: str = Consent.UNSAID,
 ) -> list[object]:
-    """The rows that say that an object is quarantined, and why."""
+    """The rows that say that an object is quarantined, and why.
+
+    Args:
+        consent: what tables say of it: other sites may have the same bytes, and keep them.
+    """
     return [
         QuarantineRow(
             object_id=sighting.object_id,
@@ -48,6 +57,7 @@ def rejection_rows(
             Status.REJECTED,
             reason=rejection.reason.value,
             license_id=site.license,
+            consent=consent,
             fingerprint=marks.frames,
         ),
     ]
@@ -110,12 +120,13 @@ def measurement_rows(
 
 def frame_columns(
     sighting: SightingRow,
-    header: CleanHeader,
+    spoken: Spoken,
     site: SiteConfig,
     facts: Mapping[str, str],
     marks: Fingerprints,
 ) -> dict[str, Any]:
     """The columns of ``FrameRow`` that all frames of an object share."""
+    header = spoken.header
     return {
         "object_id": sighting.object_id,
         "site": site.site,
@@ -130,6 +141,7 @@ def frame_columns(
         "age": header.age,
         "sex": header.sex,
         "license": site.license,
+        "consent": spoken.consent.value,
         "fingerprint": marks.frames,
     }
 
@@ -220,6 +232,7 @@ def kept_row(
         maker=header.maker,
         model=header.model,
         license=site.license,
+        consent=traveled.consent,
         flags=" ".join(sorted({*scan.flags, *scan.damage.flags, *traveled.flags})),
         fingerprint=mark,
     )

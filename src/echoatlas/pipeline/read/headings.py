@@ -37,6 +37,25 @@ PATIENT = re.compile(
 PATIENT_NAME = re.compile(
     rf"{_WHO}s?names?|nameof(?:the)?patient|nom(?:du)?patient|nombre(?:del)?paciente|姓名|病人姓名|患者姓名|患者名"
 )
+_AGREED = (
+    r"(?:consent|consented|(?:einwilligung|einverstandnis|zustimmung)(?:s?erklarung)?"
+    r"|consentement|consentimiento|consentimento|consenso|toestemming|согласие|知情同意|是否同意"
+    r"|同意|동의)"
+)
+# Whether the patient agreed; of the plain form of a heading. Forms, versions and dates are not it.
+CONSENT = re.compile(
+    rf"(?:{_WHO}|informed|research|study|data|imaging|image|general|broad|written|signed|has)*"
+    rf"{_AGREED}(?:given|obtained|signed|status|state|flag|granted|vorhanden|erteilt|liegtvor"
+    r"|informado|informato|eclaire|(?:to|for)?research|yesno|yn|书|書|情况|여부|서|の有無)*"
+    r"|согласиепациента|agreedtoresearch"
+)
+# Whether the patient left, so that a yes, or a date, is a no
+OPT_OUT = re.compile(
+    r"(?:national)?(?:data)?opt(?:ed|ing)?out"
+    rf"|(?:{_AGREED}|{_WHO}|date(?:of)?)*(?:withdrawn|withdrew|withdrawal|revoked|refused|declined"
+    r"|widerrufen|widerruf|widerspruch|abgelehnt|撤回|철회|退出)(?:date|on|datum)?"
+    r"|objection|objected|opposition|refus|retrait"
+)
 LABEL = re.compile(
     r"label|organ|anatomy|region|body.?part|exam|plane|view|descri|protocol|class|structure", re.I
 )
@@ -67,6 +86,10 @@ def meaning(heading: str, rule: Sidecar) -> str:
         return "" if means == "ignore" else means
     if PATIENT.fullmatch(plain(heading)) or PATIENT_NAME.fullmatch(plain(heading)):
         return "patient"
+    if CONSENT.fullmatch(plain(heading)):
+        return "consent"
+    if OPT_OUT.fullmatch(plain(heading)):
+        return "opt_out"
     return "label" if LABEL.search(heading) else ""
 
 

@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import Manifest
+from echoatlas.schemas.values import Consent
 
 
 def counts(index: pa.Table) -> dict[str, dict[str, int]]:
-    """Frames by split, site, region, organ, device, mode, license, subject and fan."""
+    """Frames by split, site, region, organ, device, mode, license, subject, fan, consent."""
     return {name: _counted(index.column(name)) for name in ROLES[Role.COUNTED]}
 
 
@@ -43,6 +44,17 @@ def _patients(manifest: Manifest) -> list[str]:
         f"- {ties.patients} patients are tied by what copies of their pictures say, in "
         f"{ties.groups} groups (`split_group`), each in one split",
     ]
+
+
+def _consent(manifest: Manifest) -> list[str]:
+    said = manifest.counts.get("consent")
+    if said is None:  # a release of before it was asked
+        return []
+    left = manifest.published["left_out"]
+    gone = [f"{number} left out: {why}" for why, number in left.items() if "consent" in why]
+    given, silent = said.get(Consent.GIVEN, 0), said.get(Consent.UNSAID, 0)
+    told = f"of {given} frames it is stated that patients consented, of {silent} nothing is"
+    return [f"- {'; '.join([told, *gone])}"]
 
 
 def _sides(manifest: Manifest) -> list[str]:
@@ -89,6 +101,7 @@ def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
         f"- selection: `{manifest.config.where or 'all'}`",
         *_hidden(manifest),
         *_patients(manifest),
+        *_consent(manifest),
         *_sides(manifest),
         *_without(manifest),
         f"- tables: {', '.join(f'{k} v{v}' for k, v in sorted(manifest.tables.items()))}",

@@ -18,6 +18,7 @@ from echoatlas.pipeline.release.documents.sources import published_sources
 from echoatlas.pipeline.release.draft import Draft, cut_tasks, drafted
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
 from echoatlas.pipeline.release.packing import PACKED
+from echoatlas.pipeline.release.permitted import demanded_by
 from echoatlas.pipeline.release.pins import digest_tasks, digests, files_of_tables, known_digests
 from echoatlas.pipeline.release.publish import announce, is_announced, publish
 from echoatlas.schemas.events import Stage
@@ -56,13 +57,18 @@ class Preview:
 
 
 def preview(
-    lake: Lake, releases: Storage, config: ReleaseConfig, screens: Sequence[Screen] = ()
+    lake: Lake,
+    releases: Storage,
+    config: ReleaseConfig,
+    sites: Iterable[SiteConfig] = (),
+    screens: Sequence[Screen] = (),
 ) -> Preview:
     """Count what a release would hold, and write nothing.
 
     Raises:
         UsageError, CheckFailed: as ``create``.
     """
+    config = demanded_by(config, sites)
     _demand_free(releases, config)
     with drafted(lake, releases, config, screens) as draft:
         samples = draft.samples
@@ -96,13 +102,16 @@ def create(
 
     Args:
         engine: where workers come from if there is much to do; else all is done in this process.
-        sites: whose country and collection the release's sources name.
+        sites: whose country and collection the release's sources name, and whose silence is no
+            consent where their files say so.
         screens: evaluation sets that it is held against.
 
     Raises:
         UsageError: the name is taken, the selection is wrong, or an erasure is under way or began.
         CheckFailed: nothing was selected, or the configuration refuses what was.
     """
+    known = tuple(sites)
+    config = demanded_by(config, known)
     with (
         cutting(lake.storage, releases, config.name) as leave,
         EventLog(lake.storage, run_name("c")) as log,
@@ -118,7 +127,7 @@ def create(
             found = _carried_out(lake, releases, draft, engine, leave)
             log.counted(len(draft.shards))
             log.begin(Stage.PUBLISH)
-            return publish(lake, releases, draft, found, published_sources(sites), leave)
+            return publish(lake, releases, draft, found, published_sources(known), leave)
 
 
 def _demand_free(releases: Storage, config: ReleaseConfig) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import EchoAtlasError
 from echoatlas.pipeline.release.candidates import Candidates
 from echoatlas.pipeline.release.diff import UNKNOWN, Why
 from echoatlas.pipeline.release.k_anonymity import QUASI, anonymous
+from echoatlas.pipeline.release.permitted import Step, by_license, consented
 from echoatlas.pipeline.release.select import REPEATED, repeated_frames
 from echoatlas.pipeline.release.selection import ACCEPTED, NAMELESS, shown_to_leak, true_of
 from echoatlas.pipeline.release.whole import every_frame
@@ -22,8 +21,6 @@ from echoatlas.schemas.config.release import ReleaseConfig
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.manifest import Manifest
-
-Step = Callable[[Candidates], NDArray[np.bool_]]
 
 
 def reasons(lake: Lake | None) -> Callable[[pa.Table, Manifest], Why]:
@@ -58,7 +55,7 @@ def _left_out(lake: Lake, manifest: Manifest, ids: Set[str]) -> dict[str, str]:
         with every_frame(lake, manifest.tables) as frames:
             left = _among(frames, ids)
             found = dict.fromkeys(ids - left, "gone")
-            for reason, step in _steps(config, findings):
+            for reason, step in _steps(frames, config, findings):
                 frames.keep(step(frames))
                 stays = _among(frames, ids)
                 found |= dict.fromkeys(left - stays, reason)
@@ -68,13 +65,17 @@ def _left_out(lake: Lake, manifest: Manifest, ids: Set[str]) -> dict[str, str]:
     return found
 
 
-def _steps(config: ReleaseConfig, findings: pa.Table) -> Iterator[tuple[str, Step]]:
+def _steps(
+    frames: Candidates, config: ReleaseConfig, findings: pa.Table
+) -> Iterator[tuple[str, Step]]:
     """Each step of a selection, in order, and the reason for which it leaves frames out."""
     if config.where.strip():
         yield "where", lambda frames: true_of(frames, config.where)
     if not config.review:
         yield "review", lambda frames: frames.where(ACCEPTED)
     yield "finding", lambda frames: ~shown_to_leak(frames, findings)
+    for name, steps in (("license", by_license(frames, config)), ("consent", consented(config))):
+        yield from ((name, step) for _, step in steps)
     if config.duplicates == "drop":
         yield "duplicate", lambda frames: ~repeated_frames(frames.coded(REPEATED))
     if config.nameless == "drop":

@@ -35,6 +35,8 @@ SENTENCES: Mapping[str, str] = {
     "where": "the selection (--where) leaves it out",
     "review": "the scanned area is doubtful, and such frames are left out",
     "finding": "a reviewer saw, or could not rule out, identifying text",
+    "license": "its license does not permit what the release is for",
+    "consent": "consent was refused or withdrawn, or is not known to cover the release",
     "duplicate": "another frame that shows the same stands for it",
     "nameless": "its file names no patient, and such files are left out",
     "anonymity": "fewer patients than min_k are alike",

@@ -1,4 +1,4 @@
-"""What copies of a picture know of each other's patients, licenses and labels, over a whole lake.
+"""What copies of a picture know of each other's patients, consent and labels, over a whole lake.
 
 Equal bytes at two sites, the same picture in another file, a still cut from a clip: each was told
 other things about itself. A release may hold only one of them, or none; what the others say holds
@@ -7,6 +7,8 @@ all the same, the strictest first:
 - patients whom copies of one picture name, however indirectly, stay in one split;
 - a picture of whom one copy names nobody is of the patient whom another names;
 - the licenses of all copies bind;
+- of what copies say of consent the strictest holds; who restricts or refuses it does so for all
+  pictures of the patient, who gives it for this one alone;
 - a label that one copy has is the others', and labels that contradict each other are none.
 """
 
@@ -20,14 +22,15 @@ import pyarrow as pa
 
 from echoatlas.pipeline.database import Allowance, Connection, database
 from echoatlas.schemas.index import ROLES, Role
-from echoatlas.schemas.values import DecidedBy
+from echoatlas.schemas.values import Consent, DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN
 
 KIN, GROUP = "kin", "split_group"
 TIES = ROLES[Role.TIE]  # what two splits may not share
-FRAME = ("frame_id", "object_id", "patient", "study", "patient_source", "license")
-COPY = ("content_id", "patient", "study", "patient_source")
-OBJECT = ("object_id", "content_id", "status", "license")
+FRAME = ("frame_id", "object_id", "patient", "study", "patient_source", "license",
+         "consent")  # fmt: skip
+COPY = ("content_id", "patient", "study", "patient_source", "consent")
+OBJECT = ("object_id", "content_id", "status", "license", "consent")
 LABEL = ("region", "organ", "region_index", "organ_index", "paths", "confidence", "conflict",
          "decided_by")  # fmt: skip
 ABSTAINING: Mapping[str, Any] = {
@@ -91,6 +94,36 @@ WITH bound AS (
 SELECT frame_id, list_sort(list_distinct(flatten(list(licenses)))) AS licenses
 FROM tied JOIN many USING (tie) GROUP BY frame_id
 """
+# Numbers stand for places in ``STRICTEST``, so that the least is the strictest
+STRICTEST = [one.value for one in Consent if one is not Consent.UNSAID]
+PLACE = f"list_position({STRICTEST}, consent)"
+CONSENTS = f"""
+WITH stated AS (
+    SELECT content_id, patient, {PLACE} AS place FROM c WHERE consent <> ''
+), bound AS (
+    SELECT patient, min(place) AS place FROM stated
+    WHERE place < {STRICTEST.index(Consent.GIVEN) + 1} GROUP BY patient
+), bytes AS (
+    SELECT content_id, min(place) AS place FROM (
+        SELECT content_id, place FROM stated
+        UNION ALL SELECT content_id, {PLACE} FROM o WHERE consent <> '' AND status <> 'erased'
+        UNION ALL SELECT c.content_id, bound.place FROM c JOIN bound USING (patient)
+    ) WHERE content_id <> '' GROUP BY content_id
+), own AS (
+    SELECT frame_id, {PLACE} AS place FROM f WHERE consent <> ''
+    UNION ALL SELECT f.frame_id, bound.place FROM f JOIN bound USING (patient)
+    UNION ALL SELECT claims.frame_id, bound.place FROM claims JOIN bound
+        ON claims.who.patient = bound.patient
+    UNION ALL SELECT f.frame_id, bytes.place FROM f JOIN content USING (object_id)
+        JOIN bytes USING (content_id)
+), shared AS (
+    SELECT representative, min(place) AS place FROM own JOIN shown USING (frame_id)
+    GROUP BY representative
+)
+SELECT frame_id, {STRICTEST}[min(place)] AS consent FROM (
+    FROM own UNION ALL SELECT frame_id, place FROM shown JOIN shared USING (representative)
+) GROUP BY frame_id
+"""
 
 DIFFERING = f"""
 WITH said AS (
@@ -102,6 +135,8 @@ WITH said AS (
 ), several AS (SELECT head FROM said GROUP BY head HAVING count(DISTINCT paths) > 1)
 SELECT said.* FROM said SEMI JOIN several USING (head) ORDER BY head, frame_id
 """
+# In this order: the last asks the first
+QUERIES = {"claims": CLAIMS, "others": OTHERS, "licenses": LICENSES, "consents": CONSENTS}
 # A frame's columns as its copies have them: of a join of ``f`` with tables of ``prepare_kin``
 KNOWN: Mapping[str, str] = {
     "patient": "coalesce(claims.who.patient, f.patient)",
@@ -110,6 +145,7 @@ KNOWN: Mapping[str, str] = {
     "license": "CASE WHEN len(licenses.licenses) > 1 THEN array_to_string(list_transform("
     "licenses.licenses, lambda one: CASE WHEN contains(one, ' OR ') THEN '(' || one || ')' "
     "ELSE one END), ' AND ') ELSE f.license END",
+    "consent": "coalesce(consents.consent, f.consent)",
     "kin": "coalesce(array_to_string(list_filter(others.patients, "
     "lambda one: one <> coalesce(claims.who.patient, f.patient)), ' '), '')",
     "split_group": "coalesce(heads.head, f.patient)",
@@ -119,16 +155,15 @@ KNOWN: Mapping[str, str] = {
 def prepare_kin(asked: Connection) -> None:
     """Find what copies of frames know, over a whole lake.
 
-    Makes the tables ``claims``, ``others``, ``licenses`` and ``agreed``, of frames of whom copies
-    know something else, and ``heads``, patients to the smallest of all who have to stay in one
-    split with them.
+    Makes the tables of ``QUERIES`` and ``agreed``, of frames of whom copies know something else,
+    and ``heads``, patients to the smallest of all who have to stay in one split with them.
 
     Args:
         asked: a database with frames as ``f``, copies as ``c``, objects as ``o``, duplicates as
             ``d``, measures as ``m`` and labels as ``l``.
     """
     asked.execute(VIEWS)
-    for name, query in (("claims", CLAIMS), ("others", OTHERS), ("licenses", LICENSES)):
+    for name, query in QUERIES.items():
         asked.execute(f"CREATE TABLE {name} AS {query}")
     pairs = asked.sql(
         "SELECT list_sort(list(patient)) FROM ties GROUP BY tie HAVING count(*) > 1"

@@ -18,6 +18,7 @@ from echoatlas.pipeline.release.findings import held_back
 from echoatlas.pipeline.release.k_anonymity import QUASI, Suppressed, anonymous, device_of
 from echoatlas.pipeline.release.kin import GROUP
 from echoatlas.pipeline.release.measurements import put_measurements
+from echoatlas.pipeline.release.permitted import by_license, consented
 from echoatlas.pipeline.release.select import (
     REPEATED,
     repeated_frames,
@@ -29,7 +30,6 @@ from echoatlas.pipeline.release.split import SPLIT_BY, dealt
 from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import Screen, demand_unseen, without
 from echoatlas.schemas.values import PatientSource
-from echoatlas.taxonomy.licenses import Use, forbidden
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,10 +100,8 @@ def _selected(
         sieve.keep(frames.where(ACCEPTED), "the fan is to be reviewed")
     leaks = shown_to_leak(frames, lake.read("findings", version=versions.get("findings")))
     sieve.keep(~leaks, "a reviewer saw, or could not rule out, a leak")
-    for reason, license in _forbidden(frames, config).items():
-        theirs = pa.table({"named": pa.array([license], pa.string())})
-        permitted = ~frames.where("license IN (SELECT named FROM theirs)", theirs=theirs)
-        sieve.keep(permitted, reason)
+    for reason, step in (*by_license(frames, config), *consented(config)):
+        sieve.keep(step(frames), reason)
     if config.duplicates == "drop":
         sieve.keep(
             ~repeated_frames(frames.coded(REPEATED)), "a duplicate of what is in the release"
@@ -253,14 +251,6 @@ def row_scores(
     if not np.all((values >= 0) & np.isfinite(values)):
         raise UsageError(f"--{name}: it is negative, or no number, for some samples")
     return values
-
-
-def _forbidden(frames: Candidates, config: ReleaseConfig) -> dict[str, str]:
-    """Reason to license, of those that do not permit what the release is for."""
-    found = forbidden(list(frames.counted("license")), Use(config.use))
-    if found and config.forbidden == "refuse":
-        raise CheckFailed("; ".join(found.values()))
-    return {reason: license for license, reason in found.items()}
 
 
 def _named(frames: Candidates, config: ReleaseConfig) -> NDArray[np.bool_]:

@@ -18,9 +18,10 @@ from echoatlas.pipeline.release.kin import GROUP, KIN, TIES, tied, who_of
 from echoatlas.pipeline.release.manifest import manifest_of, places_of
 from echoatlas.pipeline.release.members import COLUMNS, Members
 from echoatlas.pipeline.release.notices import living_names, withdrawn
+from echoatlas.pipeline.release.permitted import FOR_ALL, REFUSING
 from echoatlas.pipeline.release.predecessors import present
 from echoatlas.pipeline.release.shard import MARKS
-from echoatlas.schemas.values import PatientSource
+from echoatlas.schemas.values import Consent, PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def verify(releases: Storage, name: str, allowance: Allowance | None = None) -> 
                 *(_apart(known, tie) for tie in (*TIES, GROUP) if tie in known.columns),
                 kept_together(known),
                 _known(manifest, known),
+                *_consented(manifest, known),
                 _labels(known),
                 _values(known),
                 _inside(known),
@@ -136,6 +138,23 @@ def _known(manifest: Manifest, index: AskedIndex) -> Check:
     wanted = manifest.config.nameless == "keep"
     said = f"{number} of {of} frames stand under patient_source: object"
     return Check("files name their patients", wanted or not number, said if number else "")
+
+
+def _consented(manifest: Manifest, index: AskedIndex) -> Iterator[Check]:
+    """Whether what is said of each picture permits this release, as it was configured."""
+    if "consent" not in index.columns:  # a release of before it was asked
+        return
+    config = manifest.published["config"]
+    words = {*REFUSING, Consent.UNCLEAR}
+    words |= {Consent.RESTRICTED} if config["use"] in FOR_ALL else set()
+    silent = "" if config["consent"] == "required" else " AND list_contains(?, site)"
+    wrong, given, of = index.asked.execute(
+        "SELECT count(*) FILTER (list_contains(?, consent) OR (consent = ''" + silent + ")), "
+        "count(*) FILTER (consent = 'given'), count(*) FROM i",
+        [sorted(words), *([config["consent_sites"]] if silent else [])],
+    ).fetchall()[0]
+    said = f"{wrong} have none" if wrong else f"{given} of {of} state it" if given else ""
+    yield Check("patients consented, or are not known to have refused", not wrong, said)
 
 
 def _labels(index: AskedIndex) -> Check:

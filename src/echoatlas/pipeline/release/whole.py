@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.lake.views import stored_views
 from echoatlas.pipeline.release.candidates import Candidates
-from echoatlas.pipeline.release.kin import COPY, KNOWN, LABEL, OBJECT, prepare_kin
+from echoatlas.pipeline.release.kin import COPY, KNOWN, LABEL, OBJECT, QUERIES, prepare_kin
 from echoatlas.schemas.index import FROM
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ CREATE TABLE whole AS SELECT numbered.row, {", ".join(COLUMNS)}
 FROM numbered JOIN f USING (frame_id) JOIN l USING (frame_id) JOIN m USING (frame_id)
     LEFT JOIN d USING (frame_id) LEFT JOIN kinds USING (frame_id)
     LEFT JOIN claims USING (frame_id) LEFT JOIN others USING (frame_id)
-    LEFT JOIN licenses USING (frame_id) LEFT JOIN agreed USING (frame_id)
-    LEFT JOIN heads ON heads.patient = f.patient
+    LEFT JOIN licenses USING (frame_id) LEFT JOIN consents USING (frame_id)
+    LEFT JOIN agreed USING (frame_id) LEFT JOIN heads ON heads.patient = f.patient
 """
 
 
@@ -64,8 +64,8 @@ def every_frame(lake: Lake, versions: Mapping[str, int]) -> Iterator[Candidates]
 
     ``cluster``, which names all that must stay in one split, and ``representative`` are the
     frame's own id where it has no duplicates; ``annotated`` names the kinds of annotations that
-    came with it, separated by blanks. Patients, licenses and labels are those that all copies of
-    the frame agree upon (``kin``).
+    came with it, separated by blanks. Patients, licenses, consent and labels are those that all
+    copies of the frame agree upon (``kin``).
 
     Args:
         versions: of the lake's tables; the newest of those that are not pinned.
@@ -74,7 +74,7 @@ def every_frame(lake: Lake, versions: Mapping[str, int]) -> Iterator[Candidates]
         asked.execute(NUMBERED)
         prepare_kin(asked)
         asked.execute(JOINED)
-        for name in ("numbered", "kinds", "claims", "others", "licenses", "agreed", "heads"):
+        for name in ("numbered", "kinds", *QUERIES, "agreed", "heads"):
             asked.execute(f"DROP TABLE {name}")
         yield Candidates.of(asked, lake.allowance, "whole")
 

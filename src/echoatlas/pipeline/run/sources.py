@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.reader import Reader
 from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.read.consent import joined_rows
 from echoatlas.pipeline.sidecars.collection import CompanionReader, origin_of
 from echoatlas.pipeline.sidecars.site import ArchiveTables
 from echoatlas.pipeline.sidecars.statements import Statement
@@ -80,12 +81,13 @@ class Sources:
         self, item: WorkItem, name: str, tables: ArchiveTables, masks: bool
     ) -> Statement:
         attached = self.shelf.beside(name, item.companions, masks=masks)
-        told: dict[str, str] | None = None if item.sidecar is None else dict(item.sidecar)
+        told = item.sidecar
         if item.sighting.member >= 0:
             inside = tables.row(name, item.tables)
             if inside is not None:
-                told = {**(told or {}), **inside}
-        origin = origin_of(self.site, item.sighting.upload, name, {**attached.row, **(told or {})})
+                told = joined_rows((inside, told or {}))
+        row = joined_rows((told or {}, attached.row))
+        origin = origin_of(self.site, item.sighting.upload, name, row)
         listed = None if told is None else bool(told)
         return Statement(item.sighting.locator, origin, attached, listed)
 

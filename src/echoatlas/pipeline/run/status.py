@@ -13,7 +13,7 @@ from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
-from echoatlas.schemas.values import Flag
+from echoatlas.schemas.values import Consent, Flag
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -24,7 +24,8 @@ def status(lake: Lake) -> dict[str, Any]:
     books = balance(lake)
     frames = _counted(lake, "frames", "mode")
     labels = _counted(lake, "labels", "region", "organ")
-    flagged = _counted(lake, "objects", "flags")["flags"]
+    objects = _counted(lake, "objects", "flags", "consent")
+    flagged, consent = objects["flags"], objects["consent"]
     return {
         "objects": books.totals(),
         "frames": frames["mode"].total(),
@@ -40,6 +41,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "patients_differ": sum(
             n for said, n in flagged.items() if Flag.PATIENTS_DIFFER in said.split()
         ),
+        "consent": {one.value: consent[one] for one in Consent if one and consent[one]},
         "conservation": books.holds,
         "faults": list(books.faults),
     }

@@ -23,6 +23,7 @@ from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
 from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.lake.outcome import erased_row
 from echoatlas.pipeline.lake.staged import Part, write_part
+from echoatlas.pipeline.objects.copies import consent_of
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
 from echoatlas.pipeline.objects.rows import companion_rows, kept_row, rejection_rows
@@ -30,6 +31,7 @@ from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.read.archive import is_archive, opened
+from echoatlas.pipeline.read.consent import strictest
 from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.sidecars.collection import is_companion
@@ -43,6 +45,7 @@ from echoatlas.schemas.values import PatientSource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from echoatlas.pipeline.sidecars.statements import Statement
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin
@@ -97,20 +100,23 @@ def work(batch: Batch) -> BatchResult:
     context = SiteContext.of(batch.site, batch.key, batch.config, batch.marks)
     for item in batch.items:
         marks = item.marks(context.fingerprints)
+        said: list[Statement] = []
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, context, sources, watch, sealed)
+            traveled = _travel(batch, item, context, sources, watch, sealed, said)
         except Forbidden:
             writer.add([erased_row(item.sighting)])
         except Reject as rejection:
-            writer.add(rejection_rows(item.sighting, batch.site, rejection, marks))
+            heard = _consent(said, batch.site)
+            writer.add(rejection_rows(item.sighting, batch.site, rejection, marks, heard))
             rejected[rejection.reason.value] += 1
         except (MemoryError, Retry):
             raise
         except Exception as error:  # noqa: BLE001  (the boundary: see the module's docstring)
             crash = Reject(Reason.CRASHED, crash_site(error), "journey")
             crashes.append(crash.detail)
-            writer.add(rejection_rows(item.sighting, batch.site, crash, marks))
+            heard = _consent(said, batch.site)
+            writer.add(rejection_rows(item.sighting, batch.site, crash, marks, heard))
             rejected[crash.reason.value] += 1
         else:
             if traveled is None:
@@ -150,8 +156,12 @@ def _travel(
     sources: Sources,
     watch: Stopwatch,
     sealed: dict[str, Entry],
+    said: list[Statement],
 ) -> ObjectResult | None:
     """What an object became; None for an archive of masks and tables alone.
+
+    Args:
+        said: takes what is said of its copies, also of one that is then rejected.
 
     Raises:
         Forbidden: it was erased, and must not come back.
@@ -165,7 +175,7 @@ def _travel(
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
         if item.sighting.member < 0 and _only_companions(batch.site, name, data):
             return None
-        said = sources.statements_of(item, name)
+        said += sources.statements_of(item, name)
     task = ObjectTask(data, item.sighting, tuple(said), item.claims, item.told)
     traveled = journey(task, context, watch)
     if batch.stones is not None and batch.stones.forbid(batch.site.site, traveled.rows):
@@ -176,6 +186,10 @@ def _travel(
         if entry is not None:
             sealed.setdefault(entry.patient, entry)
     return traveled
+
+
+def _consent(said: Iterable[Statement], site: SiteConfig) -> str:
+    return strictest(consent_of(None, one.origin, site) for one in said).value
 
 
 class Writer:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.read.consent import joined_rows
 from echoatlas.pipeline.sidecars.called import Called
 from echoatlas.pipeline.sidecars.tables import SidecarTable
 
@@ -71,17 +72,12 @@ class Tables:
 
     def row(self, name: str) -> Mapping[str, str]:
         """What tables say of a file: of a column that several have, the nearest that says
-        anything; empty if no row names it.
+        anything, of consent the strictest; empty if no row names it.
 
         Args:
             name: key of the file, with "!" and the member's name for members of archives.
         """
-        joined: dict[str, str] = {}
-        for placed, called in self.naming(name):
-            for column, text in placed.table.rows[called].items():
-                if text or column not in joined:
-                    joined[column] = joined.get(column) or text
-        return joined
+        return joined_rows(placed.table.rows[called] for placed, called in self.naming(name))
 
 
 def folders_above(name: str) -> Iterator[str]:

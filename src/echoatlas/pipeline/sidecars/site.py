@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import Content, Member
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
+from echoatlas.pipeline.read.consent import joined_rows
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
 from echoatlas.pipeline.sidecars.placed import Tables, folder_of
 from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
@@ -160,10 +161,7 @@ class ArchiveTables:
             self._loose.take(self.names)
         if not self.held.above(name) and not self._loose.above(name):
             return None
-        joined = dict(self.held.row(name))
-        for column, text in self._loose.row(name).items():
-            joined[column] = joined.get(column) or text
-        return joined
+        return joined_rows((self.held.row(name), self._loose.row(name)))
 
     def _table(self, key: str) -> SidecarTable | None:
         if key not in self._parsed:

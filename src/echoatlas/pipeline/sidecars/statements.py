@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.read.consent import joined_rows
 from echoatlas.pipeline.sidecars.collection import Attached, origin_of
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def in_words(statements: Iterable[Statement]) -> list[Origin]:
 
 def with_rows(origin: Origin, others: Iterable[Origin], site: SiteConfig) -> Origin:
     """An origin whose row says what it leaves open by what others say."""
-    row = dict(origin.sidecar)
-    for other in others:
-        row |= {column: text for column, text in other.sidecar.items() if not row.get(column)}
+    row = joined_rows((origin.sidecar, *(other.sidecar for other in others)))
     if row == origin.sidecar:  # then its facts stand as well
         return origin
     return origin_of(site, origin.upload, origin.name, row)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
 
+from echoatlas.pipeline.read.consent import JOINED, joined_rows, speaking, strictest
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.headings import file_column, first_line
 from echoatlas.pipeline.read.text import text_of
@@ -62,7 +63,8 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
 
     Returns:
         The table; several rows of one file are joined, the first value that says anything
-        winning. None if the bytes are no table, or no column of it names files.
+        winning, and of consent the strictest. None if the bytes are no table, or no column of it
+        names files.
     """
     rows = read_rows(data)
     if not rows:
@@ -70,16 +72,18 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
     key = file_column(rows, rule.key)
     if key is None:
         return None
+    headings = tuple(rows[0])
+    readers = speaking(headings, rule)
     table: dict[str, dict[str, str]] = {}
     lines = 0
     for row in rows:
         file = row.get(key, "").strip().replace("\\", "/").removeprefix("./")
         if file:
             lines += 1
-            told = table.setdefault(file, row)
-            if told is not row:
-                told |= {column: text for column, text in row.items() if not told.get(column)}
-    return SidecarTable(key, tuple(rows[0]), table, lines) if table else None
+            if said := strictest(read(row.get(one, ""), rule) for one, read in readers.items()):
+                row[JOINED] = said
+            table[file] = joined_rows((table[file], row)) if file in table else row
+    return SidecarTable(key, headings, table, lines) if table else None
 
 
 def read_rows(data: bytes) -> Rows | None:

@@ -6,11 +6,14 @@ see it. Counts may leave the site's zone; names and headings may not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.read.consent import JOINED
 from echoatlas.pipeline.read.headings import meaning, patient_columns, plain
+from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.placed import Placed, Tables
@@ -30,6 +33,8 @@ class TableReport:
         rows: files that it speaks of. unmatched: of these, how many are nowhere.
         patient: whether a column is sure to name the patient.
         open: archives that it may speak of, and that were not looked into.
+        refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
+            understood what they say of it.
     """
 
     table: str
@@ -39,6 +44,8 @@ class TableReport:
     unmatched: int
     patient: bool
     open: int = 0
+    refused: int = 0
+    unclear: int = 0
 
     @property
     def idle(self) -> bool:
@@ -52,6 +59,13 @@ class TableReport:
         parts.append(f"{self.unmatched} of {self.rows} rows name no file.")
         if self.open:
             parts.append(f"{self.open} archives were not looked into for this.")
+        if self.refused:
+            parts.append(f"{self.refused} rows refuse consent or withdraw it.")
+        if self.unclear:
+            parts.append(
+                f"In {self.unclear} rows it is not understood what is said of consent: say in "
+                "sidecar.consent what it means."
+            )
         if not self.patient:
             parts.append("No column is sure to name the patient: say which in sidecar.columns.")
         return " ".join(parts)
@@ -68,6 +82,8 @@ class Tally:
         open: archives beside tables; what is in them is counted when they are worked on.
         unsure: tables in which no column is sure to name the patient.
         missing: columns of the site's file that no table has.
+        refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
+            understood what they say of it.
     """
 
     tables: int = 0
@@ -79,6 +95,8 @@ class Tally:
     open: int = 0
     unsure: int = 0
     missing: tuple[str, ...] = field(default=())
+    refused: int = 0
+    unclear: int = 0
 
     @property
     def share(self) -> float:
@@ -110,6 +128,16 @@ class Tally:
             found.append(
                 f"in {self.unsure} of {self.tables} tables no column is sure to name the patient: "
                 "say which in sidecar.columns"
+            )
+        if self.refused:
+            found.append(
+                f"{self.refused} of {self.rows} rows of tables refuse consent or withdraw it: "
+                "releases leave out what these patients are seen in"
+            )
+        if self.unclear:
+            found.append(
+                f"in {self.unclear} of {self.rows} rows of tables it is not understood what is "
+                "said of consent, which is taken for a no: say in sidecar.consent what it means"
             )
         if self.missing:
             found.append(f"no table has the columns {', '.join(self.missing)} of sidecar.columns")
@@ -156,6 +184,8 @@ def tally(
         open=archives,
         unsure=sum(not one.patient for one in told) if site.patient.source in BY_TABLE else 0,
         missing=tuple(sorted(missing)) if told else (),
+        refused=sum(one.refused for one in told),
+        unclear=sum(one.unclear for one in told),
     )
     return told, counts
 
@@ -168,6 +198,7 @@ def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) ->
     headings = [heading for heading in placed.table.headings if heading]
     means = {heading: meaning(heading, rule) for heading in headings}
     means[placed.table.key] = "file"
+    said = Counter(row.get(JOINED, "") for row in placed.table.rows.values())
     return TableReport(
         table=placed.key,
         columns={heading: one for heading, one in means.items() if one},
@@ -176,4 +207,6 @@ def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) ->
         unmatched=len(placed.table.rows) - matched,
         patient=bool(patient_columns(headings, rule)),
         open=archives,
+        refused=said[Consent.REFUSED] + said[Consent.WITHDRAWN],
+        unclear=said[Consent.UNCLEAR],
     )

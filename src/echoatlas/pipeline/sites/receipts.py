@@ -19,7 +19,7 @@ from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import TableReport, tally
 from echoatlas.pipeline.sites.advice import OTHER_BYTES, advice_on
-from echoatlas.schemas.values import Status
+from echoatlas.schemas.values import Consent, Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 WAITS = "Its upload has not come whole: it is taken when it has."
 ABSENT = "The upload's manifest lists this file, and it has not come."
+NO_CONSENT = {
+    Consent.WITHDRAWN.value: "Consent was withdrawn: no release from now on will hold it.",
+    Consent.REFUSED.value: "Consent was refused: no release will hold it.",
+    Consent.UNCLEAR.value: "What is said of consent is not understood: no release will hold it.",
+    Consent.RESTRICTED.value: "Consent was given with restrictions: no release will hold it that "
+    "is handed on or made for products.",
+}
 OTHER = "Its bytes are not those that the upload's manifest names."
 
 
@@ -40,8 +47,9 @@ class Receipt:
         file: its name; of a member of an archive, that of both, joined by "!".
         status: of the lake, or "sidecar" of a table, "waiting" of what has not come whole
             or is not what a manifest names, "missing" of what a manifest lists and has not come.
-        reason, sentence: why it was rejected; of a duplicate, why the object was whose bytes it
-            repeats, as these are rejected wherever they lie; of a table, what was read of it.
+        reason, sentence: why it was rejected, or what keeps it out of releases; of a duplicate,
+            why the object was whose bytes it repeats, as these are rejected wherever they lie; of a
+            table, what was read of it.
         advice: what the site can do about it; often empty.
         archive: of a member, the name of its archive.
         bytes, time, sha256: of the uploaded file, the archive of a member; when it arrived, and
@@ -79,7 +87,7 @@ def receipts(
     lake, bucket = deployment.lake, deployment.bucket(site)
     here = pc.field("site") == site.site
     outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
-    fates = fates_of(outcomes.values())
+    fates, agreed = fates_of(outcomes.values()), agreed_of(outcomes.values())
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
     for row in lake.read("sightings", where=here).to_pylist():
@@ -113,7 +121,7 @@ def receipts(
             for index, name in sorted(names.items()):
                 place = f"{arrival.key}!{name}"
                 if index in rows:
-                    found.append(_receipt(place, rows[index], outcomes, fates))
+                    found.append(_receipt(place, rows[index], outcomes, fates, agreed))
                 else:
                     found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in beside.keys:
@@ -121,7 +129,7 @@ def receipts(
         elif arrival.locator not in alone and arrival.key in whole.waiting:
             found.append(Receipt(arrival.key, "", "waiting", "", WAITS))
         else:
-            found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates))
+            found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates, agreed))
         about = digest(arrival)
         other = bool(about) and whole.promised.get(arrival.key, about) != about
         found[first:] = [_about(one, arrival, about, other=other) for one in found[first:]]
@@ -161,11 +169,21 @@ def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
 
 
+def agreed_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Sentences on objects of which something is said that keeps them out of releases."""
+    return {
+        row["object_id"]: NO_CONSENT[row["consent"]]
+        for row in outcomes
+        if row["status"] == Status.KEPT and row["consent"] in NO_CONSENT
+    }
+
+
 def _receipt(
     name: str,
     sighting: dict[str, object] | None,
     outcomes: dict[str, dict[str, str]],
     fates: Mapping[str, str],
+    agreed: Mapping[str, str],
 ) -> Receipt:
     if sighting is None:
         return Receipt(name, "", "pending", "")
@@ -174,5 +192,5 @@ def _receipt(
         return Receipt(name, str(sighting["object_id"]), "pending", "")
     repeats = outcome["status"] == Status.DUPLICATE
     reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
-    sentence = sentence_of(reason) if reason else ""
+    sentence = sentence_of(reason) if reason else agreed.get(outcome["object_id"], "")
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)

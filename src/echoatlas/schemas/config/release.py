@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from echoatlas.schemas.strict import Strict
+from echoatlas.schemas.strict import Slug, Strict
 
 Split = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,31}$")]
 
@@ -56,6 +56,16 @@ class ReleaseConfig(Strict):
     )
     forbidden: Literal["drop", "refuse"] = Field(
         "drop", description="What is done about such frames: left out, or no release is cut."
+    )
+    consent: Literal["not_refused", "required"] = Field(
+        "not_refused",
+        description="not_refused: frames of patients who refused or withdrew consent stay out, and "
+        "where what is said is not understood; required: where nothing is said, too.",
+    )
+    consent_sites: tuple[Slug, ...] = Field(
+        (),
+        description="Sites whose silence is no consent; those are added whose files say so "
+        "(`consent.required`).",
     )
     weight: str = Field(
         "",

@@ -16,8 +16,10 @@ from echoatlas.schemas.values import Subject
 # What a column of a site's own table may be said to mean.
 MEANINGS = (
     "patient", "label", "description", "view", "laterality", "class", "score", "mm_per_px",
-    "ignore",
+    "consent", "opt_out", "ignore",
 )  # fmt: skip
+# What a word in a column of consent may be said to mean: words of ``Consent``; unsaid says nothing.
+Agreed = Literal["given", "restricted", "refused", "withdrawn", "unsaid"]
 
 
 class Labels(Strict):
@@ -65,6 +67,11 @@ class Sidecar(Strict):
         default_factory=dict,
         description=f"Column to meaning: {', '.join(MEANINGS)}. Columns that are not listed are "
         "guessed by name or ignored.",
+    )
+    consent: dict[str, Agreed] = Field(
+        default_factory=dict,
+        description="Word in a column of consent to what it means, where it is none of those that "
+        "are known: yes, no, withdrawn, ... in many languages.",
     )
     min_matched: float = Field(
         0.0,
@@ -132,6 +139,16 @@ class Drift(Strict):
     stop: bool = Field(False, description="A run that says so ends with 1.")
 
 
+class ConsentRule(Strict):
+    """What a site's data need so that a release may hold them. A refusal is always heeded."""
+
+    required: bool = Field(
+        False,
+        description="Consent has to be stated, by a column of a table or by the DICOM header: a "
+        "release leaves out what says nothing of it.",
+    )
+
+
 class SiteConfig(Strict):
     """One uploading center."""
 
@@ -141,6 +158,7 @@ class SiteConfig(Strict):
     )
     labels: Labels = Labels()
     license: str = Field("unknown", description="SPDX id, or words.")
+    consent: ConsentRule = ConsentRule()
     collection: str | None = Field(None, description="Adapter of a public collection.")
     patient: PatientRule = PatientRule()
     sidecar: Sidecar = Sidecar()

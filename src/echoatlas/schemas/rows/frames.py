@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 from echoatlas.schemas.columns import Column, Fingerprint, FrameId, ObjectId, Site
 from echoatlas.schemas.fan import Verdict
-from echoatlas.schemas.values import AnnotationKind, PatientSource, Subject
+from echoatlas.schemas.values import AnnotationKind, Consent, PatientSource, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class FrameRow:
     age: Annotated[int | None, Column("Age, capped at 90.", "years", subject=True)]
     sex: Annotated[str, Column("F, M, O or empty.", subject=True)]
     license: Annotated[str, Column("License of the site's data.")]
+    consent: Annotated[
+        str,
+        Column("{}: the strictest of what its object's copies say.", values=[*reversed(Consent)]),
+    ]
     flags: Annotated[str, Column("Codes of oddities, separated by blanks.")]
     fingerprint: Fingerprint
 

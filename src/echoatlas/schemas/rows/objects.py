@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from echoatlas.schemas.columns import Column, Fingerprint, ObjectId, Site, Upload
-from echoatlas.schemas.values import AuditVerdict, PatientSource, Status
+from echoatlas.schemas.values import AuditVerdict, Consent, PatientSource, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ class ObjectRow:
     maker: Annotated[str, Column("Maker of the device, of a closed vocabulary.")]
     model: Annotated[str, Column("Model of the device, of a closed vocabulary.")]
     license: Annotated[str, Column("License of the site's data.")]
+    consent: Annotated[
+        str, Column("{}: the strictest of what its copies say.", values=[*reversed(Consent)])
+    ]
     flags: Annotated[str, Column("Codes of oddities, separated by blanks.")]
     fingerprint: Fingerprint
 
@@ -84,6 +87,9 @@ class CopyRow:
     study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
     patient_source: Annotated[str, Column("{}, which is unknown.", values=[*PatientSource])]
     license: Annotated[str, Column("License of the site's data.")]
+    consent: Annotated[
+        str, Column("{}, as header and tables say of this copy.", values=[*reversed(Consent)])
+    ]
     fingerprint: Fingerprint
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.deidentify.header.patient import patient_pseudonym
 from echoatlas.pipeline.deidentify.header.rebuild import terms_in
 from echoatlas.pipeline.precision import SCALE, rounded
+from echoatlas.pipeline.read.consent import JOINED
 from echoatlas.pipeline.read.headings import patient_columns
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def cleaned(
 
     Returns:
         UTF-8 CSV: the output's name, the patient's pseudonym where a column names the patient,
-        and the listed columns with values of a closed vocabulary, terms of the tree, or numbers.
+        a word for what is said of consent, and the listed columns with values of a closed
+        vocabulary, terms of the tree, or numbers.
     """
     rows = []
     named = patient_columns(table.headings, rule)
@@ -52,6 +54,8 @@ def cleaned(
             kept = {"file": output}
             if patient := next((value for one in named if (value := row.get(one, ""))), ""):
                 kept["patient"] = patient_pseudonym(key, patient)
+            if said := row.get(JOINED):
+                kept["consent"] = said
             for column, value in row.items():
                 known = column.strip().lower().replace(" ", "_").replace("-", "_")
                 if column not in named and (clean := _value(known, value.strip())):
