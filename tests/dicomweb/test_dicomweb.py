@@ -262,3 +262,73 @@ def test_a_real_service_is_taken_from_whole(
         sent
     )
     assert {instance_digest(one) for one in came} == {instance_digest(one) for one in sent.values()}
+
+
+def at_dicomweb(made: Rehearsal, address: str) -> None:
+    """A site whose bucket is a service."""
+    made.engine(address="processes", workers=1)
+    file = made.root / "pacs.yaml"
+    file.write_text(f"site: pacs\nbucket: dicomweb+{address}\n")
+    made.run("site", "add", str(file))
+
+
+def test_what_is_exchanged_between_naming_and_work_is_not_taken_for_what_was_named(
+    pacs: Pacs, tmp_path: Path
+) -> None:
+    uid = pacs.store(SCANS[0])
+    pacs.store(SCANS[1])
+    other = dicom(7, SOPInstanceUID=uid)
+
+    def exchanged(handler: Handler, data: bytes) -> None:
+        handler.multipart(part(data) + closing())
+        pacs.files[uid] = other
+        del pacs.faults[uid]
+
+    pacs.faults[uid] = exchanged
+    made = Rehearsal(tmp_path)
+    at_dicomweb(made, pacs.address)
+
+    ran = made.run("run")
+    made.run("quarantine", "retry", "--reason", "exchanged")
+    again = made.run("run")
+
+    assert (ran["objects"], ran["rejected"]) == (2, {"exchanged": 1})
+    assert (again["objects"], again["rejected"], again["conservation"]) == (1, {}, True)
+    assert made.run("status")["objects"] == {"kept": 2}
+
+
+@orthanc.installed
+def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_seen_when_it_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DICOMWEB_USER", "st")
+    monkeypatch.setenv("DICOMWEB_PASSWORD", "secret")
+    made = Rehearsal(tmp_path)
+    process, address = orthanc.start(tmp_path, "st", "secret")
+    try:
+        at_dicomweb(made, f"{address}/dicom-web")
+        stored = orthanc.send(address, "st", "secret", SCANS[0])
+        made.run("run")
+        (before,) = made.lake.read("frames").to_pylist()
+        header = pydicom.dcmread(BytesIO(SCANS[0]))
+        place = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+        orthanc.remove(address, "st", "secret", stored)
+        other = dicom(7, **{uid: str(header[uid].value) for uid in place})
+        orthanc.send(address, "st", "secret", other)
+        config = made.home / "echoatlas.yaml"
+        config.write_text(config.read_text() + "\nsteps: {normalize: {size: 128}}\n")
+
+        seen = made.run("run")
+        left = made.lake.read("frames").num_rows
+        (receipt,) = made.run("site", "receipt", "pacs")
+        made.run("quarantine", "retry", "--reason", "exchanged")
+        ran = made.run("run")
+    finally:
+        process.kill()
+        process.wait()
+
+    (after,) = made.lake.read("frames").to_pylist()
+    assert (seen["rejected"], left) == ({"exchanged": 1}, 0)
+    assert (receipt["status"], receipt["reason"]) == ("rejected", "exchanged")
+    assert (ran["rejected"], ran["conservation"]) == ({}, True)
+    assert before["object_id"] != after["object_id"]

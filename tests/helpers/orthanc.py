@@ -69,3 +69,10 @@ def send(address: str, user: str, password: str, data: bytes) -> str:
     answer = HTTP.request("POST", f"{address}/instances", body=data, headers=headers)
     assert answer.status == 200, answer.data
     return str(answer.json()["ID"])
+
+
+def remove(address: str, user: str, password: str, stored: str) -> None:
+    """Delete an instance by Orthanc's own id of it."""
+    headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
+    answer = HTTP.request("DELETE", f"{address}/instances/{stored}", headers=headers)
+    assert answer.status == 200, answer.data

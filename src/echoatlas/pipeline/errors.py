@@ -99,6 +99,7 @@ class Reason(StrEnum):
         "not_delivered",
         "What holds it did not deliver it whole: an archive, a bucket, a disk or a link.",
     )
+    EXCHANGED = "exchanged", "Another content lies in its place than the one that was announced."
     VANISHED = "vanished", "The file was announced and then removed."
     CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."
 

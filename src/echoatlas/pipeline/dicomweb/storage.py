@@ -22,8 +22,8 @@ TRIES, PAUSE = 3, 0.5  # of one instance; seconds between them, doubled each tim
 class DicomWebStorage(Storage):
     """What a DICOMweb service has, as files.
 
-    A service tells neither sizes nor times: of an instance that is exchanged under its UID nothing
-    is seen here.
+    A service tells neither sizes nor times: that an instance was exchanged under its UID is seen
+    when it is read again.
 
     Args:
         uri: dicomweb+https://HOST/PATH.

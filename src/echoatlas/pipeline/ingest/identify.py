@@ -98,6 +98,23 @@ def _seen(
     )
 
 
+def is_as_named(
+    one: SightingRow, data: bytes, key: SiteKey, digest: Callable[[bytes], str]
+) -> bool:
+    """Whether an object's bytes are those that it was named by.
+
+    What could not be read then was named by its place, and can be anything now.
+
+    Args:
+        digest: as of ``identify``; what could not be opened then had one of all its bytes.
+    """
+    if one.object_id == one.content_id:
+        return True
+    plain = hashlib.sha256(data).hexdigest()
+    said = [plain] if one.member >= 0 else [plain, digest(data)]
+    return one.object_id in {key.pseudonym("object", f"{one.site}\0{each}") for each in said}
+
+
 def sightings(
     site: str, arrival: ListedFile, seen: Iterable[NamedObject], first: int
 ) -> Iterator[SightingRow]:

@@ -55,6 +55,7 @@ class Batch:
         crosswalk: public key to which patients' identities are sealed, if they are kept at all.
         apart: archives that hold only masks and tables of the collection's pictures.
         stones: what was erased, and may not come back.
+        names: the key that objects are named with, to see whether they are what was named.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Batch:
     crosswalk: str | None = None
     apart: tuple[str, ...] = ()
     stones: Tombstones | None = None
+    names: SiteKey | None = None
     marks: Fingerprints | None = (
         None  # what the rows depend on; of steps and site alone if not given
     )
@@ -119,6 +121,7 @@ def batches(
             seconds=engine.seconds,
             crosswalk=deployment.config.crosswalk,
             stones=stones,
+            names=deployment.key(),
         )
 
 

@@ -55,7 +55,8 @@ def release_from_quarantine(
     should this be cut off, the objects are still rejected, and asking again completes it.
 
     An archive that was refused as a whole is forgotten altogether: its members are named anew. So
-    is a file that could not be read: it was named by its place, and is named by its bytes then.
+    is a file that could not be read: it was named by its place, and is named by its bytes then; and
+    one that was exchanged, which is named by what it is now.
     """
     rows = [
         row
@@ -82,14 +83,15 @@ def release_from_quarantine(
 
 def _to_be_named(lake: Lake, rows: list[QuarantineRow]) -> list[str]:
     """Where files lie that have no name by what they hold: archives that were named as one object,
-    those of the same bytes too, and what could not be read."""
-    archives = {row.object_id for row in rows if row.reason == Reason.UNSAFE_ARCHIVE}
+    those of the same bytes too, what was exchanged, and what could not be read."""
+    anew = (Reason.UNSAFE_ARCHIVE, Reason.EXCHANGED)
+    other = {row.object_id for row in rows if row.reason in anew}
     asked = {row.object_id for row in rows}
     alone = pc.field("member") < 0
     seen = lake.read("sightings", ["locator", "object_id", "content_id"], alone).to_pylist()
     return sorted(
         one["locator"]
         for one in seen
-        if one["object_id"] in archives
+        if one["object_id"] in other
         or (one["object_id"] in asked and one["object_id"] == one["content_id"])
     )

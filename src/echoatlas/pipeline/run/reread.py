@@ -20,7 +20,7 @@ from echoatlas.pipeline.read import read_report, read_words
 from echoatlas.pipeline.read.archive import is_archive
 from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
 from echoatlas.pipeline.run.sources import Sources
-from echoatlas.pipeline.run.worker import BatchResult, Writer, reading, work
+from echoatlas.pipeline.run.worker import BatchResult, Writer, content_of, reading, work
 from echoatlas.pipeline.sidecars.statements import in_words
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.ticks import heard, tick
@@ -118,5 +118,5 @@ def words_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str
         head = sources.read(item.name, HEAD)
         if is_whole_header(head, batch.config.read):
             return head, item.name
-    data, member = sources.reader.content(item.name, sighting.member, sighting.bytes)
+    data, member = content_of(batch, item, sources)
     return data, f"{item.name}!{member}" if member else item.name

@@ -20,6 +20,7 @@ import cv2
 from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
+from echoatlas.pipeline.ingest.identify import is_as_named
 from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.lake.outcome import erased_row
 from echoatlas.pipeline.lake.staged import Part, write_part
@@ -149,6 +150,19 @@ def reading(batch: Batch) -> Callable[..., bytes]:
     return read
 
 
+def content_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:
+    """An object's bytes, and the name of the member if it lies in an archive.
+
+    Raises:
+        Reject: as ``Reader.content``; ``exchanged`` where other bytes lie there than were named.
+    """
+    one = item.sighting
+    data, member = sources.reader.content(item.name, one.member, one.bytes)
+    if batch.names and not is_as_named(one, data, batch.names, batch.bucket.digest):
+        raise Reject(Reason.EXCHANGED, step="ingest")
+    return data, member
+
+
 def _travel(
     batch: Batch,
     item: WorkItem,
@@ -169,7 +183,7 @@ def _travel(
     with watch.step("ingest"):
         if not is_readable(batch.bucket, item.name):
             raise Reject(Reason.BAD_NAME, step="ingest")
-        data, member = sources.reader.content(item.name, item.sighting.member, item.sighting.bytes)
+        data, member = content_of(batch, item, sources)
         name = f"{item.name}!{member}" if member else item.name
         if is_companion(batch.site, name):
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")

@@ -34,6 +34,7 @@ ADVICE: dict[Reason, str] = {
     Reason.SEEN_BY_REVIEWER: "Black the text out, and send it by itself: the guide says how.",
     Reason.BAD_NAME: "Rename it, and send it again.",
     Reason.NOT_DELIVERED: "See that it is a file that we may read; then tell us to ask again.",
+    Reason.EXCHANGED: "Nothing to do: what lies there now is taken as a new one.",
     Reason.VANISHED: "Send it again, if it was not removed on purpose.",
     Reason.CRASHED: "Nothing to do: we look into it.",
 }
