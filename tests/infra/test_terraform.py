@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import hcl2
 import pytest
+import tfparse
 
 from echoatlas.pipeline.sites.policy import NAME, site_policy
 from echoatlas.pipeline.storage import S3Storage
@@ -104,3 +106,31 @@ def test_whatever_is_referred_to_is_there(blocks: dict[str, list[Any]]) -> None:
     assert set(re.findall(r"\bvar\.\w+", text)) == variables
     assert set(re.findall(r"\bdata\.\w+\.\w+", text)) == read
     assert set(re.findall(r"(?<!data\.)\baws_\w+\.\w+", text)) <= made
+
+
+def test_evaluated_for_two_sites_each_gets_a_user_and_a_policy_for_its_own_prefix(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(FOLDER, tmp_path / "terraform")
+    (tmp_path / "terraform" / "terraform.tfvars").write_text(
+        'bucket = "uploads"\nsites = ["st-elsewhere", "qilu"]\n'
+    )
+
+    made = tfparse.load_from_path(tmp_path / "terraform", vars_paths=["terraform.tfvars"])
+
+    policies = {}
+    for one in made["aws_iam_policy_document"]:
+        if "for_each" in one:
+            _, site, _ = one["__tfmeta"]["path"].split('"')
+            (listed,) = (each for each in one["statement"] if each["sid"] == "ListOwn")
+            policies[site] = listed["condition"]["values"]
+    assert policies == {
+        site: [f"{site}/", f"{site}/*", f"_receipts/{site}/", f"_receipts/{site}/*"]
+        for site in ("qilu", "st-elsewhere")
+    }
+    assert {one["name"] for one in made["aws_iam_user"]} == {
+        "echoatlas-qilu",
+        "echoatlas-st-elsewhere",
+    }
+    assert [one["bucket"] for one in made["aws_s3_bucket"]] == ["uploads"]
+    assert {one["name"] for one in made["aws_iam_user_policy"]} == {NAME}
