@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.result import ObjectResult
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read
+from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.sidecars.within import within
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
@@ -63,7 +65,13 @@ def struct(arrays: dict[str, Any]) -> bytes:
     return mat({"data": arrays})
 
 
-PACKS: list[Pack] = [hdf5, mat, matlab_7_3, struct]
+def npz(arrays: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    np.savez_compressed(out, **arrays)
+    return out.getvalue()
+
+
+PACKS: list[Pack] = [hdf5, mat, matlab_7_3, struct, npz]
 
 
 def marked(data: bytes, rule: tuple[Mask, str] | None = None) -> list[SourceAnnotation]:
@@ -254,3 +262,29 @@ def test_a_name_that_runs_through_time_in_masks_is_seen(axis):
 
     assert not check_masks(list(masks), (len(masks),), RedactConfig())
     assert check_masks([AREA] * 8, (8,), RedactConfig())
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"one": STILL, "two": CINE[1]},  # two pictures
+        {"image": STILL, "mask": LESION, "coords": np.zeros((160, 200))},  # and something else
+        {"image": STILL, "mask": LESION[::2, ::2]},  # of another size
+        {"mask": LESION, "gt": OTHER},
+        {"image": STILL},
+    ],
+)
+def test_other_archives_of_numpy_are_opened_as_before(arrays: dict[str, Any]) -> None:
+    assert is_archive(npz(arrays))
+
+
+def test_an_archive_of_numpy_within_another_keeps_its_mask() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a/one.npz", npz({"image": STILL, "mask": LESION, "spacing": 0.3}))
+
+    found = [(member.name, content()) for member, content in opened(out.getvalue())]
+
+    ((name, data),) = found
+    assert name == "a/one.npz"
+    assert marked(data)[0].name == "mask"

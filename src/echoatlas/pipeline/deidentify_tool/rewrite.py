@@ -181,7 +181,7 @@ WRITERS = (
         lambda pictures, _: stills.png(next(iter(pictures))),
     ),
     Writer(
-        ("nifti", "mha", "hdf5", "mat", "npy", "ultrasonix"),
+        ("nifti", "mha", "hdf5", "mat", "npy", "npz", "ultrasonix"),
         ".nii.gz",
         "lossless",
         "a NIfTI-1 file whose header is written field by field, without description or extension",

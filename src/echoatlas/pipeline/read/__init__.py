@@ -7,6 +7,7 @@ from collections.abc import Callable
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.read.arrays.matrix import read_hdf5, read_mat, read_npy
+from echoatlas.pipeline.read.arrays.numpy_archive import read_npz
 from echoatlas.pipeline.read.arrays.ultrasonix import read_ultrasonix
 from echoatlas.pipeline.read.arrays.volume import read_meta, read_nifti, read_nrrd
 from echoatlas.pipeline.read.config import ReadConfig
@@ -32,6 +33,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
     "hdf5": read_hdf5,
     "mat": read_mat,
     "npy": read_npy,
+    "zip": read_npz,
     "ultrasonix": read_ultrasonix,
 }
 

@@ -25,6 +25,7 @@ from typing import IO
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.detached_header import is_header, joined, values_of
 from echoatlas.pipeline.read.arrays.metaimage import MOST
+from echoatlas.pipeline.read.arrays.numpy_archive import is_marked_picture
 from echoatlas.pipeline.read.bounds import (
     DAMAGE,
     Bounded,
@@ -70,11 +71,12 @@ Content = Callable[[], bytes]
 def is_archive(data: bytes) -> bool:
     """Whether bytes are an archive that ``members`` opens.
 
-    A compressed volume is none, nor is an office document, which is a zip by its bytes.
+    A compressed volume is none, nor are an office document and a picture with its masks as NumPy
+    saves them, which are zips by their bytes.
     """
     kind = sniff(data)
     if kind == "zip":
-        return not _is_office_document(data)
+        return not _is_office_document(data) and not is_marked_picture(data)
     if kind in COMPRESSED:
         return not _is_compressed_picture(data, kind)
     return kind in ARCHIVES

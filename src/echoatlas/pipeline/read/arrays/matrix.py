@@ -173,6 +173,18 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
     Raises:
         Reject: ``no_pixels`` (objects and records too), ``unreadable``, ``too_large``.
     """
+    return array_scan(read_values(data, config.max_inflated), "npy", config)
+
+
+def read_values(data: bytes, most: int) -> NDArray[Any]:
+    """The values of an array that NumPy saved, to the last byte.
+
+    Args:
+        most: bytes that they may take.
+
+    Raises:
+        Reject: as ``read_npy``.
+    """
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
@@ -182,15 +194,14 @@ def read_npy(data: bytes, config: ReadConfig) -> Scan:
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if dtype.kind not in "buif":
             raise Reject(Reason.NO_PIXELS, "the values are not numbers that make a picture")
-        if size > min(config.max_inflated, len(data)):
+        if size > min(most, len(data)):
             raise Reject(Reason.TOO_LARGE, "the array claims more bytes than are accepted or there")
         check_end(data, stream.tell() + size)
-        values = within_range(np.load(io.BytesIO(data), allow_pickle=False))
+        return within_range(np.load(io.BytesIO(data), allow_pickle=False))
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    return array_scan(values, "npy", config)
 
 
 def _check_inflated(data: bytes, config: ReadConfig) -> None:
