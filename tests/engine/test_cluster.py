@@ -81,6 +81,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+@pytest.mark.heavy
 def test_a_run_joins_the_cluster_that_the_environment_names(
     undisturbed: Any, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

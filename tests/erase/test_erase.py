@@ -32,9 +32,14 @@ from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.tables import picture
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    return build(tmp_path_factory.mktemp("built"))
+
+
 @pytest.fixture
-def there(tmp_path: Path) -> Rehearsal:
-    return build(tmp_path)
+def there(built: Rehearsal, tmp_path: Path) -> Rehearsal:
+    return built.copied(tmp_path)
 
 
 def test_an_adversary_finds_the_patient_before_and_nothing_after(there: Rehearsal) -> None:

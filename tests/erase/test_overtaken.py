@@ -52,10 +52,17 @@ with lake.held("r-one"):
 """
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    return build(tmp_path_factory.mktemp("built"))
+
+
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.heavy)])
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Rehearsal:
-    lake = new_bucket(request.getfixturevalue("s3")) if request.param == "s3" else ""
-    return build(tmp_path, lake)
+    if request.param == "s3":
+        return build(tmp_path, new_bucket(request.getfixturevalue("s3")))
+    built: Rehearsal = request.getfixturevalue("built")
+    return built.copied(tmp_path)
 
 
 CREATE = ("release", "create", "late", "--duplicates", "keep")
@@ -64,7 +71,7 @@ CUT = "echoatlas.pipeline.release.create.cut_tasks"
 TAKE_OUT = "echoatlas.pipeline.erase.erase.take_out"
 
 
-@pytest.mark.parametrize("place", [PUBLISH, CUT])
+@pytest.mark.parametrize("place", [PUBLISH, pytest.param(CUT, marks=pytest.mark.heavy)])
 def test_an_erasure_waits_for_a_release_that_is_being_cut_and_it_gives_way(
     there: Rehearsal, place: str
 ) -> None:

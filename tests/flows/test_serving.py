@@ -102,6 +102,7 @@ def test_runs_of_a_site_and_of_a_lake_wait_for_each_other(make: Make) -> None:
     assert limits == {f"echoatlas-site-{SITE}": 1, "echoatlas-lake": 1}
 
 
+@pytest.mark.heavy
 def test_two_flow_runs_of_a_lake_take_turns_and_show_what_they_did(
     prefect: Prefect, make: Make
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_new_site_begins_with_a_flow(prefect: Prefect, make: Make, uploads: Pa
     assert list(Deployment.find(deployment.root).sites) == [SITE]
 
 
+@pytest.mark.heavy
 def test_a_worker_pool_takes_the_deployments_of_infra(prefect: Prefect) -> None:
     prefect.ask("work_pools/", {"name": "atlas", "type": "docker"})
     file = Path(__file__).parents[2] / "infra" / "prefect.yaml"

@@ -45,6 +45,7 @@ def test_a_look_runs_where_something_has_come_and_nowhere_else(
     assert found["conservation"]
 
 
+@pytest.mark.heavy
 def test_a_site_out_of_reach_fails_the_flow_with_one_line(
     prefect: Prefect, make: Make, uploads: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_what_no_request_may_say_is_refused_before_it_is_kept(
     assert not prefect.takes("erase", **asked)
 
 
+@pytest.mark.heavy
 def test_neither_patients_nor_all_is_no_request(prefect: Prefect, make: Make) -> None:
     deployment = make(SITE)
 

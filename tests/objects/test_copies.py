@@ -101,7 +101,7 @@ def objects(made: Rehearsal) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("duplicates", ["drop", "keep"])
+@pytest.mark.parametrize("duplicates", ["drop", pytest.param("keep", marks=pytest.mark.heavy)])
 def test_no_patient_is_in_two_splits_however_poorly_a_copy_knows_them(
     made: Rehearsal, duplicates: Any
 ) -> None:

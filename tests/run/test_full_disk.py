@@ -12,7 +12,7 @@ import pytest
 SMALL_KB = (  # nothing fits; the names fit; some frames fit
     24,
     pytest.param(160, marks=pytest.mark.heavy),
-    400,
+    pytest.param(400, marks=pytest.mark.heavy),
 )
 
 

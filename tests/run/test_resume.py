@@ -27,7 +27,7 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 # a moment that every run of the tests comes to and at a heavy one
 ON_RAY = {"with a part written", "in the middle of a commit"}
 # Found by the others' kind of kill as well
-HEAVY = {"as it takes the lock", "after naming", "after the first outcome", "with a part written"}
+HEAVY = {*MOMENTS} - {"in the middle of a commit"}
 PROCESSES = {"batch": 2, "group": 1, "workers": 2, "address": "processes"}
 
 

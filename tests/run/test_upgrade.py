@@ -89,6 +89,7 @@ def test_a_step_of_the_same_version_has_the_same_fingerprint(earlier: Path) -> N
     assert {name: before[name] for name in same} == {name: now[name] for name in same}
 
 
+@pytest.mark.heavy
 def test_an_earlier_lake_is_read_and_an_earlier_release_loads(
     earlier: Path, tmp_path: Path, one_ray: None
 ) -> None:

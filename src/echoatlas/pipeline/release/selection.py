@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 ACCEPTED = "fan_verdict = 'accept'"
 NAMELESS = f"patient_source = '{PatientSource.OBJECT}'"
 QUALITY = "round(fan_score * (1 - text_share) * (1 - saturation) * least(1, entropy / 6), 4)"
+NUMBER = re.compile(r"\d+(\.\d+)?")  # an expression that is the same for all
 
 
 @dataclass(slots=True)
@@ -203,9 +205,12 @@ def true_of(samples: Candidates, expression: str) -> NDArray[np.bool_]:
     Raises:
         UsageError: the expression is wrong.
     """
-    rows_where(samples.schema.empty_table(), expression)  # what is wrong, among all columns
     found = np.zeros(len(samples), np.bool_)
-    found[rows_where(_mentioned(samples, expression), expression, samples.allowance)] = True
+    try:
+        found[rows_where(_mentioned(samples, expression), expression, samples.allowance)] = True
+    except UsageError:
+        rows_where(samples.schema.empty_table(), expression)  # what is wrong, among all columns
+        raise
     return found
 
 
@@ -215,9 +220,15 @@ def score(samples: Candidates, name: str, expression: str) -> None:
     Raises:
         UsageError: as there.
     """
-    row_scores(samples.schema.empty_table(), name, expression)
+    if NUMBER.fullmatch(expression):
+        samples.put(name, pa.array(np.full(len(samples), float(expression))))
+        return
     some = _mentioned(samples, expression)
-    samples.put(name, pa.array(row_scores(some, name, expression, samples.allowance)))
+    try:
+        samples.put(name, pa.array(row_scores(some, name, expression, samples.allowance)))
+    except UsageError:
+        row_scores(samples.schema.empty_table(), name, expression)  # what is wrong, among all
+        raise
 
 
 def _mentioned(samples: Candidates, expression: str) -> pa.Table:

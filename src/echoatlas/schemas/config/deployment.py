@@ -26,7 +26,7 @@ class Engine(Strict):
     )
     driver_memory_mb: int = Field(
         4000,
-        ge=512,
+        ge=1000,
         json_schema_extra={"unit": "MB"},
         description="Memory that a command's own process may take, MB; what does not fit lies on "
         "disk meanwhile.",
