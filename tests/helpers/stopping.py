@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -39,6 +40,7 @@ class Stopped:
             [sys.executable, "-c", *words],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ),
         )  # fmt: skip
+        atexit.register(self._process.kill)  # where a test fails it would stand still for ever
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "stopped\n", self._process.communicate()
 
