@@ -165,7 +165,8 @@ def test_receipts_say_of_each_file_digest_time_and_what_to_do_and_their_counts_a
     assert figures == {"accepted": 2, "sent before": 1, "not accepted": 1}
     assert f"{sum(figures.values())} uploaded files" in page
     assert "secret" not in page + json.dumps(told) + str(table)
-    gate = (made.lake_path / "validation/index.html").read_text()
+    (page,) = made.lake_path.glob("validation/*/st.html")
+    gate = page.read_text()
     assert "0 of " in gate
     assert "measures: frame_id is one of frames" in gate
 

@@ -22,7 +22,7 @@ Sites = typer.Option(None, "--site", help="Only this site; may be given several 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (plan, run, status, compact, report, demo):
+    for command in (plan, run, status, validate, compact, report, demo):
         app.command()(command)
 
 
@@ -135,6 +135,24 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
     must_hold(summary)
 
 
+def validate(ctx: typer.Context) -> None:
+    """All rows of the lake against the expectations, by Great Expectations; a run looks at what it
+    brings alone."""
+    context: Context = ctx.obj
+    from echoatlas.pipeline.gate.whole_lake import whole_lake
+
+    deployment = context.open()
+    checks = whole_lake(deployment.lake, deployment.sites, context.progress)
+    failed = [(name, said) for name, ok, said in checks if not ok]
+    plain = f"{len(checks)} expectations, of which {len(failed)} do not hold"
+    if failed:
+        plain += "\n\n" + table(("expectation", "rows"), failed)
+    data = {"checks": [{"name": n, "ok": ok, "detail": said} for n, ok, said in checks]}
+    context.say(plain, data)
+    if failed:
+        raise CheckFailed(f"{failed[0][0]}: {failed[0][1]}")
+
+
 def compact(
     ctx: typer.Context,
     sweep: int | None = typer.Option(
@@ -187,6 +205,11 @@ def status_text(found: dict[str, Any]) -> str:
     if found["label_conflicts"]:
         told = ", ".join(f"{number} {name}" for name, number in found["label_conflicts"].items())
         parts.append(f"duplicates whose labels differ: {told} (echoatlas label conflicts)")
+    for site, one in found["held"].items():
+        parts.append(
+            f"{site}: {one['objects']} of the pending objects were held back by the gate "
+            f"({', '.join(one['failed'])}): {one['page']} below the lake"
+        )
     if found["patients_differ"]:
         said = "objects have copies that name several patients (flag patients_differ)"
         parts.append(f"{found['patients_differ']} {said}")

@@ -101,6 +101,11 @@ class Reason(StrEnum):
     )
     EXCHANGED = "exchanged", "Another content lies in its place than the one that was announced."
     VANISHED = "vanished", "The file was announced and then removed."
+    FAILED_GATE = (
+        "failed_gate",
+        "What was made of the file did not pass the checks of the tables; the maintainers have to "
+        "look at it.",
+    )
     CRASHED = "crashed", "Processing failed unexpectedly; the maintainers have to look at it."
 
 

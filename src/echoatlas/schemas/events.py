@@ -12,6 +12,7 @@ class Event(StrEnum):
     SITE_LISTED = "site_listed"
     STAGE_BEGUN = "stage_begun"
     GROUP_COMMITTED = "group_committed"
+    HELD_BACK = "held_back"
     REJECTED = "rejected"
     STAGE_ENDED = "stage_ended"
     ENDED = "ended"

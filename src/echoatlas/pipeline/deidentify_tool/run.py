@@ -117,7 +117,7 @@ def _mark(job: Job) -> str:
             (check_planes, job.config),
             (check_written, job.config),
         ],
-        hashed(job.site, {"bucket": True}) if job.site else "",
+        hashed(job.site, {"bucket": True, "expect": True}) if job.site else "",
     )
 
 

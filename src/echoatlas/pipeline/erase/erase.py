@@ -29,6 +29,8 @@ from echoatlas.pipeline.erase.sweep import empty_scratch, give_up_half_written, 
 from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
+from echoatlas.pipeline.gate.held import remember_held
+from echoatlas.pipeline.gate.pages import forget_pages
 from echoatlas.pipeline.lake.purge import purged
 from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, Tombstones, bury
 from echoatlas.pipeline.release.cutting import wait_for_cutters
@@ -146,6 +148,8 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         told = give_up_half_written(lake.storage, deployment.releases)
         written = _receipts(deployment, gone)
         empty_scratch(lake.allowance)
+        forget_pages(lake.storage)
+        remember_held(lake.storage, {gone.site: None})
         begin(Stage.PROVE, "reading everything again")
         found = _erasure(deployment, gone, request, why, written, told, scatter)
         if not found.proof.holds:

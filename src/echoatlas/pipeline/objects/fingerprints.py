@@ -35,6 +35,7 @@ NOWHERE = {
     "uploads": True,
     "dicomweb": True,
     "drift": True,
+    "expect": True,
 }
 # What evidence is read by. Devices and SNOMED's retired codes are read for other rows too.
 WORDS = ("axes", "body_parts", "context", "image_types", "reports", "terms")

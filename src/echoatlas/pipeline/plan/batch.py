@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.ingest.listing import ListedFile
@@ -97,16 +98,20 @@ def batches(
     items: list[WorkItem],
     stem: str,
     stones: Tombstones | None = None,
+    alone: Collection[str] = (),
 ) -> Iterator[Batch]:
     """Objects of a site as work that any number of workers can share.
 
     Args:
         stem: of the batches' ids, unique for ever.
         stones: what was erased from the lake.
+        alone: ids of objects that are batches of their own, after all others.
     """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
-    for number, some in enumerate(cut(items, engine.batch)):
+    together = (one for one in items if one.sighting.object_id not in alone)
+    apart = ([one] for one in items if one.sighting.object_id in alone)
+    for number, some in enumerate(chain(cut(together, engine.batch), apart)):
         yield Batch(
             id=f"{stem}-{seen.site.site}-{number:06d}",
             lake=deployment.lake.storage,

@@ -1,4 +1,4 @@
-"""What depends on the whole lake: labels, duplicates, the gate. Made anew when inputs change."""
+"""What depends on the whole lake: labels and duplicates. Made anew when inputs change."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.deduplicate.ranking import Thumbnails, compared, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
 from echoatlas.pipeline.engine.scatter import width
+from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.gate.gate import Gate
 from echoatlas.pipeline.label.fusion import Label, label
 from echoatlas.pipeline.label.relabel import changes, fused
 from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
-from echoatlas.pipeline.run.expectations import validate
-from echoatlas.pipeline.run.references import referring
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
@@ -35,23 +35,20 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.deployment import DeploymentConfig
 
-BULKY = ("image", "overlay", "thumbnail", "patch_map", "mask", "points")
 SCATTERED = 50_000  # frames from which on a cluster is asked to find duplicates
+OWN = ("frame_id", "object_id")  # columns of a label that are its frame's own
 AT_ONCE = 1 << 16  # rows of labels that are made at a time
 FILES = 200  # of a table, from which on it is written anew as a whole
-GATED = (
-    "objects",
-    "frames",
-    "measures",
-    "annotations",
-    "labels",
-    "duplicates",
-    "quarantine",
-)
 
 
-def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
+def label_lake(lake: Lake, config: DeploymentConfig, gate: Gate | None = None) -> bool:
     """Label all frames anew if evidence, decisions, rules or the tree changed.
+
+    Labels that do not pass the gate are not committed: those of before stay, and frames that had
+    none are in no release.
+
+    Args:
+        gate: which the labels have to pass.
 
     Returns:
         Whether anything was done.
@@ -62,12 +59,16 @@ def label_lake(lake: Lake, config: DeploymentConfig) -> bool:
     if lake.done("labels", inputs):
         return False
     labels = fused(lake, chosen)
-    lake.replace("labels", lambda: _label_rows(lake, labels, mark), inputs)
+    kinds, numbers = _kinds(labels, mark)
+    # Ids are those of the frames, which have passed
+    if gate is not None and not gate.table("labels", kinds.drop_columns([*OWN])):
+        return False
+    lake.replace("labels", lambda: _label_rows(lake, labels, kinds, numbers), inputs)
     return True
 
 
-def _label_rows(lake: Lake, labels: Mapping[str, Label], mark: str) -> pa.RecordBatchReader:
-    """The rows of ``labels``, a bounded number at a time: frames are many, labels are few."""
+def _kinds(labels: Mapping[str, Label], mark: str) -> tuple[pa.Table, dict[Label, int]]:
+    """Each different label once, as a row, and its number: frames are many, labels are few."""
     numbers: dict[Label, int] = {}
     for one in (Label(), *labels.values()):
         numbers.setdefault(one, len(numbers))
@@ -85,6 +86,13 @@ def _label_rows(lake: Lake, labels: Mapping[str, Label], mark: str) -> pa.Record
             for one, number in numbers.items()
         ],
     )
+    return once, numbers
+
+
+def _label_rows(
+    lake: Lake, labels: Mapping[str, Label], once: pa.Table, numbers: Mapping[Label, int]
+) -> pa.RecordBatchReader:
+    """The rows of ``labels``, a bounded number at a time."""
     unknown = Label()
     # Read before anything is written: delta-rs can't read while it writes
     frames = lake.read("frames", ["frame_id", "object_id"])
@@ -94,7 +102,7 @@ def _label_rows(lake: Lake, labels: Mapping[str, Label], mark: str) -> pa.Record
             ids = batch.column("object_id")
             chosen = [numbers[labels.get(one, unknown)] for one in ids.to_pylist()]
             rows = once.take(pa.array(chosen, pa.int64()))
-            for name in ("frame_id", "object_id"):
+            for name in OWN:
                 place = rows.schema.get_field_index(name)
                 rows = rows.set_column(place, rows.schema.field(place), batch.column(name))
             yield from rows.combine_chunks().to_batches()
@@ -110,6 +118,7 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
 
     Raises:
         UsageError: a run holds the lake.
+        CheckFailed: the labels do not pass the gate; those of before stay.
     """
     lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
     config = label_config(deployment.config)
@@ -117,7 +126,11 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
         if lock.before:
             recover(lake, lock.before)
         changed = changes(lake, config)
-        return changed, label_lake(lake, deployment.config)
+        gate = Gate(lake, run_id)
+        done = label_lake(lake, deployment.config, gate)
+    if said := gate.said():
+        raise CheckFailed(said[0])
+    return changed, done
 
 
 def deduplicate_lake(
@@ -125,6 +138,7 @@ def deduplicate_lake(
     config: DeploymentConfig,
     run_id: str,
     cluster: Callable[[], scatter.Workers] | None = None,
+    gate: Gate | None = None,
 ) -> bool:
     """Cluster the lake's clips anew if any were added, removed or measured anew.
 
@@ -134,6 +148,7 @@ def deduplicate_lake(
     Args:
         run_id: of whoever holds the lake.
         cluster: who takes the work where there is much of it; this process if not given.
+        gate: which the rows have to pass before any of them is committed.
 
     Returns:
         Whether anything was done.
@@ -151,18 +166,30 @@ def deduplicate_lake(
     known, told = _known(lake, mark), sources(lake)
     found = deduplicate(frames, partial(Thumbnails, lake.storage), chosen, known, workers, told)
     # Clips last: they say what is known. A run that ends before finds those that it takes for new
-    for name, rows, column, gone in (
-        ("edges", found.edges, "object_id", found.objects),
-        ("duplicates", found.duplicates, "tie", found.ties),
-        ("clips", found.clips, "object_id", found.objects),
-    ):
+    due = [
+        (name, column, gone, _marked(_changed(rows, column, gone), mark))
+        for name, rows, column, gone in (
+            ("edges", found.edges, "object_id", found.objects),
+            ("duplicates", found.duplicates, "tie", found.ties),
+            ("clips", found.clips, "object_id", found.objects),
+        )
+    ]
+    if gate is not None:
+        ids = frames.column("frame_id")
+        if not all([gate.table(name, rows, ids) for name, _, _, rows in due]):  # noqa: C419
+            return False
+    for name, column, gone, rows in due:
         if gone is None:
-            lake.replace(name, _marked(rows, mark))
+            lake.replace(name, rows)
         elif len(gone):
-            fresh = rows.filter(pc.is_in(rows.column(column), gone))
-            lake.exchange(name, column, gone.to_pylist(), _marked(fresh, mark), run_id)
+            lake.exchange(name, column, gone.to_pylist(), rows, run_id)
     lake.mark("clips", inputs)
     return True
+
+
+def _changed(rows: pa.Table, column: str, gone: pa.Array | None) -> pa.Table:
+    """Those of the rows that are to be written: all, or of what goes."""
+    return rows if gone is None else rows.filter(pc.is_in(rows.column(column), gone))
 
 
 def _marked(rows: pa.Table, mark: str) -> pa.Table:
@@ -179,15 +206,6 @@ def _known(lake: Lake, mark: str) -> Known:
     scattered = max(len(lake.files(name)) for name in ("clips", "edges", "duplicates")) > FILES
     # Rows of an older step have to go as well
     return Known(clips, edges, anew=scattered or clips.num_rows != lake.count("clips"))
-
-
-def gate(lake: Lake) -> list[tuple[str, bool, str]]:
-    """Check the tables against their expectations: (name, passed, what failed)."""
-    found = []
-    for name in GATED:
-        columns = [c for c in schema(name).names if c not in BULKY]
-        found += validate(name, lake.read(name, columns))
-    return [*found, *referring(lake.read)]
 
 
 def _inputs(lake: Lake, mark: str, *names: str) -> str:

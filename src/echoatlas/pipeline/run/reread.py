@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from echoatlas.pipeline.errors import Reject, Retry, crash_site
 from echoatlas.pipeline.evidence import all_hints, evidence, measured
+from echoatlas.pipeline.gate.checked import BatchChecks
 from echoatlas.pipeline.objects.rows import evidence_rows
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.work_item import WorkItem
@@ -35,7 +36,7 @@ def reread(batch: Batch) -> BatchResult:
         any more keeps what was read of it before.
     """
     writer, watch, sources = (
-        Writer(batch.lake, batch.id),
+        Writer(batch.lake, batch.id, batch.site),
         Stopwatch(),
         Sources.of(batch, reading(batch)),
     )
@@ -80,6 +81,9 @@ def reread(batch: Batch) -> BatchResult:
         sealed=tuple(entry for worked in settled.values() for entry in worked.sealed),
         renewed=tuple(settled),
         reread=tuple(done),
+        checked=BatchChecks.joined(
+            [writer.checker.done(), *(worked.checked for worked in settled.values())]
+        ),
     )
 
 

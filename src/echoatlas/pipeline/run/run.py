@@ -4,14 +4,15 @@
 2. New files are named (``sightings``).
 3. Objects that are new, or whose steps changed, go through the journey; the driver alone commits.
 4. Where only words or rules changed, headers are read anew for evidence, and no pixels.
-5. Labels and duplicates follow, which depend on the whole lake.
-6. The gate is passed, the books are balanced, and each site gets its receipts.
+5. Duplicates and labels follow, which depend on the whole lake.
+6. The books are balanced, and each site gets its receipts.
+
+Whatever is to be committed passes the gate first: a batch that does not is held back whole.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -19,47 +20,39 @@ from typing import TYPE_CHECKING
 
 from echoatlas._version import __version__
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
-from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.event_log import EventLog, run_name
+from echoatlas.pipeline.gate.drift import drifted, shifts
+from echoatlas.pipeline.gate.gate import Gate
+from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
-from echoatlas.pipeline.lake.outcome import erased_row, outcome_row
 from echoatlas.pipeline.lake.tombstones import Tombstones
-from echoatlas.pipeline.objects.rows import rejection_rows
-from echoatlas.pipeline.plan.batch import batches
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
-from echoatlas.pipeline.run.commit import Committer, recover
+from echoatlas.pipeline.run.carry import Progress, carry_objects, read_anew
+from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
-from echoatlas.pipeline.run.drift import drifted
 from echoatlas.pipeline.run.idle import Looked
-from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, gate, label_lake
+from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.queue import QUEUE, tell_queue
 from echoatlas.pipeline.run.register import differing, name_arrivals
-from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
 from echoatlas.pipeline.run.unfinished import give_up
-from echoatlas.pipeline.run.validation_page import publish_checks
-from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.step import fingerprint
-from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Ending, Event, Stage
 from echoatlas.schemas.rows.log import RunRow
 from echoatlas.schemas.tables import to_arrow
-from echoatlas.schemas.values import RunStatus, Status
+from echoatlas.schemas.values import RunStatus
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.engine.scatter import Workers
+    from echoatlas.pipeline.gate.drift import Shift
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.site import SiteConfig
-
-
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 def curate(
@@ -85,6 +78,7 @@ def curate(
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
     lake = deployment.lake
+    gate = Gate(lake, summary.run_id)
 
     def note(said: str) -> None:
         summary.notes.append(said)
@@ -136,28 +130,35 @@ def curate(
             del books
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
             log.begin(Stage.OBJECTS)
-            _carry(deployment, ready, cluster, summary, tell, log, stones)
+            carry_objects(deployment, ready, cluster, summary, tell, log, stones, gate)
             mask(lake, stones, unmasked(lake), summary.run_id)
             log.counted(summary.objects)
             log.begin(Stage.HEADERS)
-            _reread(deployment, ready, cluster, summary, tell, log, stones)
+            read_anew(deployment, ready, cluster, summary, tell, log, stones, gate)
             log.counted(summary.reread)
-            log.begin(Stage.LABELS)
-            tell("labels", 0, 1)
-            log.counted(label_lake(lake, deployment.config))
+            gate.finish(seen.site.site for seen in ready)
             log.begin(Stage.DUPLICATES)
             tell("duplicates", 0, 1)
             run_id, many = summary.run_id, partial(cluster, SCATTERED)
-            log.counted(deduplicate_lake(lake, deployment.config, run_id, many))
+            log.counted(deduplicate_lake(lake, deployment.config, run_id, many, gate))
+            log.begin(Stage.LABELS)
+            tell("labels", 0, 1)
+            # Last: a frame without a label is in no release, so none is that was not compared
+            if not gate.whole.failures:
+                log.counted(label_lake(lake, deployment.config, gate))
         log.begin(Stage.GATE)
-        tell("checking the tables", 0, 1)
+        tell("balancing the books", 0, 1)
         worked = bool(summary.named or summary.objects or summary.reread)
-        summary.gate = gate(lake)
+        summary.gate, summary.held_back = gate.checks(), gate.said()
         summary.balance = balance(lake)
+        moved = {
+            seen.site.site: shifts(lake, seen.site, fresh.get(seen.site.site, set()))
+            for seen in surveys
+        }
         for seen in surveys:
-            _compare_with_before(lake, seen.site, fresh.get(seen.site.site, set()), summary)
-        if worked:
-            publish_checks(lake.storage, summary.run_id, summary.gate)
+            _compare_with_before(seen.site, moved[seen.site.site], summary)
+        if worked or summary.gate:
+            publish_pages(lake.storage, summary.run_id, gate.parts(moved))
         log.begin(Stage.RECEIPTS)
         tell("writing receipts", 0, 1)
         summary.silent = [
@@ -183,126 +184,6 @@ def curate(
     return summary
 
 
-def _carry(
-    deployment: Deployment,
-    surveys: list[Survey],
-    cluster: Callable[[int], Workers],
-    summary: Summary,
-    tell: Progress,
-    log: EventLog,
-    stones: Tombstones,
-) -> None:
-    """Take all objects that have something to do through the journey, and commit as it goes."""
-    committer = Committer(deployment.lake, summary.run_id, deployment.config.engine, log)
-    sites = [seen.site.site for seen in surveys]
-    crosswalks = {site: Crosswalk(deployment.vault.path, site) for site in sites}
-    stale = {one.object_id for seen in surveys for one in seen.stale}
-    for seen in surveys:
-        vanished = Reject(Reason.VANISHED, step="ingest")
-        rows: list[object] = []
-        for one in seen.lost:
-            rows += rejection_rows(one, seen.site, vanished, seen.marks)
-        rows += [
-            outcome_row(
-                one,
-                Status.DUPLICATE,
-                license_id=seen.site.license,
-                fingerprint=seen.marks.frames,
-            )
-            for one in seen.repeats
-        ]
-        rows += map(erased_row, seen.erased)
-        committer.rows(seen.site.site, rows)
-        summary.repeats += len(seen.repeats)
-        summary.rejected[Reason.VANISHED.value] += len(seen.lost)
-        log.rejected(seen.site.site, {Reason.VANISHED: len(seen.lost)})
-    total = sum(len(seen.pending) + len(seen.stale) for seen in surveys)
-    if total:
-        tasks = (
-            batch
-            for seen in surveys
-            for batch in batches(deployment, seen, seen.due, summary.run_id, stones)
-        )
-        workers = cluster(total)
-        tell("objects", 0, total)
-        for done in workers.scatter(
-            work, tasks, lambda some: tell("objects", summary.objects + some, total)
-        ):
-            site = done.task.site.site
-            if done.answer is None:
-                crash = Reject(Reason.CRASHED, "Its worker died, each time.", "journey")
-                item = done.task.items[0]
-                mark = item.marks(done.task.made_by)
-                committer.rows(site, rejection_rows(item.sighting, done.task.site, crash, mark))
-                summary.crashes.append(crash.detail)
-                summary.rejected[Reason.CRASHED.value] += 1
-                log.rejected(site, {Reason.CRASHED: 1})
-                summary.objects += 1
-            else:
-                if done.answer.sealed:  # before the commit: a killed run then finds them there
-                    crosswalks[site].add(done.answer.sealed)
-                committer.parts(site, done.answer.parts)
-                summary.objects += done.answer.objects
-                summary.frames += done.answer.frames
-                summary.rejected.update(done.answer.rejected)
-                log.rejected(site, done.answer.rejected)
-                summary.step_seconds.update(done.answer.seconds)
-                summary.crashes += done.answer.crashes
-            ids = [item.sighting.object_id for item in done.task.items]
-            committer.finished(site, [one for one in ids if one in stale])
-            tell("objects", summary.objects, total)
-        tell("committing", 0, 1)
-    committer.close()
-    summary.rejected = +summary.rejected
-
-
-def _reread(
-    deployment: Deployment,
-    surveys: list[Survey],
-    cluster: Callable[[int], Workers],
-    summary: Summary,
-    tell: Progress,
-    log: EventLog,
-    stones: Tombstones,
-) -> None:
-    """Read the evidence of objects anew where only words or rules changed, and commit as it goes.
-
-    What can't be read is a crash of ours, and costs nothing: such evidence stays as it was.
-    """
-    total = sum(len(seen.unread) for seen in surveys)
-    if not total:
-        return
-    run_id = f"{summary.run_id}-e"
-    committer = Committer(deployment.lake, run_id, deployment.config.engine, log)
-    tasks = (
-        batch
-        for seen in surveys
-        for batch in batches(deployment, seen, seen.items(seen.unread), run_id, stones)
-    )
-    passed: list[int] = []  # objects of each task that is done
-    workers = cluster(total)
-    tell("headers", 0, total)
-    for done in workers.scatter(
-        reread, tasks, lambda some: tell("headers", sum(passed) + some, total)
-    ):
-        site, answer = done.task.site.site, done.answer
-        passed.append(len(done.task.items))
-        if answer is None:
-            summary.crashes.append("A worker died, each time, as it read a header anew.")
-            continue
-        if answer.sealed:
-            Crosswalk(deployment.vault.path, site).add(answer.sealed)
-        committer.parts(site, answer.parts)
-        committer.finished(site, answer.renewed, answer.reread)
-        summary.reread += len(answer.reread) + len(answer.renewed)
-        summary.rejected.update(answer.rejected)
-        log.rejected(site, answer.rejected)
-        summary.step_seconds.update(answer.seconds)
-        summary.crashes += answer.crashes
-        tell("headers", sum(passed), total)
-    committer.close()
-
-
 def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> None:
     """Say what a person should look at in the sites' tables, and keep the counts."""
     unlisted = unlisted_objects(lake)
@@ -319,8 +200,8 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
         summary.warnings += [f"{site.site}: {one}" for one in said]
 
 
-def _compare_with_before(lake: Lake, site: SiteConfig, fresh: set[str], summary: Summary) -> None:
-    said = [f"{site.site}: {one}" for one in drifted(lake, site, fresh)]
+def _compare_with_before(site: SiteConfig, moved: list[Shift], summary: Summary) -> None:
+    said = [f"{site.site}: {one}" for one in drifted(site, moved)]
     (summary.held if site.drift.stop else summary.warnings).extend(said)
 
 

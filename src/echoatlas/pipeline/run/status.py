@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.pipeline.gate.held import batches_held
+from echoatlas.pipeline.gate.pages import address
 from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.pipeline.run.conservation import balance
@@ -38,6 +40,14 @@ def status(lake: Lake) -> dict[str, Any]:
         "duplicates": _in_order(_counted(lake, "duplicates", "relation")["relation"]),
         "label_conflicts": tallied(label_conflicts(lake)),
         "tables": remembered(lake.storage),
+        "held": {
+            site: {
+                "objects": one.objects,
+                "failed": [name for name, _, _ in one.checks],
+                "page": address(one.run_id, site),
+            }
+            for site, one in batches_held(lake.storage).items()
+        },
         "patients_differ": sum(
             n for said, n in flagged.items() if Flag.PATIENTS_DIFFER in said.split()
         ),

@@ -25,6 +25,7 @@ class Summary:
     step_seconds: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
     gate: list[tuple[str, bool, str]] = field(default_factory=list)
+    held_back: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -38,7 +39,7 @@ class Summary:
         """Why the run did not end well, in words; empty when it did."""
         reasons = list(self.balance.faults)
         reasons += [f"site '{site}' was left out: {why}" for site, why in self.unlisted.items()]
-        reasons += [f"{name}: {detail}" for name, ok, detail in self.gate if not ok]
+        reasons += self.held_back
         reasons += self.held
         if self.crashes:
             reasons.append(f"{len(self.crashes)} objects crashed, first: {self.crashes[0]}")

@@ -11,7 +11,7 @@ import faulthandler
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ import cv2
 from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
+from echoatlas.pipeline.gate.checked import BatchChecks, Checker
 from echoatlas.pipeline.ingest.identify import is_as_named
 from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.lake.outcome import erased_row
@@ -61,6 +62,7 @@ class BatchResult:
 
     Attributes:
         renewed, reread: objects that were worked on, or only read, anew.
+        checked: what was found as its rows were held against their suites.
     """
 
     parts: tuple[Part, ...]
@@ -72,6 +74,7 @@ class BatchResult:
     sealed: tuple[Entry, ...] = ()
     renewed: tuple[str, ...] = ()
     reread: tuple[str, ...] = ()
+    checked: BatchChecks = field(default_factory=BatchChecks)
 
 
 class Forbidden(Exception):  # noqa: N818  (an outcome)
@@ -91,7 +94,7 @@ def work(batch: Batch) -> BatchResult:
     """Carry each object of a batch from bytes to rows, and write the rows as Parquet files."""
     cv2.setNumThreads(1)
     leave_no_core()
-    writer = Writer(batch.lake, batch.id)
+    writer = Writer(batch.lake, batch.id, batch.site)
     watch = Stopwatch()
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
@@ -138,6 +141,7 @@ def work(batch: Batch) -> BatchResult:
         dict(watch.seconds),
         tuple(crashes),
         tuple(sealed.values()),
+        checked=writer.checker.done(),
     )
 
 
@@ -207,10 +211,15 @@ def _consent(said: Iterable[Statement], site: SiteConfig) -> str:
 
 
 class Writer:
-    """Rows of a batch on their way to Parquet files, a bounded number of bytes at a time."""
+    """Rows of a batch on their way to Parquet files, a bounded number of bytes at a time.
 
-    def __init__(self, lake: Storage, stem: str) -> None:
+    Attributes:
+        checker: is shown all of them.
+    """
+
+    def __init__(self, lake: Storage, stem: str, site: SiteConfig) -> None:
         self._lake = lake
+        self.checker = Checker(site)
         self._stem = stem
         self._rows: list[object] = []
         self._bytes = 0
@@ -228,7 +237,9 @@ class Writer:
         number = len(self.parts)
         for name, rows in groupby(by_table, key=_table):
             stem = f"part-{self._stem}-{number}"
-            self.parts.append(write_part(self._lake, to_arrow(name, rows), name, stem))
+            table = to_arrow(name, rows)
+            self.checker.add(name, table)
+            self.parts.append(write_part(self._lake, table, name, stem))
         self._rows, self._bytes = [], 0
 
 

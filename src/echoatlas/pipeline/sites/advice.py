@@ -36,6 +36,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NOT_DELIVERED: "See that it is a file that we may read; then tell us to ask again.",
     Reason.EXCHANGED: "Nothing to do: what lies there now is taken as a new one.",
     Reason.VANISHED: "Send it again, if it was not removed on purpose.",
+    Reason.FAILED_GATE: "Nothing to do: we look into it.",
     Reason.CRASHED: "Nothing to do: we look into it.",
 }
 

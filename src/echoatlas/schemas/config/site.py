@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import nearest
 from echoatlas.schemas.config.intake import DicomWeb, Uploads
+from echoatlas.schemas.expectation import Expectation
 from echoatlas.schemas.strict import Slug, Strict
 from echoatlas.schemas.values import Subject
 
@@ -173,6 +174,31 @@ class SiteConfig(Strict):
     uploads: Uploads = Uploads()
     dicomweb: DicomWeb = DicomWeb()
     drift: Drift = Drift()
+    expect: dict[str, tuple[Expectation, ...]] = Field(
+        default_factory=dict,
+        description="Table to what is expected of this site's rows, beside what is of all: "
+        "`{expect: ExpectColumnValuesToBeBetween, column: mean, min_value: 5}` ...",
+    )
+
+    @field_validator("expect")
+    @classmethod
+    def of_what_is_there(
+        cls, expect: dict[str, tuple[Expectation, ...]]
+    ) -> dict[str, tuple[Expectation, ...]]:
+        from echoatlas.schemas.tables import TABLES, columns
+
+        for table, asked in expect.items():
+            if table not in TABLES:
+                raise ValueError(f"no table '{table}'{nearest(table, TABLES)}")
+            there = columns(TABLES[table].row)
+            for one in asked:
+                if one.column not in there:
+                    raise ValueError(
+                        f"no column '{one.column}' in {table}{nearest(one.column, there)}"
+                    )
+                if not one.suits(there[one.column][0]):
+                    raise ValueError(f"{one.expect} can't be asked of {table}.{one.column}")
+        return expect
 
 
 def hashed(site: SiteConfig, without: Mapping[str, Any]) -> str:

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from echoatlas.pipeline.gate.drift import binned, drifted, shifts, stability
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.run.drift import binned, drifted, shifts, stability
-from echoatlas.pipeline.run.validation_page import checks_page
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.site import Drift, SiteConfig
 from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
@@ -81,21 +80,11 @@ def test_what_has_moved_is_said_and_nothing_else(
     site = SiteConfig(site="st", bucket="x")
 
     found = {one.what for one in shifts(lake, site, fresh) if one.index > site.drift.max_index}
-    said = drifted(lake, site, fresh)
+    said = drifted(site, shifts(lake, site, fresh))
 
     assert found == moved
     assert len(said) == len(moved)
     assert not any("Philips" in one for one in said)
     few = site.model_copy(update={"drift": Drift(min_objects=61)})
     assert shifts(lake, few, fresh) == []
-    assert drifted(lake, SiteConfig(site="other", bucket="x"), fresh) == []
-
-
-def test_the_gates_page_needs_nothing_beside_it_and_tells_what_fails_first() -> None:
-    page = checks_page(
-        "r1", [("frames: a <b>", True, ""), ("frames: c", False, "1 rows, of them f")]
-    )
-
-    assert page.index("frames: c") < page.index("frames: a &lt;b&gt;")
-    assert "1 of 2 expectations do not hold" in page
-    assert "http" not in page
+    assert shifts(lake, SiteConfig(site="other", bucket="x"), fresh) == []

@@ -7,7 +7,7 @@ alone makes some of it, which is taken off. Objects are counted, not frames: a l
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,8 +126,6 @@ def _outcomes(lake: Lake, here: pc.Expression) -> pa.Table:
     return rows.filter(pc.equal(rows.column("status"), Status.KEPT))
 
 
-def drifted(lake: Lake, site: SiteConfig, fresh: Collection[str]) -> list[str]:
+def drifted(site: SiteConfig, moved: Iterable[Shift]) -> list[str]:
     """What of a site's new objects is not like what it sent before, in words."""
-    if not fresh:
-        return []
-    return [one.sentence for one in shifts(lake, site, fresh) if one.index > site.drift.max_index]
+    return [one.sentence for one in moved if one.index > site.drift.max_index]
