@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,12 @@ from typing import Any
 
 import pytest
 
+from echoatlas._version import __version__
+from echoatlas.flows._alive import alive
+from echoatlas.flows._jobs import follow, jobs_of
 from echoatlas.pipeline.engine.jobs import JobState
 from echoatlas.pipeline.engine.ray_jobs import RayJobs
-from tests.helpers.rehearsal import TOKEN
+from tests.helpers.rehearsal import TOKEN, Rehearsal
 from tests.helpers.waiting import wait_until
 
 
@@ -122,6 +127,84 @@ def test_a_job_is_stopped_for_good_and_one_that_fails_says_so(
     assert JobState.FAILED is jobs.look("r-run-3")
     assert "echoatlas: no deployment at " in jobs.log("r-run-3")
     assert jobs.look("r-run-4") is None
+
+
+FOLLOWS = """
+import asyncio, sys
+from pathlib import Path
+from echoatlas.flows._alive import alive
+from echoatlas.flows._jobs import follow, jobs_of
+from echoatlas.pipeline.deployment import Deployment
+folder, run = Path(sys.argv[1]), sys.argv[2]
+with alive(folder, run):
+    jobs = jobs_of(Deployment.find(folder))
+    asyncio.run(follow(folder, jobs, f"{run}-run", sys.argv[3:]))
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("again", ["the same flow run", "another flow run"])
+def test_a_job_whose_flow_was_killed_after_it_was_submitted_is_followed_and_not_begun_again(
+    undisturbed: Rehearsal, running: Running, again: str
+) -> None:
+    left = undisturbed.elsewhere(f"left to {again}")
+    left.engine(address=running.dashboard, batch=1, group=1)
+    arguments = ["--deployment", str(left.home), "--json", "run"]
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    jobs = jobs_of(left.deployment)
+    flow = subprocess.Popen([sys.executable, "-c", FOLLOWS, str(left.home), first, *arguments])
+    wait_until(lambda: jobs.look(f"{first}-run-1") is JobState.RUNNING, "the job", pause=0.1)
+    flow.kill()
+    flow.wait()
+    found = jobs.running(arguments)
+
+    now = first if again == "the same flow run" else second
+    with alive(left.home, now):
+        told = asyncio.run(follow(left.home, jobs, f"{now}-run", arguments))
+
+    assert isinstance(jobs, RayJobs)
+    assert found == [f"{first}-run-1"]
+    assert jobs.look(f"{first}-run-1") is JobState.SUCCEEDED
+    assert jobs.look(f"{second}-run-1") is None is jobs.look(f"{first}-run-2")
+    assert told["conservation"]
+    assert undisturbed.rows() == left.rows()
+
+
+JOINS = """
+import sys
+import types
+from echoatlas.pipeline.engine import cluster
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.schemas.config.deployment import Engine
+
+def join():
+    try:
+        with cluster.connected(Engine(address=sys.argv[1])):
+            print("joined")
+    except UsageError as error:
+        print(error)
+
+cluster.__version__ = "0.0.9"
+join()
+here_alone = types.ModuleType("here_alone")
+exec("def version(): ...", here_alone.__dict__)
+sys.modules["here_alone"] = here_alone
+cluster._version = here_alone.version
+join()
+"""
+
+
+@pytest.mark.heavy
+def test_a_cluster_whose_nodes_have_another_package_or_none_is_refused(running: Running) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", JOINS, running.address], capture_output=True, text=True, timeout=240
+    )
+
+    place = f"nodes of the Ray cluster at {running.address} have echoatlas"
+    assert done.stdout.splitlines() == [
+        f"{place} {__version__}, and not 0.0.9",
+        f"{place} none, and not 0.0.9",
+    ], done.stderr
 
 
 ASK = """

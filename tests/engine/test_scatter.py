@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from echoatlas.pipeline.engine.cluster import BUSY, connected
-from echoatlas.pipeline.engine.scatter import Workers
+from echoatlas.pipeline.engine.scatter import MACHINES, Trials, Workers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.ticks import tick
 from echoatlas.schemas.config.deployment import Engine
@@ -147,6 +147,19 @@ def test_a_poison_object_is_found_by_halving(workers: Workers) -> None:
     assert [2 * n for n in range(24) if n not in (7, 13)] == answers
 
 
+def test_a_task_is_not_to_blame_for_machines_that_are_lost_unless_they_are_many() -> None:
+    trials = Trials([Numbers((1, 2))])
+    given_up, tried = [], []
+
+    while trial := trials.next():
+        tried.append(trial.task.values)
+        given_up += [trial.task.values] if trials.lost(trial) else []
+
+    assert tried[: MACHINES + 2] == [(1, 2)] * (MACHINES + 2)
+    assert tried[MACHINES + 2 :] == [(1,), (2,)] * 2
+    assert given_up == [(1,), (2,)]
+
+
 def test_a_failing_world_ends_the_run_with_its_own_words(workers: Workers) -> None:
     with pytest.raises(Retry, match="the storage is away"):
         list(workers.scatter(doubled, [Numbers((99,))]))
@@ -207,6 +220,27 @@ def alive(pid: int | None) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_worker_that_dies_as_it_starts_is_replaced_and_where_none_starts_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    died = f"[ -e {tmp_path}/died ] || {{ touch {tmp_path}/died; kill -9 $$; }}"
+    python.write_text(f'#!/bin/sh\n{died}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+    with connected(Engine(workers=1, address="processes")) as workers:
+        (done,) = workers.scatter(doubled, [Numbers((4,))])
+    python.write_text("#!/bin/sh\nexit 1\n")
+
+    assert done.answer == [8]
+    with (
+        connected(Engine(workers=1, address="processes")) as workers,
+        pytest.raises(Retry, match="workers do not start"),
+    ):
+        list(workers.scatter(doubled, [Numbers((4,))]))
 
 
 ORPHANS = """

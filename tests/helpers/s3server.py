@@ -42,8 +42,12 @@ def client(endpoint: str):  # type: ignore[no-untyped-def]
     )
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the server and wait until it takes a bucket and an object."""
+def start(folder: Path, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes], str]:
+    """Start the server and wait until it takes a bucket and an object.
+
+    Args:
+        host: address to listen at.
+    """
     ports = {name: free_port() for name in ("master", "volume", "filer", "s3", "admin")}
     weed = Path(sys.executable).with_name("weed")
     environment = os.environ | {
@@ -57,8 +61,8 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
                 str(weed),
                 "mini",
                 f"-dir={folder}",
-                "-ip=127.0.0.1",
-                "-ip.bind=127.0.0.1",
+                f"-ip={host}",
+                f"-ip.bind={host}",
                 "-master.telemetry=false",
                 "-webdav=false",
                 "-admin.ui=false",
@@ -76,7 +80,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
             stdout=sink,
             stderr=subprocess.STDOUT,
         )
-    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    endpoint = f"http://{host}:{ports['s3']}"
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -1,35 +1,22 @@
-"""Scatter work over Ray: the one module that knows it. At most a window of tasks is in flight."""
+"""Workers of whichever kind is configured: a Ray cluster joined or started, or plain processes."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
-from typing import Any
 
-from echoatlas.pipeline.engine.encryption import new_key, seal, unseal
+from echoatlas._version import __version__
 from echoatlas.pipeline.engine.processes import Processes
-from echoatlas.pipeline.engine.scatter import (
-    ONE_CORE,
-    TASKS_A_WORKER,
-    Answer,
-    Done,
-    Trials,
-    Work,
-    Workers,
-    width,
-)
-from echoatlas.pipeline.engine.under_way import GLANCE, Tally
+from echoatlas.pipeline.engine.ray_tasks import Cluster
+from echoatlas.pipeline.engine.scatter import MACHINES, ONE_CORE, Workers, width
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.silence import silence
-from echoatlas.pipeline.ticks import heard
 from echoatlas.schemas.config.deployment import Engine
 
 LOCAL, PLAIN = "local", "processes"  # addresses: a Ray of our own, and no Ray at all
@@ -112,8 +99,8 @@ def connected(
         objects: about how many there are to be worked on; None if that is not known.
 
     Raises:
-        UsageError: the configured cluster can't be reached.
-        Retry: the configuration asks for a Ray of our own, and none starts.
+        UsageError: the configured cluster can't be reached, or is of another version.
+        Retry: it fails; or the configuration asks for a Ray of our own, and none starts.
     """
     address = None if engine.address == PLAIN else _cluster_address(engine)
     given_up = _GivenUp.within and not address and engine.address != LOCAL
@@ -131,6 +118,7 @@ def connected(
     try:
         if address:
             _join(address)
+            _greet(address)
         else:
             scratch = tempfile.mkdtemp(prefix="ea-ray-")
             if not _started(engine, scratch):
@@ -157,6 +145,32 @@ def _join(address: str) -> None:
     except (ConnectionError, RuntimeError, ValueError):
         hint = f"check the address and the token (RAY_AUTH_TOKEN, or {_token_file()})"
         raise UsageError(f"no Ray cluster can be reached at {address}: {hint}") from None
+
+
+def _greet(address: str) -> None:
+    """Have a worker of a cluster that is not ours tell its version.
+
+    Without it a cluster whose nodes lack this package would have each object for its killer.
+
+    Raises:
+        UsageError: it is another, or none.
+    """
+    import ray
+
+    try:
+        theirs = ray.get(ray.remote(num_cpus=1, max_retries=MACHINES)(_version).remote())
+    except ray.exceptions.RayTaskError:
+        theirs = "none"
+    except ray.exceptions.RayError as error:
+        raise Retry(f"the Ray cluster failed ({type(error).__name__})") from None
+    if theirs != __version__:
+        raise UsageError(
+            f"nodes of the Ray cluster at {address} have echoatlas {theirs}, and not {__version__}"
+        )
+
+
+def _version() -> str:
+    return __version__
 
 
 def _started(engine: Engine, scratch: str) -> bool:
@@ -221,84 +235,3 @@ def prepare(*, join: bool) -> None:
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", str(PATIENCE))
     elif os.environ.get("RAY_AUTH_TOKEN") or _token_file().is_file():
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # else Ray has the token and keeps it
-
-
-class Cluster:
-    """Workers that take tasks."""
-
-    def __init__(self, engine: Engine) -> None:
-        import ray
-
-        self._ray = ray
-        self._engine = engine
-        self._key = new_key()
-        self._tally: Tally | None = None
-        self._tickets = count()
-        self._remote = ray.remote(
-            num_cpus=1,
-            memory=min(engine.memory_mb << 20, self._memory()),
-            max_retries=0,
-            retry_exceptions=False,
-            max_calls=TASKS_A_WORKER,
-        )(_unsealed)
-
-    def _memory(self) -> int:
-        total = int(self._ray.cluster_resources().get("memory", 1 << 30))
-        return max(total // max(width(self._engine), 1), 1 << 20)
-
-    def scatter(
-        self,
-        function: Callable[[Work], Answer],
-        tasks: Iterable[Work],
-        under_way: Callable[[int], None] | None = None,
-    ) -> Iterator[Done[Work, Answer]]:
-        """Run a function over tasks; see ``Workers``."""
-        ray = self._ray
-        remote = self._remote.options(name=function.__name__)
-        trials = Trials(tasks)
-        flying: dict[Any, tuple[Work, int, int]] = {}
-        tally = self._tallied() if under_way else None
-        window = 2 * self._slots()
-        while True:
-            while len(flying) < window and (trial := trials.next()):
-                sealed = seal(self._key, ray.cloudpickle.dumps((function, trial[0])))
-                ticket = next(self._tickets)
-                counter = tally.counter if tally else None
-                flying[remote.remote(self._key, sealed, counter, ticket)] = (*trial, ticket)
-            if not flying:
-                return
-            ready, _ = ray.wait(list(flying), num_returns=1, timeout=GLANCE if tally else None)
-            if tally and under_way and (not ready or tally.due()):
-                under_way(tally.of({ticket for _, _, ticket in flying.values()}))
-            if not ready:
-                continue
-            task, attempt, _ = flying.pop(ready[0])
-            try:
-                answer: Answer = unseal(self._key, ray.get(ready[0]))
-                yield Done(task, answer)
-            except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
-                cause = getattr(error, "cause", None)
-                if isinstance(cause, Retry | UsageError):
-                    raise cause from None
-                if trials.failed(task, attempt):
-                    yield Done(task, None)
-
-    def _tallied(self) -> Tally:
-        """One for as long as the cluster is used, since it is a process of its own."""
-        if self._tally is None:
-            self._tally = Tally(self._ray)
-        return self._tally
-
-    def _slots(self) -> int:
-        return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
-
-
-def _unsealed(key: bytes, sealed: bytes, counter: Any = None, ticket: int = 0) -> bytes:
-    """Do in a worker what a sealed message asks for, and seal the answer.
-
-    Args:
-        counter: is told of each object that is done, under the task's ticket: a number, no more.
-    """
-    function, task = unseal(key, sealed)
-    with heard(lambda: counter.add.remote(ticket) if counter is not None else None):
-        return seal(key, pickle.dumps(function(task)))

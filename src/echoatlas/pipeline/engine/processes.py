@@ -22,6 +22,7 @@ from echoatlas.pipeline.engine.scatter import (
     TASKS_A_WORKER,
     Answer,
     Done,
+    Trial,
     Trials,
     Work,
     width,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 180  # seconds for a worker to start: a busy machine needs more than a quiet one
+STARTS = 3  # of a worker that dies before it is ready
 READY = "ready"
 
 
@@ -47,7 +49,7 @@ class Processes:
     def __init__(self, engine: Engine) -> None:
         self._width = width(engine)
         self._idle: list[_Worker] = []
-        self._busy: dict[Any, tuple[_Worker, Any, int]] = {}
+        self._busy: dict[Any, tuple[_Worker, Trial[Any]]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -71,11 +73,11 @@ class Processes:
         try:
             while True:
                 while len(self._busy) < self._width and (trial := trials.next()):
-                    self._give(function, *trial)
+                    self._give(function, trial)
                 if not self._busy:
                     return
                 for pipe in wait(list(self._busy)):
-                    worker, task, attempt = self._busy[pipe]
+                    worker, trial = self._busy[pipe]
                     answered, answer = worker.answer()
                     if answered and isinstance(answer, _Tick):
                         worker.ticks += 1
@@ -90,21 +92,21 @@ class Processes:
                     if isinstance(answer, Retry | UsageError):
                         raise answer
                     if answered and not isinstance(answer, _Failed):
-                        yield Done(task, answer)
-                    elif trials.failed(task, attempt):
-                        yield Done(task, None)
+                        yield Done(trial.task, answer)
+                    elif trials.failed(trial):
+                        yield Done(trial.task, None)
         finally:
             if self._busy:  # whoever asked has gone: what is still worked on is nobody's
                 self._end()
 
-    def _give(self, function: Callable[[Work], Answer], task: Work, attempt: int) -> None:
-        data = pickle.dumps((function, task))
+    def _give(self, function: Callable[[Work], Answer], trial: Trial[Work]) -> None:
+        data = pickle.dumps((function, trial.task))
         while True:
-            worker = self._idle.pop() if self._idle else _Worker()
+            worker = self._idle.pop() if self._idle else _Worker.started()
             if worker.tasks >= TASKS_A_WORKER or not worker.ask(data):
                 worker.end()
                 continue
-            self._busy[worker.pipe] = (worker, task, attempt)
+            self._busy[worker.pipe] = (worker, trial)
             return
 
     def _end(self) -> None:
@@ -129,10 +131,25 @@ class _Worker:
                 pass_fds=(theirs.fileno(),),
                 env=SILENT | ONE_CORE | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             )
-        # Else a machine on which no worker starts would have each object for its killer
-        if not (self.pipe.poll(PATIENCE) and self.answer() == (True, READY)):
-            self.end()
-            raise Retry("workers do not start on this machine")
+
+    @staticmethod
+    def started() -> _Worker:
+        """A worker that is ready; one that dies as it starts is replaced.
+
+        Else a machine on which no worker starts would have each object for its killer.
+
+        Raises:
+            Retry: none comes up.
+        """
+        for _ in range(STARTS):
+            worker = _Worker()
+            said = worker.pipe.poll(PATIENCE)
+            if said and worker.answer() == (True, READY):
+                return worker
+            worker.end()
+            if not said:
+                break
+        raise Retry("workers do not start on this machine")
 
     def ask(self, data: bytes) -> bool:
         """Give it a task; false if it is dead."""

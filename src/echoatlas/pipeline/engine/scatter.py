@@ -1,7 +1,8 @@
 """What all ways to scatter work share: tasks, answers, and the search for what kills workers.
 
 Tasks are plain picklable records with a ``split`` method. A task whose worker dies twice is split
-in two, until the one object that kills workers is found.
+in two, until the one object that kills workers is found. That a machine went away is no fault of
+what was worked on there.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Engine
 
 FEW = 2  # tasks that are not worth starting workers for
+MACHINES = 4  # that may be lost under a task before it is suspected of ending them
 TASKS_A_WORKER = 200  # then it is replaced, and with it what native libraries may have leaked
 ONE_CORE = {  # of a worker's native libraries
     "OMP_NUM_THREADS": "1",
@@ -73,32 +75,59 @@ def in_this_process(
         yield Done(task, function(task))
 
 
+@dataclass(frozen=True, slots=True)
+class Trial(Generic[Work]):
+    """A task that is tried.
+
+    Attributes:
+        failed: whether it did before, through what may be its own fault.
+        lost: how often its machine went away under it, which says nothing of the task.
+    """
+
+    task: Work
+    failed: bool = False
+    lost: int = 0
+
+
 class Trials(Generic[Work]):
     """Tasks on their way to workers, those that failed once or were halved among them."""
 
     def __init__(self, tasks: Iterable[Work]) -> None:
         self._waiting = iter(tasks)
-        self._again: deque[tuple[Work, int]] = deque()
+        self._again: deque[Trial[Work]] = deque()
 
-    def next(self) -> tuple[Work, int] | None:
-        """The next task to try, and how often it failed before; None if there is none now."""
+    def next(self) -> Trial[Work] | None:
+        """What to try next; None if there is nothing now."""
         if self._again:
             return self._again.popleft()
         task = next(self._waiting, None)
-        return None if task is None else (task, 0)
+        return None if task is None else Trial(task)
 
-    def failed(self, task: Work, attempt: int) -> bool:
+    def failed(self, trial: Trial[Work]) -> bool:
         """Say that a task's worker died, or raised what it may not.
 
         Returns:
             Whether it is given up: it failed twice, and can't be halved.
         """
-        if not attempt:
-            self._again.append((task, 1))
+        if not trial.failed:
+            self._again.append(replace(trial, failed=True))
             return False
-        halves = task.split()
-        self._again.extend((half, 0) for half in halves)
+        halves = trial.task.split()
+        self._again.extend(Trial(half, lost=trial.lost) for half in halves)
         return not halves
+
+    def lost(self, trial: Trial[Work]) -> bool:
+        """Say that the machine went away on which a task was: it is tried again as it was.
+
+        Where machines go away as often as that, the task may be what ends them.
+
+        Returns:
+            As ``failed`` does.
+        """
+        if trial.lost >= MACHINES:
+            return self.failed(trial)
+        self._again.append(replace(trial, lost=trial.lost + 1))
+        return False
 
 
 def width(engine: Engine) -> int:
