@@ -110,7 +110,10 @@ def connected(
         return
     prepare(join=bool(address))
     import ray
+    from ray._private import worker
 
+    # Whatever `log_to_driver` says, it tells of lost nodes on standard output, which is to be JSON
+    worker._worker_logs_enabled = False
     if ray.is_initialized():
         yield Cluster(engine)
         return
