@@ -30,6 +30,7 @@ from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.simulate import make_cine
 from echoatlas.taxonomy.collections.annotations import Mask
+from tests.helpers.rehearsal import Rehearsal
 
 CINE = make_cine(21, frames=5, size=(200, 160), burned_in=()).pictures
 STILL = CINE[0]
@@ -288,3 +289,23 @@ def test_an_archive_of_numpy_within_another_keeps_its_mask() -> None:
     ((name, data),) = found
     assert name == "a/one.npz"
     assert marked(data)[0].name == "mask"
+
+
+def test_a_mask_that_is_left_out_is_told_in_the_receipt_and_counted(
+    rehearsal: Rehearsal,
+) -> None:
+    """Of a clip, and of nobody knows which frame."""
+    folder = rehearsal.site("here")
+    (folder / "clip.npz").write_bytes(npz({"image": CINE, "mask": LESION}))
+    (folder / "still.npz").write_bytes(npz({"image": STILL, "mask": LESION}))
+
+    rehearsal.run("run")
+
+    told = {one["file"]: one["sentence"] for one in rehearsal.run("site", "receipt", "here")}
+    assert told == {
+        "clip.npz": "A mask in it is of another size, or of nobody knows which of its pictures: it "
+        "is left out.",
+        "still.npz": "",
+    }
+    assert rehearsal.run("status")["masks_left_out"] == 1
+    assert rehearsal.lake.read("annotations", ["name"]).column(0).to_pylist() == ["mask"]

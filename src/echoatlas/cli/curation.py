@@ -213,6 +213,8 @@ def status_text(found: dict[str, Any]) -> str:
     if found["patients_differ"]:
         said = "objects have copies that name several patients (flag patients_differ)"
         parts.append(f"{found['patients_differ']} {said}")
+    if found["masks_left_out"]:
+        parts.append(f"{found['masks_left_out']} objects have masks that were left out (receipts)")
     if found["consent"]:
         told = ", ".join(f"{number} {said}" for said, number in found["consent"].items())
         parts.append(f"objects by what is said of consent: {told}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of,
 from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.several import Parts, parts_of, size_of
+from echoatlas.pipeline.read.tiff_axes import check_depth, colored
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
@@ -242,6 +243,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         count = int(getattr(image, "n_frames", 1))
         check_size(image.height, image.width, count, config)
         text = _texts(image, data, config)
+        check_depth(image)
+        colors = colored(image, count) if kind == "tiff" else None
         pages = pages_of(image, count, kind in LATE_DURATIONS, config) if count > 1 else Pages()
         scale = scale_of(image, pages.places) if kind in DEEP else None
         if count > 1:
@@ -251,20 +254,23 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
         picture, code = to_picture(ImageOps.exif_transpose(image), scale)
+    groups = [(page,) for page in pages.places]
+    if colors is not None and pages.places == tuple(range(count)):
+        groups, code = colors, "rgb:stated"
     if len(pages.places) == 1:
         return still(picture, kind, kind, code, text=text, flags=flags)
     return Scan(
         format=kind,
         codec=kind,
-        declared_frames=len(pages.places),
+        declared_frames=len(groups),
         height=picture.shape[0],
         width=picture.shape[1],
-        frames=lambda: _frames(data, kind, pages.places, scale),
+        frames=lambda: _frames(data, kind, groups, scale),
         color=code,
-        times=_times(pages.durations),
+        times=_times(pages.durations) if colors is None else None,
         text=text,
         flags=flags,
-        stack=(len(pages.places),) if kind == "tiff" else None,  # whose pages are cut from arrays
+        stack=(len(groups),) if kind == "tiff" else None,  # whose pages are cut from arrays
     )
 
 
@@ -276,17 +282,23 @@ def _times(durations: tuple[float, ...]) -> tuple[float, ...] | None:
 
 
 def _frames(
-    data: bytes, kind: str, pages: tuple[int, ...], scale: Scale | None
+    data: bytes, kind: str, groups: Sequence[tuple[int, ...]], scale: Scale | None
 ) -> Iterator[Picture]:
+    """Pictures, each of a page, or of the pages that are its red, green and blue."""
     with opened(data, kind) as image:
-        for index, page in enumerate(pages):
+        for index, group in enumerate(groups):
             try:
-                image.seek(page)
-                yield to_picture(ImageOps.exif_transpose(image), scale)[0]
+                parts = [_page(image, page, scale) for page in group]
             except PIL_ERRORS:
                 raise Reject(
-                    Reason.UNREADABLE, f"frame {index + 1} of {len(pages)} cannot be decoded"
+                    Reason.UNREADABLE, f"frame {index + 1} of {len(groups)} cannot be decoded"
                 ) from None
+            yield parts[0] if len(parts) == 1 else np.stack(parts, axis=-1)
+
+
+def _page(image: Image.Image, page: int, scale: Scale | None) -> Picture:
+    image.seek(page)
+    return to_picture(ImageOps.exif_transpose(image), scale)[0]
 
 
 def to_picture(image: Image.Image, scale: Scale | None = None) -> tuple[Picture, str]:

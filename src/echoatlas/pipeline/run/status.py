@@ -51,6 +51,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "patients_differ": sum(
             n for said, n in flagged.items() if Flag.PATIENTS_DIFFER in said.split()
         ),
+        "masks_left_out": sum(n for said, n in flagged.items() if "mask_" in said),
         "consent": {one.value: consent[one] for one in Consent if one and consent[one]},
         "conservation": books.holds,
         "faults": list(books.faults),

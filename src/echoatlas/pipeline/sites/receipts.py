@@ -36,6 +36,12 @@ NO_CONSENT = {
     Consent.RESTRICTED.value: "Consent was given with restrictions: no release will hold it that "
     "is handed on or made for products.",
 }
+LEFT_OUT = {
+    "mask_mismatch": "A mask in it is of another size, or of nobody knows which of its pictures",
+    "mask_unlike": "A mask in it holds other values than masks do",
+    "mask_unreadable": "A mask of it can't be read",
+    "mask_text": "A mask of it shows text",
+}
 OTHER = "Its bytes are not those that the upload's manifest names."
 
 
@@ -87,7 +93,7 @@ def receipts(
     lake, bucket = deployment.lake, deployment.bucket(site)
     here = pc.field("site") == site.site
     outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
-    fates, agreed = fates_of(outcomes.values()), agreed_of(outcomes.values())
+    fates, remarks = fates_of(outcomes.values()), remarks_on(outcomes.values())
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
     for row in lake.read("sightings", where=here).to_pylist():
@@ -121,7 +127,7 @@ def receipts(
             for index, name in sorted(names.items()):
                 place = f"{arrival.key}!{name}"
                 if index in rows:
-                    found.append(_receipt(place, rows[index], outcomes, fates, agreed))
+                    found.append(_receipt(place, rows[index], outcomes, fates, remarks))
                 else:
                     found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in beside.keys:
@@ -129,7 +135,9 @@ def receipts(
         elif arrival.locator not in alone and arrival.key in whole.waiting:
             found.append(Receipt(arrival.key, "", "waiting", "", WAITS))
         else:
-            found.append(_receipt(arrival.key, alone.get(arrival.locator), outcomes, fates, agreed))
+            found.append(
+                _receipt(arrival.key, alone.get(arrival.locator), outcomes, fates, remarks)
+            )
         about = digest(arrival)
         other = bool(about) and whole.promised.get(arrival.key, about) != about
         found[first:] = [_about(one, arrival, about, other=other) for one in found[first:]]
@@ -169,13 +177,16 @@ def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
 
 
-def agreed_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Sentences on objects of which something is said that keeps them out of releases."""
-    return {
-        row["object_id"]: NO_CONSENT[row["consent"]]
-        for row in outcomes
-        if row["status"] == Status.KEPT and row["consent"] in NO_CONSENT
-    }
+def remarks_on(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Sentences on objects that were kept, of which releases leave out something, or all."""
+    found = {}
+    for row in outcomes:
+        flags = row["flags"].split() if row["status"] == Status.KEPT else ()
+        said = [NO_CONSENT[row["consent"]]] if flags != () and row["consent"] in NO_CONSENT else []
+        said += [f"{LEFT_OUT[flag]}: it is left out." for flag in flags if flag in LEFT_OUT]
+        if said:
+            found[row["object_id"]] = " ".join(said)
+    return found
 
 
 def _receipt(
@@ -183,7 +194,7 @@ def _receipt(
     sighting: dict[str, object] | None,
     outcomes: dict[str, dict[str, str]],
     fates: Mapping[str, str],
-    agreed: Mapping[str, str],
+    remarks: Mapping[str, str],
 ) -> Receipt:
     if sighting is None:
         return Receipt(name, "", "pending", "")
@@ -192,5 +203,5 @@ def _receipt(
         return Receipt(name, str(sighting["object_id"]), "pending", "")
     repeats = outcome["status"] == Status.DUPLICATE
     reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
-    sentence = sentence_of(reason) if reason else agreed.get(outcome["object_id"], "")
+    sentence = sentence_of(reason) if reason else remarks.get(outcome["object_id"], "")
     return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)

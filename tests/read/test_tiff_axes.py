@@ -1,0 +1,84 @@
+"""Pages of a TIFF that are colors, or volumes, as the description and the tags of it say."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read import read
+from echoatlas.simulate import make_cine
+
+CINE: NDArray[np.uint8] = make_cine(
+    5, frames=4, size=(160, 120), screen="none", burned_in=(), color=True
+).pictures
+
+
+def tiff(values: NDArray[Any], **more: Any) -> bytes:
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.ascontiguousarray(values), **more)
+    return out.getvalue()
+
+
+def imagej(values: NDArray[Any], axes: str) -> bytes:
+    return tiff(values, imagej=True, metadata={"axes": axes, "mode": "composite"})
+
+
+def ome(values: NDArray[Any], axes: str) -> bytes:
+    return tiff(values, ome=True, metadata={"axes": axes}, photometric="minisblack")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        imagej(CINE.transpose(0, 3, 1, 2), "TCYX"),
+        ome(CINE.transpose(0, 3, 1, 2), "TCYX"),
+        ome(CINE.transpose(3, 0, 1, 2), "CTYX"),
+        ome(CINE.transpose(3, 0, 1, 2)[:, None], "CZTYX"),
+    ],
+    ids=["ImageJ", "OME, colors first", "OME, colors last", "OME, with slices"],
+)
+def test_pages_that_are_colors_are_colors(data: bytes) -> None:
+    scan = read(data)
+
+    assert scan.declared_frames == 4
+    assert np.array_equal(np.stack(list(scan.frames())), CINE)
+
+
+def test_three_pages_may_be_one_picture() -> None:
+    scan = read(imagej(CINE[0].transpose(2, 0, 1), "CYX"))
+
+    assert scan.declared_frames == 1
+    assert np.array_equal(next(iter(scan.frames())), CINE[0])
+
+
+@pytest.mark.parametrize("pack", [imagej, ome])
+@pytest.mark.parametrize("axes", ["TYX", "ZYX"])
+def test_pages_that_are_pictures_stay_pictures(pack: Any, axes: str) -> None:
+    gray = CINE[:3, ..., 0]
+
+    scan = read(pack(gray, axes))
+
+    assert np.array_equal(np.stack(list(scan.frames())), gray)
+
+
+def test_channels_of_another_number_are_refused() -> None:
+    with pytest.raises(Reject) as caught:
+        read(imagej(CINE[..., :2].transpose(0, 3, 1, 2), "TCYX"))
+
+    assert caught.value.reason is Reason.AMBIGUOUS
+    assert caught.value.detail == "pages are 2 channels of each picture: save it as RGB"
+
+
+def test_one_slice_of_a_volume_is_not_taken_for_it() -> None:
+    data = tiff(CINE[..., 0], volumetric=True, tile=(16, 16, 16), photometric="minisblack")
+
+    with pytest.raises(Reject) as caught:
+        read(data)
+
+    assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
