@@ -284,3 +284,21 @@ def test_a_length_that_reads_as_two_capitals_is_a_length_where_no_names_are(lett
     length = int.from_bytes(letters.encode(), "little")
 
     assert (GRAY.pictures == pictures(implicit_with(length))).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int16])
+def test_samples_at_the_top_of_their_words_are_found_there(kind):
+    """HighBit of objects from before it had to be BitsStored less one."""
+    samples = GRAY.pictures.astype(kind) << 7  # 11 bits, so that signed ones have room
+
+    found = pictures(wide(samples, BitsStored=12, HighBit=15))
+
+    assert near(GRAY.pictures, found, 1)
+
+
+def test_a_high_bit_that_the_samples_belie_moves_nothing():
+    samples = GRAY.pictures.astype(np.uint16) * 16 + 3
+
+    right, wrong = (pictures(wide(samples, BitsStored=12, HighBit=high)) for high in (11, 15))
+
+    assert (right == wrong).all()

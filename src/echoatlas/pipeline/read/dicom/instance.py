@@ -114,8 +114,13 @@ def decodable(
 
 
 def significant(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
-    """Samples without the bits above BitsStored, where overlays used to be hidden."""
+    """Samples without the bits beyond BitsStored, where overlays used to be hidden.
+
+    HighBit is believed where nothing is below the samples: others write it wrongly.
+    """
     spare = layout.allocated - layout.stored
+    if layout.above and not (samples & ((1 << layout.above) - 1)).any():
+        samples = samples >> layout.above
     if not spare:
         return samples
     if layout.signed:

@@ -19,6 +19,7 @@ class Layout:
 
     Attributes:
         allocated, stored: bits a sample.
+        above: bits below those that are stored, by HighBit: old objects have samples at the top.
         planar: components lie one after the other, not pixel by pixel.
         pairs: how many pixels of a row two of which share their chroma (native YBR_FULL_422,
             PS3.3 C.7.6.3.1.2): the width, or one more where rows are filled up to whole pairs;
@@ -36,6 +37,7 @@ class Layout:
     planar: bool
 
     pairs: int = 0
+    above: int = 0
 
     @property
     def samples(self) -> int:
@@ -91,6 +93,8 @@ def read_layout(header: Dataset, config: ReadConfig) -> Layout:
     components = number(header, "SamplesPerPixel", 1)
     allocated = number(header, "BitsAllocated", 8)
     stored = number(header, "BitsStored", allocated)
+    stored = stored if 0 < stored <= allocated else allocated
+    high = number(header, "HighBit", stored - 1)
     frames = max(number(header, "NumberOfFrames", 1), 1)
     if height < 1 or width < 1:
         raise Reject(Reason.UNREADABLE, "the header gives the pictures no size")
@@ -107,9 +111,10 @@ def read_layout(header: Dataset, config: ReadConfig) -> Layout:
         frames,
         photometric or ("MONOCHROME2" if components == 1 else "RGB"),
         allocated,
-        stored if 0 < stored <= allocated else allocated,
+        stored,
         number(header, "PixelRepresentation", 0) == 1,
         number(header, "PlanarConfiguration", 0) == 1,
+        above=high + 1 - stored if stored <= high < allocated else 0,
     )
 
 
