@@ -254,7 +254,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
         picture, code = to_picture(ImageOps.exif_transpose(image), scale)
-    groups = [(page,) for page in pages.places]
+    groups: list[tuple[int, ...]] = [(page,) for page in pages.places]
     if colors is not None and pages.places == tuple(range(count)):
         groups, code = colors, "rgb:stated"
     if len(pages.places) == 1:
