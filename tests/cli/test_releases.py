@@ -73,3 +73,34 @@ def test_a_wrong_key_in_the_file_is_told_with_the_file(
 
     assert code == 2
     assert "release.yaml: unknown key 'wheer'; did you mean 'where'?" in capsys.readouterr().err
+
+
+def test_all_that_the_file_may_say_may_be_said_on_the_command_line(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """... before the file, and after options of its own."""
+    file = home / "release.yaml"
+    file.write_text("shard_mb: 7\nseed: 3\n")
+    words = ["release", "create", "2026.11", "--config", str(file), "--seed", "5"]
+    words += ["--set", "splits={train: 0.5, later: 0.5}", "--set", "shard_mb=2", "--set", "seed=4"]
+
+    config = said(home, capsys, *words)["config"]
+
+    assert config["splits"] == {"train": 0.5, "later": 0.5}
+    assert (config["shard_mb"], config["seed"]) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("splits={train", "--set splits, line 1: not valid YAML"),
+        ("splits", "--set splits: say KEY=VALUE"),
+        ("size=large", "release: 'size': input should be 'normalized' or 'native'"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(
+    home: Path, capsys: pytest.CaptureFixture[str], setting: str, told: str
+) -> None:
+    code = call(["--deployment", str(home), "release", "create", "x", "--set", setting])
+
+    assert (code, capsys.readouterr().err) == (2, f"echoatlas: {told}\n")

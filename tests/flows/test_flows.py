@@ -12,7 +12,8 @@ import pytest
 
 from echoatlas.pipeline.engine.jobs import JobState, LocalJobs
 from echoatlas.pipeline.lake.lock import run_lock
-from echoatlas.pipeline.release.manifest import manifest_of
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.run.contamination import export_fingerprints
 from echoatlas.pipeline.run.status import status
 from tests.helpers.scorer import Planted, leaked
 from tests.helpers.waiting import wait_until
@@ -101,19 +102,39 @@ def test_prefect_s_database_and_the_logs_of_jobs_and_servers_name_nobody(
 def test_the_release_flow_cuts_verifies_and_reports(
     prefect: Prefect, curated: tuple[Deployment, str]
 ) -> None:
+    """... by all that a release's file may say, and without what is near to evaluation sets."""
     deployment, _ = curated
+    patient = deployment.lake.read("frames", ["patient"]).column("patient")[0].as_py()
+    theirs = deployment.root / "theirs.parquet"
+    export_fingerprints(deployment, theirs, None, f"patient = '{patient}'", None)
+    asked = {
+        "deployment": str(deployment.root),
+        "name": "2026.11",
+        "min_k": 2,
+        "native": "override",
+        "without": ["theirs.parquet"],
+        "settings": {"splits": {"train": 0.5, "test": 0.5}, "shard_mb": 2, "min_k": 3},
+    }
 
-    run = prefect.start("release", deployment=str(deployment.root), name="2026.11", min_k=2)
-    again = prefect.start(
-        "release", deployment=str(deployment.root), name="2026.11", min_k=2, seed=1
-    )
+    run = prefect.start("release", **asked)
+    again = prefect.start("release", **asked, seed=1)
+    wrong = prefect.start("release", **asked | {"name": "x", "settings": {"shard_md": 2}})
     ends = [prefect.ended(run), prefect.ended(again)]
+    refused = prefect.ended(wrong)
 
     winner = next(r for r, end in zip((run, again), ends, strict=True) if end["type"] != "FAILED")
     assert sorted(end["type"] for end in ends) == ["COMPLETED", "FAILED"]
     assert ["2026.11" in end["message"] for end in ends if end["type"] == "FAILED"] == [True]
     assert {"create", "verify", "report"} == set(prefect.tasks(winner))
-    assert manifest_of(deployment.releases, "2026.11").published["anonymity"]["k"] >= 2
+    assert refused["type"] == "FAILED"
+    assert refused["message"].startswith("release: unknown key 'shard_md'; did you mean 'shard_mb'")
+    manifest = manifest_of(deployment.releases, "2026.11")
+    said = manifest.published["config"]
+    assert manifest.published["anonymity"]["k"] >= 2
+    assert (said["splits"], said["shard_mb"], said["native"], said["min_k"]) == (
+        {"train": 0.5, "test": 0.5}, 2, "override", 2)  # fmt: skip
+    assert [(one.name, one.near > 0) for one in manifest.without] == [("theirs.parquet", True)]
+    assert patient not in index_table(deployment.releases, manifest).column("patient").to_pylist()
     assert (deployment.root / "reports" / "2026.11.html").stat().st_size > 1000
 
 

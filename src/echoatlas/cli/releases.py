@@ -10,7 +10,7 @@ import typer
 
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.schemas.config.file import mapping, parse
+from echoatlas.schemas.config.file import mapping, parse, yaml_value
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.events import Ending, Stage
 
@@ -26,6 +26,12 @@ Suppress = typer.Option(
 Frames = typer.Option(None, "--frames", help="Write each frame that changed there, as CSV.")
 Settings = typer.Option(
     None, "--set", metavar="KEY=VALUE", help="A setting of the format: see `formats`."
+)
+Set = typer.Option(
+    None,
+    "--set",
+    metavar="KEY=VALUE",
+    help="Any setting of a release's file, its value as YAML; goes before the file; several times.",
 )
 Without = typer.Option(
     None, "--without", help="Evaluation set, file of fingerprints or release; several times."
@@ -73,6 +79,7 @@ def create(
         None, help="Splits that collections came with: honor (default) or override."
     ),
     without: list[str] | None = Without,
+    settings: list[str] | None = Set,
     dry_run: bool = typer.Option(False, help="Count what it would hold, and write nothing."),
 ) -> None:
     """Cut a named, immutable release of the lake as it stands."""
@@ -91,6 +98,7 @@ def create(
     given["native"] = native
     given |= {"suppress": tuple(suppress) if suppress else None}
     raw = mapping(config) if config else {}
+    raw |= {key: yaml_value(value, f"--set {key}") for key, value in _pairs(settings or []).items()}
     raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
     asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +58,11 @@ def reported(_data: Any) -> Counts:
     return {"reports": 1}
 
 
+def _placed(folder: Path, name: str) -> str:
+    """A set's name, or the path of its file: a job may run in another folder."""
+    return str(folder / name) if (folder / name).is_file() else name
+
+
 STAGES = ("create", "verify", "report")
 
 
@@ -70,11 +76,16 @@ STAGES = ("create", "verify", "report")
 async def release(
     deployment: Path,
     name: str,
-    where: str = "",
-    codec: Literal["png", "zstd", "jpeg"] = "png",
-    seed: int = 0,
-    duplicates: Literal["drop", "keep"] = "drop",
-    min_k: int = 1,
+    where: str | None = None,
+    unit: Literal["frame", "clip"] | None = None,
+    size: Literal["normalized", "native"] | None = None,
+    codec: Literal["png", "zstd", "jpeg"] | None = None,
+    seed: int | None = None,
+    native: Literal["honor", "override"] | None = None,
+    duplicates: Literal["drop", "keep"] | None = None,
+    min_k: int | None = None,
+    without: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> State[Any] | dict[str, Counts]:
     """Cut a release of the lake as it stands, verify it, and write DEPLOYMENT/reports/NAME.html.
 
@@ -82,22 +93,26 @@ async def release(
 
     Args:
         deployment: the folder of ``echoatlas.yaml``, as flow and cluster both see it.
-        where: SQL expression over the index; all frames if empty.
-        duplicates: whether frames that duplicate others stay out.
-        min_k: patients who must share what is published of age, sex, site and device.
+        where, unit, size, codec, seed, native, duplicates, min_k: as in a release's file, see
+            docs/settings.md; what is not given is as there by default.
+        without: evaluation sets, files of fingerprints (from ``deployment`` on) or releases of
+            which whatever is near stays out, with whole clips and patients.
+        settings: whatever else a release's file may say; the other parameters go before it.
 
     Returns:
         Counts by stage; a failed state with one line if a stage failed.
     """
     folder = deployment.absolute()
-    asked = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
-    asked |= {"min_k": min_k}
+    given = {"where": where, "unit": unit, "size": size, "codec": codec, "seed": seed}
+    given |= {"native": native, "duplicates": duplicates, "min_k": min_k}
+    asked = {**(settings or {}), **{key: one for key, one in given.items() if one is not None}}
     try:
-        config = parse(ReleaseConfig, {"name": name, **asked}, "release")
+        config = parse(ReleaseConfig, {**asked, "name": name}, "release")
         found = Deployment.find(folder)
     except (ConfigError, UsageError) as error:
         return not_done(str(error))
-    options = [f"--{key.replace('_', '-')}={value}" for key, value in asked.items()]
+    options = [f"--set={key}={json.dumps(value)}" for key, value in asked.items() if key != "name"]
+    options += [f"--without={_placed(folder, one)}" for one in without or ()]
     out = folder / "reports" / f"{config.name}.html"
     stages = (
         Stage("create", ["release", "create", config.name, *options], created, card_tables),

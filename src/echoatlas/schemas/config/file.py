@@ -95,12 +95,24 @@ def mapping(path: Path) -> dict[str, Any]:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({type(error).__name__})") from None
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML") from None
+    raw = yaml_value(text, str(path))
     if raw is not None and not isinstance(raw, dict):
         raise ConfigError(f"{path}: expected keys and values")
     return raw or {}
+
+
+def yaml_value(text: str, where: str) -> Any:
+    """YAML as plain data.
+
+    Args:
+        where: what the text is, for the message.
+
+    Raises:
+        ConfigError: it is not YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{where}{line}: not valid YAML") from None
