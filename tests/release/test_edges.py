@@ -11,7 +11,7 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.moves import patients_moved
-from echoatlas.pipeline.run.edges import crossing, no_edge_across
+from echoatlas.pipeline.run.edges import _edges, crossing, no_edge_across
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows.duplicates import DuplicateRow, EdgeRow
 from echoatlas.schemas.tables import to_arrow
@@ -91,6 +91,20 @@ def test_verify_fails_a_release_across_which_an_edge_leads(tmp_path: Path) -> No
 
     assert not check.ok
     assert check.detail == "1 groups are in two (20 patient, 20 content, 19 near)"
+
+
+def test_scans_that_share_an_exam_may_not_be_in_two_splits(tmp_path: Path) -> None:
+    frames = [{"session": "e1 e2"}, {"session": "e2 e3"}, {"session": "e5 e6"}, {}]
+    lake = quick_lake(tmp_path, frames)
+    lake.replace("edges", to_arrow("edges", []))
+    objects = pa.chunked_array([[f"o{number:04d}" for number in range(4)]])
+
+    found = list(_edges(lake, {name: lake.version(name) for name in ("frames", "edges")}))
+
+    counts = {kind: len(first) for kind, first, _ in found}
+    assert counts["session"] == 6
+    for splits, across in ((["a", "a", "b", "c"], 0), (["a", "b", "a", "a"], 1)):
+        assert crossing(found, objects, pa.chunked_array([splits]))[0] == across
 
 
 def sides(deployment: Deployment, name: str) -> dict[str, str]:

@@ -212,3 +212,29 @@ def test_a_patient_in_two_splits_is_found_by_what_another_copy_says(tmp_path: Pa
         check = kept_together(AskedIndex(asked))
 
     assert (check.ok, check.detail) == (False, "1 are in two")
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_scans_of_one_exam_that_name_nobody_stay_together(tmp_path: Path, side: int) -> None:
+    """Ten sessions of three scans, each of which shares an id with the next; ten that are alone."""
+    frames = [
+        {
+            "patient": f"x{n}-{scan}",
+            "patient_source": "object",
+            "session": f"e{n}-{scan} e{n}-{scan + 1}",
+        }
+        for n in range(10)
+        for scan in range(3)
+    ]
+    frames += [{"patient": f"y{n}", "patient_source": "object"} for n in range(10)]
+    frames = frames if side else frames[::-1]
+
+    releases = released(quick_lake(tmp_path, frames))
+
+    splits = splits_of(releases, "one")
+    sessions = [{*splits[f"x{n}-0"], *splits[f"x{n}-1"], *splits[f"x{n}-2"]} for n in range(10)]
+    assert [len(found) for found in sessions] == [1] * 10
+    assert len({split for found in sessions for split in found}) > 1
+    index = index_table(releases, manifest_of(releases, "one"))
+    assert len(set(index.column("split_group").to_pylist())) == 20
+    assert "session" not in index.column_names

@@ -200,6 +200,7 @@ class CleanHeader:
     Attributes:
         patient, study, series, instance: keyed pseudonyms; ``patient`` always has a value.
         patient_source: where it stood who the patient is.
+        session: keyed ids of device and time, of scans that name no patient.
         maker, model: of the device, from the closed vocabulary, or "unknown".
         age: years, capped at 90 as the Safe Harbor rule asks, or None.
         sex: "F", "M", "O" or "".
@@ -214,6 +215,7 @@ class CleanHeader:
     series: str
     instance: str
     patient_source: str = PatientSource.OBJECT
+    session: str = ""
     maker: str = "unknown"
     model: str = "unknown"
     age: int | None = None

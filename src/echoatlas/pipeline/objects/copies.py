@@ -128,6 +128,8 @@ def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
     if told.patient != header.patient:
         study = told.study or header.study
         header = replace(header, patient=told.patient, study=study, patient_source=told.source)
+        if told.strength < STRENGTH.index(BY_STUDY):
+            header = replace(header, session="")
     flags = [Flag.PATIENTS_DIFFER] if differ([claim for _, claim in claims]) else []
     if any(one.listed is False for one in said) and not any(one.listed for one in said):
         flags.append(Flag.UNLISTED)

@@ -134,6 +134,7 @@ def frame_columns(
         "study": header.study,
         "series": header.series,
         "patient_source": header.patient_source,
+        "session": header.session,
         "maker": header.maker,
         "model": header.model,
         "subject_type": facts.get("subject", site.labels.subject),

@@ -4,7 +4,8 @@ Equal bytes at two sites, the same picture in another file, a still cut from a c
 other things about itself. A release may hold only one of them, or none; what the others say holds
 all the same, the strictest first:
 
-- patients whom copies of one picture name, however indirectly, stay in one split;
+- patients whom copies of one picture name, however indirectly, stay in one split, and so do scans
+  that name nobody and were taken on one device within a short time;
 - a picture of whom one copy names nobody is of the patient whom another names;
 - the licenses of all copies bind;
 - of what copies say of consent the strictest holds; who restricts or refuses it does so for all
@@ -27,8 +28,6 @@ from echoatlas.taxonomy.tree import UNKNOWN
 
 KIN, GROUP = "kin", "split_group"
 TIES = ROLES[Role.TIE]  # what two splits may not share
-FRAME = ("frame_id", "object_id", "patient", "study", "patient_source", "license",
-         "consent")  # fmt: skip
 COPY = ("content_id", "patient", "study", "patient_source", "consent")
 OBJECT = ("object_id", "content_id", "status", "license", "consent")
 LABEL = ("region", "organ", "region_index", "organ_index", "paths", "confidence", "conflict",
@@ -53,6 +52,7 @@ CREATE VIEW ties AS
     SELECT tie, patient FROM named
     UNION SELECT 's' || study, patient FROM f WHERE study <> ''
     UNION SELECT 's' || study, patient FROM c WHERE study <> ''
+    UNION SELECT 't' || unnest(string_split(session, ' ')), patient FROM f WHERE session <> ''
     UNION SELECT 'k' || cluster, patient FROM f JOIN shown USING (frame_id);
 """
 CLAIMS = """
@@ -72,7 +72,9 @@ WITH said AS (
 SELECT frame_id, min(who) AS who FROM tied JOIN best USING (tie) GROUP BY frame_id
 """
 OTHERS = """
-WITH many AS (SELECT tie FROM ties WHERE tie[1] <> 's' GROUP BY tie HAVING count(*) > 1),
+WITH many AS (
+    SELECT tie FROM ties WHERE tie[1] NOT IN ('s', 't') GROUP BY tie HAVING count(*) > 1
+),
 tied AS (
     SELECT f.frame_id, unnest(['b' || content_id, 'k' || cluster]) AS tie
     FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FRAME, MEASURE = FROM["frames"], FROM["measures"]
 VIEWS = (
-    ("f", "frames", FRAME),
+    ("f", "frames", (*FRAME, "session")),
     ("l", "labels", ("frame_id", *FROM["labels"])),
     ("m", "measures", ("frame_id", *MEASURE, "fan_phash256")),
     ("d", "duplicates", ("frame_id", "tie", "representative")),

@@ -1,8 +1,8 @@
 """Whether any edge of the lake leads from one split of a release into another.
 
 Asked anew of the tables, by another way than that on which the release was split: every object,
-patient, study and content is a node, whatever names two of them an edge, and each component
-of that graph may reach one split alone, also by way of what the release leaves out.
+patient, study, session and content is a node, whatever names two of them an edge, and each
+component of that graph may reach one split alone, also by way of what the release leaves out.
 """
 
 from __future__ import annotations
@@ -94,6 +94,12 @@ def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
         rows = rows.group_by(rows.column_names).aggregate([])
         for column in ("patient", "study"):
             yield _named(column, rows.column("object_id"), rows.column(column))
+    if "frames" in versions:
+        rows = read("frames", ["object_id", "session"])
+        rows = rows.group_by(rows.column_names).aggregate([])
+        told = pc.split_pattern(rows.column("session"), " ").combine_chunks()
+        owners = rows.column("object_id").take(pc.list_parent_indices(told))
+        yield _named("session", owners, pa.chunked_array([pc.list_flatten(told)], pa.string()))
     if "objects" in versions:
         rows = read("objects", ["object_id", "content_id", "status"])
         rows = rows.filter(pc.equal(rows.column("status"), "kept"))

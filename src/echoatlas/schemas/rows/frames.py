@@ -21,6 +21,14 @@ class FrameRow:
     study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
     series: Annotated[str, Column("Keyed pseudonym of the series.", subject=True)]
     patient_source: Annotated[str, Column("{}, which is unknown.", values=[*PatientSource])]
+    session: Annotated[
+        str,
+        Column(
+            "Keyed ids of device and time, separated by a blank, of scans that name no patient: "
+            "two that share one are split together. Empty for all others.",
+            subject=True,
+        ),
+    ]
     frame_index: Annotated[int, Column("Place in the clip, from 0.", "frames")]
     pane: Annotated[int, Column("Which scanned area of the picture, from 0, left to right.")]
     time_ms: Annotated[float | None, Column("Time from the clip's first frame.", "ms")]

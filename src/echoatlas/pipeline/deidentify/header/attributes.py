@@ -14,6 +14,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
 from echoatlas.pipeline.deidentify.header.policy import BASIC_PROFILE, CLEAN_PIXELS, Policy
 from echoatlas.pipeline.deidentify.header.rebuild import PATIENT_AGE, Rebuilt, rebuild
 from echoatlas.pipeline.deidentify.header.rules import AGE, YEARS
+from echoatlas.pipeline.deidentify.header.session import session_of
 from echoatlas.pipeline.read.dicom.values import read_text
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import CleanHeader
@@ -79,6 +80,7 @@ def of_header(
         series=_pseudonym(key, "series", header, SERIES_UID),
         instance=_pseudonym(key, "instance", header, INSTANCE_UID),
         patient_source=who.source,
+        session=session_of(header, key, config.session_minutes) if who.unnamed else "",
         maker=read_text(new, MANUFACTURER) or UNKNOWN,
         model=read_text(new, MODEL) or UNKNOWN,
         age=_years(read_text(new, PATIENT_AGE)),

@@ -37,6 +37,11 @@ class Identity:
     source: PatientSource
     value: str
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether it is a study or an object, of whoever that may be."""
+        return self.value.startswith(("study\0", "object\0"))
+
 
 def patient_identity(patient_id: str, issuer: str = "") -> str:
     """A patient id as pseudonyms are made from it: normalized, with its issuer if it has one."""

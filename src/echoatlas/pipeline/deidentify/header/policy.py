@@ -99,6 +99,13 @@ class Policy(Strict):
     descriptors: bool = Field(
         True, description="Replace descriptions by what the vocabulary finds in them."
     )
+    session_minutes: int = Field(
+        10,
+        ge=0,
+        le=120,
+        description="Minutes within which scans that name no patient, taken on one device, are "
+        "held to be of one session, which decides splits alone; known by keyed ids. 0: never.",
+    )
     structured_content: bool = Field(
         True, description="Keep coded and numeric content of structured reports; else reject them."
     )
