@@ -111,8 +111,8 @@ def _few_with_all(words: Words, radius: int, clips: Ids, probes: Flags, fresh: F
     new, old = np.flatnonzero(fresh), np.flatnonzero(~fresh)
     own = pairs_within(words[new].view(np.uint8), radius, clips[new], probes[new])
     own[:, :2] = new[own[:, :2]]
-    some = _short_pieces(radius)
-    parts = _parts(some)
+    some = short_pieces(radius)
+    parts = key_parts(some)
     found = [own]
     for many in range(0, len(old), CHUNK):
         rows = old[many : many + CHUNK]
@@ -137,13 +137,14 @@ def _few_with_all(words: Words, radius: int, clips: Ids, probes: Flags, fresh: F
     return np.asarray(np.unique(np.concatenate(found), axis=0))
 
 
-def _short_pieces(radius: int) -> tuple[Piece, ...]:
+@cache
+def short_pieces(radius: int) -> tuple[Piece, ...]:
     """Pieces in which at most one bit may differ, with few enough bits that a code is written down
     once for each."""
     return tuple(replace(one, bits=one.bits[:KEY]) for one in pieces(radius // 2 + 1, radius))
 
 
-def _parts(some: tuple[Piece, ...]) -> Words:
+def key_parts(some: tuple[Piece, ...]) -> Words:
     """What each byte of a code has in the keys of all pieces, as of ``kernels.keys_of_all``."""
     parts = np.zeros((-(-len(some) // 4), BITS // 8, 256), np.uint64)
     values = np.arange(256, dtype=np.uint64)

@@ -221,6 +221,11 @@ def _folded(frames: pa.Table, columns: tuple[str, ...], order: Rows, starts: Row
     return np.asarray(text_kernels.folded_hash(rows, order, starts))
 
 
+def pixel_digests(index: Index) -> States:
+    """(C, 2) of each clip's stored pixels."""
+    return _folded(index.frames, ("pixel_hash",), index.order, index.clips.starts)
+
+
 def _digests(frames: pa.Table, order: Rows, starts: Rows, origins: exact.Origins) -> States:
     decisive = ("frame_id", "frame_index", "hash_version", "fan_phash256", "frame_phash256")
     made = _folded(frames, decisive, order, starts)

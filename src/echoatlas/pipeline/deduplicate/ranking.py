@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,17 +43,30 @@ def is_lossy(kind: str, codec: str) -> bool:
     return codec in LOSSY_PICTURES or (kind in VIDEOS and codec not in LOSSLESS_VIDEO)
 
 
-def compared(lake: Lake) -> pa.Table:
-    """Every frame of the lake, as deduplication wants to know it, with the rank of its clip, and
-    the ``file`` in which its measures lie.
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some objects, and the files of each table in which their rows lie."""
+
+    objects: pa.Array
+    files: Mapping[str, Sequence[str]]
+
+
+def compared(lake: Lake, some: Some | None = None) -> pa.Table:
+    """Every frame of the lake, or of some objects, as deduplication wants to know it, with the rank
+    of its clip, and the ``file`` in which its measures lie.
 
     Better is, in this order: more native pixels, no lossy coding, a known spacing, no calipers, a
     longer clip, an earlier upload; then whatever comes first by site, object and pane.
     """
     facts = ["frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"]
     measured = [name for name, _ in COMPARED if name.endswith(MEASURED)]
-    frames = lake.read("frames", [*facts, "flags", "pane", "frame_index"])
-    measures = lake.located("measures", ["frame_id", *measured])
+    facts += ["flags", "pane", "frame_index"]
+    if some is None:
+        frames = lake.read("frames", facts)
+        measures = lake.located("measures", ["frame_id", *measured])
+    else:
+        frames = _rows_of(lake, "frames", facts, some).drop_columns(["file"])
+        measures = _rows_of(lake, "measures", ["frame_id", *measured], some)
     if frames.column("frame_id") != measures.column("frame_id"):
         at = places(frames.column("frame_id"), measures.column("frame_id"))
         frames = frames.filter(pa.array(at >= 0))
@@ -67,6 +80,17 @@ def compared(lake: Lake) -> pa.Table:
     }
     table = pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
     return table.append_column("file", measures.column("file"))
+
+
+def _rows_of(lake: Lake, name: str, columns: Sequence[str], some: Some) -> pa.Table:
+    """A table's rows of some objects, each with its ``file``."""
+    parts = [lake.located(name, columns).slice(0, 0)] if not some.files[name] else []
+    for path in some.files[name]:
+        rows = rows_in(lake.storage, name, path, columns, some.objects, "object_id")
+        number = np.zeros(rows.num_rows, np.int32)
+        where = pa.DictionaryArray.from_arrays(number, pa.array([path]))
+        parts.append(rows.append_column("file", where))
+    return pa.concat_tables(parts).unify_dictionaries()
 
 
 def _of_today(column: pa.ChunkedArray, name: str, current: pa.ChunkedArray) -> pa.ChunkedArray:

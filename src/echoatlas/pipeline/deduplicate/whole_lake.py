@@ -90,11 +90,14 @@ class Known:
 
     Attributes:
         anew: that all rows are wanted all the same.
+        part: that the frames are a part of the lake which nothing ties to the rest, and these
+            tables that part's: what changed is told, however much it is.
     """
 
     clips: pa.Table = field(default_factory=lambda: _nothing("clips"))
     edges: pa.Table = field(default_factory=lambda: _nothing("edges"))
     anew: bool = False
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,13 @@ class Deduplicated:
         ties: the groups, by ``tie``, whose duplicates are to be written in the place of what there
             is of them; None if all are.
         looked_at: pairs of clips. fresh: clips that were joined with all.
+        index: all frames that were compared.
     """
 
     edges: pa.Table
     clips: pa.Table
     duplicates: pa.Table
+    index: Index
     objects: pa.Array | None = None
     ties: pa.Array | None = None
     looked_at: int = 0
@@ -179,13 +184,14 @@ def deduplicate(
     every_edge = pa.concat_tables([edges.rows, edge_rows.copies(index)])
     changed = _changed(clips, before)
     asked, objects, ties = np.ones(len(changed), bool), None, None
-    if not known.anew and changed.sum() < MANY * len(changed):
+    if known.part or (not known.anew and changed.sum() < MANY * len(changed)):
         asked, ties = _regrouped(clips, before, changed)
         objects = _touched(clips, before, changed, every_edge, known.edges)
     return Deduplicated(
         edges=every_edge,
         clips=clips,
         duplicates=duplicate_table(index, clips, edges, groups, asked),
+        index=index,
         objects=objects,
         ties=ties,
         looked_at=len(candidates),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.deduplicate.kept_codes import forget_codes
 from echoatlas.pipeline.lake.masking import mask
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.schemas.tables import TABLES, columns
@@ -44,4 +45,5 @@ def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: s
             lake.drop_rows(name, column, values[column], f"{run_id}-{name}-{column}")
     mask(lake, stones, gone.locators, run_id)
     label_lake(lake, deployment.config)
+    forget_codes(lake.storage)  # hashes of theirs among them, also where a killed run left some
     deduplicate_lake(lake, deployment.config, run_id)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.deduplicate.due import COMPARES, keep_codes, part_due
 from echoatlas.pipeline.deduplicate.ranking import Thumbnails, compared, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
 from echoatlas.pipeline.engine.scatter import width
@@ -55,7 +56,8 @@ def label_lake(lake: Lake, config: DeploymentConfig, gate: Gate | None = None) -
     """
     chosen = label_config(config)
     mark = fingerprint([(label, chosen)], tree().hash)
-    inputs = _inputs(lake, mark, "evidence", "frames", "decisions")
+    files = {name: lake.files(name) for name in ("evidence", "frames", "decisions")}
+    inputs = _inputs(mark, files)
     if lake.done("labels", inputs):
         return False
     labels = fused(lake, chosen)
@@ -142,8 +144,9 @@ def deduplicate_lake(
 ) -> bool:
     """Cluster the lake's clips anew if any were added, removed or measured anew.
 
-    Only pairs with a clip that is new are looked for and looked at, and only rows that say
-    something else than before are written, as long as step and settings stay the same.
+    Only pairs with a clip that is new are looked for and looked at, only what may be tied to such
+    clips is read (``due``), and only rows that say something else than before are written, as
+    long as step and settings stay the same.
 
     Args:
         run_id: of whoever holds the lake.
@@ -155,15 +158,19 @@ def deduplicate_lake(
     """
     chosen = deduplicate_config(config)
     mark = fingerprint([(deduplicate, chosen)])
-    inputs = _inputs(lake, mark, "measures", "frames", "objects")
+    files = {name: lake.files(name) for name in COMPARES}
+    inputs = _inputs(mark, files)
     if lake.done("clips", inputs):
         return False
-    frames = compared(lake)
+    known, told = _known(lake, mark), sources(lake)
+    part = None if known.anew else part_due(lake, mark, files, known.clips, told, chosen)
+    if part is not None:
+        known = _of_part(known, part.objects)
+    frames = compared(lake) if part is None else part.frames
     workers = Workers()
     if cluster is not None and frames.num_rows >= SCATTERED:
         shares = 2 * width(config.engine)
         workers = Workers(cluster().scatter, shares, lake.storage)
-    known, told = _known(lake, mark), sources(lake)
     found = deduplicate(frames, partial(Thumbnails, lake.storage), chosen, known, workers, told)
     # Clips last: they say what is known. A run that ends before finds those that it takes for new
     due = [
@@ -184,6 +191,7 @@ def deduplicate_lake(
         elif len(gone):
             lake.exchange(name, column, gone.to_pylist(), rows, run_id)
     lake.mark("clips", inputs)
+    keep_codes(lake, mark, files, chosen, part, found.index)
     return True
 
 
@@ -208,8 +216,16 @@ def _known(lake: Lake, mark: str) -> Known:
     return Known(clips, edges, anew=scattered or clips.num_rows != lake.count("clips"))
 
 
-def _inputs(lake: Lake, mark: str, *names: str) -> str:
-    """One name for a fingerprint and the state of the tables that a stage reads."""
-    files = {name: lake.files(name) for name in names}
+def _of_part(known: Known, objects: pa.Array) -> Known:
+    """What was found of some objects that nothing ties to others."""
+    clips, edges = (
+        some.filter(pc.is_in(some.column("object_id"), objects))
+        for some in (known.clips, known.edges)
+    )
+    return Known(clips, edges, part=True)
+
+
+def _inputs(mark: str, files: Mapping[str, list[str]]) -> str:
+    """One name for a fingerprint and the files of the tables that a stage reads."""
     text = json.dumps([mark, files], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

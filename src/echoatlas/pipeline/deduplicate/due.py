@@ -1,0 +1,251 @@
+"""Which part of a lake a run has to compare anew: what is new, and what that may be tied to.
+
+A run remembers which files of which tables it has seen, and keeps the codes of all clips
+(``kept_codes``). What lies in other files is new, or was made anew. The clips near to that, those
+of the same pixels, file, coded pictures or SOP instance, and all that edges tie to these, make a
+part of the lake that nothing ties to the rest: compared by itself it comes out as if the whole lake
+were compared. Whatever makes that doubtful has the whole lake compared.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from echoatlas.pipeline.deduplicate.duplicate_rows import COPIED
+from echoatlas.pipeline.deduplicate.index import Index, indexed
+from echoatlas.pipeline.deduplicate.kept_codes import (
+    FOLDER,
+    forget_codes,
+    near_objects,
+    read_segment,
+    segment_of,
+    write_segment,
+)
+from echoatlas.pipeline.deduplicate.ranking import Some, compared
+from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig
+from echoatlas.pipeline.frames.phash import HASH_VERSION
+from echoatlas.pipeline.lake.files import rows_of_file
+from echoatlas.pipeline.lake.join import among, flags
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.storage import Storage
+
+COMPARES = ("frames", "measures", "objects")  # tables that deduplication reads
+MADE = ("clips", "edges", "duplicates")  # and those that it makes
+STATE, PLACES = f"{FOLDER}state.json", "places.parquet"
+Files = Mapping[str, Sequence[str]]  # by table
+SEGMENTS = 32  # from which on all are made one
+LARGE = 0.5  # of all clips, from which on a part is no better than the whole
+KIND = pa.schema([("table", pa.string()), ("file", pa.string()), ("object_id", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the last run left.
+
+    Attributes:
+        made_by: step, settings and version of the hashes. files: of the tables that it read.
+        states: of the tables that it made. segments: names, each with its bands' kinds.
+    """
+
+    made_by: str
+    files: Files
+    states: Mapping[str, str]
+    segments: Mapping[str, list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is to be compared.
+
+    Attributes:
+        objects: of which all clips are. frames: as of ``ranking.compared``.
+        renewed: an index of what is new, and where that lies (``KIND``).
+    """
+
+    objects: pa.Array
+    frames: pa.Table
+    renewed: Index
+    places: pa.Table
+    seen: Seen
+
+
+def part_due(
+    lake: Lake,
+    made_by: str,
+    files: Files,
+    clips: pa.Table,
+    sources: pa.Table,
+    config: DeduplicateConfig,
+) -> Part | None:
+    """What has to be compared anew; None if that is the whole lake.
+
+    Args:
+        made_by: fingerprint of step and settings. files: of the tables that are compared.
+        clips: what the last run said of all clips. sources: as of ``ranking.sources``.
+    """
+    seen = _seen(lake, made_by)
+    if seen is None or len(seen.segments) >= SEGMENTS:
+        return None
+    there = _places(lake.storage, seen)
+    there = there.filter(_lies_in(there, files))
+    new = _new_places(lake, seen, files)
+    if new is None or _gone(lake.storage, seen, pa.concat_tables([there, new])):
+        return None
+    places = pa.concat_tables([there, new])
+    renewed = new.column("object_id").unique()
+    if len(renewed) >= LARGE * max(clips.num_rows, 1):
+        return None
+    asked = pa.concat_arrays([renewed, _former_copies(clips, renewed)]).unique()
+    index = indexed(compared(lake, _some(places, asked)), sources)
+    segments = [read_segment(lake.storage, *one) for one in seen.segments.items()]
+    near = near_objects(segments, index, config.max_distance, mirrors=config.mirrors)
+    same = _same_sources(sources, asked)
+    objects = _tied(clips, pa.concat_arrays([asked, near, same]).unique())
+    if len(objects) >= LARGE * max(clips.num_rows, 1):
+        return None
+    frames = compared(lake, _some(places, objects))
+    return Part(objects, frames, index, new, seen)
+
+
+def keep_codes(
+    lake: Lake,
+    made_by: str,
+    files: Files,
+    config: DeduplicateConfig,
+    part: Part | None,
+    index: Index,
+) -> None:
+    """Remember what a run has seen, once all its tables are written.
+
+    Args:
+        files: as they were when it began. part: that was compared, or None.
+        index: of all that was compared.
+    """
+    storage = lake.storage
+    segments: dict[str, list[int]] = {}
+    if part is None:
+        forget_codes(storage)
+        places = pa.concat_tables([_of_table(lake, name) for name in COMPARES])
+    else:
+        index, places, segments = part.renewed, part.places, dict(part.seen.segments)
+    name = f"{len(segments):04d}"
+    segment = segment_of(index, config.max_distance, mirrors=config.mirrors)
+    segments[name] = write_segment(storage, name, segment)
+    sink = io.BytesIO()
+    pq.write_table(places, sink)
+    storage.write(f"{FOLDER}{name}/{PLACES}", sink.getvalue())
+    states = {name: lake.state(name) for name in MADE}
+    seen = Seen(_identity(made_by), files, states, segments)
+    storage.write(STATE, json.dumps(asdict(seen), sort_keys=True).encode())
+
+
+def _identity(made_by: str) -> str:
+    return f"1 {made_by} {HASH_VERSION}"
+
+
+def _seen(lake: Lake, made_by: str) -> Seen | None:
+    """What the last run left, if all is as it left it."""
+    if not lake.storage.exists(STATE):
+        return None
+    told: dict[str, Any] = json.loads(lake.storage.read(STATE))
+    seen = Seen(**told)
+    as_left = all(lake.state(name) == state for name, state in seen.states.items())
+    return seen if as_left and seen.made_by == _identity(made_by) else None
+
+
+def _places(storage: Storage, seen: Seen) -> pa.Table:
+    parts = [
+        pq.read_table(io.BytesIO(storage.read(f"{FOLDER}{name}/{PLACES}")))
+        for name in seen.segments
+    ]
+    return pa.concat_tables([KIND.empty_table(), *parts])
+
+
+def _of_table(lake: Lake, name: str) -> pa.Table:
+    """In which files each object's rows of a table lie."""
+    rows = lake.located(name, ["object_id"]).group_by(["file", "object_id"]).aggregate([])
+    return _as_places(name, rows.column("file").cast(pa.string()), rows.column("object_id"))
+
+
+def _as_places(name: str, files: Any, objects: Any) -> pa.Table:
+    return pa.table([pa.array([name] * len(objects), pa.string()), files, objects], schema=KIND)
+
+
+def _new_places(lake: Lake, seen: Seen, files: Files) -> pa.Table:
+    """Where objects lie in files that were not there."""
+    parts = [KIND.empty_table()]
+    for name, paths in files.items():
+        for path in sorted({*paths} - {*seen.files[name]}):
+            rows = rows_of_file(lake.storage, name, path, ["object_id"])
+            objects = rows.column("object_id").unique().cast(pa.string())
+            parts.append(_as_places(name, pa.array([path] * len(objects)), objects))
+    return pa.concat_tables(parts)
+
+
+def _lies_in(places: pa.Table, files: Files) -> pa.Array:
+    """Which places are in files that are there still."""
+    known = pa.array([f"{name}/{path}" for name, paths in files.items() for path in paths])
+    return pa.array(among(_addresses(places), known))
+
+
+def _addresses(places: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(places.column("table"), places.column("file"), "/")
+
+
+def _gone(storage: Storage, seen: Seen, now: pa.Table) -> bool:
+    """Whether an object that lay in a table lies in it no more."""
+    before, after = (
+        pc.binary_join_element_wise(some.column("table"), some.column("object_id"), "/")
+        for some in (_places(storage, seen), now)
+    )
+    return not bool(among(before, after).all())
+
+
+def _former_copies(clips: pa.Table, renewed: pa.Array) -> pa.Array:
+    """Objects with exact copies, that were compared with nothing, of what was made anew."""
+    known = clips.column("object_id").filter(pa.array(among(clips.column("object_id"), renewed)))
+    some = clips.filter(pa.array(among(clips.column("object_id"), _tied(clips, known))))
+    copies = some.filter(pc.starts_with(some.column("digest"), COPIED))
+    return copies.column("object_id").combine_chunks()
+
+
+def _same_sources(sources: pa.Table, asked: pa.Array) -> pa.Array:
+    """Objects that have their file, coded pictures or SOP instance in common with some."""
+    own = sources.filter(pa.array(among(sources.column("object_id"), asked)))
+    found = np.zeros(sources.num_rows, bool)
+    for name in sources.column_names[1:]:
+        values = own.column(name).unique()
+        stated = values.filter(pc.not_equal(values, ""))
+        found |= among(sources.column(name), stated)
+    return sources.column("object_id").filter(pa.array(found)).combine_chunks()
+
+
+def _tied(clips: pa.Table, objects: pa.Array) -> pa.Array:
+    """Objects, and all that edges tie to any of their clips, however indirectly."""
+    owners, ties = clips.column("object_id"), clips.column("tie")
+    chosen = pa.chunked_array([objects]) if isinstance(objects, pa.Array) else objects
+    while True:
+        reached = ties.filter(pa.array(among(owners, chosen))).unique()
+        tied = owners.filter(pa.array(among(ties, reached)))
+        more = pa.chunked_array([*chosen.chunks, *tied.chunks], pa.string()).unique()
+        if len(more) == len(chosen.unique()):
+            return more
+        chosen = pa.chunked_array([more])
+
+
+def _some(places: pa.Table, objects: pa.Array) -> Some:
+    lie = places.filter(pa.array(among(places.column("object_id"), objects)))
+    files = {}
+    for name in COMPARES:
+        of_table = flags(pc.equal(lie.column("table"), name))
+        files[name] = sorted(lie.column("file").filter(pa.array(of_table)).unique().to_pylist())
+    return Some(objects, files)
