@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate.due import Part, part_due
+from echoatlas.pipeline.deduplicate.due import DuePart, part_due
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
 from echoatlas.pipeline.deduplicate.index import COMPARED, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import near_objects, segment_of
@@ -43,11 +43,11 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> list[Part | None]:
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[DuePart | None]:
     """What was compared, run by run; None if that was the whole lake."""
-    seen: list[Part | None] = []
+    seen: list[DuePart | None] = []
 
-    def noted(*args: Any) -> Part | None:
+    def noted(*args: Any) -> DuePart | None:
         seen.append(part_due(*args))
         return seen[-1]
 
@@ -95,7 +95,7 @@ def arrivals() -> list[list[Shown]]:
     "seed", [0, *(pytest.param(seed, marks=pytest.mark.heavy) for seed in range(1, 5))]
 )
 def test_run_by_run_it_comes_out_as_if_all_were_compared_at_once(
-    lake: Lake, parts: list[Part | None], tmp_path: Path, seed: int
+    lake: Lake, parts: list[DuePart | None], tmp_path: Path, seed: int
 ) -> None:
     uploads = arrivals()
     random.Random(seed).shuffle(uploads)
@@ -109,7 +109,7 @@ def test_run_by_run_it_comes_out_as_if_all_were_compared_at_once(
     assert lake.count("edges") >= 6
 
 
-def test_only_what_is_new_or_near_to_it_is_read(lake: Lake, parts: list[Part | None]) -> None:
+def test_only_what_is_new_or_near_to_it_is_read(lake: Lake, parts: list[DuePart | None]) -> None:
     put(lake, shown([reencoded(pictures(107)[0])], pictures(1), start=0), size=400)
 
     again(lake)
@@ -147,7 +147,7 @@ def measured_anew(lake: Lake) -> None:
 @pytest.mark.parametrize("change", [resent, same_file, measured_anew])
 def test_what_is_told_of_an_object_later_is_compared_as_if_it_were_new(
     lake: Lake,
-    parts: list[Part | None],
+    parts: list[DuePart | None],
     tmp_path: Path,
     change: Callable[[Lake], None],
 ) -> None:
@@ -165,7 +165,7 @@ def test_what_is_told_of_an_object_later_is_compared_as_if_it_were_new(
 
 
 def test_when_an_object_leaves_all_is_compared_and_no_code_of_it_stays(
-    lake: Lake, parts: list[Part | None], tmp_path: Path
+    lake: Lake, parts: list[DuePart | None], tmp_path: Path
 ) -> None:
     put(lake, shown([reencoded(pictures(107)[0])]), size=400)
     again(lake)
@@ -192,7 +192,7 @@ def kept(lake: Lake) -> set[str]:
 
 @pytest.mark.parametrize("name", MADE)
 def test_tables_that_are_not_as_they_were_left_are_not_relied_upon(
-    lake: Lake, parts: list[Part | None], tmp_path: Path, name: str
+    lake: Lake, parts: list[DuePart | None], tmp_path: Path, name: str
 ) -> None:
     """... as by a run that was killed between two of them, or a lake that was restored."""
     put(lake, shown([reencoded(pictures(107)[0])]), size=400)

@@ -48,7 +48,7 @@ KIND = pa.schema([("table", pa.string()), ("file", pa.string()), ("object_id", p
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LastRun:
     """What the last run left.
 
     Attributes:
@@ -63,7 +63,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DuePart:
     """What is to be compared.
 
     Attributes:
@@ -75,7 +75,7 @@ class Part:
     frames: pa.Table
     renewed: Index
     places: pa.Table
-    seen: Seen
+    seen: LastRun
 
 
 def part_due(
@@ -85,7 +85,7 @@ def part_due(
     clips: pa.Table,
     sources: pa.Table,
     config: DeduplicateConfig,
-) -> Part | None:
+) -> DuePart | None:
     """What has to be compared anew; None if that is the whole lake.
 
     Args:
@@ -113,7 +113,7 @@ def part_due(
     if len(objects) >= LARGE * max(clips.num_rows, 1):
         return None
     frames = compared(lake, _some(places, objects))
-    return Part(objects, frames, index, new, seen)
+    return DuePart(objects, frames, index, new, seen)
 
 
 def keep_codes(
@@ -121,7 +121,7 @@ def keep_codes(
     made_by: str,
     files: Files,
     config: DeduplicateConfig,
-    part: Part | None,
+    part: DuePart | None,
     index: Index,
 ) -> None:
     """Remember what a run has seen, once all its tables are written.
@@ -144,7 +144,7 @@ def keep_codes(
     pq.write_table(places, sink)
     storage.write(f"{FOLDER}{name}/{PLACES}", sink.getvalue())
     states = {name: lake.state(name) for name in MADE}
-    seen = Seen(_identity(made_by), files, states, segments)
+    seen = LastRun(_identity(made_by), files, states, segments)
     storage.write(STATE, json.dumps(asdict(seen), sort_keys=True).encode())
 
 
@@ -152,17 +152,17 @@ def _identity(made_by: str) -> str:
     return f"1 {made_by} {HASH_VERSION}"
 
 
-def _seen(lake: Lake, made_by: str) -> Seen | None:
+def _seen(lake: Lake, made_by: str) -> LastRun | None:
     """What the last run left, if all is as it left it."""
     if not lake.storage.exists(STATE):
         return None
     told: dict[str, Any] = json.loads(lake.storage.read(STATE))
-    seen = Seen(**told)
+    seen = LastRun(**told)
     as_left = all(lake.state(name) == state for name, state in seen.states.items())
     return seen if as_left and seen.made_by == _identity(made_by) else None
 
 
-def _places(storage: Storage, seen: Seen) -> pa.Table:
+def _places(storage: Storage, seen: LastRun) -> pa.Table:
     parts = [
         pq.read_table(io.BytesIO(storage.read(f"{FOLDER}{name}/{PLACES}")))
         for name in seen.segments
@@ -180,7 +180,7 @@ def _as_places(name: str, files: Any, objects: Any) -> pa.Table:
     return pa.table([pa.array([name] * len(objects), pa.string()), files, objects], schema=KIND)
 
 
-def _new_places(lake: Lake, seen: Seen, files: Files) -> pa.Table:
+def _new_places(lake: Lake, seen: LastRun, files: Files) -> pa.Table:
     """Where objects lie in files that were not there."""
     parts = [KIND.empty_table()]
     for name, paths in files.items():
@@ -201,7 +201,7 @@ def _addresses(places: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(places.column("table"), places.column("file"), "/")
 
 
-def _gone(storage: Storage, seen: Seen, now: pa.Table) -> bool:
+def _gone(storage: Storage, seen: LastRun, now: pa.Table) -> bool:
     """Whether an object that lay in a table lies in it no more."""
     before, after = (
         pc.binary_join_element_wise(some.column("table"), some.column("object_id"), "/")
