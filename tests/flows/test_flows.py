@@ -122,8 +122,8 @@ def test_the_release_flow_cuts_verifies_and_reports(
     ends = [prefect.ended(run), prefect.ended(again)]
     refused = prefect.ended(wrong)
 
+    assert sorted(end["type"] for end in ends) == ["COMPLETED", "FAILED"], ends
     winner = next(r for r, end in zip((run, again), ends, strict=True) if end["type"] != "FAILED")
-    assert sorted(end["type"] for end in ends) == ["COMPLETED", "FAILED"]
     assert ["2026.11" in end["message"] for end in ends if end["type"] == "FAILED"] == [True]
     assert {"create", "verify", "report"} == set(prefect.tasks(winner))
     assert refused["type"] == "FAILED"
