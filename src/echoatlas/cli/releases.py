@@ -88,14 +88,8 @@ def create(
     from echoatlas.pipeline.run.contamination import cut_release, screens
 
     given: dict[str, Any] = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
-    given |= {
-        "nameless": nameless,
-        "use": use,
-        "consent": consent,
-        "weight": weight,
-        "min_k": min_k,
-    }
-    given["native"] = native
+    given |= {"nameless": nameless, "use": use, "consent": consent, "weight": weight}
+    given |= {"min_k": min_k, "native": native}
     given |= {"suppress": tuple(suppress) if suppress else None}
     raw = mapping(config) if config else {}
     raw |= {key: yaml_value(value, f"--set {key}") for key, value in _pairs(settings or []).items()}
