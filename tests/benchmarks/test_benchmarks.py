@@ -151,6 +151,15 @@ def test_each_benchmark_starts(name: str) -> None:
         assert hasattr(importlib.import_module(package), wanted), f"{package} has no {wanted}"
 
 
+@pytest.mark.heavy
+def test_a_short_soak_loses_nothing_and_takes_nothing_twice(tmp_path: Path) -> None:
+    """It fails by itself where the books do not hold against what was sent."""
+    assert main(["soak", "--quick", "--out", str(tmp_path / "out.json")]) == 0
+
+    row = read(tmp_path / "out.json")["benchmarks"]["soak"]["rows"]["4 sites, 5 uploads each"]
+    assert (row["uploads"], row["killed_workers"], row["killed_watches"]) == (20, 2, 1)
+
+
 def test_the_page_on_benchmarks_names_those_that_are() -> None:
     page = (FOLDER.parent / "docs" / "benchmarks.md").read_text("utf-8")
     listed = re.findall(r"^\| `(\w+)` \| .* \| .* \|$", page, re.M)
