@@ -56,6 +56,8 @@ class SimilarityConfig:
         windows: that speckle must be seen in; with fewer, all structure decides.
         structure, structure_doubt: as ``speckle`` and ``doubt``, for all structure: other
             patients in the same view reached .66.
+        identical: likeness from which ``structure_doubt`` is enough: what is left to differ is
+            what coding or scaling did to fine structure.
         edge: slope of the coarse picture, in units of the fine structure, that is an edge.
     """
 
@@ -66,6 +68,7 @@ class SimilarityConfig:
     windows: int = 6
     structure: float = 0.85
     structure_doubt: float = 0.55
+    identical: float = 0.9995
     edge: float = 0.7
 
 
@@ -148,6 +151,8 @@ def compared(one: View, other: View, config: SimilarityConfig) -> Similarity:
         windows, least, doubt = 0, config.structure, config.structure_doubt
         if seen < config.windows:  # hardly anything to be seen
             speckle = min(speckle, likeness, least - 1e-3)
+        elif likeness >= config.identical:
+            least = doubt
     # Speckle in many windows needs no more than that the rest does not speak against it
     alike = config.speckled_likeness if windows else config.likeness
     if speckle >= least and likeness >= alike:

@@ -138,7 +138,7 @@ class Deduplicated:
     fresh: int = 0
 
 
-@step("deduplicate", version=6)
+@step("deduplicate", version=7)
 def deduplicate(
     frames: pa.Table,
     pictures: Open,
