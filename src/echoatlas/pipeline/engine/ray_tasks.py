@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -16,6 +16,7 @@ from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.ticks import heard
 from echoatlas.schemas.config.deployment import Engine
 
+UNHEARD = 10.0  # seconds after a loss in which a task that has begun elsewhere says so
 UNNOTICED = 60.0  # seconds for which a cluster may take a node that is gone for one that is there
 
 
@@ -30,6 +31,7 @@ class Cluster:
         self._key = new_key()
         self._tally: Tally | None = None
         self._tickets = count()
+        self._gone, self._since = self._lost(), time.monotonic()  # nodes, and when the last went
         self._remote = ray.remote(
             num_cpus=1,
             memory=self._memory(),
@@ -57,20 +59,24 @@ class Cluster:
         remote = self._remote.options(name=function.__name__)
         trials = Trials(tasks)
         flying: dict[Any, tuple[Trial[Work], int, int]] = {}
-        tally = self._tallied() if under_way else None
+        tally = self._tallied()
         while True:
             window = self._window()  # nodes come and go
             while len(flying) < window and (trial := trials.next()):
                 sealed = seal(self._key, ray.cloudpickle.dumps((function, trial.task)))
                 ticket = next(self._tickets)
-                counter = tally.counter if tally else None
-                under = remote.remote(self._key, sealed, counter, ticket)
+                under = remote.remote(self._key, sealed, tally.counter, ticket)
                 flying[under] = (trial, ticket, self._lost())
             if not flying:
                 return
-            ready, _ = ray.wait(list(flying), num_returns=1, timeout=GLANCE if tally else None)
-            if tally and under_way and (not ready or tally.due()):
-                under_way(tally.of({ticket for _, ticket, _ in flying.values()}))
+            ready, _ = ray.wait(list(flying), num_returns=1, timeout=GLANCE)
+            if not ready or tally.due():
+                done = tally.look([ticket for _, ticket, _ in flying.values()])
+                if under_way:
+                    under_way(done)
+                for one in self._cut_off(flying, tally.places, ready):
+                    trials.again(flying.pop(one)[0])
+                    ray.cancel(one)
             if not ready:
                 continue
             trial, _, lost = flying.pop(ready[0])
@@ -85,8 +91,35 @@ class Cluster:
     def _tallied(self) -> Tally:
         """One for as long as the cluster is used, since it is a process of its own."""
         if self._tally is None:
-            self._tally = Tally(self._ray)
+            # On the driver's node: where that is lost, all is
+            here = self._ray.get_runtime_context().get_node_id()
+            self._tally = Tally(self._ray, scheduling_strategy=_on(here))
         return self._tally
+
+    def _cut_off(
+        self,
+        flying: Mapping[Any, tuple[Trial[Work], int, int]],
+        places: Mapping[int, str],
+        ready: Sequence[Any],
+    ) -> list[Any]:
+        """Tasks on nodes that the cluster has given up, and of those given out before it did so
+        all that nobody has heard of since.
+
+        A call to a node that was cut off, and did not end, fails only after minutes. What is done
+        twice is the same: only what is answered is committed.
+        """
+        gone = {node["NodeID"] for node in self._ray.nodes() if not node["Alive"]}
+        if len(gone) > self._gone:
+            self._gone, self._since = len(gone), time.monotonic()
+        silent = time.monotonic() - self._since > UNHEARD
+        return [
+            one
+            for one, (_, ticket, lost) in flying.items()
+            if one not in ready
+            and (
+                places.get(ticket) in gone or (silent and lost < len(gone) and ticket not in places)
+            )
+        ]
 
     def _over(self, trials: Trials[Work], trial: Trial[Work], error: Exception, lost: int) -> bool:
         """Whether a task is given up after what became of it.
@@ -149,12 +182,22 @@ def _takes_calls(node: Mapping[str, Any]) -> bool:
     return True
 
 
-def _unsealed(key: bytes, sealed: bytes, counter: Any = None, ticket: int = 0) -> bytes:
+def _on(node: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node, soft=True)
+
+
+def _unsealed(key: bytes, sealed: bytes, counter: Any, ticket: int) -> bytes:
     """Do in a worker what a sealed message asks for, and seal the answer.
 
     Args:
-        counter: is told of each object that is done, under the task's ticket: a number, no more.
+        counter: is told where the task is, and of each object that is done, under its ticket:
+            numbers, no more.
     """
+    import ray
+
+    counter.begin.remote(ticket, ray.get_runtime_context().get_node_id())
     function, task = unseal(key, sealed)
-    with heard(lambda: counter.add.remote(ticket) if counter is not None else None):
+    with heard(lambda: counter.add.remote(ticket)):
         return seal(key, pickle.dumps(function(task)))

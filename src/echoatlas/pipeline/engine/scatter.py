@@ -103,6 +103,10 @@ class Trials(Generic[Work]):
         task = next(self._waiting, None)
         return None if task is None else Trial(task)
 
+    def again(self, trial: Trial[Work]) -> None:
+        """Have a task tried again as it was."""
+        self._again.append(trial)
+
     def failed(self, trial: Trial[Work]) -> bool:
         """Say that a task's worker died, or raised what it may not.
 
