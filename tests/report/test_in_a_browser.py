@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from echoatlas.pipeline.audit.sheet import write_sheet
+from echoatlas.pipeline.gate.drift import Shift
+from echoatlas.pipeline.gate.pages import GatePart, publish_pages
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
+from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake
@@ -126,3 +129,16 @@ def test_what_is_chosen_on_a_review_sheet_is_saved_as_its_table(
     assert found["errors"] == []
     assert found["done"] == str(len(drawn) - 1)
     assert filled == list(csv.DictReader(io.StringIO(found["table"], newline="")))
+
+
+@pytest.mark.parametrize("width", [1200, 500])
+def test_the_gates_pages_are_shown_whole(browser: str, tmp_path: Path, width: int) -> None:
+    checks = [("frames: ExpectColumnValuesToMatchRegex(patient)", False, f"5 rows, of them {ids}")
+              for ids in [", ".join([32 * "f"] * 5)]]  # fmt: skip
+    shifts = [Shift("gray levels", 0.31, 60, 900)]
+    part = GatePart("st", "site st", checks, {"frames": 12}, ["st: held back"], shifts, 0.25)
+    publish_pages(Storage.open(tmp_path), "r20261129T120000-abcdef", [part])
+
+    for page in sorted(tmp_path.glob("validation/**/*.html")):
+        found = seen(browser, page, width, tmp_path / "profile")
+        assert (found["errors"], found["cut"]) == ([], 0), page.name
