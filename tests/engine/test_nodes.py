@@ -15,7 +15,7 @@ import pytest
 from echoatlas.pipeline.engine.jobs import JobState
 from echoatlas.pipeline.engine.ray_jobs import RayJobs
 from tests.helpers import s3server
-from tests.helpers.ray_nodes import Nodes, loopbacks, may_make_namespaces, namespaces
+from tests.helpers.ray_nodes import Nodes, may_make_namespaces, namespaces
 from tests.helpers.rehearsal import Rehearsal, fill
 from tests.helpers.stored import in_store, move_lake
 from tests.helpers.waiting import wait_until
@@ -24,16 +24,14 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 SITES = ("st-elsewhere", "joint-clinic")
 
 
-@pytest.fixture(scope="module", params=["namespaces", "loopbacks"])
-def nodes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Nodes]:
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """Three nodes, and an object store that they all reach, whose credentials they have."""
-    if request.param == "namespaces" and not may_make_namespaces():
-        pytest.skip("no network namespaces can be made here")
+    if not may_make_namespaces():
+        pytest.skip("no network namespaces can be made here: it takes root, and `ip`")
     folder = tmp_path_factory.mktemp("nodes")
     with (
-        {"namespaces": namespaces, "loopbacks": loopbacks}[request.param](3) as network,
+        namespaces(3) as network,
         pytest.MonkeyPatch.context() as patch,
     ):
         process, endpoint = s3server.start(folder, network.outside)
@@ -112,8 +110,6 @@ def test_a_node_that_is_lost_in_the_middle_costs_the_tables_nothing(
     lose: Callable[[Nodes, int], None],
     tmp_path: Path,
 ) -> None:
-    if lose is parted and not nodes.network.places[0].link:
-        pytest.skip("nodes of one loopback can't be parted")
     run = lake_of(made, lose.__name__)
 
     with (tmp_path / "out").open("w") as out:

@@ -1,7 +1,7 @@
 """A Ray cluster of several nodes for tests, each started as on a machine of its own.
 
-Where the machine allows it, each node is in a network namespace: it has an address and a loopback
-of its own, and hears of the others over a bridge. Elsewhere nodes have addresses of one loopback.
+Each is in a network namespace, where the machine allows that: it has an address and a loopback of
+its own, and hears of the others over a bridge.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Place:
 
     Attributes:
         address: of the node. enter: words before a command that is to run there.
-        link: what joins it to the others; empty if nothing can part them.
+        link: what joins it to the others.
     """
 
     address: str
-    enter: tuple[str, ...] = ()
-    link: str = ""
+    enter: tuple[str, ...]
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,6 @@ def namespaces(number: int) -> Iterator[Network]:
         yield Network(f"{net}.254", tuple(places))
     finally:
         _remove(own)
-
-
-@contextmanager
-def loopbacks(number: int) -> Iterator[Network]:
-    """So many addresses of this machine's loopback: nodes that can be killed and not parted."""
-    yield Network("127.0.0.1", tuple(Place(f"127.0.0.{10 + n}") for n in range(number)))
 
 
 def _remove(own: str) -> None:
@@ -234,8 +228,7 @@ class Nodes:
         """Start a new node where one was lost."""
         lost = self.nodes[number]
         lost.end()
-        if lost.place.link:
-            _ip("link", "set", lost.place.link, "up")
+        _ip("link", "set", lost.place.link, "up")
         self.nodes[number] = self._start(lost.place, ["--address", self.address])
         self.nodes[number].wait()
 
