@@ -159,7 +159,7 @@ def _withdrawn(lake: Lake, some: list[str]) -> None:
 def successors(root: Path) -> None:
     """Cut a release, and three that follow it."""
     lake = Lake(Storage.open(root))
-    lake.replace("duplicates", schema("duplicates").emptytable_rows())
+    lake.replace("duplicates", schema("duplicates").empty_table())
     pictures = _pictures()
     for first in range(0, FRAMES, AT_ONCE):
         _add(lake, first, min(AT_ONCE, FRAMES - first), pictures)
@@ -293,7 +293,7 @@ def opening(root: Path) -> None:
     places["offset"] = np.arange(MANY) % step * IMAGE
     rows = pa.table({"frame_id": pa.array([f"f{one:032d}" for one in range(MANY)])})
     sink = io.BytesIO()
-    pq.writetable_rows(rows, sink, compression="zstd", row_group_size=1 << 16)
+    pq.write_table(rows, sink, compression="zstd", row_group_size=1 << 16)
     files = {"index": ("i.parquet", sink.getvalue()), "places": ("p.npy", as_bytes(places))}
     releases = Storage.open(root)
     for name, data in files.values():

@@ -144,6 +144,15 @@ SECTIONS = (
                     Column("times less memory", "times_less_memory"),
                 ),
             ),
+            Table(
+                "gate", "gate", r"(.+)",
+                (
+                    Column("CPU s", "cpu_s", 2),
+                    Column("MB over imports", "over_imports_mb", 0),
+                    Column("times the CPU", "times_cpu"),
+                    Column("times the memory", "times_memory"),
+                ),
+            ),
         ),
     ),
     Section(
@@ -217,6 +226,18 @@ SECTIONS = (
                     Column("median s", "median_s"),
                     Column("most s", "most_s"),
                     Column("times a run by hand", "times_the_limit", 2),
+                ),
+            ),
+            Table(
+                "soak", "uploads of many sites at once, killed meanwhile", r"(.+)",
+                (
+                    Column("objects", "objects", 0),
+                    Column("seconds", "seconds_s"),
+                    Column("objects a second", "objects_per_s", 2),
+                    Column("median lag, s", "lag_median_s"),
+                    Column("of 95 %, s", "lag_p95_s"),
+                    Column("lost", "lost", 0),
+                    Column("twice", "twice", 0),
                 ),
             ),
         ),
