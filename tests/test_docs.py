@@ -157,3 +157,12 @@ def test_commands_in_the_readme_do_what_it_says(
             monkeypatch.chdir(tmp_path / words[1])
 
     assert len(lines) >= 8
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((TOP / "docs" / "adr").glob("*.md"))
+
+    assert [int(one.name[:4]) for one in pages] == list(range(1, len(pages) + 1))
+    for one in pages:
+        title = one.read_text("utf-8").splitlines()[0]
+        assert title.startswith(f"# {int(one.name[:4])}. "), one.name
