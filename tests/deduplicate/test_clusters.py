@@ -16,7 +16,8 @@ from echoatlas.pipeline.deduplicate.whole_lake import (
     Workers,
     deduplicate,
 )
-from echoatlas.pipeline.engine.cluster import Done, connected
+from echoatlas.pipeline.engine.cluster import connected
+from echoatlas.pipeline.engine.scatter import Done
 from echoatlas.pipeline.storage import LocalStorage
 from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.records import Normalized

@@ -77,7 +77,9 @@ def test_a_form_in_prefect_s_page_asks_for_what_a_flow_takes(prefect: Prefect) -
     schema = prefect.ask("deployments/name/release/test")["parameter_openapi_schema"]
 
     assert schema["required"] == ["deployment", "name"]
-    assert schema["properties"]["codec"]["enum"] == ["png", "zstd", "jpeg"]
+    choices, nothing = schema["properties"]["codec"]["anyOf"]
+    assert choices["enum"] == ["png", "zstd", "jpeg"]
+    assert nothing == {"type": "null"}
 
 
 def test_a_wrong_schedule_is_told_before_anything_is_served(

@@ -305,6 +305,21 @@ def npy(container: str) -> PlantedFile:
     return PlantedFile(container, ".npy", data, tuple(hidden))
 
 
+def npz(container: str) -> PlantedFile:
+    """A picture and its mask: a zip, which has a comment, of arrays whose headers have one."""
+    comment, note = hidden = words(container, 2)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, values in (("image", still().pictures[0]), ("mask", still().pictures[0] > 99)):
+            array = io.BytesIO()
+            np.save(array, values)
+            said = f"# {comment}\n".encode()
+            head = array.getvalue()[:128]
+            archive.writestr(f"{name}.npy", head[: -len(said)] + said + array.getvalue()[128:])
+        archive.comment = note.encode()
+    return PlantedFile(container, ".npz", out.getvalue(), tuple(hidden))
+
+
 def ultrasonix(container: str) -> PlantedFile:
     """Numbers alone, and every byte is one: the probe's and the last have room for four letters."""
     probe, last = hidden = ["QXZV", "QVZX"]
@@ -366,6 +381,7 @@ MAKERS: dict[str, Callable[[str], PlantedFile]] = {
     "hdf5": hdf5,
     "mat": mat,
     "npy": npy,
+    "npz": npz,
     "ultrasonix": ultrasonix,
     **{
         f"dicom {name}": lambda made, syntax=syntax: dicom(made, syntax)  # type: ignore[misc]

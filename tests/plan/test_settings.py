@@ -40,7 +40,7 @@ KNOWN = {
     "read": "2fa336a19eb02386",
     "evidence": "997210d818d7287a",
     "geometry": "0ec4386593c03622",
-    "deidentify": "a8ec0bcde1f51a6d",
+    "deidentify": "e59de3b68cd03982",
     "check_planes": "599a83743296caed",
     "check_masks": "599a83743296caed",
     "redact": "599a83743296caed",

@@ -60,7 +60,8 @@ def stored(lake: Lake, *, native: bool) -> Lake:
         name: getattr(plain, name)
         for name in (
             "object_id", "site", "patient", "study", "series", "patient_source", "maker", "model",
-            "subject_type", "native_split", "age", "sex", "license", "fingerprint",
+            "subject_type", "native_split", "age", "sex", "license", "fingerprint", "session",
+            "consent",
         )
     }  # fmt: skip
     config = FramesConfig(
