@@ -17,7 +17,7 @@ COMMANDS = (
     ("run",), ("run",), ("status",), ("plan",), ("release", "create", "first"), ("verify", "first"),
     ("report", "first"),
 )  # fmt: skip
-OVER = "x = b'x' * (700 << 20)"
+OVER = "x = b'x' * (1_200 << 20)"
 
 
 @pytest.mark.heavy
