@@ -17,12 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.duplicates import STILLS, changes, encoded, originals
+from benchmarks.duplicates import changes, encoded
 from benchmarks.harness import report, seeded, skip
-from echoatlas.pipeline.errors import Reject
-from echoatlas.pipeline.frames.clip import Clip
-from echoatlas.pipeline.geometry import GeometryConfig, geometry
-from echoatlas.pipeline.read import ReadConfig, read
+from benchmarks.stills import STILLS, scanned
 
 PEERS = {
     "imagededup": """
@@ -46,13 +43,7 @@ TOLD = "import json, sys\nfolder = sys.argv[1]\n{}\nprint()\nprint(json.dumps(so
 def files(folder: Path) -> dict[str, tuple[str, str]]:
     """Write originals and copies; of each file the original, and how it was changed."""
     of: dict[str, tuple[str, str]] = {}
-    for name, data in originals():
-        try:
-            scan = read(data, ReadConfig())
-            picture = next(iter(Clip(scan)))
-            fan = geometry(scan, [picture], GeometryConfig())[0]
-        except (Reject, StopIteration):
-            continue
+    for name, picture, fan in scanned():
         copies = changes(picture, fan.mask(*picture.shape[:2]))
         for kind, made in (("", encoded(picture)), *copies):
             file = f"{len(of):05d}{_ending(made)}"

@@ -11,7 +11,6 @@ of the same, planted in all ways in which clips are cut.
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.harness import SAMPLES, Took, few, report, seeded
+from benchmarks.harness import Took, few, report, seeded
+from benchmarks.stills import STILLS, Pixels, scanned
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, deduplicate
 from echoatlas.pipeline.errors import Reject
@@ -36,13 +36,11 @@ from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.schemas.fan import Fan
 from echoatlas.schemas.records import Redaction
-from echoatlas.simulate import make_cine, make_still, write_png
+from echoatlas.simulate import make_cine
 
-STILLS, HEARTS, FRAMES, CUT_CLIPS = few((30, 1000, 12, 24), (3, 10, 6, 3))
+HEARTS, FRAMES, CUT_CLIPS = few((1000, 12, 24), (10, 6, 3))
 HEART, CUT = 10_000, 20_000  # first seeds
-KINDS, ONE = ("images", "pocus", "dicom"), ("", "1")
 THRESHOLD = 8  # bits of 64
-Pixels = NDArray[np.uint8]
 
 
 def encoded(pixels: Pixels, ending: str = ".png", *options: int) -> bytes:
@@ -152,39 +150,10 @@ class Lake:
         return result, took.seconds
 
 
-def originals() -> Iterator[tuple[str, bytes]]:
-    """Real stills, where the samples are, and simulated ones.
-
-    The first pictures of real clips are held out: no threshold was chosen by them.
-    """
-    if SAMPLES.is_dir():
-        with (SAMPLES / "manifest.csv").open() as file:
-            for row in list(csv.DictReader(file))[: few(None, 20)]:
-                path = row["path"]
-                if path.split("/")[0] in KINDS and row["frames"] in ONE:
-                    yield f"real/{path}", (SAMPLES / path).read_bytes()
-                elif path.split("/")[0] in (*KINDS, "video"):
-                    yield f"held out/{path}", (SAMPLES / path).read_bytes()
-    kinds = (("phased", "thorax/heart"), ("convex", "abdomen/liver"), ("linear", "thorax/breast"))
-    for seed in range(STILLS):
-        fan, anatomy = kinds[seed % 3]
-        screen = ("philips", "siemens", "mindray")[seed // 3 % 3]
-        yield (
-            f"simulated/{seed}",
-            write_png(make_still(seed, fan=fan, anatomy=anatomy, screen=screen)),
-        )
-
-
 def stills() -> None:
     """Copies of stills that are found, by kind of change, and strangers that are joined."""
     lake, hashes, kinds = Lake([], {}), {}, {}
-    for name, data in originals():
-        try:
-            scan = read(data, ReadConfig())
-            picture = next(iter(Clip(scan)))
-            fan = geometry(scan, [picture], GeometryConfig())[0]
-        except (Reject, StopIteration):
-            continue
+    for name, picture, fan in scanned():
         if not lake.add(f"{name}|", encoded(picture)):
             continue
         if not lake.rows[-1]["landmark_places"]:  # black, or a screen without a scan

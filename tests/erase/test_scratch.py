@@ -13,6 +13,7 @@ import pytest
 
 from echoatlas.errors import UsageError
 from echoatlas.pipeline.database import Allowance, database, folder_of_files
+from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.erase.sweep import empty_scratch
 from echoatlas.pipeline.release.cutting import FOLDER, VOID, cutting
 from echoatlas.pipeline.storage import Storage
@@ -78,3 +79,20 @@ def test_a_creator_whose_folder_went_says_that_it_slept(tmp_path: Path) -> None:
         raise FileNotFoundError("index.parquet")
     with pytest.raises(FileNotFoundError), cutting(lake, releases, "a"):
         raise FileNotFoundError("something else")
+
+
+def test_lakes_that_share_a_disk_for_scratch_have_a_folder_each(tmp_path: Path) -> None:
+    """What another lake's commands work in is none of an erasure's business."""
+    places = set()
+    for name in ("a", "b"):
+        there = Deployment.init(tmp_path / name)
+        config = there.root / "echoatlas.yaml"
+        config.write_text(config.read_text() + f"\nengine: {{scratch: {tmp_path / 'disk'}}}\n")
+        allowance = Deployment.find(there.root).lake.allowance
+        left_by(os.getpid(), allowance.place)
+        places.add(allowance.place)
+    first, second = places
+
+    empty_scratch(Allowance(scratch=first))
+
+    assert not first.exists() and list(second.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Deployment:
         storage = lake_of(root, config, lake)
         releases = releases_of(root, config, lake)
         vault = Vault(root / config.vault)
-        lake_within = Lake(storage, _allowance(root, config.engine))
+        lake_within = Lake(storage, _allowance(root, config.engine, storage))
         return Deployment(root.absolute(), config, sites, lake_within, releases, vault)
 
     @staticmethod
@@ -153,9 +154,12 @@ class Deployment:
         return self.vault.load(name)
 
 
-def _allowance(root: Path, engine: Engine) -> Allowance:
-    scratch = None if engine.scratch is None else Path(resolve(root, engine.scratch))
-    return Allowance(engine.driver_memory_mb, scratch)
+def _allowance(root: Path, engine: Engine, lake: Storage) -> Allowance:
+    if engine.scratch is None:
+        return Allowance(engine.driver_memory_mb)
+    # A folder of this lake's own: an erasure empties it, and others may share what lies above
+    own = f"lake-{hashlib.sha256(lake.uri.encode()).hexdigest()[:12]}"
+    return Allowance(engine.driver_memory_mb, Path(resolve(root, engine.scratch), own))
 
 
 def load_site(file: Path) -> SiteConfig:
