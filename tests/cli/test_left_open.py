@@ -25,12 +25,11 @@ gc.collect()
 """
 
 
-def said(script: str, *words: str) -> str:
-    """What a process says of files, sockets and loops that nobody closed."""
+def said(cwd: Path, script: str, *words: str) -> str:
+    """What a process that works in `cwd` says of files, sockets and loops that nobody closed."""
     env = os.environ | {"PYTHONWARNINGS": "always::ResourceWarning"}
-    done = subprocess.run(
-        [sys.executable, "-c", script, *words], capture_output=True, text=True, env=env, check=False
-    )
+    command = [sys.executable, "-c", script, *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=cwd, check=False)
     assert done.returncode == 0, done.stderr
     return "\n".join(line for line in done.stderr.splitlines() if "ResourceWarning" in line)
 
@@ -51,5 +50,5 @@ def test_commands_close_what_they_open(tmp_path: Path) -> None:
     )  # fmt: skip
     listed = [there.command(*words)[len(CLI) :] for words in calls]
 
-    assert said(CALLS, json.dumps(listed)) == ""
-    assert "unclosed file" in said("import os; open(os.devnull)")
+    assert said(tmp_path, CALLS, json.dumps(listed)) == ""
+    assert "unclosed file" in said(tmp_path, "import os; open(os.devnull)")
