@@ -71,7 +71,12 @@ def rotation(axis: int, degrees: float) -> Array:
 
 
 def nifti_turned(
-    frames: Array, turn: Array, spacing: tuple[float, float, float], *, by: str = "sform"
+    frames: Array,
+    turn: Array,
+    spacing: tuple[float, float, float],
+    *,
+    by: str = "sform",
+    unit: str = "mm",
 ) -> bytes:
     """A clip in a volume that lies in the patient as ``turn`` says, (3, 3): the columns are where
     the pictures' columns, rows and slices run; rows are stored as they are shown."""
@@ -80,7 +85,7 @@ def nifti_turned(
     image = nibabel.Nifti1Image(np.ascontiguousarray(frames.transpose(2, 1, 0)), None)
     image.set_sform(affine if by == "sform" else None, 1 if by == "sform" else 0)
     image.set_qform(affine if by == "qform" else None, 1 if by == "qform" else 0)
-    image.header.set_xyzt_units("mm")
+    image.header.set_xyzt_units(unit)
     return image.to_bytes()
 
 

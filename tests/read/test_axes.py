@@ -286,6 +286,47 @@ def test_a_spacing_that_nobody_set_is_unknown():
     assert [pytest.approx(scan.spacing) for scan in known] == [(0.4, 0.4), (0.4, 0.3)]
 
 
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("mm", 1), ("cm", 0.1), ("um", 1000), ("µm", 1000), ("", 1), ("???", 1)]
+)
+def test_a_spacing_is_of_its_unit(unit, scale):
+    """SimpleITK takes all of these for millimeters, those of NIfTI excepted."""
+    sizes = (0.4 * scale, 0.3 * scale)
+    pictures, ascii_ = clip(12).transpose(2, 1, 0), unit.replace("µ", "u")
+    directions = np.diag([*sizes, 1.0])
+    files = [
+        nrrd_of(pictures, spacings=[*sizes, np.nan], units=[ascii_, ascii_, ""]),
+        nrrd_of(
+            pictures,
+            **{"space dimension": 3, "space directions": directions, "space units": [ascii_] * 3},
+        ),
+        mha(clip(12), ElementSpacing=f"{sizes[0]} {sizes[1]} 1", DistanceUnits=unit or "?"),
+    ]
+    files = [one.replace(f'"{ascii_}"'.encode(), f'"{unit}"'.encode()) for one in files]
+
+    assert [read(one).spacing for one in files] == [pytest.approx((0.4, 0.3))] * 3
+
+
+def test_a_spacing_of_no_length_is_unknown_and_of_no_unit_is_told():
+    made, seconds = clip(12), ["s", "s", ""]
+    nrrd = nrrd_of(made.transpose(2, 1, 0), spacings=[0.4, 0.3, np.nan], units=seconds)
+    unsaid = nifti_turned(made, np.eye(3), (0.4, 0.3, 1.0), unit="unknown")
+
+    assert read(nrrd).spacing is None
+    assert (read(unsaid).spacing, read(unsaid).flags) == (None, ("unit_unknown",))
+    assert "unit_unknown" not in read(nifti(made)).flags, "an affine that nobody set has no unit"
+
+
+def test_the_frames_of_an_nrrd_have_the_times_of_its_axis():
+    made = clip(12).transpose(2, 1, 0)
+
+    timed = nrrd_of(made, "domain domain time", spacings=[1, 1, 0.04], units=["", "", "s"])
+    untold = nrrd_of(made, "domain domain time", spacings=[1, 1, 0.04])
+
+    assert read(timed).times[:3] == (0.0, 40.0, 80.0)
+    assert read(untold).times is None
+
+
 def test_spacing_follows_the_axes_of_the_picture():
     made = clip(24)
 

@@ -82,3 +82,48 @@ def test_one_slice_of_a_volume_is_not_taken_for_it() -> None:
         read(data)
 
     assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+
+
+def test_pages_of_two_pictures_are_no_clip() -> None:
+    """Other programs show the second after the first; a mask may well be the second."""
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out, ome=True) as file:
+        for values in (CINE[..., 0], CINE[..., 0][::-1] > 90):
+            file.write(np.asarray(values, np.uint8), metadata={"axes": "TYX"})
+
+    with pytest.raises(Reject) as caught:
+        read(out.getvalue())
+
+    assert caught.value.reason is Reason.AMBIGUOUS
+    assert caught.value.detail == "the file holds 2 pictures (OME): send one a file"
+
+
+@pytest.mark.parametrize("more", [{"imagej": True}, {}])
+def test_one_page_is_not_taken_for_all_that_a_description_tells_of(more: Any) -> None:
+    with pytest.raises(Reject) as caught:
+        read(tiff(CINE[..., 0], truncate=True, **more))
+
+    assert caught.value.reason is Reason.FRAME_MISMATCH
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
+def test_real_numbers_of_any_size_are_one_clip(kind: str) -> None:
+    """scikit-image writes a picture that was computed as double; Pillow knows no such pages."""
+    gray = CINE[..., 0].copy()
+    gray[0, 0, 0] = 255  # what is brightest is shown as white
+
+    scan = read(tiff(gray.astype(kind) / 255, photometric="minisblack"))
+
+    found = np.stack(list(scan.frames()))
+    assert np.abs(found.astype(int) - gray).max() <= (1 if kind == "f2" else 0)
+    assert scan.declared_frames == len(gray)
+
+
+@pytest.mark.parametrize("more", [{"compression": "jpeg2000"}, {"compression": "zlib"}])
+def test_pages_that_are_coded_in_a_way_that_is_not_read_are_told_as_that(more: Any) -> None:
+    values = CINE[..., 0] if more["compression"] == "jpeg2000" else CINE[..., 0] / 255
+
+    with pytest.raises(Reject) as caught:
+        read(tiff(values, photometric="minisblack", **more))
+
+    assert caught.value.reason is Reason.UNSUPPORTED_CODEC

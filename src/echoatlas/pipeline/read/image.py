@@ -22,6 +22,7 @@ from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
 from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
+from echoatlas.pipeline.read.reals import read_reals
 from echoatlas.pipeline.read.several import Parts, parts_of, size_of
 from echoatlas.pipeline.read.tiff_axes import check_depth, colored
 from echoatlas.schemas.records import Damage, Scan
@@ -208,6 +209,10 @@ def read_picture(data: bytes, kind: str, config: ReadConfig) -> Scan:
         check_rows(data, kind)
         try:
             return _open(data, kind, config)
+        except UnidentifiedImageError:
+            if kind == "tiff":
+                return read_reals(data, config)
+            raise Reject(Reason.UNREADABLE, "the picture cannot be opened") from None
         except PIL_ERRORS as error:
             raise Reject(
                 Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 DESCRIPTION, DEPTH = 270, 32997  # TIFF 6.0; SGI's ImageDepth
 FIELD = re.compile(r"^(channels|slices|frames)=(\d+)\s*$", re.MULTILINE)
+STACKED = re.compile(r"^images=(\d+)\s*$", re.MULTILINE)
+TRUNCATED = re.compile(r'"truncated":\s*true')  # tifffile: one page stands for all
 PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
-ATTRIBUTE = re.compile(r"""\b(DimensionOrder|Size[CZT])\s*=\s*["'](\w+)["']""")
+ATTRIBUTE = re.compile(r"""\b(DimensionOrder|Size[XYCZT])\s*=\s*["'](\w+)["']""")
 COLORS = 3
 ORDERS = frozenset({"CZT", "CTZ", "ZCT", "ZTC", "TCZ", "TZC"})
 
@@ -41,17 +43,23 @@ def colored(image: Image.Image, count: int) -> list[tuple[int, ...]] | None:
         image: a Pillow image of a TIFF, at its first page. count: pages.
 
     Raises:
-        Reject: ``ambiguous`` if they are channels of another number.
+        Reject: ``ambiguous`` if they are channels of another number, or pages of several pictures;
+            ``frame_mismatch`` if the description tells of more than there are.
     """
     told = str(getattr(image, "tag_v2", {}).get(DESCRIPTION) or "")
     if told.startswith("ImageJ="):
+        if any(int(number) > count for number in STACKED.findall(told)):
+            raise _fewer()
         order, sizes = "CZT", {name[0].upper(): int(n) for name, n in FIELD.findall(told)}
         sizes = {"C": sizes.get("C", 1), "Z": sizes.get("S", 1), "T": sizes.get("F", 1)}
     else:
-        found = PIXELS.findall(told)
-        if len(found) != 1:  # none, or several pictures of which each has its own
+        if told.startswith("{") and TRUNCATED.search(told):
+            raise _fewer()
+        found = [dict(ATTRIBUTE.findall(one)) for one in PIXELS.findall(told)]
+        if len(found) != 1:
+            _check_one(found, image, count)
             return None
-        said = dict(ATTRIBUTE.findall(found[0]))
+        said = found[0]
         order = said.get("DimensionOrder", "")[2:]
         sizes = {axis: _whole(said.get(f"Size{axis}", "")) for axis in "CZT"}
     pages = sizes["C"] * sizes["Z"] * sizes["T"]
@@ -66,6 +74,30 @@ def colored(image: Image.Image, count: int) -> list[tuple[int, ...]] | None:
         step *= sizes[axis]
     firsts = [page for page in range(count) if page // step % COLORS == 0]
     return [tuple(first + step * color for color in range(COLORS)) for first in firsts]
+
+
+def _check_one(found: list[dict[str, str]], image: Image.Image, count: int) -> None:
+    """Refuse the pages of several pictures of one size: they are no clip, one after the other.
+
+    A set of files tells of all its pictures in each, where there are pages of one; smaller ones
+    are thumbnails and labels, and other rules' matter.
+    """
+    size = [str(side) for side in image.size]
+    alike = [one for one in found if [one.get("SizeX"), one.get("SizeY")] == size]
+    bands = len(image.getbands())
+    pages = [_whole(one.get("SizeZ", "")) * _whole(one.get("SizeT", "")) for one in alike]
+    channels = [max(_whole(one.get("SizeC", "")) // bands, 1) for one in alike]
+    if len(alike) > 1 and count > max(a * b for a, b in zip(pages, channels, strict=True)):
+        raise Reject(
+            Reason.AMBIGUOUS, f"the file holds {len(alike)} pictures (OME): send one a file"
+        )
+
+
+def _fewer() -> Reject:
+    return Reject(
+        Reason.FRAME_MISMATCH,
+        "the description tells of more pictures than there are pages: save each as a page",
+    )
 
 
 def _number(image: Image.Image, tag: int) -> Any:

@@ -20,6 +20,7 @@ from echoatlas.pipeline.read.arrays.nrrd import nrrd_header, nrrd_values
 from echoatlas.pipeline.read.arrays.orientation import OBLIQUE, orientation_of
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.tracked import check_type, frame_stamps, toward_far
+from echoatlas.pipeline.read.arrays.units import has_unit, in_quotes, millimeters, milliseconds
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.surplus import check_end, gunzip
 from echoatlas.schemas.records import Scan
@@ -51,8 +52,7 @@ NRRD_TYPES = {
     "float": "f4", "double": "f8",
 }  # fmt: skip
 EXTENSION_FLAG = 4  # bytes between a NIfTI header and what may follow it
-MILLISECONDS = {"sec": 1000.0, "msec": 1.0, "usec": 0.001}
-MILLIMETERS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+UNIT_UNKNOWN = "unit_unknown"
 
 
 def read_nifti(data: bytes, config: ReadConfig) -> Scan:
@@ -84,7 +84,7 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         raw = np.asanyarray(image.dataobj)
         length, time = header.get_xyzt_units()
         zooms = [float(zoom) for zoom in header.get_zooms()]
-        stated = orientation_of(header)
+        lie = orientation_of(header)
     except (*ERRORS, HeaderDataError, ImageFileError, WrapStructError) as error:
         raise _unreadable(error) from None
     kinds = nifti_kinds(shape, int(header["intent_code"]), header.get_dim_info()[2])
@@ -92,10 +92,10 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
     if raw.dtype.names:
         values = np.stack([values[name] for name in raw.dtype.names[:3]], axis=-1)
         kinds.append(COLOR)
-    scale = MILLIMETERS.get(length, 0.0)
+    scale = millimeters(length) or 0.0
     axes = len(shape)
-    lengths = [stated.sizes[axis] * scale if axis < 3 else 0.0 for axis in range(axes)]
-    per = MILLISECONDS.get(time)
+    lengths = [lie.sizes[axis] * scale if axis < 3 else 0.0 for axis in range(axes)]
+    per = milliseconds(time)
     step = zooms[3] * per if per and len(zooms) > 3 and shape[2] == 1 else None
     return array_scan(
         values,
@@ -104,8 +104,11 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         kinds=kinds,
         sizes=[*lengths[::-1], 0.0],
         step_ms=step,
-        signs={axes - 1 - axis: stated.signs[axis] for axis in range(min(axes, 3))},
-        flags=(OBLIQUE,) if stated.oblique else (),
+        signs={axes - 1 - axis: lie.signs[axis] for axis in range(min(axes, 3))},
+        flags=(
+            *([OBLIQUE] if lie.oblique else []),
+            *([UNIT_UNKNOWN] if not scale and any(one not in (0, 1) for one in lie.sizes) else []),
+        ),
     )
 
 
@@ -133,7 +136,7 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
         kinds = nrrd_kinds(fields.get("Kinds", ""), axes[::-1])
         kinds += [COLOR if channels in (3, 4) else STACK] if channels > 1 else []
         written = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
-        sizes = _lengths(written, len(axes))
+        sizes = _lengths(written, [fields.get("DistanceUnits", "")] * len(axes))
     except ERRORS as error:
         raise _unreadable(error) from None
     return array_scan(values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0], times=times)
@@ -156,28 +159,58 @@ def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
         values = _values(body, sizes[::-1], dtype)
         kinds = nrrd_kinds(fields.get("kinds", ""), sizes)
         lengths = _nrrd_lengths(fields, len(sizes))
+        step = _nrrd_step(fields, len(sizes))
         check_type(header.notes)
         values = toward_far(header.notes, values, values.ndim - (2 if kinds[-1] == COLOR else 1))
         times = frame_stamps(header.notes)
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths, times=times)
+    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths, step_ms=step, times=times)
 
 
 def _nrrd_lengths(fields: dict[str, str], axes: int) -> list[float]:
     """Millimeters along each axis by "spacings" or "space directions", the fastest axis last."""
     if "spacings" in fields:
-        return _lengths(fields["spacings"].split(), axes)
+        return _lengths(fields["spacings"].split(), _nrrd_units(fields, axes))
     vectors = re.findall(r"none|\(([^)]*)\)", fields.get("space directions", ""))
     norms = [float(np.linalg.norm([float(x) for x in v.split(",")])) if v else 0 for v in vectors]
-    return _lengths([str(norm) for norm in norms], axes)
+    # Vectors are written in the space's own axes: a length needs one unit of all of them
+    said = set(in_quotes(fields.get("space units", "")))
+    return _lengths(
+        [str(norm) for norm in norms], [said.pop() if len(said) == 1 else "/".join(said)] * axes
+    )
 
 
-def _lengths(written: Sequence[str], axes: int) -> list[float]:
-    """Lengths as they are written, 0 for those that are none, the fastest axis last."""
-    told = [float(part) for part in written]
-    told = [part if np.isfinite(part) and part > 0 else 0.0 for part in told]
-    return told[::-1] if len(told) == axes else [0.0] * axes
+def _nrrd_step(fields: dict[str, str], axes: int) -> float | None:
+    """Milliseconds along the axis that is time; None if there is none, or its unit is unknown."""
+    kinds = fields.get("kinds", "").lower().split()
+    steps = fields.get("spacings", "").split()
+    if kinds.count("time") != 1 or not len(kinds) == len(steps) == axes:
+        return None
+    at = kinds.index("time")
+    per = milliseconds(_nrrd_units(fields, axes)[at])
+    return float(steps[at]) * per if per else None
+
+
+def _nrrd_units(fields: dict[str, str], axes: int) -> list[str]:
+    units = in_quotes(fields.get("units", ""))
+    return units if len(units) == axes else [""] * axes
+
+
+def _lengths(written: Sequence[str], units: Sequence[str]) -> list[float]:
+    """Millimeters of lengths as they are written, 0 for those that are none, the fastest last.
+
+    Args:
+        units: of each axis; where nothing is said they are millimeters, as these formats' programs
+            have it.
+    """
+    if len(written) != len(units):
+        return [0.0] * len(units)
+    found = []
+    for length, unit in zip(map(float, written), units, strict=True):
+        scale = (millimeters(unit) or 0.0) if has_unit(unit) else 1.0
+        found.append(length * scale if np.isfinite(length) and length > 0 else 0.0)
+    return found[::-1]
 
 
 def _values(body: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
