@@ -60,7 +60,7 @@ class _Sorted:
         self._ids = SortedIds.of(keys.ids)
 
     def holds(self, new: Keys, renewed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        place = self._ids.places(SortedIds.of(new.ids))
+        place = self._ids.places(new.ids)
         found = place >= 0
         if found.any():
             same = (self.keys.objects.words[place] == new.objects.words).all(axis=1)

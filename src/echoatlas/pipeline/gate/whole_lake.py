@@ -86,7 +86,7 @@ def _failures(lake: LakeReader, table: str, sites: Mapping[str, SiteConfig]) -> 
     for _, column, other, there in _references(table):
         ids = _ids(lake, table, column)
         known = SortedIds.of(_ids(lake, other, there))
-        lost = known.places(SortedIds.of(ids)) < 0
+        lost = known.places(ids) < 0
         found += _named(table, reference(column, other), ids, lost)
     return each_once(found)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.lake.growing import grown
 from echoatlas.pipeline.lake.join import coded
 
 if TYPE_CHECKING:
@@ -32,23 +33,21 @@ class TextCodes:
         """Texts out of columns without nulls, one after the other."""
         parts = (coded(chunk) for chunk in chunks)
         return TextCodes.joined(
-            [
-                TextCodes(numbers.astype(np.int32), tuple(words.to_pylist()))
-                for numbers, words in parts
-            ]
+            TextCodes(numbers.astype(np.int32), tuple(words.to_pylist()))
+            for numbers, words in parts
         )
 
     @staticmethod
-    def joined(parts: Sequence[TextCodes]) -> TextCodes:
+    def joined(parts: Iterable[TextCodes]) -> TextCodes:
         """Some texts, and then others."""
-        if len(parts) == 1:
-            return parts[0]
         words: dict[str, int] = {}
-        numbers = [np.zeros(0, np.int32)]
-        for part in parts:
-            there = [words.setdefault(word, len(words)) for word in part.words]
-            numbers.append(np.array(there, np.int32)[part.numbers])
-        return TextCodes(np.concatenate(numbers), tuple(words))
+
+        def numbers() -> Iterator[NDArray[np.int32]]:
+            for part in parts:
+                there = [words.setdefault(word, len(words)) for word in part.words]
+                yield np.array(there, np.int32)[part.numbers]
+
+        return TextCodes(grown(numbers(), np.int32), tuple(words))
 
     def __len__(self) -> int:
         return len(self.numbers)

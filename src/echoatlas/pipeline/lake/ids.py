@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.lake.growing import grown
 from echoatlas.pipeline.lake.tombstones import MASKED
 
 Words: TypeAlias = NDArray[np.uint64]
 Places: TypeAlias = NDArray[np.int64]
 DIGITS = 32
+AT_ONCE = 1 << 16  # names that are looked for together
 LOWER = 0x20  # the bit that 0 to 9 and a to f have, and A to F have not
 PLAIN, OF_ERASED = f"^[0-9a-f]{{{DIGITS}}}$", f"^{MASKED}[0-9a-f]{{{DIGITS}}}$"
 # Bytes by which a masked name differs from the digits in it
@@ -46,15 +48,26 @@ class Ids:
     @staticmethod
     def of(chunks: Iterable[pa.Array]) -> Ids:
         """Names out of columns of text without nulls, one after the other."""
-        return Ids.joined([_packed(chunk) for chunk in chunks])
+        odd: dict[bytes, str] = {}
+        erased: list[NDArray[np.bool_]] = []
+
+        def words() -> Iterator[Words]:
+            for chunk in chunks:
+                some = _packed(chunk)
+                odd.update(some.odd)
+                erased.append(some.erased)
+                yield some.words
+
+        found = grown(words(), np.uint64, 2)
+        return Ids(found, grown(erased, np.bool_), odd)
 
     @staticmethod
     def joined(parts: Sequence[Ids]) -> Ids:
         """Some names, and then others."""
         if len(parts) == 1:
             return parts[0]
-        words = np.concatenate([np.zeros((0, 2), np.uint64), *(one.words for one in parts)])
-        erased = np.concatenate([np.zeros(0, np.bool_), *(one.erased for one in parts)])
+        words = grown((one.words for one in parts), np.uint64, 2)
+        erased = grown((one.erased for one in parts), np.bool_)
         return Ids(words, erased, {key: text for one in parts for key, text in one.odd.items()})
 
     def __len__(self) -> int:
@@ -128,22 +141,26 @@ class SortedIds:
         found[self.order] = np.repeat(first, sizes)
         return found
 
-    def places(self, ids: SortedIds) -> Places:
+    def places(self, ids: Ids) -> Places:
         """(n,) where each of some names stands first among these; -1 where it does not."""
-        found = np.full(len(ids.order), -1, np.int64)
-        if not len(self.order) or not len(ids.order):
+        found = np.full(len(ids), -1, np.int64)
+        if not len(self.order):
             return found
         high, low, (first, _) = self.high, self.low, self.firsts()
         if self.alike:
             begins = self._begins()
             high, low = high[begins], low[begins]
-        # In order, so that what is looked at next lies near
-        at = np.searchsorted(high, ids.high)
-        for _ in range(_most(high) if self.alike else 1):
-            near = np.minimum(at, len(high) - 1)
-            same = (high[near] == ids.high) & (low[near] == ids.low)
-            found[ids.order[same]] = first[near[same]]
-            at += 1
+        tries = _most(high) if self.alike else 1
+        for begin in range(0, len(ids), AT_ONCE):
+            words, here = ids.words[begin : begin + AT_ONCE], found[begin : begin + AT_ONCE]
+            order = np.argsort(words[:, 0])  # so that what is looked at next lies near
+            words = words[order]
+            at = np.searchsorted(high, words[:, 0])
+            for _ in range(tries):
+                near = np.minimum(at, len(high) - 1)
+                same = (high[near] == words[:, 0]) & (low[near] == words[:, 1])
+                here[order[same]] = first[near[same]]
+                at += 1
         return found
 
     def _begins(self) -> NDArray[np.bool_]:
@@ -154,7 +171,7 @@ class SortedIds:
 
 def places(ids: Ids, known: Ids) -> Places:
     """(n,) where each of some names stands first among the known; -1 where it does not."""
-    return SortedIds.of(known).places(SortedIds.of(ids))
+    return SortedIds.of(known).places(ids)
 
 
 def _most(high: NDArray[np.uint64]) -> int:

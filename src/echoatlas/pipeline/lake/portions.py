@@ -141,6 +141,7 @@ def _alone(fragment: ds.Fragment, wanted: Wanted) -> Iterator[Portion]:
             else:
                 rows = completed(pa.Table.from_batches([batch]), wanted.name, [name])
                 yield rows.column(0).combine_chunks()
+        pa.default_memory_pool().release_unused()  # else what it took stays, column for column
 
     alone = Portion(chunks)
     if wanted.sites:

@@ -35,13 +35,11 @@ class Sighted:
         rows: in order.
         number: (n,) the object of each: the place of its first sighting.
         file: (n,) place in the listing of the file that it lies in; -1 where that is gone.
-        by_object: the names of their objects, in order.
     """
 
     rows: Sightings
     number: Numbers
     file: Numbers
-    by_object: SortedIds
 
     @staticmethod
     def of(sightings: Sightings, listed: Ids) -> Sighted:
@@ -52,11 +50,11 @@ class Sighted:
             listed: locators of all files in its bucket.
         """
         rows = sightings.in_order()
-        known, objects = SortedIds.of(listed), SortedIds.of(rows.objects)
-        file = np.append(known.places(SortedIds.of(rows.containers)), -1)[rows.container]
+        known = SortedIds.of(listed)
+        file = np.append(known.places(rows.containers), -1)[rows.container]
         loose = np.flatnonzero(rows.container < 0)
-        file[loose] = known.places(SortedIds.of(rows.locators.take(loose)))
-        return Sighted(rows, objects.numbers(), file, objects)
+        file[loose] = known.places(rows.locators.take(loose))
+        return Sighted(rows, rows.objects.firsts(), file)
 
     @property
     def objects(self) -> Ids:
@@ -147,7 +145,7 @@ def classify(
     stale = worked & (~current | renewed)
     copy = _of(outcomes.statuses.among(Status.DUPLICATE), outcome)
     new, repeats = _unsettled(seen, settled, seen.any_of(settled & ~copy))
-    read = SortedIds.of(readings.objects).places(seen.by_object)
+    read = places(seen.objects, readings.objects)
     unread = worked & ~stale & there & ~_of(readings.marks.among(marks.evidence), read)
     made_by = outcomes.marks.take(outcome[worked & ~renewed]).counts()
     made_by[f"{marks.frames}{TOLD}"] += int(renewed.sum())

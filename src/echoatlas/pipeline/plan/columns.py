@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.lake.codes import TextCodes
+from echoatlas.pipeline.lake.growing import Number, grown
 from echoatlas.pipeline.lake.ids import Ids
 from echoatlas.pipeline.lake.join import coded, integers
 from echoatlas.pipeline.objects.fingerprints import TOLD
@@ -81,11 +82,11 @@ class Sightings:
             Ids.joined([one.objects for one in parts]),
             Ids.joined([one.contents for one in parts]),
             Ids.joined([one.containers for one in parts]),
-            _joined(shifted, np.int32),
+            grown(shifted, np.int32),
             TextCodes.joined([one.uploads for one in parts]),
-            _joined([one.members for one in parts], np.int32),
-            _joined([one.ordinals for one in parts], np.int64),
-            _joined([one.sizes for one in parts], np.int64),
+            grown([one.members for one in parts], np.int32),
+            grown([one.ordinals for one in parts], np.int64),
+            grown([one.sizes for one in parts], np.int64),
         )
 
     def __len__(self) -> int:
@@ -211,15 +212,18 @@ class Readings:
 
 def _containers(chunks: Iterable[pa.Array]) -> tuple[NDArray[np.int32], Ids]:
     """The place of each container among some, -1 for none, and these."""
-    places, containers, begin = [], [], 0
-    for chunk in chunks:
-        numbers, distinct = coded(chunk)
-        inside = pc.not_equal(distinct, "").to_numpy(zero_copy_only=False)
-        among = np.where(inside, np.cumsum(inside) - 1 + begin, -1)
-        places.append(among.astype(np.int32)[numbers])
-        containers.append(distinct.filter(pa.array(inside)))
-        begin += len(containers[-1])
-    return _joined(places, np.int32), Ids.of(containers)
+    containers: list[pa.Array] = []
+
+    def places() -> Iterator[NDArray[np.int64]]:
+        begin = 0
+        for chunk in chunks:
+            numbers, distinct = coded(chunk)
+            inside = pc.not_equal(distinct, "").to_numpy(zero_copy_only=False)
+            yield np.where(inside, np.cumsum(inside) - 1 + begin, -1)[numbers]
+            containers.append(distinct.filter(pa.array(inside)))
+            begin += len(containers[-1])
+
+    return grown(places(), np.int32), Ids.of(containers)
 
 
 def _partitioned(fingerprints: Iterable[pa.Array]) -> tuple[TextCodes, pa.ChunkedArray]:
@@ -234,9 +238,5 @@ def _partitioned(fingerprints: Iterable[pa.Array]) -> tuple[TextCodes, pa.Chunke
     return TextCodes.joined(marks), pa.chunked_array(told, pa.string())
 
 
-def _numbers(chunks: Iterable[pa.Array], kind: Any) -> NDArray[Any]:
-    return _joined([integers(chunk).astype(kind) for chunk in chunks], kind)
-
-
-def _joined(parts: Sequence[NDArray[Any]], kind: Any) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, kind), *parts]).astype(kind, copy=False)
+def _numbers(chunks: Iterable[pa.Array], kind: type[Number]) -> NDArray[Number]:
+    return grown(map(integers, chunks), kind)

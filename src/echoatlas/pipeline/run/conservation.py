@@ -129,24 +129,8 @@ def balanced(
         frames: object of each frame.
         refused: locator of each quarantine entry.
     """
-    by_locator, status = SortedIds.of(outcomes.locators), outcomes.statuses
-    number = by_locator.numbers()
-    last = np.zeros(len(number), np.int64)
-    last[number] = np.arange(len(number))  # of outcomes that stand twice the last one counts
-    distinct = int((number == np.arange(len(number))).sum())
-    faults: list[str] = []
-    if distinct != len(number):
-        faults.append(f"{len(number) - distinct} outcomes stand twice")
-    booked = by_locator.places(SortedIds.of(seen.locators))
-    claimed = np.full(len(number) + 1, -1, np.int64)
-    claimed[booked[::-1]] = np.arange(len(booked))[::-1]  # the first claims it: it is put last
-    first = claimed[:-1][claimed[:-1] >= 0]  # a sighting that stands twice has one outcome
-    if hidden := distinct - len(first):
-        faults.append(f"{hidden} outcomes are of no sighting")
-    if not set(status.words) <= set(Status):
-        faults.append("an outcome is of no known kind")
-    standing = np.full(len(booked), len(status.words), np.int64)
-    standing[first] = status.numbers[last[booked[first]]]
+    standing, faults = _standing(seen, outcomes)
+    status = outcomes.statuses
     kept = status.among(Status.KEPT)
     wrong, strays = _promises(outcomes.objects.take(kept), outcomes.frames[kept], frames)
     if wrong:
@@ -161,6 +145,31 @@ def balanced(
         faults.append(f"{strays} quarantine entries of objects that were not rejected")
     names = [*status.words, PENDING]
     return Balance(_by_site(seen.sites, standing, names), tuple(sorted(faults)))
+
+
+def _standing(seen: Discovered, outcomes: Booked) -> tuple[NDArray[np.int64], list[str]]:
+    """How each sighting stands, as the place of its status; pending ones stand last; and faults."""
+    by_locator, status = SortedIds.of(outcomes.locators), outcomes.statuses
+    number = by_locator.numbers()
+    last = np.zeros(len(number), np.int64)
+    last[number] = np.arange(len(number))  # of outcomes that stand twice the last one counts
+    distinct = int((number == np.arange(len(number))).sum())
+    faults: list[str] = []
+    if distinct != len(number):
+        faults.append(f"{len(number) - distinct} outcomes stand twice")
+    del number
+    booked = by_locator.places(seen.locators)
+    del by_locator
+    claimed = np.full(len(last) + 1, -1, np.int64)
+    claimed[booked[::-1]] = np.arange(len(booked))[::-1]  # the first claims it: it is put last
+    first = claimed[:-1][claimed[:-1] >= 0]  # a sighting that stands twice has one outcome
+    if hidden := distinct - len(first):
+        faults.append(f"{hidden} outcomes are of no sighting")
+    if not set(status.words) <= set(Status):
+        faults.append("an outcome is of no known kind")
+    standing = np.full(len(booked), len(status.words), np.int64)
+    standing[first] = status.numbers[last[booked[first]]]
+    return standing, faults
 
 
 def _promises(owners: Ids, promised: NDArray[np.int64], rows: Iterable[Ids]) -> tuple[bool, int]:
@@ -178,7 +187,7 @@ def _promises(owners: Ids, promised: NDArray[np.int64], rows: Iterable[Ids]) -> 
     found = np.zeros(len(owners), np.int64)
     strays: list[Ids] = []
     for some in rows:
-        place = known.places(SortedIds.of(some))  # rows are given to the first who promises them
+        place = known.places(some)  # rows are given to the first who promises them
         found += np.bincount(place[place >= 0], minlength=len(owners))
         if (place < 0).any():
             strays.append(some.take(place < 0).distinct())

@@ -57,7 +57,7 @@ def unlisted_objects(lake: Lake) -> dict[str, Packed]:
     coded = ("site", "status", "flags")
     for rows in lake.portions(Wanted("objects", ("locator", *coded), coded)):
         sites, statuses, flags = (TextCodes.of(rows.chunks(column)) for column in coded)
-        here = packed.places(SortedIds.of(Ids.of(rows.chunks("locator")))) >= 0
+        here = packed.places(Ids.of(rows.chunks("locator"))) >= 0
         here &= statuses.among(Status.KEPT)
         told = flags.among(*(one for one in flags.words if Flag.UNLISTED in one.split()))
         kept.update(sites.take(here).counts())
