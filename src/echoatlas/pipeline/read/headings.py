@@ -56,6 +56,11 @@ OPT_OUT = re.compile(
     r"|widerrufen|widerruf|widerspruch|abgelehnt|撤回|철회|退出)(?:date|on|datum)?"
     r"|objection|objected|opposition|refus|retrait"
 )
+# Of the plain form of a heading: in which folder a file lies that others have the name of
+FOLDER = re.compile(
+    r"(?:sub|image|file|parent|study|series|patient)?(?:folder|dir|directory)s?(?:name|path)?"
+    r"|ordner(?:name)?|verzeichnis|dossier|carpeta|文件夹|フォルダ|폴더"
+)
 LABEL = re.compile(
     r"label|organ|anatomy|region|body.?part|exam|plane|view|descri|protocol|class|structure", re.I
 )
@@ -124,6 +129,11 @@ def file_column(rows: Sequence[dict[str, str]], wanted: str | None) -> str | Non
     key = next((named[name] for name in KEY_NAMES if name in named), None)
     distinct = {row.get(key, "") for row in rows} if key else set()
     return key if key and len(distinct) * 2 > len(rows) else None
+
+
+def folder_column(headings: Iterable[str]) -> str | None:
+    """The column that names the folder of a file."""
+    return next((heading for heading in headings if FOLDER.fullmatch(plain(heading))), None)
 
 
 def speaks(cell: str) -> bool:

@@ -6,35 +6,32 @@ import csv
 import io
 import json
 import re
-import struct
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
 
 from echoatlas.pipeline.read.consent import JOINED, joined_rows, speaking, strictest
-from echoatlas.pipeline.read.dicom.values import unsaid
-from echoatlas.pipeline.read.headings import file_column, first_line
+from echoatlas.pipeline.read.headings import (
+    file_column,
+    first_line,
+    folder_column,
+    patient_columns,
+    speaks,
+)
 from echoatlas.pipeline.read.text import text_of
+from echoatlas.pipeline.sidecars.json_rows import json_records
+from echoatlas.pipeline.sidecars.workbook import SHEET_ERRORS, sheets
 from echoatlas.schemas.config.site import Sidecar
 
 Rows = list[dict[str, str]]
 MOST_BYTES = 256 << 20
 MOST_CELL = 1 << 14  # characters
 MOST_COLUMNS = 1000
-MOST_SHEET_BYTES = 512 << 20
 MOST_BEFORE = 50  # lines of titles and comments over the headings
 SAMPLE = 100  # lines by which the delimiter is told
 DELIMITERS = ",;\t|"
-# A damaged workbook fails wherever in it the damage is, and no sidecar may end a run.
-SHEET_ERRORS = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError,
-    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile,
-    zlib.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +71,42 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
         return None
     headings = tuple(rows[0])
     readers = speaking(headings, rule)
-    table: dict[str, dict[str, str]] = {}
-    lines = 0
+    named: dict[str, Rows] = {}
     for row in rows:
-        file = row.get(key, "").strip().replace("\\", "/").removeprefix("./")
-        if file:
-            lines += 1
+        if row.get(key, "").strip():
             if said := strictest(read(row.get(one, ""), rule) for one, read in readers.items()):
                 row[JOINED] = said
-            table[file] = joined_rows((table[file], row)) if file in table else row
+            named.setdefault(_path(row[key]), []).append(row)
+    lines = sum(map(len, named.values()))
+    table: dict[str, Mapping[str, str]] = {}
+    for file, same in _apart(named, headings, rule).items():
+        table[file] = joined_rows(same) if len(same) > 1 else same[0]
+        if _torn(same, headings, rule):  # it is not this file that they all speak of
+            table[file] = {one: table[file].get(one, "") for one in (key, JOINED)}
     return SidecarTable(key, headings, table, lines) if table else None
+
+
+def _path(cell: str) -> str:
+    return cell.strip().replace("\\", "/").removeprefix("./")
+
+
+def _apart(named: dict[str, Rows], headings: Sequence[str], rule: Sidecar) -> dict[str, Rows]:
+    """Rows by file; by folder and file, where a column tells files of one name apart."""
+    folder = folder_column(headings)
+    if folder is None or not any(_torn(same, headings, rule) for same in named.values()):
+        return named
+    found: dict[str, Rows] = {}
+    for file, same in named.items():
+        for row in same:
+            inside = _path(row.get(folder, "")).strip("/")
+            found.setdefault(f"{inside}/{file}" if inside else file, []).append(row)
+    return found
+
+
+def _torn(same: Rows, headings: Sequence[str], rule: Sidecar) -> bool:
+    """Whether rows of one name are of several patients."""
+    columns = patient_columns(headings, rule)[:1] if len(same) > 1 else []
+    return any(len({row.get(one, "") for row in same} - {""}) > 1 for one in columns)
 
 
 def read_rows(data: bytes) -> Rows | None:
@@ -103,7 +126,7 @@ def _csv(data: bytes) -> Rows | None:
     # Excel's own way to tell the delimiter, which it neither shows nor strips
     said = re.match(r"\ufeff?\"?sep=(.)\"?[ \t]*\r?\n", text, re.IGNORECASE)
     body = text[said.end() :] if said else text
-    delimiter = said[1] if said else _delimiter(body)
+    delimiter = said[1] if said else _delimiter(body) or _blanks(body)
     if delimiter is None:
         return None
     try:
@@ -133,6 +156,18 @@ def _delimiter(text: str) -> str | None:
     return best[2] if best else None
 
 
+def _blanks(text: str) -> str | None:
+    """A blank, if the first line names columns of files or patients and all have as many cells.
+
+    So R writes a table that it is not told how to write.
+    """
+    lines = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=" "), SAMPLE))
+    widths = {len(cells) for cells in lines[1:] if cells}
+    if len(widths) != 1 or len(lines[0]) < 2 or widths.pop() - len(lines[0]) not in (0, 1):
+        return None
+    return " " if any(map(speaks, lines[0])) else None
+
+
 def _rows(lines: Iterable[Iterable[Any]]) -> Rows | None:
     """Lines of cells to rows, by their headings; by number where there are none."""
     iterator = iter(lines)
@@ -143,7 +178,7 @@ def _rows(lines: Iterable[Iterable[Any]]) -> Rows | None:
     if at < 0:
         headings = [f"column {number}" for number in range(1, max(map(len, head)) + 1)]
     else:
-        headings = [cell.removeprefix("#").strip() for cell in head[at]]
+        headings = _headings(head[at], head[at + 1 :])
     if not any(headings) or len(headings) > MOST_COLUMNS:
         return None
     rows = []
@@ -152,6 +187,23 @@ def _rows(lines: Iterable[Iterable[Any]]) -> Rows | None:
         if any(cells) and not (len(cells) == 1 < len(headings) and cells[0].startswith("#")):
             rows.append({h: c for h, c in zip_longest(headings, cells, fillvalue="") if h})
     return rows
+
+
+def _headings(cells: Sequence[str], below: Sequence[Sequence[str]]) -> list[str]:
+    """Headings of the lines below: one more in front where each has a name of its own, as R writes
+    it; and of those that are there twice the first keeps its name.
+    """
+    headings = [cell.removeprefix("#").strip() for cell in cells]
+    lines = [line for line in below if any(line)]
+    named = all(len(line) == len(headings) + 1 for line in lines)
+    if lines and named and all(headings) and any(line[-1] for line in lines):
+        headings = ["", *headings]
+    seen: Counter[str] = Counter()
+    for place, heading in enumerate(headings):
+        seen[heading] += 1
+        if heading and seen[heading] > 1:
+            headings[place] = f"{heading} ({seen[heading]})"
+    return headings
 
 
 def _cell(value: Any) -> str:
@@ -163,21 +215,8 @@ def _cell(value: Any) -> str:
 
 
 def _json(data: bytes) -> Rows | None:
-    """A list of objects, an object of objects by file name, or one list within an object."""
-    if data.lstrip()[:1] not in (b"[", b"{", b"\xef"):
-        return None
-    text = text_of(data)
-    try:
-        raw = json.loads(text) if text is not None else None
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(raw, dict):
-        lists = [value for value in raw.values() if isinstance(value, list)]
-        if raw and all(isinstance(value, dict) for value in raw.values()):
-            raw = [{"file": name, **row} for name, row in raw.items()]
-        elif len(lists) == 1:
-            raw = lists[0]
-    if not isinstance(raw, list) or not all(isinstance(row, dict) for row in raw):
+    raw = json_records(data)
+    if raw is None:
         return None
     headings = list(dict.fromkeys(str(key) for row in raw for key in row))
     if not headings or len(headings) > MOST_COLUMNS:
@@ -194,20 +233,10 @@ def _flat(value: Any) -> str:
 
 def _xlsx(data: bytes) -> Rows | None:
     """The first sheet of a workbook that names files; the first of all if none does."""
-    import openpyxl  # not with the module: few tables need it, and each worker would load it
-    from openpyxl.utils.exceptions import InvalidFileException
-
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            if "xl/workbook.xml" not in package.namelist():
-                return None
-            if sum(info.file_size for info in package.infolist()) > MOST_SHEET_BYTES:
-                return None
-        with unsaid():
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            sheets = (_rows(sheet.iter_rows(values_only=True)) for sheet in book.worksheets)
-            first = next(sheets, None)
-            found = (rows for rows in chain([first], sheets) if rows and file_column(rows, None))
-            return next(found, first)
-    except (*SHEET_ERRORS, InvalidFileException):
+        rows = map(_rows, sheets(data))
+        first = next(rows, None)
+        found = (one for one in chain([first], rows) if one and file_column(one, None))
+        return next(found, first)
+    except SHEET_ERRORS:
         return None

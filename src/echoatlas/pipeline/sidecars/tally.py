@@ -35,6 +35,7 @@ class TableReport:
         open: archives that it may speak of, and that were not looked into.
         refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
             understood what they say of it.
+        nameless: rows that name no patient, or several, where a column names them.
     """
 
     table: str
@@ -46,6 +47,7 @@ class TableReport:
     open: int = 0
     refused: int = 0
     unclear: int = 0
+    nameless: int = 0
 
     @property
     def idle(self) -> bool:
@@ -66,6 +68,8 @@ class TableReport:
                 f"In {self.unclear} rows it is not understood what is said of consent: say in "
                 "sidecar.consent what it means."
             )
+        if self.nameless:
+            parts.append(f"{self.nameless} rows name no patient, or several.")
         if not self.patient:
             parts.append("No column is sure to name the patient: say which in sidecar.columns.")
         return " ".join(parts)
@@ -84,6 +88,7 @@ class Tally:
         missing: columns of the site's file that no table has.
         refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
             understood what they say of it.
+        nameless: rows that name no patient, or several, where a column names them.
     """
 
     tables: int = 0
@@ -97,6 +102,7 @@ class Tally:
     missing: tuple[str, ...] = field(default=())
     refused: int = 0
     unclear: int = 0
+    nameless: int = 0
 
     @property
     def share(self) -> float:
@@ -128,6 +134,11 @@ class Tally:
             found.append(
                 f"in {self.unsure} of {self.tables} tables no column is sure to name the patient: "
                 "say which in sidecar.columns"
+            )
+        if self.nameless:
+            found.append(
+                f"in {self.nameless} of {self.rows} rows of tables no patient is named, or several "
+                "for one file: each of these files is a patient of its own"
             )
         if self.refused:
             found.append(
@@ -186,6 +197,7 @@ def tally(
         missing=tuple(sorted(missing)) if told else (),
         refused=sum(one.refused for one in told),
         unclear=sum(one.unclear for one in told),
+        nameless=sum(one.nameless for one in told) if site.patient.source in BY_TABLE else 0,
     )
     return told, counts
 
@@ -198,6 +210,7 @@ def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) ->
     headings = [heading for heading in placed.table.headings if heading]
     means = {heading: meaning(heading, rule) for heading in headings}
     means[placed.table.key] = "file"
+    named = patient_columns(headings, rule)
     said = Counter(row.get(JOINED, "") for row in placed.table.rows.values())
     return TableReport(
         table=placed.key,
@@ -205,8 +218,11 @@ def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) ->
         ignored=tuple(heading for heading, one in means.items() if not one),
         rows=len(placed.table.rows),
         unmatched=len(placed.table.rows) - matched,
-        patient=bool(patient_columns(headings, rule)),
+        patient=bool(named),
         open=archives,
         refused=said[Consent.REFUSED] + said[Consent.WITHDRAWN],
         unclear=said[Consent.UNCLEAR],
+        nameless=sum(not any(row.get(one) for one in named) for row in placed.table.rows.values())
+        if named
+        else 0,
     )
