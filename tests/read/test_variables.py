@@ -118,6 +118,15 @@ def test_a_picture_is_one_on_whatever_scale_it_is_written(values):
     assert STILL.shape == shown(npy(values))[0].shape
 
 
+def grid(across: NDArray[Any], down: NDArray[Any]) -> NDArray[np.float32]:
+    """Where pixels lie, meters, as zea has it: (H, W, 3)."""
+    return np.stack([across, 0 * across, down], axis=-1).astype(np.float32)
+
+
+X, Z = np.meshgrid(np.arange(120) * 4e-4, np.arange(100) * 3e-4)
+ANGLE, DEPTH = np.meshgrid(np.linspace(-0.6, 0.6, 120), np.linspace(2e-3, 0.1, 100))
+GRID = grid(X, Z)
+BEAMS = grid(DEPTH * np.sin(ANGLE), DEPTH * np.cos(ANGLE))
 LAYOUTS = {
     "UFF": hdf5(
         {"channel_data/data/real": waves((4, 64, 256)), "channel_data/data/imag": DECIBELS},
@@ -127,6 +136,9 @@ LAYOUTS = {
     "zea": hdf5({"data/raw_data": np.abs(waves((2, 64, 512))), "scan/n_el": 64}),
     "zea, along beams": hdf5({"data/image": DECIBELS, "scan/n_el": 64}),
     "zea, along beams, of 0.1": hdf5({"tracks/track_0/data/image/values": DECIBELS}),
+    "zea, along beams with coordinates": hdf5(
+        {"data/image/values": DECIBELS, "data/image/coordinates": BEAMS}
+    ),
     "Verasonics": mat({"RcvData": waves((256, 64)), "Trans": 1.0, "TX": 2.0, "Receive": 3.0}),
     "Verasonics 7.3": hdf5({"RcvData": np.abs(waves((256, 64))), "Trans/x": 1, "Resource/x": 1}),
     "by its name": hdf5({"acquisition/rf_data": np.abs(waves((2, 64, 512)))}),
@@ -147,7 +159,7 @@ def test_channel_data_are_told_by_name(layout):
         {"data/image_sc": DECIBELS, "data/raw_data": waves((4, 64, 512)), "scan/n_el": 64},
         {
             "tracks/track_0/data/image/values": DECIBELS,
-            "tracks/track_0/data/image/coordinates": NOISE.random((100, 120, 3)),
+            "tracks/track_0/data/image/coordinates": GRID,
             "tracks/track_0/data/raw_data": waves((4, 64, 512)),
         },
     ],
@@ -157,6 +169,22 @@ def test_decibels_on_a_grid_are_read_with_their_range(arrays, packed):
     found = shown(hdf5(arrays, **packed))
 
     assert np.abs(CINE.astype(int) - found).max() <= OFF
+
+
+@pytest.mark.parametrize("grids", [GRID, np.stack([GRID] * len(DECIBELS))])
+def test_coordinates_say_how_large_pixels_are(grids):
+    scan = read(hdf5({"data/image/values": DECIBELS, "data/image/coordinates": grids}))
+
+    assert scan.spacing == pytest.approx((0.4, 0.3), rel=1e-4)
+
+
+def test_three_volumes_of_zea_are_no_colors():
+    """Its axes are frames, z, x and y, whatever their lengths."""
+    volumes = np.stack([np.moveaxis(DECIBELS[:4], 0, -1)] * 3)
+
+    found = shown(hdf5({"data/image/values": volumes, "data/image/coordinates": GRID}))
+
+    assert found.shape == (12, *STILL.shape)
 
 
 def test_decibels_that_go_on_below_what_is_shown_do_not_make_all_else_bright():

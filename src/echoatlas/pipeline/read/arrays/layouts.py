@@ -18,6 +18,7 @@ VERASONICS = frozenset(
     }
 )  # fmt: skip
 VERASONICS_LEAST = 3
+ALONG_BEAMS = ("zea, along beams", "image_sc, or image/values with coordinates of straight rows")
 ZEA_STAGES = ("raw_data", "aligned_data", "beamformed_data", "envelope_data")
 
 
@@ -80,5 +81,5 @@ def zea_pictures(paths: Iterable[str]) -> list[str]:
         path.rsplit("/", 1)[0] for path in values
     }
     if not (converted or placed) and (values or (polar and (stages or "scan" in told))):
-        raise raw("zea, along beams", "image_sc, or image/values with their coordinates")
+        raise raw(*ALONG_BEAMS)
     return converted or placed

@@ -29,6 +29,7 @@ from echoatlas.pipeline.read.arrays.variables import (
     choose,
     may_be_pictures,
 )
+from echoatlas.pipeline.read.arrays.zea import zea_grid
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.surplus import check_end
@@ -82,6 +83,7 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
             parts = [one.load() for one in chosen.variables]
             masks = loaded(chosen, ERRORS, config)
             kinds = hdf5_kinds(chosen.one.source)
+            grid = zea_grid(file, chosen.one.name) if chosen.one.name in pictures else None
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
@@ -91,7 +93,10 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
         masks = [(one, values if values is None else values.T) for one, values in masks]
     if matlab or chosen.stacked:
         return _chosen_scan(parts, chosen, masks, "hdf5", config)
-    scan = array_scan(parts[0], "hdf5", config, kinds=kinds)
+    if grid is not None:
+        scan = array_scan(parts[0], "hdf5", config, kinds=grid.kinds, sizes=grid.sizes)
+    else:
+        scan = array_scan(parts[0], "hdf5", config, kinds=kinds)
     return masked_scan(scan, chosen, parts[0].shape, masks)
 
 
