@@ -6,12 +6,15 @@ BIN := .venv/bin
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-.venv/.installed: requirements/dev.txt requirements/torch.txt requirements/tools.txt pyproject.toml
+.venv/.installed: requirements/dev.txt requirements/torch.txt requirements/tools.txt \
+  requirements/readers.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/tools.txt requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  -r requirements/torch.txt 2>/dev/null || echo "no CPU build of torch here: its tests are skipped"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target .venv/readers --no-deps \
+	  --require-hashes -r requirements/readers.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -40,5 +43,7 @@ pins:  ## compile the requirements anew
 	    --no-annotate --no-header $${set#*:} pyproject.toml -o requirements/$${set%%:*}.txt; done
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header requirements/tools.in -o requirements/tools.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --no-deps requirements/readers.in -o requirements/readers.txt
 
 .PHONY: help setup demo test test-all lint bench pins

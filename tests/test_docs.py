@@ -75,6 +75,15 @@ def test_each_surprise_names_its_script_and_the_test_that_holds_us_to_the_right_
     assert not [test for _, test in named if f"def {test}(" not in tests]
 
 
+def test_each_trainer_has_a_test_that_opens_what_it_reads() -> None:
+    page = (TOP / "docs/formats.md").read_text("utf-8")
+    held = re.findall(r"^\| (\d+) .*`test_\w+` \|$", page, re.M)
+    tests = "".join(file.read_text("utf-8") for file in TOP.glob("tests/release/test_*.py"))
+
+    assert [*map(str, range(1, 16))] == held
+    assert not [one for one in re.findall(r"`(test_\w+)`", page) if f"def {one}(" not in tests]
+
+
 def test_a_row_without_a_meaning_is_no_row() -> None:
     page = f"{HEAD}\n| `a` | `taxonomy` | what a is |\n| `b` | `taxonomy` |  |\n"
 

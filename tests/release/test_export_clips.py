@@ -14,79 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.frames.codec import encode
-from echoatlas.pipeline.frames.identity import pixel_hash
-from echoatlas.pipeline.frames.png import encode_png
-from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.storage import Storage
-from echoatlas.schemas.config.release import ReleaseConfig
-from echoatlas.schemas.rows.frames import AnnotationRow
-from echoatlas.schemas.tables import to_arrow
-from tests.helpers.tables import made, quick_lake
+from tests.helpers.exported import area, releases_of_clips, shown, times
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
-CLIPS = {  # object to frames and shape
-    "even": (23, (48, 64)),
-    "odd": (12, (41, 47)),
-    "color": (11, (48, 64, 3)),
-    "short": (1, (48, 64)),
-}
-STEPS = (33.4, 33.3, 50.0, 16.7)  # ms, in turn
-
-
-def shown(name: str) -> Array:
-    """The pictures of a clip, (T, H, W[, 3]): speckle, which no lossy codec keeps."""
-    frames, shape = CLIPS[name]
-    return np.random.default_rng(len(name)).integers(0, 256, (frames, *shape), dtype=np.uint8)
-
-
-def times(name: str) -> list[float]:
-    frames = CLIPS[name][0]
-    return [sum(STEPS[n % 4] for n in range(number)) for number in range(frames)]
 
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Storage:
-    """Three clips of uneven times and a still; in one, two lesions are drawn, the second late."""
-    frames = []
-    for name in CLIPS:
-        for number, (one, time) in enumerate(zip(shown(name), times(name), strict=True)):
-            size = {
-                "height": one.shape[0],
-                "width": one.shape[1],
-                "channels": 3 if one.ndim == 3 else 1,
-            }
-            frames.append(
-                {
-                    "object_id": name,
-                    "patient": f"p-{name}",
-                    "study": f"s-{name}",
-                    "frame_index": number,
-                }
-                | {"time_ms": 7.0 + time, "image": encode(one), "pixel_hash": pixel_hash(one)}
-                | {"view": "a4c", "mode": "b_mode", **size}
-            )
-    lake = quick_lake(tmp_path_factory.mktemp("lake"), frames)
-    rows = []
-    for number in range(2, 10):
-        marks = {"lesion": area(number)} | ({"cyst": area(number + 3)} if number > 5 else {})
-        for name, mask in marks.items():
-            told = {"frame_id": f"f{number:04d}", "annotation_id": f"{name}{number}", "name": name}
-            rows.append(made(AnnotationRow, kind="mask", mask=encode_png(mask), **told))
-    told = {"frame_id": "f0000", "annotation_id": "ef", "kind": "scalar", "number": 55.0}
-    rows.append(made(AnnotationRow, name="ejection_fraction", unit="%", **told))
-    lake.append("annotations", to_arrow("annotations", rows))
-    found = lake.storage.sub("releases")
-    create(lake, found, ReleaseConfig(name="one", splits={"train": 1.0}))
-    create(lake, found, ReleaseConfig(name="whole", splits={"train": 1.0}, unit="clip"))
-    return found
-
-
-def area(number: int) -> Array:
-    mask = np.zeros((48, 64), np.uint8)
-    mask[number : number + 20, 10:40] = 255
-    return mask
+    return releases_of_clips(tmp_path_factory.mktemp("lake"))
 
 
 def by_opencv(path: Path) -> tuple[Array, list[float]]:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from hypothesis.extra import numpy as hn
 from echoatlas import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.frames.codec import encode_mask
-from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
@@ -28,54 +26,17 @@ from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
-from echoatlas.schemas.rows.frames import AnnotationRow, MeasurementRow
+from echoatlas.schemas.rows.frames import MeasurementRow
 from echoatlas.schemas.tables import to_arrow
+from tests.helpers.exported import FRAMES, releases_of_frames, ring
 from tests.helpers.tables import made, picture, quick_lake
 
-FRAMES = 30
 FORMS = sorted({*FORMATS} - {"clips", "sa-v"})  # those of single frames
-
-
-def ring() -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A mask with a hole, of three levels: 2 inside is as much inside as 255."""
-    mask = np.zeros((16, 16), np.uint8)
-    mask[3:12, 2:10] = 255
-    mask[4:6, 4:6] = 2
-    mask[7:9, 5:8] = 0
-    return mask
 
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Storage:
-    """Thirty frames of ten patients; of each third frame a lesion is drawn, of some a box."""
-    root = tmp_path_factory.mktemp("lake")
-    paths = ["abdomen/liver", "thorax/breast"]
-    frames = [
-        {"path": paths[n % 2], "patient": f"p{n // 3:04d}", "study": f"s{n // 3:04d}"}
-        | ({"mm_per_px_x": 0.5, "mm_per_px_y": 0.25} if n % 2 else {})
-        | {"mode": "b_mode", "site": f"site-{n % 2}", "fan_shape": ["convex", "linear"][n % 2]}
-        for n in range(FRAMES)
-    ]
-    lake = quick_lake(root, frames)
-    plain = made(AnnotationRow, source="sidecar")
-    rows = []
-    for n in range(FRAMES):
-        told = replace(plain, frame_id=f"f{n:04d}")
-        if n % 3 == 0:
-            mask = encode_png(ring())
-            rows.append(replace(told, annotation_id=f"m{n}", kind="mask", name="lesion", mask=mask))
-            kind = {"annotation_id": f"c{n}", "kind": "class", "name": "finding"}
-            rows.append(replace(told, **kind, value=["benign", "malignant"][n % 2]))
-        if n % 3 == 1:
-            points = [2.0, 3.0, 9.5, 12.0]
-            rows.append(
-                replace(told, annotation_id=f"b{n}", kind="box", name="cyst", points=points)
-            )
-    lake.append("annotations", to_arrow("annotations", rows))
-    found = lake.storage.sub("releases")
-    create(lake, found, ReleaseConfig(name="one", splits={"train": 0.6, "val": 0.2, "test": 0.2}))
-    create(lake, found, ReleaseConfig(name="fast", codec="zstd", splits={"train": 1.0}))
-    return found
+    return releases_of_frames(tmp_path_factory.mktemp("lake"))
 
 
 def rows_of(releases: Storage, name: str = "one") -> dict[str, dict[str, Any]]:
@@ -315,6 +276,17 @@ def test_loose_files_bring_fan_overlay_patch_map_and_measurements(tmp_path: Path
     }
     assert said["f0000"][-1]["content"] == "Ejection fraction 55 %."
     assert len(said["f0001"]) == 2
+
+
+def test_loose_files_are_found_by_a_glob_and_need_no_list(
+    releases: Storage, tmp_path: Path
+) -> None:
+    pull(releases, "one", tmp_path / "set", "files")
+
+    found = sorted(tmp_path.glob("*/images/*.png"))  # OpenUS; USF-MAE globs a folder's pictures
+
+    assert sorted(rows_of(releases)) == [one.stem for one in found]
+    assert all(is_picture(one) for one in found)
 
 
 def test_a_class_that_a_split_lacks_is_left_out_and_told(releases: Storage, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_shard_holds_one_split_and_its_name_says_which(releases: Storage, tmp_
     assert len(told(releases)) == 3
     assert {shard.split: shard.samples for shard in manifest.shards} == told(releases)
     for folder in ("whole", "part"):
-        names = {file.name for file in (tmp_path / folder / "shards").iterdir()}
+        names = {file.name for file in (tmp_path / folder / "shards").glob("*.tar")}
         assert names == {f"{split}-00000.tar" for split in told(releases)}
 
 
@@ -97,11 +97,13 @@ def test_pulled_again_what_is_whole_stays_and_another_release_does_not(
 ) -> None:
     pull(releases, "fast", tmp_path / "to", "webdataset")
     pull(releases, "one", tmp_path / "to", "webdataset")
-    before = {one: one.stat().st_mtime_ns for one in (tmp_path / "to" / "shards").iterdir()}
+    before = {one: one.stat().st_mtime_ns for one in (tmp_path / "to" / "shards").glob("*.tar")}
 
     pull(releases, "one", tmp_path / "to", "webdataset")
 
-    assert before == {one: one.stat().st_mtime_ns for one in (tmp_path / "to" / "shards").iterdir()}
+    assert before == {
+        one: one.stat().st_mtime_ns for one in (tmp_path / "to" / "shards").glob("*.tar")
+    }
     read = datasets.load_dataset(str(tmp_path / "to"))
     assert {split: part.num_rows for split, part in read.items()} == told(releases)
 

@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -27,10 +28,11 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
     Hugging Face's builder takes the members of the first five samples for those of all: each
     sample has as many masks as the one that has most, those that no annotation names are black.
     """
-    masks = most_masks(job.index)
+    masks, sizes = most_masks(job.index), {}
     for split in job.splits:
         for number, rows in packs(job, split, job.settings.shard_mb):
             name = f"shards/{split}-{number:05d}.tar"
+            sizes[Path(name).name] = rows.num_rows
             if job.target.has(name):
                 job.passed(rows.num_rows)
                 continue
@@ -40,6 +42,8 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
                     add(sink, f"{sample.frame_id}.{ending}", data)
             sink.write(b"\0" * 2 * BLOCK)
             job.target.write(name, sink.getvalue())
+    # Where open_clip looks for how many samples there are
+    job.target.write("shards/sizes.json", json.dumps(sizes, indent=1).encode())
     job.target.write("classes.txt", "".join(f"{one}\n" for one in classes()).encode())
     job.notes += [
         "`.txt` is a caption, `.cls` a number of `classes.txt`; the brace range of a split is in "
