@@ -267,6 +267,21 @@ def test_an_indirect_segment_that_leads_elsewhere_is_refused():
     assert Reason.UNREADABLE is reason(data)[0]
 
 
+def test_an_overlay_in_the_spare_bits_is_no_part_of_the_picture():
+    """As files of before 2004 have calipers and text: above the bits that are stored."""
+    samples = (np.arange(240 * 320).reshape(1, 240, 320) % 4001).astype(np.uint16)
+    text = np.zeros_like(samples)
+    text[:, 8:24, 20:120] = 1 << 12
+    deep = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}
+    still = replace(GRAY, pictures=np.zeros(samples.shape, np.uint8))
+    plain, laid = (
+        write_dicom(still, LITTLE, regions=False, overrides={**deep, "PixelData": values.tobytes()})
+        for values in (samples, samples | text)
+    )
+
+    assert np.array_equal(pictures(plain), pictures(laid))
+
+
 def implicit_with(length: int, value: bytes = b"x") -> bytes:
     """An implicit file of more than 4 MiB with a private value of a length of one's choice."""
     ds = dcmread(io.BytesIO(write_dicom(GRAY, IMPLICIT, private=False)))
