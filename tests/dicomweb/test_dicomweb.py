@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from echoatlas.errors import Retry, UsageError
 from echoatlas.pipeline.dicomweb import storage
 from echoatlas.pipeline.dicomweb.client import INSTANCE, only_part
+from echoatlas.pipeline.dicomweb.listing import state_of
 from echoatlas.pipeline.dicomweb.storage import DicomWebStorage
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.dicom.identity import instance_digest
@@ -332,3 +333,39 @@ def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_seen_when_it
     assert (receipt["status"], receipt["reason"]) == ("rejected", "exchanged")
     assert (ran["rejected"], ran["conservation"]) == ({}, True)
     assert before["object_id"] != after["object_id"]
+
+
+def test_an_instance_that_was_made_anew_under_its_uid_is_taken_at_the_next_look(
+    pacs: Pacs, tmp_path: Path
+) -> None:
+    pacs.telling = True
+    uid = pacs.store(dicom(1, InstanceCreationTime="101500"))
+    pacs.store(dicom(2, InstanceCreationTime="101500"))
+    made = Rehearsal(tmp_path)
+    at_dicomweb(made, pacs.address)
+    made.run("run")
+    before = {row["object_id"] for row in made.lake.read("objects").to_pylist()}
+    pacs.files[uid] = dicom(7, SOPInstanceUID=uid, InstanceCreationTime="164501")
+
+    again = made.run("run")
+    rests = made.run("run")
+
+    after = {row["object_id"] for row in made.lake.read("objects").to_pylist()}
+    assert (again["objects"], again["rejected"], again["conservation"]) == (1, {}, True)
+    assert (len(after - before), rests["objects"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [("00080013", "164501"), ("00280008", 12), ("00280010", 600), ("00280301", "NO")],
+)
+def test_what_is_said_of_an_instance_tells_it_from_another(tag: str, value: str | int) -> None:
+    said = {
+        "00080013": {"vr": "TM", "Value": ["101500"]},
+        "00280301": {"vr": "CS", "Value": ["YES"]},
+    }
+    other = said | {tag: {"vr": "TM", "Value": [value]}}
+
+    assert state_of(said) != state_of(other)
+    assert state_of(said) == state_of(said | {"00081190": {"vr": "UR", "Value": ["http://new"]}})
+    assert state_of({"00080018": {"vr": "UI", "Value": ["1.2"]}}) == ""

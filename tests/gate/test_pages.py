@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from echoatlas.pipeline.gate.drift import Shift
+from echoatlas.pipeline.gate.held import Unlike
 from echoatlas.pipeline.gate.pages import GatePart, part_page, publish_pages
 from echoatlas.pipeline.storage import Storage
 
@@ -16,8 +17,9 @@ PART = GatePart(
     CHECKS,
     {"frames": 12},
     ["st: the gate held back 3 objects"],
-    [Shift("devices", 0.31, 60, 900), Shift("organs", 0.02, 60, 900)],
-    0.25,
+    [Shift("organs", 0.02, 0.25, 60, 900), Shift("gray_levels", 0.31, 0.25, 60, 900)],
+    [Unlike(3, 9, 4, ("u-0123456789ab",), "x", ("its devices are new",))],
+    "too few",
 )
 
 
@@ -29,6 +31,9 @@ def test_a_page_tells_what_fails_first_and_how_far_each_mix_has_moved() -> None:
     assert "the gate held back 3 objects" in page
     assert '<td class="bad">0.31</td>' in page
     assert "<td>0.02</td>" in page
+    assert page.index("gray levels") < page.index("organs")
+    assert "4 objects wait" in page and "drift: {accept: [u-0123456789ab]}" in page
+    assert "too few" in page
 
 
 def test_every_link_leads_to_a_page_that_is_there_and_nothing_lies_elsewhere(

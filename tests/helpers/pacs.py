@@ -26,6 +26,7 @@ class Pacs:
         faults: SOP instance UID to what is answered in place of it.
         most: answers a page has at most, whatever is asked; 0 for no bound.
         deaf: it takes no notice of offsets. forgetful: it has nothing for any offset.
+        telling: it says of an instance when it was created, and its size.
         counted: added to the number of instances that a series states.
         token: that a request has to bear.
         asked: the Accept header of each request for an instance.
@@ -37,6 +38,7 @@ class Pacs:
     most: int = 0
     deaf: bool = False
     forgetful: bool = False
+    telling: bool = False
     counted: int = 0
     token: str = ""
     asked: list[str] = field(default_factory=list)
@@ -69,7 +71,16 @@ class Pacs:
 
     def instances(self, series: str) -> list[dict[str, Any]]:
         some = sorted(uid for uid, place in self.places.items() if place[1] == series)
-        return [{"00080018": _uid(one)} for one in some]
+        return [{"00080018": _uid(one), **self._said(one)} for one in some]
+
+    def _said(self, uid: str) -> dict[str, Any]:
+        header = pydicom.dcmread(BytesIO(self.files[uid]), stop_before_pixels=True)
+        chosen = ("InstanceCreationTime", "Rows", "Columns") if self.telling else ()
+        return {
+            f"{header[name].tag:08X}": {"vr": header[name].VR, "Value": [str(header[name].value)]}
+            for name in chosen
+            if name in header
+        }
 
     def _number(self, series: str) -> int:
         return sum(place[1] == series for place in self.places.values()) + self.counted

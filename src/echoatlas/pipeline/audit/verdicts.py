@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
-from echoatlas.pipeline.errors import Reason, UsageError
+from echoatlas.pipeline.errors import CheckFailed, Reason, UsageError
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent, log
 from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import carry_out, recover
-from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
+from echoatlas.pipeline.run.lake_steps import renew_lake
 from echoatlas.schemas.rows.log import FindingRow
 from echoatlas.schemas.rows.objects import AuditRow, ObjectRow, QuarantineRow
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
@@ -72,6 +72,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
     Raises:
         UsageError: a column is missing, a verdict is none, or a row was not drawn by this
             deployment; names the line. Or another run holds the lake.
+        CheckFailed: it was done, and labels or duplicates of the others do not pass the gate.
     """
     if not author.strip():
         raise UsageError("--by: say who looked, by an id")
@@ -85,9 +86,11 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         leaking = {row.pixel_hash for row in fresh if row.verdict in HELD_BACK}
         objects = _alike(lake, leaking)
         _commit(deployment, run_id, fresh, objects)
+        refused: list[str] = []
         if objects:
-            label_lake(lake, deployment.config)
-            deduplicate_lake(lake, deployment.config, run_id)
+            refused = renew_lake(deployment, run_id)
+    if refused:
+        raise CheckFailed(f"the objects are in quarantine, but {refused[0]}")
     return Imported(
         findings={v.value: sum(row.verdict == v for row in fresh) for v in ReviewVerdict},
         gone=len(said) - len(frames),

@@ -7,6 +7,7 @@ came is held against the number that the series states.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from echoatlas.pipeline.dicomweb.client import Client
 UID = re.compile(r"[0-9.]{1,64}")
 STUDY, SERIES, INSTANCE = "0020000D", "0020000E", "00080018"
 MODALITY, RELATED = "00080060", "00201209"  # Number of Series Related Instances
+CREATED = "00080013"  # Instance Creation Time
+# What services say of an instance without opening it, and what is other where it was made anew:
+# class, date and time of creation, frames, rows, columns, bits, burned-in annotation
+SAID = ("00080016", "00080012", CREATED, "00280008", "00280010", "00280011", "00280100", "00280301")
 MOST_PAGES = 100_000
 
 
@@ -25,12 +30,13 @@ class Series:
     """A series, the instances of it that are listed, and how many it says that there are.
 
     Attributes:
+        instances: UID to a digest of what is said of it; "" where nothing is.
         stated: -1 where it does not say.
     """
 
     study: str
     series: str
-    instances: tuple[str, ...]
+    instances: Mapping[str, str]
     stated: int
 
     @property
@@ -61,8 +67,17 @@ def all_series(client: Client) -> Iterator[Series]:
                 # Some services take no notice of what they are asked to match
                 if _text(answer, MODALITY) in ("", modality):
                     stated = _number(answer, RELATED)
-                    listed = _pages(client, f"{place}/{series}/instances", {}, INSTANCE, stated)
-                    yield Series(study, series, tuple(sorted(listed)), stated)
+                    fields = {"includefield": CREATED}
+                    listed = _pages(client, f"{place}/{series}/instances", fields, INSTANCE, stated)
+                    told = {uid: state_of(listed[uid]) for uid in sorted(listed)}
+                    yield Series(study, series, told, stated)
+
+
+def state_of(answer: Mapping[str, Any]) -> str:
+    """A digest of what is said of an instance, which is another where it was exchanged for one of
+    another time or size; "" where nothing is said."""
+    said = [f"{tag}={text}" for tag in SAID if (text := _text(answer, tag))]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32] if said else ""
 
 
 def _pages(

@@ -22,8 +22,9 @@ TRIES, PAUSE = 3, 0.5  # of one instance; seconds between them, doubled each tim
 class DicomWebStorage(Storage):
     """What a DICOMweb service has, as files.
 
-    A service tells neither sizes nor times: that an instance was exchanged under its UID is seen
-    when it is read again.
+    A service tells no sizes of files and not when these came. That an instance was exchanged under
+    its UID is seen at the next listing if the other was created at another time or is of another
+    size; else when it is read again.
 
     Args:
         uri: dicomweb+https://HOST/PATH.
@@ -48,8 +49,9 @@ class DicomWebStorage(Storage):
         found: list[Entry] = []
         self._absent = {}
         for one in all_series(self._client):
-            keys = [f"{one.study}/{one.series}/{uid}.dcm" for uid in one.instances]
-            found += [Entry(key, 0, "") for key in keys if key.startswith(prefix)]
+            for uid, state in one.instances.items():
+                key = f"{one.study}/{one.series}/{uid}.dcm"
+                found += [Entry(key, 0, state)] if key.startswith(prefix) else []
             if one.missing:
                 told = f"{one.series}: {one.missing} instances that are counted and not listed"
                 self._absent[one.study] = (*self._absent.get(one.study, ()), told)

@@ -30,6 +30,7 @@ from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.gate.held import remember_held
+from echoatlas.pipeline.gate.history import forget_lately
 from echoatlas.pipeline.gate.pages import forget_pages
 from echoatlas.pipeline.lake.purge import purged
 from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, Tombstones, bury
@@ -135,7 +136,7 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         wait_for_cutters(deployment.releases, lambda whom: tell(whom, 0, 1))
         scatter = _scatter(deployment, stack, tell)
         begin(Stage.ERASE, "tables")
-        take_out(deployment, gone, Tombstones.of(lake.storage, key), run_id)
+        refused = take_out(deployment, gone, Tombstones.of(lake.storage, key), run_id)
         begin(Stage.REDACT, "releases")
         why = f"a patient or a site left, request {gone.request}"
         redact_releases(lake, deployment.releases, gone, why, scatter)
@@ -149,12 +150,15 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         written = _receipts(deployment, gone)
         empty_scratch(lake.allowance)
         forget_pages(lake.storage)
+        forget_lately(lake.storage)
         remember_held(lake.storage, {gone.site: None})
         begin(Stage.PROVE, "reading everything again")
         found = _erasure(deployment, gone, request, why, written, told, scatter)
         if not found.proof.holds:
             where = ", ".join(kind for kind, number in found.proof.found.items() if number)
             raise CheckFailed(f"traces are left in: {where}; run the same command again")
+        if refused:  # of what stays: all that goes is gone
+            raise CheckFailed(f"{refused[0]}; run the same command again when that is mended")
         _settle(deployment, gone, found)
         return found
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deduplicate.kept_codes import forget_codes
 from echoatlas.pipeline.lake.masking import mask
-from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
+from echoatlas.pipeline.run.lake_steps import renew_lake
 from echoatlas.schemas.tables import TABLES, columns
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ OWNED = {
 }
 
 
-def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: str) -> None:
+def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: str) -> list[str]:
     """Take all rows of what goes out of the tables, and choose anew what stands for the rest.
 
     Each table is looked through once more by whoever is cut off and begins anew.
 
     Args:
         run_id: of whoever holds the lake.
+
+    Returns:
+        What did not pass the gate of what was chosen anew, in words.
     """
     lake = deployment.lake
     values = {
@@ -44,6 +47,5 @@ def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: s
         for column in known:
             lake.drop_rows(name, column, values[column], f"{run_id}-{name}-{column}")
     mask(lake, stones, gone.locators, run_id)
-    label_lake(lake, deployment.config)
     forget_codes(lake.storage)  # hashes of theirs among them, also where a killed run left some
-    deduplicate_lake(lake, deployment.config, run_id)
+    return renew_lake(deployment, run_id)

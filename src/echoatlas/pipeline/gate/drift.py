@@ -2,130 +2,141 @@
 
 The population stability index of two mixes p and q is the sum of (p - q) ln(p / q): 0 where they
 are the same; from 0.1 on people look, from 0.25 on something has changed. Of few objects chance
-alone makes some of it, which is taken off. Objects are counted, not frames: a long clip is one.
+alone makes some of it, which is taken off. How much an upload brings is held against the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from echoatlas.schemas.values import Status
+from echoatlas.pipeline.gate.mix import NUMBERS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from echoatlas.pipeline.gate.mix import Mix, OrganOf
+    from echoatlas.schemas.config.site import Drift
 
-    from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.schemas.config.site import SiteConfig
-
-BINS = 5  # of equal number in what was before, into which numbers are put
-LEAST = 1e-3  # share that an absent kind is taken to have: its logarithm has to be a number
+BINS = 5  # of equal number in what was before, into which numbers are put, and two beyond them
+HALF = 0.5  # object more that each kind is taken to have: the logarithm of none is no number
 CHANCE = 2.0  # times what chance makes of it on average is taken off
+VOLUME = "volume"
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far a mix has moved.
+    """How far a mix has moved, or how unlike the others an upload is in number.
 
     Attributes:
-        what: of which it is the mix: "devices", ...
-        index: without what chance makes of it.
-        new, before: objects that were compared.
+        what: of which it is the mix: "devices", ...; or "volume".
+        index: without what chance makes of it; of the volume, how many times the median or how
+            many times less.
+        most: above which it is not like before.
+        new, before: objects that were compared; of the volume, of the upload and the median.
     """
 
     what: str
     index: float
+    most: float
     new: int
     before: int
 
     @property
+    def moved(self) -> bool:
+        """Whether it is not like before."""
+        return self.index > self.most
+
+    @property
     def sentence(self) -> str:
         """The same in words, without a value of any row."""
+        if self.what == VOLUME:
+            return (
+                f"an upload brings {self.new} objects, and half of all before up to {self.before}"
+            )
         return (
-            f"its {self.what} are not those of before (stability index {self.index:.2f}, "
+            f"its {self.name} are not those of before (stability index {self.index:.2f}, "
             f"{self.new} new objects beside {self.before})"
         )
 
+    @property
+    def name(self) -> str:
+        """Of what it is, as people say it."""
+        return self.what.replace("_", " ")
 
-def stability(new: NDArray[np.str_], before: NDArray[np.str_]) -> float:
+
+def stability(new: Mapping[str, int], before: Mapping[str, int]) -> float:
     """The index of two mixes of kinds, less what chance makes of it; 0 or more.
 
     Args:
-        new, before: (n,) and (m,), the kind of each object; both have some.
+        new, before: kind to number of objects; both have some.
     """
-    kinds, place = np.unique(np.concatenate([before, new]), return_inverse=True)
-    counts = [
-        np.bincount(part, minlength=len(kinds))
-        for part in (place[len(before) :], place[: len(before)])
-    ]
-    p, q = (np.maximum(one / one.sum(), LEAST) for one in counts)
-    chance = (len(kinds) - 1) * (1 / len(new) + 1 / len(before))
-    return max(float(((p - q) * np.log(p / q)).sum()) - CHANCE * chance, 0.0)
+    kinds = sorted({*new, *before})
+    counts = [np.array([some.get(kind, 0) for kind in kinds], np.float64) for some in (new, before)]
+    p, q = ((one + HALF) / (one + HALF).sum() for one in counts)
+    chance = (len(kinds) - 1) * sum(1 / one.sum() for one in counts)
+    return max(float(((p - q) * np.log(p / q)).sum()) - CHANCE * float(chance), 0.0)
 
 
-def binned(
-    new: NDArray[np.float64], before: NDArray[np.float64]
-) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
-    """Numbers as kinds: bins that hold equal numbers of what was before."""
-    edges = np.unique(np.quantile(before, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.digitize(new, edges).astype(str), np.digitize(before, edges).astype(str)
+def binned(new: Mapping[str, int], before: Mapping[str, int]) -> list[dict[str, int]]:
+    """Whole numbers as kinds: bins that hold about equal numbers of what was before, one below all
+    of it and one above. What is no number stays as it is."""
+    known = sorted((int(kind), number) for kind, number in before.items() if _is_number(kind))
+    values = np.repeat(*np.array(known or [(0, 0)], np.int64).T)
+    inner = np.quantile(values, np.linspace(0, 1, BINS + 1)[:-1], method="lower") if known else ()
+    edges = np.unique([*inner, values.max() + 1]) if known else np.zeros(0)
+    found: list[dict[str, int]] = []
+    for some in (new, before):
+        bins: dict[str, int] = {}
+        for kind, number in some.items():
+            bin_ = f"bin {np.digitize(int(kind), edges)}" if _is_number(kind) else kind
+            bins[bin_] = bins.get(bin_, 0) + number
+        found.append(bins)
+    return found
 
 
-def shifts(lake: Lake, site: SiteConfig, fresh: Collection[str]) -> list[Shift]:
-    """Compare a site's new objects with its others; nothing where either are too few.
+def _is_number(kind: str) -> bool:
+    return kind.removeprefix("-").isdecimal()
+
+
+def shifts(new: Mix, before: Mix, limits: Drift, organ_of: OrganOf) -> list[Shift]:
+    """Compare new objects with those of before; nothing where either are too few."""
+    if min(new.objects, before.objects) < limits.min_objects:
+        return []
+    found = []
+    for what in new.kinds:
+        pair: Sequence[Mapping[str, int]] = (new.kinds[what], before.kinds[what])
+        if what == "organs":
+            pair = [one.organs(organ_of) for one in (new, before)]
+        elif what in NUMBERS:
+            pair = binned(*pair)
+        most = dict(limits.max_of).get(what, limits.max_index)  # type: ignore[call-overload]
+        found.append(Shift(what, stability(*pair), most, new.objects, before.objects))
+    return found
+
+
+def volume(objects: int, before: Sequence[int], limits: Drift) -> Shift | None:
+    """Compare an upload's number of objects with those of the uploads of before; None where these
+    are too few, or none of them is large.
 
     Args:
-        fresh: ids of the new ones.
+        before: objects of each.
     """
-    if len(fresh) < site.drift.min_objects:
-        return []
-    shown = _shown(lake, site)
-    ids = pa.array(sorted(fresh), pa.string())
-    is_new = np.asarray(pc.is_in(shown.column("object_id"), value_set=ids), np.bool_)
-    new, before = int(is_new.sum()), int((~is_new).sum())
-    if min(new, before) < site.drift.min_objects:
-        return []
-    device = pc.binary_join_element_wise(shown.column("maker"), shown.column("model"), ", ")
-    mixes: dict[str, pa.ChunkedArray] = {
-        "devices": device,
-        "formats": shown.column("format"),
-        "organs": pc.fill_null(shown.column("organ"), ""),
-    }
-    kinds = {what: np.asarray(mix.to_pylist(), np.str_) for what, mix in mixes.items()}
-    pairs = {what: (mix[is_new], mix[~is_new]) for what, mix in kinds.items()}
-    for what, column in (("gray levels", "mean"), ("sizes", "native_width")):
-        values = np.asarray(shown.column(column).to_pylist(), np.float64)
-        pairs[what] = binned(values[is_new], values[~is_new])
-    return [Shift(what, stability(*pair), new, before) for what, pair in pairs.items()]
+    if len(before) < limits.min_uploads:
+        return None
+    median = int(statistics.median_high(before))
+    if max(objects, median) < limits.min_objects:
+        return None
+    return Shift(VOLUME, times(objects, median), limits.max_times, objects, median)
 
 
-def _shown(lake: Lake, site: SiteConfig) -> pa.Table:
-    """A site's objects that have frames, each with one of these and what it shows."""
-    here = pc.field("site") == site.site
-    frames = lake.read("frames", ["object_id", "frame_id", "native_width"], here)
-    first = frames.group_by("object_id").aggregate([("frame_id", "min")])
-    joined = first.rename_columns(["object_id", "frame_id"])
-    for table, columns, key in (
-        (frames, ["frame_id", "native_width"], "frame_id"),
-        (lake.read("measures", ["frame_id", "mean"]), ["frame_id", "mean"], "frame_id"),
-        (lake.read("labels", ["frame_id", "organ"]), ["frame_id", "organ"], "frame_id"),
-        (_outcomes(lake, here), ["object_id", "format", "maker", "model"], "object_id"),
-    ):
-        joined = joined.join(table.select(columns), key, join_type="inner")
-    return joined
+def times(one: int, other: int) -> float:
+    """How many times as large the larger of two numbers of objects is."""
+    return max(one, other) / max(min(one, other), 1)
 
 
-def _outcomes(lake: Lake, here: pc.Expression) -> pa.Table:
-    columns = ["object_id", "status", "format", "maker", "model"]
-    rows = lake.read("objects", columns, here)
-    return rows.filter(pc.equal(rows.column("status"), Status.KEPT))
-
-
-def drifted(site: SiteConfig, moved: Iterable[Shift]) -> list[str]:
-    """What of a site's new objects is not like what it sent before, in words."""
-    return [one.sentence for one in moved if one.index > site.drift.max_index]
+def said(found: Iterable[Shift]) -> list[str]:
+    """What is not like before, in words."""
+    return [one.sentence for one in found if one.moved]

@@ -16,14 +16,15 @@ from echoatlas.pipeline.gate.checked import (
     checks_of,
     of_rows,
 )
-from echoatlas.pipeline.gate.held import HeldBatches, remember_held
+from echoatlas.pipeline.gate.drift import said
+from echoatlas.pipeline.gate.held import HeldBatches, Unlike, batches_held, remember_held
 from echoatlas.pipeline.gate.known import KnownKeys
 from echoatlas.pipeline.gate.pages import WHOLE, GatePart
 from echoatlas.pipeline.gate.suites import UNIQUE
 from echoatlas.schemas.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from echoatlas.pipeline.gate.checked import Check
     from echoatlas.pipeline.gate.drift import Shift
@@ -39,6 +40,9 @@ class AtSite:
         passed: what went through; held: what did not.
         objects: how many were held back. faulty: ids of those at fault.
         refused: how many were quarantined, alone.
+        shifts: how far its mixes have moved, of each lot that was compared with before.
+        unlike: what waits for a person, since it is not like before.
+        silent: why nothing was compared, if nothing was.
     """
 
     passed: BatchChecks = field(default_factory=BatchChecks)
@@ -46,6 +50,9 @@ class AtSite:
     objects: int = 0
     faulty: set[str] = field(default_factory=set)
     refused: int = 0
+    shifts: list[Shift] = field(default_factory=list)
+    unlike: list[Unlike] = field(default_factory=list)
+    silent: str = ""
 
 
 class Gate:
@@ -102,6 +109,33 @@ class Gate:
         here.held = BatchChecks.joined([here.held, BatchChecks(failures=tuple(failures))])
         here.refused += 1
 
+    def compared(self, site: SiteConfig, found: Iterable[Shift]) -> None:
+        """What a site sent was held against what it sent before."""
+        self._configs[site.site] = site
+        self.sites[site.site].shifts += found
+
+    def not_compared(self, site: SiteConfig, why: str) -> None:
+        """Nothing that a site sent was held against what it sent before."""
+        self._configs[site.site] = site
+        self.sites[site.site].silent = why
+
+    def keeps(self, site: SiteConfig, unlike: Unlike) -> None:
+        """Objects wait for a person, and this is noted down at once."""
+        self._configs[site.site] = site
+        here = self.sites[site.site]
+        here.unlike.append(unlike)
+        here.objects += unlike.objects
+        remember_held(self._lake.storage, {site.site: self._note(site.site)})
+
+    def warnings(self) -> list[str]:
+        """What of any site is not like before and was taken, in words."""
+        return [
+            f"{site}: {line}"
+            for site, here in sorted(self.sites.items())
+            for line in dict.fromkeys(said(here.shifts))
+            if not any(line in one.said for one in here.unlike)
+        ]
+
     def table(self, name: str, rows: pa.Table, known: pa.Array | None = None) -> bool:
         """Whether rows that are made of the whole lake pass, before they are committed.
 
@@ -145,33 +179,31 @@ class Gate:
         ]
         if not any(told):
             return []
-        first, *others = here.held.failures
-        more = f" ({len(others)} more checks failed)" if others else ""
-        return [f"{site}: the gate {' and '.join(filter(None, told))}: {_line(first)}{more}"]
+        unlike = dict.fromkeys(line for one in here.unlike for line in one.said)
+        first, *others = [*map(_line, here.held.failures), *unlike]
+        more = f" ({len(others)} more)" if others else ""
+        return [f"{site}: the gate {' and '.join(filter(None, told))}: {first}{more}"]
 
     def _said_of_lake(self) -> list[str]:
         return [f"{_line(one)}: the table stays as it was" for one in self.whole.failures]
 
-    def parts(self, shifts: Mapping[str, Sequence[Shift]]) -> list[GatePart]:
-        """What the run's pages are about: each site, and what is made of the whole lake.
-
-        Args:
-            shifts: site to how far its mixes have moved.
-        """
+    def parts(self) -> list[GatePart]:
+        """What the run's pages are about: each site, and what is made of the whole lake."""
         found = []
         for site, here in sorted(self.sites.items()):
             both, config = _both(here), self._configs.get(site)
             faulty = sorted(here.faulty)[:FEW]
-            said = [f"Objects at fault: {', '.join(faulty)}"] if faulty else []
+            faults = [f"Objects at fault: {', '.join(faulty)}"] if faulty else []
             found.append(
                 GatePart(
                     site,
                     f"site {site}",
                     checks_of(both, config),
                     both.rows,
-                    [*self._said_of(site), *said],
-                    shifts.get(site, ()),
-                    config.drift.max_index if config is not None else 0.0,
+                    [*self._said_of(site), *faults],
+                    here.shifts,
+                    here.unlike,
+                    here.silent,
                 )
             )
         title = "what is made of the whole lake"
@@ -183,7 +215,11 @@ class Gate:
         if here is None or not here.objects:
             return None
         checks = tuple((one.name, False, of_rows(one.rows, one.some)) for one in here.held.failures)
-        return HeldBatches(self._run_id, here.objects, tuple(sorted(here.faulty)), checks)
+        run, unlike = self._run_id, tuple(here.unlike)
+        before = batches_held(self._lake.storage).get(site)
+        if before is not None and not checks and before.unlike == unlike:
+            run = before.run_id  # whose page tells of it
+        return HeldBatches(run, here.objects, tuple(sorted(here.faulty)), checks, unlike)
 
     def _ids(self, table: str) -> KnownKeys:
         if table not in self._known:

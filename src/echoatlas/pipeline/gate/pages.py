@@ -16,10 +16,12 @@ import jinja2
 if TYPE_CHECKING:
     from echoatlas.pipeline.gate.checked import Check
     from echoatlas.pipeline.gate.drift import Shift
+    from echoatlas.pipeline.gate.held import Unlike
     from echoatlas.pipeline.storage import Storage
 
 FOLDER = "validation/"
 INDEX = "index.html"
+MOST = 100  # lines of what is beside before, those that have moved first
 NEWEST = 200  # runs that the first page lists
 STYLE = """<!doctype html>
 <html lang="en">
@@ -49,15 +51,20 @@ do not hold. Rows are told by their opaque ids; no value of a row stands here.</
 {% for table, number in rows %}<tr><td>{{ table }}</td><td>{{ number }}</td></tr>
 {% endfor %}
 </table>
-{% if shifts %}<h2>Beside what it sent before</h2>
-<table>
-<tr><th>mix of</th><th>stability index</th><th>new objects</th><th>of before</th></tr>
-{% for one in shifts %}<tr><td>{{ one.what }}</td>
-<td{% if one.index > most %} class="bad"{% endif %}>{{ "%.2f"|format(one.index) }}</td>
-<td>{{ one.new }}</td><td>{{ one.before }}</td></tr>
+{% if shifts or unlike or silent %}<h2>Beside what it sent before</h2>
+{% if silent %}<p>{{ silent }}</p>
+{% endif %}{% for one in unlike %}<p class="bad">{{ one.objects }} objects wait
+(uploads {{ one.uploads|join(", ") }}): {{ one.said|join("; ") }}. Who finds that they are right
+says so in the site's file: <code>drift: {accept: [{{ one.uploads|join(", ") }}]}</code></p>
+{% endfor %}{% if shifts %}<table>
+<tr><th>of</th><th>stability index, or times the median</th><th>at most</th><th>new objects</th>
+<th>of before</th></tr>
+{% for one in shifts %}<tr><td>{{ one.name }}</td>
+<td{% if one.moved %} class="bad"{% endif %}>{{ "%.2f"|format(one.index) }}</td>
+<td>{{ one.most }}</td><td>{{ one.new }}</td><td>{{ one.before }}</td></tr>
 {% endfor %}
 </table>
-{% endif %}<h2>Expectations</h2>
+{% endif %}{% endif %}<h2>Expectations</h2>
 <table>
 <tr><th>expectation</th><th></th><th>rows</th></tr>
 {% for name, good, found in checks %}
@@ -104,7 +111,8 @@ class GatePart:
 
     Attributes:
         rows: table to how many rows were looked at. said: what did not pass, in words.
-        shifts: how far each mix has moved from before; max_shift: above which it is said.
+        shifts: how far each mix has moved from before. unlike: what waits, since it has.
+        silent: why nothing was compared with before.
     """
 
     name: str
@@ -113,7 +121,8 @@ class GatePart:
     rows: Mapping[str, int]
     said: Sequence[str] = ()
     shifts: Sequence[Shift] = field(default=())
-    max_shift: float = 0.0
+    unlike: Sequence[Unlike] = field(default=())
+    silent: str = ""
 
     @property
     def failed(self) -> int:
@@ -130,8 +139,9 @@ def part_page(run: str, part: GatePart) -> str:
         failed=part.failed,
         said=part.said,
         rows=list(part.rows.items()),
-        shifts=part.shifts,
-        most=part.max_shift,
+        shifts=sorted(part.shifts, key=lambda one: not one.moved)[:MOST],
+        unlike=part.unlike[:MOST],
+        silent=part.silent,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config.site import SiteConfig
+
+UNJUDGED = -1  # the number of a lot that is passed on as it comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Batch:
         apart: archives that hold only masks and tables of the collection's pictures.
         stones: what was erased, and may not come back.
         names: the key that objects are named with, to see whether they are what was named.
+        lot: number of the lot that it is part of, which is judged as a whole, if any.
     """
 
     id: str
@@ -75,6 +78,7 @@ class Batch:
     marks: Fingerprints | None = (
         None  # what the rows depend on; of steps and site alone if not given
     )
+    lot: int = UNJUDGED
 
     @property
     def made_by(self) -> Fingerprints:
@@ -95,7 +99,7 @@ class Batch:
 def batches(
     deployment: Deployment,
     seen: Survey,
-    items: list[WorkItem],
+    lots: Iterable[tuple[int, Sequence[WorkItem]]],
     stem: str,
     stones: Tombstones | None = None,
     alone: Collection[str] = (),
@@ -103,15 +107,14 @@ def batches(
     """Objects of a site as work that any number of workers can share.
 
     Args:
+        lots: number and objects of each; no batch is of two.
         stem: of the batches' ids, unique for ever.
         stones: what was erased from the lake.
         alone: ids of objects that are batches of their own, after all others.
     """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
-    together = (one for one in items if one.sighting.object_id not in alone)
-    apart = ([one] for one in items if one.sighting.object_id in alone)
-    for number, some in enumerate(chain(cut(together, engine.batch), apart)):
+    for number, (lot, some) in enumerate(_cut_lots(lots, engine.batch, alone)):
         yield Batch(
             id=f"{stem}-{seen.site.site}-{number:06d}",
             lake=deployment.lake.storage,
@@ -127,7 +130,18 @@ def batches(
             crosswalk=deployment.config.crosswalk,
             stones=stones,
             names=deployment.key(),
+            lot=lot,
         )
+
+
+def _cut_lots(
+    lots: Iterable[tuple[int, Sequence[WorkItem]]], most: int, alone: Collection[str]
+) -> Iterator[tuple[int, list[WorkItem]]]:
+    for lot, items in lots:
+        together = (one for one in items if one.sighting.object_id not in alone)
+        apart = ([one] for one in items if one.sighting.object_id in alone)
+        for some in chain(cut(together, most), apart):
+            yield lot, some
 
 
 BATCH_BYTES = 256 << 20

@@ -12,8 +12,9 @@ from echoatlas.pipeline.gate.checked import BatchChecks, Checker, of_rows
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.lake.outcome import erased_row, outcome_row
 from echoatlas.pipeline.objects.rows import rejection_rows
-from echoatlas.pipeline.plan.batch import batches
+from echoatlas.pipeline.plan.batch import UNJUDGED, batches
 from echoatlas.pipeline.run.commit import Committer
+from echoatlas.pipeline.run.lots import Lots
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.worker import work
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
@@ -78,14 +79,21 @@ class Way:
             self.committer.finished(site.site, renewed, answer.reread)
             return True
         self._clear(answer.parts)
-        if len(batch.items) == 1 and not answer.reread:
+        if len(batch.items) == 1:
             said = f"{failures[0].name}: {of_rows(failures[0].rows, ())}"
-            self.refuse(batch, Reject(Reason.FAILED_GATE, said, "gate"), renewed)
+            # Of one whose evidence alone was read anew the rows of before go as well
+            gone = sorted({*renewed, *answer.reread})
+            self.refuse(batch, Reject(Reason.FAILED_GATE, said, "gate"), gone)
             self.gate.refuses(site, failures)
         else:
             self.gate.holds(site, answer.checked, failures, len(batch.items))
             self.log.say(Event.HELD_BACK, site=site.site, count=len(batch.items))
         return False
+
+    def keep(self, batch: Batch, answer: BatchResult) -> None:
+        """Take nothing of a batch: it waits for a person."""
+        self._clear(answer.parts)
+        self.log.say(Event.HELD_BACK, site=batch.site.site, count=len(batch.items))
 
     def refuse(self, batch: Batch, why: Reject, renewed: Sequence[str]) -> None:
         """Quarantine the one object of a batch."""
@@ -128,14 +136,20 @@ def carry_objects(
     stale = {one.object_id for seen in surveys for one in seen.stale}
     for seen in surveys:
         _without_work(way, seen)
-    total = sum(len(seen.pending) + len(seen.stale) for seen in surveys)
+    lots = {seen.site.site: Lots(deployment, seen, gate) for seen in surveys}
+    total = sum(some.objects for some in lots.values())
     if total:
         held = batches_held(deployment.lake.storage)
         tasks = (
             batch
             for seen in surveys
             for batch in batches(
-                deployment, seen, seen.due, summary.run_id, stones, _faulty(held, seen)
+                deployment,
+                seen,
+                lots[seen.site.site].lots,
+                summary.run_id,
+                stones,
+                _faulty(held, seen),
             )
         )
         workers = cluster(total)
@@ -149,10 +163,13 @@ def carry_objects(
                 summary.crashes.append(crash.detail)
                 ids = [item.sighting.object_id for item in batch.items]
                 way.refuse(batch, crash, [one for one in ids if one in stale])
-            elif way.answer(batch, answer, stale):
-                summary.frames += answer.frames
-                summary.rejected.update(answer.rejected)
-                log.rejected(batch.site.site, answer.rejected)
+            for (one, made), passes in lots[batch.site.site].settled(batch, answer):
+                if not passes:
+                    way.keep(one, made)
+                elif way.answer(one, made, stale):
+                    summary.frames += made.frames
+                    summary.rejected.update(made.rejected)
+                    log.rejected(one.site.site, made.rejected)
             if answer is not None:
                 summary.step_seconds.update(answer.seconds)
                 summary.crashes += answer.crashes
@@ -160,6 +177,8 @@ def carry_objects(
             tell("objects", summary.objects, total)
         tell("committing", 0, 1)
     committer.close()
+    for some in lots.values():
+        some.finish()
     summary.rejected = +summary.rejected
 
 
@@ -209,7 +228,12 @@ def read_anew(
         batch
         for seen in surveys
         for batch in batches(
-            deployment, seen, seen.items(seen.unread), run_id, stones, _faulty(held, seen)
+            deployment,
+            seen,
+            [(UNJUDGED, seen.items(seen.unread))],
+            run_id,
+            stones,
+            _faulty(held, seen),
         )
     )
     passed: list[int] = []  # objects of each task that is done

@@ -13,7 +13,7 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
 from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.label.relabel import decisions, evidence_of, labeled, primary
-from echoatlas.pipeline.plan.batch import batches
+from echoatlas.pipeline.plan.batch import UNJUDGED, batches
 from echoatlas.pipeline.plan.settings import journey_config, label_config
 from echoatlas.pipeline.plan.survey import surveyed
 from echoatlas.pipeline.run.reread import read_evidence
@@ -56,7 +56,8 @@ def forecast(deployment: Deployment, sites: list[str] | None, most: int) -> Fore
         return found
     told: dict[str, tuple[Hint, ...]] = {}
     for seen in due:
-        for batch in batches(deployment, seen, seen.items(_some(seen, most // len(due))), "plan"):
+        some = seen.items(_some(seen, most // len(due)))
+        for batch in batches(deployment, seen, [(UNJUDGED, some)], "plan"):
             sources = Sources.of(batch, reading(batch))
             for item in batch.items:
                 try:

@@ -135,6 +135,21 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
     return changed, done
 
 
+def renew_lake(deployment: Deployment, run_id: str) -> list[str]:
+    """Choose anew what stands for others, and label anew, after rows have left.
+
+    Args:
+        run_id: of whoever holds the lake.
+
+    Returns:
+        What did not pass the gate, in words; its table then stays as it was.
+    """
+    gate = Gate(deployment.lake, run_id)
+    deduplicate_lake(deployment.lake, deployment.config, run_id, gate=gate)
+    label_lake(deployment.lake, deployment.config, gate)
+    return gate.said()
+
+
 def deduplicate_lake(
     lake: Lake,
     config: DeploymentConfig,

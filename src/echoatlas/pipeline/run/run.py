@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from echoatlas._version import __version__
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.gate.drift import drifted, shifts
 from echoatlas.pipeline.gate.gate import Gate
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
@@ -50,7 +49,6 @@ from echoatlas.schemas.values import RunStatus
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.gate.drift import Shift
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.site import SiteConfig
 
@@ -73,7 +71,6 @@ def curate(
     clock = time.monotonic()
     summary = Summary(run_name("r", started))
     digests: dict[str, bytes] = {}  # locator to SHA-256 of what is named, for receipts
-    fresh: dict[str, set[str]] = {}  # site to objects that were named
     other: dict[str, list[str]] = {}  # site to files that are not what manifests name
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
@@ -117,7 +114,6 @@ def curate(
                 named = name_arrivals(deployment, seen, some, tell, digests, stones)
                 other[seen.site.site] = differing(seen, digests)
                 summary.differing += len(other[seen.site.site])
-                fresh[seen.site.site] = set(named.column("object_id").to_pylist())
                 if named.num_rows:
                     summary.named += named.num_rows
                     books.add(named)
@@ -151,14 +147,9 @@ def curate(
         worked = bool(summary.named or summary.objects or summary.reread)
         summary.gate, summary.held_back = gate.checks(), gate.said()
         summary.balance = balance(lake)
-        moved = {
-            seen.site.site: shifts(lake, seen.site, fresh.get(seen.site.site, set()))
-            for seen in surveys
-        }
-        for seen in surveys:
-            _compare_with_before(seen.site, moved[seen.site.site], summary)
+        summary.warnings += gate.warnings()
         if worked or summary.gate:
-            publish_pages(lake.storage, summary.run_id, gate.parts(moved))
+            publish_pages(lake.storage, summary.run_id, gate.parts())
         log.begin(Stage.RECEIPTS)
         tell("writing receipts", 0, 1)
         summary.silent = [
@@ -198,11 +189,6 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
             if packed.share < site.sidecar.min_matched:
                 summary.held.append(f"{site.site}: {packed.warning}")
         summary.warnings += [f"{site.site}: {one}" for one in said]
-
-
-def _compare_with_before(site: SiteConfig, moved: list[Shift], summary: Summary) -> None:
-    said = [f"{site.site}: {one}" for one in drifted(site, moved)]
-    (summary.held if site.drift.stop else summary.warnings).extend(said)
 
 
 def _record(

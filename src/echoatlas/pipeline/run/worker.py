@@ -21,6 +21,7 @@ from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
 from echoatlas.pipeline.gate.checked import BatchChecks, Checker
+from echoatlas.pipeline.gate.mix import Mix
 from echoatlas.pipeline.ingest.identify import is_as_named
 from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.lake.outcome import erased_row
@@ -63,6 +64,7 @@ class BatchResult:
     Attributes:
         renewed, reread: objects that were worked on, or only read, anew.
         checked: what was found as its rows were held against their suites.
+        mix: what kinds of objects were kept.
     """
 
     parts: tuple[Part, ...]
@@ -75,6 +77,7 @@ class BatchResult:
     renewed: tuple[str, ...] = ()
     reread: tuple[str, ...] = ()
     checked: BatchChecks = field(default_factory=BatchChecks)
+    mix: Mix = field(default_factory=Mix)
 
 
 class Forbidden(Exception):  # noqa: N818  (an outcome)
@@ -99,6 +102,7 @@ def work(batch: Batch) -> BatchResult:
     rejected: Counter[str] = Counter()
     crashes: list[str] = []
     sealed: dict[str, Entry] = {}
+    mix = Mix()
     frames = 0
     sources = Sources.of(batch, reading(batch))
     context = SiteContext.of(batch.site, batch.key, batch.config, batch.marks)
@@ -127,6 +131,7 @@ def work(batch: Batch) -> BatchResult:
                 writer.add(companion_rows(item.sighting, batch.site, marks))
                 continue
             kept = kept_row(item.sighting, batch.site, batch.key, traveled, marks.frames)
+            mix.take(kept, traveled.rows)
             writer.add([*traveled.rows, kept])
             frames += traveled.frames
         finally:
@@ -142,6 +147,7 @@ def work(batch: Batch) -> BatchResult:
         tuple(crashes),
         tuple(sealed.values()),
         checked=writer.checker.done(),
+        mix=mix,
     )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
+from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.ingest.complete import completeness, upload_folder
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import is_readable, receipts_at, uploaded
@@ -153,7 +154,13 @@ def _outcomes(
     lines: list[tuple[str, ...]] = [
         (*(row[column] for column in columns), fates.get(row["object_id"], "")) for row in outcomes
     ]
-    lines += [tuple(row.values()) for row in lake.read("sightings", columns[:2], here).to_pylist()]
+    held = batches_held(lake.storage).get(site.site)
+    unlike = held.unlike if held is not None else ()
+    settled = {row["locator"] for row in outcomes}
+    for row in lake.read("sightings", [*columns[:2], "ordinal"], here).to_pylist():
+        ordinal = row.pop("ordinal")
+        waits = row["locator"] not in settled and any(one.holds(ordinal) for one in unlike)
+        lines.append((*row.values(), *(["waits"] if waits else [])))
     key = deployment.key()
     for one in told:
         said = key.pseudonym("table", json.dumps(asdict(one), sort_keys=True))

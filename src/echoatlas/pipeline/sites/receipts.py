@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reject, sentence_of
+from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.ingest.complete import completeness
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import uploaded
@@ -23,11 +24,15 @@ from echoatlas.schemas.values import Consent, Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.gate.held import Unlike
     from echoatlas.pipeline.ingest.complete import Completeness
     from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.schemas.config.site import SiteConfig
 
 WAITS = "Its upload has not come whole: it is taken when it has."
+UNLIKE = (
+    "It is not like what came before in number or kind, so a person looks at it before it is taken."
+)
 ABSENT = "The upload's manifest lists this file, and it has not come."
 NO_CONSENT = {
     Consent.WITHDRAWN.value: "Consent was withdrawn: no release from now on will hold it.",
@@ -101,6 +106,8 @@ def receipts(
             inside.setdefault(row["container"], []).append(row)
         else:
             alone[row["locator"]] = row
+    kept_back = batches_held(lake.storage).get(site.site)
+    unlike = kept_back.unlike if kept_back is not None else ()
     entries = uploaded(bucket)
     if whole is None:
         whole = completeness(site, bucket, entries, time.time())
@@ -127,7 +134,7 @@ def receipts(
             for index, name in sorted(names.items()):
                 place = f"{arrival.key}!{name}"
                 if index in rows:
-                    found.append(_receipt(place, rows[index], outcomes, fates, remarks))
+                    found.append(_receipt(place, rows[index], outcomes, fates, remarks, unlike))
                 else:
                     found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in beside.keys:
@@ -136,7 +143,7 @@ def receipts(
             found.append(Receipt(arrival.key, "", "waiting", "", WAITS))
         else:
             found.append(
-                _receipt(arrival.key, alone.get(arrival.locator), outcomes, fates, remarks)
+                _receipt(arrival.key, alone.get(arrival.locator), outcomes, fates, remarks, unlike)
             )
         about = digest(arrival)
         other = bool(about) and whole.promised.get(arrival.key, about) != about
@@ -195,12 +202,15 @@ def _receipt(
     outcomes: dict[str, dict[str, str]],
     fates: Mapping[str, str],
     remarks: Mapping[str, str],
+    unlike: Iterable[Unlike],
 ) -> Receipt:
     if sighting is None:
         return Receipt(name, "", "pending", "")
     outcome = outcomes.get(str(sighting["locator"]))
     if outcome is None:
-        return Receipt(name, str(sighting["object_id"]), "pending", "")
+        waits = any(one.holds(int(str(sighting["ordinal"]))) for one in unlike)
+        object_id = str(sighting["object_id"])
+        return Receipt(name, object_id, "pending", "", UNLIKE if waits else "")
     repeats = outcome["status"] == Status.DUPLICATE
     reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
     sentence = sentence_of(reason) if reason else remarks.get(outcome["object_id"], "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,6 +19,9 @@ MEANINGS = (
     "patient", "label", "description", "view", "laterality", "class", "score", "mm_per_px",
     "consent", "opt_out", "ignore",
 )  # fmt: skip
+UploadId = Annotated[str, Field(pattern="^u-[0-9a-f]{12}$")]
+# Of what a site's objects are a mix, as it is compared with those of before.
+Mixed = Literal["devices", "formats", "organs", "gray_levels", "sizes"]
 # What a word in a column of consent may be said to mean: words of ``Consent``; unsaid says nothing.
 Agreed = Literal["given", "restricted", "refused", "withdrawn", "unsaid"]
 
@@ -129,15 +132,42 @@ class Drift(Strict):
         0.25,
         ge=0,
         description="Stability index of devices, formats, organs, gray levels or sizes above which "
-        "a run says so.",
+        "new objects are not like those of before.",
+    )
+    max_of: dict[Mixed, float] = Field(
+        default_factory=dict,
+        description=f"The same of one of them: {', '.join(get_args(Mixed))}.",
     )
     min_objects: int = Field(
         50,
         ge=2,
         json_schema_extra={"unit": "objects"},
-        description="New ones, and ones of before, below which nothing is compared.",
+        description="New ones, and ones of before, below which nothing is compared; and objects of "
+        "an upload below which it is never large.",
     )
-    stop: bool = Field(False, description="A run that says so ends with 1.")
+    max_times: float = Field(
+        10.0,
+        gt=1,
+        json_schema_extra={"unit": "times"},
+        description="An upload that is so many times as large as the site's uploads are (their "
+        "median), or so many times as small, is not like those of before.",
+    )
+    min_uploads: int = Field(
+        5,
+        ge=2,
+        json_schema_extra={"unit": "uploads"},
+        description="Uploads of before, below which no upload is called large or small.",
+    )
+    hold: bool = Field(
+        False,
+        description="What is not like before is held back, and the run ends with 1; else the run "
+        "says so, and takes it.",
+    )
+    accept: tuple[UploadId, ...] = Field(
+        (),
+        description="Opaque ids of uploads that a person found right: they are taken as they are, "
+        "and what comes later may be like them.",
+    )
 
 
 class ConsentRule(Strict):
