@@ -29,7 +29,13 @@ from echoatlas.schemas.rows.objects import AuditRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.tables import made as row
-from tests.helpers.tables import quick_lake
+from tests.helpers.tables import no_label_passes, quick_lake
+
+
+def named(kind: str, number: int) -> str:
+    """An id as the lake has them, in order of numbers."""
+    return f"{kind}{number:031x}"
+
 
 HASHES = {
     "frame_phash64": 8,
@@ -98,8 +104,10 @@ def made(tmp_path: Path) -> Rehearsal:
     frames = [
         {
             "site": "qilu" if n == 8 else "st-elsewhere",
-            "content_id": "c7" if n == 8 else f"c{n}",
-            "pixel_hash": f"h{3 if n == 4 else n}",
+            "content_id": named("c", 7 if n == 8 else n),
+            "frame_id": named("f", n),
+            "object_id": named("a", n),
+            "pixel_hash": named("b", 3 if n == 4 else n),
             "patient": f"p{n:03d}",
             "age": 50 + n,
             "sex": "FM"[n % 2],
@@ -118,12 +126,12 @@ def made(tmp_path: Path) -> Rehearsal:
     for n, frame in enumerate(frames):
         told = {"verdicts": "text_redacted" if n % 2 else "no_text", "text_boxes": n % 2}
         device = {"maker": frame["maker"], "device": frame["model"]}
-        ids = {"object_id": f"o{n:04d}", "site": frame["site"]}
+        ids = {"object_id": named("a", n), "site": frame["site"]}
         audits.append(row(AuditRow, **ids, **device, **told, **DONE))
         sightings.append(
             row(SightingRow, **ids, locator=f"l{n}", content_id=frame["content_id"], ordinal=n)
         )
-    refused = {"object_id": "o0009", "site": "st-elsewhere", "verdicts": "no_fan"}
+    refused = {"object_id": named("a", 9), "site": "st-elsewhere", "verdicts": "no_fan"}
     audits.append(row(AuditRow, **refused, verdict="quarantined", actions="{}"))
     lake.append("audit", to_arrow("audit", audits))
     lake.append("sightings", to_arrow("sightings", sightings))
@@ -193,6 +201,26 @@ def test_a_leaking_frame_takes_its_object_out_of_the_lake_and_of_releases(
     audit = said(made, capsys, "audit", "show", lost)[0]
     assert audit["verdict"] == "quarantined" and "seen_by_reviewer" in audit["verdicts"]
     assert audit["methods"] and audit["policy"]  # what was done to it stays known
+
+
+def test_labels_that_do_not_pass_the_gate_stay_as_they_were_and_the_import_says_so(
+    reviewed: Any, capsys: Any
+) -> None:
+    made, sheet = reviewed
+    leaking = next(csv.DictReader(sheet.read_text().splitlines()))["frame_id"]
+
+    filled = filled_in(sheet, {leaking: "leak"})
+    place = ("--deployment", str(made.home), "--lake", str(made.lake_path))
+
+    with no_label_passes():
+        code = call([*place, "audit", "import", str(filled), "--by", "po-1"])
+    told = capsys.readouterr().err
+
+    assert code == 1
+    assert "in quarantine, but labels: ExpectColumnValuesToBeInSet(region)" in told
+    assert leaking not in made.lake.read("frames")["frame_id"].to_pylist()
+    assert leaking not in made.lake.read("labels")["frame_id"].to_pylist()
+    assert said(made, capsys, "status")["conservation"]
 
 
 def _released(made: Rehearsal, name: str) -> set[str]:
@@ -350,13 +378,13 @@ def test_the_same_pixels_and_the_same_bytes_elsewhere_go_too(
     made: Rehearsal, tmp_path: Path, capsys: Any, leaking: int, gone: set[int]
 ) -> None:
     said(made, capsys, "audit", "sample", "--n", "18", str(tmp_path / "sheet"))
-    sheet = filled_in(tmp_path / "sheet" / "review.csv", {f"f{leaking:04d}": "leak"})
+    sheet = filled_in(tmp_path / "sheet" / "review.csv", {named("f", leaking): "leak"})
 
     done = said(made, capsys, "audit", "import", str(sheet), "--by", "po-1")
 
-    assert [f"o{n:04d}" for n in sorted(gone)] == done["quarantined"]
+    assert [named("a", n) for n in sorted(gone)] == done["quarantined"]
     left = made.lake.read("frames", ["frame_id"])["frame_id"].to_pylist()
-    assert sorted(left) == [f"f{n:04d}" for n in range(9) if n not in gone]
+    assert sorted(left) == [named("f", n) for n in range(9) if n not in gone]
 
 
 def test_what_leaked_stays_in_old_versions_until_it_is_purged_and_the_import_says_so(
@@ -394,8 +422,12 @@ def holding(folder: Path, frame_id: str, image: bytes) -> list[dict[str, Any]]:
 def test_what_nearly_is_the_same_picture_goes_too(reviewed: Any, capsys: Any) -> None:
     made, sheet = reviewed
     row_of = {one["frame_id"]: one for one in csv.DictReader(sheet.read_text().splitlines())}
-    leaking = next(name for name in row_of if name not in ("f0003", "f0004", "f0007", "f0008"))
-    other = next(name for name in ("f0000", "f0001", "f0002") if name != leaking)
+    leaking = next(
+        name
+        for name in row_of
+        if name not in (named("f", 3), named("f", 4), named("f", 7), named("f", 8))
+    )
+    other = next(name for name in (named("f", 0), named("f", 1), named("f", 2)) if name != leaking)
     alike = [
         row(DuplicateRow, frame_id=one, cluster=other, representative=other, relation="near")
         for one in (leaking, other)
@@ -494,7 +526,7 @@ def test_the_audit_says_of_an_object_what_was_done_and_no_value(
     assert "Basic Application Confidentiality Profile" in words
     assert told["policy"] in words and told["model"] in words
     of_site = said(made, capsys, "audit", "show", "--site", "st-elsewhere")
-    assert [f"o{n:04d}" for n in (*range(8), 9)] == [one["object_id"] for one in of_site]
+    assert [named("a", n) for n in (*range(8), 9)] == [one["object_id"] for one in of_site]
 
 
 @pytest.mark.parametrize(

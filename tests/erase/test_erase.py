@@ -29,7 +29,7 @@ from tests.helpers.leaving import (
     traces_left,
 )
 from tests.helpers.rehearsal import Rehearsal
-from tests.helpers.tables import picture
+from tests.helpers.tables import no_label_passes, picture
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +215,19 @@ def test_what_is_left_anywhere_fails_the_proof_and_the_request_stays_open(
     assert first.returncode == 1 and "traces are left in: other" in first.stderr
     assert not (there.root / "erasure-dsr-7.json").exists()
     assert not any(erased(there)[0]["proof"]["found"].values())
+
+
+def test_labels_that_an_erasure_makes_anew_pass_the_gate_and_nothing_of_who_left_waits_for_it(
+    there: Rehearsal,
+) -> None:
+    with no_label_passes():
+        refused = there.here(*request(there))
+
+    assert refused.returncode == 1
+    assert "labels: ExpectColumnValuesToBeInSet(region)" in refused.stderr
+    kept = {named("f", n) for n in KEPT}
+    for table in ("frames", "labels", "duplicates", "measures"):
+        assert {one["frame_id"] for one in there.lake.read(table).to_pylist()} <= kept, table
+    assert not (there.root / "erasure-dsr-7.json").exists()
+    assert not any(erased(there)[0]["proof"]["found"].values())
+    assert traces_left(there) == []

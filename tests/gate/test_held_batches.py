@@ -101,6 +101,30 @@ def test_a_batch_is_held_back_whole_and_then_what_was_at_fault_alone(made: Rehea
     assert strict.rows() == lenient.rows()
 
 
+def test_evidence_alone_that_does_not_pass_is_quarantined_with_its_object(
+    tmp_path: Path, scans: list[bytes]
+) -> None:
+    made = Rehearsal(tmp_path)
+    made.engine(address="processes", workers=1)
+    light = {"expect": "ExpectColumnValuesToBeBetween", "column": "weight", "max_value": 0.9}
+    folder = made.site("st-words", expect={"evidence": [light]})
+    for name, data in zip(("liver", "other"), scans, strict=False):
+        (folder / f"{name}.png").write_bytes(data)
+    made.run("run")
+    config = made.home / "echoatlas.yaml"
+    config.write_text(config.read_text() + "\nsteps: {evidence: {name: 0.95}}\n")
+
+    held, alone, after = failing(made), failing(made), made.run("run")
+
+    (refused,) = made.run("quarantine", "list")
+    assert "held back 2 objects" in held["failed"][0]
+    assert (alone["rejected"], alone["conservation"]) == ({"failed_gate": 1}, True)
+    assert refused["detail"] == "evidence: ExpectColumnValuesToBeBetween(weight): 1 rows"
+    assert (after["objects"], after["reread"], after["failed"]) == (0, 0, [])
+    assert made.run("status")["sites"]["st-words"] == {"kept": 1, "rejected": 1}
+    assert len(made.lake.read("frames")) == 1
+
+
 @pytest.mark.heavy
 def test_killed_after_a_batch_was_held_back_and_run_again_equals_undisturbed(
     made: Rehearsal,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import numpy as np
 
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.frames.identity import pixel_hash
+from echoatlas.pipeline.gate.suites import suite_at
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage import Storage
+from echoatlas.schemas.config.site import SiteConfig
+from echoatlas.schemas.expectation import Expectation
 from echoatlas.schemas.rows.duplicates import DuplicateRow
 from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
 from echoatlas.schemas.rows.labels import LabelRow
@@ -30,6 +35,20 @@ def made(row: type[Row], **values: Any) -> Row:
         for name, (kind, column, nullable) in columns(row).items()
     }
     return row(**plain | values)
+
+
+@contextmanager
+def no_label_passes() -> Iterator[None]:
+    """A gate that lets no label pass, for as long as the block lasts."""
+    none = Expectation(
+        expect="ExpectColumnValuesToBeInSet", column="region", value_set=("nowhere",)
+    )
+
+    def stricter(table: str, site: SiteConfig | None) -> tuple[Expectation, ...]:
+        return (*suite_at(table, site), *([none] if table == "labels" else []))
+
+    with patch("echoatlas.pipeline.gate.checked.suite_at", stricter):
+        yield
 
 
 def picture(number: int, side: int = 16) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -85,6 +85,21 @@ def test_the_compose_file_is_one_and_has_no_secret() -> None:
     assert all("127.0.0.1" in port for port in ports), "a port is open to the network"
 
 
+def test_every_service_is_pinned_bounded_and_gains_no_rights() -> None:
+    text = (INFRA / "compose.yaml").read_text("utf-8")
+    services = yaml.safe_load(text)["services"]
+    images = {name: one["image"] for name, one in services.items()}
+
+    for name, one in services.items():
+        assert one["deploy"]["resources"]["limits"]["memory"], name
+        assert "no-new-privileges:true" in one["security_opt"], name
+        assert one["restart"] == "unless-stopped", name
+    for name, image in images.items():
+        host, _, tag = image.rpartition(":")
+        assert tag and tag != "latest", name
+        assert "." not in host and ":" not in host, f"{name} names a registry"
+
+
 def test_what_kubernetes_knows_is_valid_and_every_pod_runs_without_rights() -> None:
     documents = _documents("kuberay")
     known = [one for one in documents if not re.search(r"ray|kustomize", one["apiVersion"])]

@@ -148,4 +148,6 @@ def test_one_upload_is_asked_for_by_its_folder_or_by_its_opaque_id(undisturbed: 
 
     assert everything == by_folder == by_id
     assert none.returncode == 2
-    assert none.stderr == "echoatlas: site 'st-elsewhere' has no upload 'upload-2'\n"
+    # On a busy machine lines of how far it is stand before it
+    *_, last = none.stderr.splitlines()
+    assert last == "echoatlas: site 'st-elsewhere' has no upload 'upload-2'"

@@ -32,6 +32,11 @@ def watch(
         help="HOST:PORT at which a service posts its events (S3, SNS, EventBridge, SeaweedFS); "
         f"with a bearer token if {TOKEN} is set.",
     ),
+    queue: str | None = typer.Option(
+        None,
+        help="URL of a queue (SQS) into which a bucket's events are put; read with the credentials "
+        "of the zone `intake`.",
+    ),
     look: bool = typer.Option(False, "--look", help="Only say once where something is due."),
 ) -> None:
     """Run whenever something has come: on a bucket's events, and every so often; until stopped."""
@@ -40,6 +45,8 @@ def watch(
 
     from echoatlas.pipeline.run.watch import watch as watched
     from echoatlas.pipeline.sites.events import Hints, Listener
+    from echoatlas.pipeline.sites.queue_events import QueueReader
+    from echoatlas.schemas.config.deployment import Zone
 
     deployment = context.open("made")
     names = [one.site for one in deployment.chosen(site)] if site else []
@@ -70,10 +77,18 @@ def watch(
     with ExitStack() as stack:
         if listener:
             stack.enter_context(listener)
+        if queue:
+            zone = deployment.config.zones.get("intake") or Zone()
+            stack.enter_context(QueueReader(queue, hints, zone, report))
         place = f", events at http://{listener.address}" if listener else ""
+        place += f", events from {queue}" if queue else ""
         context.say(
             f"watching {', '.join(names) or 'all sites'} every {every:g} s{place}",
-            {"watching": names, "listening": listener.address if listener else ""},
+            {
+                "watching": names,
+                "listening": listener.address if listener else "",
+                "queue": queue or "",
+            },
         )
         watched(lambda: context.open("made"), hints, names, every, report)
 

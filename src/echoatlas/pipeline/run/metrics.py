@@ -23,6 +23,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "echoatlas_run_frames": ("Frames that the newest run wrote.", ()),
     "echoatlas_run_crashed": ("Objects over which the newest run failed unexpectedly.", ()),
     "echoatlas_run_finished_seconds": ("When the newest run ended, seconds since 1970.", ()),
+    "echoatlas_held_objects": ("Objects that the gate holds back, by site.", ("site",)),
     "echoatlas_queue_objects": ("Objects that wait to be run, when last looked at.", ("site",)),
     "echoatlas_queue_oldest_seconds": (
         "When the oldest of them came, seconds since 1970; absent where none waits.",
@@ -65,8 +66,13 @@ def run_metrics(
     rejected: Mapping[str, int],
     seconds: Mapping[str, float],
     run: RunRow,
+    held: Mapping[str, int] | None = None,
 ) -> bytes:
-    """The metrics of one run, for Prometheus' textfile collector."""
+    """The metrics of one run, for Prometheus' textfile collector.
+
+    Args:
+        held: site to how many objects the gate holds back there.
+    """
     return exposition(
         {
             "echoatlas_objects": {
@@ -75,6 +81,7 @@ def run_metrics(
                 for status, number in counts.items()
             },
             "echoatlas_rejected": {(code,): n for code, n in rejected.items()},
+            "echoatlas_held_objects": {(site,): n for site, n in (held or {}).items()},
             "echoatlas_step_seconds": {(name,): s for name, s in seconds.items()},
             "echoatlas_run_seconds": {(): run.seconds},
             "echoatlas_run_frames": {(): run.frames},

@@ -22,6 +22,7 @@ from echoatlas._version import __version__
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.gate.gate import Gate
+from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.lake.tombstones import Tombstones
@@ -211,7 +212,11 @@ def _record(
         conservation=summary.balance.holds,
     )
     deployment.lake.append("runs", to_arrow("runs", [row]), summary.run_id)
-    text = run_metrics(summary.balance.sites, summary.rejected, summary.step_seconds, row)
     storage = deployment.lake.storage
+    held = {site: one.objects for site, one in batches_held(storage).items()}
+    sites_held = {site: held.get(site, 0) for site in summary.balance.sites}
+    text = run_metrics(
+        summary.balance.sites, summary.rejected, summary.step_seconds, row, sites_held
+    )
     storage.write(PLACE, text)
     storage.delete([entry.key for entry in storage.list(FOLDER) if entry.key not in (PLACE, QUEUE)])
