@@ -299,7 +299,7 @@ def test_what_is_exchanged_between_naming_and_work_is_not_taken_for_what_was_nam
 
 
 @orthanc.installed
-def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_seen_when_it_is_read_again(
+def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_taken_at_the_next_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DICOMWEB_USER", "st")
@@ -316,22 +316,17 @@ def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_seen_when_it
         orthanc.remove(address, "st", "secret", stored)
         other = dicom(7, **{uid: str(header[uid].value) for uid in place})
         orthanc.send(address, "st", "secret", other)
-        config = made.home / "echoatlas.yaml"
-        config.write_text(config.read_text() + "\nsteps: {normalize: {size: 128}}\n")
 
         seen = made.run("run")
-        left = made.lake.read("frames").num_rows
         (receipt,) = made.run("site", "receipt", "pacs")
-        made.run("quarantine", "retry", "--reason", "exchanged")
-        ran = made.run("run")
+        rests = made.run("run")
     finally:
         process.kill()
         process.wait()
 
     (after,) = made.lake.read("frames").to_pylist()
-    assert (seen["rejected"], left) == ({"exchanged": 1}, 0)
-    assert (receipt["status"], receipt["reason"]) == ("rejected", "exchanged")
-    assert (ran["rejected"], ran["conservation"]) == ({}, True)
+    assert (seen["rejected"], seen["conservation"]) == ({"exchanged": 1}, True)
+    assert (receipt["status"], rests["objects"], rests["named"]) == ("kept", 0, 0)
     assert before["object_id"] != after["object_id"]
 
 
@@ -344,15 +339,40 @@ def test_an_instance_that_was_made_anew_under_its_uid_is_taken_at_the_next_look(
     made = Rehearsal(tmp_path)
     at_dicomweb(made, pacs.address)
     made.run("run")
-    before = {row["object_id"] for row in made.lake.read("objects").to_pylist()}
+    before = set(made.lake.read("frames")["object_id"].to_pylist())
     pacs.files[uid] = dicom(7, SOPInstanceUID=uid, InstanceCreationTime="164501")
 
     again = made.run("run")
     rests = made.run("run")
 
-    after = {row["object_id"] for row in made.lake.read("objects").to_pylist()}
-    assert (again["objects"], again["rejected"], again["conservation"]) == (1, {}, True)
-    assert (len(after - before), rests["objects"]) == (1, 0)
+    after = set(made.lake.read("frames")["object_id"].to_pylist())
+    assert (again["objects"], again["rejected"]) == (1, {"exchanged": 1})
+    assert (len(before - after), len(after - before), len(after)) == (1, 1, 2)
+    assert (rests["objects"], rests["rejected"], rests["conservation"]) == (0, {}, True)
+    assert made.run("status")["objects"] == {"kept": 2, "rejected": 1}
+
+
+def test_an_instance_of_which_nothing_is_told_is_seen_when_it_is_read_again(
+    pacs: Pacs, tmp_path: Path
+) -> None:
+    uid = pacs.store(SCANS[0])
+    made = Rehearsal(tmp_path)
+    at_dicomweb(made, pacs.address)
+    made.run("run")
+    pacs.files[uid] = dicom(7, SOPInstanceUID=uid)
+    unseen = made.run("run")
+    config = made.home / "echoatlas.yaml"
+    config.write_text(config.read_text() + "\nsteps: {normalize: {size: 128}}\n")
+
+    seen = made.run("run")
+    (receipt,) = made.run("site", "receipt", "pacs")
+    left = made.lake.read("frames").num_rows
+    made.run("quarantine", "retry", "--reason", "exchanged")
+    ran = made.run("run")
+
+    assert (unseen["named"], seen["rejected"], left) == (0, {"exchanged": 1}, 0)
+    assert (receipt["status"], receipt["reason"]) == ("rejected", "exchanged")
+    assert (ran["rejected"], ran["conservation"]) == ({}, True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from echoatlas.pipeline.lake.outcome import erased_row, outcome_row
 from echoatlas.pipeline.objects.rows import rejection_rows
 from echoatlas.pipeline.plan.batch import UNJUDGED, batches
 from echoatlas.pipeline.run.commit import Committer
+from echoatlas.pipeline.run.exchanged import exchanged
 from echoatlas.pipeline.run.lots import Lots
 from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.worker import work
@@ -183,7 +184,8 @@ def carry_objects(
 
 
 def _without_work(way: Way, seen: Survey) -> None:
-    """Book what needs no work: files that are gone, bytes sent before, and what was erased."""
+    """Book what needs no work: files that are gone, bytes sent before, what was erased, and
+    instances in whose place others lie."""
     summary = way.summary
     vanished = Reject(Reason.VANISHED, step="ingest")
     rows: list[object] = []
@@ -196,11 +198,18 @@ def _without_work(way: Way, seen: Survey) -> None:
         for one in seen.repeats
     ]
     rows += map(erased_row, seen.erased)
+    others = exchanged(way.deployment, seen)
+    for one in others:
+        rows += rejection_rows(one, seen.site, Reject(Reason.EXCHANGED, step="ingest"), seen.marks)
+    gone = [one.object_id for one in others]
     if rows:
-        way.rows(seen.site, rows)
+        way.rows(seen.site, rows, gone)
+    if gone:
+        way.committer.finished(seen.site.site, gone)
     summary.repeats += len(seen.repeats)
-    summary.rejected[Reason.VANISHED.value] += len(seen.lost)
-    way.log.rejected(seen.site.site, {Reason.VANISHED: len(seen.lost)})
+    for why, number in ((Reason.VANISHED, len(seen.lost)), (Reason.EXCHANGED, len(others))):
+        summary.rejected[why.value] += number
+        way.log.rejected(seen.site.site, {why: number})
 
 
 def read_anew(
