@@ -51,6 +51,7 @@ def made(tmp_path: Path) -> Rehearsal:
     return rehearsal
 
 
+@pytest.mark.heavy
 def test_other_devices_wait_for_a_person_who_then_takes_them(made: Rehearsal) -> None:
     first = made.run("run")
     said_first = page(made)
@@ -136,6 +137,7 @@ def test_what_is_only_said_is_taken(made: Rehearsal) -> None:
     assert 'class="bad"' in page(made)
 
 
+@pytest.mark.heavy
 def test_what_comes_a_few_at_a_time_is_compared_when_it_is_enough(made: Rehearsal) -> None:
     limits(made, hold=False)
     made.run("run")
