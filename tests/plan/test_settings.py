@@ -52,7 +52,7 @@ KNOWN = {
     "deduplicate": "30aaa8cee98fcf5e",
     "label": "f3f6d0cb92084bc9",
 }
-SITE_WITH_SAMPLING = "754849e11c65908b"
+SITE_WITH_SAMPLING = "e7d9c23ee365c5b4"
 
 
 def head(text: str) -> str:

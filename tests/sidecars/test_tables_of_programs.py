@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from echoatlas.pipeline.read.headings import patient_columns
 from echoatlas.pipeline.sidecars.called import Called
 from echoatlas.pipeline.sidecars.placed import Tables
+from echoatlas.pipeline.sidecars.site import sidecars
 from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
-from echoatlas.pipeline.sidecars.tally import tally
+from echoatlas.pipeline.sidecars.tally import Tally, tally
+from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.site import Sidecar, SiteConfig
 
 RULE = Sidecar()
@@ -130,6 +133,43 @@ def test_a_name_that_stands_for_several_patients_is_nobodys_and_that_is_told() -
     assert counts.nameless == 2
     assert any("in 2 of 3 rows of tables no patient is named" in one for one in counts.warnings())
     assert "2 rows name no patient, or several." in report.sentence()
+
+
+@pytest.mark.parametrize("name", ["list.csv", "LIST.CSV", "list.tsv", "list.xlsx"])
+def test_a_table_is_one_by_its_usual_endings(tmp_path: Path, name: str) -> None:
+    told = beside(tmp_path, name, TOLD["merged cells"] if name.endswith("x") else TABBED)
+
+    assert (told.tables, told.rows, told.named, told.overlooked) == (1, 3, 3, 0)
+    assert told.warnings() == []
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.jsonl"])
+def test_a_table_of_another_ending_is_told(tmp_path: Path, name: str) -> None:
+    """Each of its pictures would else be of a patient of its own, and nobody would say so."""
+    told = beside(tmp_path, name, TOLD["JSON Lines"] if name.endswith("l") else TABBED)
+
+    assert (told.tables, told.overlooked) == (0, 1)
+    assert "say which in sidecar.files" in told.warnings()[0]
+    assert beside(tmp_path, name, b"see a1.png\nof P1\n").warnings() == []
+
+
+def test_a_sites_own_globs_are_heard(tmp_path: Path) -> None:
+    told = beside(tmp_path, "list.txt", TABBED, files="*.dat, *.TXT")
+
+    assert (told.tables, told.rows) == (1, 3)
+
+
+TABBED = lines("file\tpatient", "{file}\t{patient}")
+
+
+def beside(folder: Path, name: str, data: bytes, **rule: str) -> Tally:
+    """What is counted of a table that lies beside three pictures."""
+    for file in FILES:
+        (folder / file).write_bytes(b"a picture")
+    (folder / name).write_bytes(data)
+    site = SiteConfig(site="st-elsewhere", bucket=str(folder), sidecar=Sidecar(**rule))
+    listed = [(one.name, one.stat().st_size) for one in sorted(folder.iterdir())]
+    return sidecars(site, Storage.open(str(folder)), listed).tally
 
 
 def test_rows_of_one_patient_and_file_are_joined_as_before() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import Content, Member
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.consent import joined_rows
+from echoatlas.pipeline.sidecars.called import Called
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
 from echoatlas.pipeline.sidecars.placed import Tables, folder_of
 from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
@@ -22,12 +23,22 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx")
+MOST_TRIED, MOST_TRIED_BYTES = (
+    20,
+    16 << 20,
+)  # of files that may be tables the site does not speak of
 
 
 def is_sidecar(site: SiteConfig, name: str) -> bool:
     """Whether a file may be a table that speaks of the scans beside it."""
     plain = name.replace("!", "/").rsplit("/", 1)[-1]
-    return fnmatch(plain.lower(), site.sidecar.files.lower()) and not is_companion(site, name)
+    globs = site.sidecar.files.lower().split(",")
+    wanted = any(fnmatch(plain.lower(), glob.strip()) for glob in globs)
+    return wanted and not is_companion(site, name)
+
+
+MOST_COMPARED = 10_000  # files that the names of such a table are held against
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,29 @@ def sidecars(
     others = [key for key, _ in every if key not in known]
     tables.take(others)
     told, counts = tally(site, tables, [key for key in others if key not in waiting])
+    if not told:
+        sizes = dict(every)
+        counts = replace(
+            counts,
+            overlooked=sum(
+                _speaks(site, bucket, key, others)
+                for key in [one for one in others if one.lower().endswith(TABLES)][:MOST_TRIED]
+                if sizes[key] <= MOST_TRIED_BYTES
+            ),
+        )
     return Sidecars(known, tables, names, beside, tuple(told), counts)
+
+
+def _speaks(site: SiteConfig, bucket: Storage, key: str, others: Sequence[str]) -> bool:
+    """Whether a file that the site does not call a table is one, and names files."""
+    try:
+        table = read_sidecar(bucket.read(key), key, site.sidecar)
+    except (FileNotFoundError, Reject):
+        return False
+    if table is None:
+        return False
+    called = Called.of(table.rows, folder_of(key))
+    return any(called.name_of(other) is not None for other in others[:MOST_COMPARED])
 
 
 def _readable(content: Content) -> bytes | None:

@@ -89,6 +89,7 @@ class Tally:
         refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
             understood what they say of it.
         nameless: rows that name no patient, or several, where a column names them.
+        overlooked: files that are tables by what is in them, where none is by its name.
     """
 
     tables: int = 0
@@ -103,6 +104,7 @@ class Tally:
     refused: int = 0
     unclear: int = 0
     nameless: int = 0
+    overlooked: int = 0
 
     @property
     def share(self) -> float:
@@ -121,6 +123,11 @@ class Tally:
     def warnings(self) -> list[str]:
         """What a person should look at, without a name of anybody."""
         found = []
+        if self.overlooked:
+            found.append(
+                f"{self.overlooked} files are tables that name files, and are not read as such: "
+                "say which in sidecar.files"
+            )
         if self.idle:
             found.append(
                 f"{self.idle} of {self.tables} tables speak of nobody: none of their rows names a "

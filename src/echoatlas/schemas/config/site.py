@@ -65,7 +65,9 @@ class PatientRule(Strict):
 class Sidecar(Strict):
     """A table beside the scans that says what they are."""
 
-    files: str = Field("*.csv", description="Glob of the tables' names.")
+    files: str = Field(
+        "*.csv, *.tsv, *.xlsx", description="Globs of the tables' names, with commas between them."
+    )
     key: str | None = Field(None, description="Column that names the file; found if not given.")
     columns: dict[str, str] = Field(
         default_factory=dict,
