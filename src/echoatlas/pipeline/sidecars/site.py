@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
-TABLES = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx")
+TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx")
 MOST_TRIED, MOST_TRIED_BYTES = (
     20,
     16 << 20,
@@ -111,7 +111,9 @@ def sidecars(
             counts,
             overlooked=sum(
                 _speaks(site, bucket, key, others)
-                for key in [one for one in others if one.lower().endswith(TABLES)][:MOST_TRIED]
+                for key in [one for one in others if one.lower().endswith(TABLE_ENDINGS)][
+                    :MOST_TRIED
+                ]
                 if sizes[key] <= MOST_TRIED_BYTES
             ),
         )
