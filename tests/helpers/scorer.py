@@ -175,10 +175,11 @@ def _hidden(value: object) -> str:
 
 
 def _png(data: bytes) -> Iterator[bytes]:
-    at = 8
+    at, rows = 8, b""
     while at + 12 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         body = data[at + 8 : at + 8 + size]
+        rows += body if kind == b"IDAT" else b""
         if kind in (b"zTXt", b"iTXt", b"iCCP"):
             for start in range(len(body)):  # wherever the compressed text begins
                 if body[start : start + 1] == b"\x78":
@@ -187,3 +188,7 @@ def _png(data: bytes) -> Iterator[bytes]:
                     except zlib.error:
                         continue
         at += size + 12
+    try:
+        yield zlib.decompressobj().decompress(rows)
+    except zlib.error:
+        return
