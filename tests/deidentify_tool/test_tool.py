@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -216,11 +217,17 @@ def test_a_volume_in_two_files_is_one_input_and_its_values_are_passed_over(tool,
         "ElementType = MET_UCHAR\nElementDataFile = scan.raw\n"
     )
     (src / "scan.raw").write_bytes(gray.tobytes())
+    # Compressed, as SimpleITK writes it, the values look like an archive of one file
+    (src / "mirrored.nhdr").write_text(
+        f"NRRD0004\ntype: uint8\ndimension: 2\nsizes: {width} {height}\nencoding: gzip\n"
+        "data file: mirrored.raw.gz\n"
+    )
+    (src / "mirrored.raw.gz").write_bytes(gzip.compress(gray[:, ::-1].tobytes()))
 
     ran = tool(src)
 
-    assert ran.report["counts"] == {"released": 1, "quarantined": 0, "filtered": 1}
-    assert ran.report["reasons"] == {"values": 1}
+    assert ran.report["counts"] == {"released": 2, "quarantined": 0, "filtered": 2}
+    assert ran.report["reasons"] == {"values": 2}
 
 
 def test_a_bomb_is_quarantined_and_what_lies_beside_it_is_not(tool, tmp_path):

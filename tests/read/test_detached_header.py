@@ -7,6 +7,7 @@ import io
 import tarfile
 import zipfile
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -30,6 +31,16 @@ def nrrd(values: str, encoding: str = "raw") -> bytes:
         f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 160 120 2\nencoding: {encoding}\n"
         f"data file: {values}\n"
     ).encode()
+
+
+def pair(offset: int = 0, order: str = "<") -> tuple[bytes, bytes]:
+    """Header and values of NIfTI in two files, as nibabel, SPM and SimpleITK write them."""
+    volume = PICTURES.transpose(2, 1, 0)
+    header = nibabel.nifti1.Nifti1PairHeader(endianness=order)
+    header.set_data_shape(volume.shape)
+    header.set_data_dtype(volume.dtype)
+    header["vox_offset"] = offset
+    return header.binaryblock, bytes(offset) + volume.tobytes(order="F")
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -65,6 +76,9 @@ def lying_in(folder: dict[str, bytes]):
         ("a/scan.mhd", meta("scan.raw"), "a/scan.raw", VALUES),
         ("scan.MHD", meta("other.zraw", "CompressedData = True"), "other.zraw",
          gzip.compress(VALUES)),
+        ("a/scan.hdr", pair()[0], "a/scan.img", pair()[1]),
+        ("SCAN.HDR", pair(32)[0], "SCAN.IMG", pair(32)[1]),
+        ("scan.hdr", pair(order=">")[0], "scan.img", pair(order=">")[1]),
         ("a/scan.nhdr", nrrd("scan.raw"), "a/scan.raw", VALUES),
         ("a/scan.nhdr", nrrd("scan.raw.gz", "gzip"), "a/scan.raw.gz", gzip.compress(VALUES)),
     ],
@@ -87,6 +101,28 @@ def test_in_an_archive_too_even_within_another(pack):
     assert {"top.mhd", "inner.zip!b/scan.mhd", "inner.zip!c/text"} == found.keys()
     for name in ("top.mhd", "inner.zip!b/scan.mhd"):
         assert np.array_equal(PICTURES, np.stack(list(read(found[name]).frames())))
+
+
+def test_a_pair_of_nifti_in_an_archive_is_one_scan():
+    header, values = pair()
+
+    packed = zipped({"a/x.hdr": header, "a/x.img": values})
+    found = {member.name: content() for member, content in opened(packed)}
+
+    assert [*found] == ["a/x.hdr"]
+    assert np.array_equal(PICTURES, np.stack(list(read(found["a/x.hdr"]).frames())))
+
+
+def test_a_header_of_analyze_is_told_as_that():
+    """It does not say which way its axes run, and programs differ."""
+    header = nibabel.spm2analyze.Spm2AnalyzeHeader()
+    header.set_data_shape((8, 8, 8))
+
+    with pytest.raises(Reject) as caught:
+        read(header.binaryblock)
+
+    assert caught.value.reason is Reason.UNSUPPORTED_FORMAT
+    assert "Analyze 7.5" in caught.value.detail
 
 
 def test_headers_alike_to_the_last_byte_are_told_apart_by_their_values():
@@ -117,5 +153,7 @@ def test_a_header_without_its_values_says_so():
 
 def test_values_are_no_scans_of_their_own():
     names = ["a/x.mhd", "a/x.raw", "b/x.raw", "a/y.raw", "c.nhdr", "c.raw.gz", "c.png"]
+    names += ["d.hdr", "d.img", "e.img"]
 
-    assert beside_headers(names) == {"a/x.raw": "a/x.mhd", "c.raw.gz": "c.nhdr"}
+    values = {"a/x.raw": "a/x.mhd", "c.raw.gz": "c.nhdr", "d.img": "d.hdr"}
+    assert beside_headers(names) == values

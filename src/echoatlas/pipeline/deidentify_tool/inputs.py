@@ -96,7 +96,8 @@ class Inputs:
         values = beside_headers(name for name, path in _files(self.src) if path is not None)
         for index, (name, content) in enumerate(_entries(self.src)):
             unwanted = "link" if content is None else _unwanted(name)
-            unwanted = unwanted or ("values" if name in values else "")
+            # Compressed values are a file of their own, which looks like an archive of one
+            unwanted = unwanted or ("values" if name.partition("!")[0] in values else "")
             if content is None or unwanted:
                 yield Input(index, name, unwanted=unwanted)
                 continue

@@ -68,4 +68,9 @@ def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
         return read_picture(data, kind, config)
     if kind in VIDEOS:
         return read_video(data, kind, config)
+    if kind == "analyze":
+        raise Reject(
+            Reason.UNSUPPORTED_FORMAT,
+            "Analyze 7.5 does not say which way its axes run: save the volume as NIfTI",
+        )
     raise Reject(Reason.UNSUPPORTED_FORMAT)

@@ -68,6 +68,7 @@ AVIF_BRANDS = frozenset({b"avif", b"avis"})
 ULTRASONIX = struct.Struct("<19i")
 ULTRASONIX_KINDS = frozenset({2, 4, 8, 16, 32, 64, 128, 256, 1024})
 ULTRASONIX_TAG = 4  # bytes before each frame of radio-frequency data
+ANALYZE = 348  # bytes of a header, and its first number
 META_KEYS = (b"ObjectType", b"NDims", b"BinaryData", b"Comment", b"ObjectSubType", b"DimSize")
 
 
@@ -94,6 +95,10 @@ def sniff(data: bytes) -> str:
         return "mpeg"
     if _is_ultrasonix(data):  # before DICOM, whose first number may be the same
         return "ultrasonix"
+    if len(data) == ANALYZE and ANALYZE in struct.unpack("<i", data[:4]) + struct.unpack(
+        ">i", data[:4]
+    ):
+        return "analyze"
     if _is_bare_dicom(data):
         return "dicom"
     return ""

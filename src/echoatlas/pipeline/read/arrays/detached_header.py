@@ -1,6 +1,7 @@
-"""Volumes in two files: a header of text (.mhd, .nhdr) that names the file with its values.
+"""Volumes in two files: a header of text (.mhd, .nhdr) that names the file with its values, or one
+of NIfTI (.hdr), whose values have its name (.img).
 
-The two are joined to the one file that the format has for it as well (.mha, .nrrd) before
+The two are joined to the one file that the format has for it as well (.mha, .nrrd, .nii) before
 anything else is done with them, so that an object is what its pixels are: headers of many
 patients' scans may be alike to the last byte.
 """
@@ -8,12 +9,16 @@ patients' scans may be alike to the last byte.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterable
 
 from echoatlas.pipeline.read.arrays import metaimage, nrrd
 
-HEADERS = (".mhd", ".nhdr")
-VALUES = (".raw", ".zraw", ".raw.gz", ".bin")
+HEADERS = (".mhd", ".nhdr", ".hdr")
+VALUES = (".raw", ".zraw", ".raw.gz", ".bin", ".img")
+# NIfTI-1: bytes of a header, the place and the magic of those in two files and in one, the place of
+# the float that says where values begin, and where they do in one file
+SIZE, MAGIC_AT, TWO, ONE, BEGIN_AT, BEGIN = 348, 344, b"ni1\0", b"n+1\0", 108, 352
 NRRD = re.compile(rb"^data ?file:[ \t]*([^\r\n]*)\r?\n?", re.MULTILINE | re.IGNORECASE)
 
 
@@ -30,6 +35,8 @@ def values_of(name: str, header: bytes) -> str:
     Args:
         name: the header's path.
     """
+    if _is_nifti(header):
+        return name[:-4] + (".IMG" if name.endswith(".HDR") else ".img")
     found = _entry(header)
     place = found.group(1).strip().decode("utf-8", "replace") if found else ""
     if (
@@ -44,6 +51,8 @@ def values_of(name: str, header: bytes) -> str:
 
 def joined(header: bytes, values: bytes) -> bytes:
     """Header and values as one file that says that its values are in it."""
+    if _is_nifti(header):
+        return _one_nifti(header, values)
     found = _entry(header)
     if found is None:
         return header
@@ -88,6 +97,19 @@ def beside_headers(names: Iterable[str]) -> dict[str, str]:
         for suffix in VALUES
         if headers and one.lower().endswith(suffix) and one[: -len(suffix)] in headers
     }
+
+
+def _is_nifti(header: bytes) -> bool:
+    return header[MAGIC_AT:SIZE] == TWO
+
+
+def _one_nifti(header: bytes, values: bytes) -> bytes:
+    """Header and values as one file, without extensions; values begin where the header says."""
+    order = "<" if struct.unpack_from("<i", header)[0] == SIZE else ">"
+    (skipped,) = struct.unpack_from(f"{order}f", header, BEGIN_AT)
+    begin = int(skipped) if 0 <= skipped <= len(values) else 0
+    before = header[:BEGIN_AT] + struct.pack(f"{order}f", BEGIN) + header[BEGIN_AT + 4 : MAGIC_AT]
+    return before + ONE + bytes(BEGIN - SIZE) + values[begin:]
 
 
 def _entry(header: bytes) -> re.Match[bytes] | None:
