@@ -218,6 +218,12 @@ def status_text(found: dict[str, Any]) -> str:
     if found["consent"]:
         told = ", ".join(f"{number} {said}" for said, number in found["consent"].items())
         parts.append(f"objects by what is said of consent: {told}")
+    for site, one in found["patient_lists"].items():
+        parts.append(
+            f"{site}: lists take consent of {one['leaving']} patients away, of {one['known']} of "
+            "whom the lake holds something"
+            + (f"; {one['held']} LISTS CAN'T BE HEEDED: nothing is released" * bool(one["held"]))
+        )
     if found["tables"]:
         heads = ("tables", "idle", "rows", "unmatched", "files", "named")
         rows = [(site, *(one[h] for h in heads)) for site, one in found["tables"].items()]

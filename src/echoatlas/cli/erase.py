@@ -31,6 +31,9 @@ def erase(
     ),
     patient_ids: Path | None = Patients,
     whole: bool = typer.Option(False, "--whole", help="All that the site ever sent: it leaves."),
+    again: bool = typer.Option(
+        False, "--again", help="What this request erased before, if a backup brought it back."
+    ),
     report: Path = Report,
     dry_run: bool = typer.Option(False, "--dry-run", help="Only count what would go."),
 ) -> None:
@@ -41,8 +44,11 @@ def erase(
     from echoatlas.pipeline.erase.report import as_text_of, write_reports
     from echoatlas.pipeline.erase.request import request_of, sites_of
 
-    if (patient_ids is None) != whole:
-        raise UsageError("name a file with --patient-ids, or say --whole if all of the site goes")
+    if [patient_ids is not None, whole, again].count(True) != 1:
+        raise UsageError(
+            "name a file with --patient-ids, or say --whole if all of the site goes, or --again if "
+            "what the request erased is back"
+        )
     deployment = context.open()
     names = sites_of(deployment, site, whole=whole)
     asked = [
@@ -51,9 +57,13 @@ def erase(
             name,
             deployment.site_key(name),
             patient_ids,
+            again=again,
         )
         for name in names
     ]
+    unheard = [one.name for one in asked if again and not deployment.tombstones(one.name)]
+    if unheard:
+        raise UsageError(f"--again: there was no request '{unheard[0]}'")
     if dry_run:
         found = [found_in_lake(deployment, one) for one in asked]
         context.say(

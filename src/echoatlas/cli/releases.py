@@ -84,6 +84,7 @@ def create(
 ) -> None:
     """Cut a named, immutable release of the lake as it stands."""
     context: Context = ctx.obj
+    from echoatlas.pipeline.erase.returned import demand_nothing_erased
     from echoatlas.pipeline.release.create import preview
     from echoatlas.pipeline.run.contamination import cut_release, screens
 
@@ -96,6 +97,7 @@ def create(
     raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
     asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()
+    demand_nothing_erased(deployment)
     if dry_run:
         held = screens(deployment, without or ())
         sites = deployment.sites.values()
@@ -340,8 +342,13 @@ def _by_the_lake(context: Context, name: str, against: list[str]) -> list[Check]
     """What only the lake can tell of a release; a trainer has none."""
     if not against and not context.has_lake():
         return []
+    from echoatlas.pipeline.erase.returned import nothing_erased_is_back
     from echoatlas.pipeline.run.contamination import held_against
     from echoatlas.pipeline.run.edges import no_edge_across
 
     deployment = context.open()
-    return [no_edge_across(deployment, name), *held_against(deployment, name, against)]
+    return [
+        no_edge_across(deployment, name),
+        *nothing_erased_is_back(deployment, name),
+        *held_against(deployment, name, against),
+    ]

@@ -132,7 +132,7 @@ def check(
         config = settings_checked(deployment.config)
         fusion = label_config(deployment.config)
         found = profile_site(deployment, checked.site, config, fusion, objects, context.progress)
-    warnings = checked.tables.warnings()
+    warnings = checked.warnings
     if short := checked.tables.short(checked.site.sidecar):
         warnings.insert(0, short)
     good = "is right, but is to be looked at" if warnings else "is right"

@@ -16,6 +16,7 @@ from echoatlas.pipeline.dicomweb.address import is_service
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.lake.tombstones import Tombstones
 from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.site_bucket import site_bucket
 from echoatlas.pipeline.starter import starter
@@ -148,6 +149,15 @@ class Deployment:
     def key(self) -> SiteKey:
         """The key of the deployment's own ids."""
         return self.vault.load(DEPLOYMENT_KEY)
+
+    @property
+    def graveyards(self) -> tuple[Storage, ...]:
+        """Where tombstones lie: the lake, and the vault, which knows them if a lake is restored."""
+        return self.lake.storage, LocalStorage(self.vault.path)
+
+    def tombstones(self, request: str = "") -> Tombstones:
+        """What was erased, by a request or by all."""
+        return Tombstones.of(self.graveyards, self.key(), request)
 
     def site_key(self, name: str) -> SiteKey:
         """The key of a site's pseudonyms."""

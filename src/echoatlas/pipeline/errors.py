@@ -86,6 +86,11 @@ class Reason(StrEnum):
         "no_consent",
         "Its patient refused or withdrew consent, or what is said of consent is not understood.",
     )
+    CONSENT_LIST = (
+        "consent_list",
+        "It says who consented or left, and lies in an archive, where nobody heeds it: put it "
+        "beside the archive.",
+    )
     SEEN_BY_REVIEWER = (
         "seen_by_reviewer",
         "A person saw, or could not rule out, identifying text in what was cleaned.",

@@ -50,6 +50,7 @@ TABLES: dict[str, Table] = {
         Table("sightings", objects.SightingRow, ("locator",), "log"),
         Table("objects", objects.ObjectRow, ("locator",), "object"),
         Table("copies", objects.CopyRow, ("locator",), "object"),
+        Table("consents", objects.ConsentRow, ("source", "patient"), "log"),
         Table("frames", frames.FrameRow, ("frame_id",), "object"),
         Table("details", frames.DetailRow, ("frame_id",), "object"),
         Table("measures", frames.MeasureRow, ("frame_id",), "object"),

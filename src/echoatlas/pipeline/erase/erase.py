@@ -25,6 +25,7 @@ from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
 from echoatlas.pipeline.erase.proof import Needles, Proof, prove
 from echoatlas.pipeline.erase.redaction import Followed, redact_releases, redactions
+from echoatlas.pipeline.erase.returned import returned
 from echoatlas.pipeline.erase.sweep import empty_scratch, give_up_half_written, sweep
 from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
@@ -33,7 +34,7 @@ from echoatlas.pipeline.gate.held import remember_held
 from echoatlas.pipeline.gate.history import forget_lately
 from echoatlas.pipeline.gate.pages import forget_pages
 from echoatlas.pipeline.lake.purge import purged
-from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, Tombstones, bury
+from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, bury
 from echoatlas.pipeline.release.cutting import wait_for_cutters
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
@@ -102,7 +103,7 @@ class Erasure:
 
 def erase(deployment: Deployment, request: Request, progress: Progress | None = None) -> Erasure:
     """Carry a request out, or go on with it where it was cut off. One that was carried out before
-    is not carried out again: what it did is returned.
+    is not carried out again, unless what it erased is back: what it did is returned.
 
     Raises:
         UsageError: another run holds the lake, or the request's name was used for another site.
@@ -130,13 +131,13 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         gone = doomed(deployment, request)
         log.counted(len(gone.objects))
         bury(
-            lake.storage, key, gone.request, gone.site, gone.patients, gone.contents, gone.pixels,
-            whole=gone.whole,
+            deployment.graveyards, key, gone.request, gone.site, (*gone.patients, *gone.marks),
+            gone.contents, gone.pixels, whole=gone.whole,
         )  # fmt: skip
         wait_for_cutters(deployment.releases, lambda whom: tell(whom, 0, 1))
         scatter = _scatter(deployment, stack, tell)
         begin(Stage.ERASE, "tables")
-        refused = take_out(deployment, gone, Tombstones.of(lake.storage, key), run_id)
+        refused = take_out(deployment, gone, deployment.tombstones(), run_id)
         begin(Stage.REDACT, "releases")
         why = f"a patient or a site left, request {gone.request}"
         redact_releases(lake, deployment.releases, gone, why, scatter)
@@ -182,7 +183,7 @@ def _carried_out(deployment: Deployment, request: Request) -> Erasure | None:
     found = Erasure.of(json.loads(storage.read(place)))
     if (found.site, found.whole) != (request.site, request.whole):
         raise UsageError(f"request '{request.name}' was another one: give it an id of its own")
-    return found
+    return None if returned(deployment, request.name) else found
 
 
 def _receipts(deployment: Deployment, gone: Doomed) -> bool:
@@ -229,7 +230,11 @@ def _settle(deployment: Deployment, gone: Doomed, found: Erasure) -> None:
     """Write down that it is done, and forget what it was about."""
     lake = deployment.lake
     text = json.dumps(asdict(found), sort_keys=True, indent=1)
-    lake.storage.write(f"{CARRIED_OUT}{gone.request}.json", text.encode())
+    place, number = f"{CARRIED_OUT}{gone.request}.json", 1
+    while lake.storage.exists(place):  # what it erased came back from a backup
+        number += 1
+        place = f"{CARRIED_OUT}{gone.request}-{number}.json"
+    lake.storage.write(place, text.encode())
     row = ErasureRow(gone.request, gone.site, found.objects, found.frames, found.finished)
     lake.append("erasures", to_arrow("erasures", [row]), f"erasure-{gone.request}")
     kept_at(deployment, gone.request).unlink(missing_ok=True)

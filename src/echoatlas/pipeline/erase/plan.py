@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.erase.pictures import pictures_of
 from echoatlas.pipeline.erase.quarantined import rejected_of
+from echoatlas.pipeline.erase.returned import returned
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import living_names
@@ -44,6 +45,7 @@ class Doomed:
         patients: pseudonyms of the site's. aliases: other pseudonyms of whom nothing is left once
             these objects are gone, at any site: who is known by them is in the same pictures.
         objects, frames, contents, pixels, annotations: ids.
+        marks: hashes of ids by which nobody else is known.
         locators: of all sightings of these objects.
         pictures: SHA-256 of the stored images, as lake and releases have them.
         copies: objects that go since they are the same bytes, or show the same picture, as those
@@ -64,6 +66,7 @@ class Doomed:
     contents: tuple[str, ...] = ()
     pixels: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     locators: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
     copies: int = 0
@@ -76,7 +79,7 @@ class Doomed:
     def needles(self) -> frozenset[str]:
         """Every id of which no trace may be left."""
         ids = (self.patients, self.aliases, self.objects, self.frames, self.contents, self.pixels)
-        return frozenset(one for some in (*ids, self.annotations) for one in some)
+        return frozenset(one for some in (*ids, self.annotations, self.marks) for one in some)
 
 
 def doomed(deployment: Deployment, request: Request) -> Doomed:
@@ -125,6 +128,8 @@ def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
     asked |= _where(lake, "copies", "patient", "patient", patients, request.site)
     held = rejected_of(deployment, request.site, patients)
     objects |= held.objects
+    back = returned(deployment, request.name)  # from a backup of before it was carried out
+    objects |= back.objects
     known = asked | held.patients
     unknown = [one.line for one in request.patients if not one.pseudonyms & known]
     whole = _with_copies(lake, objects)
@@ -133,7 +138,8 @@ def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
     codecs = {manifest_of(releases, name).image_codec for name in living_names(releases)}
     found = replace(
         first,
-        patients=tuple(sorted(patients)),
+        patients=tuple(sorted(patients | back.patients)),
+        pixels=tuple(sorted(back.pixels)),
         copies=len(whole - objects),
         look_alikes=len(others - whole),
         quarantined=len(held.objects),
@@ -179,7 +185,7 @@ def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str])
 
     contents = set(of("sightings", "content_id")) | set(of("objects", "content_id"))
     # Of a site that leaves, pictures are not what is asked to go: others may have them, too
-    pixels = () if found.whole else tuple(sorted(_pixels(lake, objects)))
+    pixels = () if found.whole else tuple(sorted({*found.pixels, *_pixels(lake, objects)}))
     told_apart = _where(lake, "measures", "frame_id", "pixel_hash", pixels)
     known = {one for table in NAMING for one in of(table, "patient")}
     aliases = known - set(found.patients) - _still_named(lake, objects)
@@ -193,6 +199,7 @@ def _spelled_out(lake: Lake, found: Doomed, objects: set[str], codecs: Set[str])
         pixels=pixels,
         pictures=tuple(sorted(pictures_of(lake, told_apart, codecs))),
         annotations=of("annotations", "annotation_id"),
+        marks=tuple(sorted(_marks(lake, objects))),
         locators=tuple(sorted(locators)),
     )
 
@@ -205,6 +212,14 @@ def _still_named(lake: Lake, objects: set[str]) -> set[str]:
         mine = pc.is_in(rows["object_id"], pa.array(sorted(objects), pa.string()))
         found |= set(pc.unique(rows.filter(pc.invert(mine))["patient"]).to_pylist())
     return found
+
+
+def _marks(lake: Lake, objects: set[str]) -> set[str]:
+    """Hashes of patients' ids in copies of some objects, and of no others."""
+    rows = lake.read("copies", ["object_id", "known_as"])
+    mine = pc.is_in(rows["object_id"], pa.array(sorted(objects), pa.string()))
+    others = set(pc.unique(rows.filter(pc.invert(mine))["known_as"]).to_pylist())
+    return set(pc.unique(rows.filter(mine)["known_as"]).to_pylist()) - others - {""}
 
 
 def _pixels(lake: Lake, objects: Iterable[str]) -> set[str]:

@@ -42,16 +42,18 @@ class Request:
     Attributes:
         name: opaque; the only word of the request that is kept.
         patients: empty where the site leaves whole.
+        again: what it erased, and nothing else, by its tombstones: nobody has to be named.
     """
 
     name: str
     site: str
     patients: tuple[Asked, ...] = field(repr=False, default=())
+    again: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether the site leaves with all that it ever sent."""
-        return not self.patients
+        return not (self.patients or self.again)
 
     @property
     def pseudonyms(self) -> frozenset[str]:
@@ -59,13 +61,16 @@ class Request:
         return frozenset(one for asked in self.patients for one in asked.pseudonyms)
 
 
-def request_of(name: str, site: str, key: SiteKey, file: Path | None) -> Request:
+def request_of(
+    name: str, site: str, key: SiteKey, file: Path | None, *, again: bool = False
+) -> Request:
     """Read a request.
 
     Args:
         key: the site's.
         file: one patient id a line; or a table (CSV) with a head, of some of ``COLUMNS``. None
             where the site leaves whole.
+        again: nobody is named, since what the request erased is known by its tombstones.
 
     Raises:
         UsageError: the request's name says who it is about or is none, or the file can't be read;
@@ -74,7 +79,7 @@ def request_of(name: str, site: str, key: SiteKey, file: Path | None) -> Request
     if not NAME.fullmatch(name):
         raise UsageError("--request: an opaque id of letters, digits, '.', '_' and '-'")
     if file is None:
-        return Request(name, site)
+        return Request(name, site, again=again)
     asked = []
     for line, row in _rows(file):
         if normalized(name) in {normalized(value) for value in row.values()}:

@@ -46,6 +46,11 @@ def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: s
     for name, known in OWNED.items():
         for column in known:
             lake.drop_rows(name, column, values[column], f"{run_id}-{name}-{column}")
+    listed = {"patient": (*gone.patients, *gone.aliases), "known_as": gone.marks}
+    if gone.whole:
+        listed["site"] = (gone.site,)
+    for column, some in listed.items():
+        lake.drop_rows("consents", column, some, f"{run_id}-consents-{column}")
     mask(lake, stones, gone.locators, run_id)
     forget_codes(lake.storage)  # hashes of theirs among them, also where a killed run left some
     return renew_lake(deployment, run_id)

@@ -1,8 +1,9 @@
 """Tombstones: what was erased, as keyed hashes, so that it does not come back by itself.
 
-One object a request, ``tombstones/REQUEST.json``, below the lake. It holds no pseudonym and no id
-that stands, or stood, anywhere else: each is hashed once more under the deployment's key, so that
-only who has the key can ask whether this very patient, content or picture was erased.
+One object a request, ``tombstones/REQUEST.json``, below the lake, and the same in the vault: a lake
+that is restored from a backup of before has none. It holds no pseudonym and no id that stands, or
+stood, anywhere else: each is hashed once more under the deployment's key, so that only who has the
+key can ask whether this very patient, content or picture was erased.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = "tombstones/"
 CARRIED_OUT = "erasures/"  # of reports: a request has one once its erasure is proven
+PATIENT, CONTENT, PIXELS = "erased patient", "erased content", "erased pixels"
 MASKED = "erased-"  # what ids begin with that stand in the place of an erased object's
 
 
@@ -40,15 +42,20 @@ class Tombstones:
     pixels: frozenset[str] = frozenset()
 
     @staticmethod
-    def of(storage: Storage, key: SiteKey) -> Tombstones:
-        """All that a lake has.
+    def of(places: Iterable[Storage], key: SiteKey, request: str = "") -> Tombstones:
+        """All that there are.
 
         Args:
-            storage: the lake's.
+            places: that hold any: the lake's storage, and the vault's.
             key: the deployment's.
+            request: of which alone; of all if not given.
         """
-        folder = storage.sub(FOLDER.rstrip("/"))
-        told = [json.loads(folder.read(entry.key)) for entry in folder.list()]
+        told = [
+            json.loads(place.read(entry.key))
+            for place in places
+            for entry in place.list(FOLDER)
+            if not request or entry.key == f"{FOLDER}{request}.json"
+        ]
         return Tombstones(
             key,
             frozenset(one["site"] for one in told if one["whole"]),
@@ -57,6 +64,30 @@ class Tombstones:
                 for kind in ("patients", "contents", "pixels")
             ),
         )
+
+    def __bool__(self) -> bool:
+        return bool(self.sites or self.patients or self.contents or self.pixels)
+
+    def erased_patients(self, named: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these were erased: sites, and pseudonyms of their patients."""
+        if not (self.patients or self.sites):
+            return set()
+        marked = self.key.pseudonyms(PATIENT)
+        return {
+            (site, one)
+            for site, one in named
+            if site in self.sites or (one and marked(f"{site}\0{one}") in self.patients)
+        }
+
+    def erased_pixels(self, hashes: Iterable[str]) -> set[str]:
+        """Which of these hashes of pictures are of pictures that were erased."""
+        marked = self.key.pseudonyms(PIXELS)
+        return {one for one in hashes if marked(one) in self.pixels} if self.pixels else set()
+
+    def erased_contents(self, contents: Iterable[str]) -> set[str]:
+        """Which of these ids of bytes are of bytes that were erased."""
+        marked = self.key.pseudonyms(CONTENT)
+        return {one for one in contents if marked(one) in self.contents} if self.contents else set()
 
     def masked(self, object_id: str) -> str:
         """The id that stands in the lake in the place of an erased object's, or of its content's;
@@ -68,6 +99,10 @@ class Tombstones:
     def has_content(self, content_id: str) -> bool:
         """Whether these bytes were erased, whatever they are called now and whoever sends them."""
         return bool(self.contents) and _content(self.key, content_id) in self.contents
+
+    def has_patient(self, site: str, pseudonym: str) -> bool:
+        """Whether a site's patient was erased, by a pseudonym or by a hash of an id."""
+        return bool(self.patients) and _patient(self.key, site, pseudonym) in self.patients
 
     def forbid(self, site: str, rows: Iterable[object]) -> bool:
         """Whether rows that a site's object has become are of an erased patient, or show a picture
@@ -99,7 +134,7 @@ def open_requests(storage: Storage) -> list[str]:
 
 
 def bury(
-    storage: Storage,
+    places: Iterable[Storage],
     key: SiteKey,
     request: str,
     site: str,
@@ -109,30 +144,34 @@ def bury(
     *,
     whole: bool = False,
 ) -> None:
-    """Write the tombstones of a request; once more is the same.
+    """Write the tombstones of a request; what stands there already stays.
 
     Args:
+        places: where: the lake's storage, and the vault's.
         patients: pseudonyms of the site's. contents, pixels: ids and hashes, as in the lake.
         whole: the site is withdrawn, and sends nothing any more.
     """
+    every = tuple(places)
+    before = Tombstones.of(every, key, request)
     told = {
         "request": request,
         "site": site,
         "whole": whole,
-        "patients": sorted(_patient(key, site, one) for one in patients),
-        "contents": sorted(_content(key, one) for one in contents),
-        "pixels": sorted(_pixels(key, one) for one in pixels),
+        "patients": sorted(before.patients.union(_patient(key, site, one) for one in patients)),
+        "contents": sorted(before.contents.union(_content(key, one) for one in contents)),
+        "pixels": sorted(before.pixels.union(_pixels(key, one) for one in pixels)),
     }
-    storage.write(f"{FOLDER}{request}.json", json.dumps(told, sort_keys=True, indent=1).encode())
+    for place in every:
+        place.write(f"{FOLDER}{request}.json", json.dumps(told, sort_keys=True, indent=1).encode())
 
 
 def _patient(key: SiteKey, site: str, pseudonym: str) -> str:
-    return key.pseudonym("erased patient", f"{site}\0{pseudonym}")
+    return key.pseudonym(PATIENT, f"{site}\0{pseudonym}")
 
 
 def _content(key: SiteKey, content_id: str) -> str:
-    return key.pseudonym("erased content", content_id)
+    return key.pseudonym(CONTENT, content_id)
 
 
 def _pixels(key: SiteKey, pixel_hash: str) -> str:
-    return key.pseudonym("erased pixels", pixel_hash)
+    return key.pseudonym(PIXELS, pixel_hash)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.deidentify.header.attributes import clean, of_loose
-from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header
+from echoatlas.pipeline.deidentify.header.patient import identity_of, in_header, listed_mark
 from echoatlas.pipeline.read.consent import header_consent, row_consent, strictest
 from echoatlas.schemas.rows.objects import CopyRow
 from echoatlas.schemas.values import Consent, Flag, PatientSource
@@ -47,6 +47,7 @@ class Claim:
     source: str
     strength: int
     consent: str = Consent.UNSAID
+    known_as: str = ""
 
     @property
     def order(self) -> tuple[int, str]:
@@ -70,7 +71,12 @@ def claim_of(header: Any, origin: Origin, site: SiteConfig, key: SiteKey, policy
     study = of_loose(origin, site, key, policy).study if header is None else ""
     patient = key.pseudonym("patient", who.value)
     return Claim(
-        patient, study, who.source, strength(who.source, header), consent_of(header, origin, site)
+        patient,
+        study,
+        who.source,
+        strength(who.source, header),
+        consent_of(header, origin, site),
+        listed_mark(key, who),
     )
 
 
@@ -82,7 +88,7 @@ def consent_of(header: Any, origin: Origin, site: SiteConfig) -> Consent:
 def recalled(row: CopyRow, header: Any) -> Claim:
     """Whom a copy named that is there no more."""
     known = strength(row.patient_source, header)
-    return Claim(row.patient, row.study, row.patient_source, known, row.consent)
+    return Claim(row.patient, row.study, row.patient_source, known, row.consent, row.known_as)
 
 
 def best(
@@ -140,6 +146,7 @@ def spoken_of(scan: Scan, task: ObjectTask, context: SiteContext) -> Spoken:
             content_id=sighting.content_id,
             site=sighting.site,
             patient=claim.patient,
+            known_as=claim.known_as,
             study=claim.study or header.study,  # which all copies with a header share
             patient_source=claim.source,
             license=site.license,

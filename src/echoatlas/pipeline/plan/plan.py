@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import TOLD, fingerprints_of, vocabulary_digests
+from echoatlas.pipeline.objects.listed import HELD, warnings_of
 from echoatlas.pipeline.plan.settings import deduplicate_config, journey_config, label_config
 from echoatlas.pipeline.plan.survey import BESIDE, surveyed
 from echoatlas.pipeline.settings import as_plain
@@ -177,7 +178,9 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
                 if deployment.lake.storage.exists(key):
                     before = _today(json.loads(deployment.lake.storage.read(key)))
                     why += changes(before, today)
-        warnings = seen.tables.tally.warnings()
+        warnings = seen.tables.tally.warnings() + warnings_of(seen.tables.lists)
+        if any(one.fault for one in seen.tables.lists):
+            warnings.insert(0, HELD)
         if short := seen.tables.tally.short(site.sidecar):
             warnings.insert(0, short)
         found.append(

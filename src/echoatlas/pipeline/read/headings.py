@@ -51,7 +51,7 @@ CONSENT = re.compile(
 )
 # Whether the patient left, so that a yes, or a date, is a no
 OPT_OUT = re.compile(
-    r"(?:national)?(?:data)?opt(?:ed|ing)?out"
+    r"(?:national)?(?:data)?opt(?:ed|ing)?out(?:date|on|datum|status|flag|state|yesno|yn)?"
     rf"|(?:{_AGREED}|{_WHO}|date(?:of)?)*(?:withdrawn|withdrew|withdrawal|revoked|refused|declined"
     r"|widerrufen|widerruf|widerspruch|abgelehnt|撤回|철회|退出)(?:date|on|datum)?"
     r"|objection|objected|opposition|refus|retrait"
@@ -60,6 +60,24 @@ OPT_OUT = re.compile(
 FOLDER = re.compile(
     r"(?:sub|image|file|parent|study|series|patient)?(?:folder|dir|directory)s?(?:name|path)?"
     r"|ordner(?:name)?|verzeichnis|dossier|carpeta|文件夹|フォルダ|폴더"
+)
+# What else says who somebody is, when they said so and how often they were counted
+BESIDE_WHO = re.compile(
+    r"issuer.*|assigningauthority|(?:sur|last|first|family|given|full|sub)?name|vorname|nachname"
+    r"|nom|prenom|apellidos?|cognome|dob|birth(?:date|day)?|dateofbirth|geburtsdatum|geb"
+    r"|(?:request|entry|signature|letter|received)?(?:date|datum|fecha|data)(?:ofrequest|received)?"
+    r"|日期|生年月日|出生日期|생년월일|comments?|remarks?|notes?|bemerkung(?:en)?|reason|grund|motivo?"
+    r"|备注|原因|lfdnr|nr|no|index|row|line|seq|序号|by|signedby|operator|column\d+"
+)
+# A file's name of which it says that those who are in it left
+LEAVING = re.compile(
+    r"opt(?:ed|ing|s)?out|withdr[ae]wn?|withdrawals?|widerruf|widerspr[uo]ch|revok|revocat|refus"
+    r"|declin|abgelehnt|verweiger|(?:no|non|not|without|ohne|sans|sin|sem)(?:consent|einwilligung)"
+    r"|objection|objected|opposition|retrait|ritirat|retirad|revocad|отозва|отказ|撤回|撤销|拒绝|拒否"
+    r"|退出|不同意|未同意|철회|거부"
+)
+AGREEING = re.compile(
+    r"consent|einwilligung|einverstandnis|zustimmung|toestemming|согласи|同意|동의"
 )
 LABEL = re.compile(
     r"label|organ|anatomy|region|body.?part|exam|plane|view|descri|protocol|class|structure", re.I
@@ -110,6 +128,12 @@ def patient_columns(headings: Iterable[str], rule: Sidecar) -> list[str]:
         elif means is None and PATIENT_NAME.fullmatch(plain(heading)):
             found.append((2, heading))
     return [heading for _, heading in sorted(found, key=lambda one: one[0])]
+
+
+def id_columns(headings: Iterable[str], rule: Sidecar) -> list[str]:
+    """The columns that name the patient by a number, or of which the site says that they do."""
+    found = patient_columns(headings, rule)
+    return [one for one in found if told(one, rule) or not PATIENT_NAME.fullmatch(plain(one))]
 
 
 def file_column(rows: Sequence[dict[str, str]], wanted: str | None) -> str | None:

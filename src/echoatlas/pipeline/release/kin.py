@@ -10,6 +10,9 @@ all the same, the strictest first:
 - the licenses of all copies bind;
 - of what copies say of consent the strictest holds; who restricts or refuses it does so for all
   pictures of the patient, who gives it for this one alone;
+- what a list of patients says holds for all of a patient's pictures; what it takes away also where
+  ids are the same but for issuer, leading zeros and separators; and where a site has a list that
+  can't be heeded, nobody knows of whom of its patients it speaks;
 - a label that one copy has is the others', and labels that contradict each other are none.
 """
 
@@ -28,7 +31,7 @@ from echoatlas.taxonomy.tree import UNKNOWN
 
 KIN, GROUP = "kin", "split_group"
 TIES = ROLES[Role.TIE]  # what two splits may not share
-COPY = ("content_id", "patient", "study", "patient_source", "consent")
+COPY = ("content_id", "patient", "known_as", "study", "patient_source", "consent")
 OBJECT = ("object_id", "content_id", "status", "license", "consent")
 LABEL = ("region", "organ", "region_index", "organ_index", "paths", "confidence", "conflict",
          "decided_by")  # fmt: skip
@@ -99,12 +102,24 @@ FROM tied JOIN many USING (tie) GROUP BY frame_id
 # Numbers stand for places in ``STRICTEST``, so that the least is the strictest
 STRICTEST = [one.value for one in Consent if one is not Consent.UNSAID]
 PLACE = f"list_position({STRICTEST}, consent)"
+YES = STRICTEST.index(Consent.GIVEN) + 1
 CONSENTS = f"""
 WITH stated AS (
     SELECT content_id, patient, {PLACE} AS place FROM c WHERE consent <> ''
+), lists AS (
+    SELECT patient, known_as, {PLACE} AS place FROM n WHERE patient <> ''
+), single AS (
+    SELECT known_as FROM c WHERE known_as <> '' GROUP BY known_as HAVING count(DISTINCT patient) = 1
+), listed AS (
+    SELECT patient, place FROM lists
+    UNION SELECT c.patient, lists.place FROM c JOIN lists USING (known_as) WHERE c.known_as <> ''
+        AND (lists.place < {YES} OR known_as IN (SELECT known_as FROM single))
+), held AS (
+    SELECT DISTINCT site, {PLACE} AS place FROM n WHERE patient = ''
 ), bound AS (
-    SELECT patient, min(place) AS place FROM stated
-    WHERE place < {STRICTEST.index(Consent.GIVEN) + 1} GROUP BY patient
+    SELECT patient, min(place) AS place FROM (
+        SELECT patient, place FROM stated UNION ALL FROM listed
+    ) WHERE place < {YES} GROUP BY patient
 ), bytes AS (
     SELECT content_id, min(place) AS place FROM (
         SELECT content_id, place FROM stated
@@ -114,6 +129,8 @@ WITH stated AS (
 ), own AS (
     SELECT frame_id, {PLACE} AS place FROM f WHERE consent <> ''
     UNION ALL SELECT f.frame_id, bound.place FROM f JOIN bound USING (patient)
+    UNION ALL SELECT f.frame_id, listed.place FROM f JOIN listed USING (patient)
+    UNION ALL SELECT f.frame_id, held.place FROM f JOIN held USING (site)
     UNION ALL SELECT claims.frame_id, bound.place FROM claims JOIN bound
         ON claims.who.patient = bound.patient
     UNION ALL SELECT f.frame_id, bytes.place FROM f JOIN content USING (object_id)
@@ -162,7 +179,7 @@ def prepare_kin(asked: Connection) -> None:
 
     Args:
         asked: a database with frames as ``f``, copies as ``c``, objects as ``o``, duplicates as
-            ``d``, measures as ``m`` and labels as ``l``.
+            ``d``, measures as ``m``, labels as ``l`` and what lists of patients say as ``n``.
     """
     asked.execute(VIEWS)
     for name, query in QUERIES.items():

@@ -27,6 +27,7 @@ OPTIONAL = (
     "measurements",
     "details",
     "copies",
+    "consents",
     "objects",
     "sightings",
     "edges",

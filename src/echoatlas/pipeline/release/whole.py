@@ -25,6 +25,7 @@ VIEWS = (
     ("a", "annotations", ("frame_id", "kind")),
     ("c", "copies", COPY),
     ("o", "objects", OBJECT),
+    ("n", "consents", ("site", "patient", "known_as", "consent")),
 )
 NUMBERED = """
 CREATE TABLE numbered AS SELECT frame_id, row_number() OVER (ORDER BY frame_id) - 1 AS row

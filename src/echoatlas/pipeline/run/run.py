@@ -26,6 +26,7 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.lake.tombstones import Tombstones
+from echoatlas.pipeline.objects.listed import HELD, heed, heeded, warnings_of
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
@@ -90,7 +91,7 @@ def curate(
             log.begin(Stage.RECOVER)
             tell("finishing what an interrupted run left", 0, 1)
             recover(lake, lock.before)
-        stones = Tombstones.of(lake.storage, deployment.key())
+        stones = deployment.tombstones()
         for left in [site for site in chosen if site.site in stones.sites]:
             note(f"site '{left.site}' was withdrawn, and is left out")
             chosen.remove(left)
@@ -127,6 +128,7 @@ def curate(
             del books
             ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
             log.begin(Stage.OBJECTS)
+            heed_lists(deployment, surveys, stones, summary.run_id)  # before anybody is cut off
             carry_objects(deployment, ready, cluster, summary, tell, log, stones, gate)
             mask(lake, stones, unmasked(lake), summary.run_id)
             log.counted(summary.objects)
@@ -134,6 +136,7 @@ def curate(
             read_anew(deployment, ready, cluster, summary, tell, log, stones, gate)
             log.counted(summary.reread)
             gate.finish(seen.site.site for seen in ready)
+            heed_lists(deployment, surveys, stones, summary.run_id)  # those in archives are known
             log.begin(Stage.DUPLICATES)
             tell("duplicates", 0, 1)
             run_id, many = summary.run_id, partial(cluster, SCATTERED)
@@ -159,7 +162,7 @@ def curate(
             if not write_receipts(
                 deployment,
                 seen.site,
-                seen.tables.told,
+                (*seen.tables.told, *seen.tables.lists),
                 seen.arrived.whole,
                 digests,
                 other.get(seen.site.site, ()),
@@ -178,18 +181,30 @@ def curate(
 
 def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> None:
     """Say what a person should look at in the sites' tables, and keep the counts."""
-    unlisted = unlisted_objects(lake)
+    unlisted, known = unlisted_objects(lake), heeded(lake)
     for seen in surveys:
         site, counts = seen.site, seen.tables.tally
         remember_tables(lake.storage, site.site, counts)
         if short := counts.short(site.sidecar):
             summary.held.append(f"{site.site}: {short}")
-        said = counts.warnings()
+        said = counts.warnings() + warnings_of(seen.tables.lists, known.get(site.site))
+        if (found := known.get(site.site)) and found.held:
+            summary.held.append(f"{site.site}: {HELD}")
         if packed := unlisted.get(site.site):
             said.append(packed.warning)
             if packed.share < site.sidecar.min_matched:
                 summary.held.append(f"{site.site}: {packed.warning}")
         summary.warnings += [f"{site.site}: {one}" for one in said]
+
+
+def heed_lists(
+    deployment: Deployment, surveys: list[Survey], stones: Tombstones, run_id: str
+) -> None:
+    """Keep what sites' tables say of patients, whatever files they name."""
+    for seen in surveys:
+        locators = (place for place in seen.arrived.listing.locators.to_pylist())
+        key = deployment.site_key(seen.site.site)
+        heed(deployment.lake, key, seen.tables.lists, locators, stones, run_id)
 
 
 def _record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import address
 from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.portions import Wanted
+from echoatlas.pipeline.objects.listed import heeded
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
@@ -53,6 +55,7 @@ def status(lake: Lake) -> dict[str, Any]:
         ),
         "masks_left_out": sum(n for said, n in flagged.items() if "mask_" in said),
         "consent": {one.value: consent[one] for one in Consent if one and consent[one]},
+        "patient_lists": {site: asdict(one) for site, one in heeded(lake).items()},
         "conservation": books.holds,
         "faults": list(books.faults),
     }

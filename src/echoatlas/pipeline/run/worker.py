@@ -38,6 +38,7 @@ from echoatlas.pipeline.read.consent import strictest
 from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.sidecars.collection import is_companion
+from echoatlas.pipeline.sidecars.site import is_unheeded
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.storage import Storage
 from echoatlas.pipeline.ticks import tick
@@ -197,6 +198,8 @@ def _travel(
         name = f"{item.name}!{member}" if member else item.name
         if is_companion(batch.site, name):
             raise Reject(Reason.NOT_IMAGING, "Its collection files it as no picture.", "ingest")
+        if item.sighting.member >= 0 and is_unheeded(batch.site, name, data):
+            raise Reject(Reason.CONSENT_LIST, step="ingest")
         if item.sighting.member < 0 and _only_companions(batch.site, name, data):
             return None
         said += sources.statements_of(item, name)

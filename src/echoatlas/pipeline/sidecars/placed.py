@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,15 @@ class Tables:
         folder = folder_of(key)
         placed = Placed(key, table, Called.of(table.rows, folder))
         self.placed.setdefault(folder, []).append(placed)
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Take tables away that speak of no file."""
+        for folder, some in list(self.placed.items()):
+            left = [one for one in some if one.key not in keys]
+            if left:
+                self.placed[folder] = left
+            else:
+                del self.placed[folder]
 
     def take(self, names: Iterable[str]) -> None:
         """Let tables know all files that they might speak of, so that none gets another's row.

@@ -13,8 +13,14 @@ from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.consent import joined_rows
 from echoatlas.pipeline.sidecars.called import Called
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
+from echoatlas.pipeline.sidecars.patients import PatientList, may_list_patients, patients_of
 from echoatlas.pipeline.sidecars.placed import Tables, folder_of
-from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
+from echoatlas.pipeline.sidecars.tables import (
+    SidecarTable,
+    read_sheets,
+    read_sidecar,
+    table_of,
+)
 from echoatlas.pipeline.sidecars.tally import TableReport, Tally, tally
 
 if TYPE_CHECKING:
@@ -52,6 +58,7 @@ class Sidecars:
         names: their keys, by folder.
         companions: of the collection that the site names.
         told, tally: what is read of each of them, and how far they speak of the other files.
+        lists: what tables, these and others, say of patients.
     """
 
     keys: frozenset[str]
@@ -60,6 +67,7 @@ class Sidecars:
     companions: Companions
     told: tuple[TableReport, ...]
     tally: Tally
+    lists: tuple[PatientList, ...] = ()
 
     def above(self, key: str) -> tuple[str, ...]:
         """Keys of the loose tables that may speak of what is in an archive."""
@@ -87,23 +95,30 @@ def sidecars(
     every = list(listed)
     small = [key for key, size in every if size <= MOST_BYTES]
     beside = companions(site, small)
-    tables = Tables()
-    names: dict[str, tuple[str, ...]] = {}
-    for key in small:
-        if key in beside.names or not is_sidecar(site, key):
+    tables, lists = Tables(), dict[str, PatientList]()
+    for key, size in every:
+        if key in beside.names or not (is_sidecar(site, key) or is_list(site, key)):
             continue
         try:
-            table = read_sidecar(bucket.read(key), key, site.sidecar)
-        except (FileNotFoundError, Reject):  # removed since it was listed, or its turn says why not
+            data = bucket.read(key) if size <= MOST_BYTES else b""
+        except FileNotFoundError:  # removed since it was listed
             continue
+        except Reject:  # its turn says why not; of a list this says that it can't be heeded
+            data = b""
+        table, of_patients = looked_at(data, key, site)
         if table is not None:
             tables.add(key, table)
-            names[folder_of(key)] = (*names.get(folder_of(key), ()), key)
-    read = frozenset(key for some in names.values() for key in some)
+        if of_patients is not None:
+            lists[key] = of_patients
     values = frozenset(beside_headers(key for key, _ in every))
-    known = beside.names | read | values
+    known = beside.names | values | {one.key for one in tables} | _alone(lists.values())
     others = [key for key, _ in every if key not in known]
     tables.take(others)
+    of_nobody, lists = _settled(tables, lists, others)
+    tables.drop(of_nobody)
+    names: dict[str, tuple[str, ...]] = {}
+    for one in tables:
+        names[folder_of(one.key)] = (*names.get(folder_of(one.key), ()), one.key)
     told, counts = tally(site, tables, [key for key in others if key not in waiting])
     if not told:
         sizes = dict(every)
@@ -117,7 +132,46 @@ def sidecars(
                 if sizes[key] <= MOST_TRIED_BYTES
             ),
         )
-    return Sidecars(known, tables, names, beside, tuple(told), counts)
+    return Sidecars(known, tables, names, beside, tuple(told), counts, tuple(lists.values()))
+
+
+def is_list(site: SiteConfig, name: str) -> bool:
+    """Whether a file is to be asked whether it lists patients."""
+    return may_list_patients(name, site.sidecar) and not is_companion(site, name)
+
+
+def looked_at(
+    data: bytes, name: str, site: SiteConfig
+) -> tuple[SidecarTable | None, PatientList | None]:
+    """A file as a table that speaks of files, and as one that speaks of patients."""
+    sheets = read_sheets(data)
+    spoken = is_sidecar(site, name)
+    table = table_of(sheets or (), name, site.sidecar) if spoken else None
+    listed = None
+    if is_list(site, name) or (spoken and sheets):
+        listed = patients_of(name, sheets, table, site.sidecar)
+    return table, listed
+
+
+def _alone(lists: Iterable[PatientList]) -> set[str]:
+    return {one.key for one in lists if one.alone}
+
+
+def _settled(
+    tables: Tables, lists: Mapping[str, PatientList], files: Sequence[str]
+) -> tuple[set[str], dict[str, PatientList]]:
+    """Tables of files that are lists of patients instead, and all lists: of those that may be
+    either, whether one is decided by the files that are there."""
+    weak = {one.key for one in lists.values() if one.weak}
+    naming: set[str] = set()
+    if weak:
+        naming = {placed.key for file in files for placed, _ in tables.naming(file)} & weak
+    kept = {
+        key: one.of_files() if key in naming else one
+        for key, one in lists.items()
+        if not (key in naming and one.fault)
+    }
+    return weak - naming, kept
 
 
 def _speaks(site: SiteConfig, bucket: Storage, key: str, others: Sequence[str]) -> bool:
@@ -140,8 +194,22 @@ def _readable(content: Content) -> bytes | None:
 
 
 def is_table(site: SiteConfig, name: str, content: Content) -> bool:
-    """Whether a file is a sidecar table, by its name and then by what is in it."""
-    return is_sidecar(site, name) and read_sidecar(content(), name, site.sidecar) is not None
+    """Whether a file is a sidecar table, by its name and then by what is in it.
+
+    A list of patients is none: in an archive nobody heeds it, and its turn says so.
+    """
+    if not is_sidecar(site, name):
+        return False
+    table, listed = looked_at(content(), name, site)
+    return table is not None and (listed is None or not listed.alone or listed.weak)
+
+
+def is_unheeded(site: SiteConfig, name: str, data: bytes) -> bool:
+    """Whether what lies in an archive is a list of patients, which is heeded beside it alone."""
+    if not (is_list(site, name) or is_sidecar(site, name)):
+        return False
+    table, listed = looked_at(data, name, site)
+    return listed is not None and (table is None or bool(listed.fault))
 
 
 @dataclass(slots=True)

@@ -22,16 +22,19 @@ from echoatlas.pipeline.read.headings import (
 )
 from echoatlas.pipeline.read.text import text_of
 from echoatlas.pipeline.sidecars.json_rows import json_records
-from echoatlas.pipeline.sidecars.workbook import SHEET_ERRORS, sheets
+from echoatlas.pipeline.sidecars.patients import told_by_name
+from echoatlas.pipeline.sidecars.workbook import SHEET_ERRORS, workbook_sheets
 from echoatlas.schemas.config.site import Sidecar
 
 Rows = list[dict[str, str]]
 MOST_BYTES = 256 << 20
+OLE = b"\xd0\xcf\x11\xe0"  # an old workbook, or one that needs a password
 MOST_CELL = 1 << 14  # characters
 MOST_COLUMNS = 1000
 MOST_BEFORE = 50  # lines of titles and comments over the headings
 SAMPLE = 100  # lines by which the delimiter is told
 DELIMITERS = ",;\t|"
+ALONE = "\x1f"  # stands between no cells: of a single column
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,27 @@ class SidecarTable:
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table as it is written, whatever it speaks of. Trusted zone.
+
+    Attributes:
+        title: of a workbook's sheet; "" elsewhere.
+        headings: of all columns, in order. rows: heading to cell, all as text.
+        above: cells of lines that stand over the headings.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    rows: Rows
+    above: tuple[str, ...] = ()
+
+
 def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
     """Read a table and key its rows by the file that they speak of.
 
     Args:
-        name: of the table's file; asked only when the content fits several formats.
+        name: of the table's file, which may say that whoever is in it left.
         rule: which column names the file, if the site says so.
 
     Returns:
@@ -63,7 +82,12 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
         winning, and of consent the strictest. None if the bytes are no table, or no column of it
         names files.
     """
-    rows = read_rows(data)
+    return table_of(read_sheets(data) or (), name, rule)
+
+
+def table_of(sheets: Sequence[Sheet], name: str, rule: Sidecar) -> SidecarTable | None:
+    """The same of a table that was read: the first sheet that names files."""
+    rows = _chosen(sheets)
     if not rows:
         return None
     key = file_column(rows, rule.key)
@@ -71,11 +95,13 @@ def read_sidecar(data: bytes, name: str, rule: Sidecar) -> SidecarTable | None:
         return None
     headings = tuple(rows[0])
     readers = speaking(headings, rule)
+    by_name = "" if readers else told_by_name(name, rule).replace("ignore", "")
     named: dict[str, Rows] = {}
     for row in rows:
         if row.get(key, "").strip():
-            if said := strictest(read(row.get(one, ""), rule) for one, read in readers.items()):
-                row[JOINED] = said
+            cells = [read(row.get(one, ""), rule) for one, read in readers.items()]
+            if said := strictest([*cells, by_name]):
+                row = {**row, JOINED: said}
             named.setdefault(_path(row[key]), []).append(row)
     lines = sum(map(len, named.values()))
     table: dict[str, Mapping[str, str]] = {}
@@ -111,15 +137,35 @@ def _torn(same: Rows, headings: Sequence[str], rule: Sidecar) -> bool:
 
 def read_rows(data: bytes) -> Rows | None:
     """The rows of a CSV, JSON or XLSX, all values as text; None if the bytes are no table."""
-    if not data or len(data) > MOST_BYTES:
+    found = read_sheets(data)
+    return None if found is None else _chosen(found)
+
+
+def _chosen(sheets: Sequence[Sheet]) -> Rows | None:
+    """The first sheet that names files; the first of all if none does."""
+    if len(sheets) > 1:
+        named = (one.rows for one in sheets if one.rows and file_column(one.rows, None))
+        return next(named, sheets[0].rows)
+    return sheets[0].rows if sheets else None
+
+
+def read_sheets(data: bytes) -> list[Sheet] | None:
+    """What stands in a CSV or JSON, and in each sheet of an XLSX; None if the bytes are no table.
+
+    A list in one column is a table as well.
+    """
+    if not data or len(data) > MOST_BYTES or data.startswith(OLE):
         return None
     if data[:4] == b"PK\x03\x04":
         return _xlsx(data)
     rows = _json(data)
-    return _csv(data) if rows is None else rows
+    if rows is not None:
+        return [Sheet("", tuple(rows[0]) if rows else (), rows)]
+    found = _csv(data)
+    return None if found is None else [found]
 
 
-def _csv(data: bytes) -> Rows | None:
+def _csv(data: bytes) -> Sheet | None:
     text = text_of(data)
     if text is None:
         return None
@@ -127,8 +173,9 @@ def _csv(data: bytes) -> Rows | None:
     said = re.match(r"\ufeff?\"?sep=(.)\"?[ \t]*\r?\n", text, re.IGNORECASE)
     body = text[said.end() :] if said else text
     delimiter = said[1] if said else _delimiter(body) or _blanks(body)
-    if delimiter is None:
-        return None
+    if delimiter is None and any(mark in body for mark in map(chr, range(9))):
+        return None  # no text
+    delimiter = delimiter or ALONE
     try:
         return _rows(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter))
     except csv.Error:
@@ -168,7 +215,7 @@ def _blanks(text: str) -> str | None:
     return " " if any(map(speaks, lines[0])) else None
 
 
-def _rows(lines: Iterable[Iterable[Any]]) -> Rows | None:
+def _rows(lines: Iterable[Iterable[Any]], title: str = "") -> Sheet | None:
     """Lines of cells to rows, by their headings; by number where there are none."""
     iterator = iter(lines)
     head = [[_cell(cell) for cell in line] for line in islice(iterator, MOST_BEFORE)]
@@ -186,7 +233,8 @@ def _rows(lines: Iterable[Iterable[Any]]) -> Rows | None:
         cells = [_cell(cell) for cell in line]
         if any(cells) and not (len(cells) == 1 < len(headings) and cells[0].startswith("#")):
             rows.append({h: c for h, c in zip_longest(headings, cells, fillvalue="") if h})
-    return rows
+    above = tuple(cell for line in head[: max(at, 0)] for cell in line if cell)
+    return Sheet(title, tuple(dict.fromkeys(filter(None, headings))), rows, above)
 
 
 def _headings(cells: Sequence[str], below: Sequence[Sequence[str]]) -> list[str]:
@@ -231,12 +279,10 @@ def _flat(value: Any) -> str:
     return json.dumps(value)[:MOST_CELL] if isinstance(value, (dict, list)) else _cell(value)
 
 
-def _xlsx(data: bytes) -> Rows | None:
-    """The first sheet of a workbook that names files; the first of all if none does."""
+def _xlsx(data: bytes) -> list[Sheet] | None:
+    """The sheets of a workbook in which anything stands; None if it is none."""
     try:
-        rows = map(_rows, sheets(data))
-        first = next(rows, None)
-        found = (one for one in chain([first], rows) if one and file_column(one, None))
-        return next(found, first)
+        found = [_rows(lines, title) for title, lines in workbook_sheets(data)]
+        return [one for one in found if one is not None] or None
     except SHEET_ERRORS:
         return None

@@ -24,8 +24,8 @@ MERGED = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]{1,3})(\d{1,7}):\1(\d{1,7}
 Lines = Iterator[tuple[Any, ...]]
 
 
-def sheets(data: bytes) -> Iterator[Lines]:
-    """The lines of each sheet of a workbook; none if the bytes are another zip.
+def workbook_sheets(data: bytes) -> Iterator[tuple[str, Lines]]:
+    """The title and the lines of each sheet of a workbook; none if the bytes are another zip.
 
     Raises:
         SHEET_ERRORS: the workbook is damaged.
@@ -44,7 +44,10 @@ def sheets(data: bytes) -> Iterator[Lines]:
                 for sheet in book.worksheets:
                     sheet.reset_dimensions()  # some programs write those of a sheet of one cell
                     lines = sheet.iter_rows(values_only=True)
-                    yield _filled(lines, package.read(sheet._worksheet_path.lstrip("/")))
+                    yield (
+                        sheet.title,
+                        _filled(lines, package.read(sheet._worksheet_path.lstrip("/"))),
+                    )
         except InvalidFileException as error:
             raise ValueError from error
 

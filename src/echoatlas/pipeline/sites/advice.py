@@ -31,6 +31,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NOT_CLEAN: "Nothing to do: we look into it.",
     Reason.UNKNOWN_SOP_CLASS: NOTHING,
     Reason.NO_CONSENT: "If that is wrong, mend what header or table say of consent.",
+    Reason.CONSENT_LIST: "Put it beside the archive, and delete it there or name it otherwise.",
     Reason.SEEN_BY_REVIEWER: "Black the text out, and send it by itself: the guide says how.",
     Reason.BAD_NAME: "Rename it, and send it again.",
     Reason.NOT_DELIVERED: "See that it is a file that we may read; then tell us to ask again.",

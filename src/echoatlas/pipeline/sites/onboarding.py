@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.deployment import load_site
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.listing import arrivals
+from echoatlas.pipeline.objects.listed import warnings_of
 from echoatlas.pipeline.sidecars.site import sidecars
 from echoatlas.pipeline.sidecars.tally import Tally
 from echoatlas.pipeline.sites.guide import form_page, form_script, guide
@@ -22,6 +23,7 @@ from echoatlas.schemas.config.site import SiteConfig
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.sidecars.patients import PatientList
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Checked:
         files: that a run would read as scans or archives, as ``plan`` counts them.
         beside: tables, masks and values that lie beside those.
         bytes: of all of them.
+        tables: how far tables speak of those. lists: what they say of patients.
     """
 
     site: SiteConfig
@@ -39,6 +42,12 @@ class Checked:
     beside: int
     bytes: int
     tables: Tally
+    lists: tuple[PatientList, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should look at in its tables."""
+        return self.tables.warnings() + warnings_of(self.lists)
 
     @property
     def sentence(self) -> str:
@@ -84,7 +93,7 @@ def check_site(deployment: Deployment, file: Path, *, make: bool = False) -> Che
     tables = sidecars(site, bucket, [(one.key, one.size) for one in listed])
     files = sum(one.key not in tables.keys for one in listed)
     size = sum(one.size for one in listed)
-    return Checked(site, files, len(listed) - files, size, tables.tally)
+    return Checked(site, files, len(listed) - files, size, tables.tally, tables.lists)
 
 
 FOLDER = "onboarding"  # of the deployment: what is handed to sites

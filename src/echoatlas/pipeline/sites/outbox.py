@@ -21,15 +21,17 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.ingest.complete import completeness, upload_folder
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import is_readable, receipts_at, uploaded
+from echoatlas.pipeline.objects.listed import consent_of_patients
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, sidecars
+from echoatlas.pipeline.sidecars.tally import TableReport
 from echoatlas.pipeline.sites.receipt_pages import pages
-from echoatlas.pipeline.sites.receipts import Receipt, fates_of, receipts
+from echoatlas.pipeline.sites.receipts import Receipt, fates_of, receipts, remarks_on
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.ingest.complete import Completeness
     from echoatlas.pipeline.ingest.listing import ListedFile
-    from echoatlas.pipeline.sidecars.tally import TableReport
+    from echoatlas.pipeline.sidecars.patients import PatientList
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
 
@@ -41,7 +43,7 @@ CHUNK = 64 << 20  # bytes of a file that are held at a time
 def write_receipts(
     deployment: Deployment,
     site: SiteConfig,
-    told: Iterable[TableReport] | None = None,
+    told: Iterable[TableReport | PatientList] | None = None,
     whole: Completeness | None = None,
     digests: Mapping[str, bytes] | None = None,
     other: Iterable[str] = (),
@@ -49,7 +51,7 @@ def write_receipts(
     """Write a receipt for each upload whose outcome has changed to where the site can read it.
 
     Args:
-        told: what is read of the site's loose tables, if that is known already.
+        told: what is read of the site's loose tables and lists, if that is known already.
         whole: which of its uploads have come whole, if that is known already.
         digests: locator to SHA-256 of files that were read anyway; others are read for it.
         other: keys of files whose bytes are not those that a manifest names.
@@ -64,7 +66,8 @@ def write_receipts(
         entries = uploaded(bucket)
         whole = completeness(site, bucket, entries, time.time())
         listed = arrivals(site, bucket, deployment.key(), entries)
-        told = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting).told
+        beside = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting)
+        told = (*beside.told, *beside.lists)
     now = _outcomes(deployment, site, told, whole, other)
     due = {upload for upload, digest in now.items() if before.get(upload) != digest}
     if not due:
@@ -141,18 +144,21 @@ class _Digests:
 def _outcomes(
     deployment: Deployment,
     site: SiteConfig,
-    told: Iterable[TableReport],
+    told: Iterable[TableReport | PatientList],
     whole: Completeness,
     other: Iterable[str],
 ) -> dict[str, str]:
     """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
     here = pc.field("site") == site.site
     columns = ["upload", "locator", "status", "reason"]
-    lake = deployment.lake
-    outcomes = lake.read("objects", [*columns, "object_id"], here).to_pylist()
-    fates = fates_of(outcomes)
+    lake, listed = deployment.lake, consent_of_patients(deployment.lake, site.site)
+    said = ["object_id", "consent", "flags", "patient"]
+    outcomes = lake.read("objects", [*columns, *said], here).to_pylist()
+    fates, remarks = fates_of(outcomes), remarks_on(outcomes, listed)
     lines: list[tuple[str, ...]] = [
-        (*(row[column] for column in columns), fates.get(row["object_id"], "")) for row in outcomes
+        (*(row[column] for column in columns), fate)
+        for row in outcomes
+        for fate in (fates.get(row["object_id"], "") + remarks.get(row["object_id"], ""),)
     ]
     held = batches_held(lake.storage).get(site.site)
     unlike = held.unlike if held is not None else ()
@@ -163,8 +169,11 @@ def _outcomes(
         lines.append((*row.values(), *(["waits"] if waits else [])))
     key = deployment.key()
     for one in told:
-        said = key.pseudonym("table", json.dumps(asdict(one), sort_keys=True))
-        lines.append((upload_id(site.site, upload_folder(one.table), key), said))
+        place = one.table if isinstance(one, TableReport) else one.key
+        text = json.dumps(asdict(one), sort_keys=True)
+        lines.append(
+            (upload_id(site.site, upload_folder(place), key), key.pseudonym("table", text))
+        )
     for name in whole.waiting:
         lines.append((upload_id(site.site, upload_folder(name), key), key.pseudonym("waits", name)))
     for name in other:

@@ -16,7 +16,9 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.ingest.complete import completeness
 from echoatlas.pipeline.ingest.listing import arrivals, upload_id
 from echoatlas.pipeline.ingest.uploads import uploaded
+from echoatlas.pipeline.objects.listed import consent_of_patients, sentence_on
 from echoatlas.pipeline.read.archive import opened
+from echoatlas.pipeline.read.consent import strictest
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import TableReport, tally
 from echoatlas.pipeline.sites.advice import OTHER_BYTES, advice_on
@@ -98,7 +100,8 @@ def receipts(
     lake, bucket = deployment.lake, deployment.bucket(site)
     here = pc.field("site") == site.site
     outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
-    fates, remarks = fates_of(outcomes.values()), remarks_on(outcomes.values())
+    left = consent_of_patients(lake, site.site)
+    fates, remarks = fates_of(outcomes.values()), remarks_on(outcomes.values(), left)
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
     for row in lake.read("sightings", where=here).to_pylist():
@@ -156,7 +159,8 @@ def receipts(
     files = [name for name in spoken if name not in looked_into]
     beside.tables.take(files)
     tables = {one.table: one for one in (*held, *tally(site, beside.tables, files)[0])}
-    return [_of_table(one, tables.get(one.file)) for one in found]
+    told = {one.key: sentence_on(one) for one in beside.lists}
+    return [_of_table(one, tables.get(one.file), told.get(one.file, "")) for one in found]
 
 
 def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -> Receipt:
@@ -175,8 +179,11 @@ def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -
     )
 
 
-def _of_table(receipt: Receipt, told: TableReport | None) -> Receipt:
-    return receipt if told is None else replace(receipt, sentence=told.sentence(), table=told)
+def _of_table(receipt: Receipt, told: TableReport | None, of_patients: str) -> Receipt:
+    if told is None and not of_patients:
+        return receipt
+    said = [told.sentence()] if told is not None else []
+    return replace(receipt, sentence=" ".join([*said, of_patients]).strip(), table=told)
 
 
 def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -184,12 +191,19 @@ def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
 
 
-def remarks_on(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Sentences on objects that were kept, of which releases leave out something, or all."""
+def remarks_on(
+    outcomes: Iterable[Mapping[str, Any]], listed: Mapping[str, Consent]
+) -> dict[str, str]:
+    """Sentences on objects that were kept, of which releases leave out something, or all.
+
+    Args:
+        listed: what lists of patients say of each.
+    """
     found = {}
     for row in outcomes:
         flags = row["flags"].split() if row["status"] == Status.KEPT else ()
-        said = [NO_CONSENT[row["consent"]]] if flags != () and row["consent"] in NO_CONSENT else []
+        consent = strictest((row["consent"], listed.get(row["patient"], Consent.UNSAID)))
+        said = [NO_CONSENT[consent]] if flags != () and consent in NO_CONSENT else []
         said += [f"{LEFT_OUT[flag]}: it is left out." for flag in flags if flag in LEFT_OUT]
         if said:
             found[row["object_id"]] = " ".join(said)

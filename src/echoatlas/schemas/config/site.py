@@ -24,6 +24,8 @@ UploadId = Annotated[str, Field(pattern="^u-[0-9a-f]{12}$")]
 Mixed = Literal["devices", "formats", "organs", "gray_levels", "sizes"]
 # What a word in a column of consent may be said to mean: words of ``Consent``; unsaid says nothing.
 Agreed = Literal["given", "restricted", "refused", "withdrawn", "unsaid"]
+# What it may be said to mean that a patient is in a list.
+Listed = Literal["given", "restricted", "refused", "withdrawn", "ignore"]
 
 
 class Labels(Strict):
@@ -78,6 +80,11 @@ class Sidecar(Strict):
         default_factory=dict,
         description="Word in a column of consent to what it means, where it is none of those that "
         "are known: yes, no, withdrawn, ... in many languages.",
+    )
+    lists: dict[str, Listed] = Field(
+        default_factory=dict,
+        description="Glob of names of tables of patients to what it means to be in one, where no "
+        "column says it; ignore: such a table says nothing of consent.",
     )
     min_matched: float = Field(
         0.0,

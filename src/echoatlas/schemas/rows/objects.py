@@ -85,12 +85,41 @@ class CopyRow:
         str, Column("Keyed pseudonym of the patient whom this copy names.", subject=True)
     ]
     study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
+    known_as: Annotated[
+        str,
+        Column(
+            "Keyed hash of the patient's id without issuer, leading zeros and separators, by which "
+            "lists of patients are matched; empty if it has none.",
+            subject=True,
+        ),
+    ]
     patient_source: Annotated[str, Column("{}, which is unknown.", values=[*PatientSource])]
     license: Annotated[str, Column("License of the site's data.")]
     consent: Annotated[
         str, Column("{}, as header and tables say of this copy.", values=[*reversed(Consent)])
     ]
     fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRow:
+    """What a site's table says of a patient's consent, whatever files it names, if any; or, of no
+    patient, that there is a list which can't be heeded, so that the site's pictures wait."""
+
+    source: Annotated[str, Column("Keyed hash of the table's place.", subject=True)]
+    site: Site
+    patient: Annotated[
+        str,
+        Column(
+            "Keyed pseudonym of the id as it is written there; empty where nobody is named.",
+            subject=True,
+        ),
+    ]
+    known_as: Annotated[
+        str,
+        Column("Keyed hash of the id without issuer, leading zeros and separators.", subject=True),
+    ]
+    consent: Annotated[str, Column("{}.", values=[one for one in reversed(Consent) if one])]
 
 
 @dataclass(frozen=True, slots=True)

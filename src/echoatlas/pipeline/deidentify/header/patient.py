@@ -54,6 +54,45 @@ def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
     return key.pseudonym("patient", patient_identity(patient_id, issuer))
 
 
+SEPARATED = re.compile(r"[\d .\-/_]+")
+ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+
+
+def loose_id(identity: str) -> str:
+    """A patient's id as lists of patients may write it, too: without the issuer, without leading
+    zeros, which spreadsheets take away, and a number without what stands between its digits.
+
+    Two patients may have the same one: nothing is permitted by it, much may be withheld.
+
+    Args:
+        identity: normalized.
+
+    Returns:
+        "" of whom no id is known.
+    """
+    if "\0" in identity:
+        return ""
+    bare = identity.partition("\\")[0].strip()
+    if SEPARATED.fullmatch(bare):
+        bare = "".join(one for one in bare if one.isdigit())
+    return ZEROS.sub("", bare)
+
+
+def listed_mark(key: SiteKey, who: Identity) -> str:
+    """A keyed hash of that; "" of whom no id is known.
+
+    Patients of folders are known by the folder's own name.
+    """
+    folder = who.source == PatientSource.FOLDER
+    bare = "" if who.unnamed else loose_id(who.value.rpartition("/")[2] if folder else who.value)
+    return key.pseudonym("listed patient", bare) if bare else ""
+
+
+def names_somebody(value: str) -> bool:
+    """Whether an id is one, and none of the words that stand for nobody."""
+    return _says_something(value)
+
+
 def named_identity(name: str, birth_date: str) -> str:
     """Who has no patient id, but a name and a birth date, as a header writes both."""
     return f"name\0{normalized(name)}\0{normalized(birth_date)}"

@@ -1,0 +1,242 @@
+"""Lists of patients as rows of the lake: ids become pseudonyms here, and nothing else stays.
+
+What a list says holds until a list in its place says something else: one that is gone was heeded,
+and who withdrew does not come back since a bucket was tidied up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from echoatlas.pipeline.deidentify.header.patient import (
+    Identity,
+    listed_mark,
+    names_somebody,
+    patient_identity,
+)
+from echoatlas.pipeline.errors import Reason
+from echoatlas.pipeline.read.consent import strictest
+from echoatlas.schemas.rows.objects import ConsentRow
+from echoatlas.schemas.tables import to_arrow
+from echoatlas.schemas.values import Consent, PatientSource
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.lake.tombstones import Tombstones
+    from echoatlas.pipeline.sidecars.patients import PatientList
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
+
+HELD = (
+    "a list of patients can't be heeded: no picture of the site is released until it is mended "
+    "(`echoatlas site receipt` says which)"
+)
+ARCHIVED = "archived"  # in the place of a list's, of all lists in a site's archives
+
+
+def source_of(key: SiteKey, place: str) -> str:
+    """A keyed hash of where a list lies: a file's name may be anybody's."""
+    return key.pseudonym("patient list", place)
+
+
+def consent_rows(
+    one: PatientList, key: SiteKey, stones: Tombstones | None = None
+) -> list[ConsentRow]:
+    """What a list says, of each patient once; of who was erased nothing is written down.
+
+    Args:
+        key: the site's.
+    """
+    source = source_of(key, one.key)
+    held = [ConsentRow(source, key.site, "", "", Consent.UNCLEAR.value)] if one.fault else []
+    said: dict[str, tuple[str, Consent]] = {}
+    for written, word in one.said.items():
+        if not names_somebody(written):
+            continue
+        identity = patient_identity(written)
+        patient = key.pseudonym("patient", identity)
+        mark = listed_mark(key, Identity(PatientSource.SIDECAR, identity))
+        if stones is not None and stones.has_patient(key.site, patient):
+            continue
+        if stones is not None and stones.has_patient(key.site, mark):
+            mark = ""
+        before = said.get(patient, (mark, Consent.UNSAID))[1]
+        said[patient] = mark, strictest((before, word))
+    return held + [
+        ConsentRow(source, key.site, patient, mark, word.value)
+        for patient, (mark, word) in sorted(said.items())
+    ]
+
+
+def heed(
+    lake: Lake,
+    key: SiteKey,
+    lists: Iterable[PatientList],
+    archives: Iterable[str],
+    stones: Tombstones,
+    run_id: str,
+) -> None:
+    """Put what a site's lists say in the place of what they said before, where that is another.
+
+    Args:
+        key: the site's. archives: locators of those that lie in its bucket.
+        run_id: of whoever holds the lake.
+    """
+    now = {source_of(key, one.key): consent_rows(one, key, stones) for one in lists}
+    archived = source_of(key, ARCHIVED)
+    unheeded = bool(unheeded_archives(lake, key.site) & set(archives))
+    row = ConsentRow(archived, key.site, "", "", Consent.UNCLEAR.value)
+    now[archived] = [row] if unheeded else []
+    there = lake.read("consents", where=pc.field("site") == key.site)
+    before: dict[str, list[ConsentRow]] = {}
+    for one in there.to_pylist():
+        before.setdefault(one["source"], []).append(ConsentRow(**one))
+    # A fault of a list that is gone is gone with it: whom it meant was never known
+    for source, rows in before.items():
+        if source not in now and any(not one.patient for one in rows):
+            now[source] = [one for one in rows if one.patient]
+    changed = {
+        source: rows
+        for source, rows in now.items()
+        if sorted(map(_order, rows)) != sorted(map(_order, before.get(source, [])))
+    }
+    if changed:
+        table = to_arrow("consents", [one for rows in changed.values() for one in rows])
+        lake.exchange("consents", "source", sorted(changed), table, run_id)
+
+
+def _order(row: ConsentRow) -> tuple[str, str, str]:
+    return row.patient, row.known_as, row.consent
+
+
+def unheeded_archives(lake: Lake, site: str) -> set[str]:
+    """Locators of archives of a site in which there are lists of patients."""
+    mine = (pc.field("site") == site) & (pc.field("reason") == Reason.CONSENT_LIST.value)
+    members = lake.read("quarantine", ["locator"], mine)["locator"]
+    if not len(members):
+        return set()
+    inside = pc.field("locator").isin(members.combine_chunks())
+    return set(lake.read("sightings", ["container"], inside)["container"].to_pylist())
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """How far a site's lists of patients are heeded.
+
+    Attributes:
+        patients: that lists name. leaving: of these, of whom they say that they refused, withdrew,
+            or agreed to less than all. known: of these, of whom the lake holds anything.
+        held: lists that can't be heeded.
+    """
+
+    patients: int
+    leaving: int
+    known: int
+    held: int
+
+
+def heeded(lake: Lake) -> dict[str, Heeded]:
+    """The same of all sites that have lists of patients, as the last run found them."""
+    rows = lake.read("consents").to_pylist()
+    of_site: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        of_site.setdefault(row["site"], []).append(row)
+    return {site: _heeded(some, known_marks(lake, some)) for site, some in sorted(of_site.items())}
+
+
+def _heeded(rows: Sequence[Mapping[str, str]], known: set[str]) -> Heeded:
+    left = {
+        row["patient"]: row["known_as"]
+        for row in rows
+        if row["patient"] and row["consent"] != Consent.GIVEN
+    }
+    there = sum(patient in known or mark in known for patient, mark in left.items())
+    patients = len({row["patient"] for row in rows} - {""})
+    return Heeded(patients, len(left), there, sum(not row["patient"] for row in rows))
+
+
+def known_marks(lake: Lake, rows: Iterable[Mapping[str, str]]) -> set[str]:
+    """Which patients of rows of ``consents`` the lake holds anything of: their pseudonyms, and
+    hashes of their ids."""
+    asked = {row["patient"] for row in rows} | {row["known_as"] for row in rows}
+    wanted = pa.array(sorted(asked - {""}), pa.string())
+    if not len(wanted):
+        return set()
+    found: set[str] = set()
+    for column in ("patient", "known_as"):
+        there = lake.read("copies", [column], pc.field(column).isin(wanted))
+        found |= set(there[column].to_pylist())
+    return found
+
+
+def consent_of_patients(lake: Lake, site: str) -> dict[str, Consent]:
+    """What lists say that takes away, by the pseudonym that a patient has in the lake."""
+    rows = lake.read("consents", where=pc.field("site") == site).to_pylist()
+    said: dict[str, Consent] = {}
+    marks: dict[str, Consent] = {}
+    for row in rows:
+        if row["patient"] and row["consent"] != Consent.GIVEN:
+            for known, name in ((said, row["patient"]), (marks, row["known_as"])):
+                known[name] = strictest((known.get(name, Consent.UNSAID), row["consent"]))
+    marks.pop("", None)
+    if marks:
+        wanted = pc.field("known_as").isin(pa.array(sorted(marks), pa.string()))
+        for row in lake.read("copies", ["patient", "known_as"], wanted).to_pylist():
+            before = said.get(row["patient"], Consent.UNSAID)
+            said[row["patient"]] = strictest((before, marks[row["known_as"]]))
+    return said
+
+
+def sentence_on(one: PatientList) -> str:
+    """What is read of a list, for its site's receipt."""
+    parts = []
+    if one.fault:
+        parts.append(
+            f"It {one.fault}: until it is mended, or says so no more, no picture of the site is "
+            "released."
+        )
+    if one.alone and not one.fault:
+        known = ", ".join(f"{heading} ({means})" for heading, means in one.columns.items())
+        parts.append(f"A list of patients, by {known}." if known else "A list of patients.")
+    if one.said and (one.alone or one.leaving):
+        counts = Counter(one.said.values())
+        told = ", ".join(f"{counts[word]} {word.value}" for word in Consent if counts[word])
+        parts.append(f"What it says of consent, by patients: {told}.")
+    elif one.alone and not one.fault:
+        parts.append("It names nobody.")
+    if Consent.UNCLEAR in one.said.values():
+        parts.append(
+            "Where that is unclear, say in sidecar.lists or sidecar.consent what it means."
+        )
+    if one.nameless:
+        parts.append(f"{one.nameless} rows take consent away and name nobody.")
+    return " ".join(parts)
+
+
+def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> list[str]:
+    """What a person should look at in lists of patients, without a name of anybody.
+
+    Args:
+        known: how far the lake holds anything of those.
+    """
+    some = list(lists)
+    found = [f"a list of patients {one.fault}" for one in some if one.fault]
+    if nameless := sum(one.nameless for one in some):
+        found.append(f"{nameless} rows of tables take consent away and name nobody")
+    leaving = sum(one.leaving for one in some if one.alone)
+    if leaving:
+        found.append(
+            f"lists take consent of {leaving} patients away: releases leave out what they are "
+            "seen in"
+        )
+    if known is not None and leaving and known.known < known.leaving:
+        found.append(
+            f"of {known.leaving - known.known} of {known.leaving} patients whose consent tables "
+            "take away nothing is in the lake (yet): see that ids are written as scanners do"
+        )
+    return found
