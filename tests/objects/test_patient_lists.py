@@ -340,5 +340,5 @@ def test_zeros_and_issuers_do_not_hide_a_patient(who: str, zeros: int, issuer: s
 def test_rows_of_a_list_hold_no_id(said_of: dict[str, Consent]) -> None:
     rows = consent_rows(PatientList("optout.csv", True, said_of), KEY)
 
-    assert all(len(one.patient) == len(one.known_as) == len(one.source) == 32 for one in rows)
+    assert all(len(one.patient) == len(one.known_as) == len(one.told_by) == 32 for one in rows)
     assert len({one.patient for one in rows}) == len(rows)

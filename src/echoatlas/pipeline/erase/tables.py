@@ -52,5 +52,9 @@ def take_out(deployment: Deployment, gone: Doomed, stones: Tombstones, run_id: s
     for column, some in listed.items():
         lake.drop_rows("consents", column, some, f"{run_id}-consents-{column}")
     mask(lake, stones, gone.locators, run_id)
+    # What tables state of studies of which nothing is left; no run states it of them again
+    left = set(lake.read("objects", ["study"])["study"].to_pylist())
+    without = set(lake.read("stated", ["study"])["study"].to_pylist()) - left
+    lake.drop_rows("stated", "study", without, f"{run_id}-stated-study")
     forget_codes(lake.storage)  # hashes of theirs among them, also where a killed run left some
     return renew_lake(deployment, run_id)

@@ -7,7 +7,7 @@ leave, and only units of its UCUM groups: a vendor's own code could spell anythi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 GROUPS = range(12000, 12400)
 MORE_UNITS = frozenset({"1", "%", "d", "wk", "ml", "g", "cm2", "cm3", "mm[Hg]", "/min"})
+PLAIN_UNITS = frozenset(
+    {"mm", "cm", "m", "mm2", "cm/s", "m/s", "ms", "s", "kg", "ml/m2", "g/m2", "l/min", "l/min/m2"}
+    | {"deg", "kPa", "m2", "cm/s2"}
+)
 MOST = 1e6  # a number beyond is no measurement; seven figures could be somebody's
 
 
@@ -37,6 +41,40 @@ class Measured:
     name: str
     number: float
     unit: str
+
+
+# As tables write units, beside UCUM itself
+WRITTEN: Mapping[str, str] = {
+    "": "1", "mmhg": "mm[Hg]", "mm hg": "mm[Hg]", "cm²": "cm2", "cm^2": "cm2", "cm³": "cm3",
+    "cm^3": "cm3", "ml/m²": "ml/m2", "ml/m^2": "ml/m2", "g/m²": "g/m2", "g/m^2": "g/m2",
+    "bpm": "/min", "beats/min": "/min", "percent": "%", "msec": "ms", "sec": "s", "m/sec": "m/s",
+    "cm/sec": "cm/s", "l/min/m²": "l/min/m2", "deg c": "Cel", "degrees": "deg",
+}  # fmt: skip
+
+
+def ucum(written: str) -> str | None:
+    """A unit as UCUM writes it; None if it is none that is known."""
+    known = {one.casefold(): one for one in sorted(_units() | PLAIN_UNITS)}
+    plain = " ".join(written.split())
+    if plain in known.values():
+        return plain
+    folded = plain.casefold()
+    return WRITTEN.get(folded) or known.get(folded)
+
+
+def measured(scheme: str, name: str, value: str, unit: str) -> Measured | None:
+    """A number that a table states, by a name that is listed; None if it is none.
+
+    Args:
+        unit: UCUM.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or abs(number) >= MOST:
+        return None
+    return Measured(f"{scheme}/{name}", name, rounded(number, 4), unit)
 
 
 def numbers(report: Scan) -> tuple[Measured, ...]:

@@ -31,7 +31,7 @@ NOWHERE = {
     "consent": True,
     "country": True,
     # Of words of consent each object that they speak of is told (``Known.told``)
-    "sidecar": {"min_matched", "consent", "lists"},
+    "sidecar": {"min_matched", "consent", "lists", "measurements"},
     "uploads": True,
     "dicomweb": True,
     "drift": True,

@@ -95,7 +95,7 @@ def heed(
     there = lake.read("consents", where=pc.field("site") == key.site)
     before: dict[str, list[ConsentRow]] = {}
     for one in there.to_pylist():
-        before.setdefault(one["source"], []).append(ConsentRow(**one))
+        before.setdefault(one["told_by"], []).append(ConsentRow(**one))
     # A fault of a list that is gone is gone with it: whom it meant was never known
     for source, rows in before.items():
         if source not in now and any(not one.patient for one in rows):
@@ -107,7 +107,7 @@ def heed(
     }
     if changed:
         table = to_arrow("consents", [one for rows in changed.values() for one in rows])
-        lake.exchange("consents", "source", sorted(changed), table, run_id)
+        lake.exchange("consents", "told_by", sorted(changed), table, run_id)
 
 
 def _order(row: ConsentRow) -> tuple[str, str, str]:

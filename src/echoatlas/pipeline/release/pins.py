@@ -25,6 +25,7 @@ OPTIONAL = (
     "findings",
     "annotations",
     "measurements",
+    "stated",
     "details",
     "copies",
     "consents",

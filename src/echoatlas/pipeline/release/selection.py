@@ -125,7 +125,7 @@ def _selected(
         samples = clips_of(frames)
         score(samples, "quality", QUALITY)
     score(samples, "weight", config.weight or "1")
-    put_measurements(samples, lake, versions.get("measurements"))
+    put_measurements(samples, lake, versions)
     return Selection(samples, suppressed, sieve.out, sides, taken)
 
 

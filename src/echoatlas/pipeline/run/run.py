@@ -38,6 +38,7 @@ from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, label
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.queue import QUEUE, tell_queue
 from echoatlas.pipeline.run.register import differing, name_arrivals
+from echoatlas.pipeline.run.study_tables import state_measurements
 from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
@@ -135,6 +136,9 @@ def curate(
             log.begin(Stage.HEADERS)
             read_anew(deployment, ready, cluster, summary, tell, log, stones, gate)
             log.counted(summary.reread)
+            for seen in ready:
+                told = state_measurements(deployment, seen, summary.run_id)
+                summary.warnings += [f"{seen.site.site}: {one}" for one in told]
             gate.finish(seen.site.site for seen in ready)
             heed_lists(deployment, surveys, stones, summary.run_id)  # those in archives are known
             log.begin(Stage.DUPLICATES)

@@ -22,10 +22,12 @@ from echoatlas.pipeline.sidecars.tables import (
     table_of,
 )
 from echoatlas.pipeline.sidecars.tally import TableReport, Tally, tally
+from echoatlas.taxonomy.collections import load
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
+    from echoatlas.schemas.config.study_table import StudyTable
 
 
 MOST_BYTES = 4 << 30  # of one uploaded file; larger ones are refused unread
@@ -34,6 +36,12 @@ MOST_TRIED, MOST_TRIED_BYTES = (
     20,
     16 << 20,
 )  # of files that may be tables the site does not speak of
+
+
+def study_tables(site: SiteConfig) -> tuple[StudyTable, ...]:
+    """A site's tables of structured measurements: its own, and those of its collection."""
+    adapter = load(site.collection) if site.collection else None
+    return (*site.sidecar.measurements, *(adapter.measurements if adapter else ()))
 
 
 def is_sidecar(site: SiteConfig, name: str) -> bool:
@@ -52,8 +60,8 @@ class Sidecars:
     """What lies beside a site's scans.
 
     Attributes:
-        keys: of the files that were read as tables, are companions of a collection's pictures, or
-            hold the values of a header beside them.
+        keys: of the files that were read as tables, are companions of a collection's pictures,
+            hold the values of a header beside them, or measurements of studies.
         tables: the loose ones.
         names: their keys, by folder.
         companions: of the collection that the site names.
@@ -96,8 +104,14 @@ def sidecars(
     small = [key for key, size in every if size <= MOST_BYTES]
     beside = companions(site, small)
     tables, lists = Tables(), dict[str, PatientList]()
+    rules = study_tables(site)
+    stated = {key for key, _ in every if any(one.matches(key) for one in rules)} if rules else set()
     for key, size in every:
-        if key in beside.names or not (is_sidecar(site, key) or is_list(site, key)):
+        if (
+            key in beside.names
+            or key in stated
+            or not (is_sidecar(site, key) or is_list(site, key))
+        ):
             continue
         try:
             data = bucket.read(key) if size <= MOST_BYTES else b""
@@ -111,7 +125,7 @@ def sidecars(
         if of_patients is not None:
             lists[key] = of_patients
     values = frozenset(beside_headers(key for key, _ in every))
-    known = beside.names | values | {one.key for one in tables} | _alone(lists.values())
+    known = beside.names | values | stated | {one.key for one in tables} | _alone(lists.values())
     others = [key for key, _ in every if key not in known]
     tables.take(others)
     of_nobody, lists = _settled(tables, lists, others)

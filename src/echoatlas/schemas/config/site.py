@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import nearest
 from echoatlas.schemas.config.intake import DicomWeb, Uploads
+from echoatlas.schemas.config.study_table import StudyTable
 from echoatlas.schemas.expectation import Expectation
 from echoatlas.schemas.strict import Slug, Strict
 from echoatlas.schemas.values import Subject
@@ -85,6 +86,9 @@ class Sidecar(Strict):
         default_factory=dict,
         description="Glob of names of tables of patients to what it means to be in one, where no "
         "column says it; ignore: such a table says nothing of consent.",
+    )
+    measurements: tuple[StudyTable, ...] = Field(
+        (), description="Tables of structured measurements of studies."
     )
     min_matched: float = Field(
         0.0,

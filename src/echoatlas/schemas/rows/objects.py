@@ -106,7 +106,7 @@ class ConsentRow:
     """What a site's table says of a patient's consent, whatever files it names, if any; or, of no
     patient, that there is a list which can't be heeded, so that the site's pictures wait."""
 
-    source: Annotated[str, Column("Keyed hash of the table's place.", subject=True)]
+    told_by: Annotated[str, Column("Keyed hash of the table's place.", subject=True)]
     site: Site
     patient: Annotated[
         str,
@@ -120,6 +120,22 @@ class ConsentRow:
         Column("Keyed hash of the id without issuer, leading zeros and separators.", subject=True),
     ]
     consent: Annotated[str, Column("{}.", values=[one for one in reversed(Consent) if one])]
+
+
+@dataclass(frozen=True, slots=True)
+class StatedRow:
+    """A number that a table states about a study."""
+
+    told_by: Annotated[
+        str, Column("Keyed hash of the table, and of all that it was read by.", subject=True)
+    ]
+    ordinal: Annotated[int, Column("Place among what is kept of the table, from 0.")]
+    site: Site
+    study: Annotated[str, Column("Keyed pseudonym of the study.", subject=True)]
+    code: Annotated[str, Column("What was measured: whose name for it, and the name.")]
+    name: Annotated[str, Column("The name, of those that are listed.")]
+    number: Annotated[float, Column("The value, to four significant figures.", subject=True)]
+    unit: Annotated[str, Column("Its unit, UCUM.")]
 
 
 @dataclass(frozen=True, slots=True)

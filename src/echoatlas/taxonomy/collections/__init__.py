@@ -20,6 +20,7 @@ from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import ConfigError, nearest
 from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.study_table import StudyTable
 from echoatlas.schemas.strict import Slug, Strict
 from echoatlas.schemas.values import Subject
 from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
@@ -31,7 +32,8 @@ MEANINGS = ("patient", "class", "split", "view", "laterality")
 ABOUT: Any = {
     **dict.fromkeys(
         ("title", "url", "citation", "license", "countries", "devices", "organs", "also",
-         "class_organs", "split", "defects", "sources", "uncertain", "example"), True
+         "class_organs", "split", "defects", "sources", "uncertain", "example",
+         "measurements"), True
     ),
     "layout": {"__all__": {"organ"}},
 }  # fmt: skip
@@ -98,6 +100,9 @@ class Collection(Strict):
     classes: dict[str, str] = Field(default_factory=dict, description="As written, to a name.")
     class_organs: dict[str, str] = Field(default_factory=dict, description="Class to path.")
     tables: tuple[Table, ...] = Field((), description="What its tables say.")
+    measurements: tuple[StudyTable, ...] = Field(
+        (), description="Its tables of structured measurements of studies."
+    )
     finding: str = Field("class", description="What the classes are about, a code.")
     split: str = Field("", description="The split that its authors made, in words.")
     defects: tuple[str, ...] = Field((), description="What is known to be wrong with it, in words.")
