@@ -14,8 +14,7 @@ from echoatlas.loader import load
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake import lease, lock
 from echoatlas.pipeline.release.cutting import FOLDER
-from echoatlas.pipeline.release.manifest import names
-from echoatlas.pipeline.release.notices import living_names
+from echoatlas.pipeline.release.manifest import names, withhold
 from echoatlas.pipeline.storage import Storage
 from tests.helpers.leaving import (
     KEPT,
@@ -142,10 +141,10 @@ def test_one_that_slept_through_an_erasure_publishes_nothing(
     assert traces_left(there) == []
 
 
-def test_one_that_slept_in_the_last_instant_takes_its_release_back(
+def test_one_that_slept_in_the_last_instant_can_not_publish(
     there: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has looked for notes, and puts its manifest after the erasure."""
+    """It has looked for notes, and would put its manifest after the erasure."""
     monkeypatch.setattr("echoatlas.pipeline.release.cutting.wait_for_cutters.__defaults__", (0.5,))
     kind = type(there.deployment.releases).__name__
     write = f"echoatlas.pipeline.storage.{kind}.write"
@@ -156,9 +155,39 @@ def test_one_that_slept_in_the_last_instant_takes_its_release_back(
     code, said = create.end()
 
     assert code == 2 and "while this process slept" in said
-    assert "late" not in living_names(there.deployment.releases)
+    assert "late" not in names(there.deployment.releases)
     assert there.here("verify", "late").returncode == 2
+    assert "withheld for good" in there.here(*CREATE).stderr
+    assert there.here("release", "list").returncode == 0
     assert traces_left(there) == []
+
+
+def test_one_that_slept_as_it_wrote_a_shard_takes_it_back(
+    there: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has looked for notes, and puts its shard after the erasure has looked at all."""
+    monkeypatch.setattr("echoatlas.pipeline.release.cutting.wait_for_cutters.__defaults__", (0.5,))
+    kind = type(there.deployment.releases).__name__
+    write = f"echoatlas.pipeline.storage.{kind}.write"
+    create = stopped(there, write, *CREATE, ending=".tar")
+    erased(there)
+    create.go_on()
+
+    code, said = create.end()
+
+    assert code == 2 and "while this process slept" in said
+    assert traces_left(there) == []
+
+
+def test_a_name_is_published_or_withheld_and_never_both(tmp_path: Path) -> None:
+    storage = Storage.open(str(tmp_path))
+    storage.write("one/manifest.json", b"{}", create=True)
+
+    assert not withhold(storage, "one")
+    assert withhold(storage, "two") and withhold(storage, "two")
+    with pytest.raises(FileExistsError):
+        storage.write("two/manifest.json", b"{}", create=True)
+    assert names(storage) == ["one"]
 
 
 def test_a_run_that_slept_while_its_lock_was_taken_over_commits_nothing_more(

@@ -16,7 +16,7 @@ from echoatlas.pipeline.release.cut import cut_shards
 from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.documents.sources import published_sources
 from echoatlas.pipeline.release.draft import Draft, cut_tasks, drafted
-from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
+from echoatlas.pipeline.release.manifest import MANIFEST, is_withheld, manifest_of
 from echoatlas.pipeline.release.packing import PACKED
 from echoatlas.pipeline.release.permitted import demanded_by
 from echoatlas.pipeline.release.pins import digest_tasks, digests, files_of_tables, known_digests
@@ -131,13 +131,18 @@ def create(
 
 
 def _demand_free(releases: Storage, config: ReleaseConfig) -> None:
+    if is_withheld(releases, config.name):
+        raise UsageError(
+            f"the name '{config.name}' is withheld for good: an erasure went by while somebody who "
+            "cut it slept; choose another"
+        )
     if releases.exists(f"{config.name}/{MANIFEST}"):
         raise UsageError(f"there is a release '{config.name}' already; releases never change")
 
 
 def _cut_off(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest | None:
     """The same release, if it was published and nothing of what follows was done."""
-    if not releases.exists(f"{config.name}/{MANIFEST}"):
+    if not releases.exists(f"{config.name}/{MANIFEST}") or is_withheld(releases, config.name):
         return None
     there = manifest_of(releases, config.name)
     same = there.published.get("config") == config.model_dump(mode="json")

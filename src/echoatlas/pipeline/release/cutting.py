@@ -7,7 +7,8 @@ tombstones first, and only then looks for notes. Whichever of the two is second 
 
 Whoever cuts looks again before each shard and before the manifest, and gives up where an erasure
 has begun. An erasure waits until all have; one who does not renew its note for a minute is taken
-for dead, and told so by a second note, which it finds before it publishes should it wake.
+for dead. Should it wake, it can't publish: the erasure has put something in the place of its
+manifest, which is written by a conditional put. A second note tells it so before it gets there.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from dataclasses import dataclass
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.lake.lease import RENEW_EVERY, STALE_AFTER, is_dead, note_of, parsed
 from echoatlas.pipeline.lake.tombstones import open_requests
+from echoatlas.pipeline.release.manifest import withhold
 from echoatlas.pipeline.storage import Storage
 
 FOLDER = "_cutting/"  # of notes, beside the releases
 VOID = ".void"  # how the note ends that an erasure leaves of one that it took for dead
 PAUSE = 0.2  # seconds between two looks
 SLEPT = (
-    "an erasure went by while this process slept: nothing is published; give the same command again"
+    "an erasure went by while this process slept: nothing is published; give the command again "
+    "with another name, for this one is withheld for good"
 )
 
 Tell = Callable[[str], None]
@@ -125,6 +128,8 @@ def wait_for_cutters(releases: Storage, tell: Tell, patience: float = STALE_AFTE
             elif is_dead(note) or now - since > patience:
                 # First this, so that one that wakes finds it
                 releases.write(key.removesuffix(".json") + VOID, b"")
+                if not is_dead(note):  # it may sleep, and there is nothing that it could look at
+                    withhold(releases, str(note.get("run_id", "?")))
                 releases.delete([key])
                 dead += 1
                 continue

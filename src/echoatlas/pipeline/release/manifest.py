@@ -23,12 +23,35 @@ if TYPE_CHECKING:
     from echoatlas.schemas.manifest import PublishedFile
 
 MANIFEST = "manifest.json"
+# Stands in the place of a manifest that somebody who was taken for dead must not publish any more
+WITHHELD = b"withheld\n"
 
 
 def names(releases: Storage) -> list[str]:
     """Names of the releases that are published, in order."""
     ends = f"/{MANIFEST}"
-    return [e.key.removesuffix(ends) for e in releases.list() if e.key.endswith(ends)]
+    found = (e for e in releases.list() if e.key.endswith(ends) and e.size != len(WITHHELD))
+    return [entry.key.removesuffix(ends) for entry in found]
+
+
+def withhold(releases: Storage, name: str) -> bool:
+    """Let nobody publish a release of this name any more: a manifest is put where there is none,
+    and of two who do so one wins.
+
+    Returns:
+        Whether that is so; else somebody has published it.
+    """
+    try:
+        releases.write(f"{name}/{MANIFEST}", WITHHELD, create=True)
+    except FileExistsError:
+        return is_withheld(releases, name)
+    return True
+
+
+def is_withheld(releases: Storage, name: str) -> bool:
+    """Whether nobody may publish a release of this name."""
+    key = f"{name}/{MANIFEST}"
+    return releases.exists(key) and releases.read(key) == WITHHELD
 
 
 def manifest_of(releases: Storage, name: str) -> Manifest:
@@ -40,6 +63,8 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     """
     try:
         data = releases.read(f"{name}/{MANIFEST}")
+        if data == WITHHELD:
+            raise FileNotFoundError(name)
     except (FileNotFoundError, UsageError):
         known = names(releases)
         if not known:

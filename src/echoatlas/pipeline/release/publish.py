@@ -24,9 +24,8 @@ from echoatlas.pipeline.release.finished import finished
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import QUASI, measured
 from echoatlas.pipeline.release.kin import GROUP, KIN, tied
-from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of
-from echoatlas.pipeline.release.notices import living_names, redaction_notice
-from echoatlas.pipeline.release.notices import publish as notice
+from echoatlas.pipeline.release.manifest import MANIFEST, is_withheld, manifest_of
+from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.pins import as_parquet
 from echoatlas.pipeline.release.places import as_bytes
 from echoatlas.pipeline.release.predecessors import present
@@ -61,7 +60,7 @@ def publish(
 
     Args:
         sources: country and collection of sites, as far as they are known.
-        leave: asked before anything is written, and before and after the manifest is.
+        leave: asked before anything is written, and before the manifest is.
 
     Raises:
         UsageError: somebody else was faster, or an erasure has begun.
@@ -120,8 +119,9 @@ def publish(
     try:
         releases.write(f"{name}/{MANIFEST}", text, create=True)
     except FileExistsError:
+        if is_withheld(releases, name):
+            raise UsageError(SLEPT) from None
         raise UsageError(f"somebody else published '{name}' first") from None
-    _demand_awake(releases, manifest, leave)
     announce(lake, releases, manifest)
     return manifest
 
@@ -132,20 +132,6 @@ def _demand_shards(releases: Storage, manifest: Manifest) -> None:
     missing = {one.file for one in manifest.shards} - present(releases)
     if missing:
         raise CheckFailed(f"{len(missing)} shards are gone: give the same command again")
-
-
-def _demand_awake(releases: Storage, manifest: Manifest, leave: Cutting) -> None:
-    """Take a release back that an erasure could not see, as this process slept just before it
-    published it. One that has only begun sees it, since it waits for us to end."""
-    if not leave.slept():
-        return
-    name = manifest.name
-    used = {one.file for other in living_names(releases) if other != name
-            for one in manifest_of(releases, other).shards}  # fmt: skip
-    files = [manifest.index.file, *(one.file for one in manifest.shards if one.file not in used)]
-    notice(releases, name, redaction_notice(SLEPT, "", files))
-    releases.delete([f"{name}/{manifest.index.file}", *files[1:]])
-    raise UsageError(SLEPT)
 
 
 def announce(lake: Lake, releases: Storage, manifest: Manifest) -> None:
