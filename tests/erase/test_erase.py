@@ -10,7 +10,7 @@ import pytest
 from echoatlas.loader import load
 from echoatlas.pipeline.erase.request import request_of
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
@@ -55,6 +55,27 @@ def test_an_adversary_finds_the_patient_before_and_nothing_after(there: Rehearsa
     assert left == {named("f", n) for n in KEPT}
     assert there.run("status")["conservation"]
     assert done["books"] and there.run("status")["objects"]["erased"] == 5
+
+
+def test_a_release_of_a_format_without_successors_says_what_to_do_instead(
+    there: Rehearsal,
+) -> None:
+    """Its index says where samples lie, and its shards who is in them."""
+    releases = there.deployment.releases
+    (first, *_) = names(releases)
+    told = json.loads(releases.read(f"{first}/manifest.json"))
+    old = {key: value for key, value in told.items() if key != "places"} | {"format": 1}
+    releases.write(f"{first}/manifest.json", json.dumps(old).encode())
+
+    done = erased(there)[0]
+    asked = there.here("pull", first, str(there.root / "pulled"))
+
+    (followed,) = [one for one in done["releases"] if one["release"] == first]
+    assert followed["successor"] == ""
+    assert "cut another of the lake" in followed["instead"]
+    assert asked.returncode == 2
+    assert "cut another of the lake as it is now with `echoatlas release create`" in asked.stderr
+    assert there.run("release", "create", "instead")["frames"]
 
 
 def test_releases_are_cut_after_an_erasure_as_before(there: Rehearsal) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.documents.dcat import shapes
+from echoatlas.pipeline.release.documents.population import Population, people_of, whole_of
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
@@ -246,3 +248,19 @@ def test_a_record_that_lacks_something_does_not_pass(
         del record[key]
 
     assert not checked(json.dumps(record))[0]
+
+
+def test_frames_of_clips_are_counted_and_phantoms_are_nobody() -> None:
+    index = pa.table(
+        {
+            "patient": ["a", "a", "b"],
+            "study": ["s", "s", ""],
+            "object_id": ["1", "2", "3"],
+            "pane": [0, 0, 0],
+            "frame_ids": [["x", "y"], ["z"], ["w"]],
+            "subject_type": ["human", "human", "phantom"],
+        }
+    )
+
+    assert whole_of(index) == Population(patients=2, studies=1, clips=3, frames=4)
+    assert people_of(index) == 1

@@ -34,6 +34,7 @@ from echoatlas.pipeline.release.notices import (
     notices,
     publish,
     redaction_notice,
+    without_successor,
 )
 
 if TYPE_CHECKING:
@@ -56,12 +57,14 @@ class Followed:
         successor: "" if nothing is left.
         frames: samples that it lost.
         damaged: shards that were damaged before, so that all in them went.
+        instead: what to use now, in words.
     """
 
     release: str
     successor: str
     frames: int
     damaged: int = 0
+    instead: str = ""
 
 
 @dataclass(slots=True)
@@ -239,5 +242,6 @@ def redactions(releases: Storage, why: str) -> list[Followed]:
                 follows = manifest_of(releases, notice.successor) if notice.successor else None
                 redacts = None if follows is None else follows.redacts
                 lost = manifest.frames if redacts is None else redacts.frames
-                found.append(Followed(name, notice.successor, lost, notice.damaged))
+                use = f"use {notice.successor}" if follows else without_successor(manifest)
+                found.append(Followed(name, notice.successor, lost, notice.damaged, use))
     return found

@@ -70,8 +70,7 @@ def as_text_of(done: Erasure, folder: Path) -> str:
         f"request {done.request}: {done.objects} objects with {done.frames} frames of "
         f"{done.site} are erased",
         *(
-            f"release {one.release}: {one.frames} frames out; "
-            + (f"use {one.successor}" if one.successor else "nothing is left of it")
+            f"release {one.release}: {one.frames} frames out; {one.instead}"
             for one in done.releases
         ),
         f"{sum(done.proof.files.values())} searches of every file there is found no trace",

@@ -105,10 +105,20 @@ def living(releases: Storage, name: str, tell: Tell) -> Manifest:
             tell(notice.of(name))
             return manifest
         if not notice.successor:
-            raise UsageError(f"{notice.of(name)}: nothing is left of it")
+            raise UsageError(f"{notice.of(name)}: {without_successor(manifest)}")
         tell(notice.of(name))
         name = notice.successor
     raise CheckFailed(f"the notices of release '{asked}' lead in a circle")
+
+
+def without_successor(manifest: Manifest) -> str:
+    """Why a release that was redacted has no successor, and what to do."""
+    if manifest.places is not None:
+        return "nothing is left of it"
+    return (
+        "it is of a format of before successors could be made: cut another of the lake as it is "
+        "now with `echoatlas release create`"
+    )
 
 
 def standing_name(releases: Storage, name: str, tell: Tell) -> str:

@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.release.documents.population import QUALITY, quality, score
+from echoatlas.pipeline.release.documents.population import QUALITY, quality, score, whole_of
 from echoatlas.pipeline.release.documents.sources import Source
 from echoatlas.pipeline.release.shard import MARKS, PLACES
+from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
@@ -127,13 +128,15 @@ def croissant(
     shown = dict(pictures or {})
     sets += [_picture_set(name) for name in shown]
     licenses = sorted({one for source in sources for one in source.licenses})
+    every = whole_of(index)
     record = {
         "@context": dict(CONTEXT),
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": f"EchoAtlas-{manifest.name}".replace(".", "-"),
-        "description": f"{index.num_rows} de-identified ultrasound frames, labeled on a tree of 9 "
-        "regions and 52 organs, with masks, boxes and measurements where they came with the data.",
+        "description": f"{every.frames} de-identified ultrasound frames of {every.clips} clips and "
+        f"{every.patients} patients, labeled on a tree of 9 regions and 52 organs, with masks, "
+        "boxes and measurements where they came with the data.",
         "version": _version(manifest.name),
         "datePublished": manifest.created,
         "license": licenses,
@@ -257,13 +260,30 @@ def _responsible(
             + "; ".join(f"{QUALITY[name]} ({100 * one:.1f} %)" for name, one in shares.items()),
             *defects,
         ],
+        "rai:dataImputationProtocol": "None: what is not stated stays unknown.",
+        "rai:machineAnnotationTools": [f"EchoAtlas {manifest.version}"],
+        "rai:dataSocialImpact": "Models learn the sites, devices and patients that are in it: what "
+        "holds for these need not hold for others. Whoever leaves is taken out of releases; who "
+        "has a copy heeds the notices of the release that it is of.",
         "rai:dataUseCases": "Pre-training and evaluation of models of ultrasound images; no "
         "decision on a patient may rest on it.",
         "rai:personalSensitiveInformation": "Health data, pseudonymized under keys of each site; "
-        "age capped at 90, sex; no names, dates or ids of patients.",
+        "age capped at 90, sex; no names, dates or ids of patients. " + _consent(index),
         "rai:dataReleaseMaintenancePlan": "Releases are immutable; corrections and withdrawals "
         "come as new releases, and notices name them.",
     }
+
+
+def _consent(index: pa.Table) -> str:
+    """What is said of consent, where it was asked."""
+    if "consent" not in index.column_names:
+        return "What sites say of consent was not asked."
+    said = index.column("consent").to_pylist()
+    given, silent = said.count(Consent.GIVEN), said.count(Consent.UNSAID)
+    return (
+        f"Of {given} of {len(said)} samples it is stated that the patient consented, of {silent} "
+        "nothing is; who refused or withdrew is left out."
+    )
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -17,7 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.release.documents.croissant import TABLE, told_index
-from echoatlas.pipeline.release.documents.population import quality, score, whole_of
+from echoatlas.pipeline.release.documents.population import (
+    people_of,
+    quality,
+    score,
+    whole_of,
+)
 from echoatlas.pipeline.release.documents.sources import Source
 from echoatlas.schemas.index import IndexColumn, index_columns
 
@@ -93,7 +98,7 @@ def dcat(
         "healthdcatap:hasStructuredData": {"@value": "true", "@type": "xsd:boolean"},
         "healthdcatap:hasVariables": _variables(index),
         "healthdcatap:numberOfRecords": _number(every.frames),
-        "healthdcatap:numberOfUniqueIndividuals": _number(every.patients),
+        "healthdcatap:numberOfUniqueIndividuals": _number(people_of(index)),
         "healthdcatap:populationCoverage": _english(
             "Patients who were scanned at the sites of the release; by region, organ, site, "
             "device, country, sex and age band in README.md."

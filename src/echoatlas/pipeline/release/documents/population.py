@@ -27,8 +27,14 @@ class Population:
 
 def whole_of(index: pa.Table) -> Population:
     """Numbers of all rows."""
-    counted = _keyed(index.select(COLUMNS), pa.array(["all"] * index.num_rows, pa.string()))
+    counted = _keyed(_counted(index), pa.array(["all"] * index.num_rows, pa.string()))
     return counted.get("all", Population(0, 0, 0, 0))
+
+
+def people_of(index: pa.Table) -> int:
+    """How many patients there are who are people: phantoms and animals have ids as well."""
+    people = index.filter(pc.equal(index.column("subject_type"), "human"))
+    return len(pc.unique(people.column("patient")))
 
 
 def population(index: pa.Table, countries: Mapping[str, str]) -> dict[str, dict[str, Population]]:
@@ -37,7 +43,7 @@ def population(index: pa.Table, countries: Mapping[str, str]) -> dict[str, dict[
     Args:
         countries: of sites, ISO 3166-1 alpha-2, as far as they are known.
     """
-    columns = index.select(COLUMNS)
+    columns = _counted(index)
     sites = index.column("site").to_pylist()
     keys = {name: index.column(name) for name in BY if name in index.column_names}
     keys["country"] = pa.array([countries.get(one, UNKNOWN) for one in sites], pa.string())
@@ -53,7 +59,15 @@ def band_of(age: int | None) -> str:
     return "90+" if first >= 90 else f"{first}-{first + BAND - 1}"
 
 
-COLUMNS = ("patient", "study", "object_id", "pane", "frame_id")
+COLUMNS = ("patient", "study", "object_id", "pane")
+
+
+def _counted(index: pa.Table) -> pa.Table:
+    """What is counted, and how many frames each row is: of a release of clips, several."""
+    frames = pa.array([1] * index.num_rows, pa.int64())
+    if "frame_ids" in index.column_names:
+        frames = pc.cast(pc.list_value_length(index.column("frame_ids")), pa.int64())
+    return index.select(COLUMNS).append_column("frames", frames)
 
 
 def _keyed(columns: pa.Table, key: pa.Array) -> dict[str, Population]:
@@ -63,7 +77,7 @@ def _keyed(columns: pa.Table, key: pa.Array) -> dict[str, Population]:
     table = columns.append_column("clip", clips).append_column("key", key)
     studies = pc.if_else(pc.equal(table.column("study"), ""), None, table.column("study"))
     table = table.set_column(table.column_names.index("study"), "study", studies)
-    wanted = [("patient", "count_distinct"), ("clip", "count_distinct"), ("frame_id", "count")]
+    wanted = [("patient", "count_distinct"), ("clip", "count_distinct"), ("frames", "sum")]
     study = ("study", "count_distinct", pc.CountOptions(mode="only_valid"))
     rows = table.group_by("key", use_threads=False).aggregate([*wanted, study]).to_pylist()
     return {
@@ -71,7 +85,7 @@ def _keyed(columns: pa.Table, key: pa.Array) -> dict[str, Population]:
             row["patient_count_distinct"],
             row["study_count_distinct"],
             row["clip_count_distinct"],
-            row["frame_id_count"],
+            row["frames_sum"],
         )
         for row in sorted(rows, key=lambda row: str(row["key"] or UNKNOWN))
     }
