@@ -169,7 +169,7 @@ def test_one_that_slept_as_it_wrote_a_shard_takes_it_back(
     monkeypatch.setattr("echoatlas.pipeline.release.cutting.wait_for_cutters.__defaults__", (0.5,))
     kind = type(there.deployment.releases).__name__
     write = f"echoatlas.pipeline.storage.{kind}.write"
-    create = stopped(there, write, *CREATE, ending=".tar")
+    create = stopped(there, write, *CREATE, "--codec", "jpeg", ending=".tar")
     erased(there)
     create.go_on()
 
