@@ -14,8 +14,14 @@ from tests.helpers.stopping import stopped
 ERASE = "echoatlas.pipeline.erase"
 PLACES = {
     "tombstones are about to be set": (f"{ERASE}.erase.bury", "", 1),
+    "tombstones are set": (f"{ERASE}.erase.wait_for_cutters", "", 1),
     "some tables are done": ("echoatlas.pipeline.lake.tables.Lake.drop_rows", "", 6),
     "sightings are not masked yet": (f"{ERASE}.tables.mask", "", 1),
+    "numbers of tables are not gone yet": (
+        "echoatlas.pipeline.lake.tables.Lake.drop_rows",
+        "stated",
+        1,
+    ),
     "labels are not made anew yet": (f"{ERASE}.tables.label_lake", "", 1),
     "a shard is about to be written": (f"{ERASE}.lean.shard_key", "", 2),
     "a successor is about to be published": (f"{ERASE}.successor.card", "", 1),

@@ -23,7 +23,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.pull import FORMATS, pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.rows.frames import MeasurementRow
@@ -83,6 +83,35 @@ def test_what_was_cut_off_is_gone_on_with_and_ends_as_if_undisturbed(
         ]
         done += len(kept)
         assert done or len(before) <= 1
+
+
+@pytest.mark.parametrize("form", ["coco", "files", "mds", "parquet", "webdataset"])
+def test_killed_at_its_last_writes_a_pull_ends_as_if_undisturbed(
+    form: str, releases: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As documents, sums and the receipt are written."""
+    real, written = LocalStorage.write, 0
+    left = 10**9
+
+    def write(self: LocalStorage, key: str, data: bytes, *, create: bool = False) -> None:
+        nonlocal left, written
+        left, written = left - 1, written + 1
+        if left == 0:
+            raise KeyboardInterrupt
+        real(self, key, data, create=create)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "write", write)
+        pull(releases, "one", tmp_path / "whole", form)
+        number = written
+        for before_end in (0, 1, 2, 4, 7):
+            left = number - before_end
+            with pytest.raises(KeyboardInterrupt):
+                pull(releases, "one", tmp_path / f"cut-{before_end}", form)
+
+    for dest in tmp_path.glob("cut-*"):
+        pull(releases, "one", dest, form)
+        assert tree_of(tmp_path / "whole") == tree_of(dest)
 
 
 @pytest.mark.parametrize("form", FORMS)
