@@ -22,7 +22,7 @@ PLACES = {
         "stated",
         1,
     ),
-    "labels are not made anew yet": (f"{ERASE}.tables.label_lake", "", 1),
+    "labels are not made anew yet": (f"{ERASE}.tables.renew_lake", "", 1),
     "a shard is about to be written": (f"{ERASE}.lean.shard_key", "", 2),
     "a successor is about to be published": (f"{ERASE}.successor.card", "", 1),
     "a successor is published, and not announced": (f"{ERASE}.successor.announce", "", 2),
