@@ -58,7 +58,7 @@ EXAMPLES = {
     "container": "", "study": name(5), "series": name(6), "instance": "", "codestream": "",
     "site": "st-elsewhere", "upload": f"u-{'0' * 12}", "fingerprint": "f" * 16, "tree": "e" * 16,
     "policy": "", "key_id": "", "codec": "1.2.840.10008.1.2.1", "sex": "F",
-    "session": f"{name(6)} {name(7)}",
+    "session": f"{name(6)} {name(7)}", "known_as": name(9), "told_by": name(10),
     "burned_in_annotation": "NO", "actions": '{"C": 12, "D": 2}', "fan": '{"apex": [1.0, -2e-3]}',
     "methods": "113100 113101", "code": "LN/11979-2", "reason": "", "rule": "body_part:L-1",
 }  # fmt: skip
