@@ -22,6 +22,7 @@ import echoatlas.cli.labels as labels
 import echoatlas.cli.overlap as overlap
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
+import echoatlas.cli.verify as verify
 import echoatlas.cli.watch as watch
 from echoatlas.cli.output import Context
 from echoatlas.cli.progress import Progress
@@ -61,6 +62,7 @@ curation.add_to(app)
 labels.add_to(app)
 sites.add_to(app)
 releases.add_to(app)
+verify.add_to(app)
 flows.add_to(app)
 overlap.add_to(app)
 deidentify.add_to(app)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from echoatlas.cli.output import Context, as_data, table
-from echoatlas.cli.releases import Against
+from echoatlas.cli.verify import Against
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deduplicate.overlap import Matrix

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.read.dicom.values import read_items, read_text
-from echoatlas.pipeline.read.headings import meaning, plain
+from echoatlas.pipeline.read.headings import LEAVING, meaning, plain
 from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
@@ -103,6 +104,25 @@ def joined_rows(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
     if any(said):
         found[JOINED] = strictest(said)
     return found
+
+
+def told_by_name(key: str, rule: Sidecar) -> str:
+    """What it means to be in a table of this name, as the site's file says or the name itself does:
+    a word of ``Consent``, ``ignore``, or "" if nothing.
+    """
+    name = base_name(key)
+    told = next((says for glob, says in rule.lists.items() if fnmatch(name, glob.lower())), "")
+    return told or (Consent.WITHDRAWN.value if speaks_of_leaving(name) else "")
+
+
+def base_name(key: str) -> str:
+    """The last part of a file's name, or of a member's of an archive, in lower case."""
+    return key.replace("!", "/").rpartition("/")[2].lower()
+
+
+def speaks_of_leaving(text: str) -> bool:
+    """Whether the name of a file or sheet, a title or a heading says that somebody left."""
+    return bool(LEAVING.search(plain(text)))
 
 
 def header_consent(header: Any) -> Consent:

@@ -10,14 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.read.consent import departed, row_consent, speaking, strictest
+from echoatlas.pipeline.read.consent import (
+    base_name,
+    departed,
+    row_consent,
+    speaking,
+    speaks_of_leaving,
+    strictest,
+    told_by_name,
+)
 from echoatlas.pipeline.read.headings import (
     AGREEING,
     BESIDE_WHO,
-    LEAVING,
     LOOKS_LIKE_FILE,
     PATIENT,
     PATIENT_NAME,
@@ -89,25 +95,8 @@ class PatientList:
 
 def may_list_patients(key: str, rule: Sidecar) -> bool:
     """Whether a file is to be asked whether it lists patients, by its name."""
-    name = _name(key)
+    name = base_name(key)
     return name.endswith(SHEETS) or (name.endswith(WRITTEN) and bool(told_by_name(key, rule)))
-
-
-def told_by_name(key: str, rule: Sidecar) -> str:
-    """What it means to be in a table of this name, as the site's file says or the name itself does:
-    a word of ``Consent``, ``ignore``, or "" if nothing.
-    """
-    name = _name(key)
-    told = next((says for glob, says in rule.lists.items() if fnmatch(name, glob.lower())), "")
-    return told or (Consent.WITHDRAWN.value if _speaks_of_leaving(name) else "")
-
-
-def _name(key: str) -> str:
-    return key.replace("!", "/").rpartition("/")[2].lower()
-
-
-def _speaks_of_leaving(text: str) -> bool:
-    return bool(LEAVING.search(plain(text)))
 
 
 def patients_of(
@@ -123,7 +112,7 @@ def patients_of(
     if by_name == IGNORED:
         return None
     if sheets is None:
-        name = _name(key)
+        name = base_name(key)
         spoken = by_name or (name.endswith(TABULAR) and AGREEING.search(plain(name)))
         return PatientList(key, alone=True, fault=UNREADABLE) if spoken else None
     found = [_sheet(key, one, table is not None, rule, by_name) for one in sheets]
@@ -150,7 +139,7 @@ def _sheet(key: str, sheet: Sheet, heeded: bool, rule: Sidecar, by_name: str) ->
     heeded: whether the rows of a table that names files are given to these.
     """
     sheet = _under_titles(sheet, rule)
-    if not by_name and any(map(_speaks_of_leaving, (sheet.title, *sheet.above))):
+    if not by_name and any(map(speaks_of_leaving, (sheet.title, *sheet.above))):
         by_name = Consent.WITHDRAWN.value
     file = file_column(sheet.rows, rule.key) if sheet.rows else None
     who, weak = id_columns(sheet.headings, rule), False
@@ -164,7 +153,7 @@ def _sheet(key: str, sheet: Sheet, heeded: bool, rule: Sidecar, by_name: str) ->
     readers = {one: meaning(one, rule) for one in speaking(sheet.headings, rule)}
     beside = [one for one in sheet.headings if one not in who]
     if who and file is None and not readers:  # words by which no file's row would be judged
-        readers = {one: "opt_out" for one in beside if _speaks_of_leaving(one)}
+        readers = {one: "opt_out" for one in beside if speaks_of_leaving(one)}
     # Of what are they a list?
     unclear = all(map(_beside, beside)) or any(AGREEING.search(plain(one)) for one in beside)
     if not readers and not by_name and not (who and file is None and unclear):

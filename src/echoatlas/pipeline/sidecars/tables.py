@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from echoatlas.pipeline.read.consent import JOINED, joined_rows, speaking, strictest
+from echoatlas.pipeline.read.consent import JOINED, joined_rows, speaking, strictest, told_by_name
 from echoatlas.pipeline.read.headings import (
     file_column,
     first_line,
@@ -22,7 +22,6 @@ from echoatlas.pipeline.read.headings import (
 )
 from echoatlas.pipeline.read.text import text_of
 from echoatlas.pipeline.sidecars.json_rows import json_records
-from echoatlas.pipeline.sidecars.patients import told_by_name
 from echoatlas.pipeline.sidecars.workbook import SHEET_ERRORS, workbook_sheets
 from echoatlas.schemas.config.site import Sidecar
 
