@@ -127,3 +127,47 @@ def test_pages_that_are_coded_in_a_way_that_is_not_read_are_told_as_that(more: A
         read(tiff(values, photometric="minisblack", **more))
 
     assert caught.value.reason is Reason.UNSUPPORTED_CODEC
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"PhysicalSizeX": 0.4, "PhysicalSizeXUnit": "mm", "PhysicalSizeY": 300.0}, (0.4, 0.3)),
+        ({"PhysicalSizeX": 0.04, "PhysicalSizeXUnit": "cm", "PhysicalSizeY": 300.0}, (0.4, 0.3)),
+        ({"PhysicalSizeX": 0.4, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 300.0}, None),
+        ({}, None),
+    ],
+)
+def test_an_ome_tiff_has_the_scale_and_the_times_that_it_states(options: Any, told: Any) -> None:
+    """Without a unit its lengths are microns and its times seconds."""
+    metadata = {"axes": "TYX", "TimeIncrement": 0.04, **options}
+
+    scan = read(tiff(CINE[..., 0], ome=True, metadata=metadata, photometric="minisblack"))
+
+    assert scan.spacing == (told and pytest.approx(told))
+    assert scan.times == (0.0, 40.0, 80.0, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"), [("mm", (0.4, 0.3)), ("inch", (10.16, 7.62)), ("", None)]
+)
+def test_a_tiff_of_imagej_has_the_scale_that_it_states(unit: str, told: Any) -> None:
+    data = tiff(
+        CINE[..., 0],
+        imagej=True,
+        resolution=(1 / 0.4, 1 / 0.3),
+        metadata={"axes": "TYX", "unit": unit, "finterval": 0.04},
+    )
+
+    scan = read(data)
+
+    assert scan.spacing == (told and pytest.approx(told, rel=1e-5))
+    assert scan.times == (0.0, 40.0, 80.0, 120.0)
+
+
+def test_slices_have_no_times_and_dots_of_a_printer_are_no_scale() -> None:
+    slices = tiff(CINE[..., 0], imagej=True, metadata={"axes": "ZYX", "finterval": 0.04})
+    printed = tiff(CINE[0], photometric="rgb", resolution=(72, 72), resolutionunit="INCH")
+
+    assert read(slices).times is None
+    assert read(printed).spacing is None

@@ -25,6 +25,7 @@ from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.reals import read_reals
 from echoatlas.pipeline.read.several import Parts, parts_of, size_of
 from echoatlas.pipeline.read.tiff_axes import check_depth, colored
+from echoatlas.pipeline.read.tiff_scale import UNKNOWN, tiff_scale
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
@@ -250,6 +251,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         text = _texts(image, data, config)
         check_depth(image)
         colors = colored(image, count) if kind == "tiff" else None
+        stated = tiff_scale(image) if kind == "tiff" else UNKNOWN
         pages = pages_of(image, count, kind in LATE_DURATIONS, config) if count > 1 else Pages()
         scale = scale_of(image, pages.places) if kind in DEEP else None
         if count > 1:
@@ -263,7 +265,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
     if colors is not None and pages.places == tuple(range(count)):
         groups, code = colors, "rgb:stated"
     if len(pages.places) == 1:
-        return still(picture, kind, kind, code, text=text, flags=flags)
+        spacing = stated.spacing
+        return still(picture, kind, kind, code, text=text, flags=flags, spacing=spacing)
     return Scan(
         format=kind,
         codec=kind,
@@ -272,7 +275,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         width=picture.shape[1],
         frames=lambda: _frames(data, kind, groups, scale),
         color=code,
-        times=_times(pages.durations) if colors is None else None,
+        times=stated.times(len(groups)) or (_times(pages.durations) if colors is None else None),
+        spacing=stated.spacing,
         text=text,
         flags=flags,
         stack=(len(groups),) if kind == "tiff" else None,  # whose pages are cut from arrays
