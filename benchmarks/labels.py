@@ -25,7 +25,8 @@ from pydicom import Dataset
 
 from benchmarks.harness import Took, few, report, seeded
 from echoatlas.pipeline.evidence import evidence
-from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
+from echoatlas.pipeline.label.config import LabelConfig
+from echoatlas.pipeline.label.fusion import Label, label
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin, Scan
 from echoatlas.taxonomy.codes import body_parts

@@ -16,8 +16,9 @@ import numpy as np
 
 from benchmarks.hamming import RADIUS, codes_of_clips
 from benchmarks.harness import Took, best, few, report, seeded
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
-from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig, registered, view_of
+from echoatlas.pipeline.deduplicate.similarity import registered, view_of
 from echoatlas.pipeline.deduplicate.speckle_code import (
     SpeckleCodeConfig,
     agreement,

@@ -1,17 +1,17 @@
 """What each command costs as a lake grows, on its driver and its workers; the former code beside.
 
-``python -m benchmarks.scale [FRAMES]... [--before]``. Lakes of many sites, made of a few scans
-that ran through the pipeline once (``grown_lake``): their files and rows again and again, under
-other ids, patients and hashes, with small pictures that are shared. Each command runs in a process
-of its own; "over start" is without what the same command takes at a lake of a few frames.
+``python -m benchmarks.scale [FRAMES]... [--alone] [--full]``. Lakes of many sites, made of a few
+scans that ran through the pipeline once (``grown_lake``): their files and rows again and again,
+under other ids, patients and hashes, with small pictures that are shared. Each command runs in a
+process of its own; "over start" is without what the same command takes at a lake of a few frames.
 
 ``exponent`` is of CPU seconds over start, from one size to the next; ``kb_a_row`` and
 ``at_4500k_mb`` of the memory of the command's own process, which hold if it grows straight on.
 "Must hold": a run with nothing to do costs at most twice what `status` does, no exponent is above
 1.1, and no process takes 4 GB at 4.5 M frames.
 
-With ``--before`` the code of before this was bounded measures itself as well, on lakes that it
-makes, if this repository's history has it.
+The code of before this was bounded measures itself as well, on a lake of 100,000 frames that it
+makes, if this repository's history has it; not with ``--alone``. ``--full`` goes on to 4.5 M.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from benchmarks.survey import former
 from echoatlas.simulate import make_cine, make_still, write_dicom, write_png
 
 BEFORE = "e3dbcdb"  # the last commit whose stages went through whole tables as Python objects
-SIZES = few((5_000, 20_000, 100_000), (96, 300))  # frames
+SIZES = few((20_000, 100_000, 500_000), (96, 300))  # frames
+BESIDE = few(100_000, 300)  # frames, at which the former code is measured too
 SITES = few(23, 3)
 SEEDS, CLIP = range(4), 9  # stills, then a clip of so many frames
 WHOLE = 4_500_000  # frames that the last columns speak of
@@ -184,28 +185,34 @@ def main(words: list[str] | None = None) -> None:
     """Print what each command costs at each size, and how that grows."""
     given = sys.argv[1:] if words is None else words
     sizes = [int(word) for word in given if word.isdigit()] or list(SIZES)
+    if "--full" in given:
+        sizes += [one for one in (1_000_000, WHOLE) if one not in sizes]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         each = scans(root / "bucket")
         here = Path(__file__).parents[1] / "src"
-        codes = [prepared("now", here, root / "now", root / "bucket")]
-        if "--before" in given:
-            (root / "former").mkdir()
-            path = former(root / "former", BEFORE)
-            if path is None:
-                print(f"no commit {BEFORE} at hand: nothing to compare with", flush=True)
-            else:
-                codes.append(prepared("before", path, root / "before", root / "bucket"))
-        found: dict[str, list[dict[str, Cost]]] = {code.name: [] for code in codes}
-        starts = {code.name: measured(code, each * SITES, each) for code in codes}
-        for place, size in enumerate(sizes):
-            for code in codes:
-                found[code.name].append(measured(code, size, each))
-                seen = found[code.name]
-                smaller = (sizes[place - 1], seen[-2]) if place else None
-                tell(code.name, size, seen[-1], starts[code.name], smaller)
-            if len(codes) > 1:
-                compared(found["now"][-1], found["before"][-1], size)
+        now = prepared("now", here, root / "now", root / "bucket")
+        start = measured(now, each * SITES, each)
+        smaller: tuple[int, dict[str, Cost]] | None = None
+        for size in sizes:
+            cost = measured(now, size, each)
+            tell(now.name, size, cost, start, smaller)
+            smaller = size, cost
+            if size == BESIDE and "--alone" not in given:
+                beside_former(root, size, each, cost)
+
+
+def beside_former(root: Path, size: int, each: int, now: dict[str, Cost]) -> None:
+    """Measure the former code at a size, and report how today's compares."""
+    (root / "former").mkdir()
+    path = former(root / "former", BEFORE)
+    if path is None:
+        print(f"no commit {BEFORE} at hand: nothing to compare with", flush=True)
+        return
+    code = prepared("before", path, root / "before", root / "bucket")
+    start, cost = (measured(code, frames, each) for frames in (each * SITES, size))
+    tell(code.name, size, cost, start, None)
+    compared(now, cost, size)
 
 
 if __name__ == "__main__":

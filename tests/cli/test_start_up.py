@@ -52,6 +52,41 @@ def test_status_reads_tables_and_imports_nothing_that_works_on_scans(
     assert set() == modules & (HEAVY | {"PIL"})
 
 
+def test_a_run_with_nothing_to_do_imports_nothing_that_works_on_scans(
+    undisturbed: Rehearsal,
+) -> None:
+    command = undisturbed.command("run", "--json")[3:]
+    imported_by(*command)  # looks at everything, and notes that all is done
+
+    said, modules = imported_by(*command)
+
+    assert json.loads(said)["objects"] == 0
+    assert set() == modules & (HEAVY | {"PIL"})
+
+
+def test_a_worker_imports_neither_what_compiles_nor_what_only_drivers_need() -> None:
+    program = (
+        "from echoatlas.pipeline.no_pandas import forgo_pandas\n"
+        "forgo_pandas()\n"
+        "import echoatlas.pipeline.run.worker, sys; print(*sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    unneeded = {
+        "boto3",
+        "duckdb",
+        "great_expectations",
+        "numba",
+        "pandas",
+        "prefect",
+        "ray",
+        "scipy",
+    }
+    assert set() == set(done.stdout.split()) & unneeded
+
+
 @pytest.mark.parametrize(
     ("asked", "more"),
     [
@@ -65,7 +100,7 @@ def test_a_trainer_imports_no_library_that_curation_needs(asked: str, more: set[
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    light = HEAVY | {"deltalake", "pydantic", "typer", "PIL"} | more
+    light = HEAVY | {"deltalake", "pydantic", "typer", "PIL", "pyarrow.compute", "yaml"} | more
     assert set() == set(done.stdout.split()) & light
 
 

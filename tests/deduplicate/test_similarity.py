@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate.similarity import (
-    SimilarityConfig,
-    Verdict,
-    compared,
-    view_of,
-)
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
+from echoatlas.pipeline.deduplicate.similarity import Verdict, compared, view_of
 from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.read import ReadConfig, read
 

@@ -13,7 +13,8 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from echoatlas.pipeline.evidence import EvidenceConfig, measured, numbers
 from echoatlas.pipeline.evidence.fetal import beside_report
-from echoatlas.pipeline.label.fusion import LabelConfig, label
+from echoatlas.pipeline.label.config import LabelConfig
+from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.label.relabel import fused
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.plan.batch import batches

@@ -12,14 +12,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.tasks import Open
-from echoatlas.pipeline.deduplicate.whole_lake import (
-    DeduplicateConfig,
-    Deduplicated,
-    Known,
-    deduplicate,
-)
+from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, Known, deduplicate
 from echoatlas.pipeline.frames.area import area_of
 from echoatlas.pipeline.frames.measure import Measures, measure
 from echoatlas.pipeline.frames.normalize import normalize, plan_frames

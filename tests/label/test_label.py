@@ -9,7 +9,8 @@ from pydicom.sr._concepts_dict import concepts
 from echoatlas.errors import ConfigError
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.evidence.sources import APPLICATIONS
-from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
+from echoatlas.pipeline.label.config import LabelConfig
+from echoatlas.pipeline.label.fusion import Label, label
 from echoatlas.pipeline.settings import settings
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.fan import Box

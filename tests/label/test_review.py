@@ -12,7 +12,7 @@ import pytest
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.codec import encode
-from echoatlas.pipeline.label.fusion import LabelConfig
+from echoatlas.pipeline.label.config import LabelConfig
 from echoatlas.pipeline.label.relabel import changes, fused
 from echoatlas.pipeline.label.review import export, import_
 from echoatlas.pipeline.lake.tables import Lake

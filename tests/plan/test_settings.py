@@ -19,10 +19,12 @@ from echoatlas.cli import call
 from echoatlas.cli.models import of_model, of_record
 from echoatlas.cli.settings import renewed_by
 from echoatlas.errors import ConfigError, UsageError
-from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig, deduplicate
+from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
+from echoatlas.pipeline.deduplicate.whole_lake import deduplicate
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.frames.normalize import NormalizeConfig
-from echoatlas.pipeline.label.fusion import LabelConfig, label
+from echoatlas.pipeline.label.config import LabelConfig
+from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import NOWHERE, fingerprints_of
 from echoatlas.pipeline.plan.plan import MARKS, _today, checked, remember

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from echoatlas.cli.models import Setting, of_model, of_record
-from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig
-from echoatlas.pipeline.label.fusion import LabelConfig
+from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
+from echoatlas.pipeline.label.config import LabelConfig
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import NOWHERE
 from echoatlas.schemas.config.deployment import DeploymentConfig

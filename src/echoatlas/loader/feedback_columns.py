@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoatlas.loader.index import Index
@@ -83,12 +82,14 @@ def _read(releases: Storage, name: str, version: int) -> pa.Table:
 
 def _laid_out(ids: pa.ChunkedArray, tables: Sequence[pa.Table]) -> dict[str, pa.Array]:
     """Columns in rows of the index: of each sample the last that was told of it."""
+    import pyarrow.compute as pc  # not with ``echoatlas.load``: few ask for any
+
     columns: dict[str, list[tuple[pa.Array, pa.Array]]] = {}
     for table in tables:
         for name in table.column_names:
             if name != "frame_id":
                 told = table.column(name).combine_chunks()
-                some = pc.is_valid(told)
+                some = told.is_valid()
                 pair = table.column("frame_id").combine_chunks().filter(some), told.filter(some)
                 columns.setdefault(name, []).append(pair)
     made = {}

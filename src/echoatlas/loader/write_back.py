@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoatlas.loader.feedback_columns import versions
@@ -62,6 +61,8 @@ def feedback(
     manifest = living(place, name, warn)
     found = _meant(table if isinstance(table, pa.Table) else _table(table))
     known = index_columns_of(place, manifest, ["frame_id"]).column("frame_id")
+    import pyarrow.compute as pc  # not with ``echoatlas.load``: few write anything back
+
     strange = pc.sum(pc.invert(pc.is_in(found.column("frame_id"), value_set=known))).as_py() or 0
     if strange:
         raise UsageError(f"feedback tells of {strange} samples that release '{name}' does not have")
@@ -124,6 +125,8 @@ def _means(name: str, values: pa.Array, codes: NDArray[np.int64], rows: int) -> 
     present = np.asarray(values.is_valid())
     width = 1
     if listed:
+        import pyarrow.compute as pc
+
         lengths = set(pc.list_value_length(values.drop_null()).to_pylist())
         if len(lengths) > 1:
             raise UsageError(f"lists in column '{name}' of feedback differ in length")

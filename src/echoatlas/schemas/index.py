@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from echoatlas.schemas.tables import ARROW, TABLES, columns
-
 
 class Role(StrEnum):
     """What a column of the index is used for."""
@@ -104,6 +102,8 @@ class IndexColumn:
 
 def index_columns() -> Iterator[IndexColumn]:
     """All columns, in their order."""
+    from echoatlas.schemas.tables import ARROW, TABLES, columns  # trainers need the names alone
+
     for table, names in FROM.items():
         known = columns(TABLES[table].row)
         for name in names:

@@ -6,8 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from echoatlas.schemas.packaged import packaged
 from echoatlas.taxonomy.tree import tree
 
 # Schemes in which the same identifiers go by several names (PS3.16 8.1, and what files write).
@@ -49,8 +48,7 @@ def coded(value: str, scheme: str) -> tuple[str, ...]:
 @cache
 def body_parts() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Table L-1: term to (SNOMED CT identifier, nodes)."""
-    text = files("echoatlas.taxonomy").joinpath("vocabulary/body_parts.yaml").read_text("utf-8")
-    raw: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    raw: dict[str, dict[str, Any]] = packaged("echoatlas.taxonomy", "vocabulary/body_parts.yaml")
     return {term: (entry["code"], _tuple(entry["node"])) for term, entry in raw.items()}
 
 

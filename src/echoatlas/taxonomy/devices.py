@@ -10,10 +10,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from echoatlas.schemas.packaged import packaged
 
 UNKNOWN = "unknown"
 
@@ -108,11 +107,10 @@ def _fold(text: str | None) -> str:
 @cache
 def devices() -> Devices:
     """The vocabulary of ``vocabulary/devices.yaml``."""
-    text = files("echoatlas.taxonomy").joinpath("vocabulary/devices.yaml").read_text("utf-8")
     found = Devices({}, (), {}, {})
     maker_heads: list[tuple[str, str]] = []
     model_heads: dict[str, tuple[tuple[str, str], ...]] = {}
-    for entry in yaml.safe_load(text)["makers"]:
+    for entry in packaged("echoatlas.taxonomy", "vocabulary/devices.yaml")["makers"]:
         maker = entry["maker"]
         for alias in (maker, *entry["aliases"]):
             _enter(alias, maker, found.makers, maker_heads)

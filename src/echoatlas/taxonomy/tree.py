@@ -11,13 +11,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
 from echoatlas.errors import nearest
+from echoatlas.schemas.packaged import packaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,5 +245,4 @@ def _node(entry: dict[str, Any], parent: str) -> Node:
 @cache
 def tree() -> Tree:
     """The project's tree, of ``tree.yaml``."""
-    text = files("echoatlas.taxonomy").joinpath("tree.yaml").read_text("utf-8")
-    return parse_tree(yaml.safe_load(text))
+    return parse_tree(packaged("echoatlas.taxonomy", "tree.yaml"))

@@ -19,16 +19,12 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.candidates import Found, matches
 from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners, spread_places
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.fingerprints import FingerprintSet, as_compared
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows, pairs_within
 from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
-from echoatlas.pipeline.deduplicate.similarity import (
-    SimilarityConfig,
-    Verdict,
-    View,
-    view_of,
-)
+from echoatlas.pipeline.deduplicate.similarity import Verdict, View, view_of
 from echoatlas.pipeline.deduplicate.speckle_code import (
     Agreement,
     SpeckleCodeConfig,

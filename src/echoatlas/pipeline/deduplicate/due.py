@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
 from echoatlas.pipeline.deduplicate.duplicate_rows import COPIED
 from echoatlas.pipeline.deduplicate.index import Index, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import (
@@ -31,7 +32,6 @@ from echoatlas.pipeline.deduplicate.kept_codes import (
     write_segment,
 )
 from echoatlas.pipeline.deduplicate.ranking import Some, compared
-from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_of_file
 from echoatlas.pipeline.lake.join import among, flags

@@ -19,10 +19,10 @@ from echoatlas.pipeline.deduplicate.clips import (
     shifted,
     spread_places,
 )
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.similarity import (
     Similarity,
-    SimilarityConfig,
     Verdict,
     View,
     compared,

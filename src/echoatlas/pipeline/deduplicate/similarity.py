@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate import picture_kernels
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.framing import Warp
 from echoatlas.pipeline.deduplicate.picture_kernels import SPECKLED, TEXTURED
 from echoatlas.pipeline.frames.phash import SIDE
@@ -42,34 +43,6 @@ class Verdict(IntEnum):
     DIFFERENT = 0
     UNDECIDED = 1
     SAME = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarityConfig:
-    """When two thumbnails show the same moment (docs/adr/0009 has the figures).
-
-    Attributes:
-        likeness: least correlation of the blurred pictures, where they overlap.
-        speckled_likeness: the same, where speckle agrees: crops leave little that varies.
-        speckle: least median correlation of windows; of different patients .2 was the most seen.
-        doubt: from here on it is not told apart.
-        windows: that speckle must be seen in; with fewer, all structure decides.
-        structure, structure_doubt: as ``speckle`` and ``doubt``, for all structure: other
-            patients in the same view reached .66.
-        identical: likeness from which ``structure_doubt`` is enough: what is left to differ is
-            what coding or scaling did to fine structure.
-        edge: slope of the coarse picture, in units of the fine structure, that is an edge.
-    """
-
-    likeness: float = 0.8
-    speckled_likeness: float = 0.4
-    speckle: float = 0.55
-    doubt: float = 0.3
-    windows: int = 6
-    structure: float = 0.85
-    structure_doubt: float = 0.55
-    identical: float = 0.9995
-    edge: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate import picture_kernels
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.framing import Warp
-from echoatlas.pipeline.deduplicate.similarity import (
-    SimilarityConfig,
-    Verdict,
-    View,
-    view_of,
-)
+from echoatlas.pipeline.deduplicate.similarity import Verdict, View, view_of
 from echoatlas.pipeline.frames.phash import SIDE, opened
 
 SPECKLE_VERSION = "speckle-signs-1"

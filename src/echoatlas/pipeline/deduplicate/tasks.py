@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate.clips import Clips, Match, Related
+from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.hamming import Piece, Rows, Runs, meetings
 from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.judge import judged, needed
-from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig
 from echoatlas.pipeline.engine.scatter import Done
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.storage import Storage

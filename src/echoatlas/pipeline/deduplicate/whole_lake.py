@@ -21,6 +21,7 @@ from echoatlas.pipeline.deduplicate import edge_rows
 from echoatlas.pipeline.deduplicate.candidates import Found, matches, same_instances
 from echoatlas.pipeline.deduplicate.clips import Related
 from echoatlas.pipeline.deduplicate.clusters import clustered
+from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
 from echoatlas.pipeline.deduplicate.duplicate_rows import FormerClips, clip_table, duplicate_table
 from echoatlas.pipeline.deduplicate.hamming import (
     FEW,
@@ -33,7 +34,6 @@ from echoatlas.pipeline.deduplicate.hamming import (
     tasks,
 )
 from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
-from echoatlas.pipeline.deduplicate.similarity import SimilarityConfig
 from echoatlas.pipeline.deduplicate.tasks import (
     JoinTask,
     Open,
@@ -46,38 +46,12 @@ from echoatlas.pipeline.deduplicate.tasks import (
     share,
 )
 from echoatlas.pipeline.lake.join import among, flags
-from echoatlas.pipeline.step import setting, step
+from echoatlas.pipeline.step import step
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.tables import schema
 
 SCATTERED = 200_000  # codes below which a join is not worth another process
 MANY = 0.25  # of all clips, that something changed of, from which on all rows are written anew
-
-
-@dataclass(frozen=True, slots=True)
-class DeduplicateConfig:
-    """When two clips show the same.
-
-    Attributes:
-        max_distance: bits of 256 between hashes of frames that are looked at.
-        min_likeness: correlation that registered thumbnails must have.
-        min_speckle: correlation of speckle away from edges, from which it is the same picture.
-        doubt: the same, from which it can't be told: such clips are tied for splitting.
-        mirrors: whether left-right mirrors are looked for.
-    """
-
-    max_distance: int = setting(32, 0, 64, "bits", was="radius")
-    min_likeness: float = setting(0.8, -1, 1, "correlation", was="likeness")
-    min_speckle: float = setting(0.55, -1, 1, "correlation", was="speckle")
-    doubt: float = setting(0.3, -1, 1, "correlation")
-    mirrors: bool = True
-
-    @property
-    def similarity(self) -> SimilarityConfig:
-        """What the thumbnails are asked."""
-        return SimilarityConfig(
-            likeness=self.min_likeness, speckle=self.min_speckle, doubt=self.doubt
-        )
 
 
 def _nothing(name: str) -> pa.Table:

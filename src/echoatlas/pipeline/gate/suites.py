@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from echoatlas.pipeline.errors import Reason
 from echoatlas.schemas.expectation import Expectation
+from echoatlas.schemas.packaged import packaged
 from echoatlas.schemas.tables import TABLES, columns
 from echoatlas.taxonomy.devices import UNKNOWN, makers, models
 from echoatlas.taxonomy.tree import tree
@@ -42,8 +40,7 @@ REFERENCES = (
 
 
 def _data(name: str) -> Any:
-    source = files("echoatlas.schemas") / "expectations" / f"{name}.yaml"
-    return yaml.safe_load(source.read_text("utf-8"))
+    return packaged("echoatlas.schemas", f"expectations/{name}.yaml")
 
 
 @cache

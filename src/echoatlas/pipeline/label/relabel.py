@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from echoatlas.pipeline.evidence.fetal import beside_report
 from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
-from echoatlas.pipeline.label.fusion import Label, LabelConfig, label
+from echoatlas.pipeline.label.config import LabelConfig
+from echoatlas.pipeline.label.fusion import Label, label
 from echoatlas.pipeline.lake.join import among, counts, flags
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows.labels import DecisionRow

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.deduplicate.whole_lake import DeduplicateConfig
+from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
 from echoatlas.pipeline.errors import no_such
-from echoatlas.pipeline.label.fusion import LabelConfig
+from echoatlas.pipeline.label.config import LabelConfig
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.settings import sections, settings
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from echoatlas.pipeline.release.places import BLOCK
 
@@ -42,7 +41,7 @@ def placed(marks: pa.ListArray, sizes: pa.ListArray, first: NDArray[np.int64]) -
         sizes: of each sample the sizes of their masks, bytes; 0 where an annotation has none.
         first: (n,) where the first mask of each sample begins, bytes.
     """
-    length = pc.fill_null(sizes.flatten(), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    length = sizes.flatten().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     taken = np.where(length > 0, -(-length // BLOCK) * BLOCK + BLOCK, 0)
     before = np.cumsum(taken) - taken
     bounds = marks.offsets.to_numpy().astype(np.int64)
@@ -80,10 +79,10 @@ def most_masks(index: pa.Table) -> int:
     if "annotations" not in index.column_names:
         return 0
     lists = index.column("annotations").combine_chunks()
-    owners = pc.list_parent_indices(lists)
-    sizes = pc.struct_field(pc.list_flatten(lists), "mask_length")
-    masked = owners.filter(pc.greater(pc.fill_null(sizes, 0), 0))
-    return max(pc.value_counts(masked).field(1).to_pylist(), default=0)
+    # By methods, not ``pyarrow.compute``: who opens a release without masks need not wait for it
+    owners = lists.value_parent_indices().to_numpy()
+    sizes = lists.flatten().field("mask_length").fill_null(0).to_numpy()
+    return int(np.unique(owners[sizes > 0], return_counts=True)[1].max(initial=0))
 
 
 def mask_ending(number: int) -> str:

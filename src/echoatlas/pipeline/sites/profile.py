@@ -26,7 +26,8 @@ from echoatlas.pipeline.geometry import geometry
 from echoatlas.pipeline.ingest.identify import identify, sightings
 from echoatlas.pipeline.ingest.listing import arrivals
 from echoatlas.pipeline.ingest.reader import Reader
-from echoatlas.pipeline.label.fusion import LabelConfig, label
+from echoatlas.pipeline.label.config import LabelConfig
+from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.objects.journey import journey
 from echoatlas.pipeline.objects.task import ObjectTask, SiteContext
 from echoatlas.pipeline.read import read

@@ -15,12 +15,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from echoatlas.errors import ConfigError, nearest
 from echoatlas.schemas.config.file import parse
 from echoatlas.schemas.config.study_table import StudyTable
+from echoatlas.schemas.packaged import packaged
 from echoatlas.schemas.strict import Slug, Strict
 from echoatlas.schemas.values import Subject
 from echoatlas.taxonomy.collections.annotations import Mask, Pattern, Table, split_code
@@ -243,5 +243,5 @@ def load(name: str) -> Collection:
     """
     if name not in names():
         raise ConfigError(f"no collection '{name}'{nearest(name, names())}")
-    text = files("echoatlas.taxonomy.collections").joinpath(f"{name}.yaml").read_text("utf-8")
-    return parse(Collection, yaml.safe_load(text), f"collections/{name}.yaml")
+    plain = packaged("echoatlas.taxonomy.collections", f"{name}.yaml")
+    return parse(Collection, plain, f"collections/{name}.yaml")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from echoatlas.schemas.packaged import packaged
 
 LANGUAGES = ("en", "zh", "de", "fr", "es", "it", "pt")
 
@@ -50,8 +49,7 @@ class Context:
 
 def vocabulary(name: str) -> Any:
     """The plain data of ``taxonomy/vocabulary/NAME.yaml``."""
-    text = files("echoatlas.taxonomy").joinpath(f"vocabulary/{name}.yaml").read_text("utf-8")
-    return yaml.safe_load(text)
+    return packaged("echoatlas.taxonomy", f"vocabulary/{name}.yaml")
 
 
 @cache
