@@ -23,6 +23,7 @@ class Cost:
     Attributes:
         peak_mb: the most memory that its own process held. worker_mb: that any other held; 0 if
             there was none.
+        own_s, workers_s: CPU seconds of its own process, and of each other.
         read_mb, written_mb: by calls of the operating system; not what was mapped.
     """
 
@@ -31,6 +32,8 @@ class Cost:
     worker_mb: float
     read_mb: float
     written_mb: float
+    own_s: float = 0.0
+    workers_s: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ def watched(program: str, given: Sequence[str | Path], env: Mapping[str, str]) -
         worker_mb=max((one[1] for one in others), default=0.0),
         read_mb=own[2] + sum(one[2] for one in others),
         written_mb=own[3] + sum(one[3] for one in others),
+        own_s=own[0],
+        workers_s=tuple(one[0] for one in others),
     )
 
 

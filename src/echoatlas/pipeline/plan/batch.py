@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.ingest.listing import ListedFile
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tombstones import Tombstones
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
+    from echoatlas.schemas.config.deployment import Engine
     from echoatlas.schemas.config.site import SiteConfig
 
 UNJUDGED = -1  # the number of a lot that is passed on as it comes
@@ -99,22 +100,20 @@ class Batch:
 def batches(
     deployment: Deployment,
     seen: Survey,
-    lots: Iterable[tuple[int, Sequence[WorkItem]]],
+    parts: Iterable[tuple[int, Sequence[WorkItem]]],
     stem: str,
     stones: Tombstones | None = None,
-    alone: Collection[str] = (),
 ) -> Iterator[Batch]:
     """Objects of a site as work that any number of workers can share.
 
     Args:
-        lots: number and objects of each; no batch is of two.
+        parts: of each batch the number of its lot, and its objects, as of ``dealt``.
         stem: of the batches' ids, unique for ever.
         stones: what was erased from the lake.
-        alone: ids of objects that are batches of their own, after all others.
     """
     engine = deployment.config.engine
     config = journey_config(deployment.config)
-    for number, (lot, some) in enumerate(_cut_lots(lots, engine.batch, alone)):
+    for number, (lot, some) in enumerate(parts):
         yield Batch(
             id=f"{stem}-{seen.site.site}-{number:06d}",
             lake=deployment.lake.storage,
@@ -134,30 +133,79 @@ def batches(
         )
 
 
-def _cut_lots(
-    lots: Iterable[tuple[int, Sequence[WorkItem]]], most: int, alone: Collection[str]
-) -> Iterator[tuple[int, list[WorkItem]]]:
-    for lot, items in lots:
-        together = (one for one in items if one.sighting.object_id not in alone)
-        apart = ([one] for one in items if one.sighting.object_id in alone)
-        for some in chain(cut(together, most), apart):
-            yield lot, some
-
-
 BATCH_BYTES = 256 << 20
+ROUNDS = 4  # batches that each worker still gets of what is left
+MEMBERS = 8  # of an archive, that are not cut apart: each batch reads the archive anew
+
+
+@dataclass(slots=True)
+class Left:
+    """How many objects of a run, of all its sites, are in no batch yet.
+
+    Batches become smaller as objects run out: nobody waits long for whoever has the last of them.
+
+    Attributes:
+        slots: batches that are worked on at once. most: objects of a batch.
+    """
+
+    objects: int
+    slots: int
+    most: int
+
+    @staticmethod
+    def of(engine: Engine, objects: int) -> Left:
+        """So many objects, for the workers of this machine."""
+        return Left(objects, width(engine), engine.batch)
+
+    @property
+    def share(self) -> int:
+        """How many of them the next batch takes."""
+        return max(1, min(self.most, self.objects // (ROUNDS * self.slots)))
 
 
 def cut(
-    items: Iterable[WorkItem], most: int, most_bytes: int = BATCH_BYTES
+    items: Iterable[WorkItem],
+    left: Left,
+    alone: Collection[str] = (),
+    most_bytes: int = BATCH_BYTES,
 ) -> Iterator[list[WorkItem]]:
-    """Cut objects into batches by number and size; the same objects give the same batches."""
+    """Cut objects into batches by number and size; the same objects give the same batches.
+
+    Args:
+        left: gets less by what each batch takes.
+        alone: ids of objects that are batches of their own, after all others.
+    """
     batch: list[WorkItem] = []
-    size = 0
+    apart: list[list[WorkItem]] = []
+    share = size = 0
     for item in items:
-        if batch and (len(batch) >= most or size + item.sighting.bytes > most_bytes):
+        if item.sighting.object_id in alone:
+            apart.append([item])
+            continue
+        if batch and (
+            _is_full(batch, item, share, left.most) or size + item.sighting.bytes > most_bytes
+        ):
+            left.objects -= len(batch)
             yield batch
             batch, size = [], 0
+        share = share if batch else left.share
         batch.append(item)
         size += item.sighting.bytes
-    if batch:
-        yield batch
+    for some in ([batch] if batch else []) + apart:
+        left.objects -= len(some)
+        yield some
+
+
+def _is_full(batch: list[WorkItem], item: WorkItem, share: int, most: int) -> bool:
+    """Whether a batch takes no further object."""
+    together = item.sighting.member >= 0 and item.name == batch[-1].name
+    return len(batch) >= (max(share, min(MEMBERS, most)) if together else share)
+
+
+def dealt(
+    lots: Iterable[tuple[int, Sequence[WorkItem]]], left: Left, alone: Collection[str]
+) -> Iterator[tuple[int, list[WorkItem]]]:
+    """Cut lots, each a number and objects, as ``cut`` does: no batch is of two."""
+    for lot, items in lots:
+        for some in cut(items, left, alone):
+            yield lot, some

@@ -12,7 +12,7 @@ from echoatlas.pipeline.gate.checked import BatchChecks, Checker, of_rows
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.lake.outcome import erased_row, outcome_row
 from echoatlas.pipeline.objects.rows import rejection_rows
-from echoatlas.pipeline.plan.batch import UNJUDGED, batches
+from echoatlas.pipeline.plan.batch import UNJUDGED, Left, batches, dealt
 from echoatlas.pipeline.run.commit import Committer
 from echoatlas.pipeline.run.exchanged import exchanged
 from echoatlas.pipeline.run.lots import Lots
@@ -141,16 +141,16 @@ def carry_objects(
     total = sum(some.objects for some in lots.values())
     if total:
         held = batches_held(deployment.lake.storage)
+        left = Left.of(deployment.config.engine, total)
         tasks = (
             batch
             for seen in surveys
             for batch in batches(
                 deployment,
                 seen,
-                lots[seen.site.site].lots,
+                dealt(lots[seen.site.site].lots, left, _faulty(held, seen)),
                 summary.run_id,
                 stones,
-                _faulty(held, seen),
             )
         )
         workers = cluster(total)
@@ -233,16 +233,16 @@ def read_anew(
     committer = Committer(deployment.lake, run_id, deployment.config.engine, log)
     way = Way(deployment, committer, gate, summary, log)
     held = batches_held(deployment.lake.storage)
+    left = Left.of(deployment.config.engine, total)
     tasks = (
         batch
         for seen in surveys
         for batch in batches(
             deployment,
             seen,
-            [(UNJUDGED, seen.items(seen.unread))],
+            dealt([(UNJUDGED, seen.items(seen.unread))], left, _faulty(held, seen)),
             run_id,
             stones,
-            _faulty(held, seen),
         )
     )
     passed: list[int] = []  # objects of each task that is done
