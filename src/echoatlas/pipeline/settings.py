@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -101,4 +102,11 @@ def sections(kind: type[Settings], raw: Mapping[str, Mapping[str, Any]], where: 
 
 def as_plain(config: object) -> Any:
     """A configuration as JSON's plain values."""
-    return json.loads(TypeAdapter(type(config)).dump_json(config))
+    kind: Any = type(config)  # mypy holds the class of all classes for unhashable
+    return json.loads(_adapter(kind).dump_json(config))
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Made once a kind: made for each step of each site, it takes longer than all that looks."""
+    return TypeAdapter(kind)
