@@ -21,7 +21,7 @@ from echoatlas.pipeline.deduplicate.index import COMPARED, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import near_objects, segment_of
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage import LocalStorage, Storage
 from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import to_arrow
@@ -118,6 +118,32 @@ def test_only_what_is_new_or_near_to_it_is_read(lake: Lake, parts: list[DuePart 
     assert part is not None
     assert sorted(part.objects.to_pylist()) == ["o000", "o001", "o107"]
     assert sorted(part.frames.column("object_id").to_pylist()) == ["o000", "o001", "o107"]
+
+
+def test_in_a_bucket_codes_are_kept_and_asked_as_on_a_disk(
+    lake: Lake, parts: list[DuePart | None], bucket: Storage
+) -> None:
+    remote = Lake(bucket)
+    put(remote, shown(*(pictures(seed) for seed in range(100, 120)), start=100))
+    deduplicate_lake(remote, DeploymentConfig(), "r")
+    for place in (lake, remote):
+        put(place, shown([reencoded(pictures(107)[0])], pictures(1), start=0), size=400)
+
+        again(place)
+
+    here, there = parts[-2:]
+    assert here is not None and there is not None
+    assert sorted(there.objects.to_pylist()) == sorted(here.objects.to_pylist())
+    assert told(remote) == told(lake)
+    segments = [{e.key for e in one.storage.list("codes/")} for one in (lake, remote)]
+    assert segments[0] == segments[1]
+    for table in ("measures", "frames", "objects"):
+        remote.drop_rows(table, "object_id", {"o107"}, f"gone-{table}")
+
+    again(remote)
+
+    assert parts[-1] is None
+    assert "o107" not in kept(remote)
 
 
 def resent(lake: Lake) -> None:
