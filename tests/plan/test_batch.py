@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from echoatlas.pipeline.plan.batch import MEMBERS, Left, cut
+from echoatlas.pipeline.plan.batch import FEW, LIGHT, Left, cut
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.schemas.rows.objects import SightingRow
 
 
-def item_of(number: int, archive: str = "", size: int = 1) -> WorkItem:
+def item_of(number: int, archive: str = "", size: int = LIGHT) -> WorkItem:
     """An object, loose or a member of an archive."""
     named = f"{number:06d}"
     member = number if archive else -1
@@ -52,14 +52,20 @@ def test_sites_share_what_is_left_of_a_run() -> None:
 def test_an_archive_is_not_opened_for_each_of_its_last_members() -> None:
     members = [item_of(n, archive="upload/all.zip") for n in range(40)]
 
-    assert min(sizes(members, Left(40, 16, 32))) == MEMBERS
+    assert min(sizes(members, Left(40, 16, 32))) == FEW
     assert max(sizes(members, Left(40, 16, 4))) == 4  # the setting holds all the same
 
 
-def test_a_batch_ends_where_its_bytes_would_be_too_many() -> None:
-    heavy = [item_of(n, size=100) for n in range(6)]
+def test_few_light_objects_are_not_a_file_a_table_each() -> None:
+    light = [item_of(n, size=1000) for n in range(50)]
 
-    assert sizes(heavy, Left(1_000, 1, 32), most_bytes=250) == [2, 2, 2]
+    assert sizes(light, Left(50, 4, 32)) == [8, 8, 8, 8, 8, 8, 2]
+
+
+def test_a_batch_ends_where_its_bytes_would_be_too_many() -> None:
+    heavy = [item_of(n, size=LIGHT) for n in range(6)]
+
+    assert sizes(heavy, Left(1_000, 1, 32), most_bytes=2 * LIGHT + 1) == [2, 2, 2]
 
 
 def test_what_kept_batches_from_passing_goes_alone_and_last() -> None:

@@ -135,7 +135,8 @@ def batches(
 
 BATCH_BYTES = 256 << 20
 ROUNDS = 4  # batches that each worker still gets of what is left
-MEMBERS = 8  # of an archive, that are not cut apart: each batch reads the archive anew
+FEW = 8  # objects that are not cut apart if they are light: a batch is a file a table ...
+LIGHT = 1 << 20  # bytes, together; ... or if one archive holds them: each batch reads it anew
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ def cut(
             apart.append([item])
             continue
         if batch and (
-            _is_full(batch, item, share, left.most) or size + item.sighting.bytes > most_bytes
+            _is_full(batch, item, share, size, left.most) or size + item.sighting.bytes > most_bytes
         ):
             left.objects -= len(batch)
             yield batch
@@ -196,10 +197,11 @@ def cut(
         yield some
 
 
-def _is_full(batch: list[WorkItem], item: WorkItem, share: int, most: int) -> bool:
-    """Whether a batch takes no further object."""
-    together = item.sighting.member >= 0 and item.name == batch[-1].name
-    return len(batch) >= (max(share, min(MEMBERS, most)) if together else share)
+def _is_full(batch: list[WorkItem], item: WorkItem, share: int, size: int, most: int) -> bool:
+    """Whether a batch of so many bytes takes no further object."""
+    packed = item.sighting.member >= 0 and item.name == batch[-1].name
+    together = packed or size < LIGHT
+    return len(batch) >= (max(share, min(FEW, most)) if together else share)
 
 
 def dealt(

@@ -19,7 +19,7 @@ class Engine(Strict):
         description="Tasks at once; default: all cores.",
     )
     batch: int = Field(
-        32, ge=1, json_schema_extra={"unit": "objects"}, description="Objects a task."
+        32, ge=1, json_schema_extra={"unit": "objects"}, description="Most objects a task takes."
     )
     memory_mb: int = Field(
         1500, ge=256, json_schema_extra={"unit": "MB"}, description="Declared memory of a task, MB."
