@@ -107,7 +107,7 @@ def batches(
     """Objects of a site as work that any number of workers can share.
 
     Args:
-        parts: of each batch the number of its lot, and its objects, as of ``dealt``.
+        parts: of each batch the number of its lot, and its objects, as of ``cut_of_lots``.
         stem: of the batches' ids, unique for ever.
         stones: what was erased from the lake.
     """
@@ -204,7 +204,7 @@ def _is_full(batch: list[WorkItem], item: WorkItem, share: int, size: int, most:
     return len(batch) >= (max(share, min(FEW, most)) if together else share)
 
 
-def dealt(
+def cut_of_lots(
     lots: Iterable[tuple[int, Sequence[WorkItem]]], left: Left, alone: Collection[str]
 ) -> Iterator[tuple[int, list[WorkItem]]]:
     """Cut lots, each a number and objects, as ``cut`` does: no batch is of two."""

@@ -12,7 +12,7 @@ from echoatlas.pipeline.gate.checked import BatchChecks, Checker, of_rows
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.lake.outcome import erased_row, outcome_row
 from echoatlas.pipeline.objects.rows import rejection_rows
-from echoatlas.pipeline.plan.batch import UNJUDGED, Left, batches, dealt
+from echoatlas.pipeline.plan.batch import UNJUDGED, Left, batches, cut_of_lots
 from echoatlas.pipeline.run.commit import Committer
 from echoatlas.pipeline.run.exchanged import exchanged
 from echoatlas.pipeline.run.lots import Lots
@@ -148,7 +148,7 @@ def carry_objects(
             for batch in batches(
                 deployment,
                 seen,
-                dealt(lots[seen.site.site].lots, left, _faulty(held, seen)),
+                cut_of_lots(lots[seen.site.site].lots, left, _faulty(held, seen)),
                 summary.run_id,
                 stones,
             )
@@ -240,7 +240,7 @@ def read_anew(
         for batch in batches(
             deployment,
             seen,
-            dealt([(UNJUDGED, seen.items(seen.unread))], left, _faulty(held, seen)),
+            cut_of_lots([(UNJUDGED, seen.items(seen.unread))], left, _faulty(held, seen)),
             run_id,
             stones,
         )
