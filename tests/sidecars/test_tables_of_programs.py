@@ -102,6 +102,17 @@ def test_a_sheet_that_says_that_it_is_one_cell_is_read_whole() -> None:
     assert patients(table, FILES) == PATIENTS
 
 
+def test_a_column_of_whole_numbers_is_one_whatever_pandas_made_of_it() -> None:
+    """With one cell empty, 7 is written as 7.0; in a header and another table it is 7."""
+    data = b"file,patient,score\na1.png,7.0,0.5\na2.png,,1.0\na3.png,12.0,2.0\n"
+
+    table = read_sidecar(data, "x.csv", RULE)
+
+    assert table is not None
+    assert patients(table, FILES) == ["7", "", "12"]
+    assert [row["score"] for row in table.rows.values()] == ["0.5", "1.0", "2.0"]
+
+
 def test_free_text_is_no_table() -> None:
     assert read_sidecar(b"see a1.png of\nthe patient P1\nplease send more\n", "x.txt", RULE) is None
 

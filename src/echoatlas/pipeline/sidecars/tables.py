@@ -33,6 +33,7 @@ MOST_COLUMNS = 1000
 MOST_BEFORE = 50  # lines of titles and comments over the headings
 SAMPLE = 100  # lines by which the delimiter is told
 DELIMITERS = ",;\t|"
+WHOLE = re.compile(r"-?\d+\.0")
 ALONE = "\x1f"  # stands between no cells: of a single column
 
 
@@ -233,7 +234,21 @@ def _rows(lines: Iterable[Iterable[Any]], title: str = "") -> Sheet | None:
         if any(cells) and not (len(cells) == 1 < len(headings) and cells[0].startswith("#")):
             rows.append({h: c for h, c in zip_longest(headings, cells, fillvalue="") if h})
     above = tuple(cell for line in head[: max(at, 0)] for cell in line if cell)
-    return Sheet(title, tuple(dict.fromkeys(filter(None, headings))), rows, above)
+    names = tuple(dict.fromkeys(filter(None, headings)))
+    for heading in names:
+        _strip_fractions(rows, heading)
+    return Sheet(title, names, rows, above)
+
+
+def _strip_fractions(rows: Rows, heading: str) -> None:
+    """Whole numbers as they were: one empty cell, and pandas writes 7 as 7.0 in all the others.
+
+    A patient who is "7" in a header or in another table would be somebody else.
+    """
+    told = [row[heading] for row in rows if row.get(heading)]
+    if told and all(WHOLE.fullmatch(cell) for cell in told):
+        for row in rows:
+            row[heading] = row.get(heading, "").removesuffix(".0")
 
 
 def _headings(cells: Sequence[str], below: Sequence[Sequence[str]]) -> list[str]:
