@@ -41,7 +41,8 @@ def _killed(folder: Path, run: str, arguments: list[str]) -> LocalJobs:
     """Have a process follow a new job, and kill it when the job runs; what it left behind."""
     process = subprocess.Popen([sys.executable, "-c", FOLLOWS, str(folder), run, *arguments])
     jobs = LocalJobs(folder / "jobs")
-    wait_until(lambda: jobs.look(f"{run}-run-1") is JobState.RUNNING, "the job")
+    # Not before it runs by itself: until then it has its submitter's files, and the locks on them
+    wait_until((folder / "jobs" / f"{run}-run-1" / "pid").exists, "the job")
     process.kill()
     process.wait()
     return jobs
