@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Hint
     from echoatlas.schemas.rows.objects import SightingRow
 
-MOST = 1_000  # objects of a lot: so many are done again after a run was killed, at the most
+# Objects of a lot: with ``drift.hold`` so many are done again after a run was killed, at the most
+MOST = 1_000
 Answer: TypeAlias = "tuple[Batch, BatchResult]"
 
 
@@ -54,10 +55,16 @@ def cut_lots(items: Iterable[WorkItem], least: int) -> list[list[WorkItem]]:
 
 @dataclass(slots=True)
 class _Open:
-    """A lot of which not all batches are done."""
+    """A lot of which not all batches are done.
+
+    Attributes:
+        left: objects that are not done. mix: of those that are.
+        answers: what was made of these, where that waits for the lot to be judged.
+    """
 
     items: Sequence[WorkItem]
     left: int
+    mix: Mix = field(default_factory=Mix)
     answers: list[Answer] = field(default_factory=list)
 
 
@@ -157,7 +164,11 @@ class Lots:
             return
         lot.left -= len(batch.items)
         if answer is not None:
-            lot.answers.append((batch, answer))
+            lot.mix = lot.mix.plus(answer.mix)
+            if self._site.drift.hold:
+                lot.answers.append((batch, answer))
+            else:  # it is taken however the lot compares: a run that is killed has less to do again
+                yield (batch, answer), True
         if not lot.left:
             del self._open[batch.lot]
             passes = self._passes(lot)
@@ -166,7 +177,7 @@ class Lots:
     def _passes(self, lot: _Open) -> bool:
         """Whether a lot is taken; what is not like before is said."""
         limits = self._site.drift
-        new = Mix().plus(*(answer.mix for _, answer in lot.answers))
+        new = lot.mix
         few = new.objects < limits.min_objects
         if few:
             new = new.plus(self._lately)
