@@ -128,6 +128,16 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
     assert patients(table, files) == ["P1", "P2", "P2", ""]
 
 
+def test_labels_of_files_of_one_name_are_told_apart_too() -> None:
+    data = b"directory,file,organ\nd1,img.png,liver\nd2,img.png,kidney\n"
+
+    table = read_sidecar(data, "x.csv", RULE)
+
+    assert table is not None
+    organs = {name: row["organ"] for name, row in table.rows.items()}
+    assert organs == {"d1/img.png": "liver", "d2/img.png": "kidney"}
+
+
 def test_a_name_that_stands_for_several_patients_is_nobodys_and_that_is_told() -> None:
     """The first would else have the scans, and the labels, of all of them."""
     data = "file,patient,organ\nimg.png,P1,liver\nimg.png,P2,kidney\nb.png,P3,liver\nc.png,,liver\n"

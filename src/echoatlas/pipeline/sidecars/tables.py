@@ -105,7 +105,7 @@ def table_of(sheets: Sequence[Sheet], name: str, rule: Sidecar) -> SidecarTable 
             named.setdefault(_path(row[key]), []).append(row)
     lines = sum(map(len, named.values()))
     table: dict[str, Mapping[str, str]] = {}
-    for file, same in _apart(named, headings, rule).items():
+    for file, same in _apart(named, folder_column(headings)).items():
         table[file] = joined_rows(same) if len(same) > 1 else same[0]
         if _torn(same, headings, rule):  # it is not this file that they all speak of
             table[file] = {one: table[file].get(one, "") for one in (key, JOINED)}
@@ -116,10 +116,9 @@ def _path(cell: str) -> str:
     return cell.strip().replace("\\", "/").removeprefix("./")
 
 
-def _apart(named: dict[str, Rows], headings: Sequence[str], rule: Sidecar) -> dict[str, Rows]:
+def _apart(named: dict[str, Rows], folder: str | None) -> dict[str, Rows]:
     """Rows by file; by folder and file, where a column tells files of one name apart."""
-    folder = folder_column(headings)
-    if folder is None or not any(_torn(same, headings, rule) for same in named.values()):
+    if folder is None or all(len({row.get(folder) for row in same}) < 2 for same in named.values()):
         return named
     found: dict[str, Rows] = {}
     for file, same in named.items():
