@@ -1,4 +1,4 @@
-"""Reading a release, beside decoding the same bytes from memory and beside WebDataset.
+"""Reading a release, beside decoding the same bytes from memory, WebDataset, LitData and MDS.
 
 Normalized frames of 256 x 256 from simulated cines, released as zstd and as png. CPU time of this
 process (in a DataLoader: of it and its workers), contenders in turn, the median of several rounds;
@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch.utils.data import DataLoader
 
 import echoatlas
 from benchmarks.harness import Took, few, in_turn, report, seeded
+from benchmarks.loader_peers import as_litdata, as_mds, by_number, in_order, in_workers, peers
 from benchmarks.opened import measure
 from echoatlas.loader import Batch, Dataset, load
 from echoatlas.loader.room import room
@@ -222,6 +224,8 @@ def _compare(root: Path, codec: str) -> None:
     if codec == "png":
         file = _as_parquet(parts, root / "pictures.parquet")
         contenders["Hugging Face Parquet"] = lambda: _parquet(file)
+    if peers():
+        contenders |= _others(parts, codec, order, root)
     epochs = {name: EPOCHS if "Loader of" in name else 1 for name in contenders}
     whole = {name: _demand_all(work, epochs[name]) for name, work in contenders.items()}
     seconds = {
@@ -238,6 +242,19 @@ def _compare(root: Path, codec: str) -> None:
         opened_s=opened.seconds,
     )
     _tell(codec, decoding, seconds)
+
+
+def _others(
+    parts: list[bytes], codec: str, order: list[int], root: Path
+) -> dict[str, Callable[[], int]]:
+    found: dict[str, Callable[[], int]] = {}
+    for name, make in (("litdata", as_litdata), ("MDS", as_mds)):
+        data = make(parts, root / f"{name}-{codec}")
+        found[f"{name}, in order"] = partial(in_order, data, codec)
+        found[f"{name}, by number"] = partial(by_number, data, codec, order)
+        if name == "litdata":
+            found[f"{name}, DataLoader of 2"] = partial(in_workers, data, codec, EPOCHS)
+    return found
 
 
 def _compare_clips(root: Path) -> None:

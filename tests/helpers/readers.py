@@ -50,13 +50,15 @@ def readers() -> Iterator[Readers]:
     found.close()
 
 
-def prepare() -> None:
-    """Let this process import them.
+def prepare(*, first: bool = True) -> None:
+    """Let this process import them, before what is installed besides under the same names or after.
 
     torchvision's only build that is to be had everywhere is of CUDA. Without that its two
     operators that it describes to PyTorch are missing; nobody here calls them.
     """
-    sys.path.insert(0, str(FOLDER))
+    if _held:
+        return
+    sys.path.insert(0 if first else len(sys.path), str(FOLDER))
     import torch
 
     library = torch.library.Library("torchvision", "DEF")
