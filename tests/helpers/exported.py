@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from echoatlas.pipeline.frames.codec import encode
+from echoatlas.pipeline.frames.codec import encode, encode_mask
 from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
+from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 FRAMES = 30
+FAN = Fan(Shape.LINEAR, corners=((1, 1), (13, 1), (13, 14), (1, 14)), verdict="accept")
+WIDE = Fan(Shape.LINEAR, corners=((5, 5), (59, 5), (59, 40), (5, 40)), verdict="accept")  # of clips
+GRAPHICS = np.eye(16, dtype=bool)
 CLIPS = {  # object to frames and shape
     "even": (23, (48, 64)),
     "odd": (12, (41, 47)),
@@ -38,6 +42,15 @@ def ring() -> Array:
     return mask
 
 
+def drawn(number: int) -> dict[str, Any]:
+    """Of each fourth frame all is known, of the next one patches alone."""
+    patches = {"patch_map": bytes(range(number, 256)) + bytes(number)}
+    if number % 4 > 1:
+        return {}
+    fan = {"fan": FAN.to_json(), "scale": 1.0, "overlay": encode_mask(GRAPHICS)}
+    return patches | ({} if number % 4 else fan)
+
+
 def releases_of_frames(root: Path) -> Storage:
     """Thirty frames of ten patients; of each third frame a lesion is drawn, of some a box."""
     paths = ["abdomen/liver", "thorax/breast"]
@@ -45,6 +58,7 @@ def releases_of_frames(root: Path) -> Storage:
         {"path": paths[n % 2], "patient": f"p{n // 3:04d}", "study": f"s{n // 3:04d}"}
         | ({"mm_per_px_x": 0.5, "mm_per_px_y": 0.25} if n % 2 else {})
         | {"mode": "b_mode", "site": f"site-{n % 2}", "fan_shape": ["convex", "linear"][n % 2]}
+        | drawn(n)
         for n in range(FRAMES)
     ]
     lake = quick_lake(root, frames)
@@ -99,6 +113,7 @@ def releases_of_clips(root: Path) -> Storage:
                 }
                 | {"time_ms": 7.0 + time, "image": encode(one), "pixel_hash": pixel_hash(one)}
                 | {"view": "a4c", "mode": "b_mode", **size}
+                | (drawn_in_clip(number) if name == "even" else {})
             )
     lake = quick_lake(root, frames)
     rows = []
@@ -114,6 +129,12 @@ def releases_of_clips(root: Path) -> Storage:
     create(lake, found, ReleaseConfig(name="one", splits={"train": 1.0}))
     create(lake, found, ReleaseConfig(name="whole", splits={"train": 1.0}, unit="clip"))
     return found
+
+
+def drawn_in_clip(number: int) -> dict[str, Any]:
+    """A fan, patches of a level a frame, and graphics on a few frames."""
+    told = {"fan": WIDE.to_json(), "scale": 1.0, "patch_map": bytes([number + 1] * 256)}
+    return told | ({"overlay": encode_mask(area(number) > 0)} if number in (3, 4) else {})
 
 
 def area(number: int) -> Array:

@@ -17,6 +17,7 @@ from tests.helpers import readers as read
 from tests.helpers.exported import (
     FRAMES,
     Array,
+    drawn,
     releases_of_clips,
     releases_of_frames,
     ring,
@@ -81,6 +82,10 @@ def test_streaming_brings_mds_and_checks_its_hashes(
             assert np.array_equal(of(row["frame_id"]), sample["image"])
             assert names[sample["label"]] == f"{row['region']}/{row['organ']}"
             assert sample["meta"]["split"] == split
+            patches = drawn(int(row["frame_id"][1:])).get("patch_map", b"\xff" * 256)
+            assert sample["patch_map"].shape == (16, 16)
+            assert sample["patch_map"].tobytes() == patches
+            assert np.asarray(sample["fan_mask"]).shape == (16, 16)
             seen.append(row["frame_id"])
     assert sorted(rows) == sorted(seen)
 

@@ -74,10 +74,12 @@ def shard_features(manifest: Manifest) -> Features:
     ]
 
 
-def meta_feature() -> dict[str, Any]:
-    """What the JSON beside a sample's picture is."""
+def meta_feature(more: Iterable[pa.Field] = ()) -> dict[str, Any]:
+    """What the JSON beside a sample's picture is, with ``more`` of a format's own."""
     types = {one.name: one.type for table in ("frames", "labels") for one in schema(table)}
-    meta = pa.struct([*((name, types.get(name, pa.string())) for name in META), (MARKS, LISTED)])
+    meta = pa.struct(
+        [*((name, types.get(name, pa.string())) for name in META), (MARKS, LISTED), *more]
+    )
     return _feature(meta)
 
 

@@ -40,8 +40,8 @@ from echoatlas.pipeline.release.exports.hdf5 import write_hdf5
 from echoatlas.pipeline.release.exports.imagefolder import Settings as FolderSettings
 from echoatlas.pipeline.release.exports.imagefolder import write_imagefolder
 from echoatlas.pipeline.release.exports.job import (
+    FormatSettings,
     Hub,
-    NoSettings,
     Progress,
     Pull,
     masked,
@@ -68,7 +68,6 @@ from echoatlas.pipeline.release.reader import ShardReader
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config.file import parse
-from echoatlas.schemas.strict import Strict
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,12 @@ class Format:
     """A layout: what writes it, what may be set, and who reads it."""
 
     write: Callable[[Pull[Any]], Hub | None]
-    settings: type[Strict]
+    settings: type[FormatSettings]
     readers: str
 
 
 FORMATS: Mapping[str, Format] = {
-    "files": Format(write_files, NoSettings, "loose PNG, masks, index.csv: OpenUS, USF-MAE"),
+    "files": Format(write_files, FormatSettings, "loose PNG, masks, index.csv: OpenUS, USF-MAE"),
     "webdataset": Format(write_webdataset, Packing, "numbered tar files: open_clip, Energon"),
     "parquet": Format(write_parquet, Packing, "pictures in tables: Hugging Face's datasets"),
     "imagefolder": Format(write_imagefolder, FolderSettings, "SPLIT/CLASS/: USFM, TinyUSFM"),
@@ -160,7 +159,8 @@ def pull(
     }
     target = Target(dest, asked)
     try:
-        job = Pull(ShardReader(releases, manifest, index), index, target, chosen, progress, said)
+        reader = ShardReader(releases, manifest, index, chosen.drawn)
+        job = Pull(reader, index, target, chosen, progress, said)
         hub = form.write(job)
         _documents(job, hub)
         target.close(samples=job.index.num_rows)

@@ -13,14 +13,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from echoatlas.pipeline.release.exports.files import image_of, loose
-from echoatlas.pipeline.release.exports.job import Pull, told_plainly
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, told_plainly
 from echoatlas.pipeline.release.exports.words import caption, finding, spoken
-from echoatlas.schemas.strict import Strict
 
 WHAT = "What does this ultrasound image show?"
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """Who reads it."""
 
     style: Literal["messages", "conversations"] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,19 +13,21 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from echoatlas.pipeline.release.exports.clip import ReleaseClip, clips_of
-from echoatlas.pipeline.release.exports.job import Hub, Pull, marks, needs
+from echoatlas.pipeline.release.exports.drawn_clips import clip_files, write_clip_files
+from echoatlas.pipeline.release.exports.job import FormatSettings, Hub, Pull, marks, needs
 from echoatlas.pipeline.release.exports.words import class_of, classes
 from echoatlas.pipeline.release.huggingface import features
-from echoatlas.schemas.strict import Strict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from echoatlas.pipeline.release.reader import Stored
 
 FOLDER = "Videos"
 TOLD = ("patient", "study", "site", "region", "organ", "view", "mode", "device", "license")
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """What the files are."""
 
     file: Literal["mp4", "avi", "npy"] = Field(
@@ -51,18 +53,20 @@ def write_clips(job: Pull[Settings]) -> Hub | None:
     job.chosen(sorted(kept), f"they are of clips of fewer than {ask.least} frames")
     for clip in found:
         path = _path(clip, ask)
-        if job.target.has(path):
+        if job.target.has(path, *clip_files(job, clip).values()):
             job.passed(clip.rows.num_rows)
         else:
-            job.target.write(path, _file(pictures(job, clip), clip, ask))
+            samples = list(job.samples(clip.rows))
+            write_clip_files(job, clip, samples)
+            job.target.write(path, _file(pictures(samples), clip, ask))
     _lists(job, found)
     return _hub(job, found)
 
 
-def pictures(job: Pull[Any], clip: ReleaseClip) -> NDArray[np.uint8]:
+def pictures(samples: list[Stored]) -> NDArray[np.uint8]:
     """(T, H, W) where all are gray, else (T, H, W, 3); smaller ones are laid in the middle."""
-    frames = [sample.pixels for sample in job.samples(clip.rows)]
-    if job.reader.codec == "clip":
+    frames = [sample.pixels for sample in samples]
+    if samples[0].codec == "clip":
         return frames[0]
     if any(one.ndim == 3 for one in frames):
         frames = [one if one.ndim == 3 else np.repeat(one[..., None], 3, 2) for one in frames]

@@ -9,15 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from echoatlas.pipeline.release.annotations import has_mask
-from echoatlas.pipeline.release.exports.job import Pull, marks
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, marks
 from echoatlas.pipeline.release.exports.rle import inside, mask_box, run_lengths
 from echoatlas.pipeline.release.reader import Stored
-from echoatlas.schemas.strict import Strict
 
 DRAWN = ("box", "keypoints")
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """What the categories are."""
 
     categories: Literal["name", "one"] = Field(
@@ -48,7 +47,8 @@ def write_coco(job: Pull[Settings]) -> None:
             if not job.target.has(name):
                 job.target.write(name, sample.file)
             number = len(images) + 1
-            images.append(_image(sample, number, f"{split}/{sample.frame_id}.{job.ending}"))
+            path = f"{split}/{sample.frame_id}.{job.ending}"
+            images.append(_image(sample, number, path) | job.drawn(sample).spoken)
             for mark in sample.annotations:
                 entry = _annotation(mark, numbers)
                 if entry:
@@ -64,7 +64,8 @@ def write_coco(job: Pull[Settings]) -> None:
         job.target.write(f"annotations/instances_{split}.json", json.dumps(told).encode())
     job.notes.append(
         "`segmentation` is run lengths, with holes, and is absent where there is only a box; "
-        "`file_name` is relative to `images/`."
+        "`file_name` is relative to `images/`. Of an image `fan_mask` and `overlay` are run "
+        "lengths, `patch_map` is base64 of 16 x 16 bytes; null where they are not known."
     )
 
 

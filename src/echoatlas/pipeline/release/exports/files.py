@@ -5,31 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
-from echoatlas.pipeline.release.exports.job import Hub, NoSettings, Pull, marks, without_places
+from echoatlas.pipeline.release.exports.drawn import drawn_files, write_drawn
+from echoatlas.pipeline.release.exports.job import FormatSettings, Hub, Pull, marks, without_places
 from echoatlas.pipeline.release.huggingface import features
 from echoatlas.pipeline.release.measurements import TABLE as MEASURED
-from echoatlas.pipeline.release.reader import Stored, fan_in_image
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.schemas.index import ROLES, Role
 
 FIRST = ROLES[Role.FIRST]
-PATCHES = 16  # of a patch map, along each side
 
 
-def write_files(job: Pull[NoSettings]) -> Hub:
+def write_files(job: Pull[FormatSettings]) -> Hub:
     """Write it: ``images/``, ``masks/``, ``index.csv``, and where a sample has them ``fans/`` (the
     scanned area) and ``overlays/`` (graphics, redactions), 0 and 255, and ``patch_maps/``, 16 x 16.
     """
-    job.reader.beside = True
     loose(job)
     job.target.write("index.csv", csv_table(job.index, {}))
     # What an image folder's reader looks for: beside the pictures, and one list a split
@@ -62,8 +57,7 @@ def loose(job: Pull[Any], rows: pa.Table | None = None) -> None:
     for sample in job.lacking(job.index if rows is None else rows, lambda row: _names(row, job)):
         for number, mask in enumerate(sample.masks):
             job.target.write(mask_of(sample.frame_id, number), mask)
-        for path, data in _beside(job, sample):
-            job.target.write(path, data)
+        write_drawn(job, sample)
         job.target.write(image_of(sample.frame_id, job.ending), sample.file)
 
 
@@ -80,27 +74,8 @@ def mask_of(frame_id: str, number: int) -> str:
 def _names(row: dict[str, Any], job: Pull[Any]) -> list[str]:
     number = sum(has_mask(mark) for mark in marks(row))
     masks = [mask_of(row["frame_id"], one) for one in range(number)]
-    name = f"{row['frame_id']}.png"
-    if job.reader.beside:
-        overlay, patches = job.reader.members(row)
-        masks += [f"overlays/{name}"] if overlay[1] > overlay[0] else []
-        masks += [f"patch_maps/{name}"] if patches[1] > patches[0] else []
-        masks += [f"fans/{name}"] if fan_in_image(row) else []
+    masks += drawn_files(job, row)
     return [image_of(row["frame_id"], job.ending), *masks]
-
-
-def _beside(job: Pull[Any], sample: Stored) -> Iterator[tuple[str, bytes]]:
-    """Path and content of what is drawn of a sample besides annotations."""
-    name = f"{sample.frame_id}.png"
-    if sample.overlay:
-        yield f"overlays/{name}", sample.overlay
-    if sample.patch_map:
-        patches = np.frombuffer(sample.patch_map, np.uint8).reshape(PATCHES, PATCHES)
-        yield f"patch_maps/{name}", encode_png(patches)
-    fan = fan_in_image(sample.row) if job.reader.beside else None
-    if fan is not None:
-        area = fan.mask(sample.row["height"], sample.row["width"])
-        yield f"fans/{name}", encode_png(area.astype(np.uint8) * 255)
 
 
 def csv_table(index: pa.Table, more: dict[str, str]) -> bytes:

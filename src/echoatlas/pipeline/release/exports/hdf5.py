@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from echoatlas.pipeline.release.exports.job import Pull, masked, needs
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, masked, needs
 from echoatlas.pipeline.release.exports.pairs import Settings as PairSettings
 from echoatlas.pipeline.release.exports.pairs import names_of, painted
 from echoatlas.pipeline.release.reader import Stored
-from echoatlas.schemas.strict import Strict
 from echoatlas.taxonomy.tree import tree
 
 LISTS = {"train": "train_labeled", "val": "valid"}
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """Where the lists say that files lie."""
 
     root: str = Field("", description="Put before paths in lists.")
@@ -27,7 +26,8 @@ class Settings(Strict):
 
 
 def write_hdf5(job: Pull[Settings]) -> None:
-    """Write it: ``images/ID.h5`` (image, view), ``labels/ID_label.h5`` (mask, label), lists.
+    """Write it: ``images/ID.h5`` (image, view; where known fan_mask, overlay, patch_map),
+    ``labels/ID_label.h5`` (mask, label), lists.
 
     Samples without a mask are of the list ``train_unlabeled``, if they are of the split train.
     """
@@ -75,7 +75,8 @@ def _write(job: Pull[Settings], sample: Stored, names: list[str], views: list[st
         mask = painted(sample, names, PairSettings(values="index"))
         label = tree().multi_hot(sample.row["paths"].split())
         job.target.write(paths[1], _packed({"mask": mask, "label": label}))
-    job.target.write(paths[0], _packed({"image": color, "view": np.array([view], np.int64)}))
+    arrays = {"image": color, "view": np.array([view], np.int64)} | job.drawn(sample).arrays
+    job.target.write(paths[0], _packed(arrays))
 
 
 def _packed(arrays: dict[str, Any]) -> bytes:

@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import Field
 
 from echoatlas.pipeline.errors import UsageError, nearest
-from echoatlas.pipeline.release.exports.job import Hub, Pull, marks
+from echoatlas.pipeline.release.exports.drawn import drawn_files, write_drawn
+from echoatlas.pipeline.release.exports.job import FormatSettings, Hub, Pull, marks
 from echoatlas.pipeline.release.exports.words import class_folder
-from echoatlas.schemas.strict import Strict
 from echoatlas.taxonomy.tree import UNKNOWN
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """What the classes are."""
 
     label: str = Field(
@@ -41,7 +41,10 @@ def write_imagefolder(job: Pull[Settings]) -> Hub:
     )
     folders = {job.index.column("frame_id")[at].as_py(): labels[at] for at in rows}
     job.chosen(rows, why)
-    for sample in job.lacking(job.index, lambda row: [_path(row, folders, job.ending)]):
+    for sample in job.lacking(
+        job.index, lambda row: [_path(row, folders, job.ending), *drawn_files(job, row)]
+    ):
+        write_drawn(job, sample)
         job.target.write(_path(sample.row, folders, job.ending), sample.file)
     classes = sorted(everywhere)
     job.target.write("classes.txt", "".join(f"{one}\n" for one in classes).encode())

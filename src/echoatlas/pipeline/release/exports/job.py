@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.annotations import TOLD, has_mask
+from echoatlas.pipeline.release.exports.drawn import Drawn, drawn_of
 from echoatlas.pipeline.release.huggingface import Features
 from echoatlas.pipeline.release.reader import ShardReader, Stored, file_ending
 from echoatlas.pipeline.release.shard import MARKS, PLACES
@@ -24,12 +26,18 @@ NAMED = (  # what names of a sample's files may depend on
     "frame_id", "split", MARKS, "shard", "offset",
     "fan", "scale", "offset_x", "offset_y", "flags", "width", "height",
 )  # fmt: skip
-Settings = TypeVar("Settings", bound=Strict)
 Progress = Callable[[str, int, int], None]
 
 
-class NoSettings(Strict):
-    """A format that can be written in one way alone."""
+class FormatSettings(Strict):
+    """What may be set of every format."""
+
+    drawn: bool = Field(
+        True, description="Bring fan masks, overlay masks and patch maps of samples that have them."
+    )
+
+
+Settings = TypeVar("Settings", bound=FormatSettings)
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,10 @@ class Pull(Generic[Settings]):
         wanted = [n for n, row in enumerate(told) if not self.target.has(*names(row))]
         self.passed(len(told) - len(wanted))
         yield from self.samples(rows.take(pa.array(wanted, pa.int64())))
+
+    def drawn(self, sample: Stored) -> Drawn:
+        """Fan, overlay and patches of a sample, if they are asked for."""
+        return drawn_of(sample) if self.settings.drawn else Drawn()
 
     def chosen(self, rows: Sequence[int], left_out: str) -> None:
         """Keep these rows alone, and say what is left out and why.

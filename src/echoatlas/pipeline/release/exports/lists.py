@@ -5,13 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from echoatlas.pipeline.release.exports.files import image_of, loose
-from echoatlas.pipeline.release.exports.job import Pull
-from echoatlas.schemas.strict import Strict
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull
 
 STRAIGHT = frozenset({"linear", "trapezoid"})
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """What lists are called and say."""
 
     suffix: str = Field("", description="Of the lists by split: SPLIT_pathsSUFFIX.csv.")

@@ -13,6 +13,15 @@ from typing import Any
 import numpy as np
 
 from echoatlas.pipeline.release.annotations import TOLD, has_mask
+from echoatlas.pipeline.release.exports.drawn import (
+    FAN,
+    FOLDERS,
+    GRID,
+    OVERLAY,
+    PATCHES,
+    Drawn,
+    two_levels,
+)  # fmt: skip
 from echoatlas.pipeline.release.exports.job import Pull
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.rle import inside, run_lengths
@@ -30,7 +39,7 @@ def write_mds(job: Pull[Packing]) -> None:
     A reader never compares an index in its local folder with the one that it is given, and takes
     shards of the same name for the same.
     """
-    columns = _columns(job.ending)
+    columns = _columns(job)
     digest = job.manifest.index.sha256[:12]
     for split in job.splits:
         shards = []
@@ -40,36 +49,46 @@ def write_mds(job: Pull[Packing]) -> None:
             if job.target.has(name):
                 job.passed(rows.num_rows)
             else:
-                samples = [_sample(one, columns) for one in job.samples(rows)]
+                samples = [_sample(one, job.drawn(one), columns) for one in job.samples(rows)]
                 job.target.write(name, _shard(samples, columns))
             data = job.target.read(name)
             shards.append(_entry(base, data, rows.num_rows, columns))
         index = {"shards": shards, "version": 2}
         job.target.write(f"{split}/index.json", json.dumps(index, sort_keys=True).encode())
     job.target.write("classes.txt", "".join(f"{one}\n" for one in classes()).encode())
-    job.notes.append(
+    job.notes += [
         "One `local` folder a release: an index that lies in the folder is never compared with "
-        "the remote one, so another release would be read as this one without a word."
-    )
+        "the remote one, so another release would be read as this one without a word.",
+        "Where they are not known `fan_mask` is white, `overlay` black, `patch_map` 255.",
+    ]
 
 
-def _columns(ending: str) -> dict[str, tuple[str, int | None]]:
+def _columns(job: Pull[Packing]) -> dict[str, tuple[str, int | None]]:
     """Name to encoding and size, by name."""
-    image = "png" if ending == "png" else "jpeg"
-    return {
+    image = "png" if job.ending == "png" else "jpeg"
+    columns: dict[str, tuple[str, int | None]] = {
         "annotations": ("json", None),
         "caption": ("str", None),
+        FAN: ("png", None),
         "frame_id": ("str", None),
         "image": (image, None),
         "label": ("int", 8),
         "meta": ("json", None),
+        OVERLAY: ("png", None),
+        PATCHES: (f"ndarray:uint8:{GRID},{GRID}", GRID * GRID),
     }
+    asked = job.settings.drawn
+    return {name: kind for name, kind in columns.items() if asked or name not in FOLDERS}
 
 
-def _sample(sample: Stored, columns: dict[str, tuple[str, int | None]]) -> bytes:
+def _sample(sample: Stored, drawn: Drawn, columns: dict[str, tuple[str, int | None]]) -> bytes:
+    whole = drawn.whole(sample.row["height"], sample.row["width"])
     values = {
         "annotations": _json([_told(mark) for mark in sample.annotations]),
         "caption": caption(sample.row, sample.annotations).encode(),
+        FAN: two_levels(whole[FAN]),
+        OVERLAY: two_levels(whole[OVERLAY]),
+        PATCHES: whole[PATCHES].tobytes(),
         "frame_id": sample.frame_id.encode(),
         "image": sample.file,
         "label": np.int64(class_of(sample.row)).tobytes(),

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from echoatlas.pipeline.release.exports.job import Pull, masked
+from echoatlas.pipeline.release.exports.drawn import FOLDERS
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, masked
 from echoatlas.pipeline.release.exports.pairs import Settings as PairSettings
 from echoatlas.pipeline.release.exports.pairs import names_of, painted
 from echoatlas.pipeline.release.exports.words import class_of, classes
 from echoatlas.pipeline.release.reader import Stored
-from echoatlas.schemas.strict import Strict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ LISTS = {"train": "training", "val": "validation"}
 TOLD = ("frame_id", "patient", "site", "region", "organ", "license")
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """What is learned."""
 
     task: Literal["segmentation", "classification"] = Field(
@@ -63,7 +63,8 @@ def write_monai(job: Pull[Settings]) -> None:
     job.target.write("dataset.json", json.dumps(data, sort_keys=True, indent=1).encode())
     job.notes.append(
         "NRRD by MONAI's NrrdReader comes as (W, H); `spaced` is 0 where the size of a pixel is "
-        "not known and 1 mm stands for it."
+        "not known and 1 mm stands for it. Where they are not known `fan_mask` is 1, `overlay` 0, "
+        "`patch_map` 255."
     )
 
 
@@ -76,6 +77,12 @@ def _item(job: Pull[Settings], sample: Stored, names: list[str]) -> dict[str, An
         item["label"] = _named(job, "masks", sample, mask, spacing)
     else:
         item["label"] = class_of(row)
+    if job.settings.drawn:
+        for name, pixels in job.drawn(sample).whole(row["height"], row["width"]).items():
+            data = as_nrrd(pixels.view(np.uint8), _spread(spacing, sample, pixels))
+            item[name] = f"{FOLDERS[name]}/{hashlib.sha256(data).hexdigest()[:24]}.nrrd"
+            if not job.target.has(item[name]):
+                job.target.write(item[name], data)
     return item | {name: row[name] for name in TOLD} | {"spaced": int(None not in spacing)}
 
 
@@ -91,6 +98,14 @@ def _named(
     if not job.target.has(name):
         job.target.write(name, data)
     return name
+
+
+def _spread(
+    spacing: tuple[float | None, float | None], sample: Stored, pixels: NDArray[Any]
+) -> tuple[float, float]:
+    """Size of a pixel of a picture that shows all of a sample in other pixels."""
+    (height, width), (x, y) = pixels.shape, spacing
+    return (x or 1.0) * sample.row["width"] / width, (y or 1.0) * sample.row["height"] / height
 
 
 def as_nrrd(pixels: NDArray[np.uint8], spacing: tuple[float | None, float | None]) -> bytes:

@@ -11,11 +11,10 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from echoatlas.pipeline.release.exports.job import Pull
-from echoatlas.schemas.strict import Strict
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull
 
 
-class Packing(Strict):
+class Packing(FormatSettings):
     """How large the files are."""
 
     shard_mb: int = Field(64, ge=1, description="Target size of a file, MB.")

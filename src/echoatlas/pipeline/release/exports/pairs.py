@@ -9,13 +9,13 @@ from pydantic import Field
 
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import has_mask
-from echoatlas.pipeline.release.exports.job import Pull, marks, masked
+from echoatlas.pipeline.release.exports.drawn import drawn_files, write_drawn
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, marks, masked
 from echoatlas.pipeline.release.exports.rle import inside
 from echoatlas.pipeline.release.reader import Stored
-from echoatlas.schemas.strict import Strict
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """Names of folders, and what stands in a mask."""
 
     image: str = Field("image", description="Folder of the images.")
@@ -41,7 +41,8 @@ def write_pairs(job: Pull[Settings]) -> None:
         "they have no mask" + (f" of the name '{ask.name}'" if ask.name else ""),
     )
     names = names_of(rows, ask.name)
-    for sample in job.lacking(job.index, lambda row: _paths(row, ask)):
+    for sample in job.lacking(job.index, lambda row: [*_paths(row, ask), *drawn_files(job, row)]):
+        write_drawn(job, sample)
         image, mask = _paths(sample.row, ask)
         job.target.write(mask, encode_png(painted(sample, names, ask)))
         job.target.write(image, sample.file if job.ending == "png" else encode_png(sample.pixels))

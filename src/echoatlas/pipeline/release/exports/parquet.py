@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.release.annotations import LISTED, mask_ending, told
+from echoatlas.pipeline.release.exports.drawn import FOLDERS
 from echoatlas.pipeline.release.exports.job import Hub, Pull, without_places
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.huggingface import PICTURE, features, with_features
@@ -16,17 +17,19 @@ from echoatlas.pipeline.release.shard import MARKS
 
 
 def write_parquet(job: Pull[Packing]) -> Hub:
-    """Write it: one row a sample, the columns of the index, ``image`` and ``masks``."""
+    """Write it: one row a sample, the columns of the index, ``image``, ``masks`` and
+    what is drawn besides, as pictures.
+    """
     known = []
     for split in job.splits:
         for number, rows in packs(job, split, job.settings.shard_mb):
             name = f"{split}-{number:05d}.parquet"
-            empty = _with_pictures(rows.slice(0, 0), [], job.ending)
+            empty = _with_pictures(rows.slice(0, 0), [], job)
             known = features(empty.schema)
             if job.target.has(name):
                 job.passed(rows.num_rows)
                 continue
-            table = _with_pictures(rows, list(job.samples(rows)), job.ending)
+            table = _with_pictures(rows, list(job.samples(rows)), job)
             sink = io.BytesIO()
             pq.write_table(
                 table, sink, compression="none", row_group_size=100, write_statistics=False
@@ -35,13 +38,13 @@ def write_parquet(job: Pull[Packing]) -> Hub:
     return Hub({split: [f"{split}-*.parquet"] for split in job.splits}, known)
 
 
-def _with_pictures(rows: pa.Table, samples: list[Stored], ending: str) -> pa.Table:
+def _with_pictures(rows: pa.Table, samples: list[Stored], job: Pull[Packing]) -> pa.Table:
     table = without_places(rows)
     if MARKS in table.column_names:
         listed = [told(sample.annotations) for sample in samples]
         place = table.column_names.index(MARKS)
         table = table.set_column(place, MARKS, pa.array(listed, LISTED))
-    images = [{"bytes": one.file, "path": f"{one.frame_id}.{ending}"} for one in samples]
+    images = [{"bytes": one.file, "path": f"{one.frame_id}.{job.ending}"} for one in samples]
     masks = [
         [
             {"bytes": mask, "path": f"{one.frame_id}.{mask_ending(number)}"}
@@ -51,4 +54,9 @@ def _with_pictures(rows: pa.Table, samples: list[Stored], ending: str) -> pa.Tab
     ]
     table = table.append_column("image", pa.array(images, PICTURE))
     table = table.append_column("masks", pa.array(masks, pa.list_(PICTURE)))
-    return with_features(table, ["image"], ["masks"])
+    drawn = [job.drawn(one).pictures for one in samples]
+    names = list(FOLDERS) if job.settings.drawn else []
+    for name in names:
+        found = [{"bytes": one[name], "path": None} if name in one else None for one in drawn]
+        table = table.append_column(name, pa.array(found, PICTURE))
+    return with_features(table, ["image", *names], ["masks"])

@@ -11,15 +11,15 @@ from pydantic import Field
 
 from echoatlas.pipeline.release.annotations import has_mask
 from echoatlas.pipeline.release.exports.clip import ReleaseClip, clips_of
-from echoatlas.pipeline.release.exports.job import Pull, marks, masked
+from echoatlas.pipeline.release.exports.drawn_clips import clip_files, write_clip_files
+from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, marks, masked
 from echoatlas.pipeline.release.exports.rle import inside, run_lengths
 from echoatlas.pipeline.release.reader import Stored
-from echoatlas.schemas.strict import Strict
 
 JPEG_QUALITY = 100  # its loader takes JPEG alone
 
 
-class Settings(Strict):
+class Settings(FormatSettings):
     """What its loader is told."""
 
     fps: int = Field(
@@ -58,14 +58,16 @@ def write_sa_v(job: Pull[Settings]) -> None:
 def _write(job: Pull[Settings], clip: ReleaseClip) -> None:
     names = [f"images/{clip.name}/{number:05d}.jpg" for number in range(len(clip))]
     told = f"gt/{clip.name}_manual.json"
-    if job.target.has(told, *names):
+    if job.target.has(told, *names, *clip_files(job, clip).values()):
         job.passed(len(clip))
         return
     objects = sorted(
         {(name, n) for row in clip.rows.to_pylist() for name, n in _counted(marks(row))}
     )
     frames = []
-    for name, sample in zip(names, job.samples(clip.rows), strict=True):
+    samples = list(job.samples(clip.rows))
+    write_clip_files(job, clip, samples)
+    for name, sample in zip(names, samples, strict=True):
         job.target.write(name, _jpeg(sample))
         frames.append(_masks(sample, objects))
     row = clip.first

@@ -13,6 +13,7 @@ import numpy as np
 
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import mask_ending, most_masks, told
+from echoatlas.pipeline.release.exports.drawn import SPOKEN, Drawn
 from echoatlas.pipeline.release.exports.job import Hub, Pull
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.words import caption, class_of, classes
@@ -38,7 +39,7 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
                 continue
             sink = io.BytesIO()
             for sample in job.samples(rows):
-                for ending, data in tar_members(sample, job.ending, masks):
+                for ending, data in tar_members(sample, job.drawn(sample), job.ending, masks):
                     add(sink, f"{sample.frame_id}.{ending}", data)
             sink.write(b"\0" * 2 * BLOCK)
             job.target.write(name, sink.getvalue())
@@ -47,7 +48,9 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
     job.target.write("classes.txt", "".join(f"{one}\n" for one in classes()).encode())
     job.notes += [
         "`.txt` is a caption, `.cls` a number of `classes.txt`; the brace range of a split is in "
-        "`ls shards`, such as `shards/train-{00000..00003}.tar`."
+        "`ls shards`, such as `shards/train-{00000..00003}.tar`.",
+        "In `.json` `fan_mask` and `overlay` are run lengths that pycocotools decodes, `patch_map` "
+        "is base64 of 16 x 16 bytes; null where they are not known.",
     ]
     if masks:
         job.notes += ["A mask that no annotation of its `.json` names is black and says nothing."]
@@ -55,7 +58,9 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
     return Hub(files, _features(job.ending, masks))
 
 
-def tar_members(sample: Stored, ending: str, masks: int) -> Iterator[tuple[str, bytes]]:
+def tar_members(
+    sample: Stored, drawn: Drawn, ending: str, masks: int
+) -> Iterator[tuple[str, bytes]]:
     """Ending and bytes of each file of a sample, in the order in which they lie in a tar."""
     yield ending, sample.file
     height, width = sample.row["height"], sample.row["width"]
@@ -63,8 +68,8 @@ def tar_members(sample: Stored, ending: str, masks: int) -> Iterator[tuple[str, 
     for number in range(masks):
         yield mask_ending(number), mine[number] if number < len(mine) else _black(height, width)
     listed = told(sample.annotations)
-    meta = {name: sample.row.get(name) for name in META} | {MARKS: listed}
-    yield "json", json.dumps(meta, sort_keys=True).encode()
+    meta = {name: sample.row.get(name) for name in META} | {MARKS: listed} | drawn.spoken
+    yield "json", json.dumps(meta, sort_keys=True, separators=(",", ":")).encode()
     yield "txt", caption(sample.row, listed).encode()
     yield "cls", str(class_of(sample.row)).encode()
 
@@ -87,7 +92,7 @@ def _features(ending: str, masks: int) -> Features:
     return [
         {"name": ending, "dtype": "image"},
         *({"name": mask_ending(n), "dtype": "image"} for n in range(masks)),
-        {"name": "json", **meta_feature()},
+        {"name": "json", **meta_feature(SPOKEN)},
         {"name": "txt", "dtype": "string"},
         {"name": "cls", "dtype": "int64"},
     ]
