@@ -7,6 +7,7 @@ import re
 import secrets
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -166,6 +167,14 @@ def test_commands_in_the_readme_do_what_it_says(
             monkeypatch.chdir(tmp_path / words[1])
 
     assert len(lines) >= 8
+    # What the README does with what was pulled, by the library that it names
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    given = next(text for text in blocks("python") if "load_dataset" in text)
+    shown: dict[str, Any] = {}
+    exec(compile(given, "README.md", "exec"), shown)
+    assert shown["rows"][0]["image"].size == (256, 256)
+    assert shown["rows"][0]["fan_mask"].size == (256, 256)
 
 
 def test_each_decision_has_a_number_of_its_own() -> None:

@@ -18,7 +18,8 @@ from hypothesis.extra import numpy as hn
 
 from echoatlas import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.frames.codec import encode_mask
+from echoatlas.pipeline.frames.codec import encode, encode_mask
+from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
@@ -502,6 +503,37 @@ def test_monai_reads_its_datalist(task: str, releases: Storage, tmp_path: Path) 
     batches = list(data.DataLoader(data.Dataset(items, load), batch_size=4))
     assert len(items) == sum(len(batch["frame_id"]) for batch in batches)
     assert len(spacings) == 2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:monai")
+def test_monai_reads_color_and_gray_as_pictures_of_as_many_channels(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    data, transforms = pytest.importorskip("monai.data"), pytest.importorskip("monai.transforms")
+    color = np.random.default_rng(7).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    told = {"image": encode(color), "channels": 3, "pixel_hash": pixel_hash(color)}
+    spaced = {"mm_per_px_x": 0.5, "mm_per_px_y": 0.25}
+    lake = quick_lake(tmp_path / "lake", [told | spaced, {}])
+    found = lake.storage.sub("releases")
+    create(lake, found, ReleaseConfig(name="one", splits={"train": 1.0}))
+    pull(found, "one", tmp_path / "to", "monai", settings={"task": "classification"})
+
+    where = str(tmp_path / "to" / "dataset.json"), False, "training", str(tmp_path / "to")
+    load = transforms.Compose(
+        [
+            transforms.LoadImaged(keys=["image"], reader="NrrdReader", image_only=True),
+            transforms.EnsureChannelFirstd(keys=["image"], channel_dim=-1),
+        ]
+    )
+    rows = {
+        row["frame_id"]: row for row in data.Dataset(data.load_decathlon_datalist(*where), load)
+    }
+
+    expected = {"f0000": color, "f0001": np.repeat(picture(1)[..., None], 3, 2)}
+    assert sorted(rows) == sorted(expected)
+    for name, pixels in expected.items():
+        assert np.array_equal(pixels.transpose(2, 1, 0), np.asarray(rows[name]["image"]))
+    assert rows["f0000"]["image"].pixdim[:2].tolist() == [0.5, 0.25]
+    assert len(next(iter(data.DataLoader(list(rows.values()), batch_size=2)))["image"]) == 2
 
 
 def test_a_pull_from_s3_goes_on_where_it_was_cut_off_and_refuses_what_is_damaged(

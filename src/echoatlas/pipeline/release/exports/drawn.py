@@ -41,7 +41,7 @@ SPOKEN = pa.struct([(FAN, _RUNS), (OVERLAY, _RUNS), (PATCHES, pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawing:
     """What is drawn of a sample; None where it is not known, or is not asked for.
 
     Attributes:
@@ -91,7 +91,7 @@ class Drawn:
         }
 
 
-def drawn_of(sample: Stored) -> Drawn:
+def drawn_of(sample: Stored) -> Drawing:
     """What is drawn of a sample that was read with what lies beside its image."""
     beside = "clip" if sample.codec == "clip" else "png"
     overlay = unpacked_image(sample.overlay, beside) > 0 if sample.overlay else None
@@ -102,7 +102,7 @@ def drawn_of(sample: Stored) -> Drawn:
             if beside == "clip"
             else np.frombuffer(sample.patch_map, np.uint8).reshape(GRID, GRID)
         )
-    return Drawn(fan_of(sample.row), overlay, patches)
+    return Drawing(fan_of(sample.row), overlay, patches)
 
 
 def fan_of(row: Mapping[str, Any]) -> NDArray[np.bool_] | None:
@@ -151,7 +151,7 @@ def write_drawn(job: Pull[Any], sample: Stored) -> None:
             job.target.write(path, encode_png(pixels))
 
 
-def _levels(found: Drawn) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _levels(found: Drawing) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     for name, mask in ((FAN, found.fan), (OVERLAY, found.overlay)):
         if mask is not None:
             yield name, mask.astype(np.uint8) * 255

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.pipeline.frames.png import encode_png
-from echoatlas.pipeline.release.exports.drawn import FAN, FOLDERS, OVERLAY, PATCHES, Drawn, fan_of
+from echoatlas.pipeline.release.exports.drawn import FAN, FOLDERS, OVERLAY, PATCHES, Drawing, fan_of
 from echoatlas.pipeline.release.exports.rle import run_lengths
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def write_clip_files(job: Pull[Any], clip: ReleaseClip, samples: Sequence[Stored
         job.target.write(path, _WRITERS[name](found))
 
 
-def _fan(found: Sequence[Drawn]) -> bytes:
+def _fan(found: Sequence[Drawing]) -> bytes:
     area = found[0].fan
     assert area is not None
     return encode_png(area.astype(np.uint8) * 255)
 
 
-def _overlays(found: Sequence[Drawn]) -> bytes:
+def _overlays(found: Sequence[Drawing]) -> bytes:
     told: list[dict[str, Any] | None] = []
     for one in found:
         drawn = one.overlay
@@ -64,7 +64,7 @@ def _overlays(found: Sequence[Drawn]) -> bytes:
     return json.dumps(told).encode()
 
 
-def _patches(found: Sequence[Drawn]) -> bytes:
+def _patches(found: Sequence[Drawing]) -> bytes:
     sink = io.BytesIO()
     maps = [one.patches for one in found if one.patches is not None]
     whole = maps[0] if maps[0].ndim == 3 else np.stack(maps)

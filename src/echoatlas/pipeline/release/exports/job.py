@@ -12,7 +12,7 @@ from pydantic import Field
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.annotations import TOLD, has_mask
-from echoatlas.pipeline.release.exports.drawn import Drawn, drawn_of
+from echoatlas.pipeline.release.exports.drawn import Drawing, drawn_of
 from echoatlas.pipeline.release.huggingface import Features
 from echoatlas.pipeline.release.reader import ShardReader, Stored, file_ending
 from echoatlas.pipeline.release.shard import MARKS, PLACES
@@ -117,9 +117,9 @@ class Pull(Generic[Settings]):
         self.passed(len(told) - len(wanted))
         yield from self.samples(rows.take(pa.array(wanted, pa.int64())))
 
-    def drawn(self, sample: Stored) -> Drawn:
+    def drawn(self, sample: Stored) -> Drawing:
         """Fan, overlay and patches of a sample, if they are asked for."""
-        return drawn_of(sample) if self.settings.drawn else Drawn()
+        return drawn_of(sample) if self.settings.drawn else Drawing()
 
     def chosen(self, rows: Sequence[int], left_out: str) -> None:
         """Keep these rows alone, and say what is left out and why.

@@ -19,7 +19,7 @@ from echoatlas.pipeline.release.exports.drawn import (
     GRID,
     OVERLAY,
     PATCHES,
-    Drawn,
+    Drawing,
     two_levels,
 )  # fmt: skip
 from echoatlas.pipeline.release.exports.job import Pull
@@ -81,7 +81,7 @@ def _columns(job: Pull[Packing]) -> dict[str, tuple[str, int | None]]:
     return {name: kind for name, kind in columns.items() if asked or name not in FOLDERS}
 
 
-def _sample(sample: Stored, drawn: Drawn, columns: dict[str, tuple[str, int | None]]) -> bytes:
+def _sample(sample: Stored, drawn: Drawing, columns: dict[str, tuple[str, int | None]]) -> bytes:
     whole = drawn.whole(sample.row["height"], sample.row["width"])
     values = {
         "annotations": _json([_told(mark) for mark in sample.annotations]),

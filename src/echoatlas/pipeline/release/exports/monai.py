@@ -47,6 +47,8 @@ def write_monai(job: Pull[Settings]) -> None:
         job.chosen([at for at, row in enumerate(rows) if masked(row, ask.name)], why)
         names = names_of(rows, ask.name)
     labels = ["background", *names] if names else classes()
+    # Its batches want as many channels of every picture
+    color = 3 in job.index.column("channels").to_pylist()
     data: dict[str, Any] = {
         "name": f"EchoAtlas {job.manifest.name}",
         "tensorImageSize": "2D",
@@ -56,30 +58,33 @@ def write_monai(job: Pull[Settings]) -> None:
     for split in job.splits:
         items = []
         for sample in job.samples(job.of(split)):
-            items.append(_item(job, sample, names))
+            items.append(_item(job, sample, names, color=color))
         key = LISTS.get(split, split)
         data[key] = items
         data[f"num{key.capitalize()}"] = len(items)
     job.target.write("dataset.json", json.dumps(data, sort_keys=True, indent=1).encode())
+    shape, channel = ("(W, H, 3)", "-1") if color else ("(W, H)", '"no_channel"')
     job.notes.append(
-        "NRRD by MONAI's NrrdReader comes as (W, H); `spaced` is 0 where the size of a pixel is "
-        "not known and 1 mm stands for it. Where they are not known `fan_mask` is 1, `overlay` 0, "
-        "`patch_map` 255."
+        f"Images by MONAI's NrrdReader come as {shape}: `EnsureChannelFirstd('image', channel_dim="
+        f"{channel})`; masks as (W, H). `spaced` is 0 where the size of a pixel is not known and "
+        "1 mm stands for it. `fan_mask` is 1, `overlay` 0, `patch_map` 255 where they are not known."
     )
 
 
-def _item(job: Pull[Settings], sample: Stored, names: list[str]) -> dict[str, Any]:
+def _item(job: Pull[Settings], sample: Stored, names: list[str], *, color: bool) -> dict[str, Any]:
     row = sample.row
     spacing = row["mm_per_px_x"], row["mm_per_px_y"]
-    item: dict[str, Any] = {"image": _named(job, "images", sample, sample.pixels, spacing)}
+    pixels = sample.pixels
+    shown = np.repeat(pixels[..., None], 3, 2) if color and pixels.ndim == 2 else pixels
+    item: dict[str, Any] = {"image": _named(job, "images", sample, shown, spacing)}
     if names:
         mask = painted(sample, names, PairSettings(values="index"))
         item["label"] = _named(job, "masks", sample, mask, spacing)
     else:
         item["label"] = class_of(row)
     if job.settings.drawn:
-        for name, pixels in job.drawn(sample).whole(row["height"], row["width"]).items():
-            data = as_nrrd(pixels.view(np.uint8), _spread(spacing, sample, pixels))
+        for name, found in job.drawn(sample).whole(row["height"], row["width"]).items():
+            data = as_nrrd(found.view(np.uint8), _spread(spacing, sample, found))
             item[name] = f"{FOLDERS[name]}/{hashlib.sha256(data).hexdigest()[:24]}.nrrd"
             if not job.target.has(item[name]):
                 job.target.write(item[name], data)
@@ -109,20 +114,26 @@ def _spread(
 
 
 def as_nrrd(pixels: NDArray[np.uint8], spacing: tuple[float | None, float | None]) -> bytes:
-    """A picture, (H, W) or (H, W, 3) uint8, as NRRD; a pixel of unknown size is 1 mm."""
+    """A picture, (H, W) or (H, W, 3) uint8, as NRRD; a pixel of unknown size is 1 mm.
+
+    Color is a third direction, of 1, after the picture's own: MONAI 1.6 takes a direction for every
+    axis, and raises where colors have none, as others write them.
+    """
     height, width = pixels.shape[:2]
     x, y = (one or 1.0 for one in spacing)
     color = pixels.ndim == 3
+    directions = f"({x!r},0,0) (0,{y!r},0) (0,0,1)" if color else f"({x!r},0) (0,{y!r})"
     lines = [
         "NRRD0004",
         "type: uint8",
         f"dimension: {pixels.ndim}",
-        "space dimension: 2",
-        f"sizes: {'3 ' if color else ''}{width} {height}",
-        f"space directions: {'none ' if color else ''}({x!r},0) (0,{y!r})",
-        f"kinds: {'RGB-color ' if color else ''}domain domain",
-        "space origin: (0,0)",
+        f"space dimension: {pixels.ndim}",
+        f"sizes: {width} {height}{' 3' if color else ''}",
+        f"space directions: {directions}",
+        f"kinds: {' '.join(['domain'] * pixels.ndim)}",
+        f"space origin: ({','.join('0' * pixels.ndim)})",
         "encoding: gzip",
     ]
-    packed = gzip.compress(np.ascontiguousarray(pixels).tobytes(), 6, mtime=0)
+    planes = pixels.transpose(2, 0, 1) if color else pixels
+    packed = gzip.compress(np.ascontiguousarray(planes).tobytes(), 6, mtime=0)
     return "\n".join([*lines, "", ""]).encode("ascii") + packed

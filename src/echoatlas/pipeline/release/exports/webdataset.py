@@ -13,7 +13,7 @@ import numpy as np
 
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import mask_ending, most_masks, told
-from echoatlas.pipeline.release.exports.drawn import SPOKEN, Drawn
+from echoatlas.pipeline.release.exports.drawn import SPOKEN, Drawing
 from echoatlas.pipeline.release.exports.job import Hub, Pull
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.words import caption, class_of, classes
@@ -59,7 +59,7 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
 
 
 def tar_members(
-    sample: Stored, drawn: Drawn, ending: str, masks: int
+    sample: Stored, drawn: Drawing, ending: str, masks: int
 ) -> Iterator[tuple[str, bytes]]:
     """Ending and bytes of each file of a sample, in the order in which they lie in a tar."""
     yield ending, sample.file
