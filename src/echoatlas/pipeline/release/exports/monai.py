@@ -67,7 +67,7 @@ def write_monai(job: Pull[Settings]) -> None:
     job.notes.append(
         f"Images by MONAI's NrrdReader come as {shape}: `EnsureChannelFirstd('image', channel_dim="
         f"{channel})`; masks as (W, H). `spaced` is 0 where the size of a pixel is not known and "
-        "1 mm stands for it. `fan_mask` is 1, `overlay` 0, `patch_map` 255 where they are not known."
+        "1 mm stands for it. Not known, `fan_mask` is 1, `overlay` 0, `patch_map` 255."
     )
 
 
