@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.pipeline.frames.png import encode_png
-from echoatlas.pipeline.release.exports.drawn import FAN, FOLDERS, OVERLAY, PATCHES, Drawing, fan_of
+from echoatlas.pipeline.release.exports.drawing import (
+    FAN,
+    FOLDERS,
+    OVERLAY,
+    PATCHES,
+    Drawing,
+    fan_of,
+)
 from echoatlas.pipeline.release.exports.rle import run_lengths
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.annotations import TOLD, has_mask
-from echoatlas.pipeline.release.exports.drawn import Drawing, drawn_of
+from echoatlas.pipeline.release.exports.drawing import Drawing, drawn_of
 from echoatlas.pipeline.release.huggingface import Features
 from echoatlas.pipeline.release.reader import ShardReader, Stored, file_ending
 from echoatlas.pipeline.release.shard import MARKS, PLACES

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from echoatlas.pipeline.release.annotations import TOLD, has_mask
-from echoatlas.pipeline.release.exports.drawn import (
+from echoatlas.pipeline.release.exports.drawing import (
     FAN,
     FOLDERS,
     GRID,

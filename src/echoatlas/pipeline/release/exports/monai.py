@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from echoatlas.pipeline.release.exports.drawn import FOLDERS
+from echoatlas.pipeline.release.exports.drawing import FOLDERS
 from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, masked
 from echoatlas.pipeline.release.exports.pairs import Settings as PairSettings
 from echoatlas.pipeline.release.exports.pairs import names_of, painted

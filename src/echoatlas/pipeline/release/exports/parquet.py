@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.release.annotations import LISTED, mask_ending, told
-from echoatlas.pipeline.release.exports.drawn import FOLDERS
+from echoatlas.pipeline.release.exports.drawing import FOLDERS
 from echoatlas.pipeline.release.exports.job import Hub, Pull, without_places
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.huggingface import PICTURE, features, with_features

@@ -13,7 +13,7 @@ import numpy as np
 
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import mask_ending, most_masks, told
-from echoatlas.pipeline.release.exports.drawn import SPOKEN, Drawing
+from echoatlas.pipeline.release.exports.drawing import SPOKEN, Drawing
 from echoatlas.pipeline.release.exports.job import Hub, Pull
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.words import caption, class_of, classes
