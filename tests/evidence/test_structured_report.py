@@ -272,7 +272,7 @@ def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(one_ray, 
     config = replace(journey_config(deployment.config), evidence=EvidenceConfig(typo=0.1))
     seen = survey(deployment, deployment.site("st-elsewhere"), config)
     items = list(seen.items(seen.unread))
-    (batch,) = batches(deployment, seen, items, "again")
+    (batch,) = batches(deployment, seen, [(0, items)], "again")
 
     kept = reread(batch)
     freed = reread(replace(batch, id="freed", items=(replace(items[0], rejected=True),)))

@@ -228,3 +228,27 @@ def test_the_tool_of_hospitals_lets_nothing_of_who_refused_out(
     (row,) = csv.DictReader(table.read_text().splitlines())
     assert row["consent"] == "given"
     assert not list(dest.rglob("*.dcm"))
+
+
+def test_the_tool_of_hospitals_heeds_a_list_of_patients_or_does_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, dest, keyed = tmp_path / "in", tmp_path / "out", tmp_path / "a.key"
+    keyed.write_text(random.Random(11).randbytes(32).hex())
+    keyed.chmod(0o600)
+    put(source, {"t.csv": b"file,PID\n1.png,0012\n2.png,13\n"})
+    put(source, {"1.png": still(1), "2.png": still(2)})
+    words = ["deidentify", str(source), str(dest), "--key", str(keyed), "--workers", "1"]
+
+    put(source, {"optout.csv": b"PatientID\n1.2E+11\n"})
+    refused = call(words)
+    told = capsys.readouterr().err
+    put(source, {"optout.csv": b"PatientID\n12\n"})
+    call(words)
+
+    assert refused == 2
+    assert "optout.csv has patient ids that a spreadsheet damaged" in told
+    assert "1 no_consent" in capsys.readouterr().out
+    (table,) = dest.glob("*.csv")
+    assert len(list(csv.DictReader(table.read_text().splitlines()))) == 1
+    assert not [one for one in dest.rglob("*") if "optout" in one.name]

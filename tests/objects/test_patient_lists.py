@@ -282,7 +282,7 @@ def test_lists_are_told_by_their_columns_else_by_their_names(
     ],
 )
 def test_a_list_that_says_not_whom_it_means_has_a_fault(name: str, data: bytes) -> None:
-    found = listed(name, data)
+    found = listed(name, data, files="*.csv")
 
     assert found is not None
     assert found.fault

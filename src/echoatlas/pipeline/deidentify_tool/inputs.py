@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from echoatlas.pipeline.deidentify.header.patient import loose_id, patient_identity
 from echoatlas.pipeline.errors import Reason, Reject, UsageError, crash_site
 from echoatlas.pipeline.ingest.listing import DEIDENTIFICATION
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
@@ -20,13 +21,16 @@ from echoatlas.pipeline.read.archive import ARCHIVES, Content, is_archive, opene
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers, read_whole
 from echoatlas.pipeline.read.litter import is_litter
 from echoatlas.pipeline.read.sniff import sniff
+from echoatlas.pipeline.sidecars.patients import PatientList, may_list_patients, patients_of
 from echoatlas.pipeline.sidecars.placed import Tables
 from echoatlas.pipeline.sidecars.site import MOST_BYTES
-from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
+from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sheets, table_of
 from echoatlas.schemas.config.site import Sidecar
+from echoatlas.schemas.values import Consent
 
 TABLES = (".csv", ".tsv", ".json", ".xlsx")
 INDEXES = ("DICOMDIR",)  # names of patients and of files, and no picture
+NOT_AGREED = (Consent.WITHDRAWN, Consent.REFUSED, Consent.UNCLEAR)
 HEAD = 1024  # bytes that tell an archive
 
 
@@ -58,39 +62,51 @@ class Inputs:
         broken: by name, why a file that may be a table could not be read as one or passed over:
             whose scans the others are would then be a guess.
         number: how many there are, as far as that listing went.
+        lists: names of tables that list patients and no files. left: ids of who is said to have
+            left, or not to have agreed, as ``loose_id`` has them.
     """
 
     src: Path
     tables: Mapping[str, SidecarTable] = field(default_factory=dict)
     broken: Mapping[str, Reject] = field(default_factory=dict)
     number: int = 0
+    lists: frozenset[str] = frozenset()
+    left: frozenset[str] = field(default=frozenset(), repr=False)
 
     @staticmethod
     def of(src: Path, rule: Sidecar | None = None) -> Inputs:
         """Look for tables; ``rule`` says how a site's are to be read.
 
         Raises:
-            UsageError: there is no ``src``.
+            UsageError: there is no ``src``, or a list in it of who left can't be heeded.
         """
         if not src.exists():
             raise UsageError(f"there is no {src}")
         found: dict[str, SidecarTable] = {}
         broken: dict[str, Reject] = {}
-        number = 0
+        lists: dict[str, PatientList] = {}
+        rules, number = rule or Sidecar(), 0
         for name, content in _entries(src):
             number += 1
-            if content is None or not _may_be_table(name):
+            if content is None or not (_may_be_table(name) or _may_be_list(name, rules)):
                 continue
             try:
-                table = read_sidecar(content(), name, rule or Sidecar())
+                sheets = read_sheets(content())
+                table = table_of(sheets or (), name, rules) if _may_be_table(name) else None
+                listed = patients_of(name, sheets, table, rules)
             except Reject:
                 continue  # told when its turn comes
             except Exception as error:  # noqa: BLE001  (the boundary)
                 broken[name] = Reject(Reason.CRASHED, crash_site(error))
                 continue
+            if listed is not None and listed.fault:
+                raise UsageError(f"{name} {listed.fault}: mend it, or who left would not be heeded")
+            if listed is not None:
+                lists[name] = listed
             if table is not None:
                 found[name] = table
-        return Inputs(src, found, broken, number)
+        alone = frozenset(name for name, one in lists.items() if one.alone and name not in found)
+        return Inputs(src, found, broken, number, alone, _left(lists.values()))
 
     def __iter__(self) -> Iterator[Input]:
         values = beside_headers(name for name, path in _files(self.src) if path is not None)
@@ -98,6 +114,7 @@ class Inputs:
             unwanted = "link" if content is None else _unwanted(name)
             # Compressed values are a file of their own, which looks like an archive of one
             unwanted = unwanted or ("values" if name.partition("!")[0] in values else "")
+            unwanted = unwanted or ("list" if name in self.lists else "")
             if content is None or unwanted:
                 yield Input(index, name, unwanted=unwanted)
                 continue
@@ -138,6 +155,20 @@ class Inputs:
         """The tables that speak of a file, of its own folder or above, and what they call it."""
         for placed, called in self.rows.naming(name):
             yield placed.key, called
+
+
+def _may_be_list(name: str, rule: Sidecar) -> bool:
+    return may_list_patients(name, rule) and not _unwanted(name)
+
+
+def _left(lists: Iterable[PatientList]) -> frozenset[str]:
+    found = {
+        loose_id(patient_identity(who))
+        for one in lists
+        for who, word in one.said.items()
+        if word in NOT_AGREED
+    }
+    return frozenset(found - {""})
 
 
 def _unwanted(name: str) -> str:

@@ -16,6 +16,7 @@ FILTERS = {
     "litter": "What file systems, browsers and EchoAtlas itself leave behind.",
     "link": "A link or a device; links are not followed.",
     "values": "The values of a volume, read with the header beside them.",
+    "list": "A list of patients: it says who left, and is not handed on.",
     "index": "A DICOMDIR: names of patients and files, and no picture.",
     "duplicate": "The same bytes came before, and were released.",
 }

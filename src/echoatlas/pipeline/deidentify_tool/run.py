@@ -83,6 +83,7 @@ def deidentify_files(
     """
     job = Job(dest, key, policy, site=site)
     inputs = Inputs.of(src, job.rules.sidecar)
+    job = replace(job, left=inputs.left)
     for place in (dest, told, names):
         if place is not None and place.resolve().is_relative_to(src.resolve()):
             raise UsageError(f"{place} lies in {src}, which is only read: name another place")
@@ -117,7 +118,9 @@ def _mark(job: Job) -> str:
             (check_planes, job.config),
             (check_written, job.config),
         ],
-        hashed(job.site, {"bucket": True, "expect": True}) if job.site else "",
+        (hashed(job.site, {"bucket": True, "expect": True}) if job.site else "")
+        # Who has left since is in what lies there already
+        + (job.key.pseudonym("left", "\0".join(sorted(job.left))) if job.left else ""),
     )
 
 

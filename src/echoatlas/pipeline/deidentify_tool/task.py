@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.deidentify.header.patient import identity_of, known_id
 from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify_tool.outcome import Outcome
 from echoatlas.pipeline.deidentify_tool.rewrite import Written, rewritten
@@ -48,13 +49,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all inputs have in common."""
+    """What all inputs have in common.
+
+    Attributes:
+        left: ids of patients who are said to have left, as ``loose_id`` has them. Trusted zone.
+    """
 
     dest: Path
     key: SiteKey
     policy: Policy
     config: RedactConfig = field(default_factory=RedactConfig)
     site: SiteConfig | None = None
+    left: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def rules(self) -> SiteConfig:
@@ -72,6 +78,10 @@ def perform(task: Task, job: Job) -> Outcome:
     try:
         origin = _origin(task, job)
         done = rewritten(task.data, origin, job.rules, key, job.policy, job.config)
+        for name, row in ((task.name, task.sidecar), *task.others):
+            copy = origin_of(job.rules, "", name, row)
+            if known_id(identity_of(done.scan.header, copy, job.rules)) in job.left:
+                raise Reject(Reason.NO_CONSENT)
     except Reject as error:
         return quarantined(task.index, error)
     except Exception as error:  # noqa: BLE001  (the boundary: see the docstring)

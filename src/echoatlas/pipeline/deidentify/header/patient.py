@@ -78,13 +78,17 @@ def loose_id(identity: str) -> str:
     return ZEROS.sub("", bare)
 
 
-def listed_mark(key: SiteKey, who: Identity) -> str:
-    """A keyed hash of that; "" of whom no id is known.
-
-    Patients of folders are known by the folder's own name.
-    """
+def known_id(who: Identity) -> str:
+    """The same of an identity; patients of folders are known by the folder's own name."""
+    if who.unnamed:
+        return ""
     folder = who.source == PatientSource.FOLDER
-    bare = "" if who.unnamed else loose_id(who.value.rpartition("/")[2] if folder else who.value)
+    return loose_id(who.value.rpartition("/")[2] if folder else who.value)
+
+
+def listed_mark(key: SiteKey, who: Identity) -> str:
+    """A keyed hash of that; "" of whom no id is known."""
+    bare = known_id(who)
     return key.pseudonym("listed patient", bare) if bare else ""
 
 
