@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from echoatlas.pipeline.gate.drift import binned, said, shifts, stability, volume
 from echoatlas.pipeline.gate.history import (
     PLACE,
-    Sent,
+    SentUpload,
     before_at,
     lately,
     remember_lately,
@@ -142,8 +142,8 @@ def test_what_a_person_accepted_is_counted_by_itself_too(tmp_path: Path) -> None
     assert (found.every.objects, found.accepted.objects) == (63, 3)
     assert found.accepted.organs(organ_of) == {"abdomen/liver": 2, "unknown": 1}
     assert uploads_of(lake, site) == {
-        "u-00000000000a": Sent(60, 0),
-        "u-00000000000b": Sent(3, 60),
+        "u-00000000000a": SentUpload(60, 0),
+        "u-00000000000b": SentUpload(3, 60),
     }
 
 

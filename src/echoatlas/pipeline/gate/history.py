@@ -58,7 +58,7 @@ SELECT accepted, coalesce(said, ''), count(*) FROM shown LEFT JOIN (
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentUpload:
     """An upload of a site's.
 
     Attributes:
@@ -102,14 +102,14 @@ def before_at(lake: Lake, site: SiteConfig) -> Before:
     return Before(others.plus(accepted), accepted)
 
 
-def uploads_of(lake: Lake, site: SiteConfig) -> dict[str, Sent]:
+def uploads_of(lake: Lake, site: SiteConfig) -> dict[str, SentUpload]:
     """Opaque id of each of a site's uploads to what was sighted in it."""
     with views(lake, [("sighted", "sightings", ("site", "upload", "ordinal"))]) as connection:
         rows = connection.execute(
             "SELECT upload, count(*), min(ordinal) FROM sighted WHERE site = $site GROUP BY 1",
             {"site": site.site},
         ).fetchall()
-    return {upload: Sent(objects, first) for upload, objects, first in rows}
+    return {upload: SentUpload(objects, first) for upload, objects, first in rows}
 
 
 def lately(storage: Storage) -> dict[str, Mix]:

@@ -58,7 +58,7 @@ class Mix:
             ("devices", f"{outcome.maker}, {outcome.model}"),
             ("formats", outcome.format),
             ("organs", ROW.join(sorted({COLUMN.join(hint) for hint in hints}))),
-            ("gray_levels", whole(means.get(first.frame_id, math.nan))),
+            ("gray_levels", _floored(means.get(first.frame_id, math.nan))),
             ("sizes", str(first.native_width)),
         ):
             self.kinds[what][kind] += 1
@@ -97,7 +97,7 @@ class Mix:
         return Mix(int(raw["objects"]), {what: Counter(some) for what, some in kinds.items()})
 
 
-def whole(value: float) -> str:
+def _floored(value: float) -> str:
     """A number as a kind."""
     return NONE if math.isnan(value) else str(math.floor(value))
 

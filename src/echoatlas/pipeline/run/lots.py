@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.gate.drift import Shift
     from echoatlas.pipeline.gate.gate import Gate
-    from echoatlas.pipeline.gate.history import Sent
+    from echoatlas.pipeline.gate.history import SentUpload
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.pipeline.plan.work_item import WorkItem
     from echoatlas.pipeline.run.worker import BatchResult
@@ -126,7 +126,7 @@ class Lots:
             self._keep([row for row in new if row.upload == name], [found])
         return [row for row in new if row.upload not in odd]
 
-    def _is_like_accepted(self, sent: Mapping[str, Sent], name: str) -> bool:
+    def _is_like_accepted(self, sent: Mapping[str, SentUpload], name: str) -> bool:
         limits = self._site.drift
         sizes = [sent[one].objects for one in limits.accept if one in sent]
         some = (times(sent[name].objects, size) <= limits.max_times for size in sizes)
