@@ -187,6 +187,21 @@ def test_no_cell_of_a_receipt_is_run_by_a_spreadsheet() -> None:
     assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
+def test_a_receipt_of_many_files_says_first_how_many_are_not_accepted_and_why() -> None:
+    bad = [
+        Receipt(f"up/{n}.pdf", "", "rejected", "unsupported_format", "No format.", "Export it.")
+        for n in range(300)
+    ]
+    late = Receipt("up/late.png", "", "waiting", "", "Not whole.")
+
+    page = pages("st", "up", [late, *bad])["html"]
+
+    top = page[: page.index("Each file")]
+    assert top.index(">300<", top.index("<h2>")) < top.index("No format.") < top.index("Export it.")
+    assert top.index("Export it.") < top.index("Not whole.")
+    assert top.count("No format.") == 1 and "up/" not in top
+
+
 def test_for_each_reason_there_is_something_to_do() -> None:
     assert set(Reason) == set(ADVICE)
 

@@ -28,6 +28,18 @@ ASKED = (
     Reason.UNSAFE_ARCHIVE,
     Reason.BAD_NAME,
 )
+# What a client says, and whose turn it is then
+WRONG = (
+    ("AccessDenied", "Another place than yours, or a command that reads back, deletes or makes a "
+     "bucket: use the commands as they stand here."),
+    ("InvalidAccessKeyId, SignatureDoesNotMatch", "The key is not the one that you were given: "
+     "look for blanks at its ends."),
+    ("RequestTimeTooSkewed", "The clock of your machine is wrong."),
+    ("Policy expired", "A form that was signed for you is too old: ask for another."),
+    ("EntityTooLarge", "A file is larger than your form allows: send it without the form, or ask."),
+    ("a receipt says: pending", "Nothing to do: no run has taken it yet, or a person looks at it "
+     "first, as it is not like what you sent before."),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ def guide(bucket: S3Storage, site: SiteConfig) -> tuple[str, str]:
         "upload": EXAMPLE,
         "commands": asdict(commands(bucket, site)),
         "asked": [one.sentence for one in ASKED],
+        "wrong": WRONG,
     }
     return _rendered("guide.html.j2", said), _rendered("guide.txt.j2", said)
 

@@ -64,6 +64,11 @@ def _table(some: Sequence[Receipt]) -> str:
 def _page(site: str, upload: str, some: Sequence[Receipt]) -> str:
     rank = {status: number for number, status in enumerate(CALLED)}
     counts = Counter(one.status for one in some)
+    reasons = Counter(
+        (one.status, one.sentence, one.advice)
+        for one in some
+        if one.sentence and one.status != "sidecar"
+    )
     uploaded = {one.archive or one.file for one in some if one.status != "missing"}
     text = files("echoatlas.pipeline.sites").joinpath("receipt.html.j2").read_text("utf-8")
     environment = jinja2.Environment(
@@ -76,5 +81,8 @@ def _page(site: str, upload: str, some: Sequence[Receipt]) -> str:
         objects=len(some) - counts["missing"],
         counts={name: counts[status] for status, name in CALLED.items() if counts[status]},
         called=CALLED,
+        reasons=sorted(
+            reasons.items(), key=lambda one: (rank.get(one[0][0], len(rank)), -one[1], one[0])
+        ),
         rows=sorted(some, key=lambda one: (rank.get(one.status, len(rank)), one.file)),
     )
