@@ -17,6 +17,7 @@ import pytest
 
 from echoatlas.pipeline.audit.sheet import write_sheet
 from echoatlas.pipeline.gate.drift import Shift
+from echoatlas.pipeline.gate.held import Unlike
 from echoatlas.pipeline.gate.pages import GatePart, publish_pages
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
@@ -135,8 +136,10 @@ def test_what_is_chosen_on_a_review_sheet_is_saved_as_its_table(
 def test_the_gates_pages_are_shown_whole(browser: str, tmp_path: Path, width: int) -> None:
     checks = [("frames: ExpectColumnValuesToMatchRegex(patient)", False, f"5 rows, of them {ids}")
               for ids in [", ".join([32 * "f"] * 5)]]  # fmt: skip
-    shifts = [Shift("gray levels", 0.31, 60, 900)]
-    part = GatePart("st", "site st", checks, {"frames": 12}, ["st: held back"], shifts, 0.25)
+    shifts = [Shift("gray_levels", 0.31, 0.25, 60, 900)]
+    unlike = [Unlike(0, 9, 10, ("u-0123456789ab",) * 9, "x", (shifts[0].sentence,))]
+    said = ["st: held back"]
+    part = GatePart("st", "site st", checks, {"frames": 12}, said, shifts, unlike, "Too few.")
     publish_pages(Storage.open(tmp_path), "r20261129T120000-abcdef", [part])
 
     for page in sorted(tmp_path.glob("validation/**/*.html")):
