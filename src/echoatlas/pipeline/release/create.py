@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any]]]
 
+# Samples whose cutting is as much work as an object of a run: a Ray that is started for less costs
+# more than it saves, and plain processes use as many cores
+AS_OBJECT = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -181,5 +185,5 @@ def _workers(engine: Engine | None, tasks: int, samples: int) -> Iterator[Scatte
         return
     from echoatlas.pipeline.engine.cluster import connected
 
-    with connected(engine, objects=samples) as workers:
+    with connected(engine, objects=samples // AS_OBJECT) as workers:
         yield workers.scatter

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.deployment import DeploymentConfig
 
-SCATTERED = 50_000  # frames from which on a cluster is asked to find duplicates
+# Frames from which on workers are asked to find duplicates, and how many are as much work as an
+# object of a run: less is done before workers have started
+SCATTERED, AS_OBJECT = 200_000, 5_000
 OWN = ("frame_id", "object_id")  # columns of a label that are its frame's own
 AT_ONCE = 1 << 16  # rows of labels that are made at a time
 FILES = 200  # of a table, from which on it is written anew as a whole
@@ -154,7 +156,7 @@ def deduplicate_lake(
     lake: Lake,
     config: DeploymentConfig,
     run_id: str,
-    cluster: Callable[[], scatter.Workers] | None = None,
+    cluster: Callable[[int], scatter.Workers] | None = None,
     gate: Gate | None = None,
 ) -> bool:
     """Cluster the lake's clips anew if any were added, removed or measured anew.
@@ -165,7 +167,7 @@ def deduplicate_lake(
 
     Args:
         run_id: of whoever holds the lake.
-        cluster: who takes the work where there is much of it; this process if not given.
+        cluster: who takes so many objects' work where there is much; this process if not given.
         gate: which the rows have to pass before any of them is committed.
 
     Returns:
@@ -185,7 +187,8 @@ def deduplicate_lake(
     workers = Workers()
     if cluster is not None and frames.num_rows >= SCATTERED:
         shares = 2 * width(config.engine)
-        workers = Workers(cluster().scatter, shares, lake.storage)
+        some = cluster(frames.num_rows // AS_OBJECT)
+        workers = Workers(some.scatter, shares, lake.storage)
     found = deduplicate(frames, partial(Thumbnails, lake.storage), chosen, known, workers, told)
     # Clips last: they say what is known. A run that ends before finds those that it takes for new
     due = [

@@ -34,7 +34,7 @@ from echoatlas.pipeline.run.carry import Progress, carry_objects, read_anew
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.idle import Looked
-from echoatlas.pipeline.run.lake_steps import SCATTERED, deduplicate_lake, label_lake
+from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.queue import QUEUE, tell_queue
 from echoatlas.pipeline.run.register import differing, name_arrivals
@@ -143,8 +143,8 @@ def curate(
             heed_lists(deployment, surveys, stones, summary.run_id)  # those in archives are known
             log.begin(Stage.DUPLICATES)
             tell("duplicates", 0, 1)
-            run_id, many = summary.run_id, partial(cluster, SCATTERED)
-            log.counted(deduplicate_lake(lake, deployment.config, run_id, many, gate))
+            run_id = summary.run_id
+            log.counted(deduplicate_lake(lake, deployment.config, run_id, cluster, gate))
             log.begin(Stage.LABELS)
             tell("labels", 0, 1)
             # Last: a frame without a label is in no release, so none is that was not compared
