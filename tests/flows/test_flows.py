@@ -13,7 +13,7 @@ import pytest
 from echoatlas.pipeline.engine.jobs import JobState, LocalJobs
 from echoatlas.pipeline.lake.lock import run_lock
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
-from echoatlas.pipeline.run.contamination import export_fingerprints
+from echoatlas.pipeline.run.evaluation_sets import export_fingerprints
 from echoatlas.pipeline.run.status import status
 from tests.helpers.scorer import Planted, leaked
 from tests.helpers.waiting import wait_until

@@ -37,7 +37,7 @@ def export(
 ) -> None:
     """Write what is near to a set can be found by, where its pictures may not go."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.run.contamination import export_fingerprints
+    from echoatlas.pipeline.run.evaluation_sets import export_fingerprints
 
     release = release and context.release_named(release)
     made = export_fingerprints(context.open(), dest, release, where, name)

@@ -1,154 +1,24 @@
-"""Held against evaluation sets: fingerprints written and found, releases cut without them.
+"""Releases held against evaluation sets (``evaluation_sets``), and cut without them.
 
-A set is a file of fingerprints, by its path or by the name that ``evaluation`` in
-``echoatlas.yaml`` gives it, or a release of this deployment.
+Where there are no sets, nothing is imported that finds what is near to one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from echoatlas.pipeline.deduplicate.against import Near, near
-from echoatlas.pipeline.deduplicate.fingerprints import (
-    FingerprintSet,
-    as_file,
-    fingerprint_set,
-    opened_file,
-)
-from echoatlas.pipeline.deduplicate.index import COMPARED
-from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
-from echoatlas.pipeline.deduplicate.similarity import Verdict
-from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
-from echoatlas.pipeline.frames.phash import HASH_VERSION
-from echoatlas.pipeline.lake.views import views
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
-from echoatlas.pipeline.release.notices import living
-from echoatlas.pipeline.release.select import filter_rows
-from echoatlas.pipeline.release.selection import true_of
+from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.verify import Check
-from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import NearFrames, Screen, amount_of, trained_on
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
-
-
-def export_fingerprints(
-    deployment: Deployment, dest: Path, release: str | None, where: str, name: str | None
-) -> FingerprintSet:
-    """Write the fingerprints of a release, or of the lake, or of a part of either.
-
-    Raises:
-        UsageError: there is no such release, the file can't be as_file, or frames have to be
-            measured anew first.
-        CheckFailed: nothing was selected.
-    """
-    if release is None:
-        with every_frame(deployment.lake, {}) as frames:
-            if where.strip():
-                frames.keep(true_of(frames, where))
-            rows = frames.fetched(["frame_id"])
-    else:
-        index = index_table(deployment.releases, manifest_of(deployment.releases, release))
-        rows = filter_rows(index, where)
-    made = _of_frames(deployment, rows.column("frame_id"), name or dest.stem)
-    if not made.rows.num_rows:
-        raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
-    try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        dest.write_bytes(as_file(made))
-    except OSError as error:
-        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
-    return made
-
-
-def _of_frames(deployment: Deployment, frames: pa.ChunkedArray, name: str) -> FingerprintSet:
-    key = deployment.key()
-
-    def opaque(kind: str, value: str) -> str:
-        return key.pseudonym(f"fingerprints of {name}: {kind}", value)
-
-    return fingerprint_set(deployment.lake, frames.combine_chunks(), name, opaque)
-
-
-def set_named(deployment: Deployment, name: str) -> FingerprintSet:
-    """The set that goes by a name: of the configuration, a file's path, or a release.
-
-    Raises:
-        UsageError: there is none; names the nearest. Or it can't be used: says why.
-    """
-    files = deployment.config.evaluation
-    if name in files:
-        path = deployment.root / Path(files[name]).expanduser()
-        return _from_file(path, name)
-    if (path := Path(name).expanduser()).is_file():
-        return _from_file(path, path.name)
-    released = names(deployment.releases)
-    if name in released:
-        manifest = living(deployment.releases, name, _untold)
-        index = index_table(deployment.releases, manifest)
-        return _of_frames(deployment, index.column("frame_id"), name)
-    raise no_such("evaluation set, file or release", name, [*files, *released])
-
-
-def _untold(said: str) -> None: ...
-
-
-def _from_file(path: Path, name: str) -> FingerprintSet:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    found = opened_file(data, str(path))
-    return FingerprintSet(name, found.digest, found.rows)
-
-
-def near_to(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> list[Near]:
-    """The lake's clips that are near to a set.
-
-    Args:
-        versions: of the lake's tables; the newest of those that are not pinned.
-    """
-    return near(_compared(lake, versions), Thumbnails(lake.storage), some)
-
-
-def _compared(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
-    """Every frame's hashes, of those of today's version."""
-    places = ["frame_id", "object_id", "pane", "frame_index"]
-    hashes = [name for name, _ in COMPARED if name.endswith(MEASURED)]
-    tables = (("f", "frames", places), ("m", "measures", ["frame_id", "hash_version", *hashes]))
-    with views(lake, tables, versions) as database:
-        chosen = ", ".join("0::BIGINT AS rank" if one == "rank" else one for one, _ in COMPARED)
-        return database.sql(
-            f"SELECT {chosen} FROM f JOIN m USING (frame_id) WHERE hash_version = '{HASH_VERSION}'"
-        ).to_arrow_table()
-
-
-def near_frames(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> NearFrames:
-    """All frames of the clips that are near to a set."""
-    found = near_to(lake, some, versions)
-    clips = {(one.object_id, one.pane): one.verdict for one in found}
-    objects = pa.array(sorted({one.object_id for one in found}), pa.string())
-    frames = lake.read(
-        "frames",
-        ["frame_id", "object_id", "pane"],
-        pc.field("object_id").isin(objects),
-        versions.get("frames"),
-    )
-    by: dict[Verdict | None, set[str]] = {}
-    for row in frames.to_pylist():
-        by.setdefault(clips.get((row["object_id"], row["pane"])), set()).add(row["frame_id"])
-    return NearFrames(frozenset(by.get(Verdict.SAME, ())), frozenset(by.get(Verdict.UNDECIDED, ())))
 
 
 def screens(deployment: Deployment, without: Sequence[str]) -> list[Screen]:
@@ -158,6 +28,8 @@ def screens(deployment: Deployment, without: Sequence[str]) -> list[Screen]:
 
 
 def _screen(deployment: Deployment, name: str, *, leave_out: bool) -> Screen:
+    from echoatlas.pipeline.run.evaluation_sets import near_frames, set_named
+
     some = set_named(deployment, name)
 
     @cache
@@ -198,7 +70,10 @@ def held_against(deployment: Deployment, name: str, more: Sequence[str] = ()) ->
     index = index_table(deployment.releases, manifest)
     told = [one.name for one in manifest.without]
     found = []
-    for asked in dict.fromkeys([*deployment.config.evaluation, *more, *told]):
+    wanted = dict.fromkeys([*deployment.config.evaluation, *more, *told])
+    if wanted:
+        from echoatlas.pipeline.run.evaluation_sets import near_frames, set_named
+    for asked in wanted:
         check = f"nothing to train on is near to {asked}"
         try:
             some = set_named(deployment, asked)

@@ -11,8 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.overlap import Matrix, overlap
-from echoatlas.pipeline.deduplicate.similarity import Verdict
-from echoatlas.pipeline.run.contamination import near_to, set_named
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -55,6 +53,10 @@ def set_overlap(deployment: Deployment, name: str) -> SetOverlap:
     Raises:
         UsageError: there is no such set, or it can't be used.
     """
+    # Reports ask for the matrices alone, and need not wait for what finds copies
+    from echoatlas.pipeline.deduplicate.similarity import Verdict
+    from echoatlas.pipeline.run.evaluation_sets import near_to, set_named
+
     some = set_named(deployment, name)
     found = near_to(deployment.lake, some, {})
     objects = pa.array(sorted({one.object_id for one in found}), pa.string())
