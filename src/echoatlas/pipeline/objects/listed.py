@@ -7,8 +7,7 @@ and who withdrew does not come back since a bucket was tidied up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -29,6 +28,7 @@ from echoatlas.schemas.values import Consent, PatientSource
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.lake.tombstones import Tombstones
+    from echoatlas.pipeline.objects.heeded import Heeded
     from echoatlas.pipeline.sidecars.patients import PatientList
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
@@ -122,56 +122,6 @@ def unheeded_archives(lake: Lake, site: str) -> set[str]:
         return set()
     inside = pc.field("locator").isin(members.combine_chunks())
     return set(lake.read("sightings", ["container"], inside)["container"].to_pylist())
-
-
-@dataclass(frozen=True, slots=True)
-class Heeded:
-    """How far a site's lists of patients are heeded.
-
-    Attributes:
-        patients: that lists name. leaving: of these, of whom they say that they refused, withdrew,
-            or agreed to less than all. known: of these, of whom the lake holds anything.
-        held: lists that can't be heeded.
-    """
-
-    patients: int
-    leaving: int
-    known: int
-    held: int
-
-
-def heeded(lake: Lake) -> dict[str, Heeded]:
-    """The same of all sites that have lists of patients, as the last run found them."""
-    rows = lake.read("consents").to_pylist()
-    of_site: dict[str, list[Mapping[str, str]]] = {}
-    for row in rows:
-        of_site.setdefault(row["site"], []).append(row)
-    return {site: _heeded(some, known_marks(lake, some)) for site, some in sorted(of_site.items())}
-
-
-def _heeded(rows: Sequence[Mapping[str, str]], known: set[str]) -> Heeded:
-    left = {
-        row["patient"]: row["known_as"]
-        for row in rows
-        if row["patient"] and row["consent"] != Consent.GIVEN
-    }
-    there = sum(patient in known or mark in known for patient, mark in left.items())
-    patients = len({row["patient"] for row in rows} - {""})
-    return Heeded(patients, len(left), there, sum(not row["patient"] for row in rows))
-
-
-def known_marks(lake: Lake, rows: Iterable[Mapping[str, str]]) -> set[str]:
-    """Which patients of rows of ``consents`` the lake holds anything of: their pseudonyms, and
-    hashes of their ids."""
-    asked = {row["patient"] for row in rows} | {row["known_as"] for row in rows}
-    wanted = pa.array(sorted(asked - {""}), pa.string())
-    if not len(wanted):
-        return set()
-    found: set[str] = set()
-    for column in ("patient", "known_as"):
-        there = lake.read("copies", [column], pc.field(column).isin(wanted))
-        found |= set(there[column].to_pylist())
-    return found
 
 
 def consent_of_patients(lake: Lake, site: str) -> dict[str, Consent]:

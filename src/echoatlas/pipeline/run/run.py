@@ -26,7 +26,8 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.lake.tombstones import Tombstones
-from echoatlas.pipeline.objects.listed import HELD, heed, heeded, warnings_of
+from echoatlas.pipeline.objects.heeded import heeded
+from echoatlas.pipeline.objects.listed import HELD, heed, warnings_of
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again

@@ -13,7 +13,7 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import address
 from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.portions import Wanted
-from echoatlas.pipeline.objects.listed import heeded
+from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
