@@ -25,7 +25,7 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.simulate import make_cine, make_still, write_dicom
 
-CINES, FRAMES, SIZE = few(24, 4), few(40, 4), (640, 480)
+CINES, FRAMES, SIZE = few(48, 4), few(60, 4), (640, 480)
 SMALL = few(50, 4)  # stills
 JPEG = "1.2.840.10008.1.2.4.50"
 
