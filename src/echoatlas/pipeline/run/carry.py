@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -24,33 +23,30 @@ from echoatlas.schemas.tables import BY_ROW, to_arrow
 from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.engine.scatter import Workers
-    from echoatlas.pipeline.event_log import EventLog
-    from echoatlas.pipeline.gate.gate import Gate
     from echoatlas.pipeline.gate.held import HeldBatches
     from echoatlas.pipeline.lake.staged import Part
-    from echoatlas.pipeline.lake.tombstones import Tombstones
     from echoatlas.pipeline.plan.batch import Batch
     from echoatlas.pipeline.plan.survey import Survey
-    from echoatlas.pipeline.run.summary import Summary
+    from echoatlas.pipeline.plan.work_item import WorkItem
+    from echoatlas.pipeline.run.under_way import UnderWay
     from echoatlas.pipeline.run.worker import BatchResult
     from echoatlas.schemas.config.site import SiteConfig
-
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """What a batch passes on its way into the lake."""
 
-    deployment: Deployment
+    run: UnderWay
     committer: Committer
-    gate: Gate
-    summary: Summary
-    log: EventLog
+
+    @staticmethod
+    def of(run: UnderWay, run_id: str) -> Way:
+        """A way whose commits bear an id."""
+        engine = run.deployment.config.engine
+        return Way(run, Committer(run.lake, run_id, engine, run.log))
 
     def rows(self, site: SiteConfig, rows: Sequence[object], renewed: Sequence[str] = ()) -> None:
         """Take rows that the driver itself has to say, if they pass."""
@@ -70,11 +66,11 @@ class Way:
         site = batch.site
         ids = {item.sighting.object_id for item in batch.items}
         renewed = sorted({*answer.renewed, *(ids & set(stale))})
-        failures = self.gate.failures(answer.checked, renewed)
+        failures = self.run.gate.failures(answer.checked, renewed)
         if not failures:
-            self.gate.passes(site, answer.checked)
+            self.run.gate.passes(site, answer.checked)
             if answer.sealed:  # before the commit: a killed run then finds them there
-                vault = self.deployment.vault.path
+                vault = self.run.deployment.vault.path
                 Crosswalk(vault, site.site).add(answer.sealed)
             self.committer.parts(site.site, answer.parts)
             self.committer.finished(site.site, renewed, answer.reread)
@@ -85,16 +81,16 @@ class Way:
             # Of one whose evidence alone was read anew the rows of before go as well
             gone = sorted({*renewed, *answer.reread})
             self.refuse(batch, Reject(Reason.FAILED_GATE, said, "gate"), gone)
-            self.gate.refuses(site, failures)
+            self.run.gate.refuses(site, failures)
         else:
-            self.gate.holds(site, answer.checked, failures, len(batch.items))
-            self.log.say(Event.HELD_BACK, site=site.site, count=len(batch.items))
+            self.run.gate.holds(site, answer.checked, failures, len(batch.items))
+            self.run.log.say(Event.HELD_BACK, site=site.site, count=len(batch.items))
         return False
 
     def keep(self, batch: Batch, answer: BatchResult) -> None:
         """Take nothing of a batch: it waits for a person."""
         self._clear(answer.parts)
-        self.log.say(Event.HELD_BACK, site=batch.site.site, count=len(batch.items))
+        self.run.log.say(Event.HELD_BACK, site=batch.site.site, count=len(batch.items))
 
     def refuse(self, batch: Batch, why: Reject, renewed: Sequence[str]) -> None:
         """Quarantine the one object of a batch."""
@@ -102,61 +98,40 @@ class Way:
         self.rows(
             site, rejection_rows(item.sighting, site, why, item.marks(batch.made_by)), renewed
         )
-        self.summary.rejected[why.reason.value] += 1
-        self.log.rejected(site.site, {why.reason: 1})
+        self.run.summary.rejected[why.reason.value] += 1
+        self.run.log.rejected(site.site, {why.reason: 1})
         self.committer.finished(site.site, renewed)
 
     def _passes(
         self, site: SiteConfig, checked: BatchChecks, renewed: Sequence[str], objects: int
     ) -> bool:
-        failures = self.gate.failures(checked, renewed)
+        failures = self.run.gate.failures(checked, renewed)
         if failures:
-            self.gate.holds(site, checked, failures, objects)
+            self.run.gate.holds(site, checked, failures, objects)
         else:
-            self.gate.passes(site, checked)
+            self.run.gate.passes(site, checked)
         return not failures
 
     def _clear(self, parts: Iterable[Part]) -> None:
-        storage = self.deployment.lake.storage
+        storage = self.run.deployment.lake.storage
         storage.delete([f"tables/{part.table}/{part.path}" for part in parts])
 
 
-def carry_objects(
-    deployment: Deployment,
-    surveys: list[Survey],
-    cluster: Callable[[int], Workers],
-    summary: Summary,
-    tell: Progress,
-    log: EventLog,
-    stones: Tombstones,
-    gate: Gate,
-) -> None:
+def carry_objects(run: UnderWay, surveys: Sequence[Survey]) -> None:
     """Take all objects that have something to do through the journey, and commit as it goes."""
-    committer = Committer(deployment.lake, summary.run_id, deployment.config.engine, log)
-    way = Way(deployment, committer, gate, summary, log)
+    way, summary = Way.of(run, run.run_id), run.summary
     stale = {one.object_id for seen in surveys for one in seen.stale}
     for seen in surveys:
         _without_work(way, seen)
-    lots = {seen.site.site: Lots(deployment, seen, gate) for seen in surveys}
+    lots = {seen.site.site: Lots(run.deployment, seen, run.gate) for seen in surveys}
     total = sum(some.objects for some in lots.values())
     if total:
-        held = batches_held(deployment.lake.storage)
-        left = Left.of(deployment.config.engine, total)
-        tasks = (
-            batch
-            for seen in surveys
-            for batch in batches(
-                deployment,
-                seen,
-                cut_of_lots(lots[seen.site.site].lots, left, _faulty(held, seen)),
-                summary.run_id,
-                stones,
-            )
-        )
-        workers = cluster(total)
-        tell("objects", 0, total)
+        due = {site: some.lots for site, some in lots.items()}
+        tasks = _tasks(run, surveys, due, total, run.run_id)
+        workers = run.cluster(total)
+        run.tell("objects", 0, total)
         for done in workers.scatter(
-            work, tasks, lambda some: tell("objects", summary.objects + some, total)
+            work, tasks, lambda some: run.tell("objects", summary.objects + some, total)
         ):
             batch, answer = done.task, done.answer
             if answer is None:
@@ -170,14 +145,14 @@ def carry_objects(
                 elif way.answer(one, made, stale):
                     summary.frames += made.frames
                     summary.rejected.update(made.rejected)
-                    log.rejected(one.site.site, made.rejected)
+                    run.log.rejected(one.site.site, made.rejected)
             if answer is not None:
                 summary.step_seconds.update(answer.seconds)
                 summary.crashes += answer.crashes
             summary.objects += len(batch.items)
-            tell("objects", summary.objects, total)
-        tell("committing", 0, 1)
-    committer.close()
+            run.tell("objects", summary.objects, total)
+        run.tell("committing", 0, 1)
+    way.committer.close()
     for some in lots.values():
         some.finish()
     summary.rejected = +summary.rejected
@@ -186,7 +161,7 @@ def carry_objects(
 def _without_work(way: Way, seen: Survey) -> None:
     """Book what needs no work: files that are gone, bytes sent before, what was erased, and
     instances in whose place others lie."""
-    summary = way.summary
+    summary = way.run.summary
     vanished = Reject(Reason.VANISHED, step="ingest")
     rows: list[object] = []
     for one in seen.lost:
@@ -198,7 +173,7 @@ def _without_work(way: Way, seen: Survey) -> None:
         for one in seen.repeats
     ]
     rows += map(erased_row, seen.erased)
-    others = exchanged(way.deployment, seen)
+    others = exchanged(way.run.deployment, seen)
     for one in others:
         rows += rejection_rows(one, seen.site, Reject(Reason.EXCHANGED, step="ingest"), seen.marks)
     gone = [one.object_id for one in others]
@@ -209,19 +184,10 @@ def _without_work(way: Way, seen: Survey) -> None:
     summary.repeats += len(seen.repeats)
     for why, number in ((Reason.VANISHED, len(seen.lost)), (Reason.EXCHANGED, len(others))):
         summary.rejected[why.value] += number
-        way.log.rejected(seen.site.site, {why: number})
+        way.run.log.rejected(seen.site.site, {why: number})
 
 
-def read_anew(
-    deployment: Deployment,
-    surveys: list[Survey],
-    cluster: Callable[[int], Workers],
-    summary: Summary,
-    tell: Progress,
-    log: EventLog,
-    stones: Tombstones,
-    gate: Gate,
-) -> None:
+def read_anew(run: UnderWay, surveys: Sequence[Survey]) -> None:
     """Read the evidence of objects anew where only words or rules changed, and commit as it goes.
 
     What can't be read is a crash of ours, and costs nothing: such evidence stays as it was.
@@ -229,27 +195,15 @@ def read_anew(
     total = sum(len(seen.unread) for seen in surveys)
     if not total:
         return
-    run_id = f"{summary.run_id}-e"
-    committer = Committer(deployment.lake, run_id, deployment.config.engine, log)
-    way = Way(deployment, committer, gate, summary, log)
-    held = batches_held(deployment.lake.storage)
-    left = Left.of(deployment.config.engine, total)
-    tasks = (
-        batch
-        for seen in surveys
-        for batch in batches(
-            deployment,
-            seen,
-            cut_of_lots([(UNJUDGED, seen.items(seen.unread))], left, _faulty(held, seen)),
-            run_id,
-            stones,
-        )
-    )
+    run_id, summary = f"{run.run_id}-e", run.summary
+    way = Way.of(run, run_id)
+    due = {seen.site.site: [(UNJUDGED, seen.items(seen.unread))] for seen in surveys}
+    tasks = _tasks(run, surveys, due, total, run_id)
     passed: list[int] = []  # objects of each task that is done
-    workers = cluster(total)
-    tell("headers", 0, total)
+    workers = run.cluster(total)
+    run.tell("headers", 0, total)
     for done in workers.scatter(
-        reread, tasks, lambda some: tell("headers", sum(passed) + some, total)
+        reread, tasks, lambda some: run.tell("headers", sum(passed) + some, total)
     ):
         batch, answer = done.task, done.answer
         passed.append(len(batch.items))
@@ -259,11 +213,32 @@ def read_anew(
         if way.answer(batch, answer):
             summary.reread += len(answer.reread) + len(answer.renewed)
             summary.rejected.update(answer.rejected)
-            log.rejected(batch.site.site, answer.rejected)
+            run.log.rejected(batch.site.site, answer.rejected)
         summary.step_seconds.update(answer.seconds)
         summary.crashes += answer.crashes
-        tell("headers", sum(passed), total)
-    committer.close()
+        run.tell("headers", sum(passed), total)
+    way.committer.close()
+
+
+def _tasks(
+    run: UnderWay,
+    surveys: Sequence[Survey],
+    lots: Mapping[str, Sequence[tuple[int, Sequence[WorkItem]]]],
+    total: int,
+    run_id: str,
+) -> Iterator[Batch]:
+    """Batches of what is due.
+
+    Args:
+        lots: site to what is due at it.
+        total: objects in all lots.
+        run_id: that names the batches.
+    """
+    held = batches_held(run.lake.storage)
+    left = Left.of(run.deployment.config.engine, total)
+    for seen in surveys:
+        cut = cut_of_lots(lots[seen.site.site], left, _faulty(held, seen))
+        yield from batches(run.deployment, seen, cut, run_id, run.stones)
 
 
 def _faulty(held: Mapping[str, HeldBatches], seen: Survey) -> frozenset[str]:

@@ -13,7 +13,9 @@ Whatever is to be committed passes the gate first: a batch that does not is held
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,13 +27,12 @@ from echoatlas.pipeline.gate.gate import Gate
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
-from echoatlas.pipeline.lake.tombstones import Tombstones
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.objects.listed import HELD, heed, warnings_of
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
-from echoatlas.pipeline.run.carry import Progress, carry_objects, read_anew
+from echoatlas.pipeline.run.carry import carry_objects, read_anew
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.idle import Looked
@@ -43,6 +44,7 @@ from echoatlas.pipeline.run.study_tables import state_measurements
 from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
+from echoatlas.pipeline.run.under_way import Progress, UnderWay
 from echoatlas.pipeline.run.unfinished import give_up
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.step import fingerprint
@@ -54,6 +56,7 @@ from echoatlas.schemas.values import RunStatus
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.schemas.config.site import SiteConfig
 
 
@@ -74,12 +77,9 @@ def curate(
     started = datetime.now(UTC)
     clock = time.monotonic()
     summary = Summary(run_name("r", started))
-    digests: dict[str, bytes] = {}  # locator to SHA-256 of what is named, for receipts
-    other: dict[str, list[str]] = {}  # site to files that are not what manifests name
     chosen = deployment.chosen(sites)
     config = checked(deployment.config)
     lake = deployment.lake
-    gate = Gate(lake, summary.run_id)
 
     def note(said: str) -> None:
         summary.notes.append(said)
@@ -93,7 +93,7 @@ def curate(
             log.begin(Stage.RECOVER)
             tell("finishing what an interrupted run left", 0, 1)
             recover(lake, lock.before)
-        stones = deployment.tombstones()
+        stones, gate = deployment.tombstones(), Gate(lake, summary.run_id)
         for left in [site for site in chosen if site.site in stones.sites]:
             note(f"site '{left.site}' was withdrawn, and is left out")
             chosen.remove(left)
@@ -101,87 +101,132 @@ def curate(
         looked = Looked.at(deployment)
         with ExitStack() as stack:
             cluster = WhenNeeded(deployment.config.engine, stack, tell, note)
-            log.begin(Stage.LISTING)
-            tell("listing buckets", 0, 1)
-            books = books_of(deployment, chosen)
-            surveys, summary.unlisted = surveyed(deployment, chosen, config, books)
-            for site in summary.unlisted:
-                log.say(Event.SITE_LISTED, site=site, reason=Ending.OUT_OF_REACH)
-            summary.notes += give_up(deployment, surveys)
-            tell_queue(lake.storage, surveys)
-            log.begin(Stage.NAMING)
-            busy = set()
-            some = partial(cluster, sum(len(seen.fresh) for seen in surveys))
-            for seen in surveys:
-                log.say(Event.SITE_LISTED, site=seen.site.site, count=len(seen.fresh))
-                summary.waiting += seen.waiting
-                named = name_arrivals(deployment, seen, some, tell, digests, stones)
-                other[seen.site.site] = differing(seen, digests)
-                summary.differing += len(other[seen.site.site])
-                if named.num_rows:
-                    summary.named += named.num_rows
-                    books.add(named)
-                    busy.add(seen.site.site)
-            log.counted(summary.named)
-            log.begin(Stage.SURVEY)
-            tell("comparing with the lake", 0, 1)
-            surveys, since = surveyed_again(deployment, surveys, busy, config, books)
-            summary.unlisted |= since
-            del books
-            ready = [seen for seen in surveys if not seen.tables.tally.short(seen.site.sidecar)]
-            log.begin(Stage.OBJECTS)
-            heed_lists(deployment, surveys, stones, summary.run_id)  # before anybody is cut off
-            carry_objects(deployment, ready, cluster, summary, tell, log, stones, gate)
-            mask(lake, stones, unmasked(lake), summary.run_id)
-            log.counted(summary.objects)
-            log.begin(Stage.HEADERS)
-            read_anew(deployment, ready, cluster, summary, tell, log, stones, gate)
-            log.counted(summary.reread)
-            for seen in ready:
-                told = state_measurements(deployment, seen, summary.run_id)
-                summary.warnings += [f"{seen.site.site}: {one}" for one in told]
-            gate.finish(seen.site.site for seen in ready)
-            heed_lists(deployment, surveys, stones, summary.run_id)  # those in archives are known
-            log.begin(Stage.DUPLICATES)
-            tell("duplicates", 0, 1)
-            run_id = summary.run_id
-            log.counted(deduplicate_lake(lake, deployment.config, run_id, cluster, gate))
-            log.begin(Stage.LABELS)
-            tell("labels", 0, 1)
-            # Last: a frame without a label is in no release, so none is that was not compared
-            if not gate.whole.failures:
-                log.counted(label_lake(lake, deployment.config, gate))
-        log.begin(Stage.GATE)
-        tell("balancing the books", 0, 1)
-        worked = bool(summary.named or summary.objects or summary.reread)
-        summary.gate, summary.held_back = gate.checks(), gate.said()
-        summary.balance = balance(lake)
-        summary.warnings += gate.warnings()
-        if worked or summary.gate:
-            publish_pages(lake.storage, summary.run_id, gate.parts())
-        log.begin(Stage.RECEIPTS)
-        tell("writing receipts", 0, 1)
-        summary.silent = [
-            seen.site.site
-            for seen in surveys
-            if not write_receipts(
-                deployment,
-                seen.site,
-                (*seen.tables.told, *seen.tables.lists),
-                seen.arrived.whole,
-                digests,
-                other.get(seen.site.site, ()),
-            )
-        ]
-        _speak_of_tables(lake, surveys, summary)
-        tell_queue(lake.storage, surveys, [seen.site.site for seen in ready])
+            run = UnderWay(deployment, cluster, summary, stones, gate, log, tell)
+            found = _look(run, chosen, config)
+            _carry(run, found)
+            _renew(run)
+        _balance(run)
+        _tell_sites(run, found)
         summary.seconds = time.monotonic() - clock
-        if worked:
+        if _worked(summary):
             _record(deployment, chosen, summary, started)
         else:
-            looked.keep(deployment, surveys, summary)
+            looked.keep(deployment, found.surveys, summary)
         log.ending = Ending.FAILED if summary.failed else Ending.DONE
     return summary
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies at the sites, all of it named. Trusted zone: holds file names.
+
+    Attributes:
+        digests: locator to SHA-256 of what was named now.
+        differing: site to files that are not what manifests name.
+    """
+
+    surveys: list[Survey]
+    digests: Mapping[str, bytes]
+    differing: Mapping[str, list[str]]
+
+    @property
+    def ready(self) -> list[Survey]:
+        """Of the sites whose tables say enough of their files."""
+        return [seen for seen in self.surveys if not seen.tables.tally.short(seen.site.sidecar)]
+
+
+def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Found:
+    """List buckets, name what is new in them, and compare them with the lake."""
+    deployment, summary, log = run.deployment, run.summary, run.log
+    run.begin(Stage.LISTING, "listing buckets")
+    books = books_of(deployment, sites)
+    surveys, summary.unlisted = surveyed(deployment, sites, config, books)
+    for name in summary.unlisted:
+        log.say(Event.SITE_LISTED, site=name, reason=Ending.OUT_OF_REACH)
+    summary.notes += give_up(deployment, surveys)
+    tell_queue(run.lake.storage, surveys)
+    log.begin(Stage.NAMING)
+    digests: dict[str, bytes] = {}
+    other: dict[str, list[str]] = {}
+    busy: set[str] = set()
+    workers = partial(run.cluster, sum(len(seen.fresh) for seen in surveys))
+    for seen in surveys:
+        name = seen.site.site
+        log.say(Event.SITE_LISTED, site=name, count=len(seen.fresh))
+        summary.waiting += seen.waiting
+        named = name_arrivals(deployment, seen, workers, run.tell, digests, run.stones)
+        other[name] = differing(seen, digests)
+        summary.differing += len(other[name])
+        if named.num_rows:
+            summary.named += named.num_rows
+            books.add(named)
+            busy.add(name)
+    log.counted(summary.named)
+    run.begin(Stage.SURVEY, "comparing with the lake")
+    surveys, since = surveyed_again(deployment, surveys, busy, config, books)
+    summary.unlisted |= since
+    return Found(surveys, digests, other)
+
+
+def _carry(run: UnderWay, found: Found) -> None:
+    """Have all done that is due at the sites, object by object."""
+    summary, log = run.summary, run.log
+    log.begin(Stage.OBJECTS)
+    heed_lists(run, found.surveys)  # before anybody is cut off
+    carry_objects(run, found.ready)
+    mask(run.lake, run.stones, unmasked(run.lake), run.run_id)
+    log.counted(summary.objects)
+    log.begin(Stage.HEADERS)
+    read_anew(run, found.ready)
+    log.counted(summary.reread)
+    for seen in found.ready:
+        told = state_measurements(run.deployment, seen, run.run_id)
+        summary.warnings += [f"{seen.site.site}: {one}" for one in told]
+    run.gate.finish(seen.site.site for seen in found.ready)
+    heed_lists(run, found.surveys)  # those in archives are known
+
+
+def _renew(run: UnderWay) -> None:
+    """Renew what depends on the whole lake."""
+    config = run.deployment.config
+    run.begin(Stage.DUPLICATES, "duplicates")
+    run.log.counted(deduplicate_lake(run.lake, config, run.run_id, run.cluster, run.gate))
+    run.begin(Stage.LABELS, "labels")
+    # Last: a frame without a label is in no release, so none is that was not compared
+    if not run.gate.whole.failures:
+        run.log.counted(label_lake(run.lake, config, run.gate))
+
+
+def _worked(summary: Summary) -> bool:
+    return bool(summary.named or summary.objects or summary.reread)
+
+
+def _balance(run: UnderWay) -> None:
+    """Balance the books, and show what passed the gate and what did not."""
+    summary, gate = run.summary, run.gate
+    run.begin(Stage.GATE, "balancing the books")
+    summary.gate, summary.held_back = gate.checks(), gate.said()
+    summary.balance = balance(run.lake)
+    summary.warnings += gate.warnings()
+    if _worked(summary) or summary.gate:
+        publish_pages(run.lake.storage, run.run_id, gate.parts())
+
+
+def _tell_sites(run: UnderWay, found: Found) -> None:
+    """Write each site its receipts, and say how far its tables carry."""
+    run.begin(Stage.RECEIPTS, "writing receipts")
+    for seen in found.surveys:
+        if not write_receipts(
+            run.deployment,
+            seen.site,
+            (*seen.tables.told, *seen.tables.lists),
+            seen.arrived.whole,
+            found.digests,
+            found.differing.get(seen.site.site, ()),
+        ):
+            run.summary.silent.append(seen.site.site)
+    _speak_of_tables(run.lake, found.surveys, run.summary)
+    tell_queue(run.lake.storage, found.surveys, [seen.site.site for seen in found.ready])
 
 
 def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> None:
@@ -202,14 +247,12 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
         summary.warnings += [f"{site.site}: {one}" for one in said]
 
 
-def heed_lists(
-    deployment: Deployment, surveys: list[Survey], stones: Tombstones, run_id: str
-) -> None:
+def heed_lists(run: UnderWay, surveys: Sequence[Survey]) -> None:
     """Keep what sites' tables say of patients, whatever files they name."""
     for seen in surveys:
         locators = (place for place in seen.arrived.listing.locators.to_pylist())
-        key = deployment.site_key(seen.site.site)
-        heed(deployment.lake, key, seen.tables.lists, locators, stones, run_id)
+        key = run.deployment.site_key(seen.site.site)
+        heed(run.lake, key, seen.tables.lists, locators, run.stones, run.run_id)
 
 
 def _record(

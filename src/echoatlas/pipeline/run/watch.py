@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, UsageError
 from echoatlas.pipeline.plan.plan import checked
 from echoatlas.pipeline.plan.survey import Survey, surveyed
-from echoatlas.pipeline.run.carry import Progress
 from echoatlas.pipeline.run.queue import tell_queue
 from echoatlas.pipeline.run.run import curate
 from echoatlas.pipeline.run.summary import Summary, must_hold
+from echoatlas.pipeline.run.under_way import Progress
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
