@@ -117,7 +117,7 @@ def curate(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Surveyed:
     """What lies at the sites, all of it named. Trusted zone: holds file names.
 
     Attributes:
@@ -135,7 +135,7 @@ class Found:
         return [seen for seen in self.surveys if not seen.tables.tally.short(seen.site.sidecar)]
 
 
-def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Found:
+def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Surveyed:
     """List buckets, name what is new in them, and compare them with the lake."""
     deployment, summary, log = run.deployment, run.summary, run.log
     run.begin(Stage.LISTING, "listing buckets")
@@ -165,10 +165,10 @@ def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Foun
     run.begin(Stage.SURVEY, "comparing with the lake")
     surveys, since = surveyed_again(deployment, surveys, busy, config, books)
     summary.unlisted |= since
-    return Found(surveys, digests, other)
+    return Surveyed(surveys, digests, other)
 
 
-def _carry(run: UnderWay, found: Found) -> None:
+def _carry(run: UnderWay, found: Surveyed) -> None:
     """Have all done that is due at the sites, object by object."""
     summary, log = run.summary, run.log
     log.begin(Stage.OBJECTS)
@@ -212,7 +212,7 @@ def _balance(run: UnderWay) -> None:
         publish_pages(run.lake.storage, run.run_id, gate.parts())
 
 
-def _tell_sites(run: UnderWay, found: Found) -> None:
+def _tell_sites(run: UnderWay, found: Surveyed) -> None:
     """Write each site its receipts, and say how far its tables carry."""
     run.begin(Stage.RECEIPTS, "writing receipts")
     for seen in found.surveys:
