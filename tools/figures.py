@@ -134,6 +134,32 @@ def _relabel(found: Results) -> Claim:
     )
 
 
+def _loader(found: Results) -> Claim:
+    rows = found.rows("loader")
+    ours, webdataset, litdata = (
+        rows[f"zstd, {who}, DataLoader of 2"]["share_median"]
+        for who in ("ours", "WebDataset", "litdata")
+    )
+    in_order, shuffled = (
+        rows[f"zstd, ours, {how}"]["share_median"] for how in ("in order", "shuffled")
+    )
+    return (
+        "reading a release (zstd), as a share of decoding the same bytes from memory",
+        f"in order {in_order:.2f}, shuffled {shuffled:.2f}; in a DataLoader of two workers "
+        f"{ours:.2f}, WebDataset {webdataset:.2f}, LitData {litdata:.2f}",
+    )
+
+
+def _opening(found: Results) -> Claim:
+    rows = found.rows("loader")
+    cold, warm = rows["opening, cold"], rows["opening, warm"]
+    return (
+        f"opening a release of {cold['rows'] / 1e6:.1f} M samples, cold / warm",
+        f"{cold['cpu_s']:.1f} / {warm['cpu_s']:.1f} s, {cold['whole_mb']:.0f} / "
+        f"{warm['whole_mb']:.0f} MB",
+    )
+
+
 def _frames(found: Results) -> Claim:
     rows = found.rows("frames").values()
     return (
@@ -191,6 +217,8 @@ MEASURED: tuple[tuple[Callable[[Results], Claim], str], ...] = (
     (_stills, "`journey`"),
     (_attributes, "`attributes`"),
     (_memory, "`memory`"),
+    (_loader, "`loader`"),
+    (_opening, "`loader`"),
 )
 
 

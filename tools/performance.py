@@ -197,11 +197,19 @@ SECTIONS = (
                 ),
             ),
             Table(
-                "loader", "reading", r"(.+, .+)",
+                "loader", "reading", r"((?:zstd|png|clips), (?!decoding).+)",
                 (
                     Column("least", "share_least", 2),
                     Column("median", "share_median", 2),
                     Column("fastest round", "share_fastest", 2),
+                ),
+            ),
+            Table(
+                "loader", "opening a release of 4.5 M rows", r"(opening, .+|and .+)",
+                (
+                    Column("MB over imports", "memory_mb", 0),
+                    Column("MB", "whole_mb", 0),
+                    Column("CPU s", "cpu_s", 2),
                 ),
             ),
             Table(
