@@ -67,3 +67,21 @@ def test_workers_of_little_work_give_way_when_an_archive_holds_much_of_it() -> N
     few = ["starting workers", "6", "8"]
     many = ["starting workers", *["ray"] * 4, f"{BUSY}: working in plain processes", "10000", "10"]
     assert few + many == done.stdout.splitlines(), done.stderr
+
+
+RELEASE = """
+import sys
+from echoatlas.pipeline.release.create import AS_OBJECT, _workers
+from echoatlas.schemas.config.deployment import Engine
+from tests.engine.test_scatter import Numbers, doubled
+
+with _workers(Engine(workers=1), 10, 50 * AS_OBJECT) as scatter:
+    (done,) = scatter(doubled, [Numbers((3,))])
+print(*done.answer, "ray" in sys.modules)
+"""
+
+
+def test_a_release_of_few_frames_starts_no_ray() -> None:
+    done = run_program(RELEASE)
+
+    assert done.stdout.split() == ["6", "False"], done.stderr
