@@ -238,3 +238,20 @@ def test_scans_of_one_exam_that_name_nobody_stay_together(tmp_path: Path, side: 
     index = index_table(releases, manifest_of(releases, "one"))
     assert len(set(index.column("split_group").to_pylist())) == 20
     assert "session" not in index.column_names
+
+
+def test_an_index_joined_some_rows_at_a_time_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a join holds can't all lie on disk."""
+    frames = [{"patient": f"p{n // 2}", "object_id": f"o{n}"} for n in range(7)]
+    lake = quick_lake(tmp_path / "lake", frames)
+
+    whole = index_of(lake, {}).sort_by("frame_id")
+    monkeypatch.setattr(
+        "echoatlas.pipeline.release.whole.ROW_BYTES", lake.allowance.database_mb * 1_000_000 // 3
+    )
+    parts = index_of(lake, {}).sort_by("frame_id")
+
+    assert whole.num_rows == 7
+    assert whole.equals(parts)

@@ -23,8 +23,12 @@ from echoatlas.pipeline.errors import UsageError
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError: TypeAlias = duckdb.Error
-SHARE = 0.4  # of the memory, for DuckDB; Arrow, NumPy and Python want the rest
+CODE_MB = 200  # that Python and its libraries take before anything is asked
+SHARE = 0.4  # of the rest of the memory, for DuckDB; Arrow and NumPy want theirs
 LEAST_MB = 64  # with less it does nothing at all
+# Each thread holds parts of all joins that it goes through; two in 100 MB fail at 60,000 frames of
+# a release's index, one does not. It looks for no more threads than there are processors.
+MB_A_THREAD = 200
 GONE = re.compile("No such file|No files found|does not exist")
 FOLDER = "_scratch"  # in a lake, where what does not fit lies
 OURS = re.compile(r"(?:sql|index)-(.+)-(\d+)-[0-9a-f]{8}")  # host and process
@@ -45,7 +49,7 @@ class Allowance:
     @property
     def database_mb(self) -> int:
         """The part of it that DuckDB may take."""
-        return max(int(self.memory_mb * SHARE), LEAST_MB)
+        return max(int((self.memory_mb - CODE_MB) * SHARE), LEAST_MB)
 
     @property
     def place(self) -> Path:
@@ -75,6 +79,7 @@ def database(
     (folder if stored else folder.parent).mkdir(parents=True, exist_ok=True)
     options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{own.database_mb}MB",
+        "threads": max(1, min(own.database_mb // MB_A_THREAD, os.cpu_count() or 1)),
         "temp_directory": str(folder / "spilled" if stored else folder),
         "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
     }

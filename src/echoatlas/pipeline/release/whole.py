@@ -14,6 +14,7 @@ from echoatlas.schemas.index import FROM
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from echoatlas.pipeline.database import Connection
     from echoatlas.pipeline.lake.tables import Lake
 
 FRAME, MEASURE = FROM["frames"], FROM["measures"]
@@ -49,9 +50,11 @@ COLUMNS = [
     "coalesce(kinds.kinds, '') AS annotated",
     *(f"{KNOWN[name]} AS {name}" for name in ("kin", "split_group")),
 ]
+ROW_BYTES = 2_500  # of memory that a row takes on its way through all joins, about
 JOINED = f"""
-CREATE TABLE whole AS SELECT numbered.row, {", ".join(COLUMNS)}
-FROM numbered JOIN f USING (frame_id) JOIN l USING (frame_id) JOIN m USING (frame_id)
+SELECT part.row, {", ".join(COLUMNS)}
+FROM (SELECT * FROM numbered WHERE row >= FIRST AND row < LAST) part
+    JOIN f USING (frame_id) JOIN l USING (frame_id) JOIN m USING (frame_id)
     LEFT JOIN d USING (frame_id) LEFT JOIN kinds USING (frame_id)
     LEFT JOIN claims USING (frame_id) LEFT JOIN others USING (frame_id)
     LEFT JOIN licenses USING (frame_id) LEFT JOIN consents USING (frame_id)
@@ -74,10 +77,19 @@ def every_frame(lake: Lake, versions: Mapping[str, int]) -> Iterator[Candidates]
     with stored_views(lake, VIEWS, versions) as asked:
         asked.execute(NUMBERED)
         prepare_kin(asked)
-        asked.execute(JOINED)
+        _join_all(asked, lake.allowance.database_mb * 1_000_000 // ROW_BYTES)
         for name in ("numbered", "kinds", *QUERIES, "agreed", "heads"):
             asked.execute(f"DROP TABLE {name}")
         yield Candidates.of(asked, lake.allowance, "whole")
+
+
+def _join_all(asked: Connection, at_once: int) -> None:
+    """Make the table ``whole``, some rows at a time: what a join holds of one side can't all lie on
+    disk, and of these joins each holds as much as the rows that go through."""
+    ((number,),) = asked.execute("SELECT count(*) FROM numbered").fetchall()
+    for first in range(0, max(number, 1), at_once):
+        rows = JOINED.replace("FIRST", str(first)).replace("LAST", str(first + at_once))
+        asked.execute(f"{'INSERT INTO whole' if first else 'CREATE TABLE whole AS'} {rows}")
 
 
 def index_of(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
