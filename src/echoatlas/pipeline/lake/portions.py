@@ -52,6 +52,12 @@ class Portion:
 
         return Portion(chunks)
 
+    def by_site(self) -> Iterator[tuple[str, Portion]]:
+        """Each site among the rows, and its own."""
+        sites = TextCodes.of(self.chunks(SITE))
+        for site in sites.words:
+            yield site, self if len(sites.words) == 1 else self.filter(sites.among(site))
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

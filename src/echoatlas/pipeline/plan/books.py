@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.plan.columns import OUTCOME, READING, Outcomes, Readings, Sightings
 from echoatlas.schemas.rows.objects import CopyRow
@@ -54,7 +53,7 @@ class Books:
 
     def add(self, sightings: pa.Table) -> None:
         """Take sightings that were written since."""
-        for site, rows in _by_site(Portion.of(sightings)):
+        for site, rows in Portion.of(sightings).by_site():
             self._sightings.setdefault(site, []).append(Sightings.of(site, rows))
 
     def sightings_of(self, site: str) -> Sightings:
@@ -82,10 +81,4 @@ class Books:
     def _portions(self, name: str, columns: Sequence[str]) -> Iterator[tuple[str, Portion]]:
         wanted = Wanted(name, columns, [one for one in columns if one in CODED], self.sites)
         for portion in self.lake.portions(wanted):
-            yield from _by_site(portion)
-
-
-def _by_site(portion: Portion) -> Iterator[tuple[str, Portion]]:
-    sites = TextCodes.of(portion.chunks("site"))
-    for site in sites.words:
-        yield site, portion if len(sites.words) == 1 else portion.filter(sites.among(site))
+            yield from portion.by_site()

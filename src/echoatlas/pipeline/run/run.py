@@ -46,6 +46,7 @@ from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
 from echoatlas.pipeline.run.under_way import Progress, UnderWay
 from echoatlas.pipeline.run.unfinished import give_up
+from echoatlas.pipeline.sites.fates import Fates
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.events import Ending, Event, Stage
@@ -215,6 +216,8 @@ def _balance(run: UnderWay) -> None:
 def _tell_sites(run: UnderWay, found: Surveyed) -> None:
     """Write each site its receipts, and say how far its tables carry."""
     run.begin(Stage.RECEIPTS, "writing receipts")
+    names = [seen.site.site for seen in found.surveys]
+    fates = Fates.read(run.lake, names, every=len(names) == len(run.deployment.sites))
     for seen in found.surveys:
         if not write_receipts(
             run.deployment,
@@ -223,6 +226,7 @@ def _tell_sites(run: UnderWay, found: Surveyed) -> None:
             seen.arrived.whole,
             found.digests,
             found.differing.get(seen.site.site, ()),
+            fates[seen.site.site],
         ):
             run.summary.silent.append(seen.site.site)
     _speak_of_tables(run.lake, found.surveys, run.summary)

@@ -12,9 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
 from echoatlas.pipeline.gate.held import batches_held
@@ -24,8 +22,9 @@ from echoatlas.pipeline.ingest.uploads import is_readable, receipts_at, uploaded
 from echoatlas.pipeline.objects.listed import consent_of_patients
 from echoatlas.pipeline.sidecars.site import MOST_BYTES, sidecars
 from echoatlas.pipeline.sidecars.tally import TableReport
+from echoatlas.pipeline.sites.fates import Fates
 from echoatlas.pipeline.sites.receipt_pages import pages
-from echoatlas.pipeline.sites.receipts import Receipt, fates_of, receipts, remarks_on
+from echoatlas.pipeline.sites.receipts import Receipt, receipts
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -47,6 +46,7 @@ def write_receipts(
     whole: Completeness | None = None,
     digests: Mapping[str, bytes] | None = None,
     other: Iterable[str] = (),
+    fates: Fates | None = None,
 ) -> bool:
     """Write a receipt for each upload whose outcome has changed to where the site can read it.
 
@@ -55,6 +55,7 @@ def write_receipts(
         whole: which of its uploads have come whole, if that is known already.
         digests: locator to SHA-256 of files that were read anyway; others are read for it.
         other: keys of files whose bytes are not those that a manifest names.
+        fates: what became of the site's files, if that was read already.
 
     Returns:
         False if the bucket is read-only for us: the site then asks for its receipt instead.
@@ -68,7 +69,8 @@ def write_receipts(
         listed = arrivals(site, bucket, deployment.key(), entries)
         beside = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting)
         told = (*beside.told, *beside.lists)
-    now = _outcomes(deployment, site, told, whole, other)
+    fates = fates or Fates.read(deployment.lake, [site.site])[site.site]
+    now = _outcomes(deployment, site, fates, told, whole, other)
     due = {upload for upload, digest in now.items() if before.get(upload) != digest}
     if not due:
         return True
@@ -144,46 +146,33 @@ class _Digests:
 def _outcomes(
     deployment: Deployment,
     site: SiteConfig,
+    fates: Fates,
     told: Iterable[TableReport | PatientList],
     whole: Completeness,
     other: Iterable[str],
 ) -> dict[str, str]:
     """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
-    here = pc.field("site") == site.site
-    columns = ["upload", "locator", "status", "reason"]
-    lake, listed = deployment.lake, consent_of_patients(deployment.lake, site.site)
-    said = ["object_id", "consent", "flags", "patient"]
-    outcomes = lake.read("objects", [*columns, *said], here).to_pylist()
-    fates, remarks = fates_of(outcomes), remarks_on(outcomes, listed)
-    lines: list[tuple[str, ...]] = [
-        (*(row[column] for column in columns), fate)
-        for row in outcomes
-        for fate in (fates.get(row["object_id"], "") + remarks.get(row["object_id"], ""),)
-    ]
-    held = batches_held(lake.storage).get(site.site)
-    unlike = held.unlike if held is not None else ()
-    settled = {row["locator"] for row in outcomes}
-    for row in lake.read("sightings", [*columns[:2], "ordinal"], here).to_pylist():
-        ordinal = row.pop("ordinal")
-        waits = row["locator"] not in settled and any(one.holds(ordinal) for one in unlike)
-        lines.append((*row.values(), *(["waits"] if waits else [])))
+    held = batches_held(deployment.lake.storage).get(site.site)
+    listed = consent_of_patients(deployment.lake, site.site)
+    rows = fates.digests(listed, held.unlike if held is not None else ())
     key = deployment.key()
+    lines: list[tuple[str, str]] = []
+
+    def say(place: str, kind: str, text: str) -> None:
+        lines.append((upload_id(site.site, upload_folder(place), key), key.pseudonym(kind, text)))
+
     for one in told:
         place = one.table if isinstance(one, TableReport) else one.key
-        text = json.dumps(asdict(one), sort_keys=True)
-        lines.append(
-            (upload_id(site.site, upload_folder(place), key), key.pseudonym("table", text))
-        )
+        say(place, "table", json.dumps(asdict(one), sort_keys=True))
     for name in whole.waiting:
-        lines.append((upload_id(site.site, upload_folder(name), key), key.pseudonym("waits", name)))
+        say(name, "waits", name)
     for name in other:
-        differs = key.pseudonym("differs", f"{name}\0{whole.promised.get(name)}")
-        lines.append((upload_id(site.site, upload_folder(name), key), differs))
+        say(name, "differs", f"{name}\0{whole.promised.get(name)}")
+    digests = {upload: hashlib.blake2b(row, digest_size=16) for upload, row in rows.items()}
     for folder, names in whole.missing.items():
         absent = key.pseudonym("missing", json.dumps(names))
         lines.append((upload_id(site.site, folder, key), absent))
-    digests: dict[str, Any] = {}
-    for line in sorted(lines):
-        digest = digests.setdefault(line[0], hashlib.blake2b(digest_size=16))
-        digest.update("\0".join(line).encode() + b"\n")
+    for upload, line in sorted(lines):
+        digest = digests.setdefault(upload, hashlib.blake2b(digest_size=16))
+        digest.update(line.encode() + b"\n")
     return {upload: digest.hexdigest() for upload, digest in digests.items()}
