@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from echoatlas.pipeline.gate.held import Unlike
 from echoatlas.pipeline.lake.portions import Portion
-from echoatlas.pipeline.sites.fates import Fates, Outcomes, Sightings
+from echoatlas.pipeline.sites.fates import Fates, SeenFiles, SettledFiles
 from echoatlas.schemas.tables import schema
 from echoatlas.schemas.values import Consent, Status
 
@@ -51,9 +51,9 @@ def digests(
     unlike: tuple[Unlike, ...] = (),
     cut: int = 1,
 ) -> dict[str, bytes]:
-    settled = [Outcomes.of(part) for part in portions("objects", outcomes, cut)]
-    seen = [Sightings.of(part) for part in portions("sightings", sightings, cut)]
-    return Fates(Outcomes.joined(settled), Sightings.joined(seen)).digests(listed, unlike)
+    settled = [SettledFiles.of(part) for part in portions("objects", outcomes, cut)]
+    seen = [SeenFiles.of(part) for part in portions("sightings", sightings, cut)]
+    return Fates(SettledFiles.joined(settled), SeenFiles.joined(seen)).digests(listed, unlike)
 
 
 ROWS = [

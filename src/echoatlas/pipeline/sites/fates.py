@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.portions import Portion
     from echoatlas.pipeline.lake.tables import Lake
 
-Numbers = NDArray[np.int64]
-OUTCOME = ("upload", "locator", "object_id", "patient", "status", "reason", "consent", "flags")
-SIGHTING = ("upload", "locator", "ordinal")
-CODED = ("site", "upload", "patient", "status", "reason", "consent", "flags")
-WAITS = "waits"
+Numbers: TypeAlias = NDArray[np.int64]
+OF_SETTLED = ("upload", "locator", "object_id", "patient", "status", "reason", "consent", "flags")
+OF_SEEN = ("upload", "locator", "ordinal")
+OF_FEW = ("site", "upload", "patient", "status", "reason", "consent", "flags")
+WAITING = "waits"
 # Of splitmix64, by which each bit of a row's hash depends on each of what is hashed
 SHIFTS, FACTORS = (30, 27, 31), (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcomes:
+class SettledFiles:
     """n outcomes of one site, and what receipts say of them."""
 
     uploads: TextCodes
@@ -50,9 +50,9 @@ class Outcomes:
     flags: TextCodes
 
     @staticmethod
-    def of(rows: Portion) -> Outcomes:
+    def of(rows: Portion) -> SettledFiles:
         """Rows of ``objects``, all of one site."""
-        return Outcomes(
+        return SettledFiles(
             TextCodes.of(rows.chunks("upload")),
             Ids.of(rows.chunks("locator")),
             Ids.of(rows.chunks("object_id")),
@@ -64,9 +64,9 @@ class Outcomes:
         )
 
     @staticmethod
-    def joined(parts: Sequence[Outcomes]) -> Outcomes:
+    def joined(parts: Sequence[SettledFiles]) -> SettledFiles:
         """Some outcomes, and then others."""
-        return Outcomes(
+        return SettledFiles(
             TextCodes.joined(one.uploads for one in parts),
             Ids.joined([one.locators for one in parts]),
             Ids.joined([one.objects for one in parts]),
@@ -112,7 +112,7 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class Sightings:
+class SeenFiles:
     """m sightings of one site."""
 
     uploads: TextCodes
@@ -120,18 +120,18 @@ class Sightings:
     ordinals: Numbers
 
     @staticmethod
-    def of(rows: Portion) -> Sightings:
+    def of(rows: Portion) -> SeenFiles:
         """Rows of ``sightings``, all of one site."""
-        return Sightings(
+        return SeenFiles(
             TextCodes.of(rows.chunks("upload")),
             Ids.of(rows.chunks("locator")),
             grown(map(integers, rows.chunks("ordinal")), np.int64),
         )
 
     @staticmethod
-    def joined(parts: Sequence[Sightings]) -> Sightings:
+    def joined(parts: Sequence[SeenFiles]) -> SeenFiles:
         """Some sightings, and then others."""
-        return Sightings(
+        return SeenFiles(
             TextCodes.joined(one.uploads for one in parts),
             Ids.joined([one.locators for one in parts]),
             grown((one.ordinals for one in parts), np.int64),
@@ -148,15 +148,15 @@ class Sightings:
             waits[(self.ordinals >= one.first) & (self.ordinals <= one.last)] = 1
         if waits.any():
             waits[places(self.locators, settled) >= 0] = 0
-        return TextCodes(waits, ("", WAITS))
+        return TextCodes(waits, ("", WAITING))
 
 
 @dataclass(frozen=True, slots=True)
 class Fates:
     """What became of one site's files."""
 
-    outcomes: Outcomes
-    sightings: Sightings
+    outcomes: SettledFiles
+    sightings: SeenFiles
 
     @staticmethod
     def read(lake: Lake, sites: Iterable[str], *, every: bool = False) -> dict[str, Fates]:
@@ -166,19 +166,19 @@ class Fates:
             every: whether these are all sites that there are.
         """
         names = list(sites)
-        outcomes: dict[str, list[Outcomes]] = {name: [] for name in names}
-        sightings: dict[str, list[Sightings]] = {name: [] for name in names}
+        outcomes: dict[str, list[SettledFiles]] = {name: [] for name in names}
+        sightings: dict[str, list[SeenFiles]] = {name: [] for name in names}
         among = () if every else names
-        for rows in lake.portions(Wanted("objects", (*OUTCOME, "site"), CODED, among)):
+        for rows in lake.portions(Wanted("objects", (*OF_SETTLED, "site"), OF_FEW, among)):
             for site, some in rows.by_site():
                 if site in outcomes:
-                    outcomes[site].append(Outcomes.of(some))
-        for rows in lake.portions(Wanted("sightings", (*SIGHTING, "site"), CODED, among)):
+                    outcomes[site].append(SettledFiles.of(some))
+        for rows in lake.portions(Wanted("sightings", (*OF_SEEN, "site"), OF_FEW, among)):
             for site, some in rows.by_site():
                 if site in sightings:
-                    sightings[site].append(Sightings.of(some))
+                    sightings[site].append(SeenFiles.of(some))
         return {
-            name: Fates(Outcomes.joined(outcomes[name]), Sightings.joined(sightings[name]))
+            name: Fates(SettledFiles.joined(outcomes[name]), SeenFiles.joined(sightings[name]))
             for name in names
         }
 
