@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.gate.held import Unlike
     from echoatlas.pipeline.ingest.complete import Completeness
     from echoatlas.pipeline.ingest.listing import ListedFile
+    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.site import SiteConfig
 
+OUTCOME = ("locator", "object_id", "patient", "status", "reason", "consent", "flags")
 WAITS = "Its upload has not come whole: it is taken when it has."
 UNLIKE = (
     "It is not like what came before in number or kind, so a person looks at it before it is taken."
@@ -98,12 +100,14 @@ def receipts(
         digest: gives the SHA-256 of a file, hex.
     """
     lake, bucket = deployment.lake, deployment.bucket(site)
-    here = pc.field("site") == site.site
-    outcomes = {row["locator"]: row for row in lake.read("objects", where=here).to_pylist()}
-    left = consent_of_patients(lake, site.site)
-    fates, remarks = fates_of(outcomes.values()), remarks_on(outcomes.values(), left)
+    key = deployment.key()
+    named = {upload_id(site.site, upload, key) for upload in uploads or ()}
+    outcomes, of_objects = _outcomes(lake, site, None if uploads is None else {*uploads, *named})
+    fates = fates_of(of_objects)
+    remarks = remarks_on(of_objects, consent_of_patients(lake, site.site))
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
+    here = _of(site, None if uploads is None else {*uploads, *named})
     for row in lake.read("sightings", where=here).to_pylist():
         if row["container"]:
             inside.setdefault(row["container"], []).append(row)
@@ -116,8 +120,6 @@ def receipts(
         whole = completeness(site, bucket, entries, time.time())
     listed = list(arrivals(site, bucket, deployment.key(), entries))
     beside = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
-    key = deployment.key()
-    named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     found: list[Receipt] = []
     spoken = {one.key: one.key for one in listed if one.key not in beside.keys}
     held: list[TableReport] = []
@@ -161,6 +163,25 @@ def receipts(
     tables = {one.table: one for one in (*held, *tally(site, beside.tables, files)[0])}
     told = {one.key: sentence_on(one) for one in beside.lists}
     return [_of_table(one, tables.get(one.file), told.get(one.file, "")) for one in found]
+
+
+def _of(site: SiteConfig, uploads: Collection[str] | None) -> pc.Expression:
+    """Rows of a site, and of some of its uploads; of those that name none they may be as well."""
+    here = pc.field("site") == site.site
+    return here if uploads is None else here & pc.field("upload").isin(sorted({*uploads, ""}))
+
+
+def _outcomes(
+    lake: Lake, site: SiteConfig, uploads: Collection[str] | None
+) -> tuple[dict[str, dict[str, str]], list[dict[str, str]]]:
+    """Outcomes of some uploads by locator, and all that say what became of their objects."""
+    some = lake.read("objects", OUTCOME, _of(site, uploads)).to_pylist()
+    others: list[dict[str, str]] = []
+    copies = sorted({row["object_id"] for row in some if row["status"] == Status.DUPLICATE})
+    if uploads is not None and copies:  # what they are copies of may lie in any upload
+        where = _of(site, None) & pc.field("object_id").isin(copies)
+        others = lake.read("objects", OUTCOME, where).to_pylist()
+    return {row["locator"]: row for row in some}, [*some, *others]
 
 
 def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -> Receipt:
