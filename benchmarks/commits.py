@@ -17,7 +17,7 @@ from echoatlas.pipeline.event_log import EventLog
 from echoatlas.pipeline.lake.outcome import outcome_row
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.commit import Committer
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.values import Status

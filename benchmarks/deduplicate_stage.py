@@ -31,7 +31,7 @@ from echoatlas.pipeline.frames.phash import thumbnail
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.tables import schema
 from echoatlas.simulate import make_still
@@ -151,7 +151,7 @@ from pathlib import Path
 from benchmarks.deduplicate_stage import warm
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.config.deployment import DeploymentConfig
 warm()
 lake = Lake(LocalStorage(Path(sys.argv[1])))

@@ -25,7 +25,7 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import manifest_of
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.tables import schema
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.harness import apart, few, report, seeded
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.tables import TABLES, columns, schema
 from echoatlas.taxonomy.devices import UNKNOWN
 
@@ -43,7 +43,7 @@ from echoatlas.pipeline.gate.checked import Checker
 from echoatlas.pipeline.gate.gate import Gate
 from echoatlas.pipeline.gate.whole_lake import whole_lake
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
 lake, site = Lake(Storage.open(sys.argv[1])), SiteConfig(site="st-elsewhere", bucket="b")
 """

@@ -32,7 +32,7 @@ from echoatlas.pipeline.frames.codec import decode, encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.shard import unpacked_image
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
 from echoatlas.schemas.rows.labels import LabelRow

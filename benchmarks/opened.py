@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.harness import apart, few, report
 from echoatlas.pipeline.release.places import as_bytes, from_bytes
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 ROWS = few(4_500_000, 100_000)
 MOST_MB, MOST_S = 500, 3.0

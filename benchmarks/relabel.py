@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from benchmarks.harness import apart, few, report, seeded
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.tables import schema
 from echoatlas.taxonomy.tree import tree
 
@@ -26,7 +26,7 @@ import sys, time
 from pathlib import Path
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import label_lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.deployment import DeploymentConfig
 lake = Lake(Storage.open(sys.argv[1]))
 lake.read("runs")

@@ -31,7 +31,7 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.packing import Past, runs, settled_places
 from echoatlas.pipeline.release.places import NOWHERE, PLACE, as_bytes
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.manifest import PublishedShard
 from echoatlas.schemas.tables import TABLES, columns, schema
 from echoatlas.simulate import make_cine
@@ -49,7 +49,7 @@ CREATE = f"""
 import sys
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.config.release import ReleaseConfig
 lake = Lake(Storage.open(sys.argv[1]))

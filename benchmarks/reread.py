@@ -14,7 +14,7 @@ from benchmarks.harness import few, peak_mb, report, took
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.labels import EvidenceRow
 from echoatlas.schemas.tables import to_arrow
 

@@ -25,7 +25,7 @@ from benchmarks.relabel import plain
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.ingest.listing import arrivals
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
 
 BEFORE = "e3dbcdb"  # a commit that looked at each sighting as a Python object

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from echoatlas.pipeline.engine.cluster import connected
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.deployment import Engine
 from tests.helpers import s3server

@@ -16,7 +16,7 @@ from PIL import Image
 
 from echoatlas.pipeline.errors import CheckFailed, Reason, Retry, UsageError
 from echoatlas.pipeline.event_log import FOLDER, PAUSE, EventLog, run_name
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.events import Ending, Event, Stage
 from echoatlas.simulate import make_still, write_dicom, write_png
 from tests.helpers.rehearsal import Rehearsal

@@ -21,7 +21,7 @@ from echoatlas.pipeline.deduplicate.fingerprints import (
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.records import Normalized
 from tests.deduplicate.test_stage import put
 from tests.helpers.shown import (

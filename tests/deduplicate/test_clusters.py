@@ -15,7 +15,7 @@ from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import Workers, deduplicate
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.engine.scatter import Done
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.records import Normalized
 from tests.helpers.shown import (

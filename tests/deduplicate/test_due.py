@@ -21,7 +21,7 @@ from echoatlas.pipeline.deduplicate.index import COMPARED, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import near_objects, segment_of
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import to_arrow

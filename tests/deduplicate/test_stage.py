@@ -11,7 +11,7 @@ from echoatlas.pipeline.deduplicate.whole_lake import Known, deduplicate
 from echoatlas.pipeline.frames.measure import Measures
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
 from echoatlas.schemas.rows.objects import ObjectRow

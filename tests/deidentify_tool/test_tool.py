@@ -33,7 +33,7 @@ from echoatlas.pipeline.deidentify_tool.containers.tables import cleaned
 from echoatlas.pipeline.ingest.listing import arrivals
 from echoatlas.pipeline.sidecars.tables import SidecarTable
 from echoatlas.pipeline.silence import SILENT
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import Sidecar, SiteConfig
 from echoatlas.schemas.records import WITNESSED, Alone
 from echoatlas.simulate import SimulatedScan, make_still, write_dicom, write_png

@@ -15,7 +15,7 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake import lease, lock
 from echoatlas.pipeline.release.cutting import FOLDER
 from echoatlas.pipeline.release.manifest import names, withhold
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers.leaving import (
     KEPT,
     build,
@@ -37,7 +37,7 @@ import os, signal, sys
 from echoatlas.errors import UsageError
 from echoatlas.pipeline.lake import lease
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 lease.RENEW_EVERY = 0.2
 lake = Lake(Storage.open(sys.argv[1]))
 rows = lake.read("readings")
@@ -147,7 +147,7 @@ def test_one_that_slept_in_the_last_instant_can_not_publish(
     """It has looked for notes, and would put its manifest after the erasure."""
     monkeypatch.setattr("echoatlas.pipeline.release.cutting.wait_for_cutters.__defaults__", (0.5,))
     kind = type(there.deployment.releases).__name__
-    write = f"echoatlas.pipeline.storage.{kind}.write"
+    write = f"echoatlas.pipeline.storage.storage.{kind}.write"
     create = stopped(there, write, *CREATE, ending="late/manifest.json")
     erased(there)
     create.go_on()
@@ -168,7 +168,7 @@ def test_one_that_slept_as_it_wrote_a_shard_takes_it_back(
     """It has looked for notes, and puts its shard after the erasure has looked at all."""
     monkeypatch.setattr("echoatlas.pipeline.release.cutting.wait_for_cutters.__defaults__", (0.5,))
     kind = type(there.deployment.releases).__name__
-    write = f"echoatlas.pipeline.storage.{kind}.write"
+    write = f"echoatlas.pipeline.storage.storage.{kind}.write"
     create = stopped(there, write, *CREATE, "--codec", "jpeg", ending=".tar")
     erased(there)
     create.go_on()

@@ -16,7 +16,7 @@ from echoatlas.pipeline.database import Allowance, database, folder_of_files
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.erase.sweep import empty_scratch
 from echoatlas.pipeline.release.cutting import FOLDER, VOID, cutting
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 
 def left_by(pid: int, place: Path, kind: str = "sql", host: str = "") -> Path:

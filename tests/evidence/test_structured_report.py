@@ -24,7 +24,7 @@ from echoatlas.pipeline.read import ReadConfig, read_report
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table
 from echoatlas.pipeline.run.reread import reread
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows.labels import EvidenceRow

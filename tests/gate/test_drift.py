@@ -23,7 +23,7 @@ from echoatlas.pipeline.gate.history import (
 )
 from echoatlas.pipeline.gate.mix import Mix, hints_of
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import Drift, SiteConfig
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows.frames import FrameRow, MeasureRow

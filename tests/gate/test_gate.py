@@ -17,7 +17,7 @@ from echoatlas.pipeline.gate.suites import GATED, UNIQUE, closed_words, forms, f
 from echoatlas.pipeline.gate.whole_lake import whole_lake
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.select import filter_rows
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows.duplicates import DuplicateRow
 from echoatlas.schemas.rows.frames import AnnotationRow, FrameRow, MeasureRow

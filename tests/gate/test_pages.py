@@ -8,7 +8,7 @@ from pathlib import Path
 from echoatlas.pipeline.gate.drift import Shift
 from echoatlas.pipeline.gate.held import Unlike
 from echoatlas.pipeline.gate.pages import GatePart, part_page, publish_pages
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 CHECKS = [("frames: a <b>", True, ""), ("frames: c", False, "1 rows, of them f")]
 PART = GatePart(

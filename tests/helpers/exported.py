@@ -12,7 +12,7 @@ from echoatlas.pipeline.frames.codec import encode, encode_mask
 from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.rows.frames import AnnotationRow

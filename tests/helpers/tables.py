@@ -14,7 +14,7 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.gate.suites import suite_at
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.expectation import Expectation
 from echoatlas.schemas.rows.duplicates import DuplicateRow

@@ -12,7 +12,7 @@ import pytest
 import tfparse
 
 from echoatlas.pipeline.sites.policy import NAME, site_policy
-from echoatlas.pipeline.storage import S3Storage
+from echoatlas.pipeline.storage.storage import S3Storage
 from echoatlas.schemas.config.deployment import Zone
 
 FOLDER = Path(__file__).parents[2] / "infra" / "terraform"

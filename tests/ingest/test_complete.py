@@ -18,7 +18,7 @@ from echoatlas.pipeline.ingest.complete import (
 )
 from echoatlas.pipeline.ingest.unfinished import abort, unfinished
 from echoatlas.pipeline.ingest.uploads import uploaded
-from echoatlas.pipeline.storage import Entry, Storage
+from echoatlas.pipeline.storage.storage import Entry, Storage
 from echoatlas.schemas.config.intake import Uploads
 from echoatlas.schemas.config.site import SiteConfig
 from tests.helpers import s3server

@@ -15,7 +15,7 @@ import pytest
 
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.ingest.uploads import is_readable, uploaded
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers import s3server
 
 READABLE = ["a b+c.png", "d..d.png", "%41.png", "up/ü.png", "trail ", "~#?*.dcm", "\x85.png"]

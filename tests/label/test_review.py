@@ -16,7 +16,7 @@ from echoatlas.pipeline.label.config import LabelConfig
 from echoatlas.pipeline.label.relabel import changes, fused
 from echoatlas.pipeline.label.review import export, import_
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.frames import FrameRow
 from echoatlas.schemas.rows.labels import EvidenceRow, LabelRow
 from echoatlas.schemas.tables import columns, schema, to_arrow

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.frames import MeasureRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made

@@ -15,7 +15,7 @@ import pytest
 from echoatlas.pipeline.lake import portions
 from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import schema, to_arrow
 

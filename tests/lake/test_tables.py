@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.labels import EvidenceRow
 from echoatlas.schemas.rows.objects import ObjectRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow

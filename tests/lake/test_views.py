@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.views import views
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.rows.frames import MeasureRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made

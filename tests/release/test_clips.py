@@ -19,7 +19,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.verify import verify
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.file import parse
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape

@@ -17,7 +17,7 @@ from echoatlas.pipeline.release.departures import reasons
 from echoatlas.pipeline.release.diff import Diff, Moved, as_text, diff, write_changes
 from echoatlas.pipeline.release.notices import deprecate, notices
 from echoatlas.pipeline.release.pull import pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.rows.log import FindingRow

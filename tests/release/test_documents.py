@@ -18,7 +18,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.documents.dcat import shapes
 from echoatlas.pipeline.release.documents.population import Population, people_of, whole_of
 from echoatlas.pipeline.release.pull import FORMATS, pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows.frames import AnnotationRow

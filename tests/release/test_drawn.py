@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoatlas.pipeline.release.pull import FORMATS, pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers.exported import (
     FAN,
     FRAMES,

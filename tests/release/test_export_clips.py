@@ -15,7 +15,7 @@ import pytest
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.pull import pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers.exported import area, releases_of_clips, shown, times
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]

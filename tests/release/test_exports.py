@@ -24,7 +24,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.pull import FORMATS, pull
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.rows.frames import MeasurementRow

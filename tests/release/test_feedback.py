@@ -17,7 +17,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.notices import publish, redaction_notice
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake
 

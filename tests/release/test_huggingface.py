@@ -14,7 +14,7 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.pull import pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows.frames import AnnotationRow
 from echoatlas.schemas.tables import to_arrow

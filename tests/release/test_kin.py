@@ -17,7 +17,7 @@ from echoatlas.pipeline.release.kin import agreed, components
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.verify import AskedIndex, kept_together, verify
 from echoatlas.pipeline.release.whole import index_of
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.manifest import Ties
 from echoatlas.schemas.rows.objects import CopyRow

@@ -18,7 +18,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.storage import S3Storage, Storage
+from echoatlas.pipeline.storage.storage import S3Storage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.taxonomy.tree import tree
 from tests.helpers.tables import picture, quick_lake

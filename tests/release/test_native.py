@@ -26,7 +26,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.step import hashed
 from echoatlas.pipeline.stopwatch import Stopwatch
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.config.site import Sampling, SiteConfig

@@ -25,7 +25,7 @@ from echoatlas.pipeline.release.manifest import manifest_of, names, places_of
 from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.tar import PackedSample, packed_shards
 from echoatlas.pipeline.release.verify import verify
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.manifest import Manifest

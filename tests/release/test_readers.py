@@ -12,7 +12,7 @@ import pytest
 
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.pull import pull
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers import readers as read
 from tests.helpers.exported import (
     FRAMES,

@@ -25,7 +25,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.index import ROLES, index_columns
 from echoatlas.schemas.rows.frames import AnnotationRow

@@ -21,7 +21,7 @@ from echoatlas.pipeline.gate.held import Unlike
 from echoatlas.pipeline.gate.pages import GatePart, publish_pages
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.report import write_report
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake

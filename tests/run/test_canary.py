@@ -26,7 +26,7 @@ from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent
 from echoatlas.pipeline.run.worker import work
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow

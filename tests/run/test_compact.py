@@ -18,7 +18,7 @@ from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.compact import compact_lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.tables import TABLES
 from tests.helpers.tables import quick_lake

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers import s3server

@@ -13,7 +13,7 @@ from echoatlas.pipeline.label.relabel import counted, stand, standing
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.run.tallies import Packed, unlisted_objects
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.objects import ObjectRow, QuarantineRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import made, quick_lake

@@ -17,7 +17,7 @@ from echoatlas.pipeline.sidecars.placed import Tables
 from echoatlas.pipeline.sidecars.site import sidecars
 from echoatlas.pipeline.sidecars.tables import SidecarTable, read_sidecar
 from echoatlas.pipeline.sidecars.tally import Tally, tally
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.site import Sidecar, SiteConfig
 
 RULE = Sidecar()

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from echoatlas.pipeline.sites.guide import WRONG, guide
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.intake import Uploads
 from echoatlas.schemas.config.site import SiteConfig
 

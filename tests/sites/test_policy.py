@@ -27,7 +27,7 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.sites.guide import commands, form_script
 from echoatlas.pipeline.sites.policy import demand_apart, site_policy
 from echoatlas.pipeline.sites.presign import put_address, upload_form
-from echoatlas.pipeline.storage import S3Storage
+from echoatlas.pipeline.storage.storage import S3Storage
 from echoatlas.schemas.config.deployment import Zone
 from echoatlas.schemas.config.site import SiteConfig
 from tests.helpers import s3server

@@ -18,7 +18,7 @@ from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.run.worker import work
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry, make_key, read_key, seal, unseal
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from echoatlas.cli.progress import Progress
-from echoatlas.pipeline.lake_place import demand_lake
-from echoatlas.pipeline.whereabouts import find_lake, find_releases
+from echoatlas.pipeline.storage.lake_place import demand_lake
+from echoatlas.pipeline.storage.whereabouts import find_lake, find_releases
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.event_log import EventLog
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 @dataclass(slots=True)

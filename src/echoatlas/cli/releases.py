@@ -155,7 +155,7 @@ def rebuild(
     """Make shards that are missing again, byte for byte, from the lake that was pinned."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.rebuild import remade as again
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
     deployment = context.open()
     elsewhere = None if to is None else Storage.open(to)
@@ -194,7 +194,7 @@ def list_releases(ctx: typer.Context) -> None:
     context: Context = ctx.obj
     from echoatlas.pipeline.release.manifest import manifest_of, names
     from echoatlas.pipeline.release.notices import notice_of
-    from echoatlas.pipeline.whereabouts import demand_somewhere
+    from echoatlas.pipeline.storage.whereabouts import demand_somewhere
 
     releases = context.releases()
     found = [manifest_of(releases, name) for name in names(releases)]

@@ -19,7 +19,7 @@ from echoatlas.loader.samples import Batch, Sample
 from echoatlas.loader.served import Served
 from echoatlas.loader.shards import Shards
 from echoatlas.pipeline.release.shard import unpacked_image
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -24,7 +24,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.beside import FEEDBACK
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 COLUMN = "feedback_"  # before names of columns, in the index
 

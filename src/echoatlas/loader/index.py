@@ -25,13 +25,13 @@ import pyarrow.parquet as pq
 from echoatlas.loader.layout import CHECKED, KNOWN, ROWS, lay_out, lay_out_column
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.manifest import published_file
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedFile
 
 DERIVED = ("shard", "offset", "length")  # told by places alone

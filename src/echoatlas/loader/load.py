@@ -16,7 +16,7 @@ from echoatlas.loader.layout import ROWS
 from echoatlas.loader.shards import Shards, forget_cached
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.notices import living, withdrawn
-from echoatlas.pipeline.whereabouts import find_releases
+from echoatlas.pipeline.storage.whereabouts import find_releases
 from echoatlas.taxonomy.tree import tree
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.loader.shards import FOLDER
-from echoatlas.pipeline.fetch import Ahead
-from echoatlas.pipeline.storage import S3Storage
+from echoatlas.pipeline.storage.fetch import Ahead
+from echoatlas.pipeline.storage.storage import S3Storage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

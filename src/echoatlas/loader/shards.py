@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.fetch import SEEN, demand_whole, fetched, make_room
+from echoatlas.pipeline.storage.fetch import SEEN, demand_whole, fetched, make_room
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "shards"  # of the cache
 MAPPED = 4096  # shards at once: addresses are many, but not without end

@@ -17,7 +17,7 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.beside import FEEDBACK
 from echoatlas.pipeline.release.manifest import index_columns_of
 from echoatlas.pipeline.release.notices import living
-from echoatlas.pipeline.whereabouts import find_releases
+from echoatlas.pipeline.storage.whereabouts import find_releases
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

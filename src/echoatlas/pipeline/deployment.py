@@ -17,13 +17,11 @@ from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.tombstones import Tombstones
-from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.site_bucket import site_bucket
 from echoatlas.pipeline.starter import starter
-from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.pipeline.vault.keys import Vault
-from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.pipeline.whereabouts import (
+from echoatlas.pipeline.storage.lake_address import demand_plain
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.whereabouts import (
     CONFIG,
     around,
     beside,
@@ -31,6 +29,8 @@ from echoatlas.pipeline.whereabouts import (
     releases_of,
     resolve,
 )
+from echoatlas.pipeline.vault.keys import Vault
+from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.deployment import DeploymentConfig, Engine
 from echoatlas.schemas.config.file import load
 from echoatlas.schemas.config.site import SiteConfig

@@ -22,7 +22,7 @@ from echoatlas.schemas.events import Ending, Event, Stage
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "events/"
 SEGMENT = 1 << 18  # bytes

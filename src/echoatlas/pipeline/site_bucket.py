@@ -17,8 +17,15 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reason, Reject, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults, storage_error
-from echoatlas.pipeline.s3_client import s3_client, service_faults
-from echoatlas.pipeline.storage import BY_KEY, PARTIAL, Entry, LocalStorage, S3Storage, Storage
+from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
+from echoatlas.pipeline.storage.storage import (
+    BY_KEY,
+    PARTIAL,
+    Entry,
+    LocalStorage,
+    S3Storage,
+    Storage,
+)
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Zone

@@ -20,7 +20,7 @@ from echoatlas.schemas.config.release import ReleaseConfig
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

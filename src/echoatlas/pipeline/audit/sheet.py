@@ -27,7 +27,7 @@ from echoatlas.taxonomy.devices import UNKNOWN
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 COLUMNS = (

@@ -35,7 +35,7 @@ from echoatlas.schemas.values import AuditVerdict, ReviewVerdict, Status
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 Outcome = ObjectRow | AuditRow | QuarantineRow
 

@@ -36,7 +36,7 @@ from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_of_file
 from echoatlas.pipeline.lake.join import among, flags
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 COMPARES = ("frames", "measures", "objects")  # tables that deduplication reads
 MADE = ("clips", "edges", "duplicates")  # and those that it makes

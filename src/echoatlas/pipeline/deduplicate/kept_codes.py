@@ -26,7 +26,7 @@ from echoatlas.pipeline.deduplicate import band_kernels, hamming, hamming_kernel
 from echoatlas.pipeline.deduplicate.columns import States
 from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Rows, Words
 from echoatlas.pipeline.deduplicate.index import Codes, Index, joins, pixel_digests
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 
 FOLDER = "codes/"
 WIDE = 16  # bits that codes of a stretch may be from its first

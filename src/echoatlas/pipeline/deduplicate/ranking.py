@@ -19,7 +19,7 @@ from echoatlas.pipeline.lake.join import Column, coded, places
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.sniff import VIDEOS
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.values import Status
 
 PICTURED = ("frame_id", "thumbnail")

@@ -22,7 +22,7 @@ from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.judge import judged, needed
 from echoatlas.pipeline.engine.scatter import Done
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "_deduplicate/"
 Work = TypeVar("Work")

@@ -47,7 +47,7 @@ from echoatlas.pipeline.deduplicate.tasks import (
 )
 from echoatlas.pipeline.lake.join import among, flags
 from echoatlas.pipeline.step import step
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.tables import schema
 
 SCATTERED = 200_000  # codes below which a join is not worth another process

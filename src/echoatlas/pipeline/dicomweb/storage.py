@@ -11,7 +11,7 @@ from echoatlas.pipeline.dicomweb.client import Client, Undelivered
 from echoatlas.pipeline.dicomweb.listing import all_series
 from echoatlas.pipeline.errors import Reject, UsageError
 from echoatlas.pipeline.read.dicom.identity import instance_digest, instance_uid
-from echoatlas.pipeline.storage import Entry, Storage
+from echoatlas.pipeline.storage.storage import Entry, Storage
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.intake import DicomWeb

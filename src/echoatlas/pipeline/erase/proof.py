@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import CheckFailed
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.engine.scatter import Done
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 AT_ONCE = 256 << 20  # bytes that a task searches, about
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator["Done[Any, Any]"]]

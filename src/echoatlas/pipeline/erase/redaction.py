@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.engine.scatter import Done
     from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedShard
 
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator["Done[Any, Any]"]]

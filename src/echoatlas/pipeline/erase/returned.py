@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.lake.tombstones import Tombstones
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 AGAIN = "erase it again: `echoatlas erase SITE --request ID --again`"

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.erase.lean import LeanShard
     from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 NUMBER = re.compile(r"\+r(\d+)$")
 

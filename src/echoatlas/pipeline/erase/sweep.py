@@ -21,13 +21,13 @@ from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.sweep import unused
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.database import Allowance
     from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 def sweep(lake: Lake, releases: Storage, gone: Doomed) -> None:

@@ -17,7 +17,7 @@ from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
 
 PLACE = "_lately.json"

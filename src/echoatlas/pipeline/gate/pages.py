@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.gate.checked import Check
     from echoatlas.pipeline.gate.drift import Shift
     from echoatlas.pipeline.gate.held import Unlike
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "validation/"
 INDEX = "index.html"

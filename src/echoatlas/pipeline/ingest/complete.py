@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
 from echoatlas.pipeline.read.text import text_of
-from echoatlas.pipeline.storage import Entry, Storage
+from echoatlas.pipeline.storage.storage import Entry, Storage
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.intake import Uploads

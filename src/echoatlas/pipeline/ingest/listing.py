@@ -17,7 +17,7 @@ from echoatlas.pipeline.ingest.complete import is_control, upload_folder
 from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
 from echoatlas.pipeline.read.litter import is_litter
-from echoatlas.pipeline.storage import Entry, Storage
+from echoatlas.pipeline.storage.storage import Entry, Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.config.site import SiteConfig
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from echoatlas.pipeline.s3_client import s3_client, service_faults
-from echoatlas.pipeline.storage import S3Storage, Storage
+from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
+from echoatlas.pipeline.storage.storage import S3Storage, Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from echoatlas.pipeline.s3_client import s3_client, service_faults
-from echoatlas.pipeline.storage import BY_KEY, Entry, S3Storage, Storage
+from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
+from echoatlas.pipeline.storage.storage import BY_KEY, Entry, S3Storage, Storage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey

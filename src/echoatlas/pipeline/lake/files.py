@@ -13,11 +13,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.lake.evolution import completed
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 def rows_in(

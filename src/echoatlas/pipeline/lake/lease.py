@@ -18,8 +18,8 @@ import obstore
 from obstore import exceptions as refused
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.s3 import remote_faults
-from echoatlas.pipeline.storage import S3Storage
+from echoatlas.pipeline.storage.s3 import remote_faults
+from echoatlas.pipeline.storage.storage import S3Storage
 
 STALE_AFTER = 60.0  # seconds without renewal
 RENEW_EVERY = 10.0  # seconds

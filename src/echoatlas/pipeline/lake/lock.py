@@ -18,7 +18,7 @@ from typing import IO, Any
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.file_lock import try_lock
 from echoatlas.pipeline.lake.lease import RENEW_EVERY, Lease, busy, note_of, parsed
-from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, S3Storage, Storage
 
 KEY = "_lock.json"
 

@@ -23,9 +23,9 @@ from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
 from echoatlas.pipeline.lake.refusals import AGAIN, persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.scan import rows_of
-from echoatlas.pipeline.lake_address import demand_plain
 from echoatlas.pipeline.retry import retrying
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.lake_address import demand_plain
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import schema
 
 LOG = "_delta_log"

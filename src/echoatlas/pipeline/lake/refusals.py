@@ -13,7 +13,7 @@ from echoatlas.pipeline.errors import Exhausted, Retry
 from echoatlas.pipeline.retry import retrying
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")

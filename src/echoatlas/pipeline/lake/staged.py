@@ -13,7 +13,7 @@ from echoatlas.schemas.tables import TABLES, columns, schema, subject_columns
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from echoatlas.schemas.rows.frames import FrameRow, MeasureRow
 from echoatlas.schemas.rows.objects import CopyRow, ObjectRow
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 FOLDER = "tombstones/"

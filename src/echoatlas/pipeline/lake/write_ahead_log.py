@@ -12,7 +12,7 @@ from echoatlas.schemas.tables import TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 INTENTS = "_intents/"
 READ = frozenset({"evidence", "readings"})  # what is read of headers, and goes without the pixels

@@ -13,7 +13,7 @@ from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_o
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey
 from echoatlas.pipeline.plan.work_item import WorkItem
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment

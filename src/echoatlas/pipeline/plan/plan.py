@@ -20,7 +20,7 @@ from echoatlas.schemas.config.site import Sampling
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.deployment import DeploymentConfig
     from echoatlas.schemas.config.site import SiteConfig
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.plan.known import Known
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.rows.objects import SightingRow
 

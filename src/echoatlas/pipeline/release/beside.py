@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 FEEDBACK = "feedback-"  # how files begin that trainers write back
 ROWS = 1 << 16  # of a row group of the index: what a reader of one row has to unpack

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.pins import TableFile
     from echoatlas.pipeline.release.without import Screen
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.deployment import Engine
     from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.config.site import SiteConfig

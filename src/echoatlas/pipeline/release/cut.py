@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.cutting import Cutting
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 OVERLAY, PATCHES = "overlay.png", "patches"
 CLIP_OVERLAY, CLIP_PATCHES = "overlay.eac", "patches.eac"

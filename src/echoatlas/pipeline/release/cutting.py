@@ -25,7 +25,7 @@ from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.lake.lease import RENEW_EVERY, STALE_AFTER, is_dead, note_of, parsed
 from echoatlas.pipeline.lake.tombstones import open_requests
 from echoatlas.pipeline.release.manifest import withhold
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "_cutting/"  # of notes, beside the releases
 VOID = ".void"  # how the note ends that an erasure leaves of one that it took for dead

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 COMPARED = ("frame_id", "object_id", "patient", "paths", "split", "site", "device", "region",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.release.candidates import Candidates
     from echoatlas.pipeline.release.cutting import Cutting
     from echoatlas.pipeline.release.without import Screen
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
 

@@ -13,7 +13,7 @@ from echoatlas.pipeline.release.notices import living_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 COLUMNS = ["patient", "split"]

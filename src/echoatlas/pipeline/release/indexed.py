@@ -21,12 +21,12 @@ from echoatlas.pipeline.database import (
 )
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.manifest import index_columns_of, places_of
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 PIECE = 16 << 20  # bytes that are hashed, or fetched, at a time

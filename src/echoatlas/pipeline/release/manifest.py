@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.places import from_bytes
-from echoatlas.pipeline.storage import LocalStorage, Storage
-from echoatlas.pipeline.whereabouts import demand_somewhere
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.whereabouts import demand_somewhere
 from echoatlas.schemas.manifest import Manifest
 
 if TYPE_CHECKING:

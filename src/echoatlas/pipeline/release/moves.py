@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.release.manifest import index_table
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 

@@ -18,7 +18,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.manifest import manifest_of, names
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 PREFIX = "notice-"

@@ -16,7 +16,7 @@ from echoatlas.pipeline.release.manifest import published_file
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 PINNED = ("frames", "labels", "measures", "duplicates")

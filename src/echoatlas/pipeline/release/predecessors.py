@@ -11,7 +11,7 @@ from echoatlas.pipeline.release.packing import PAYLOAD, Past
 from echoatlas.pipeline.release.tar import FOLDER
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.release import ReleaseConfig
     from echoatlas.schemas.manifest import Manifest
 

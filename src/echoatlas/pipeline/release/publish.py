@@ -30,7 +30,7 @@ from echoatlas.pipeline.release.pins import as_parquet
 from echoatlas.pipeline.release.places import as_bytes
 from echoatlas.pipeline.release.predecessors import present
 from echoatlas.pipeline.release.selection import NAMELESS
-from echoatlas.pipeline.whereabouts import point
+from echoatlas.pipeline.storage.whereabouts import point
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import FORMAT, Manifest
 from echoatlas.schemas.rows.log import ReleaseRow
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.release.candidates import Candidates
     from echoatlas.pipeline.release.draft import Draft
     from echoatlas.pipeline.release.pins import TableFile
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 def publish(

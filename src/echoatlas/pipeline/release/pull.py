@@ -66,7 +66,7 @@ from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.release.packing import PAYLOAD
 from echoatlas.pipeline.release.reader import ShardReader
 from echoatlas.pipeline.release.select import filter_rows
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.file import parse
 
 

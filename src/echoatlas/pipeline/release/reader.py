@@ -24,7 +24,7 @@ from echoatlas.schemas.fan import Fan, whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
     from echoatlas.schemas.records import Picture
 

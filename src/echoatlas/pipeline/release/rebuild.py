@@ -21,7 +21,7 @@ from echoatlas.pipeline.release.predecessors import present
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedShard
 
 Versions = Mapping[str, int | None]  # of tables; None for the newest

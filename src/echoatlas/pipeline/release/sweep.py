@@ -16,7 +16,7 @@ from echoatlas.pipeline.release.notices import PREFIX, living_names
 from echoatlas.pipeline.release.tar import FOLDER as SHARDS
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Entry, Storage
+    from echoatlas.pipeline.storage.storage import Entry, Storage
 
 DAY = 86_400.0  # seconds
 SLEEP = 7  # days: nobody sleeps for longer and then goes on

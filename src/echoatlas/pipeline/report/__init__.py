@@ -22,7 +22,7 @@ from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.run.overlaps import matrices
 from echoatlas.pipeline.run.status import status
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.values import Relation
 from echoatlas.taxonomy.tree import tree
 

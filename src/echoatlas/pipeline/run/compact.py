@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from echoatlas.pipeline.lake.compaction import Compacted
     from echoatlas.pipeline.lake.tables import Lake
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 
 def compact_lake(

@@ -28,7 +28,7 @@ from echoatlas.schemas.tables import TABLES
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.plan.survey import Survey
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
 
 PLACE = "_idle.json"

@@ -13,7 +13,7 @@ from echoatlas.pipeline.run.metrics import FOLDER, exposition, samples_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.plan.survey import Survey
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 QUEUE = f"{FOLDER}queue.prom"
 OBJECTS, OLDEST, LOOKED = (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.plan.survey import Survey
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config.study_table import StudyTable
 

@@ -15,7 +15,7 @@ from echoatlas.schemas.values import Flag, Status
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.sidecars.tally import Tally
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
 
 WRITTEN = "_tables/"  # in the lake: counts by site
 

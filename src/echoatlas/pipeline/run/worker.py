@@ -40,7 +40,7 @@ from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.sidecars.site import is_unheeded
 from echoatlas.pipeline.stopwatch import Stopwatch
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.pipeline.ticks import tick
 from echoatlas.pipeline.vault.crosswalk import Entry, seal
 from echoatlas.schemas.tables import BY_ROW, to_arrow

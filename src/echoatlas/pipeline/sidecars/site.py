@@ -25,7 +25,7 @@ from echoatlas.pipeline.sidecars.tally import TableReport, Tally, tally
 from echoatlas.taxonomy.collections import load
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.config.study_table import StudyTable
 

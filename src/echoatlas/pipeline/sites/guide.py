@@ -14,7 +14,7 @@ from echoatlas.pipeline.ingest.uploads import RECEIPTS
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sites.presign import Form
-    from echoatlas.pipeline.storage import S3Storage
+    from echoatlas.pipeline.storage.storage import S3Storage
     from echoatlas.schemas.config.site import SiteConfig
 
 EXAMPLE = "upload-1"  # the folder that the commands send

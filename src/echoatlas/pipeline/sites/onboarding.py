@@ -17,7 +17,7 @@ from echoatlas.pipeline.sidecars.tally import Tally
 from echoatlas.pipeline.sites.guide import form_page, form_script, guide
 from echoatlas.pipeline.sites.policy import demand_apart, make_bucket, make_user, site_policy
 from echoatlas.pipeline.sites.presign import Form, upload_form
-from echoatlas.pipeline.storage import LocalStorage, S3Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, S3Storage
 from echoatlas.schemas.config.file import load
 from echoatlas.schemas.config.site import SiteConfig
 

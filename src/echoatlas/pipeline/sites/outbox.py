@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.ingest.complete import Completeness
     from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.pipeline.sidecars.patients import PatientList
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
 
 WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their last receipts

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
-from echoatlas.pipeline.s3_client import s3_client, service_faults
+from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import S3Storage
+    from echoatlas.pipeline.storage.storage import S3Storage
     from echoatlas.schemas.config.site import SiteConfig
 
 NAME = "echoatlas-uploads"  # of the policy within its user

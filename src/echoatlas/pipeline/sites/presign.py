@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
-from echoatlas.pipeline.s3_client import s3_client, service_faults
+from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import S3Storage
+    from echoatlas.pipeline.storage.storage import S3Storage
 
 MOST_HOURS = 168.0  # what AWS signs at most with a user's key
 MB = 10**6

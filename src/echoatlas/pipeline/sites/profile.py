@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.sidecars.site import Sidecars
     from echoatlas.pipeline.sidecars.tally import TableReport
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.records import Origin, Scan
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from echoatlas.pipeline.errors import EchoAtlasError, Retry, UsageError
-from echoatlas.pipeline.s3 import demand_credentials, s3_options
+from echoatlas.pipeline.storage.s3 import demand_credentials, s3_options
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sites.events import Hints

@@ -28,7 +28,7 @@ from echoatlas.pipeline.release.notices import living_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from echoatlas.pipeline.storage import Storage
+    from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
 FILE = "changes.json"  # beside the manifest

@@ -15,7 +15,7 @@ from typing import IO, Any
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_faults import storage_error
 from echoatlas.pipeline.file_lock import try_lock
-from echoatlas.pipeline.storage import LocalStorage
+from echoatlas.pipeline.storage.storage import LocalStorage
 
 SUMS, RECEIPT = "SHA256SUMS", "pulled.json"
 GOING_ON = ".pulling"  # the sums of a pull that is not at its end, after a line of what was asked

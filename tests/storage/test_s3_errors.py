@@ -10,9 +10,9 @@ import pytest
 import echoatlas
 from echoatlas.cli import call
 from echoatlas.errors import EchoAtlasError
-from echoatlas.pipeline import s3
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.s3 import s3_fault
+from echoatlas.pipeline.storage import s3
+from echoatlas.pipeline.storage.s3 import s3_fault
 from echoatlas.schemas.config.deployment import Zone
 from tests.helpers import s3server
 

@@ -14,11 +14,11 @@ import pytest
 from echoatlas import Dataset, load
 from echoatlas.loader.prefetch import Prefetch
 from echoatlas.loader.shards import Shards
-from echoatlas.pipeline import fetch
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage import fetch
+from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers.tables import quick_lake
 from tests.helpers.waiting import wait_until

@@ -27,7 +27,7 @@ from obstore.store import S3Store
 from echoatlas.pipeline.errors import Exhausted, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults, storage_error
 from echoatlas.pipeline.retry import retrying
-from echoatlas.pipeline.s3 import remote_faults, s3_fault, s3_options, s3_store
+from echoatlas.pipeline.storage.s3 import remote_faults, s3_fault, s3_options, s3_store
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Zone

@@ -12,8 +12,8 @@ from echoatlas.cli import call
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.lake_address import demand_plain
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.lake_address import demand_plain
+from echoatlas.pipeline.storage.storage import Storage
 
 SPECIAL = {
     "scans [2026]": "'['",

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Retry, UsageError
 from echoatlas.pipeline.file_lock import wait_lock
-from echoatlas.pipeline.s3 import is_cut_off
-from echoatlas.pipeline.storage import LocalStorage, S3Storage, Storage
+from echoatlas.pipeline.storage.s3 import is_cut_off
+from echoatlas.pipeline.storage.storage import LocalStorage, S3Storage, Storage
 
 KINDS = {1: CheckFailed, 2: UsageError}  # exit code to what it says; Retry otherwise
 DAMAGED = "a shard is damaged: run `echoatlas verify`"
@@ -140,7 +140,7 @@ def _started(releases: Storage, cache: Path, **how: bool | int | None) -> subpro
     assert isinstance(releases, S3Storage)
     asked = {"uri": releases.uri, "zone": releases.zone.model_dump(), "to": str(cache), **how}
     program = subprocess.Popen(
-        [sys.executable, "-m", "echoatlas.pipeline.fetch"],
+        [sys.executable, "-m", "echoatlas.pipeline.storage.fetch"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if how["ahead"] else subprocess.PIPE,

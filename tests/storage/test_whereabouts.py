@@ -17,8 +17,8 @@ from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.storage import S3Storage, Storage
-from echoatlas.pipeline.whereabouts import find_releases
+from echoatlas.pipeline.storage.storage import S3Storage, Storage
+from echoatlas.pipeline.storage.whereabouts import find_releases
 from echoatlas.schemas.config.release import ReleaseConfig
 from tests.helpers import s3server
 from tests.helpers.tables import quick_lake

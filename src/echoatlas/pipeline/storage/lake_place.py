@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from echoatlas.errors import UsageError, nearest
-from echoatlas.pipeline.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 
 PARTS = ("tables", "releases", "metrics")  # what lies in a lake, and begins in no other way
 OWN = ("_", ".partial-")  # how the names of what the engine keeps there begin

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.lake_place import demand_lake
-from echoatlas.pipeline.storage import S3Storage, Storage
+from echoatlas.pipeline.storage.lake_place import demand_lake
+from echoatlas.pipeline.storage.storage import S3Storage, Storage
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import DeploymentConfig, Zone

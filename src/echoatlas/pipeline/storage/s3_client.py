@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from echoatlas.pipeline.s3 import demand_credentials, s3_fault
+from echoatlas.pipeline.storage.s3 import demand_credentials, s3_fault
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.storage import S3Storage
+    from echoatlas.pipeline.storage.storage import S3Storage
 
 
 def s3_client(bucket: S3Storage, service: Literal["s3", "iam"] = "s3") -> Any:

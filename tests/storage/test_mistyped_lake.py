@@ -11,7 +11,7 @@ import echoatlas
 from echoatlas.cli import call
 from echoatlas.errors import UsageError
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.storage import Storage
+from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers import s3server
 
 READING = (

@@ -1,0 +1,1 @@
+"""Folders of bytes, here or in S3: listed, read, put on condition, fetched once."""
