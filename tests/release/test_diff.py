@@ -15,6 +15,8 @@ from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.departures import reasons
 from echoatlas.pipeline.release.diff import Diff, Moved, as_text, diff, write_changes
+from echoatlas.pipeline.release.documents.changes import changes_of
+from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import deprecate, notices
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.storage.storage import Storage
@@ -68,6 +70,17 @@ def test_nothing_changed_is_said_so(lake: Lake, releases: Storage) -> None:
         found.same, found.added, found.removed, found.relabeled, found.moved
     ) == (8, 0, 0, 0, 0)  # fmt: skip
     assert not found.changes and not found.why and not any(found.by.values())
+
+
+def test_which_of_two_releases_came_first_is_known_within_a_second_too(
+    lake: Lake, releases: Storage
+) -> None:
+    for name in ("c", "b", "a"):
+        create(lake, releases, ReleaseConfig(name=name))
+
+    told = [changes_of(releases, manifest_of(releases, name)) for name in ("b", "a")]
+
+    assert [one and one.before for one in told] == ["c", "b"]
 
 
 def test_each_frame_that_left_has_its_reason(lake: Lake, releases: Storage) -> None:

@@ -124,7 +124,7 @@ import sys
 from pathlib import Path
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.pipeline.storage import Storage
 from echoatlas.schemas.config import ReleaseConfig
 lake = Lake(Storage.open(sys.argv[1]))
 create(lake, lake.storage.sub("releases"), ReleaseConfig(name="before", codec="zstd"))

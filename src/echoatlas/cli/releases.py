@@ -16,6 +16,7 @@ from echoatlas.schemas.config.release import ReleaseConfig
 if TYPE_CHECKING:
     from echoatlas.pipeline.release.create import Preview
 
+SECOND = 19  # letters of a time of ISO 8601, down to the second
 Config = typer.Option(None, help="YAML file of settings; options go before what stands in it.")
 To = typer.Option(None, help="Make all shards anew, in this folder.")
 Suppress = typer.Option(
@@ -206,7 +207,8 @@ def list_releases(ctx: typer.Context) -> None:
         notice = notice_of(releases, one.name)
         state = {"state": notice.kind if notice else "", "successor": notice and notice.successor}
         rows.append({head: one.published[head] for head in heads[:4]} | state)
-    context.say(table(heads, [[row[head] or "" for head in heads] for row in rows]), rows)
+    shown = [row | {"created": str(row["created"])[:SECOND]} for row in rows]
+    context.say(table(heads, [[row[head] or "" for head in heads] for row in shown]), rows)
 
 
 @release_app.command()

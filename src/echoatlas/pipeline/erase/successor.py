@@ -6,7 +6,6 @@ import io
 import json
 import re
 from collections.abc import Mapping, Set
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from echoatlas.pipeline.release.manifest import (
 )
 from echoatlas.pipeline.release.notices import successor_of
 from echoatlas.pipeline.release.places import as_bytes
-from echoatlas.pipeline.release.publish import announce
+from echoatlas.pipeline.release.publish import announce, moment
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.release.tar import places_after
 from echoatlas.schemas.manifest import Manifest
@@ -127,7 +126,7 @@ def publish_successor(
     published = old.published | {
         "name": name,
         "version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": moment(),
         "config": old.published["config"] | {"where": silent(old.config.where, gone)},
         "samples": index.num_rows,
         "frames": left,
