@@ -42,12 +42,10 @@ class Results:
                 carried.setdefault(entry["commit"], []).append(f"`{name}`")
             else:
                 place = entry["environment"]
-                told = (
-                    f"{place['processor']}, {place['cores']} cores, Python {place['python']}, "
-                    f"load {place['load']}, commit {place['commit']}"
-                )
-                measured.setdefault(told, []).append(f"`{name}`")
-        parts = [f"Measured: {', '.join(of)} ({told})." for told, of in measured.items()]
+                machine = f"{place['processor']}, {place['cores']} cores, Python {place['python']}"
+                one = f"`{name}` (commit {place['commit']}, load {place['load']:g})"
+                measured.setdefault(machine, []).append(one)
+        parts = [f"Measured on {one}: {', '.join(of)}." for one, of in measured.items()]
         parts += [
             f"Carried over from commit {commit}, not measured since: {', '.join(of)}."
             for commit, of in carried.items()

@@ -55,7 +55,7 @@ def test_figures_that_were_not_measured_anew_are_told_below_the_table(
         "Carried over from commit abcdef0, not measured since: `deid`."
     )
     assert table("deid", fresh).endswith(
-        "Measured: `deid` (a processor, 2 cores, Python 3.11.9, load 0.4, commit 1234567)."
+        "Measured on a processor, 2 cores, Python 3.11.9: `deid` (commit 1234567, load 0.4)."
     )
 
 
