@@ -208,6 +208,7 @@ def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
         ("MRN-1", "mrn-1", "this is what a patient is called"),
         ("MRN-1", "a b", "an opaque id"),
         ("", "r1", "names no patient"),
+        ("PK\x03\x04 a workbook, cut off", "r1", "is no text"),
         ("patient_id,issuer\nMRN-1,H,too much", "r1", "line 2: more cells than columns"),
         ("patient_id,issuer\n,H", "r1", "line 2: nothing by which a patient is known"),
     ],

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
@@ -84,6 +85,14 @@ def test_all_of_it_comes_with_every_pull(form: str, releases: Storage, tmp_path:
     pull(releases, "2026.11", tmp_path, form)
 
     assert [one for one in DOCUMENTS if not (tmp_path / one).is_file()] == []
+
+
+def test_a_pull_of_nothing_says_so_and_writes_nothing(releases: Storage, tmp_path: Path) -> None:
+    for form in FORMATS:
+        with pytest.raises(UsageError, match=r"nothing to pull: .* fits --where"):
+            pull(releases, "2026.11", tmp_path / "to", form, "organ = 'none'")
+
+    assert not (tmp_path / "to").exists()
 
 
 def test_the_card_counts_patients_studies_clips_and_frames_apart(pulled: Path) -> None:

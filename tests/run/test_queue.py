@@ -56,3 +56,20 @@ def test_nothing_waits_where_all_was_taken(tmp_path: Path) -> None:
 
     assert told(made)[OBJECTS] == {("st",): 0}
     assert told(made)[OLDEST] == {}
+
+
+def test_a_list_of_patients_alone_is_due_until_a_run_has_heeded_it(tmp_path: Path) -> None:
+    made = Rehearsal(tmp_path)
+    made.engine(address="processes", workers=1)
+    folder = made.site("st")
+    put(folder / "up" / "a.png", 1, 1_000_000.0)
+    made.run("run")
+    (folder / "up" / "withdrawn.csv").write_text("PatientID\nA1\n")
+
+    found = look_at(made.deployment, ["st"])
+    made.run("run")
+    heeded = look_at(made.deployment, ["st"])
+
+    assert (found.due, found.lists) == ({"st": 1}, {"st"})
+    assert (heeded.due, heeded.lists) == ({}, frozenset())
+    assert made.rows()["consents"]

@@ -97,6 +97,9 @@ def _look(context: Context, deployment: Deployment, names: list[str]) -> None:
     from echoatlas.pipeline.run.watch import look_at
 
     seen = look_at(deployment, names)
-    lines = [f"{site}: {number} objects are due" for site, number in sorted(seen.due.items())]
+    lines = [
+        f"{site}: {number} objects or lists of patients are due"
+        for site, number in sorted(seen.due.items())
+    ]
     lines += [f"{site}: {why}" for site, why in sorted(seen.faults.items())]
     context.say("\n".join(lines) or "nothing is due", {"due": seen.due, "faults": seen.faults})

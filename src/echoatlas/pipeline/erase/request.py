@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 NAME = re.compile(REQUEST, re.ASCII)
+BINARY = re.compile(r"[\x00-\x08\x0e-\x1b]")  # control characters of no text
 COLUMNS = ("patient_id", "issuer", "name", "birth_date", "study_uid", "folder", "pseudonym")
 
 
@@ -100,6 +101,8 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise UsageError(f"{file.name} is no UTF-8 text") from None
     except OSError as error:
         raise UsageError(f"{file.name} cannot be read ({error.strerror})") from None
+    if BINARY.search(text):  # a workbook, say: no line of it would be anybody's id
+        raise UsageError(f"{file.name} is no text: save it as CSV, or one patient id a line")
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     head = next((sign for sign in ",;\t" if lines and _is_head(lines[0][1], sign)), "")

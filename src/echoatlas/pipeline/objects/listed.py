@@ -84,14 +84,33 @@ def heed(
     """Put what a site's lists say in the place of what they said before, where that is another.
 
     Args:
-        key: the site's. archives: locators of those that lie in its bucket.
+        key, lists, archives: see ``unheeded``.
         run_id: of whoever holds the lake.
+    """
+    changed = unheeded(lake, key, lists, archives, stones)
+    if changed:
+        table = to_arrow("consents", [one for rows in changed.values() for one in rows])
+        lake.exchange("consents", "told_by", sorted(changed), table, run_id)
+
+
+def unheeded(
+    lake: Lake,
+    key: SiteKey,
+    lists: Iterable[PatientList],
+    archives: Iterable[str],
+    stones: Tombstones,
+) -> dict[str, list[ConsentRow]]:
+    """What a site's lists say that the lake does not hold yet, by who tells it.
+
+    Args:
+        key: the site's.
+        archives: locators of those that lie in its bucket.
     """
     now = {source_of(key, one.key): consent_rows(one, key, stones) for one in lists}
     archived = source_of(key, ARCHIVED)
-    unheeded = bool(unheeded_archives(lake, key.site) & set(archives))
+    packed = bool(unheeded_archives(lake, key.site) & set(archives))
     row = ConsentRow(archived, key.site, "", "", Consent.UNCLEAR.value)
-    now[archived] = [row] if unheeded else []
+    now[archived] = [row] if packed else []
     there = lake.read("consents", where=pc.field("site") == key.site)
     before: dict[str, list[ConsentRow]] = {}
     for one in there.to_pylist():
@@ -100,14 +119,11 @@ def heed(
     for source, rows in before.items():
         if source not in now and any(not one.patient for one in rows):
             now[source] = [one for one in rows if one.patient]
-    changed = {
+    return {
         source: rows
         for source, rows in now.items()
         if sorted(map(_order, rows)) != sorted(map(_order, before.get(source, [])))
     }
-    if changed:
-        table = to_arrow("consents", [one for rows in changed.values() for one in rows])
-        lake.exchange("consents", "told_by", sorted(changed), table, run_id)
 
 
 def _order(row: ConsentRow) -> tuple[str, str, str]:

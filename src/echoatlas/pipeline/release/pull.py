@@ -133,8 +133,8 @@ def pull(
         The number of samples.
 
     Raises:
-        UsageError: an unknown release, format or setting, a wrong expression, or a folder that
-            can't be written.
+        UsageError: an unknown release, format or setting, a wrong expression or one that fits
+            nothing, or a folder that can't be written.
         CheckFailed: what arrived is not what was published.
     """
     if format not in FORMATS:
@@ -148,6 +148,9 @@ def pull(
     if manifest.config.unit == "clip" and format != CLIPS:
         raise UsageError(f"release '{manifest.name}' holds clips: pull them with --format {CLIPS}")
     index = filter_rows(index_table(releases, manifest), expression)
+    if not index.num_rows:
+        some = "fits --where" if expression.strip() else "is left in it"
+        raise UsageError(f"nothing to pull: no sample of release '{manifest.name}' {some}")
     if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere
         index = index.drop_columns([PAYLOAD])
     asked = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, UsageError
+from echoatlas.pipeline.objects.listed import unheeded
 from echoatlas.pipeline.plan.plan import checked
 from echoatlas.pipeline.plan.survey import Survey, surveyed
 from echoatlas.pipeline.run.queue import tell_queue
@@ -32,14 +33,17 @@ class Look:
     """What a look found.
 
     Attributes:
-        due: site to how many objects something is to be done about; those with none are left out.
+        due: site to how many objects and lists of patients something is to be done about; those
+            with none are left out.
         next_look: when an upload may have become quiet, seconds since 1970; None if none will.
         faults: site to what is wrong with its bucket.
+        lists: sites whose lists of patients say what the lake does not hold yet.
     """
 
     due: dict[str, int] = field(default_factory=dict)
     next_look: float | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    lists: frozenset[str] = frozenset()
 
 
 def look_at(deployment: Deployment, names: Collection[str]) -> Look:
@@ -53,11 +57,21 @@ def look_at(deployment: Deployment, names: Collection[str]) -> Look:
     surveys, faults = surveyed(deployment, deployment.chosen(sorted(names)), config)
     tell_queue(deployment.lake.storage, surveys)
     looks = [one for seen in surveys if (one := seen.arrived.whole.next_look) is not None]
+    lists = {seen.site.site: _lists(deployment, seen) for seen in surveys}
+    due = {seen.site.site: _due(seen) + lists[seen.site.site] for seen in surveys}
     return Look(
-        {seen.site.site: number for seen in surveys if (number := _due(seen))},
+        {site: number for site, number in due.items() if number},
         min(looks, default=None),
         {site: str(why) for site, why in faults.items()},
+        frozenset(site for site, number in lists.items() if number),
     )
+
+
+def _lists(deployment: Deployment, seen: Survey) -> int:
+    """How many lists of patients say something that no run has heeded."""
+    key, places = deployment.site_key(seen.site.site), seen.arrived.listing.locators.to_pylist()
+    stones = deployment.tombstones()
+    return len(unheeded(deployment.lake, key, seen.tables.lists, places, stones))
 
 
 def _due(seen: Survey) -> int:
@@ -135,6 +149,6 @@ def _look_and_run(
     if not seen.due:
         return
     summary = curate(deployment, list(seen.due), progress)
-    if summary.named or summary.objects or summary.reread:
+    if summary.named or summary.objects or summary.reread or seen.lists:
         report(summary)
     must_hold(summary)
