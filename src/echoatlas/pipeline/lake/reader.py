@@ -29,6 +29,7 @@ from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import schema
 
 LOG = "_delta_log"
+PLAIN_READER = 1  # of Delta's protocol: files hold all rows and no others, columns by their names
 VERSION = re.compile(r"^(\d{20})\.")
 
 
@@ -81,10 +82,24 @@ class LakeReader:
         """
         return isinstance(self.storage, LocalStorage)
 
-    def _dataset(self, table: DeltaTable, name: str) -> ds.Dataset:
-        folder = self._folder(name)
-        local = SubTreeFileSystem(folder.uri, LocalFileSystem()) if self._native else None
-        return table.to_pyarrow_dataset(filesystem=local)
+    def _dataset(self, table: DeltaTable, name: str, *, filtered: bool = False) -> ds.Dataset:
+        """The rows of a table.
+
+        Args:
+            filtered: whether some are asked for. Only then is it of use what the log says of each
+                file's columns, and it takes as long to turn that into expressions as to read
+                small files.
+        """
+        if not self._native:
+            return table.to_pyarrow_dataset()
+        files = SubTreeFileSystem(self._folder(name).uri, LocalFileSystem())
+        if filtered or table.protocol().min_reader_version > PLAIN_READER:
+            return table.to_pyarrow_dataset(filesystem=files)
+        options = ds.ParquetFragmentScanOptions(pre_buffer=True)
+        form = ds.ParquetFileFormat(default_fragment_scan_options=options)
+        paths = pa.table(table.get_add_actions()).column("path").to_pylist()
+        fragments = [form.make_fragment(path, filesystem=files) for path in paths]
+        return ds.FileSystemDataset(fragments, pa.schema(table.schema().to_arrow()), form, files)
 
     def version(self, name: str) -> int:
         """The newest version of a table, or -1 if there is none."""
@@ -133,7 +148,7 @@ class LakeReader:
         names = list(columns) if columns is not None else schema(name).names
         if table is None:
             return schema(name).empty_table().select(names)
-        dataset = self._dataset(table, name)
+        dataset = self._dataset(table, name, filtered=where is not None)
         there = [column for column in names if column in dataset.schema.names]
         found = rows_of(dataset, there, where, threads=self._native)
         return completed(found, name, names)
@@ -162,7 +177,7 @@ class LakeReader:
         pairs = (added.column(column).to_pylist() for column in ("path", "num_records"))
         sizes = {path: rows for path, rows in zip(*pairs, strict=True) if rows is not None}
         with translated(self.storage):
-            dataset = self._dataset(table, wanted.name)
+            dataset = self._dataset(table, wanted.name, filtered=bool(wanted.sites))
             for portion in portions_of(dataset, wanted, sizes, threads=self._native):
                 yield Portion(partial(self._chunks, portion))
 

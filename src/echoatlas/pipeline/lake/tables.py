@@ -153,7 +153,7 @@ class Lake(LakeReader):
         removed: list[AddAction | RemoveAction] = []
         if gone:
             now = time.time_ns() // 1_000_000
-            dataset = self._dataset(table, name)
+            dataset = self._dataset(table, name, filtered=True)
             for path, left in rests(dataset, name, gone, column, threads=self._native):
                 removed.append(RemoveAction(path, True, now))
                 if left.num_rows:
