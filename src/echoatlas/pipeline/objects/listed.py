@@ -7,7 +7,8 @@ and who withdrew does not come back since a bucket was tidied up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -73,6 +74,26 @@ def consent_rows(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a lake has of all sites' lists of patients.
+
+    Attributes:
+        rows: by site. archives: locators of archives in which there are lists.
+    """
+
+    rows: Mapping[str, Sequence[ConsentRow]]
+    archives: frozenset[str]
+
+    @staticmethod
+    def of(lake: Lake) -> Heard:
+        """What it has now."""
+        rows: dict[str, list[ConsentRow]] = {}
+        for one in lake.read("consents").to_pylist():
+            rows.setdefault(one["site"], []).append(ConsentRow(**one))
+        return Heard(rows, frozenset(_archives_of_lists(lake)))
+
+
 def heed(
     lake: Lake,
     key: SiteKey,
@@ -80,41 +101,42 @@ def heed(
     archives: Iterable[str],
     stones: Tombstones,
     run_id: str,
+    known: Heard,
 ) -> None:
     """Put what a site's lists say in the place of what they said before, where that is another.
 
     Args:
-        key, lists, archives: see ``unheeded``.
+        key, lists, archives, known: see ``unheeded``.
         run_id: of whoever holds the lake.
     """
-    changed = unheeded(lake, key, lists, archives, stones)
+    changed = unheeded(key, lists, archives, stones, known)
     if changed:
         table = to_arrow("consents", [one for rows in changed.values() for one in rows])
         lake.exchange("consents", "told_by", sorted(changed), table, run_id)
 
 
 def unheeded(
-    lake: Lake,
     key: SiteKey,
     lists: Iterable[PatientList],
     archives: Iterable[str],
     stones: Tombstones,
+    known: Heard,
 ) -> dict[str, list[ConsentRow]]:
     """What a site's lists say that the lake does not hold yet, by who tells it.
 
     Args:
         key: the site's.
         archives: locators of those that lie in its bucket.
+        known: what the lake has of lists.
     """
     now = {source_of(key, one.key): consent_rows(one, key, stones) for one in lists}
     archived = source_of(key, ARCHIVED)
-    packed = bool(unheeded_archives(lake, key.site) & set(archives))
+    packed = not known.archives.isdisjoint(archives) if known.archives else False
     row = ConsentRow(archived, key.site, "", "", Consent.UNCLEAR.value)
     now[archived] = [row] if packed else []
-    there = lake.read("consents", where=pc.field("site") == key.site)
     before: dict[str, list[ConsentRow]] = {}
-    for one in there.to_pylist():
-        before.setdefault(one["told_by"], []).append(ConsentRow(**one))
+    for one in known.rows.get(key.site, ()):
+        before.setdefault(one.told_by, []).append(one)
     # A fault of a list that is gone is gone with it: whom it meant was never known
     for source, rows in before.items():
         if source not in now and any(not one.patient for one in rows):
@@ -130,10 +152,10 @@ def _order(row: ConsentRow) -> tuple[str, str, str]:
     return row.patient, row.known_as, row.consent
 
 
-def unheeded_archives(lake: Lake, site: str) -> set[str]:
-    """Locators of archives of a site in which there are lists of patients."""
-    mine = (pc.field("site") == site) & (pc.field("reason") == Reason.CONSENT_LIST.value)
-    members = lake.read("quarantine", ["locator"], mine)["locator"]
+def _archives_of_lists(lake: Lake) -> set[str]:
+    """Locators of archives in which there are lists of patients."""
+    kept_out = pc.field("reason") == Reason.CONSENT_LIST.value
+    members = lake.read("quarantine", ["locator"], kept_out)["locator"]
     if not len(members):
         return set()
     inside = pc.field("locator").isin(members.combine_chunks())

@@ -28,7 +28,7 @@ from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.objects.heeded import heeded
-from echoatlas.pipeline.objects.listed import HELD, heed, warnings_of
+from echoatlas.pipeline.objects.listed import HELD, Heard, heed, warnings_of
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
@@ -40,7 +40,7 @@ from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
 from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
 from echoatlas.pipeline.run.queue import QUEUE, tell_queue
 from echoatlas.pipeline.run.register import differing, name_arrivals
-from echoatlas.pipeline.run.study_tables import state_measurements
+from echoatlas.pipeline.run.study_tables import state_measurements, stated_by_site
 from echoatlas.pipeline.run.summary import Summary
 from echoatlas.pipeline.run.tallies import remember as remember_tables
 from echoatlas.pipeline.run.tallies import unlisted_objects
@@ -180,8 +180,10 @@ def _carry(run: UnderWay, found: Surveyed) -> None:
     log.begin(Stage.HEADERS)
     read_anew(run, found.ready)
     log.counted(summary.reread)
+    stated = stated_by_site(run.lake)
     for seen in found.ready:
-        told = state_measurements(run.deployment, seen, run.run_id)
+        before = stated.get(seen.site.site, frozenset())
+        told = state_measurements(run.deployment, seen, before, run.run_id)
         summary.warnings += [f"{seen.site.site}: {one}" for one in told]
     run.gate.finish(seen.site.site for seen in found.ready)
     heed_lists(run, found.surveys)  # those in archives are known
@@ -253,10 +255,11 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
 
 def heed_lists(run: UnderWay, surveys: Sequence[Survey]) -> None:
     """Keep what sites' tables say of patients, whatever files they name."""
+    known = Heard.of(run.lake)
     for seen in surveys:
         locators = (place for place in seen.arrived.listing.locators.to_pylist())
         key = run.deployment.site_key(seen.site.site)
-        heed(run.lake, key, seen.tables.lists, locators, run.stones, run.run_id)
+        heed(run.lake, key, seen.tables.lists, locators, run.stones, run.run_id, known)
 
 
 def _record(

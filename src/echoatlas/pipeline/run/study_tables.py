@@ -58,18 +58,28 @@ class Ranged(io.RawIOBase):
         return len(data)
 
 
-def state_measurements(deployment: Deployment, seen: Survey, run_id: str) -> list[str]:
+def stated_by_site(lake: Lake) -> dict[str, frozenset[str]]:
+    """By site, the marks of the tables of which the lake holds what they state."""
+    rows = lake.read("stated", ["site", "told_by"]).group_by(["site", "told_by"]).aggregate([])
+    found: dict[str, set[str]] = {}
+    for one in rows.to_pylist():
+        found.setdefault(one["site"], set()).add(one["told_by"])
+    return {site: frozenset(marks) for site, marks in found.items()}
+
+
+def state_measurements(
+    deployment: Deployment, seen: Survey, before: frozenset[str], run_id: str
+) -> list[str]:
     """Keep what a site's tables of measurements state of the studies that are there.
 
     Args:
+        before: marks of its tables of which the lake holds what they state.
         run_id: of whoever holds the lake.
 
     Returns:
         What a person should look at, without a value of anybody.
     """
     site, lake = seen.site, deployment.lake
-    here = pc.field("site") == site.site
-    before = set(lake.read("stated", ["told_by"], here)["told_by"].to_pylist())
     key, bucket = deployment.site_key(site.site), deployment.bucket(site)
     files = dict(seen.arrived.listing.readable())
     now: set[str] = set()

@@ -7,12 +7,12 @@ follows where something is due. So nothing is missed when an event is, and a sec
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, UsageError
-from echoatlas.pipeline.objects.listed import unheeded
+from echoatlas.pipeline.objects.listed import Heard, unheeded
 from echoatlas.pipeline.plan.plan import checked
 from echoatlas.pipeline.plan.survey import Survey, surveyed
 from echoatlas.pipeline.run.queue import tell_queue
@@ -57,7 +57,7 @@ def look_at(deployment: Deployment, names: Collection[str]) -> Look:
     surveys, faults = surveyed(deployment, deployment.chosen(sorted(names)), config)
     tell_queue(deployment.lake.storage, surveys)
     looks = [one for seen in surveys if (one := seen.arrived.whole.next_look) is not None]
-    lists = {seen.site.site: _lists(deployment, seen) for seen in surveys}
+    lists = _lists(deployment, surveys)
     due = {seen.site.site: _due(seen) + lists[seen.site.site] for seen in surveys}
     return Look(
         {site: number for site, number in due.items() if number},
@@ -67,11 +67,15 @@ def look_at(deployment: Deployment, names: Collection[str]) -> Look:
     )
 
 
-def _lists(deployment: Deployment, seen: Survey) -> int:
-    """How many lists of patients say something that no run has heeded."""
-    key, places = deployment.site_key(seen.site.site), seen.arrived.listing.locators.to_pylist()
-    stones = deployment.tombstones()
-    return len(unheeded(deployment.lake, key, seen.tables.lists, places, stones))
+def _lists(deployment: Deployment, surveys: Sequence[Survey]) -> dict[str, int]:
+    """By site, how many lists of patients say something that no run has heeded."""
+    known, stones = Heard.of(deployment.lake), deployment.tombstones()
+    found = {}
+    for seen in surveys:
+        places = (one for one in seen.arrived.listing.locators.to_pylist())
+        key = deployment.site_key(seen.site.site)
+        found[seen.site.site] = len(unheeded(key, seen.tables.lists, places, stones, known))
+    return found
 
 
 def _due(seen: Survey) -> int:
