@@ -74,7 +74,6 @@ def test_an_upload_under_way_is_left_alone_and_taken_when_it_has_come(
     assert {"kept"} == {one["status"] for one in receipt(folder, "under-way").values()}
 
 
-@pytest.mark.heavy
 def test_changed_resumed_repeated_and_overlapping_uploads_lose_and_double_nothing(
     made: Rehearsal, scans: list[bytes]
 ) -> None:
@@ -99,6 +98,8 @@ def test_changed_resumed_repeated_and_overlapping_uploads_lose_and_double_nothin
     }
     assert ran["duplicates"] == 2
     assert ran["conservation"]
+    places = [one["locator"] for one in made.lake.read("copies", ["locator"]).to_pylist()]
+    assert len(places) == len(set(places)) == 6  # of each copy where it was read, once
 
 
 def test_a_picture_blackened_in_place_is_missed_by_its_digest(

@@ -64,6 +64,7 @@ class Known:
             self._item(first),
             # Read there, but known as what it was first seen as
             sighting=replace(sighting, container=first.container, member=first.member),
+            place=first.locator,
             rejected=rejected,
             copies=tuple(self._item(one) for one in others),
             claims=tuple(

@@ -18,6 +18,8 @@ class WorkItem:
     """An object to be worked on. Trusted zone: names of files and sidecar values.
 
     Attributes:
+        place: locator of the copy that is read, which need not be the one that was seen first; the
+            sighting's if not given.
         sidecar: row of the loose tables that speak of it; None where none may.
         companions: names of what lies beside it in its collection.
         tables: names of loose tables that may speak of it as a member of its archive.
@@ -36,6 +38,12 @@ class WorkItem:
     copies: tuple[WorkItem, ...] = ()
     claims: tuple[CopyRow, ...] = ()
     told: str = ""
+    place: str = ""
+
+    @property
+    def locator(self) -> str:
+        """Of the copy that is read."""
+        return self.place or self.sighting.locator
 
     def marks(self, made_by: Fingerprints) -> Fingerprints:
         """What its rows depend on, of a batch that is so made."""

@@ -89,7 +89,7 @@ class Sources:
         row = joined_rows((told or {}, attached.row))
         origin = origin_of(self.site, item.sighting.upload, name, row)
         listed = None if told is None else bool(told)
-        return Statement(item.sighting.locator, origin, attached, listed)
+        return Statement(item.locator, origin, attached, listed)
 
     def _place(self, copy: WorkItem) -> Iterator[tuple[str, ArchiveTables]]:
         """The name of a copy, and the tables of its archive; nothing if it can't be found."""
