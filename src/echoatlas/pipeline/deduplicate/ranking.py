@@ -56,7 +56,7 @@ def compared(lake: Lake, some: Some | None = None) -> pa.Table:
     of its clip, and the ``file`` in which its measures lie.
 
     Better is, in this order: more native pixels, no lossy coding, a known spacing, no calipers, a
-    longer clip, an earlier upload; then whatever comes first by site, object and pane.
+    longer clip; then whatever comes first by the ids of upload, site, object and pane.
     """
     facts = ["frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"]
     measured = [name for name, _ in COMPARED if name.endswith(MEASURED)]
