@@ -29,7 +29,7 @@ from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.fan import Fan, Shape
 from echoatlas.schemas.rows.frames import MeasurementRow
 from echoatlas.schemas.tables import to_arrow
-from tests.helpers.exported import FRAMES, releases_of_frames, ring
+from tests.helpers.exported import FRAMES, releases_of_clips, releases_of_frames, ring
 from tests.helpers.mds import mds_samples
 from tests.helpers.tables import made, picture, quick_lake
 
@@ -151,37 +151,85 @@ def test_nothing_of_an_earlier_pull_is_left_but_what_others_put_there(
     assert tree_of(fresh) | {"images/mine.png": b"mine"} == tree_of(tmp_path / "to")
 
 
-def test_of_a_small_part_only_that_part_is_read_and_its_pixels_are_checked(
-    releases: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int | None] = []
+@pytest.fixture
+def read_of_shards(releases: Storage, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Each read of a shard from now on: its key, and how many bytes came."""
+    asked: list[tuple[str, int]] = []
     real = type(releases).read
 
     def counted(self: Any, key: str, start: int | None = None, length: int | None = None) -> bytes:
         data = real(self, key, start, length)
         if key.startswith("shards/"):
-            asked.append(length)
+            asked.append((key, len(data)))
         return data
 
     monkeypatch.setattr(type(releases), "read", counted)
-    few = "frame_id IN ('f0002', 'f0005')"
-    bare = {"drawn": "false"}  # of what lies beside an image only whole shards can vouch for
-    pull(releases, "fast", tmp_path / "few", "files", few, settings=bare)
-    row = rows_of(releases, "fast")["f0002"]
+    return asked
+
+
+@pytest.mark.parametrize("release", ["one", "fast"])
+@pytest.mark.parametrize("drawn", ["true", "false"])
+def test_of_a_small_part_only_that_part_is_fetched(
+    release: str,
+    drawn: str,
+    releases: Storage,
+    tmp_path: Path,
+    read_of_shards: list[tuple[str, int]],
+) -> None:
+    """A frame with a mask, overlay and patch map, which lie behind its image, and one without."""
+    rows = rows_of(releases, release)
+    for number, name in enumerate(("f0000", "f0002")):
+        row, ask = rows[name], {"drawn": drawn}
+        pull(releases, release, tmp_path / name, "files", f"frame_id = '{name}'", settings=ask)
+
+        placed = [one for one in row["annotations"] if one["mask_length"]]
+        ends = [one["mask_offset"] + one["mask_length"] for one in placed]
+        assert len(ends) == (1 if name == "f0000" else 0)
+        end = max([row["offset"] + row["length"], *ends])
+        assert read_of_shards[number:] == [(row["shard"], end - row["offset"])]
+    found = tree_of(tmp_path / "f0000")
+    assert "masks/f0000.mask-0.png" in found
+    assert ("overlays/f0000.png" in found) == (drawn == "true")
+
+
+def test_of_clips_too_only_those_asked_for_are_fetched_and_checked(tmp_path: Path) -> None:
+    releases = releases_of_clips(tmp_path / "lake")
+    row = rows_of(releases, "whole")["f0000"]
     shard = Path(releases.uri) / row["shard"]
     whole = shard.read_bytes()
-    try:
-        place = row["offset"] + row["length"] // 2
+    mask = row["annotations"][-1]
+    end = mask["mask_offset"] + mask["mask_length"]
+    asked = ("clips", "frame_id = 'f0000'", lambda said: None, {"file": "npy"})
+    pull(releases, "whole", tmp_path / "whole", *asked)
+
+    shard.write_bytes(bytes(row["offset"]) + whole[row["offset"] : end])
+    pull(releases, "whole", tmp_path / "alone", *asked)
+    assert tree_of(tmp_path / "whole") == tree_of(tmp_path / "alone")
+
+    for place in (row["offset"] + 9_000, end - 40):
         shard.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(CheckFailed, match="a shard is damaged"):
-            pull(releases, "fast", tmp_path / "damaged", "files", few, settings=bare)
+            pull(releases, "whole", tmp_path / f"damaged-{place}", *asked)
+
+
+@pytest.mark.parametrize("member", ["image", "overlay", "patch map", "mask"])
+def test_what_is_fetched_alone_is_checked(member: str, releases: Storage, tmp_path: Path) -> None:
+    row = rows_of(releases, "fast")["f0000"]
+    shard = Path(releases.uri) / row["shard"]
+    whole = shard.read_bytes()
+    (mask,) = (one for one in row["annotations"] if one["mask_length"])
+    place = {
+        "image": row["offset"] + row["length"] // 2,
+        "overlay": whole.index(b"f0000.overlay.png", row["offset"]) + 512 + 50,
+        "patch map": whole.index(b"f0000.patches", row["offset"]) + 512 + 50,
+        "mask": mask["mask_offset"] + mask["mask_length"] // 2,
+    }[member]
+    try:
+        shard.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(CheckFailed, match="a shard is damaged"):
+            pull(releases, "fast", tmp_path / "damaged", "files", "frame_id = 'f0000'")
     finally:
         shard.write_bytes(whole)
-
-    assert asked and None not in asked
-    images = sorted((tmp_path / "few" / "images").glob("*.png"))
-    assert [one.stem for one in images] == ["f0002", "f0005"]
-    assert all(is_picture(one) for one in images)
 
 
 @pytest.mark.parametrize(

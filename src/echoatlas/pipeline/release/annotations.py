@@ -90,11 +90,14 @@ def mask_ending(number: int) -> str:
     return f"mask-{number}.png"
 
 
-def with_masks(marks: Iterable[AnnotationRecord] | None, shard: bytes) -> list[AnnotationRecord]:
-    """Annotations of an index with their masks, taken from the shard."""
+def with_masks(
+    marks: Iterable[AnnotationRecord] | None, shard: bytes, first: int = 0
+) -> list[AnnotationRecord]:
+    """Annotations of an index with their masks, taken from the shard, or from a part of it that
+    begins with its byte ``first``."""
     found = []
     for mark in marks or ():
-        start, length = mark["mask_offset"], mark["mask_length"]
+        start, length = (mark["mask_offset"] or 0) - first, mark["mask_length"]
         cut = bytes(shard[start : start + length]) if length else b""
         found.append({name: mark[name] for name in TOLD} | {"mask": cut})
     return found

@@ -20,7 +20,6 @@ from echoatlas.pipeline.release.cut import CutShard, CutTask, Recipe, files_of
 from echoatlas.pipeline.release.earlier import placed_before
 from echoatlas.pipeline.release.packing import (
     PACKED_BY,
-    PAYLOAD,
     Run,
     runs,
     settled_places,
@@ -30,6 +29,7 @@ from echoatlas.pipeline.release.pins import pinned
 from echoatlas.pipeline.release.places import NOWHERE
 from echoatlas.pipeline.release.predecessors import pasts, predecessors, present
 from echoatlas.pipeline.release.selection import Selection, selected
+from echoatlas.pipeline.release.shard import PAYLOAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 TASK = 4  # shards of the least size that a task cuts
 MOST = 2  # a shard of so many least sizes ends also within a group
 PACKED = 0.4  # of raw bytes, about: what tasks are cut by, before anything is packed
-PAYLOAD = "payload"
 # Columns of an index that say in which order samples are packed, and how large they are, about
 PACKED_BY = (GROUP, "object_id", "pane", "frame_index", "frame_id", "width", "height", "channels")
 

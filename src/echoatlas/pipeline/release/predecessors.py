@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of, places_of
 from echoatlas.pipeline.release.notices import living_names
-from echoatlas.pipeline.release.packing import PAYLOAD, Past
+from echoatlas.pipeline.release.packing import Past
+from echoatlas.pipeline.release.shard import PAYLOAD
 from echoatlas.pipeline.release.tar import FOLDER
 
 if TYPE_CHECKING:

@@ -63,9 +63,9 @@ from echoatlas.pipeline.release.exports.webdataset import write_webdataset
 from echoatlas.pipeline.release.huggingface import README
 from echoatlas.pipeline.release.manifest import MANIFEST, index_table
 from echoatlas.pipeline.release.notices import Tell, living
-from echoatlas.pipeline.release.packing import PAYLOAD
 from echoatlas.pipeline.release.reader import ShardReader
 from echoatlas.pipeline.release.select import filter_rows
+from echoatlas.pipeline.release.shard import PAYLOAD
 from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.file import parse
 
@@ -151,8 +151,6 @@ def pull(
     if not index.num_rows:
         some = "fits --where" if expression.strip() else "is left in it"
         raise UsageError(f"nothing to pull: no sample of release '{manifest.name}' {some}")
-    if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere
-        index = index.drop_columns([PAYLOAD])
     asked = {
         "release": manifest.name,
         "index": manifest.index.sha256,
@@ -163,6 +161,8 @@ def pull(
     target = Target(dest, asked)
     try:
         reader = ShardReader(releases, manifest, index, chosen.drawn)
+        if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere
+            index = index.drop_columns([PAYLOAD])
         job = Pull(reader, index, target, chosen, progress, said)
         hub = form.write(job)
         _documents(job, hub)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import CheckFailed
-from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import AnnotationRecord, has_mask, with_masks
 from echoatlas.pipeline.release.manifest import places_of
 from echoatlas.pipeline.release.places import overlay_at, patches_at
-from echoatlas.pipeline.release.shard import ENDINGS, MARKS, unpacked_image
+from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PAYLOAD, unpacked_image
+from echoatlas.pipeline.release.vouched import (
+    CAN_BE,
+    beside_vouched,
+    clip_vouched,
+    image_vouched,
+)
 from echoatlas.schemas.fan import Fan, whole
 
 if TYPE_CHECKING:
@@ -96,8 +102,8 @@ class ShardReader:
     """Reads samples, one shard after the other.
 
     Attributes:
-        index: rows of the release's index that will be asked for: of shards of which they need
-            little, that little alone is fetched.
+        index: rows of the release's index that will be asked for, ``payload`` included: of shards
+            of which they need little, that little alone is fetched.
         beside: whether samples shall have their overlay masks and patch maps.
     """
 
@@ -122,25 +128,30 @@ class ShardReader:
             part = rows.slice(start, AT_ONCE).to_pylist()
             apart = self._apart([row for row in part if row["shard"] in self._sparse])
             for row in part:
-                place = row["offset"], row["length"]
-                if row["shard"] in self._sparse:
-                    image = apart[row["shard"], *place]
-                    yield self._checked(
-                        Stored(row, image, with_masks(row.get(MARKS), b""), self.codec)
-                    )
-                else:
-                    shard = self._whole(row["shard"])
-                    image = bytes(shard[place[0] : sum(place)])
-                    marks, drawn = with_masks(row.get(MARKS), shard), self.members(row)
-                    more = [bytes(shard[start:end]) for start, end in drawn]
-                    yield Stored(row, image, marks, self.codec, *more)
+                piece = apart.get((row["shard"], row["offset"]))
+                sample = None if piece is None else self._sample(row, piece, row["offset"])
+                if piece is None or sample is None or not self._vouched(sample, piece):
+                    sample = self._sample(row, self._whole(row["shard"]), 0)
+                yield sample
+
+    def _sample(self, row: dict[str, Any], data: bytes, first: int) -> Stored:
+        """A sample from its shard, or from a part of it that begins with its byte ``first``."""
+        image, *more = (
+            bytes(data[start - first : end - first])
+            for start, end in ((row["offset"], row["offset"] + row["length"]), *self.members(row))
+        )
+        return Stored(row, image, with_masks(row.get(MARKS), data, first), self.codec, *more)
 
     def members(self, row: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
         """Where a row's overlay mask and patch map lie in its shard: first byte and end.
 
         Of what is not there, or not asked for, the end is the first byte.
         """
-        if not self.beside or self._places is None:
+        return self._beside(row) if self.beside else ((0, 0), (0, 0))
+
+    def _beside(self, row: Mapping[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The same, whether or not it is asked for."""
+        if self._places is None:
             return (0, 0), (0, 0)
         places, starts = self._places
         number = self._numbers[row["shard"]]
@@ -173,42 +184,61 @@ class ShardReader:
     @cached_property
     def _sparse(self) -> frozenset[str]:
         """Shards of which little is wanted, and nothing that only a whole shard can vouch for."""
-        if self.codec in ("jpeg", "clip"):  # of lossless images the index knows a hash each
+        if self.codec not in CAN_BE:
             return frozenset()
         samples = {shard.file: shard.samples for shard in self.manifest.shards}
-        wanted: dict[str, float] = {}
         shards = self.index.column("shard").to_pylist()
-        for shard, marks in zip(shards, _marks(self.index), strict=True):
-            masked = any(mark["mask_length"] for mark in marks) or self._more_in(shard)
-            wanted[shard] = wanted.get(shard, 0.0) + (float("inf") if masked else 1)
-        return frozenset(one for one, number in wanted.items() if number <= FEW * samples[one])
+        wanted = Counter(shards)
+        few = {one for one, number in wanted.items() if number <= FEW * samples[one]}
+        if self.codec == "clip" or PAYLOAD in self.index.column_names:
+            return frozenset(few)
+        marked = zip(shards, _marks(self.index), strict=True)
+        return frozenset(few - {shard for shard, marks in marked if _masked(marks)})
 
-    def _more_in(self, shard: str) -> bool:
-        """Whether anything lies beside a shard's images that is asked for."""
-        if not self.beside or self._places is None:
-            return False
-        places, starts = self._places
-        part = places[starts[self._numbers[shard]] : starts[self._numbers[shard] + 1]]
-        return bool(part["overlay"].any() or part["patches"].any())
+    @cached_property
+    def _payloads(self) -> dict[str, bytes]:
+        """Of the frames that are fetched alone."""
+        among = pc.is_in(self.index.column("shard"), pa.array(sorted(self._sparse), pa.string()))
+        asked = self.index.select(["frame_id", PAYLOAD]).filter(among)
+        return dict(zip(*(one.to_pylist() for one in asked.columns), strict=True))
 
-    def _apart(self, rows: list[dict[str, Any]]) -> dict[tuple[str, int, int], bytes]:
-        found: dict[tuple[str, int, int], bytes] = {}
-        places = sorted({(row["shard"], row["offset"], row["length"]) for row in rows})
+    def _apart(self, rows: list[dict[str, Any]]) -> dict[tuple[str, int], bytes]:
+        """Of each sample the part of its shard in which it lies, by shard and first byte."""
+        found: dict[tuple[str, int], bytes] = {}
+        places = sorted({(row["shard"], row["offset"], self._end(row)) for row in rows})
         for shard, start, end in _spans(places):
             data = self.releases.read(shard, start, end - start)
             for one in places:
-                if one[0] == shard and start <= one[1] and one[1] + one[2] <= end:
-                    found[one] = data[one[1] - start : one[1] - start + one[2]]
+                if one[0] == shard and start <= one[1] and one[2] <= end:
+                    found[one[:2]] = data[one[1] - start : one[2] - start]
         return found
 
-    def _checked(self, sample: Stored) -> Stored:
-        try:
-            same = pixel_hash(sample.pixels) == sample.row["pixel_hash"]
-        except ValueError:
-            same = False
-        if not same:
-            raise CheckFailed(DAMAGED)
-        return sample
+    def _end(self, row: Mapping[str, Any]) -> int:
+        """Where a sample ends in its shard: its members follow its image."""
+        own = int(row["offset"] + row["length"])
+        if not self._more_of(row):
+            return own
+        masks = [int(m["mask_offset"] + m["mask_length"]) for m in _masked(row.get(MARKS))]
+        return max(own, *(end for _, end in self._beside(row)), *masks)
+
+    def _more_of(self, row: Mapping[str, Any]) -> bool:
+        """Whether anything of a sample is wanted but its image."""
+        return bool(_masked(row.get(MARKS))) or any(end > start for start, end in self.members(row))
+
+    def _vouched(self, sample: Stored, piece: bytes) -> bool:
+        """Whether a sample that was fetched alone is what was published."""
+        row = sample.row
+        if not image_vouched(sample.image, self.codec, row):
+            return False
+        if not self._more_of(row):
+            return True
+        overlay, patches = (
+            piece[start - row["offset"] : end - row["offset"]] for start, end in self._beside(row)
+        )
+        if self.codec == "clip":
+            return clip_vouched(overlay, patches, sample.masks)
+        payload = self._payloads.get(sample.frame_id, b"")
+        return beside_vouched(sample.frame_id, payload, overlay, patches, sample.masks)
 
     def _whole(self, shard: str) -> bytes:
         data = self._held.get(shard)
@@ -228,12 +258,16 @@ def _marks(rows: pa.Table) -> list[list[AnnotationRecord]]:
     return [marks or [] for marks in rows.column(MARKS).to_pylist()]
 
 
+def _masked(marks: list[AnnotationRecord] | None) -> list[AnnotationRecord]:
+    return [mark for mark in marks or () if mark["mask_length"]]
+
+
 def _spans(places: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Shard, first and last byte of what is fetched at once, from places in order."""
+    """Shard, first byte and end of what is fetched at once, from places in order."""
     spans: list[tuple[str, int, int]] = []
-    for shard, offset, length in places:
-        if spans and spans[-1][0] == shard and offset - spans[-1][2] <= GAP:
-            spans[-1] = shard, spans[-1][1], max(spans[-1][2], offset + length)
+    for shard, start, end in places:
+        if spans and spans[-1][0] == shard and start - spans[-1][2] <= GAP:
+            spans[-1] = shard, spans[-1][1], max(spans[-1][2], end)
         else:
-            spans.append((shard, offset, offset + length))
+            spans.append((shard, start, end))
     return spans

@@ -16,8 +16,8 @@ from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.draft import sample_frames
 from echoatlas.pipeline.release.manifest import index_columns_of, places_of
 from echoatlas.pipeline.release.notices import Tell, living
-from echoatlas.pipeline.release.packing import PAYLOAD
 from echoatlas.pipeline.release.predecessors import present
+from echoatlas.pipeline.release.shard import PAYLOAD
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake

@@ -20,6 +20,7 @@ ENDINGS = {"png": "png", "zstd": "eaz", "jpeg": "jpg", "clip": "eac"}
 OWN_CODECS = frozenset({"zstd", "clip"})  # which nobody else reads
 META = ROLES[Role.META]
 MARKS = "annotations"
+PAYLOAD = "payload"
 PLACES = ROLES[Role.PLACE]
 
 

@@ -1,8 +1,7 @@
 """What is drawn of a sample besides annotations: the fan, overlays, how informative each patch is.
 
 Each format brings them where its readers look for more of a sample: as files of the same name, as
-columns, as entries of its JSON. ``--set drawn=false`` leaves them out; then of shards of which
-little is wanted that little alone is fetched.
+columns, as entries of its JSON. ``--set drawn=false`` leaves them out.
 """
 
 from __future__ import annotations
