@@ -14,11 +14,13 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 class EchoAtlasError(Exception):
@@ -56,3 +58,14 @@ def no_such(kind: str, name: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
     listed = f" ({kind}s: {', '.join(names)})" if names else f" (there are no {kind}s yet)"
     return UsageError(f"no {kind} '{name}'{nearest(name, names)}{listed}")
+
+
+def unreadable(file: Path | str, error: OSError | UnicodeDecodeError) -> str:
+    """Why a file that a user named can't be read, in a line; nothing of what is in it."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"{file} is no UTF-8 text"
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {file}"
+    if isinstance(error, IsADirectoryError):
+        return f"{file} is a folder: name a file in it"
+    return f"{file} cannot be read ({os.strerror(error.errno or 0)})"

@@ -539,7 +539,7 @@ def test_the_audit_says_of_an_object_what_was_done_and_no_value(
         (("show", "zz"), "no object starts with 'zz'"),
         (("show", "--site", "st-elswhere"), "did you mean 'st-elsewhere'"),
         (("reidentify", "--release", "none"), "no release 'none'"),
-        (("import", "none.csv", "--by", "x"), "cannot be read"),
+        (("import", "none.csv", "--by", "x"), "there is no file none.csv"),
     ],
 )
 def test_a_wrong_question_gets_one_line(

@@ -95,7 +95,7 @@ def test_all_that_the_file_may_say_may_be_said_on_the_command_line(
     [
         ("splits={train", "--set splits, line 1: not valid YAML"),
         ("splits", "--set splits: say KEY=VALUE"),
-        ("size=large", "release: 'size': input should be 'normalized' or 'native'"),
+        ("size=large", "release: 'size': expected one of normalized, native"),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_line(

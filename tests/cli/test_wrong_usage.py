@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ FILES = {
     "site: st\nbucket: .\nlabels: {organ: thorax/breasts}\n": "did you mean 'thorax/breast'?",
     "site: [\n": "not valid YAML",
     "- a\n": "expected keys and values",
+    "site: st\nbucket: x\nconsent: yes\n": "'consent': expected keys and values, as {required:",
+    "site: St\nbucket: x\n": "'site' is not of its form: Its name: lower case, digits, hyphens",
+    "site: st\nbucket: x\ncountry: NO\n": "expected text: YAML takes yes, no, on and off for",
+    "site: st\nbucket: x\npartial: perhaps\n": "'partial': expected true or false",
+    "site: st\nbucket: x\npatient: {source: foldr}\n": "object; did you mean 'folder'?",
+    "site: st\n": "'bucket' is missing: s3://bucket/prefix/, a local folder",
+    "site: st\nbucket: ''\n": "'bucket' is too short: s3://bucket/prefix/, a local folder",
+    "site: st\nbucket: .\n": "and this deployment's folder of keys, vault, lie within each other",
     "site: st\nbucket: ftp://somewhere\n": "neither a path nor an s3:// address",
 }
 
@@ -68,8 +77,29 @@ def test_a_wrong_site_file_is_told_where_it_is_wrong(
 
     code = call(["--deployment", str(home), "site", "check", str(tmp_path / "site.yaml")])
 
+    said = capsys.readouterr().err
     assert code == 2
-    assert FILES[text] in capsys.readouterr().err
+    assert FILES[text] in said
+    assert "\n" not in said.removesuffix("\n")
+    assert not re.search(r"instance of|valid (string|dictionary|tuple)|\[a-z|\^", said)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("gone.yaml", "there is no file"), ("folder", "is a folder"), ("latin.yaml", "no UTF-8 text")],
+)
+def test_a_file_that_cannot_be_read_is_told_with_why(
+    home: Path, tmp_path: Path, place: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "latin.yaml").write_bytes("site: Zürich".encode("latin-1"))
+    capsys.readouterr()
+
+    code = call(["--deployment", str(home), "site", "add", str(tmp_path / place)])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert f"{tmp_path / place}" in said and told in said and "Error" not in said
 
 
 def test_an_unknown_setting_names_the_nearest(

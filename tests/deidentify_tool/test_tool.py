@@ -411,7 +411,7 @@ def test_a_key_from_the_environment_is_taken_and_none_is_made(tool, tmp_path, mo
         (["--key", "weak.key"], "not random"),
         (["--key", "open.key"], "chmod 600"),
         (["--policy", "policy.yaml"], "did you mean 'institution'"),
-        (["--policy", "nowhere.yaml"], "cannot be read"),
+        (["--policy", "nowhere.yaml"], "there is no file"),
         (["--site", "St Elsewhere"], "no name of a key"),
         (["--wat-if"], "No such option"),
     ],

@@ -196,7 +196,7 @@ WRONG = {
     "{deduplicate: {x: 1}}": "unknown key 'steps.deduplicate.x'",
     "{label: {odd: 2}}": "unknown key 'steps.label.odd'",
     "{normalize: {size: 1}}": "'steps.normalize.size': 1 is out of range (16 to 4096 pixels)",
-    "{normalize: {size: big}}": "'steps.normalize.size': input should be a valid integer",
+    "{normalize: {size: big}}": "'steps.normalize.size': expected a whole number",
     "{redact: {look: {blok: 3}}}": "unknown key 'steps.redact.look.blok'; did you mean 'block'?",
     "{deidentify: {dates: never}}": "steps.deidentify: 'dates'",
     "{normalise: {size: 256}}": "no step 'normalise'; did you mean 'normalize'?",

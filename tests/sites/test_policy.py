@@ -218,11 +218,19 @@ def test_added_again_a_site_keeps_its_keys(
     assert _may(lambda: st.own.list_objects_v2(Bucket=st.name, Prefix=PREFIX))
 
 
-def test_no_site_lies_among_the_receipts() -> None:
+def deployed(home: Path, **buckets: str) -> Deployment:
+    """A deployment whose sites' files were written by hand."""
+    Deployment.init(home)
+    for name, bucket in buckets.items():
+        (home / "sites" / f"{name}.yaml").write_text(f"site: {name}\nbucket: {bucket}\n")
+    return Deployment.find(home)
+
+
+def test_no_site_lies_among_the_receipts(tmp_path: Path) -> None:
     site = SiteConfig(site="st", bucket="s3://uploads/_receipts/st")
 
     with pytest.raises(UsageError, match="receipts of all sites lie there"):
-        demand_apart(site, [])
+        demand_apart(deployed(tmp_path), site)
 
 
 def test_a_bucket_of_its_own_keeps_its_receipts_or_no_user_is_made(
@@ -246,14 +254,57 @@ def test_a_prefix_that_a_policy_would_take_for_a_pattern_is_refused(prefix: str)
         site_policy(S3Storage(f"s3://uploads/{prefix}", Zone()))
 
 
-@pytest.mark.parametrize("other", ["s3://uploads/st/", "s3://uploads", "s3://uploads/st/deep/er"])
-def test_two_sites_never_lie_within_each_other(other: str) -> None:
-    site = SiteConfig(site="st", bucket="s3://uploads/st/deep")
-    beside = SiteConfig(site="beside", bucket="s3://uploads/st/deep-2")
+@pytest.mark.parametrize(
+    ("bucket", "beside", "other"),
+    [
+        ("s3://uploads/st/deep", "s3://uploads/st/deep-2", "s3://uploads/st/"),
+        ("s3://uploads/st/deep", "s3://uploads/st/deeper", "s3://uploads"),
+        ("s3://uploads/st/deep", "s3://uploads-2/st/deep", "s3://uploads//st/deep/er"),
+        ("../drop", "../drop-2", "../here/../drop/within"),
+        ("dicomweb+https://pacs/rs", "dicomweb+https://pacs/rs-2", "dicomweb+https://pacs/rs/"),
+    ],
+)
+def test_two_sites_never_lie_within_each_other(
+    tmp_path: Path, bucket: str, beside: str, other: str
+) -> None:
+    site = SiteConfig(site="st", bucket=bucket)
+    apart = deployed(tmp_path / "apart", beside=beside, st=bucket)
+    within = deployed(tmp_path / "within", beside=beside, other=other)
 
-    demand_apart(site, [site, beside])
+    demand_apart(apart, site)
     with pytest.raises(UsageError, match="site 'other'"):
-        demand_apart(site, [beside, SiteConfig(site="other", bucket=other)])
+        demand_apart(within, site)
+
+
+@pytest.mark.parametrize("bucket", [".", "..", "vault", "sites/", "lake/releases", "lake/drop"])
+def test_no_site_lies_where_the_deployment_keeps_what_is_its_own(
+    tmp_path: Path, bucket: str
+) -> None:
+    deployment = deployed(tmp_path / "home")
+
+    with pytest.raises(UsageError, match="this deployment's"):
+        demand_apart(deployment, SiteConfig(site="st", bucket=bucket))
+    demand_apart(deployment, SiteConfig(site="st", bucket="drop"))
+
+
+def test_of_sites_that_lie_within_each_other_already_plans_and_runs_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = deployed(tmp_path / "home", one="../drop", two="../drop/two", three="../three").root
+    for folder in ("drop/two", "three"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("one", "two", "three"):
+        Deployment.find(home).vault.create(name)
+    told = []
+
+    for command in ("plan", "run", "run"):
+        assert call(["--deployment", str(home), command]) == 0
+        told.append(capsys.readouterr().out)
+
+    for said in told:
+        assert "one: its bucket and that of 'two' lie within each other" in said
+        assert "two: its bucket and that of 'one' lie within each other" in said
+        assert "three: its bucket" not in said
 
 
 def post(form: Any, name: str, body: bytes, **changed: str) -> tuple[int, str]:

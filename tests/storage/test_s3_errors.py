@@ -83,7 +83,10 @@ def test_every_command_says_which_it_is_in_one_line_and_nothing_else(
     uri, told = wrong
     monkeypatch.chdir(tmp_path)
     home = Deployment.init(tmp_path / "home", uri).root
-    site = f"site: st\nbucket: {uri}\n"
+    bucket = uri.replace("/lake", "/site")  # within the lake no site may lie
+    site = f"site: st\nbucket: {bucket}\n"
+    if command.startswith("site check"):
+        told = told[0].replace(uri, bucket), told[1]
     (home / "sites" / "st.yaml").write_text(site)
     Deployment.find(home).vault.create("st")
     capfd.readouterr()

@@ -26,6 +26,7 @@ from echoatlas.errors import (
     UsageError,
     nearest,
     no_such,
+    unreadable,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "nearest",
     "no_such",
     "sentence_of",
+    "unreadable",
 ]
 
 PACKAGE = Path(__file__).parents[1]  # not its name: a checkout's folder may be called the same

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass, replace
 from functools import cache
@@ -13,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from echoatlas.errors import ConfigError
 from echoatlas.pipeline.errors import nearest
-from echoatlas.schemas.config.file import explain
+from echoatlas.schemas.config.wording import explain, worded
 
 Settings = TypeVar("Settings")
 
@@ -66,8 +65,7 @@ def _fitting(one: Field[Any], hint: Any, value: Any, place: str) -> Any:
         fitting = TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        message = re.sub(r"\s+", " ", first["msg"])
-        raise ConfigError(f"'{place}': {message[0].lower()}{message[1:]}") from None
+        raise ConfigError(f"'{place}': {worded(first)}") from None
     low, high = one.metadata.get("low"), one.metadata.get("high")
     for number in fitting if isinstance(fitting, tuple) else (fitting,):
         if not isinstance(number, int | float) or isinstance(number, bool):

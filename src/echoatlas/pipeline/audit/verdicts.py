@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hmac
+import io
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
-from echoatlas.pipeline.errors import CheckFailed, Reason, UsageError
+from echoatlas.pipeline.errors import CheckFailed, Reason, UsageError, unreadable
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent, log
 from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
@@ -121,22 +122,21 @@ def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Review
     key = deployment.key()
     found = {}
     try:
-        stream = source.open(encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read ({error.strerror})") from None
-    with stream:
-        reader = csv.DictReader(stream)
-        missing = set(COLUMNS) - {"note"} - set(reader.fieldnames or ())
-        if missing:
-            raise UsageError(f"{source}: column '{min(missing)}' is missing")
-        for row in reader:
-            drawn, verdict, ticket = _row(row, f"{source}, line {reader.line_num}")
-            if not hmac.compare_digest(ticket.encode(), drawn.ticket(key).encode()):
-                raise UsageError(
-                    f"{source}, line {reader.line_num}: this row is not as it was drawn: only "
-                    "verdict and note may be changed"
-                )
-            found[drawn.frame_id] = drawn, verdict
+        text = source.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(unreadable(source, error)) from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = set(COLUMNS) - {"note"} - set(reader.fieldnames or ())
+    if missing:
+        raise UsageError(f"{source}: column '{min(missing)}' is missing")
+    for row in reader:
+        drawn, verdict, ticket = _row(row, f"{source}, line {reader.line_num}")
+        if not hmac.compare_digest(ticket.encode(), drawn.ticket(key).encode()):
+            raise UsageError(
+                f"{source}, line {reader.line_num}: this row is not as it was drawn: only "
+                "verdict and note may be changed"
+            )
+        found[drawn.frame_id] = drawn, verdict
     return found
 
 

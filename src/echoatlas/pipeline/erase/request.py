@@ -13,7 +13,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
     patient_identity,
     study_identity,
 )
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.errors import UsageError, unreadable
 from echoatlas.pipeline.vault.pseudonyms import normalized
 from echoatlas.schemas.erasure import REQUEST
 
@@ -97,10 +97,8 @@ def request_of(
 def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     try:
         text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{file.name} is no UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(f"{file.name} cannot be read ({error.strerror})") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(unreadable(file.name, error)) from None
     if BINARY.search(text):  # a workbook, say: no line of it would be anybody's id
         raise UsageError(f"{file.name} is no text: save it as CSV, or one patient id a line")
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]

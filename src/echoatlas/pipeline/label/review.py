@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.errors import UsageError, unreadable
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.label.relabel import decisions, evidence_of
 from echoatlas.schemas.rows.labels import DecisionRow
@@ -124,7 +124,7 @@ def _lines(source: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         text = source.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source}: cannot be read ({type(error).__name__})") from None
+        raise UsageError(unreadable(source, error)) from None
     head = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     missing = {"object_id", "proposal", "decision"} - set(reader.fieldnames or ())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from echoatlas.pipeline.ingest.apart import shared_warning, sharing
 from echoatlas.pipeline.objects.config import JourneyConfig
 from echoatlas.pipeline.objects.fingerprints import TOLD, fingerprints_of, vocabulary_digests
 from echoatlas.pipeline.objects.listed import HELD, warnings_of
@@ -120,7 +121,8 @@ class SitePlan:
         waiting: new files of uploads that have not come whole.
         missing: files that manifests list and that have not come.
         unfinished: multipart uploads that are not finished.
-        tables, warnings: how far its tables speak of its files, and what to look at in them.
+        tables: how far its tables speak of its files.
+        warnings: what to look at in these, and where its bucket is another site's as well.
         archives: of the new files; what is in them, and of whom tables in them speak, is in none of
             these numbers.
         fault: why its bucket can't be listed, if it can't: then all numbers are 0.
@@ -155,6 +157,7 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
     """
     config = checked(deployment.config)
     surveys, faults = surveyed(deployment, deployment.chosen(sites), config)
+    shared = sharing(deployment.root, deployment.sites.values())
     found = [
         SitePlan(site, 0, 0, 0, 0, 0, 0, Tally(), fault=str(why)) for site, why in faults.items()
     ]
@@ -183,6 +186,8 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
             warnings.insert(0, HELD)
         if short := seen.tables.tally.short(site.sidecar):
             warnings.insert(0, short)
+        if site.site in shared:
+            warnings.insert(0, shared_warning(shared[site.site]))
         found.append(
             SitePlan(
                 site=site.site,

@@ -23,7 +23,7 @@ from echoatlas.pipeline.deduplicate.fingerprints import (
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
 from echoatlas.pipeline.deduplicate.similarity import Verdict
-from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
+from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such, unreadable
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
@@ -103,7 +103,7 @@ def _from_file(path: Path, name: str) -> FingerprintSet:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UsageError(unreadable(path, error)) from None
     found = opened_file(data, str(path))
     return FingerprintSet(name, found.digest, found.rows)
 

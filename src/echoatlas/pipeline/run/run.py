@@ -26,6 +26,7 @@ from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.gate.gate import Gate
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
+from echoatlas.pipeline.ingest.apart import shared_warning, sharing
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.objects.listed import HELD, Heard, heed, warnings_of
@@ -144,6 +145,9 @@ def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Surv
     surveys, summary.unlisted = surveyed(deployment, sites, config, books)
     for name in summary.unlisted:
         log.say(Event.SITE_LISTED, site=name, reason=Ending.OUT_OF_REACH)
+    shared = sharing(deployment.root, deployment.sites.values())
+    chosen = [seen.site.site for seen in surveys if seen.site.site in shared]
+    summary.warnings += [f"{name}: {shared_warning(shared[name])}" for name in chosen]
     summary.notes += give_up(deployment, surveys)
     tell_queue(run.lake.storage, surveys)
     log.begin(Stage.NAMING)

@@ -82,7 +82,7 @@ def check_site(deployment: Deployment, file: Path, *, make: bool = False) -> Che
     """
     load_site(file)
     site = load(SiteConfig, file)
-    demand_apart(site, deployment.sites.values())
+    demand_apart(deployment, site)
     bucket = deployment.bucket(site)
     if make and isinstance(bucket, S3Storage):
         site_policy(bucket)  # or else nothing is made

@@ -11,15 +11,17 @@ nothing that arrived can be taken back with them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.ingest.apart import lie_within, sharing, steps_to
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
 from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.storage.storage import S3Storage
     from echoatlas.schemas.config.site import SiteConfig
 
@@ -80,24 +82,38 @@ def site_policy(bucket: S3Storage) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def demand_apart(site: SiteConfig, others: Iterable[SiteConfig]) -> None:
-    """Refuse a site whose prefix is, or lies within, another's: each would see the other's names.
+def demand_apart(deployment: Deployment, site: SiteConfig) -> None:
+    """Refuse a site whose bucket is, or lies within, another's or a place of the deployment's own:
+    each would see the other's names, and what lies in both would be taken in twice.
 
     Raises:
-        UsageError: names the other site.
+        UsageError: names the other site or place.
     """
-    if not site.bucket.startswith("s3://"):
-        return
-    if f"{site.bucket.removeprefix('s3://').partition('/')[2].strip('/')}/".startswith(RECEIPTS):
+    root = deployment.root
+    mine = steps_to(root, site.bucket)
+    if mine[0] == "s3" and f"{'/'.join(mine[2:])}/".startswith(RECEIPTS):
         raise UsageError(f"{site.bucket}: receipts of all sites lie there; choose another prefix")
-    mine = f"{site.bucket.rstrip('/')}/"
-    for other in others:
-        theirs = f"{other.bucket.rstrip('/')}/"
-        if other.site != site.site and (mine.startswith(theirs) or theirs.startswith(mine)):
+    for name, place in _own_places(deployment):
+        if lie_within(mine, steps_to(root, place)):
             raise UsageError(
-                f"{site.bucket} and the bucket of site '{other.site}', {other.bucket}, lie within "
-                "each other: each site needs a prefix of its own"
+                f"{site.bucket} and this deployment's {name}, {place}, lie within each other: a "
+                "site needs a place of its own"
             )
+    others = {**deployment.sites, site.site: site}
+    for other in sharing(root, others.values()).get(site.site, ()):
+        raise UsageError(
+            f"{site.bucket} and the bucket of site '{other}', {others[other].bucket}, lie within "
+            "each other: each site needs a prefix of its own"
+        )
+
+
+def _own_places(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """What a deployment keeps, and where: no place for what strangers put or for what we read."""
+    config = deployment.config
+    yield "folder of keys", config.vault
+    yield "folder of sites", config.sites
+    yield "lake", deployment.lake.storage.uri
+    yield "releases", deployment.releases.uri
 
 
 def make_bucket(bucket: S3Storage) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from echoatlas.pipeline.errors import EchoAtlasError, Retry, UsageError
-from echoatlas.pipeline.storage.s3 import demand_credentials, s3_options
+from echoatlas.pipeline.storage.s3 import demand_credentials, no_credentials, s3_options
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sites.events import Hints
@@ -49,7 +49,7 @@ class QueueReader:
         split = urlsplit(url)
         if split.scheme not in ("http", "https") or not split.path.strip("/"):
             raise UsageError(f"'{url}' is no queue: https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
-        self.url, self._hints, self._report = url, hints, report
+        self.url, self._hints, self._report, self._zone = url, hints, report, zone
         self._client = _client(url, zone)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -67,7 +67,13 @@ class QueueReader:
         Raises:
             UsageError, Retry: as of the class.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            CredentialRetrievalError,
+            NoCredentialsError,
+            PartialCredentialsError,
+        )
 
         try:
             answer = self._client.receive_message(
@@ -84,6 +90,8 @@ class QueueReader:
                 self._client.delete_message_batch(QueueUrl=self.url, Entries=handles)
         except ClientError as error:
             raise self._refused(error.response) from None
+        except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError):
+            raise no_credentials(self.url, self._zone) from None
         except BotoCoreError as error:
             raise Retry(f"cannot reach the queue {self.url} ({type(error).__name__})") from None
         return len(some)

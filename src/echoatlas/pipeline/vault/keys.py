@@ -15,7 +15,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from echoatlas.pipeline.errors import UsageError, no_such
+from echoatlas.pipeline.errors import UsageError, no_such, unreadable
 from echoatlas.pipeline.vault.pseudonyms import KEY_BYTES, SiteKey
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -151,7 +151,7 @@ def secret_from_file(path: Path) -> bytes:
         mode = path.stat().st_mode
         text = path.read_text("ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the key {path} cannot be read ({type(error).__name__})") from None
+        raise UsageError(f"the key: {unreadable(path, error)}") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"others may read the key {path}: chmod 600 {path}")
     return _parsed(text, str(path))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from echoatlas.errors import ConfigError, nearest
+from echoatlas.errors import ConfigError, unreadable
+from echoatlas.schemas.config.wording import explain
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,50 +31,6 @@ def parse(model: type[Model], raw: object, where: str) -> Model:
         raise ConfigError(f"{where}: {explain(model, error)}") from None
 
 
-def explain(model: type[BaseModel], error: ValidationError) -> str:
-    """The first problem of a validation, as one line."""
-    problems = error.errors(include_url=False)
-    # A misspelt key is also a missing one: the misspelling says more
-    first = min(problems, key=lambda one: one["type"] != "extra_forbidden")
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(model, first["loc"][:-1])
-        key = str(first["loc"][-1])
-        if key in known:
-            return f"'{place}' is called '{known[key]}' now"
-        current = [name for name, today in known.items() if name == today]
-        listed = ", ".join(sorted(current))
-        return f"unknown key '{place}'{nearest(key, current)} (keys: {listed})"
-    message = re.sub(r"\s+", " ", first["msg"]).removeprefix("Value error, ")
-    told = f"{message[0].lower()}{message[1:]}"
-    return f"'{place}': {told}" if place else told
-
-
-def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> dict[str, str]:
-    """The keys at a place, old and new, to what they are called today.
-
-    Goes into models, and models within lists and mappings.
-    """
-    for part in path:
-        field = model.model_fields.get(str(part))
-        if field is not None:
-            model = next(_models(field.annotation), model)
-    known = {name: name for name in model.model_fields}
-    former = {
-        field.serialization_alias: name
-        for name, field in model.model_fields.items()
-        if field.serialization_alias
-    }
-    return {**former, **known}
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
-
-
 def load(model: type[Model], path: Path) -> Model:
     """Read a YAML file into a model.
 
@@ -94,7 +49,7 @@ def mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({type(error).__name__})") from None
+        raise ConfigError(unreadable(path, error)) from None
     raw = yaml_value(text, str(path))
     if raw is not None and not isinstance(raw, dict):
         raise ConfigError(f"{path}: expected keys and values")

@@ -23,13 +23,15 @@ class Uploads(Strict):
     marker: str = Field(
         "_COMPLETE",
         pattern=r"^[^/\\*?]+$",
-        description="Name of a file in the upload's folder: all that is older than it has come.",
+        description="Name, without slashes and wildcards, of a file in the upload's folder: all "
+        "that is older than it has come.",
     )
     manifest: str = Field(
         "_MANIFEST",
         pattern=r"^[^/\\*?]+$",
-        description="Name of a file in the upload's folder that lists its files, one a line, as "
-        "`sha256sum` does: they are taken when all are there, each with these bytes.",
+        description="Name, without slashes and wildcards, of a file in the upload's folder that "
+        "lists its files, one a line, as `sha256sum` does: they are taken when all are there, each "
+        "with these bytes.",
     )
     abort_hours: float = Field(
         168.0,

@@ -16,7 +16,9 @@ Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
 class ReleaseConfig(Strict):
     """What goes into a release and how it is packed."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = Field(
+        description="Letters, digits, dots, hyphens and underscores, at most 63; no dot first."
+    )
     where: str = Field("", description="Expression over frames, labels and measures; all if empty.")
     unit: Literal["frame", "clip"] = Field(
         "frame", description="What a sample is; a still is a clip of one frame."

@@ -178,8 +178,8 @@ class Drift(Strict):
     )
     accept: tuple[UploadId, ...] = Field(
         (),
-        description="Opaque ids of uploads that a person found right: they are taken as they are, "
-        "and what comes later may be like them.",
+        description="Opaque ids (u-0123456789ab) of uploads that a person found right: they are "
+        "taken as they are, and what comes later may be like them.",
     )
 
 
@@ -196,9 +196,10 @@ class ConsentRule(Strict):
 class SiteConfig(Strict):
     """One uploading center."""
 
-    site: Slug = Field(description="Its name: lower case, digits, hyphens.")
+    site: Slug = Field(description="Its name: lower case, digits, hyphens, at most 63.")
     bucket: str = Field(
-        description="s3://bucket/prefix/, a local folder, or dicomweb+https://HOST/PATH."
+        min_length=1,
+        description="s3://bucket/prefix/, a local folder, or dicomweb+https://HOST/PATH.",
     )
     labels: Labels = Labels()
     license: str = Field("unknown", description="SPDX id, or words.")
@@ -209,7 +210,7 @@ class SiteConfig(Strict):
     sampling: Sampling = Sampling()
     partial: bool = Field(False, description="Keep the good frames of a damaged clip.")
     country: str | None = Field(
-        None, pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2: two capitals."
+        None, pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2: two capitals, as DE."
     )
     cropped: bool = Field(
         False, description="Pictures come cropped to the fan; no surround will be found."
