@@ -404,6 +404,16 @@ def test_a_key_from_the_environment_is_taken_and_none_is_made(tool, tmp_path, mo
     assert not (tmp_path / "config").exists()
 
 
+def test_of_a_folder_of_nothing_there_is_nothing_to_do_and_that_is_told(tool, tmp_path):
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+
+    ran = tool(tmp_path / "empty")
+
+    assert ran.code == 2
+    assert "there is no file in" in ran.complained
+    assert not ran.dest.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

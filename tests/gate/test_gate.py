@@ -326,7 +326,7 @@ def test_rows_that_are_made_of_the_whole_lake_pass_before_they_are_committed(
     assert gate.table("duplicates", good, frames)
     assert not gate.table("duplicates", bad, frames)
     assert gate.said() == [
-        f"duplicates: frame_id is one of frames: 1 rows, of them {name(2)}: "
+        f"duplicates: frame_id is one of frames: 1 row, of them {name(2)}: "
         "the table stays as it was"
     ]
 
@@ -344,7 +344,7 @@ def test_a_whole_lake_is_looked_at_by_great_expectations_when_asked(tmp_path: Pa
         checks = whole_lake(lake, {})
 
     assert {check: said for check, ok, said in checks if not ok} == {
-        "objects: locator is one of sightings": f"1 rows, of them {name(2)}",
-        f"frames: {UNIQUE}(frame_id)": f"1 rows, of them {name(1)}",
-        "frames: ExpectColumnValuesToBeBetween(width)": f"1 rows, of them {name(1)}",
+        "objects: locator is one of sightings": f"1 row, of them {name(2)}",
+        f"frames: {UNIQUE}(frame_id)": f"1 row, of them {name(1)}",
+        "frames: ExpectColumnValuesToBeBetween(width)": f"1 row, of them {name(1)}",
     }

@@ -69,7 +69,7 @@ def test_a_batch_is_held_back_whole_and_then_what_was_at_fault_alone(made: Rehea
     (fault,) = note["faulty"]
     assert len(first["failed"]) == 1, first["failed"]
     assert first["failed"][0].startswith(
-        f"st-strict: the gate held back 4 objects, which stay due: {CHECK}: 1 rows, of them "
+        f"st-strict: the gate held back 4 objects, which stay due: {CHECK}: 1 row, of them "
     )
     assert seen["sites"] == {"st-other": {"kept": 1}, "st-strict": {"pending": 4}}
     assert seen["held"]["st-strict"]["objects"] == 4
@@ -88,7 +88,7 @@ def test_a_batch_is_held_back_whole_and_then_what_was_at_fault_alone(made: Rehea
 
     assert second["rejected"] == {"failed_gate": 1}
     assert (refused["object_id"], refused["reason"]) == (fault, "failed_gate")
-    assert refused["detail"] == f"{CHECK}: 1 rows"
+    assert refused["detail"] == f"{CHECK}: 1 row"
     assert strict.run("status")["sites"]["st-strict"] == {"kept": 3, "rejected": 1}
     assert strict.run("status")["held"] == {}
     assert third["objects"] == 0
@@ -119,7 +119,7 @@ def test_evidence_alone_that_does_not_pass_is_quarantined_with_its_object(
     (refused,) = made.run("quarantine", "list")
     assert "held back 2 objects" in held["failed"][0]
     assert (alone["rejected"], alone["conservation"]) == ({"failed_gate": 1}, True)
-    assert refused["detail"] == "evidence: ExpectColumnValuesToBeBetween(weight): 1 rows"
+    assert refused["detail"] == "evidence: ExpectColumnValuesToBeBetween(weight): 1 row"
     assert (after["objects"], after["reread"], after["failed"]) == (0, 0, [])
     assert made.run("status")["sites"]["st-words"] == {"kept": 1, "rejected": 1}
     assert len(made.lake.read("frames")) == 1

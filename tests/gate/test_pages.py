@@ -10,7 +10,7 @@ from echoatlas.pipeline.gate.held import Unlike
 from echoatlas.pipeline.gate.pages import GatePart, part_page, publish_pages
 from echoatlas.pipeline.storage.storage import Storage
 
-CHECKS = [("frames: a <b>", True, ""), ("frames: c", False, "1 rows, of them f")]
+CHECKS = [("frames: a <b>", True, ""), ("frames: c", False, "1 row, of them f")]
 PART = GatePart(
     "st",
     "site st",

@@ -42,6 +42,20 @@ def test_an_intent_carried_out_twice_adds_its_rows_once(storage: Storage) -> Non
     assert Lake(storage).count("evidence") == 2
 
 
+def test_whether_a_commit_came_is_told_without_opening_a_table(storage: Storage) -> None:
+    lake = Lake(storage)
+    none = lake.state("evidence")
+    lake.append("evidence", to_arrow("evidence", [row("a")]))
+    first = lake.state("evidence")
+    before = lake.has_moved("evidence", none), lake.has_moved("evidence", first)
+    lake.append("evidence", to_arrow("evidence", [row("b")]))
+
+    assert before == (True, False)
+    assert lake.has_moved("evidence", first)
+    assert not lake.has_moved("evidence", lake.state("evidence"))
+    assert not lake.has_moved("labels", lake.state("labels"))
+
+
 def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None:
     part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
     intent = Intent("run-g0", (part,), ("a",))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoatlas.pipeline.release.k_anonymity import QUASI, anonymized, measured
+from echoatlas.pipeline.release.k_anonymity import QUASI, anonymized, device_of, measured
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.tables import schema
 
@@ -78,7 +78,8 @@ def test_values_are_blanked_or_made_coarser_and_never_changed(rows, k):
         assert row["sex"] in ("", old["sex"])
         assert row["model"] in ("unknown", old["model"])
         assert row["maker"] in ("unknown", old["maker"])
-        assert row["device"] == f"{row['maker']} {row['model']}"
+        words = [row["maker"], row["model"]]
+        assert row["device"] == " ".join(words if words != ["unknown"] * 2 else words[:1])
 
 
 def test_patients_who_are_hidden_already_keep_their_values():
@@ -137,3 +138,9 @@ def test_of_an_empty_release_nobody_is_told():
     empty = index_of([(0, "qilu", 1, "F", ("GE", "LOGIQ 9"))]).filter(pc.scalar(False))
 
     assert measured(empty, 5).share_under == 0.0
+
+
+def test_a_device_of_which_nothing_is_known_is_unknown_once() -> None:
+    index = pa.table({"maker": ["ge", "ge", "unknown"], "model": ["vivid", "unknown", "unknown"]})
+
+    assert device_of(index).to_pylist() == ["ge vivid", "ge unknown", "unknown"]

@@ -43,6 +43,7 @@ LOOK = """<script>window.addEventListener("load", () => {
   const seen = {
     pictures: [...document.images].map(image => image.naturalWidth),
     cut: page.scrollWidth - page.clientWidth,
+    tiles: [...document.querySelectorAll(".figure")].map(one => one.scrollWidth - one.clientWidth),
     errors: window.errors,
   };
   document.body.innerHTML = "<pre>" + JSON.stringify(seen) + "</pre>";
@@ -112,6 +113,7 @@ def test_every_picture_is_drawn_and_nothing_is_cut_off(
     assert len(found["pictures"]) >= 12
     assert {160} == set(found["pictures"])
     assert found["cut"] == 0
+    assert {0} == set(found["tiles"])
 
 
 def test_what_is_chosen_on_a_review_sheet_is_saved_as_its_table(

@@ -11,6 +11,7 @@ import typer
 from echoatlas.cli.labels import changes_rows, changes_text, forecast_text
 from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.wording import number_of
 
 Out = typer.Option(Path("report.html"), help="Where to write it.")
 Dest = typer.Argument(Path("demo"), help="A new folder.")
@@ -113,20 +114,22 @@ def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:
         "warnings": summary.warnings,
     }
     plain = (
-        f"{summary.objects} objects, {summary.frames} frames, "
+        f"{number_of(summary.objects, 'object')}, {number_of(summary.frames, 'frame')}, "
         f"{sum(summary.rejected.values())} quarantined, {summary.repeats} repeated, "
         f"{summary.seconds:.1f} s"
         if summary.named or summary.objects
         else "nothing to do"
     )
     if summary.reread:
-        plain = f"{summary.reread} objects' evidence read anew, no pixels touched" + (
-            f"; {plain}" if summary.objects else f", {summary.seconds:.1f} s"
-        )
+        more = f"; {plain}" if summary.objects else f", {summary.seconds:.1f} s"
+        reread = number_of(summary.reread, "object")
+        plain = f"evidence of {reread} read anew, no pixels touched{more}"
     if summary.waiting:
-        plain += f"\n{summary.waiting} files wait for the rest of their uploads"
+        waits = number_of(summary.waiting, "file waits", "files wait")
+        plain += f"\n{waits} for the rest of their uploads"
     if summary.differing:
-        plain += f"\n{summary.differing} files wait: they are not what their manifests name"
+        waits = number_of(summary.differing, "file waits", "files wait")
+        plain += f"\n{waits}: other bytes than a manifest names"
     for note in summary.notes:
         plain += f"\n{note}"
     for name in summary.silent:
@@ -144,7 +147,7 @@ def validate(ctx: typer.Context) -> None:
     deployment = context.open()
     checks = whole_lake(deployment.lake, deployment.sites, context.progress)
     failed = [(name, said) for name, ok, said in checks if not ok]
-    plain = f"{len(checks)} expectations, of which {len(failed)} do not hold"
+    plain = f"{number_of(len(checks), 'expectation')}, of which {len(failed)} do not hold"
     if failed:
         plain += "\n\n" + table(("expectation", "rows"), failed)
     data = {"checks": [{"name": n, "ok": ok, "detail": said} for n, ok, said in checks]}
@@ -171,7 +174,7 @@ def compact(
     rows = [(name, one.before, one.after) for name, one in found.items() if one.before]
     plain = table(("table", "files before", "after"), rows)
     if sweep is not None:
-        plain += f"\n\n{deleted} files deleted"
+        plain += f"\n\n{number_of(deleted, 'file')} deleted"
     data = {"tables": {name: asdict(one) for name, one in found.items()}, "deleted": deleted}
     context.say(plain, data)
 
@@ -190,7 +193,8 @@ def status_text(found: dict[str, Any]) -> str:
     """The status for people."""
     kinds = sorted({kind for counts in found["sites"].values() for kind in counts})
     parts = [
-        f"{found['frames']} frames; the books {'balance' if found['conservation'] else 'DO NOT'}",
+        f"{number_of(found['frames'], 'frame')}; the books "
+        f"{'balance' if found['conservation'] else 'DO NOT'}",
         table(
             ("site", *kinds),
             [
@@ -220,8 +224,8 @@ def status_text(found: dict[str, Any]) -> str:
         parts.append(f"objects by what is said of consent: {told}")
     for site, one in found["patient_lists"].items():
         parts.append(
-            f"{site}: lists take consent of {one['leaving']} patients away, of {one['known']} of "
-            "whom the lake holds something"
+            f"{site}: lists take consent of {number_of(one['leaving'], 'patient')} away, of "
+            f"{one['known']} of whom the lake holds something"
             + (f"; {one['held']} LISTS CAN'T BE HEEDED: nothing is released" * bool(one["held"]))
         )
     if found["tables"]:
@@ -264,7 +268,7 @@ def demo(
     done = rehearse(dest, scale, seed, context.progress)
     context.say(
         f"{status_text(done['status'])}\n\n"
-        f"release {done['release']}: {done['samples']} samples, "
+        f"release {done['release']}: {number_of(done['samples'], 'sample')}, "
         f"{sum(c['ok'] for c in done['checks'])} of {len(done['checks'])} checks passed; pulled to "
         f"{done['pulled']}\n{done['seconds']:.0f} s; open {done['report']}",
         done,

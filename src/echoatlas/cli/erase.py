@@ -8,6 +8,7 @@ import typer
 
 from echoatlas.cli.output import Context
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.wording import number_of
 
 Patients = typer.Option(
     None,
@@ -68,7 +69,8 @@ def erase(
         found = [found_in_lake(deployment, one) for one in asked]
         context.say(
             "\n".join(
-                f"{one.site}: {len(one.objects)} objects with {len(one.frames)} frames would go; "
+                f"{one.site}: {number_of(len(one.objects), 'object')} with "
+                f"{number_of(len(one.frames), 'frame')} would go; "
                 f"{len(one.unknown)} lines of the file are of nobody who is known here"
                 for one in found
             ),

@@ -13,6 +13,7 @@ import yaml
 
 from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError, no_such
+from echoatlas.wording import number_of
 
 label_app = typer.Typer(no_args_is_help=True, help="Labels: review, label anew, how they stand.")
 review_app = typer.Typer(no_args_is_help=True, help="Uncertain labels: to a person and back.")
@@ -44,7 +45,7 @@ def export(
     lake = context.open().lake
     number = written(lake, dest, most, to_review(label_conflicts(lake)))
     context.say(
-        f"{number} objects to look at in {dest.absolute() / 'review.csv'}\n"
+        f"{number_of(number, 'object')} to look at in {dest.absolute() / 'review.csv'}\n"
         "fill in the column 'decision': a path of `echoatlas tree`, several separated by blanks, "
         "'unknown', or 'ok'"
         if number
@@ -116,7 +117,9 @@ def run(ctx: typer.Context) -> None:
 
     changed, done = relabel(context.open())
     context.say(
-        f"{sum(changed.values())} frames labeled otherwise" if done else "nothing to do",
+        f"{number_of(sum(changed.values()), 'frame')} labeled otherwise"
+        if done
+        else "nothing to do",
         {"done": done, "changes": changes_rows(changed)},
     )
 
@@ -135,15 +138,15 @@ def changes_text(changed: Mapping[tuple[str, str], int]) -> str:
     """What would be labeled otherwise, for people."""
     ranked = sorted(changed.items(), key=lambda item: (-item[1], item[0]))
     rows = [(old, new, number) for (old, new), number in ranked]
-    head = f"{sum(changed.values())} frames would be labeled otherwise:"
+    head = f"{number_of(sum(changed.values()), 'frame')} would be labeled otherwise:"
     return f"{head}\n{table(('from', 'to', 'frames'), rows)}"
 
 
 def forecast_text(ahead: Forecast) -> str:
     """What words or rules that changed will do, for people."""
     head = (
-        f"evidence of {ahead.of} objects will be read anew from headers, names and tables, "
-        f"no pixels; of {ahead.read} read for this plan, "
+        f"evidence of {number_of(ahead.of, 'object')} will be read anew from headers, names and "
+        f"tables, no pixels; of {ahead.read} read for this plan, "
     )
     return head + (changes_text(ahead.changes) if ahead.changes else "no label would change")
 

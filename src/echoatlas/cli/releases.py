@@ -12,6 +12,7 @@ from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.schemas.config.file import mapping, parse, yaml_value
 from echoatlas.schemas.config.release import ReleaseConfig
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.release.create import Preview
@@ -101,8 +102,9 @@ def create(
         return
     manifest = cut_release(deployment, asked, without or ())
     lines = [
-        f"release {name}: {manifest.frames} frames of {manifest.patients} patients in "
-        f"{len(manifest.shards)} shards {manifest.counts['split']}"
+        f"release {name}: {number_of(manifest.frames, 'frame')} of "
+        f"{number_of(manifest.patients, 'patient')} in {number_of(len(manifest.shards), 'shard')} "
+        f"{manifest.counts['split']}"
     ]
     lines += [
         f"left out: {number}: {reason}"
@@ -110,14 +112,15 @@ def create(
         if "consent" in reason
     ]
     lines += [
-        f"{one.frames} frames, {one.clips} clips, {one.patients} patients left out as near to "
-        f"{one.name} ({one.near} clips of the lake are, {one.undecided} can't be told)"
+        f"{number_of(one.frames, 'frame')}, {number_of(one.clips, 'clip')}, "
+        f"{number_of(one.patients, 'patient')} left out as near to "
+        f"{one.name} ({number_of(one.near, 'clip')} of the lake, {one.undecided} can't be told)"
         for one in manifest.without
     ]
     if manifest.sides and manifest.sides.moved:
         lines.append(
-            f"{manifest.sides.moved} patients moved to another split than earlier releases had "
-            f"them in: echoatlas release moves {name}"
+            f"{number_of(manifest.sides.moved, 'patient')} moved to another split than earlier "
+            f"releases had them in: echoatlas release moves {name}"
         )
     context.say("\n".join(lines), manifest.published)
 
@@ -138,7 +141,10 @@ def moves(ctx: typer.Context, name: str) -> None:
 
 
 def _previewed(name: str, told: Preview) -> str:
-    lines = [f"release {name} would hold {told.samples} samples of {told.patients} patients"]
+    lines = [
+        f"release {name} would hold {number_of(told.samples, 'sample')} of "
+        f"{number_of(told.patients, 'patient')}"
+    ]
     lines += [f"left out: {number}: {reason}" for reason, number in told.left_out.items()]
     for column, numbers in told.counts.items():
         lines.append(f"{column}: " + ", ".join(f"{one or '-'} {n}" for one, n in numbers.items()))
@@ -161,7 +167,9 @@ def rebuild(
     deployment = context.open()
     elsewhere = None if to is None else Storage.open(to)
     number = again(deployment.lake, deployment.releases, name, elsewhere, context.warn)
-    context.say(f"{number} shards of {name} made again", {"release": name, "shards": number})
+    context.say(
+        f"{number_of(number, 'shard')} of {name} made again", {"release": name, "shards": number}
+    )
 
 
 @release_app.command()
@@ -182,7 +190,7 @@ def sweep(
             found = delete_unused(deployment.releases, days)
     size = sum(one.size for one in found)
     done = "would be deleted" if dry_run else "deleted"
-    lines = [f"{len(found)} files of {size / 1e6:.1f} MB that no release needs {done}"]
+    lines = [f"{number_of(len(found), 'file')} of {size / 1e6:.1f} MB that no release needs {done}"]
     lines += [one.key for one in found] if dry_run else []
     context.say(
         "\n".join(lines), {"files": [one.key for one in found], "bytes": size, "dry_run": dry_run}
@@ -278,7 +286,7 @@ def pull(
         context.releases(), name, dest, format, where, context.warn, chosen, context.progress
     )
     context.say(
-        f"{number} samples of {name} in {dest.absolute()}",
+        f"{number_of(number, 'sample')} of {name} in {dest.absolute()}",
         {"release": name, "samples": number, "dest": dest.absolute(), "format": format},
     )
 

@@ -11,6 +11,7 @@ import typer
 
 from echoatlas.cli.output import Context, table
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sites.site_profile import SiteProfile
@@ -159,9 +160,10 @@ def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def profile_text(found: SiteProfile) -> str:
     """A profile for people."""
     share, least, most = found.rate or (0.0, 0.0, 0.0)
+    looked, patients = number_of(found.looked, "object"), number_of(found.patients, "patient")
     parts = [
-        f"{found.looked} objects looked at, of {found.patients} patients: {share:.0%} would be "
-        f"accepted (95 % sure of {least:.0%} to {most:.0%})",
+        f"{looked} looked at, of {patients}: {share:.0%} would be accepted (95 % sure of "
+        f"{least:.0%} to {most:.0%})",
         f"{found.outside} have text outside the scanned area, where all is made black (headers "
         f"admit it of {found.stated}); {found.inside} have text inside it",
     ]
@@ -280,4 +282,5 @@ def retry(
     from echoatlas.pipeline.run.quarantine import release_from_quarantine
 
     number = release_from_quarantine(context.open(), site, reason)
-    context.say(f"{number} objects are pending again; next: echoatlas run", {"retried": number})
+    back = number_of(number, "object is", "objects are")
+    context.say(f"{back} pending again; next: echoatlas run", {"retried": number})

@@ -9,6 +9,7 @@ import typer
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.schemas.events import Ending, Stage
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.release.verify import Check
@@ -43,7 +44,7 @@ def verify(ctx: typer.Context, name: str, against: list[str] | None = Against) -
     rows = [("ok" if c.ok else "FAILED", c.name, c.detail) for c in checks]
     context.say(table(("", "check", "detail"), rows), {"ok": not failed, "checks": as_data(checks)})
     if failed:
-        raise CheckFailed(f"{len(failed)} checks of release '{name}' failed")
+        raise CheckFailed(f"{number_of(len(failed), 'check')} of release '{name}' failed")
 
 
 def _by_the_lake(context: Context, name: str, against: list[str]) -> list[Check]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from echoatlas.cli.output import Context
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.errors import EchoAtlasError
@@ -61,9 +62,9 @@ def watch(
             context.say(f"echoatlas: {what}", {"error": str(what)})
             return
         context.say(
-            f"{what.run_id}: {what.objects} objects, {what.frames} frames, "
-            f"{sum(what.rejected.values())} quarantined, {what.repeats} repeated, "
-            f"{what.seconds:.1f} s",
+            f"{what.run_id}: {number_of(what.objects, 'object')}, "
+            f"{number_of(what.frames, 'frame')}, {sum(what.rejected.values())} quarantined, "
+            f"{what.repeats} repeated, {what.seconds:.1f} s",
             {
                 "run_id": what.run_id,
                 "objects": what.objects,
@@ -98,7 +99,7 @@ def _look(context: Context, deployment: Deployment, names: list[str]) -> None:
 
     seen = look_at(deployment, names)
     lines = [
-        f"{site}: {number} objects or lists of patients are due"
+        f"{site}: {number_of(number, 'object or list', 'objects or lists')} of patients due"
         for site, number in sorted(seen.due.items())
     ]
     lines += [f"{site}: {why}" for site, why in sorted(seen.faults.items())]

@@ -39,6 +39,7 @@ from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.config.site import hashed
 from echoatlas.schemas.values import AuditVerdict
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -78,11 +79,13 @@ def deidentify_files(
         site: whose rules tell patients apart and tables, and whether pictures come cropped.
 
     Raises:
-        UsageError: ``src`` is not there, or ``dest`` can't be written or holds something else;
-            or a place to write is in ``src``, or is a file of another kind.
+        UsageError: ``src`` is not there or holds no file, or ``dest`` can't be written or holds
+            something else; or a place to write is in ``src``, or is a file of another kind.
     """
     job = Job(dest, key, policy, site=site)
     inputs = Inputs.of(src, job.rules.sidecar)
+    if not inputs.number:
+        raise UsageError(f"there is no file in {src}: name a file, a folder of files or an archive")
     job = replace(job, left=inputs.left)
     for place in (dest, told, names):
         if place is not None and place.resolve().is_relative_to(src.resolve()):
@@ -246,7 +249,7 @@ def _write_report(path: Path, summary: Summary, journal: Journal) -> None:
 def summary_text(summary: Summary, names: Path | None = None) -> str:
     """A summary for people; ``names`` is the list of which input is which, if one was written."""
     counts = " + ".join(f"{number} {status}" for status, number in summary.counts.items())
-    lines = [f"{summary.inputs} inputs = {counts}"]
+    lines = [f"{number_of(summary.inputs, 'input')} = {counts}"]
     lines += [f"  {number:6} {reason}" for reason, number in summary.reasons.items()]
     held = summary.counts[AuditVerdict.QUARANTINED]
     if held:

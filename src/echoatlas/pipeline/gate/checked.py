@@ -19,6 +19,7 @@ from echoatlas.pipeline.gate.rows import NUMBERS, standing_twice, unlike
 from echoatlas.pipeline.gate.suites import GATED, REFERENCES, UNIQUE, suite_at
 from echoatlas.pipeline.lake.ids import Ids
 from echoatlas.schemas.tables import TABLES, columns
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -210,7 +211,7 @@ def each_once(failures: Iterable[Failure]) -> tuple[Failure, ...]:
 def of_rows(number: int, some: Sequence[str]) -> str:
     """How many rows are at fault, and some of them by their opaque ids; "" for none."""
     named = f", of them {', '.join(some)}" if some else ""
-    return f"{number} rows{named}" if number else ""
+    return f"{number_of(number, 'row')}{named}" if number else ""
 
 
 def _asked(table: str, site: SiteConfig | None) -> Iterator[tuple[str, str]]:

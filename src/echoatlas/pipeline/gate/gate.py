@@ -22,6 +22,7 @@ from echoatlas.pipeline.gate.known import KnownKeys
 from echoatlas.pipeline.gate.pages import WHOLE, GatePart
 from echoatlas.pipeline.gate.suites import UNIQUE
 from echoatlas.schemas.tables import TABLES
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -173,9 +174,11 @@ class Gate:
 
     def _said_of(self, site: str) -> list[str]:
         here = self.sites[site]
+        due = number_of(here.objects, "object, which stays due", "objects, which stay due")
+        refused = number_of(here.refused, "object")
         told = [
-            f"held back {here.objects} objects, which stay due" if here.objects else "",
-            f"quarantined {here.refused} objects as failed_gate" if here.refused else "",
+            f"held back {due}" if here.objects else "",
+            f"quarantined {refused} as failed_gate" if here.refused else "",
         ]
         if not any(told):
             return []

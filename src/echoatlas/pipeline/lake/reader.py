@@ -134,6 +134,12 @@ class LakeReader:
         entry = self._folder(name).read(f"_delta_log/{table.version():020d}.json")
         return f"{table.metadata().id}@{table.version()}:{hashlib.sha256(entry).hexdigest()}"
 
+    @_translated_errors
+    def has_moved(self, name: str, state: str) -> bool:
+        """Whether a commit followed what ``state`` told of a table; one request tells."""
+        version = int(state.rpartition("@")[2].partition(":")[0]) if state else -1
+        return self._folder(name).exists(f"_delta_log/{version + 1:020d}.json")
+
     @persistent
     @_translated_errors
     def read(

@@ -7,9 +7,9 @@ and who withdrew does not come back since a bucket was tidied up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.patients import PatientList
     from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
+Key = TypeVar("Key")
 HELD = (
     "a list of patients can't be heeded: no picture of the site is released until it is mended "
     "(`echoatlas site receipt` says which)"
@@ -162,22 +163,36 @@ def _archives_of_lists(lake: Lake) -> set[str]:
     return set(lake.read("sightings", ["container"], inside)["container"].to_pylist())
 
 
-def consent_of_patients(lake: Lake, site: str) -> dict[str, Consent]:
-    """What lists say that takes away, by the pseudonym that a patient has in the lake."""
-    rows = lake.read("consents", where=pc.field("site") == site).to_pylist()
-    said: dict[str, Consent] = {}
-    marks: dict[str, Consent] = {}
-    for row in rows:
+def consent_by_site(lake: Lake, sites: Collection[str]) -> dict[str, dict[str, Consent]]:
+    """What sites' lists say that takes away, by the pseudonym that a patient has in the lake."""
+    wanted = pc.field("site").isin(pa.array(sorted(sites), pa.string()))
+    said: dict[str, dict[str, Consent]] = {site: {} for site in sites}
+    marks: dict[tuple[str, str], Consent] = {}
+    for row in lake.read("consents", where=wanted).to_pylist():
         if row["patient"] and row["consent"] != Consent.GIVEN:
-            for known, name in ((said, row["patient"]), (marks, row["known_as"])):
-                known[name] = strictest((known.get(name, Consent.UNSAID), row["consent"]))
-    marks.pop("", None)
+            _said(said[row["site"]], row["patient"], row["consent"])
+            if row["known_as"]:
+                _said(marks, (row["site"], row["known_as"]), row["consent"])
     if marks:
-        wanted = pc.field("known_as").isin(pa.array(sorted(marks), pa.string()))
-        for row in lake.read("copies", ["patient", "known_as"], wanted).to_pylist():
-            before = said.get(row["patient"], Consent.UNSAID)
-            said[row["patient"]] = strictest((before, marks[row["known_as"]]))
+        named = pa.array(sorted({mark for _, mark in marks}), pa.string())
+        columns = ["patient", "known_as"]
+        copies = lake.read("copies", columns, pc.field("known_as").isin(named)).to_pylist()
+        patients: dict[str, set[str]] = {}
+        for row in copies:
+            patients.setdefault(row["known_as"], set()).add(row["patient"])
+        for (site, mark), word in marks.items():
+            for patient in patients.get(mark, ()):
+                _said(said[site], patient, word)
     return said
+
+
+def _said(known: dict[Key, Consent], key: Key, word: str) -> None:
+    known[key] = strictest((known.get(key, Consent.UNSAID), word))
+
+
+def consent_of_patients(lake: Lake, site: str) -> dict[str, Consent]:
+    """The same of one site."""
+    return consent_by_site(lake, [site])[site]
 
 
 def sentence_on(one: PatientList) -> str:

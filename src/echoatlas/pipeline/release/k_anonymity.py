@@ -223,9 +223,11 @@ def anonymized(
 
 
 def device_of(index: pa.Table) -> pa.ChunkedArray:
-    """Maker and model as one text."""
+    """Maker and model as one text; one word where both are unknown."""
     maker, model = (pc.cast(index.column(name), pa.string()) for name in ("maker", "model"))
-    return pc.utf8_trim_whitespace(pc.binary_join_element_wise(maker, model, " "))
+    both = pc.utf8_trim_whitespace(pc.binary_join_element_wise(maker, model, " "))
+    neither = pc.and_(pc.equal(maker, UNKNOWN), pc.equal(model, UNKNOWN))
+    return pc.if_else(neither, UNKNOWN, both)
 
 
 def _decades(ages: pa.ChunkedArray) -> pa.ChunkedArray:

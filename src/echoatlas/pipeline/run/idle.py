@@ -67,7 +67,9 @@ class Looked:
     def keep(self, deployment: Deployment, surveys: Iterable[Survey], summary: Summary) -> None:
         """Write a note down, if the run found nothing to do and said nothing that may pass."""
         seen = list(surveys)
-        rests = all(one.rests for one in seen) and self.tables == _tables(deployment)
+        lake = deployment.lake
+        moved = any(lake.has_moved(name, state) for name, state in self.tables.items())
+        rests = all(one.rests for one in seen) and not moved
         if not rests or summary.failed or summary.notes or summary.silent:
             return
         names = [one.site.site for one in seen]
@@ -75,7 +77,7 @@ class Looked:
             name: [one for one in summary.warnings if one.startswith(f"{name}: ")] for name in names
         }
         buckets = {one.site.site: one.arrived.state for one in seen}
-        note = Note(_state(deployment), buckets, summary.gate, said)
+        note = Note(_state(deployment, self.tables), buckets, summary.gate, said)
         storage = deployment.lake.storage
         before = _kept(storage)
         if before is not None and before.lake == note.lake:  # of other sites
@@ -131,14 +133,18 @@ def _looked_at(deployment: Deployment, site: SiteConfig) -> str:
         return state
 
 
-def _state(deployment: Deployment) -> str:
-    """A digest of all that a run looks at but buckets: settings, code, tables, what is beside."""
+def _state(deployment: Deployment, tables: Mapping[str, str] | None = None) -> str:
+    """A digest of all that a run looks at but buckets: settings, code, tables, what is beside.
+
+    Args:
+        tables: as they are, if they were looked at already: each is opened for it.
+    """
     storage = deployment.lake.storage
     looked: dict[str, Any] = {
         "code": code(),
         "settings": deployment.config.model_dump(mode="json"),
         "sites": {name: one.model_dump(mode="json") for name, one in deployment.sites.items()},
-        "tables": _tables(deployment),
+        "tables": _tables(deployment) if tables is None else dict(tables),
         "beside": {
             name: [(one.key, one.size, one.tag) for one in storage.sub(name).list()]
             for name in BESIDE

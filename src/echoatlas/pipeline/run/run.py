@@ -29,7 +29,7 @@ from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.ingest.apart import shared_warning, sharing
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.objects.heeded import heeded
-from echoatlas.pipeline.objects.listed import HELD, Heard, heed, warnings_of
+from echoatlas.pipeline.objects.listed import HELD, Heard, consent_by_site, heed, warnings_of
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
@@ -224,6 +224,7 @@ def _tell_sites(run: UnderWay, found: Surveyed) -> None:
     run.begin(Stage.RECEIPTS, "writing receipts")
     names = [seen.site.site for seen in found.surveys]
     fates = Fates.read(run.lake, names, every=len(names) == len(run.deployment.sites))
+    consents = consent_by_site(run.lake, names)
     for seen in found.surveys:
         if not write_receipts(
             run.deployment,
@@ -233,6 +234,7 @@ def _tell_sites(run: UnderWay, found: Surveyed) -> None:
             found.digests,
             found.differing.get(seen.site.site, ()),
             fates[seen.site.site],
+            consents[seen.site.site],
         ):
             run.summary.silent.append(seen.site.site)
     _speak_of_tables(run.lake, found.surveys, run.summary)

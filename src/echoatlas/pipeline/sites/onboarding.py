@@ -20,6 +20,7 @@ from echoatlas.pipeline.sites.presign import Form, upload_form
 from echoatlas.pipeline.storage.storage import LocalStorage, S3Storage
 from echoatlas.schemas.config.file import load
 from echoatlas.schemas.config.site import SiteConfig
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -54,8 +55,9 @@ class Checked:
         """What lies there, in words."""
         if not self.files and not self.beside:
             return f"nothing lies in {self.site.bucket} yet: is the address right?"
-        beside = f" and {self.beside} tables or masks beside them" if self.beside else ""
-        return f"{self.files} files{beside}, {self.bytes} bytes, in {self.site.bucket}"
+        beside = number_of(self.beside, "table or mask beside them", "tables or masks beside them")
+        told = [number_of(self.files, "file"), *([beside] if self.beside else [])]
+        return f"{' and '.join(told)}, {number_of(self.bytes, 'byte')}, in {self.site.bucket}"
 
 
 def file_of(deployment: Deployment, site: str) -> Path:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.patients import PatientList
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.site import SiteConfig
+    from echoatlas.schemas.values import Consent
 
 WRITTEN = "_receipts/"  # in the lake: uploads' opaque ids, and hashes of their last receipts
 ROOT = "_root"  # the receipt of what lies beside the folders
@@ -47,6 +48,7 @@ def write_receipts(
     digests: Mapping[str, bytes] | None = None,
     other: Iterable[str] = (),
     fates: Fates | None = None,
+    consents: Mapping[str, Consent] | None = None,
 ) -> bool:
     """Write a receipt for each upload whose outcome has changed to where the site can read it.
 
@@ -56,6 +58,7 @@ def write_receipts(
         digests: locator to SHA-256 of files that were read anyway; others are read for it.
         other: keys of files whose bytes are not those that a manifest names.
         fates: what became of the site's files, if that was read already.
+        consents: what its lists take away, by patient, if that was read already.
 
     Returns:
         False if the bucket is read-only for us: the site then asks for its receipt instead.
@@ -70,7 +73,9 @@ def write_receipts(
         beside = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting)
         told = (*beside.told, *beside.lists)
     fates = fates or Fates.read(deployment.lake, [site.site])[site.site]
-    now = _outcomes(deployment, site, fates, told, whole, other)
+    if consents is None:
+        consents = consent_of_patients(deployment.lake, site.site)
+    now = _outcomes(deployment, site, fates, consents, told, whole, other)
     due = {upload for upload, digest in now.items() if before.get(upload) != digest}
     if not due:
         return True
@@ -147,14 +152,14 @@ def _outcomes(
     deployment: Deployment,
     site: SiteConfig,
     fates: Fates,
+    consents: Mapping[str, Consent],
     told: Iterable[TableReport | PatientList],
     whole: Completeness,
     other: Iterable[str],
 ) -> dict[str, str]:
     """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
     held = batches_held(deployment.lake.storage).get(site.site)
-    listed = consent_of_patients(deployment.lake, site.site)
-    rows = fates.digests(listed, held.unlike if held is not None else ())
+    rows = fates.digests(consents, held.unlike if held is not None else ())
     key = deployment.key()
     lines: list[tuple[str, str]] = []
 

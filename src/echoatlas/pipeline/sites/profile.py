@@ -194,7 +194,7 @@ class _Seen:
         maker = " ".join(values(scan.header, "Manufacturer")[:1])
         model = " ".join(values(scan.header, "ManufacturerModelName")[:1])
         known = device(maker, model)
-        self.devices[", ".join(known)] += 1
+        self.devices[", ".join(dict.fromkeys(known))] += 1
         if UNKNOWN in known and (maker or model):
             self.unlisted["device", f"{maker}, {model}"].add(who)
 

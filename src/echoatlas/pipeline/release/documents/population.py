@@ -102,6 +102,8 @@ QUALITY: Mapping[str, str] = {
     "clean": "graphics and redactions cover less than 1 % of the scanned area",
 }
 
+NOT_SAID = pa.array(["", UNKNOWN])
+
 
 def quality(index: pa.Table) -> dict[str, float]:
     """Shares of frames that meet each criterion of ``QUALITY``, 0 to 1."""
@@ -111,8 +113,8 @@ def quality(index: pa.Table) -> dict[str, float]:
         "spacing": pc.is_valid(column("mm_per_px_x")),
         "patient": pc.not_equal(column("patient_source"), PatientSource.OBJECT),
         "area": pc.equal(column("fan_verdict"), "accept"),
-        "device": pc.not_equal(column("device"), ""),
-        "license": pc.invert(pc.is_in(column("license"), value_set=pa.array(["", UNKNOWN]))),
+        "device": pc.invert(pc.is_in(column("device"), value_set=NOT_SAID)),
+        "license": pc.invert(pc.is_in(column("license"), value_set=NOT_SAID)),
         "clean": pc.less(column("text_share"), 0.01),
     }
     return {
