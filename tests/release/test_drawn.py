@@ -14,8 +14,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from echoatlas.pipeline.frames.codec import encode, encode_mask
+from echoatlas.pipeline.frames.measure import measure
+from echoatlas.pipeline.frames.normalize import normalize, plan_frames
+from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.schemas.config.release import ReleaseConfig
+from echoatlas.schemas.records import Redaction
+from echoatlas.simulate import make_cine
 from tests.helpers.exported import (
     FAN,
     FRAMES,
@@ -27,6 +34,7 @@ from tests.helpers.exported import (
     releases_of_frames,
 )
 from tests.helpers.mds import mds_samples
+from tests.helpers.tables import quick_lake
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Found = tuple[str, Array | None, Array | None, Array | None]  # frame, fan, overlay, patches
@@ -195,6 +203,47 @@ def test_it_can_be_left_out(form: str, releases: Storage, tmp_path: Path) -> Non
     for file in tmp_path.rglob("*.json"):
         told = file.read_text()
         assert '"fan_mask": {' not in told and '"fan_mask": "' not in told
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """A release of frames of 256 x 256, half of them of linear fans and half of phased ones."""
+    frames = []
+    for seed, shape in enumerate(("linear", "phased", "linear", "phased")):
+        scan = make_cine(seed, frames=4, fan=shape, size=(640, 480))
+        plan = plan_frames(scan.fans[0], Redaction(scan.fans[0].mask(scan.height, scan.width)))
+        for number, shown in enumerate(scan.pictures):
+            frame = normalize(shown, plan)
+            measures = measure(frame, plan.area, landmarked=False)
+            height, width = frame.pixels.shape[:2]
+            told = {"object_id": str(seed), "patient": str(seed), "frame_index": number}
+            told |= {"image": encode(frame.pixels), "pixel_hash": measures.pixel_hash}
+            told |= {"width": width, "height": height, "scale": frame.scale}
+            told |= {"offset_x": frame.offset[0], "offset_y": frame.offset[1]}
+            told |= {"fan": plan.fan.to_json(), "patch_map": measures.patch_map}
+            frames.append(
+                told | {"overlay": encode_mask(np.eye(256, dtype=bool)) if number == 0 else b""}
+            )
+    lake = quick_lake(tmp_path_factory.mktemp("simulated"), frames)
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="one", splits={"train": 1.0}))
+    return releases
+
+
+def size_of(folder: Path) -> int:
+    return sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+
+
+@pytest.mark.parametrize("form", ["coco", "files", "hdf5", "imagefolder", "mds", "parquet",
+                                  "webdataset"])  # fmt: skip
+def test_what_every_sample_carries_is_a_small_part_of_the_bytes(
+    form: str, simulated: Storage, tmp_path: Path
+) -> None:
+    for asked in ("true", "false"):
+        pull(simulated, "one", tmp_path / asked, form, settings={"drawn": drawn})
+
+    without = size_of(tmp_path / "false")
+    assert 0 < size_of(tmp_path / "true") - without <= 0.03 * without
 
 
 def test_a_clip_brings_its_fan_and_what_is_drawn_of_each_frame(tmp_path: Path) -> None:

@@ -61,12 +61,16 @@ def write_coco(job: Pull[Settings]) -> None:
             "annotations": drawn,
             "categories": categories,
         }
-        job.target.write(f"annotations/instances_{split}.json", json.dumps(told).encode())
+        job.target.write(f"annotations/instances_{split}.json", _plain(told))
     job.notes.append(
         "`segmentation` is run lengths, with holes, and is absent where there is only a box; "
         "`file_name` is relative to `images/`. Of an image `fan_mask` and `overlay` are run "
         "lengths, `patch_map` is base64 of 16 x 16 bytes; null where they are not known."
     )
+
+
+def _plain(told: dict[str, Any]) -> bytes:
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
 def _category(number: int, name: str, points: int) -> dict[str, Any]:

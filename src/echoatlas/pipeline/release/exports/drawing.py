@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.frames.png import encode_png
+from echoatlas.pipeline.frames.png import small_png
 from echoatlas.pipeline.release.exports.rle import run_lengths
 from echoatlas.pipeline.release.reader import fan_in_image
 from echoatlas.pipeline.release.shard import unpacked_image
@@ -56,7 +55,7 @@ class Drawing:
         """As PNG, by name: masks of one bit (0 and 255 to most), patches of eight."""
         masks = {FAN: self.fan, OVERLAY: self.overlay}
         found = {name: two_levels(mask) for name, mask in masks.items() if mask is not None}
-        return found | ({} if self.patches is None else {PATCHES: encode_png(self.patches)})
+        return found | ({} if self.patches is None else {PATCHES: small_png(self.patches)})
 
     @property
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
@@ -120,8 +119,4 @@ def _fan(placed: tuple[Any, ...]) -> NDArray[np.bool_] | None:
 
 def two_levels(mask: NDArray[np.bool_]) -> bytes:
     """A mask, (H, W), as PNG of one bit a pixel: a tenth of one of eight."""
-    options = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 9]
-    done, data = cv2.imencode(".png", mask.astype(np.uint8) * 255, options)
-    if not done:
-        raise ValueError("the mask could not be written as PNG")
-    return data.tobytes()
+    return small_png(mask.view(np.uint8), bits=1)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.exports.drawing import FAN, FOLDERS, OVERLAY, PATCHES
 from echoatlas.pipeline.release.reader import fan_in_image
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from echoatlas.pipeline.release.exports.drawing import Drawing
     from echoatlas.pipeline.release.exports.job import Pull
     from echoatlas.pipeline.release.reader import Stored
 
@@ -33,19 +27,11 @@ def drawn_files(job: Pull[Any], row: Mapping[str, Any]) -> list[str]:
 
 
 def write_drawn(job: Pull[Any], sample: Stored) -> None:
-    """Write those files: masks of 0 and 255, patch maps of 16 x 16."""
-    for name, pixels in _levels(job.drawn(sample)):
+    """Write those files: masks of one bit (0 and 255 as gray), patch maps of 16 x 16."""
+    for name, picture in job.drawn(sample).pictures.items():
         path = _file(name, sample.frame_id)
         if not job.target.has(path):
-            job.target.write(path, encode_png(pixels))
-
-
-def _levels(found: Drawing) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    for name, mask in ((FAN, found.fan), (OVERLAY, found.overlay)):
-        if mask is not None:
-            yield name, mask.astype(np.uint8) * 255
-    if found.patches is not None:
-        yield PATCHES, found.patches
+            job.target.write(path, picture)
 
 
 def _file(name: str, frame_id: str) -> str:

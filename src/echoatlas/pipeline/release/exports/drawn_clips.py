@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.exports.drawing import (
     FAN,
     FOLDERS,
@@ -17,6 +16,7 @@ from echoatlas.pipeline.release.exports.drawing import (
     PATCHES,
     Drawing,
     fan_of,
+    two_levels,
 )
 from echoatlas.pipeline.release.exports.rle import run_lengths
 
@@ -31,7 +31,7 @@ _ENDINGS = {FAN: "png", OVERLAY: "json", PATCHES: "npy"}
 def clip_files(job: Pull[Any], clip: ReleaseClip) -> dict[str, str]:
     """Where they lie, by what they are: what is not known has no file.
 
-    The fan is that of all frames, 0 and 255; overlays are a list of COCO's run lengths, null for a
+    The fan is that of all frames, of one bit; overlays are a list of COCO's run lengths, null for a
     frame that has none; patches are (T, 16, 16) uint8, not there if any frame's are not known.
     """
     if not job.reader.beside:
@@ -59,7 +59,7 @@ def write_clip_files(job: Pull[Any], clip: ReleaseClip, samples: Sequence[Stored
 def _fan(found: Sequence[Drawing]) -> bytes:
     area = found[0].fan
     assert area is not None
-    return encode_png(area.astype(np.uint8) * 255)
+    return two_levels(area)
 
 
 def _overlays(found: Sequence[Drawing]) -> bytes:

@@ -23,7 +23,7 @@ FIRST = ROLES[Role.FIRST]
 
 def write_files(job: Pull[FormatSettings]) -> Hub:
     """Write it: ``images/``, ``masks/``, ``index.csv``, and where a sample has them ``fans/`` (the
-    scanned area) and ``overlays/`` (graphics, redactions), 0 and 255, and ``patch_maps/``, 16 x 16.
+    scanned area) and ``overlays/`` (graphics, redactions), of one bit, and ``patch_maps/``.
     """
     loose(job)
     job.target.write("index.csv", csv_table(job.index, {}))

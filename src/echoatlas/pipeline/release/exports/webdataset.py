@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from echoatlas.pipeline.frames.png import encode_png
+from echoatlas.pipeline.frames.png import small_png
 from echoatlas.pipeline.release.annotations import mask_ending, most_masks, told
 from echoatlas.pipeline.release.exports.drawing import SPOKEN, Drawing
 from echoatlas.pipeline.release.exports.job import Hub, Pull
@@ -85,7 +85,7 @@ def add(sink: io.BytesIO, name: str, data: bytes) -> None:
 
 @cache
 def _black(height: int, width: int) -> bytes:
-    return encode_png(np.zeros((height, width), np.uint8))
+    return small_png(np.zeros((height, width), np.uint8))
 
 
 def _features(ending: str, masks: int) -> Features:
