@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 
 import echoatlas
 from echoatlas.cli import call
-from echoatlas.errors import EchoAtlasError
+from echoatlas.errors import EchoAtlasError, UsageError
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.site_bucket import site_bucket
 from echoatlas.pipeline.storage import s3
-from echoatlas.pipeline.storage.s3 import s3_fault
+from echoatlas.pipeline.storage.s3 import demand_address, s3_fault
 from echoatlas.schemas.config.deployment import Zone
 from tests.helpers import s3server
 
@@ -116,6 +118,43 @@ def test_so_does_a_trainer_that_loads(
     assert said.out == said.err == ""
 
 
+@pytest.mark.parametrize(
+    ("place", "uri", "told"),
+    [
+        ("127.0.0.1:8333", "s3://bucket/lake", "is no address such as https://HOST:9000"),
+        ("minio", "s3://bucket/lake", "is no address such as"),
+        ("http://", "s3://bucket/lake", "is no address such as"),
+        ("http://minio:port", "s3://bucket/lake", "is no address such as"),
+        ("http://minio:0", "s3://bucket/lake", "is no address such as"),
+        (DEAD, "s3://Our Bucket!/lake", "no bucket can have the name 'Our Bucket!'"),
+        (DEAD, "s3://ab/lake", "no bucket can have the name 'ab'"),
+    ],
+)
+def test_an_address_that_is_none_is_told_before_it_is_asked(
+    tmp_path: Path, place: str, uri: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "tests")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", place)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError, match=re.escape(told)):
+        echoatlas.load("2026.11", lake=uri)
+    with pytest.raises(UsageError, match=re.escape(told)):
+        site_bucket(uri, None).list()
+
+
+def test_addresses_of_every_kind_of_service_are_taken() -> None:
+    for place in (
+        None,
+        "https://s3.eu-central-1.amazonaws.com",
+        "http://[::1]:9000",
+        "http://user:secret@minio.example:9000/below/",
+        "http://minio",
+    ):
+        demand_address("s3://Old_Bucket.name/x", Zone(endpoint=place))
+
+
 # As clients word what a test server does not answer
 WORDED = {
     "An error occurred (403) when calling HeadBucket: Forbidden, status code: 403": "access denied",
@@ -124,6 +163,7 @@ WORDED = {
     "Error performing PUT http://169.254.169.254/latest/api/token": "no credentials found",
     "Server returned non-2xx status code: 503: <Code>SlowDown</Code>": "(status 503)",
     "HTTP error: error sending request\n\nDebug source: status: 403": "cannot reach",
+    "SSL validation failed for https://x [SSL: WRONG_VERSION_NUMBER]": "cannot reach",
     "something unheard of": "does not answer as it should",
 }
 

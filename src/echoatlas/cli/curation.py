@@ -80,7 +80,7 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
     )
     unlisted = [one.site for one in sites if one.fault]
     if unlisted:
-        raise CheckFailed(f"{len(unlisted)} sites can't be listed, first: {unlisted[0]}")
+        raise CheckFailed(f"buckets that can't be listed: {', '.join(unlisted)}")
 
 
 def run(ctx: typer.Context, site: list[str] | None = Sites) -> None:

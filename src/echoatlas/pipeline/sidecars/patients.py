@@ -7,7 +7,6 @@ never passed over: it has a fault, and whoever reads it makes the site's picture
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ from echoatlas.pipeline.read.headings import (
     meaning,
     plain,
 )
+from echoatlas.pipeline.read.spoiled import spoiled_ids
 from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
@@ -46,13 +46,9 @@ WRITTEN = (
 )  # fmt: skip
 TABULAR = (*SHEETS, ".txt", ".json", ".xls", ".xlsb", ".ods")
 LEFT = (Consent.WITHDRAWN, Consent.REFUSED, Consent.UNCLEAR, Consent.RESTRICTED)
-# What a spreadsheet makes of long numbers, and of what it can't show
-SPOILED = re.compile(
-    r"[-+]?\d+([.,]\d+)?e\+\d+|#+|#(n/?a|ref|value|name|num|null|div/0)[!?]?", re.IGNORECASE
-)
 UNREADABLE = "can't be read as a table"
 WHOM = "has no column that is sure to name the patient by a number"
-DAMAGED = "has patient ids that a spreadsheet damaged (1.2E+11, ###)"
+DAMAGED = "has patient ids that a spreadsheet damaged (1.2E+11, ###, digits that became zeros)"
 ELSEWHERE = "is not among sidecar.files"
 IGNORED = "ignore"
 TITLES = 50  # lines among which a heading is looked for
@@ -236,12 +232,15 @@ def _said(
 ) -> PatientList:
     said: dict[str, Consent] = {}
     nameless, spoiled = 0, False
+    damaged = frozenset[str]().union(
+        *(spoiled_ids({row.get(one, "").strip() for row in rows}) for one in who)
+    )
     for row, word in zip(rows, words, strict=True):
         if not (word in LEFT or (alone and word is Consent.GIVEN)):
             continue
         ids = list(_ids(row, who))
         for one in ids:
-            spoiled |= bool(SPOILED.fullmatch(one)) and word in LEFT
+            spoiled |= one in damaged and word in LEFT
             said[one] = strictest((said.get(one, Consent.UNSAID), word))
         nameless += not ids and word in LEFT and any(row.values())
     return PatientList(key, alone, said, nameless, DAMAGED if spoiled else "")

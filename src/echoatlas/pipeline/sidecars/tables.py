@@ -20,6 +20,7 @@ from echoatlas.pipeline.read.headings import (
     patient_columns,
     speaks,
 )
+from echoatlas.pipeline.read.spoiled import spoiled_ids
 from echoatlas.pipeline.read.text import text_of
 from echoatlas.pipeline.sidecars.json_rows import json_records
 from echoatlas.pipeline.sidecars.workbook import SHEET_ERRORS, workbook_sheets
@@ -46,12 +47,15 @@ class SidecarTable:
         headings: of all columns, in order.
         rows: file name as the table gives it ("/" between folders) to column to value.
         lines: number of lines that name a file; several may name the same.
+        spoiled: of these, how many name the patient by what a spreadsheet left of an id: it is not
+            in ``rows``, as several patients may have the same.
     """
 
     key: str
     headings: tuple[str, ...]
     rows: Mapping[str, Mapping[str, str]]
     lines: int
+    spoiled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +98,34 @@ def table_of(sheets: Sequence[Sheet], name: str, rule: Sidecar) -> SidecarTable 
     if key is None:
         return None
     headings = tuple(rows[0])
+    rows, spoiled = _without_spoiled([row for row in rows if row.get(key, "").strip()], key, rule)
     readers = speaking(headings, rule)
     by_name = "" if readers else told_by_name(name, rule).replace("ignore", "")
     named: dict[str, Rows] = {}
     for row in rows:
-        if row.get(key, "").strip():
-            cells = [read(row.get(one, ""), rule) for one, read in readers.items()]
-            if said := strictest([*cells, by_name]):
-                row = {**row, JOINED: said}
-            named.setdefault(_path(row[key]), []).append(row)
+        cells = [read(row.get(one, ""), rule) for one, read in readers.items()]
+        if said := strictest([*cells, by_name]):
+            row = {**row, JOINED: said}
+        named.setdefault(_path(row[key]), []).append(row)
     lines = sum(map(len, named.values()))
     table: dict[str, Mapping[str, str]] = {}
     for file, same in _apart(named, folder_column(headings)).items():
         table[file] = joined_rows(same) if len(same) > 1 else same[0]
         if _torn(same, headings, rule):  # it is not this file that they all speak of
             table[file] = {one: table[file].get(one, "") for one in (key, JOINED)}
-    return SidecarTable(key, headings, table, lines) if table else None
+    return SidecarTable(key, headings, table, lines, spoiled) if table else None
+
+
+def _without_spoiled(rows: Rows, key: str, rule: Sidecar) -> tuple[Rows, int]:
+    """Rows without the patients' ids that a spreadsheet damaged, and how many had one."""
+    columns = [one for one in patient_columns(rows[0] if rows else (), rule) if one != key]
+    bad = {one: spoiled_ids({row.get(one, "") for row in rows} - {""}) for one in columns}
+    found, number = [], 0
+    for row in rows:
+        gone = dict.fromkeys((one for one in columns if row.get(one, "") in bad[one]), "")
+        found.append(row | gone if gone else row)
+        number += bool(gone)
+    return found, number
 
 
 def _path(cell: str) -> str:
@@ -270,7 +286,8 @@ def _headings(cells: Sequence[str], below: Sequence[Sequence[str]]) -> list[str]
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, float) and value.is_integer():
+    # Of a longer number not all digits are there, and as an integer it would have others
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         value = int(value)
     return str(value).strip()[:MOST_CELL]
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.read.consent import JOINED
-from echoatlas.pipeline.read.headings import meaning, patient_columns, plain
+from echoatlas.pipeline.read.headings import id_columns, meaning, patient_columns, plain
+from echoatlas.pipeline.read.spoiled import padded_otherwise
 from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class TableReport:
         refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
             understood what they say of it.
         nameless: rows that name no patient, or several, where a column names them.
+        spoiled: lines that name a patient by what a spreadsheet left of an id.
     """
 
     table: str
@@ -48,6 +50,7 @@ class TableReport:
     refused: int = 0
     unclear: int = 0
     nameless: int = 0
+    spoiled: int = 0
 
     @property
     def idle(self) -> bool:
@@ -70,6 +73,11 @@ class TableReport:
             )
         if self.nameless:
             parts.append(f"{self.nameless} rows name no patient, or several.")
+        if self.spoiled:
+            parts.append(
+                f"{self.spoiled} rows have an id that a spreadsheet damaged (1.2E+11, ###, "
+                "digits that became zeros), and name nobody by it: export ids as text."
+            )
         if not self.patient:
             parts.append("No column is sure to name the patient: say which in sidecar.columns.")
         return " ".join(parts)
@@ -89,6 +97,8 @@ class Tally:
         refused, unclear: rows that refuse consent or withdraw it, and rows of which it is not
             understood what they say of it.
         nameless: rows that name no patient, or several, where a column names them.
+        spoiled: lines that name a patient by what a spreadsheet left of an id.
+        padded: ids that tables write with leading zeros and without.
         overlooked: files that are tables by what is in them, where none is by its name.
     """
 
@@ -104,6 +114,8 @@ class Tally:
     refused: int = 0
     unclear: int = 0
     nameless: int = 0
+    spoiled: int = 0
+    padded: int = 0
     overlooked: int = 0
 
     @property
@@ -146,6 +158,17 @@ class Tally:
             found.append(
                 f"in {self.nameless} of {self.rows} rows of tables no patient is named, or several "
                 "for one file: each of these files is a patient of its own"
+            )
+        if self.spoiled:
+            found.append(
+                f"{self.spoiled} rows of tables have a patient's id that a spreadsheet damaged "
+                "(1.2E+11, ###, digits that became zeros), and name nobody by it: ask for a table "
+                "with ids as text"
+            )
+        if self.padded:
+            found.append(
+                f"{self.padded} ids of patients are written with leading zeros and without: each "
+                "way is taken for a patient of its own"
             )
         if self.refused:
             found.append(
@@ -205,11 +228,23 @@ def tally(
         refused=sum(one.refused for one in told),
         unclear=sum(one.unclear for one in told),
         nameless=sum(one.nameless for one in told) if site.patient.source in BY_TABLE else 0,
+        spoiled=sum(one.spoiled for one in told),
+        padded=padded_otherwise(_ids(tables, site.sidecar)),
     )
     return told, counts
 
 
 BY_TABLE = ("auto", "sidecar")  # rules by which a table may say who the patient is
+
+
+def _ids(tables: Tables, rule: Sidecar) -> set[str]:
+    """The ids by which tables name patients."""
+    return {
+        row.get(column, "")
+        for placed in tables
+        for column in id_columns(placed.table.headings, rule)
+        for row in placed.table.rows.values()
+    }
 
 
 def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) -> TableReport:
@@ -232,4 +267,5 @@ def report_of(placed: Placed, rule: Sidecar, matched: int, archives: int = 0) ->
         nameless=sum(not any(row.get(one) for one in named) for row in placed.table.rows.values())
         if named
         else 0,
+        spoiled=placed.table.spoiled,
     )

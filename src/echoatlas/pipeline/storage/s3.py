@@ -49,8 +49,11 @@ NO_CREDENTIALS = re.compile(
 )
 UNREACHED = re.compile(
     r"error sending request|connect error|dns error|error trying to connect|[Cc]onnection refused"
-    r"|[Cc]ould not connect|timed out|operation timed|[Cc]onnection (reset|closed)"
+    r"|[Cc]ould not connect|SSL validation failed|timed out|operation timed"
+    r"|[Cc]onnection (reset|closed)"
 )
+ADDRESS = re.compile(r"https?://[^\s/@?#]+(@[^\s/@?#]+)?(/\S*)?")
+BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")  # what any service takes, of AWS the oldest buckets
 ASKED_AGAIN = re.compile(r"after ([3-9]|\d\d+) retries")
 STATUS = re.compile(r"(?:status code|status): ?(\d{3})")
 
@@ -103,12 +106,43 @@ def demand_credentials(uri: str, zone: Zone) -> None:
         raise no_credentials(uri, zone)
 
 
+def demand_address(uri: str, zone: Zone) -> None:
+    """Find out before the first request whether there can be such a service and such a bucket.
+
+    Of an address that is none clients raise errors of their own kinds, or end in a panic.
+
+    Raises:
+        UsageError: the endpoint is no URL, or no bucket can have that name.
+    """
+    place = zone.endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    if place and not (ADDRESS.fullmatch(place) and _has_port(place)):
+        raise UsageError(
+            "the endpoint of the S3 service is no address such as https://HOST:9000: look at "
+            "'zones' in echoatlas.yaml and at AWS_ENDPOINT_URL"
+        )
+    bucket = uri.removeprefix("s3://").partition("/")[0]
+    if uri.startswith("s3://") and not BUCKET.fullmatch(bucket):
+        raise UsageError(
+            f"no bucket can have the name '{bucket}': 3 to 63 lower-case letters, digits, dots "
+            "and hyphens"
+        )
+
+
+def _has_port(place: str) -> bool:
+    """Whether a URL's port, if it has one, can be a port."""
+    try:
+        return urlsplit(place).port != 0 and bool(urlsplit(place).hostname)
+    except ValueError:
+        return False
+
+
 def s3_options(uri: str, zone: Zone) -> dict[str, str]:
     """What a client of a zone is set with, by the names of the variables that say it elsewhere.
 
     Raises:
-        UsageError: there are no credentials.
+        UsageError: there are no credentials, or no such address.
     """
+    demand_address(uri, zone)
     demand_credentials(uri, zone)
     named = {
         "AWS_ENDPOINT_URL": zone.endpoint or os.environ.get("AWS_ENDPOINT_URL"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from echoatlas.pipeline.storage.s3 import demand_credentials, s3_fault
+from echoatlas.pipeline.storage.s3 import s3_fault
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage.storage import S3Storage
@@ -19,12 +19,11 @@ def s3_client(bucket: S3Storage, service: Literal["s3", "iam"] = "s3") -> Any:
     """A client with the endpoint and credentials of a bucket's zone.
 
     Raises:
-        UsageError: there are no credentials.
+        UsageError: there are no credentials, or no such address.
     """
     import boto3
     from botocore.config import Config
 
-    demand_credentials(bucket.uri, bucket.zone)
     settings = bucket.options()
     return boto3.client(
         service,

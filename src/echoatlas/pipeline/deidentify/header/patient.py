@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.read.dicom.values import read_text
 from echoatlas.pipeline.read.headings import patient_columns
+from echoatlas.pipeline.read.spoiled import without_zeros
 from echoatlas.pipeline.vault.pseudonyms import normalized
 from echoatlas.schemas.values import PatientSource
 
@@ -55,7 +56,6 @@ def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
 
 
 SEPARATED = re.compile(r"[\d .\-/_]+")
-ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
 def loose_id(identity: str) -> str:
@@ -75,7 +75,7 @@ def loose_id(identity: str) -> str:
     bare = identity.partition("\\")[0].strip()
     if SEPARATED.fullmatch(bare):
         bare = "".join(one for one in bare if one.isdigit())
-    return ZEROS.sub("", bare)
+    return without_zeros(bare)
 
 
 def known_id(who: Identity) -> str:
