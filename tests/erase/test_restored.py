@@ -65,7 +65,7 @@ def test_a_lake_and_its_releases_that_are_restored_are_told_and_erased_again(
     assert sound == []
     assert told == [IN_RELEASE, IN_LAKE]
     assert cut.returncode == 1
-    assert "1 objects of the lake were erased and are back" in cut.stderr
+    assert "1 object of the lake was erased, and back since" in cut.stderr
     assert ran.returncode == 0
     assert again["objects"] == 1
     assert not any(again["proof"]["found"].values())

@@ -126,7 +126,7 @@ def test_sources_name_license_and_citation_and_changes_what_came(pulled: Path) -
     assert "- license: CC-BY-4.0\n- frames: 8" in sources
     assert "not-in-it" not in sources
     assert changes.startswith("# 2026.10 to 2026.11")
-    assert "1 frames added" in changes
+    assert "1 frame added" in changes
 
 
 def test_the_first_release_has_none_before_it(releases: Storage, tmp_path: Path) -> None:

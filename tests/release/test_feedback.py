@@ -88,7 +88,7 @@ def test_of_many_who_write_at_once_each_has_a_version(releases: Storage) -> None
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"frame_id": ["f0000", "nobody"], "loss": [1.0, 2.0]}, "1 samples that release 'one'"),
+        ({"frame_id": ["f0000", "nobody"], "loss": [1.0, 2.0]}, "1 sample that release 'one'"),
         ({"loss": [1.0]}, "has a column frame_id"),
         ({"frame_id": ["f0000"]}, "one of numbers at least"),
         ({"frame_id": ["f0000"], "loss": ["much"]}, "holds no numbers"),

@@ -163,7 +163,7 @@ def test_the_gate_refuses_a_release_that_overlaps(home: Path, file: str, say: Sa
     config.write_text(before)
 
     assert code == 1
-    assert "1 frames of 1 clips and 1 patients outside of test are near to theirs" in err
+    assert "1 frame of 1 clip and 1 patient outside of test are near to theirs" in err
     assert "add --without theirs" in err
     assert (kept, checked) == (0, 0)
     names = [check["name"] for check in json.loads(told)["checks"]]
@@ -188,7 +188,7 @@ def test_a_release_is_a_set_too(home: Path, say: Say) -> None:
     code, out, _ = say(home, "release", "create", "other", "--without", "evaluated")
 
     assert code == 0
-    assert "1 frames, 1 clips, 1 patients left out as near to evaluated (2 clips" in out
+    assert "1 frame, 1 clip, 1 patient left out as near to evaluated (2 clips" in out
     assert patients(home, "other").isdisjoint({"p-o003", "p-b"})
 
 

@@ -207,7 +207,7 @@ def test_a_crash_on_a_cluster_leaves_no_name_in_its_logs_or_in_any_version_of_th
             rehearsal.command("run"), capture_output=True, text=True, timeout=600, env=env
         )
         spoken.append((done.stdout + done.stderr).encode())
-        assert done.returncode == 1 and b"1 objects crashed" in spoken[-1], spoken
+        assert done.returncode == 1 and b"1 object crashed" in spoken[-1], spoken
 
     status = rehearsal.run("status")
     assert status["quarantine"] == {"crashed": 1} and status["objects"]["kept"] == 1

@@ -18,6 +18,7 @@ from echoatlas.pipeline.release.beside import FEEDBACK
 from echoatlas.pipeline.release.manifest import index_columns_of
 from echoatlas.pipeline.release.notices import living
 from echoatlas.pipeline.storage.whereabouts import find_releases
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +66,8 @@ def feedback(
 
     strange = pc.sum(pc.invert(pc.is_in(found.column("frame_id"), value_set=known))).as_py() or 0
     if strange:
-        raise UsageError(f"feedback tells of {strange} samples that release '{name}' does not have")
+        some = number_of(strange, "sample")
+        raise UsageError(f"feedback tells of {some} that release '{name}' does not have")
     sink = pa.BufferOutputStream()
     told = {"created": datetime.now(UTC).isoformat(timespec="seconds"), "note": note}
     pq.write_table(found.replace_schema_metadata(told), sink, compression="zstd")

@@ -11,6 +11,7 @@ import jinja2
 
 from echoatlas.pipeline.erase.proof import KINDS
 from echoatlas.pipeline.file_faults import local_faults
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ def still_to_do(done: Erasure) -> list[str]:
         )
     if done.look_alikes:
         said.append(
-            f"{done.look_alikes} objects of others look nearly the same and were kept, as their "
+            f"{number_of(done.look_alikes, 'object')} of others, nearly the same, kept, as their "
             "files name another patient: if that is an error, ask for those patients, too."
         )
     if not done.uploads:
@@ -67,10 +68,10 @@ def still_to_do(done: Erasure) -> list[str]:
 def as_text_of(done: Erasure, folder: Path) -> str:
     """What an erasure did, for the command line."""
     lines = [
-        f"request {done.request}: {done.objects} objects with {done.frames} frames of "
-        f"{done.site} are erased",
+        f"request {done.request}: {number_of(done.objects, 'object')} with "
+        f"{number_of(done.frames, 'frame')} of {done.site} erased",
         *(
-            f"release {one.release}: {one.frames} frames out; {one.instead}"
+            f"release {one.release}: {number_of(one.frames, 'frame')} out; {one.instead}"
             for one in done.releases
         ),
         f"{sum(done.proof.files.values())} searches of every file there is found no trace",

@@ -19,6 +19,7 @@ from echoatlas.pipeline.lake.tombstones import MASKED, open_requests
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.verify import Check
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,10 +120,12 @@ def nothing_erased_is_back(deployment: Deployment, name: str) -> Iterator[Check]
         return
     releases = deployment.releases
     rows = in_release(releases, manifest_of(releases, name), stones).num_rows
-    said = f"{rows} samples were erased and are back; {AGAIN}" if rows else ""
+    back = number_of(rows, "sample was erased and is", "samples were erased and are")
+    said = f"{back} back; {AGAIN}" if rows else ""
     yield Check("nothing that was erased is in it", not rows, said)
     objects, _ = in_lake(deployment.lake, stones)
-    told = f"{len(objects)} objects were erased and are back; {AGAIN}" if objects else ""
+    back = number_of(len(objects), "object was erased and is", "objects were erased and are")
+    told = f"{back} back; {AGAIN}" if objects else ""
     yield Check("nothing that was erased is in the lake", not objects, told)
 
 
@@ -139,7 +142,8 @@ def demand_nothing_erased(deployment: Deployment) -> None:
     stones = deployment.tombstones()
     objects = in_lake(deployment.lake, stones)[0] if stones else ()
     if objects:
-        raise CheckFailed(f"{len(objects)} objects of the lake were erased and are back; {AGAIN}")
+        were = number_of(len(objects), "object of the lake was", "objects of the lake were")
+        raise CheckFailed(f"{were} erased, and back since; {AGAIN}")
 
 
 def _pairs(rows: pa.Table, column: str) -> set[tuple[str, str]]:

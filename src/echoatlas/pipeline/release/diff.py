@@ -12,6 +12,7 @@ from echoatlas.pipeline.database import Connection, database
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,8 +104,9 @@ class Diff:
     def sentence(self) -> str:
         """All of it in one sentence."""
         return (
-            f"{self.added} frames added ({self.patients['added']} new patients), {self.removed} "
-            f"removed ({self.patients['removed']} patients gone), {self.relabeled} relabeled, "
+            f"{number_of(self.added, 'frame')} added "
+            f"({number_of(self.patients['added'], 'new patient')}), {self.removed} removed "
+            f"({number_of(self.patients['removed'], 'patient')} gone), {self.relabeled} relabeled, "
             f"{self.moved} moved between splits, {self.same} the same"
         )
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.candidates import Candidates
 from echoatlas.pipeline.release.kin import KIN
+from echoatlas.wording import number_of
 
 HELD_OUT = "test"  # the only split that may show what an evaluation set shows
 
@@ -78,9 +79,11 @@ class LeftOut:
     @property
     def sentence(self) -> str:
         """The same in words."""
+        counts = {"frame": self.frames, "clip": self.clips, "patient": self.patients}
+        told = ", ".join(number_of(number, thing) for thing, number in counts.items())
         return (
-            f"{self.frames} frames, {self.clips} clips, {self.patients} patients left out as near "
-            f"to {self.name} ({self.near} clips are, {self.undecided} can't be told)"
+            f"{told} left out as near to {self.name} "
+            f"({number_of(self.near, 'clip is', 'clips are')}, {self.undecided} can't be told)"
         )
 
 
@@ -172,7 +175,8 @@ def trained_on(index: pa.Table, near: frozenset[str]) -> pa.Table:
 def amount_of(rows: pa.Table) -> str:
     """How much rows are."""
     patients = pc.count_distinct(rows.column("patient")).as_py()
-    return f"{rows.num_rows} frames of {_clips(rows)} clips and {patients} patients"
+    frames, clips = number_of(rows.num_rows, "frame"), number_of(_clips(rows), "clip")
+    return f"{frames} of {clips} and {number_of(patients, 'patient')}"
 
 
 def _of_lake(frames: Candidates, names: list[str], ids: frozenset[str]) -> pa.Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError
 from echoatlas.pipeline.run.conservation import Balance
+from echoatlas.wording import number_of
 
 
 @dataclass(slots=True)
@@ -42,7 +43,9 @@ class Summary:
         reasons += self.held_back
         reasons += self.held
         if self.crashes:
-            reasons.append(f"{len(self.crashes)} objects crashed, first: {self.crashes[0]}")
+            reasons.append(
+                f"{number_of(len(self.crashes), 'object')} crashed, first: {self.crashes[0]}"
+            )
         return reasons
 
 
