@@ -31,17 +31,24 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Hint
     from echoatlas.schemas.rows.objects import SightingRow
 
-# Objects of a lot: with ``drift.hold`` so many are done again after a run was killed, at the most
-MOST = 1_000
+MOST = 1_000  # objects of a lot
+# The same with ``drift.hold``: nothing of a lot is committed before it is judged, so a run that was
+# killed does it again. About as many are in a group of batches, which are committed together
+MOST_HELD = 250
 Answer: TypeAlias = "tuple[Batch, BatchResult]"
 
 
-def cut_lots(items: Iterable[WorkItem], least: int) -> list[list[WorkItem]]:
+def cut_lots(items: Iterable[WorkItem], least: int, most: int = MOST) -> list[list[WorkItem]]:
     """Cut objects, in order, where an upload ends or a lot is full; none is below ``least``, if
-    there are as many."""
+    there are as many.
+
+    Args:
+        most: objects of a lot; ``least`` if that is more. The last one may have what is below
+            ``least`` besides.
+    """
     lots: list[list[WorkItem]] = []
     for item in items:
-        new = not lots or len(lots[-1]) >= MOST
+        new = not lots or len(lots[-1]) >= max(least, most)
         if not new and len(lots[-1]) >= least:
             new = lots[-1][-1].sighting.upload != item.sighting.upload
         if new:
@@ -88,7 +95,9 @@ class Lots:
         others = [row for row in seen.pending if row.upload not in right]
         new = seen.items(self._of_usual_size(self._not_waiting(others)))
         judged = self._has_history(len(new))
-        cut = cut_lots(new, seen.site.drift.min_objects) if judged else [new] if new else []
+        drift = seen.site.drift
+        most = MOST_HELD if drift.hold else MOST
+        cut = cut_lots(new, drift.min_objects, most) if judged else [new] if new else []
         self._open = {n: _Open(some, len(some)) for n, some in enumerate(cut)} if judged else {}
         rest = seen.items([*accepted, *seen.stale])
         self.lots = [*enumerate(cut), *([(UNJUDGED, rest)] if rest else [])]
