@@ -447,12 +447,17 @@ def test_commands_of_the_guide_for_aws_cli_do_what_it_says(st: Onboarded, tmp_pa
 
 @pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
 def test_commands_of_the_guide_for_rclone_do_what_it_says(st: Onboarded, tmp_path: Path) -> None:
+    """Also where a part is there already, and for a picture that was blackened in place."""
     folder = tmp_path / "upload-1"
     (folder / "by rclone").mkdir(parents=True)
-    (folder / "by rclone" / "ü.dcm").write_bytes(b"scan")
+    scan = folder / "by rclone" / "ü.dcm"
+    scan.write_bytes(b"a name stands here")
+    exported = time.time() - 3600
+    os.utime(scan, (exported, exported))
     said = commands(st.bucket, st.site)
+    key = f"{PREFIX}upload-1/by rclone/ü.dcm"
 
-    for command in (said.rclone_send, said.rclone_again):
+    def there(command: str) -> bytes:
         sent = subprocess.run(
             ["sh", "-c", command],
             cwd=tmp_path,
@@ -462,5 +467,16 @@ def test_commands_of_the_guide_for_rclone_do_what_it_says(st: Onboarded, tmp_pat
             timeout=60,
         )
         assert sent.returncode == 0, sent.stderr
+        return bytes(
+            s3server.client(st.endpoint).get_object(Bucket=st.name, Key=key)["Body"].read()
+        )
 
-    assert f"{PREFIX}upload-1/by rclone/ü.dcm" in st.there()
+    first = there(said.rclone_send)
+    scan.write_bytes(b"------------------")
+    os.utime(scan, (exported, exported))
+    (folder / "more.dcm").write_bytes(b"scan")
+    second = there(said.rclone_send)
+    third = there(said.rclone_again)
+
+    assert (first, second, third) == (b"a name stands here", *[b"------------------"] * 2)
+    assert {key, f"{PREFIX}upload-1/more.dcm"} <= set(st.there())

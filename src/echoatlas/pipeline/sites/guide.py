@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config.site import SiteConfig
 
 EXAMPLE = "upload-1"  # the folder that the commands send
+# Of what is there rclone asks for times, or for digests of what was sent in parts, and may not:
+# then it fails. Digests of whole files come with the listing (ETag)
+BY_DIGEST = ("--checksum", "--s3-upload-cutoff", "5Gi")
 # What a site most often asks about: each with the sentence that its receipts would say
 ASKED = (
     Reason.NOT_ULTRASOUND,
@@ -30,10 +33,12 @@ ASKED = (
 )
 # What a client says, and whose turn it is then
 WRONG = (
-    ("AccessDenied", "Another place than yours, or a command that reads back, deletes or makes a "
-     "bucket: use the commands as they stand here."),
+    ("AccessDenied, Forbidden", "Another place than yours, or a command that reads back, deletes "
+     "or makes a bucket: use the commands as they stand here."),
     ("InvalidAccessKeyId, SignatureDoesNotMatch", "The key is not the one that you were given: "
      "look for blanks at its ends."),
+    ("LoadCustomCABundleError", "Older versions of rclone don't take AWS_CA_BUNDLE: unset it, and "
+     "name that file by --ca-cert."),
     ("RequestTimeTooSkewed", "The clock of your machine is wrong."),
     ("Policy expired", "A form that was signed for you is too old: ask for another."),
     ("EntityTooLarge", "A file is larger than your form allows: send it without the form, or ask."),
@@ -79,7 +84,7 @@ def commands(bucket: S3Storage, site: SiteConfig) -> Commands:
                 f"{EXAMPLE}.html",
             ]
         ),
-        rclone_send=shlex.join(["rclone", "copy", EXAMPLE, remote]),
+        rclone_send=shlex.join(["rclone", "copy", *BY_DIGEST, EXAMPLE, remote]),
         rclone_again=shlex.join(["rclone", "copy", "--ignore-times", EXAMPLE, remote]),
         manifest=f"(cd {EXAMPLE} && find . -type f ! -name {shlex.quote(rule.manifest)} "
         f"-exec sha256sum {{}} + > {shlex.quote(rule.manifest)})",
