@@ -231,7 +231,8 @@ def _packed(
     ones, names = np.ones(index.num_rows, np.int64), tuple(SPLITS)
     order = new // CLIP
     written = 0
-    for run in runs(index, new, order, splits, names, ones, 64 << 20):
+    part = index.take(pa.array(new))
+    for run in runs(part, new, order, splits, names, ones, 64 << 20):
         places["offset"][run.rows] = np.arange(len(run.rows)) * IMAGE
         places["length"][run.rows], places["frames"][run.rows] = IMAGE, 1
         for rows in _cut(run.rows):

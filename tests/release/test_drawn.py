@@ -240,7 +240,7 @@ def test_what_every_sample_carries_is_a_small_part_of_the_bytes(
     form: str, simulated: Storage, tmp_path: Path
 ) -> None:
     for asked in ("true", "false"):
-        pull(simulated, "one", tmp_path / asked, form, settings={"drawn": drawn})
+        pull(simulated, "one", tmp_path / asked, form, settings={"drawn": asked})
 
     without = size_of(tmp_path / "false")
     assert 0 < size_of(tmp_path / "true") - without <= 0.03 * without
