@@ -17,7 +17,14 @@ from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.documents.dcat import shapes
-from echoatlas.pipeline.release.documents.population import Population, people_of, whole_of
+from echoatlas.pipeline.release.documents.population import (
+    Population,
+    as_plain,
+    people_of,
+    population,
+    whole_of,
+)
+from echoatlas.pipeline.release.manifest import index_table
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.config.release import ReleaseConfig
@@ -273,3 +280,29 @@ def test_frames_of_clips_are_counted_and_phantoms_are_nobody() -> None:
 
     assert whole_of(index) == Population(patients=2, studies=1, clips=3, frames=4)
     assert people_of(index) == 1
+
+
+def test_the_card_counts_patients_studies_clips_and_frames_of_each_kind(tmp_path: Path) -> None:
+    """Before it is published as of what was."""
+    told = ({"sex": "F", "age": 47}, {"sex": "M", "age": 93}, {})
+    frames = [
+        {"patient": f"p{n // 2}", "study": f"s{n // 2}", "object_id": f"o{n // 2}"} | told[n // 2]
+        for n in range(6)
+    ]
+    lake = quick_lake(tmp_path, frames)
+    releases = lake.storage.sub("releases")
+    site = SiteConfig(site="st-elsewhere", bucket="x", country="DE")
+
+    for name, unit in (("frames", "frame"), ("clips", "clip")):
+        config = ReleaseConfig(name=name, unit=unit, splits={"train": 1.0})
+        manifest = create(lake, releases, config, sites=[site])
+
+        card = releases.read(f"{name}/card.md").decode()
+        one = "1 | 1 | 1 | 2 |"
+        assert "| age band | patients | studies | clips | frames |" in card
+        assert all(f"| {band} | {one}" in card for band in ("40-49", "90+", "unknown"))
+        assert "| DE | 3 | 3 | 3 | 6 |" in card and "| liver | 3 | 3 | 3 | 6 |" in card
+        assert all(f"| {sex} | {one}" in card for sex in "FM")
+        assert f"| license | {unit}s |" in card
+        index = index_table(releases, manifest)
+        assert manifest.population == as_plain(population(index, {"st-elsewhere": "DE"}))

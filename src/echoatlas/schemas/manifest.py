@@ -139,7 +139,9 @@ class Manifest:
         masks: of the sample that has most of them.
         sides: None in releases of before splits were dealt by strata.
         without: evaluation sets that it goes without.
-        counts: column to value to frames.
+        counts: column to value to samples.
+        population: kind to value to numbers of patients, studies, clips and frames; empty in
+            releases of before it was counted.
         redacts: None but of a release that an erasure made of another.
         published: all of it, word for word.
     """
@@ -161,6 +163,7 @@ class Manifest:
     labels: tuple[tuple[str, str, str], ...]
     shards: tuple[PublishedShard, ...]
     counts: Mapping[str, Mapping[str, int]]
+    population: Mapping[str, Mapping[str, Mapping[str, int]]]
     nameless: int | None
     tied: Ties | None
     anonymity: Hidden | None
@@ -230,6 +233,7 @@ class Manifest:
             labels=tuple((one[0], one[1], one[2]) for one in told.get("labels", ())),
             shards=tuple(_shard(one, told["name"]) for one in told["shards"]),
             counts=told["counts"],
+            population=told.get("population", {}),
             nameless=told.get("nameless"),
             tied=None if tied is None else Ties(tied["groups"], tied["patients"]),
             anonymity=None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import Manifest
 from echoatlas.schemas.values import Consent
+
+UNITS = ("patients", "studies", "clips", "frames")
 
 
 def counts(index: pa.Table) -> dict[str, dict[str, int]]:
@@ -84,6 +86,29 @@ def _without(manifest: Manifest) -> list[str]:
     ]
 
 
+def by_kind(found: Mapping[str, Mapping[str, Mapping[str, int]]], head: str) -> list[str]:
+    """A table a kind, of how many patients, studies, clips and frames there are of each value."""
+    lines: list[str] = []
+    for name, parts in found.items():
+        lines += [f"{head} By {name}", "", f"| {name} | {' | '.join(UNITS)} |", "|---" * 5 + "|"]
+        lines += [
+            f"| {' | '.join([value, *(str(one[unit]) for unit in UNITS)])} |"
+            for value, one in parts.items()
+        ] + [""]
+    return lines
+
+
+def _by_column(manifest: Manifest) -> list[str]:
+    """What no table of ``by_kind`` shows, in samples."""
+    lines: list[str] = []
+    for name, numbers in manifest.counts.items():
+        if name not in manifest.population:
+            heads = f"| {name} | {manifest.config.unit}s |"
+            lines += [f"## By {name.replace('_', ' ')}", "", heads, "|---|---|"]
+            lines += [f"| {value or '-'} | {number} |" for value, number in numbers.items()] + [""]
+    return lines
+
+
 def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
     """The card as Markdown.
 
@@ -108,9 +133,7 @@ def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
         "",
     ]
     lines += [*changes, ""] if changes else []
-    for name, numbers in manifest.counts.items():
-        lines += [f"## By {name.replace('_', ' ')}", "", f"| {name} | frames |", "|---|---|"]
-        lines += [f"| {value or '-'} | {number} |" for value, number in numbers.items()] + [""]
+    lines += [*by_kind(manifest.population, "##"), *_by_column(manifest)]
     lines += [
         "## Known limits",
         "",

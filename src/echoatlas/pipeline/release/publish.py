@@ -20,6 +20,8 @@ from echoatlas.pipeline.release.cutting import SLEPT, Cutting
 from echoatlas.pipeline.release.departures import reasons
 from echoatlas.pipeline.release.diff import COMPARED
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
+from echoatlas.pipeline.release.documents.population import as_plain, population_in
+from echoatlas.pipeline.release.documents.sources import countries_of
 from echoatlas.pipeline.release.finished import finished
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.k_anonymity import QUASI, measured
@@ -67,6 +69,7 @@ def publish(
         CheckFailed: shards were deleted meanwhile.
     """
     name, samples = draft.config.name, draft.samples
+    mine = {site: dict(sources[site]) for site in samples.counted("site") if site in sources}
     with finished(draft) as made:
         files = {
             "places": hash_named("places", "npy", as_bytes(draft.places)),
@@ -100,9 +103,8 @@ def publish(
         "tied": _tied(samples),
         "masks": made.masks,
         "counts": {column: samples.counted(column) for column in ROLES[Role.COUNTED]},
-        "sources": {
-            site: dict(sources[site]) for site in samples.counted("site") if site in sources
-        },
+        "population": as_plain(population_in(samples, countries_of(mine))),
+        "sources": mine,
         "anonymity": {
             **asdict(draft.selection.suppressed),
             "k": measured(samples.coded(["patient", *QUASI]), draft.config.min_k).k,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import yaml
 
-from echoatlas.pipeline.release.card import card
+from echoatlas.pipeline.release.card import by_kind, card
 from echoatlas.pipeline.release.documents.dcat import REMAINS
 from echoatlas.pipeline.release.documents.population import (
     QUALITY,
+    as_plain,
     population,
     quality,
     score,
@@ -79,17 +80,11 @@ def size_category(number: int) -> str:
 def _pulled(index: pa.Table, sources: Sequence[Source], notes: Sequence[str]) -> list[str]:
     """What is said of the rows that were pulled."""
     lines = ["## This pull", "", *(f"- {note}" for note in notes), ""]
-    head = ["patients", "studies", "clips", "frames"]
     every = whole_of(index)
     lines += [f"{every.patients} patients, {every.studies} studies, {every.clips} clips, "
               f"{every.frames} frames.", ""]  # fmt: skip
     countries = {one.site: one.country for one in sources if one.country}
-    for name, parts in population(index, countries).items():
-        lines += [f"### By {name}", "", f"| {name} | {' | '.join(head)} |", "|---" * 5 + "|"]
-        lines += [
-            f"| {value} | {one.patients} | {one.studies} | {one.clips} | {one.frames} |"
-            for value, one in parts.items()
-        ] + [""]
+    lines += by_kind(as_plain(population(index, countries)), "###")
     shares = quality(index)
     lines += [
         "## Data quality",

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.database import database
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN
 
-BY = ("region", "organ", "site", "device", "country", "sex", "age band")
+if TYPE_CHECKING:
+    from echoatlas.pipeline.database import Connection
+    from echoatlas.pipeline.release.candidates import Candidates
+
+OLDEST = 90  # years; from then on ages are one
 BAND = 10  # years
+BY = {
+    **{name: name for name in ("split", "region", "organ", "site", "device")},
+    "country": "country",
+    "sex": "sex",
+    "age band": f"CASE WHEN age >= {OLDEST} THEN '{OLDEST}+' ELSE (age // {BAND} * {BAND}) || '-' "
+    f"|| (age // {BAND} * {BAND} + {BAND - 1}) END",
+}  # what is counted by, and the SQL that gives it
+COUNTED = ("patient", "study", "object_id", "pane")
+KEYS = ("split", "region", "organ", "site", "device", "sex", "age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +42,9 @@ class Population:
 
 def whole_of(index: pa.Table) -> Population:
     """Numbers of all rows."""
-    counted = _keyed(_counted(index), pa.array(["all"] * index.num_rows, pa.string()))
-    return counted.get("all", Population(0, 0, 0, 0))
+    with database() as asked:
+        asked.register("i", _frames_counted(index.select(COUNTED), index))
+        return _numbers(asked, "i", "'all'").get("all", Population(0, 0, 0, 0))
 
 
 def people_of(index: pa.Table) -> int:
@@ -38,57 +54,64 @@ def people_of(index: pa.Table) -> int:
 
 
 def population(index: pa.Table, countries: Mapping[str, str]) -> dict[str, dict[str, Population]]:
-    """Numbers by region, organ, site, device, country, sex and age band, separately.
+    """Numbers by split, region, organ, site, device, country, sex and age band, separately.
 
     Args:
         countries: of sites, ISO 3166-1 alpha-2, as far as they are known.
     """
-    columns = _counted(index)
-    sites = index.column("site").to_pylist()
-    keys = {name: index.column(name) for name in BY if name in index.column_names}
-    keys["country"] = pa.array([countries.get(one, UNKNOWN) for one in sites], pa.string())
-    keys["age band"] = pa.array([band_of(one) for one in index.column("age").to_pylist()])
-    return {name: _keyed(columns, keys[name]) for name in BY if name in keys}
+    with database() as asked:
+        asked.register("i", _frames_counted(index.select([*COUNTED, *KEYS]), index))
+        return _by_kind(asked, "i", countries)
 
 
-def band_of(age: int | None) -> str:
-    """Ten years of age: "40-49"; from 90 on ages are one."""
-    if age is None:
-        return UNKNOWN
-    first = age // BAND * BAND
-    return "90+" if first >= 90 else f"{first}-{first + BAND - 1}"
+def population_in(
+    samples: Candidates, countries: Mapping[str, str]
+) -> dict[str, dict[str, Population]]:
+    """The same of samples of a release that is not published yet."""
+    frames = ["frames"] if "frames" in samples.names else []
+    with samples.these() as asked:
+        own = samples.source([*COUNTED, *KEYS, *frames])
+        one = "" if frames else ", 1 AS frames"
+        return _by_kind(asked, f"(SELECT *{one} FROM ({own}))", countries)
 
 
-COLUMNS = ("patient", "study", "object_id", "pane")
+def as_plain(
+    found: Mapping[str, Mapping[str, Population]],
+) -> dict[str, dict[str, dict[str, int]]]:
+    """For a manifest."""
+    return {
+        name: {value: asdict(one) for value, one in parts.items()} for name, parts in found.items()
+    }
 
 
-def _counted(index: pa.Table) -> pa.Table:
-    """What is counted, and how many frames each row is: of a release of clips, several."""
+def _frames_counted(table: pa.Table, index: pa.Table) -> pa.Table:
+    """With how many frames each row is: of a release of clips, several."""
     frames = pa.array([1] * index.num_rows, pa.int64())
     if "frame_ids" in index.column_names:
         frames = pc.cast(pc.list_value_length(index.column("frame_ids")), pa.int64())
-    return index.select(COLUMNS).append_column("frames", frames)
+    return table.append_column("frames", frames)
 
 
-def _keyed(columns: pa.Table, key: pa.Array) -> dict[str, Population]:
-    clips = pc.binary_join_element_wise(
-        columns.column("object_id"), pc.cast(columns.column("pane"), pa.string()), "/"
-    )
-    table = columns.append_column("clip", clips).append_column("key", key)
-    studies = pc.if_else(pc.equal(table.column("study"), ""), None, table.column("study"))
-    table = table.set_column(table.column_names.index("study"), "study", studies)
-    wanted = [("patient", "count_distinct"), ("clip", "count_distinct"), ("frames", "sum")]
-    study = ("study", "count_distinct", pc.CountOptions(mode="only_valid"))
-    rows = table.group_by("key", use_threads=False).aggregate([*wanted, study]).to_pylist()
-    return {
-        str(row["key"] or UNKNOWN): Population(
-            row["patient_count_distinct"],
-            row["study_count_distinct"],
-            row["clip_count_distinct"],
-            row["frames_sum"],
-        )
-        for row in sorted(rows, key=lambda row: str(row["key"] or UNKNOWN))
-    }
+def _by_kind(
+    asked: Connection, rows: str, countries: Mapping[str, str]
+) -> dict[str, dict[str, Population]]:
+    known = {"site": pa.array(list(countries), pa.string()),
+             "country": pa.array(list(countries.values()), pa.string())}  # fmt: skip
+    asked.register("countries", pa.table(known))
+    placed = f"(SELECT * FROM {rows} LEFT JOIN countries USING (site))"
+    found = {name: _numbers(asked, placed, key) for name, key in BY.items()}
+    asked.unregister("countries")
+    return found
+
+
+def _numbers(asked: Connection, rows: str, key: str) -> dict[str, Population]:
+    """Numbers by what SQL gives of each row, in order."""
+    counted: Sequence[tuple[str, int, int, int, int]] = asked.sql(
+        f"SELECT coalesce(nullif({key}, ''), '{UNKNOWN}') AS key, count(DISTINCT patient), "
+        "count(DISTINCT nullif(study, '')), count(DISTINCT (object_id, pane)), "
+        f"sum(frames)::BIGINT FROM {rows} GROUP BY ALL ORDER BY key"
+    ).fetchall()
+    return {one: Population(*numbers) for one, *numbers in counted}
 
 
 # What counts for the score, and the sentence that says when a frame has it

@@ -52,6 +52,16 @@ def sources_of(manifest: Manifest, index: pa.Table) -> list[Source]:
     return [_source(site, told.get(site) or {}, licenses[site]) for site in sorted(licenses)]
 
 
+def countries_of(told: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Site to country, of those whose country is known.
+
+    Args:
+        told: what a manifest says of sites.
+    """
+    found = {site: _source(site, one, {}).country for site, one in told.items()}
+    return {site: country for site, country in found.items() if country}
+
+
 def _source(site: str, told: Mapping[str, str], licenses: Mapping[str, int]) -> Source:
     known = tuple(sorted(one or "unknown" for one in licenses))
     frames = sum(licenses.values())
