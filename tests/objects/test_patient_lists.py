@@ -92,6 +92,9 @@ def released(made: Rehearsal, name: str) -> tuple[list[str], dict[str, int]]:
     return sorted(here[row["object_id"]] for row in rows), manifest.published["left_out"]
 
 
+TODAY = "consent as the lake knows it today"
+
+
 def test_a_list_of_patients_takes_all_their_pictures_out_of_releases(rehearsal: Rehearsal) -> None:
     """By id alone: written as the scanner does, without zeros, without issuer; told everywhere."""
     made = rehearsal
@@ -130,6 +133,14 @@ def test_a_list_of_patients_takes_all_their_pictures_out_of_releases(rehearsal: 
     assert "3 withdrawn" in told["optout.xlsx"]
     assert "1 refused" in told["consents.csv"]
     assert made.run("release", "diff", "one", "two")["why"] == {"consent": 3}
+    listed = {row["name"]: row["refused_since"] for row in made.run("release", "list")}
+    assert listed == {"one": 3, "two": 0}
+    said = {
+        name: [one["detail"] for one in made.run("verify", name)["checks"] if TODAY in one["name"]]
+        for name in ("one", "two")
+    }
+    assert said["two"] == []
+    assert "3 patients in 3 frames of it refused or left since it was cut" in said["one"][0]
     assert not any(
         word in str(row.values())
         for rows in made.rows().values()

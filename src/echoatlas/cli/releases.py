@@ -15,7 +15,11 @@ from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from echoatlas.pipeline.release.create import Preview
+    from echoatlas.pipeline.release.refused_since import RefusedSince
+    from echoatlas.schemas.manifest import Manifest
 
 SECOND = 19  # letters of a time of ISO 8601, down to the second
 Config = typer.Option(None, help="YAML file of settings; options go before what stands in it.")
@@ -78,7 +82,10 @@ def create(
     settings: list[str] | None = Set,
     dry_run: bool = typer.Option(False, help="Count what it would hold, and write nothing."),
 ) -> None:
-    """Cut a named, immutable release of the lake as it stands."""
+    """Cut a named, immutable release of the lake as it stands.
+
+    Of who refused or left it knows what the last run read: buckets are not looked into.
+    """
     context: Context = ctx.obj
     from echoatlas.pipeline.erase.returned import demand_nothing_erased
     from echoatlas.pipeline.release.create import preview
@@ -210,13 +217,26 @@ def list_releases(ctx: typer.Context) -> None:
     if not found:
         demand_somewhere(releases)
     heads = ("name", "created", "frames", "patients", "state", "successor")
-    rows = []
+    rows, refused = [], _refused_since(context, found)
     for one in found:
         notice = notice_of(releases, one.name)
         state = {"state": notice.kind if notice else "", "successor": notice and notice.successor}
-        rows.append({head: one.published[head] for head in heads[:4]} | state)
+        since = refused[one.name].patients if one.name in refused else None
+        told = {head: one.published[head] for head in heads[:4]}
+        rows.append(told | state | {"refused_since": since})
     shown = [row | {"created": str(row["created"])[:SECOND]} for row in rows]
-    context.say(table(heads, [[row[head] or "" for head in heads] for row in shown]), rows)
+    some = [*heads, *(["refused_since"] if any(row["refused_since"] for row in rows) else [])]
+    context.say(table(some, [[row[head] or "" for head in some] for row in shown]), rows)
+
+
+def _refused_since(context: Context, some: Sequence[Manifest]) -> Mapping[str, RefusedSince]:
+    """Who of releases has refused since, by name; nothing where no lake can say so."""
+    lake = context.lake_or_none()
+    if lake is None:
+        return {}
+    from echoatlas.pipeline.release.refused_since import refused_in
+
+    return refused_in(lake, context.releases(), some)
 
 
 @release_app.command()
@@ -231,6 +251,9 @@ def show(ctx: typer.Context, name: str) -> None:
     manifest = manifest_of(context.releases(), name)
     if (notice := notice_of(context.releases(), name)) is not None:
         context.warn(notice.of(name))
+    since = _refused_since(context, [manifest]).get(name)
+    if since is not None and since.patients:
+        context.warn(f"release {name}: {since.sentence}")
     changed = changes_of(context.releases(), manifest)
     context.say(card(manifest, on_card(changed)), manifest.published)
 

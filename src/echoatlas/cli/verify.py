@@ -52,11 +52,15 @@ def _by_the_lake(context: Context, name: str, against: list[str]) -> list[Check]
     if not against and not context.has_lake():
         return []
     from echoatlas.pipeline.erase.returned import nothing_erased_is_back
+    from echoatlas.pipeline.release.manifest import manifest_of
+    from echoatlas.pipeline.release.refused_since import consent_today
     from echoatlas.pipeline.run.contamination import held_against
     from echoatlas.pipeline.run.edges import no_edge_across
 
     deployment = context.open()
+    manifest = manifest_of(deployment.releases, name)
     return [
+        *consent_today(deployment.lake, deployment.releases, manifest),
         no_edge_across(deployment, name),
         *nothing_erased_is_back(deployment, name),
         *held_against(deployment, name, against),

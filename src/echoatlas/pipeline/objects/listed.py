@@ -235,7 +235,7 @@ def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> li
     if leaving:
         found.append(
             f"lists take consent of {leaving} patients away: releases leave out what they are "
-            "seen in"
+            "seen in, once a run has read the lists"
         )
     if known is not None and leaving and known.known < known.leaving:
         found.append(
