@@ -19,7 +19,7 @@ from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.documents.dcat import shapes
 from echoatlas.pipeline.release.documents.population import (
     Population,
-    as_plain,
+    counted_plainly,
     people_of,
     population,
     whole_of,
@@ -305,4 +305,4 @@ def test_the_card_counts_patients_studies_clips_and_frames_of_each_kind(tmp_path
         assert all(f"| {sex} | {one}" in card for sex in "FM")
         assert f"| license | {unit}s |" in card
         index = index_table(releases, manifest)
-        assert manifest.population == as_plain(population(index, {"st-elsewhere": "DE"}))
+        assert manifest.population == counted_plainly(population(index, {"st-elsewhere": "DE"}))

@@ -144,7 +144,11 @@ def test_nothing_of_an_earlier_pull_is_left_but_what_others_put_there(
     pull(releases, "one", tmp_path / "to", "files")
     (tmp_path / "to" / "images" / "mine.png").write_bytes(b"mine")
 
-    pull(releases, "one", tmp_path / "to", "webdataset", "split = 'train'")
+    before = tree_of(tmp_path / "to")
+    with pytest.raises(UsageError, match="holds another pull"):
+        pull(releases, "one", tmp_path / "to", "webdataset", "split = 'train'")
+    assert tree_of(tmp_path / "to") == before
+    pull(releases, "one", tmp_path / "to", "webdataset", "split = 'train'", replace=True)
 
     fresh = tmp_path / "fresh"
     pull(releases, "one", fresh, "webdataset", "split = 'train'")
@@ -237,6 +241,7 @@ def test_what_is_fetched_alone_is_checked(member: str, releases: Storage, tmp_pa
     [
         (("cocoo", {}), "no format 'cocoo'; did you mean 'coco'"),
         (("pairs", {"imagee": "x"}), "--format pairs: unknown key 'imagee'; did you mean 'image'"),
+        (("imagefolder", {"label": "quality"}), "--set label=quality: its values (double) are no"),
         (("imagefolder", {"label": "findin"}), "is called 'findin'; did you mean 'finding'"),
         (("pairs", {"name": "nothing"}), "they have no mask of the name 'nothing'"),
     ],

@@ -216,10 +216,14 @@ def test_a_name_is_taken_once(lake: Lake, releases: Storage) -> None:
 def test_an_empty_lake_and_an_empty_selection_are_one_line(
     lake: Lake, releases: Storage, tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckFailed, match="nothing was selected"):
+    with pytest.raises(UsageError, match="nothing was selected"):
         create(lake, releases, ReleaseConfig(name="none", where="region = 'back'"))
-    with pytest.raises(UsageError, match=r"--where: .*regoin"):
+    with pytest.raises(UsageError, match=r"--where: .*regoin") as told:
         create(lake, releases, ReleaseConfig(name="none", where="regoin = 'back'"))
+    assert "_row" not in str(told.value)
+    for nothing in ("1", "organ"):
+        with pytest.raises(UsageError, match=f"--where: {nothing} is no condition"):
+            create(lake, releases, ReleaseConfig(name="none", where=nothing))
     with pytest.raises(CheckFailed, match="no frames yet"):
         create(Lake(Storage.open(tmp_path / "new")), releases, ReleaseConfig(name="none"))
 

@@ -65,7 +65,7 @@ def rehearse(
         raise CheckFailed("the release does not verify")
     tell("pulling and loading it", 0, 1)
     pulled = dest / "pulled"
-    pull(deployment.releases, RELEASE, pulled, "files")
+    pull(deployment.releases, RELEASE, pulled, "files", replace=True)
     data = load(RELEASE, lake=deployment.lake.storage.uri)
     samples = sum(1 for sample in data.shuffled(seed=seed) if sample.labels.any())
     tell("writing the report", 0, 1)

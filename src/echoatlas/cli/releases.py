@@ -299,15 +299,15 @@ def pull(
     where: str = typer.Option("", help="SQL expression over the index."),
     settings: list[str] | None = Settings,
     even: bool = typer.Option(False, "--even", help="Clips at an even rate: `--set even=true`."),
+    replace: bool = typer.Option(False, "--replace", help="What another pull left in the folder."),
 ) -> None:
     """Bring a release, or a part of it, to a folder, as a trainer's own loader reads it."""
     context: Context = ctx.obj
     from echoatlas.pipeline.release.pull import pull as bring
 
     chosen = _pairs([*(settings or []), *(["even=true"] if even else [])])
-    number = bring(
-        context.releases(), name, dest, format, where, context.warn, chosen, context.progress
-    )
+    said = context.warn, chosen, context.progress
+    number = bring(context.releases(), name, dest, format, where, *said, replace=replace)
     context.say(
         f"{number_of(number, 'sample')} of {name} in {dest.absolute()}",
         {"release": name, "samples": number, "dest": dest.absolute(), "format": format},

@@ -19,7 +19,7 @@ from echoatlas.pipeline.release.beside import FEEDBACK, as_published, hash_named
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.diff import ERASED, Why
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
-from echoatlas.pipeline.release.documents.population import as_plain, population
+from echoatlas.pipeline.release.documents.population import counted_plainly, population
 from echoatlas.pipeline.release.documents.sources import countries_of
 from echoatlas.pipeline.release.k_anonymity import Suppressed, anonymized, measured
 from echoatlas.pipeline.release.kin import GROUP, KIN, tied_in
@@ -147,7 +147,7 @@ def publish_successor(
         for site, told in old.published.get("sources", {}).items()
         if site in counts(index)["site"]
     }
-    published["population"] = as_plain(population(index, countries_of(published["sources"])))
+    published["population"] = counted_plainly(population(index, countries_of(published["sources"])))
     if old.anonymity is not None:
         published["anonymity"] = old.published["anonymity"] | {
             **_hidden_more(old.published["anonymity"], hidden),

@@ -20,7 +20,7 @@ from echoatlas.pipeline.release.cutting import SLEPT, Cutting
 from echoatlas.pipeline.release.departures import reasons
 from echoatlas.pipeline.release.diff import COMPARED
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
-from echoatlas.pipeline.release.documents.population import as_plain, population_in
+from echoatlas.pipeline.release.documents.population import counted_plainly, population_in
 from echoatlas.pipeline.release.documents.sources import countries_of
 from echoatlas.pipeline.release.finished import finished
 from echoatlas.pipeline.release.huggingface import README, readme_of_releases
@@ -103,7 +103,7 @@ def publish(
         "tied": _tied(samples),
         "masks": made.masks,
         "counts": {column: samples.counted(column) for column in ROLES[Role.COUNTED]},
-        "population": as_plain(population_in(samples, countries_of(mine))),
+        "population": counted_plainly(population_in(samples, countries_of(mine))),
         "sources": mine,
         "anonymity": {
             **asdict(draft.selection.suppressed),

@@ -119,6 +119,8 @@ def pull(
     tell: Tell = warnings.warn,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = _silent,
+    *,
+    replace: bool = False,
 ) -> int:
     """Bring a release, or the part of it that an expression selects, to a folder.
 
@@ -128,13 +130,14 @@ def pull(
         tell: is given what is said of the release.
         settings: of the format, as words of the command line; see its ``Settings``.
         progress: told what is done, how much of it, and of how much.
+        replace: what another pull left in the folder, once this one is at its end.
 
     Returns:
         The number of samples.
 
     Raises:
         UsageError: an unknown release, format or setting, a wrong expression or one that fits
-            nothing, or a folder that can't be written.
+            nothing, or a folder that can't be written or holds another pull.
         CheckFailed: what arrived is not what was published.
     """
     if format not in FORMATS:
@@ -158,7 +161,7 @@ def pull(
         "format": format,
         "settings": chosen.model_dump(mode="json"),
     }
-    target = Target(dest, asked)
+    target = Target(dest, asked, replace=replace)
     try:
         reader = ShardReader(releases, manifest, index, chosen.drawn)
         if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere

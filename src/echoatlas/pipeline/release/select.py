@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,10 @@ from echoatlas.pipeline.database import Allowance, SqlError, database
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.join import coded
 
+if TYPE_CHECKING:
+    from echoatlas.pipeline.database import Connection
+
+OURS = re.compile(r', "_row"|"_row"(, )?')  # the number of a row, among columns that are offered
 REPEATED = ("frame_id", "representative", "object_id", "pane")  # what ``repeated_frames`` looks at
 
 
@@ -36,15 +42,27 @@ def rows_where(index: pa.Table, expression: str, allowance: Allowance | None = N
     with database(allowance, closed=True) as asked:
         asked.register("t", numbered)
         try:
+            _demand_condition(asked, expression)
             kept = asked.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
             return kept.to_arrow_table().column("_row").combine_chunks()
         except SqlError as error:
             raise UsageError(told_in_one_line("--where", error)) from None
 
 
+def _demand_condition(asked: Connection, expression: str) -> None:
+    """Refuse what is true of all rows, or of none, since it asks nothing: a number, a text."""
+    (kind,) = asked.sql(f"SELECT ({expression}\n) FROM t LIMIT 0").types
+    if str(kind) != "BOOLEAN":
+        raise UsageError(
+            f"--where: {expression.strip()} is no condition ({str(kind).lower()}); say one such as "
+            "organ = 'liver'"
+        )
+
+
 def told_in_one_line(option: str, error: SqlError) -> str:
     """What is wrong with an expression."""
     message = str(error).split("\n\n")[0].replace("\n", " ")
+    message = OURS.sub("", message)
     return f"{option}: {message}"
 
 

@@ -77,7 +77,7 @@ def selected(
         screens: evaluation sets that it is held against.
 
     Raises:
-        UsageError: an expression is wrong.
+        UsageError: an expression is wrong, or fits nothing.
         CheckFailed: nothing was selected, or what the configuration refuses.
     """
     with every_frame(lake, versions) as frames:
@@ -97,7 +97,10 @@ def _selected(
     if not clips:
         score(frames, "quality", QUALITY)
     if config.where.strip():
+        whole = len(frames)
         sieve.keep(_asked_for(sieve, config), "not selected by `where`")
+        if whole and not len(frames):
+            raise UsageError(f"nothing was selected: none of {whole} frames fits --where")
     if not config.review:
         sieve.keep(frames.where(ACCEPTED), "the fan is to be reviewed")
     leaks = shown_to_leak(frames, lake.read("findings", version=versions.get("findings")))

@@ -44,8 +44,8 @@ def export_fingerprints(
     """Write the fingerprints of a release, or of the lake, or of a part of either.
 
     Raises:
-        UsageError: there is no such release, the file can't be as_file, or frames have to be
-            measured anew first.
+        UsageError: there is no such release, ``where`` fits nothing, the file can't be written, or
+            frames have to be measured anew first.
         CheckFailed: nothing was selected.
     """
     if release is None:
@@ -58,7 +58,9 @@ def export_fingerprints(
         rows = filter_rows(index, where)
     made = _of_frames(deployment, rows.column("frame_id"), name or dest.stem)
     if not made.rows.num_rows:
-        raise CheckFailed("nothing was selected: run the pipeline first, or widen --where")
+        if where.strip():
+            raise UsageError("nothing was selected: widen --where")
+        raise CheckFailed("nothing was selected: run the pipeline first")
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
         dest.write_bytes(as_file(made))

@@ -12,7 +12,7 @@ from echoatlas.pipeline.release.card import by_kind, card
 from echoatlas.pipeline.release.documents.dcat import REMAINS
 from echoatlas.pipeline.release.documents.population import (
     QUALITY,
-    as_plain,
+    counted_plainly,
     population,
     quality,
     score,
@@ -84,7 +84,7 @@ def _pulled(index: pa.Table, sources: Sequence[Source], notes: Sequence[str]) ->
     lines += [f"{every.patients} patients, {every.studies} studies, {every.clips} clips, "
               f"{every.frames} frames.", ""]  # fmt: skip
     countries = {one.site: one.country for one in sources if one.country}
-    lines += by_kind(as_plain(population(index, countries)), "###")
+    lines += by_kind(counted_plainly(population(index, countries)), "###")
     shares = quality(index)
     lines += [
         "## Data quality",

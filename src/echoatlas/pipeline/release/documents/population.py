@@ -75,7 +75,7 @@ def population_in(
         return _by_kind(asked, f"(SELECT *{one} FROM ({own}))", countries)
 
 
-def as_plain(
+def counted_plainly(
     found: Mapping[str, Mapping[str, Population]],
 ) -> dict[str, dict[str, dict[str, int]]]:
     """For a manifest."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 from pydantic import Field
 
 from echoatlas.pipeline.errors import UsageError, nearest
@@ -63,7 +64,13 @@ def _labels(job: Pull[Settings]) -> list[str]:
     """The class of each row as a folder's name; empty if it is not known."""
     name = job.settings.label
     if name in job.index.column_names:
-        values = job.index.column(name).to_pylist()
+        column = job.index.column(name)
+        if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+            raise UsageError(
+                f"--set label={name}: its values ({column.type}) are no classes; name a column of "
+                "words, as organ or view, or a class annotation"
+            )
+        values = column.to_pylist()
     else:
         rows = job.index.to_pylist()
         values = [

@@ -28,13 +28,15 @@ class Target:
     Args:
         folder: need not exist yet.
         asked: release, digest, selection, format, settings: what was written for something else is
-            no use, and is removed once this pull is at its end.
+            no use.
+        replace: remove that once this pull is at its end.
 
     Raises:
-        UsageError: it can't be written, or another pull is at it.
+        UsageError: it can't be written, another pull is at it, or has filled it and is not to be
+            replaced.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, asked: Mapping[str, Any], *, replace: bool = False) -> None:
         self.folder = folder
         self.asked = dict(asked)
         self._storage = LocalStorage(folder)
@@ -46,12 +48,27 @@ class Target:
         if not try_lock(self._journal):
             self._journal.close()
             raise UsageError(f"another pull is writing to {folder}")
-        self._open(self._sums_of_before())
-
-    def _open(self, before: dict[str, str]) -> None:
-        """Go on where the journal ends if it is of the same pull, else begin it anew."""
+        before = self._sums_of_before()
         self._journal.seek(0)
         text = self._journal.read()
+        if not replace:
+            self._demand_same(before, text)
+        self._open(before, text)
+
+    def _demand_same(self, before: dict[str, str], journal: str) -> None:
+        """Refuse to write over what another pull has left, be it at its end or cut off."""
+        head = journal.partition("\n")[0]
+        if head == self._head or not (head or (before and not self._same)):
+            return
+        self._journal.close()
+        if not journal:
+            (self.folder / GOING_ON).unlink(missing_ok=True)
+        raise UsageError(
+            f"{self.folder} holds another pull: name another folder, or replace it (--replace)"
+        )
+
+    def _open(self, before: dict[str, str], text: str) -> None:
+        """Go on where the journal ends if it is of the same pull, else begin it anew."""
         head, *lines = text.splitlines() or [""]
         self._stale = _sums([line[1:] for line in lines if line.startswith(STALE)])
         self._usable = _sums(lines)
