@@ -219,3 +219,20 @@ def test_the_offset_table_of_frames_lists_them_all(key):
     table, *frames = generate_fragments(header(whole).PixelData)
 
     assert len(struct.unpack(f"<{len(table) // 4}I", table)) == len(frames) == 3
+
+
+@pytest.mark.parametrize(
+    ("syntax", "photometric"),
+    [
+        (LITTLE, "RGB"),
+        (LITTLE, "YBR_FULL"),
+        (LITTLE, "YBR_FULL_422"),
+        ("1.2.840.10008.1.2.5", "RGB"),
+        ("1.2.840.10008.1.2.5", "YBR_FULL"),
+    ],
+)
+def test_a_color_scan_has_its_colors_for_other_readers_too(key, syntax, photometric):
+    """RGB samples under a header that says otherwise would be other colors."""
+    made = header(written(write_dicom(DOPPLER, syntax, photometric), key)[0])
+
+    assert np.abs(made.pixel_array.astype(int) - DOPPLER.pictures).mean() <= 1.6

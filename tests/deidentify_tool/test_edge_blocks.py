@@ -151,3 +151,47 @@ def test_along_the_edge_brightness_stays_and_color_goes_no_further_than_a_coded_
     assert clean.left.sum() / FAN.sum() > LEFT[quality]
     assert dimmer.mean() < 2
     assert (gone == 0) == (kind == "gray")
+
+
+def ycc(data: bytes) -> NDArray[np.int16]:
+    """Samples as they are coded, colors not yet made of them."""
+    picture = Image.open(io.BytesIO(data))
+    picture.draft("YCbCr", picture.size)
+    return np.asarray(picture).astype(np.int16)
+
+
+# As bright as the tissue's mean, so that only color tells it
+CANARY = np.array([[214, 60, 60], [30, 140, 30], [70, 90, 255], [110, 110, 110]], np.uint8)
+
+
+@given(
+    quality=st.integers(20, 100),
+    sampling=st.sampled_from(SAMPLINGS),
+    word=st.text("ABCDEFGHXYZ0123456789", min_size=3, max_size=8),
+    slope=st.floats(-1, 1),
+    seed=st.integers(0, 1 << 16),
+)
+@settings(max_examples=40, deadline=None)
+def test_of_a_name_in_color_beside_the_edge_no_color_is_left(quality, sampling, word, slope, seed):
+    """Two scans that differ in a colored name alone have the same colors afterwards, everywhere."""
+    rng = np.random.default_rng(seed)
+    tissue = cv2.resize(rng.integers(60, 180, (12, 16, 3)).astype(np.uint8), (128, 96))
+    rows, columns = np.mgrid[:96, :128]
+    keep = rows > 40 + slope * (columns - 64)
+    letters = np.zeros((96, 128), np.uint8)
+    for line in range(12, 100, 12):
+        cv2.putText(letters, word * 4, (0, line), cv2.FONT_HERSHEY_PLAIN, 0.9, 255)
+    name = tissue.copy()
+    lit = (letters > 0) & ~keep
+    name[lit] = CANARY[rng.integers(0, len(CANARY), lit.sum())]
+    sources = [coded(one, quality, sampling) for one in (tissue, name)]
+
+    clean = [redacted(one, Mask.of(keep)) for one in sources]
+
+    assert np.abs(ycc(sources[0])[..., 1:] - ycc(sources[1])[..., 1:])[lit].max() > 10
+    for one in clean:
+        assert one is None or np.ptp(shown(one.data)[~keep].astype(int), axis=-1).max() <= 48
+    if clean[0] is not None and clean[1] is not None:
+        plain, colored = (ycc(one.data) for one in clean if one is not None)
+        assert (plain[..., 1:] == colored[..., 1:]).all()
+        assert np.abs(plain[..., 0] - colored[..., 0])[~keep].max() <= 24
