@@ -102,6 +102,11 @@ def test_a_release_s_report_shows_its_own_frames(lake: Lake, tmp_path: Path) -> 
 
     assert "Release 2026.11" in page.text
     assert len(page.pictures) < len(whole.pictures)
+    own, _, of_the_lake = page.text.partition("The lake that it was cut from")
+    assert re.search(r"Liver\D*2", whole.text) and re.search(r"Liver\D*0", own)
+    assert re.search(r"Breast\D*1", own)
+    assert re.search(r"site patients studies clips frames .* 1 \d 1 1", own)
+    assert "Frames that are alike" in of_the_lake
 
 
 def test_a_lake_with_nothing_in_it_has_a_report_too(tmp_path: Path) -> None:

@@ -24,9 +24,10 @@ from echoatlas.pipeline.run.overlaps import matrices
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.values import Relation
-from echoatlas.taxonomy.tree import tree
+from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
+    from echoatlas.schemas.manifest import Manifest
     from echoatlas.schemas.records import Picture
 
 
@@ -88,7 +89,9 @@ def write_report(
         title=f"Release {name}" if name else "The lake",
         manifest=manifest,
         status=found,
-        tree=_tree(found),
+        tree=_tree(found if manifest is None else _frames_of(manifest)),
+        counted=found if manifest is None else _frames_of(manifest),
+        sites=None if manifest is None else manifest.population.get("site", {}),
         kinds=sorted({kind for counts in found["sites"].values() for kind in counts}),
         gallery=_gallery(lake, chosen),
         duplicates=_duplicates(lake),
@@ -106,7 +109,18 @@ def write_report(
         raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
 
 
-def _tree(found: dict[str, Any]) -> list[dict[str, Any]]:
+def _frames_of(manifest: Manifest) -> dict[str, Mapping[str, int]]:
+    """Frames of a release as ``status`` counts those of the lake."""
+    found: dict[str, Mapping[str, int]] = {}
+    for name in ("region", "organ", "device", "mode"):
+        told = manifest.counts.get(name, {})
+        if name in manifest.population:  # of clips it knows their frames
+            told = {one: said["frames"] for one, said in manifest.population[name].items()}
+        found[f"{name}s"] = {one or UNKNOWN: number for one, number in told.items()}
+    return found
+
+
+def _tree(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     regions = []
     for region in tree().regions:
         organs = [
