@@ -151,6 +151,10 @@ def test_along_the_edge_brightness_stays_and_color_goes_no_further_than_a_coded_
     assert clean.left.sum() / FAN.sum() > LEFT[quality]
     assert dimmer.mean() < 2
     assert (gone == 0) == (kind == "gray")
+    assert clean.gray.any() == (kind != "gray")
+    assert not (clean.gray & ~clean.left).any()
+    paler = (np.ptp(before, axis=2) > 40) & (np.ptp(after, axis=2) < 6) & clean.left
+    assert (paler <= clean.gray).all(), "where color went the mask says so"
 
 
 def ycc(data: bytes) -> NDArray[np.int16]:

@@ -57,12 +57,13 @@ COMMAND = """\
 `echoatlas deidentify SRC DEST` needs neither lake nor deployment. SRC is a file, a folder or an
 archive, and is only read. DEST gets `PATIENT/CONTENT.suffix`, both keyed pseudonyms, and
 `{own}` with `report.json` (what was done to each input: codes, areas, hashes; no names and no
-values) and `masks` (a PNG for each output, white where pixels were kept); a later upload of DEST
-passes over that folder. Every input ends as released, quarantined or filtered; exit code 0 if
-nothing is in quarantine, else 1, and 2 for wrong usage. Inputs are worked on one at a time, each
-in a process that may die without the others; one that crashes or takes longer than `--seconds` is
-quarantined as `crashed`. Files get their names only when they are whole; a run that was killed
-goes on when it is started again with the same policy and key; no two write into one DEST.
+values) and `masks` (a PNG for each output, white where pixels were kept, gray where they lost their
+color alone); a later upload of DEST passes over that folder. Every input ends as released,
+quarantined or filtered; exit code 0 if nothing is in quarantine, else 1, and 2 for wrong usage.
+Inputs are worked on one at a time, each in a process that may die without the others; one that
+crashes or takes longer than `--seconds` is quarantined as `crashed`. Files get their names only
+when they are whole; a run that was killed goes on when it is started again with the same policy and
+key; no two write into one DEST.
 `--names FILE` says which input is which, for the site's own eyes; a name that begins as a formula
 does has an apostrophe before it. `--what-if` prints what follows for a policy, and does nothing.
 """
@@ -130,8 +131,8 @@ def files() -> list[str]:
         "becomes H.264 (High Profile, level 4.1) where it fits, all else JPEG-LS lossless.",
         "Redacted by blocks: those without a hidden pixel stay as they are; those that the mask's "
         "edge goes through are coded anew without their color (8 pixels of it, 16 where color is "
-        "coded by halves), or go black where the coding is too coarse for an edge, which the mask "
-        "then says.",
+        "coded by halves), or go black where the coding is too coarse for an edge; the mask is "
+        "gray or black there.",
         "JPEG files: redacted by blocks, or written as PNG where that can't be, as "
         "where a table of quantizers could spell a name.",
         *(f"{', '.join(writer.formats)}: {writer.sentence}." for writer in WRITERS),

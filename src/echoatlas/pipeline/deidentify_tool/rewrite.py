@@ -61,7 +61,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=8)
+@step("rewrite", version=9)
 def rewritten(
     data: bytes,
     origin: Origin,
@@ -104,7 +104,7 @@ def rewritten(
     _demand_black(again, keep)
     left = [redaction.left for redaction in redactions if redaction.left is not None]
     check_written(again, config, np.logical_or.reduce(left) if left else None, sight.whole)
-    mask = stills.png(shown.astype(np.uint8) * 255)
+    mask = stills.png(shown)
     return Written(whole, suffix, how, scan, header, fans, redactions, mask)
 
 
@@ -207,18 +207,19 @@ BY_FORMAT = {name: writer for writer in WRITERS for name in writer.formats}
 
 def _loose(
     scan: Scan, data: bytes, pictures: Redacted, keep: NDArray[np.bool_]
-) -> tuple[bytes, str, str, NDArray[np.bool_]]:
+) -> tuple[bytes, str, str, NDArray[np.uint8]]:
     """The file, its suffix, how its pixels were written, and where they show what they did."""
     if scan.format == "jpeg" and not scan.color.startswith("rgb"):
         redacted = jpeg.redacted(data, jpeg.Mask.of(keep))
         if redacted is not None:
-            return redacted.data, ".jpg", "dct", redacted.left
+            return redacted.data, ".jpg", "dct", dicom.written_mask(redacted.left, redacted.gray)
+    mask = dicom.written_mask(keep, np.zeros_like(keep))
     writer = BY_FORMAT[scan.format]
     if writer.suffix == ".png" and scan.declared_frames > 1:
         if scan.times is not None:
-            return stills.animation(pictures, scan.times), ".png", "lossless", keep
-        return stills.tiff(pictures), ".tiff", "lossless", keep
-    return writer.write(pictures, scan), writer.suffix, writer.how, keep
+            return stills.animation(pictures, scan.times), ".png", "lossless", mask
+        return stills.tiff(pictures), ".tiff", "lossless", mask
+    return writer.write(pictures, scan), writer.suffix, writer.how, mask
 
 
 def _demand_black(written: Iterable[Picture], keep: NDArray[np.bool_]) -> None:

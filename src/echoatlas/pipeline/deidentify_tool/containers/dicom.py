@@ -67,7 +67,7 @@ def instance(
     data: bytes,
     pictures: Iterable[Picture],
     keep: NDArray[np.bool_],
-) -> tuple[bytes, str, NDArray[np.bool_]]:
+) -> tuple[bytes, str, NDArray[np.uint8]]:
     """Write a rebuilt header with redacted pixels.
 
     Args:
@@ -79,8 +79,9 @@ def instance(
 
     Returns:
         The file, how its pixels were written ("native", "dct", "video" or "lossless"), and where
-        they show what they did: (H, W) bool.
+        they show what they did, as ``written_mask`` says it.
     """
+    gray = np.zeros_like(keep)
     source = transfer_syntax(scan.codec)
     frames = _redacted_frames(scan, data, keep)
     if frames is not None:
@@ -89,6 +90,7 @@ def instance(
         color = "MONOCHROME2" if gray else "YBR_FULL_422" if half else "YBR_FULL"
         _encapsulate(header, [frame.data for frame in frames])
         keep = np.logical_and.reduce([frame.left for frame in frames])
+        gray = np.asarray(np.logical_or.reduce([frame.gray for frame in frames]), bool)
     elif source.video and video.fits_high_41(scan.height, scan.width, scan.times):
         how, syntax, color = "video", H264, "YBR_PARTIAL_420"
         numbers = itertools.count()
@@ -97,6 +99,8 @@ def instance(
         # One stream of all frames: a table would list one (PS3.5 A.4 wants none, or all of them).
         _encapsulate(header, [video.mp4(shown, scan.times, video.HIGH_41)], table=False)
         count = next(numbers)
+        if next(iter(pictures)).ndim == 3:
+            gray = _rim(keep)
     else:
         color = "MONOCHROME2" if next(iter(pictures)).ndim == 2 else "RGB"
         if source.codec in IN_THE_OPEN:
@@ -113,7 +117,17 @@ def instance(
     _describe(header, scan, count, color)
     header.BurnedInAnnotation = "NO"
     _sign(header)
-    return part10(header, syntax), how, keep
+    return part10(header, syntax), how, written_mask(keep, gray)
+
+
+def written_mask(keep: NDArray[np.bool_], gray: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What a mask beside a file says: 255 where pixels show what they did, 128 where they show how
+    bright they were and no color any more, 0 where they are black.
+
+    Args:
+        keep, gray: (H, W) bool.
+    """
+    return np.where(keep, np.where(gray, np.uint8(128), np.uint8(255)), np.uint8(0))
 
 
 def _encapsulate(header: Dataset, parts: list[bytes], *, table: bool = True) -> None:
@@ -124,12 +138,17 @@ def _encapsulate(header: Dataset, parts: list[bytes], *, table: bool = True) -> 
 
 def _gray_rim(pictures: Iterable[Picture], keep: NDArray[np.bool_]) -> Iterator[Picture]:
     """Pictures whose color ends ``RIM`` pixels before the mask does."""
-    window = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
-    rim = keep & (cv2.erode(keep.astype(np.uint8), window, borderValue=0) == 0)
+    rim = _rim(keep)
     for picture in pictures:
         if picture.ndim == 3:
             picture[rim] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[rim][:, None]
         yield picture
+
+
+def _rim(keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    window = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+    inner = cv2.erode(keep.astype(np.uint8), window, borderValue=0)
+    return np.asarray(keep & (inner == 0))
 
 
 def _redacted_frames(

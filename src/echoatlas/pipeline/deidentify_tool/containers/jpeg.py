@@ -78,10 +78,12 @@ class Redacted:
     Attributes:
         left: (H, W) bool, pixels that show what they did; fewer than the mask allows where a block
             on its edge had to go black as a whole.
+        gray: (H, W) bool, those of them that had a color, and show how bright they were alone.
     """
 
     data: bytes
     left: NDArray[np.bool_]
+    gray: NDArray[np.bool_]
 
 
 def redacted(data: bytes, mask: Mask) -> Redacted | None:
@@ -122,8 +124,11 @@ def _rewritten(data: bytes, mask: Mask, space: str) -> Redacted | None:
         return None
     step = _sampling(planes, keep.shape)
     left = _blackened(planes[0], tables[0], mask)
+    gray = np.zeros_like(left)
     for plane in planes[1:]:
-        plane[mask.touched(plane.shape[:2], step)] = 0
+        touched = mask.touched(plane.shape[:2], step)
+        gray |= left & _area(touched & plane.any(axis=(2, 3)), step, keep.shape)
+        plane[touched] = 0
     clean = jpeglib.from_dct(*planes, qt=quantization, quant_tbl_no=np.array(numbers))
     whole = 8 * planes[0].shape[0], 8 * planes[0].shape[1]
     with _file() as (path, read):
@@ -134,7 +139,7 @@ def _rewritten(data: bytes, mask: Mask, space: str) -> Redacted | None:
                 return None
         clean.height, clean.width = keep.shape  # from_dct rounds up to whole blocks
         clean.write_dct(path)
-        return Redacted(read(), left)
+        return Redacted(read(), left, gray)
 
 
 def _blackened(luma: NDArray[np.int16], table: NDArray[np.uint16], mask: Mask) -> NDArray[np.bool_]:
@@ -148,8 +153,13 @@ def _blackened(luma: NDArray[np.int16], table: NDArray[np.uint16], mask: Mask) -
     luma[rows, columns] = made[done]
     gone = touched.copy()
     gone[rows, columns] = False
-    area = np.kron(gone, np.ones((8, 8), bool))[: keep.shape[0], : keep.shape[1]]
-    return keep & ~area
+    return keep & ~_area(gone, (1, 1), keep.shape)
+
+
+def _area(blocks: Flags, step: tuple[int, int], shape: tuple[int, ...]) -> Flags:
+    """The pixels of a component's blocks: (H, W) bool."""
+    pixels = np.kron(blocks, np.ones((8 * step[0], 8 * step[1]), bool))
+    return np.asarray(pixels[: shape[0], : shape[1]])
 
 
 def _edge(
