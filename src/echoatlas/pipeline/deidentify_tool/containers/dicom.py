@@ -81,7 +81,7 @@ def instance(
         The file, how its pixels were written ("native", "dct", "video" or "lossless"), and where
         they show what they did, as ``written_mask`` says it.
     """
-    gray = np.zeros_like(keep)
+    pale = np.zeros_like(keep)
     source = transfer_syntax(scan.codec)
     frames = _redacted_frames(scan, data, keep)
     if frames is not None:
@@ -90,7 +90,7 @@ def instance(
         color = "MONOCHROME2" if gray else "YBR_FULL_422" if half else "YBR_FULL"
         _encapsulate(header, [frame.data for frame in frames])
         keep = np.logical_and.reduce([frame.left for frame in frames])
-        gray = np.asarray(np.logical_or.reduce([frame.gray for frame in frames]), bool)
+        pale = np.any([frame.gray for frame in frames], axis=0)
     elif source.video and video.fits_high_41(scan.height, scan.width, scan.times):
         how, syntax, color = "video", H264, "YBR_PARTIAL_420"
         numbers = itertools.count()
@@ -100,7 +100,7 @@ def instance(
         _encapsulate(header, [video.mp4(shown, scan.times, video.HIGH_41)], table=False)
         count = next(numbers)
         if next(iter(pictures)).ndim == 3:
-            gray = _rim(keep)
+            pale = _rim(keep)
     else:
         color = "MONOCHROME2" if next(iter(pictures)).ndim == 2 else "RGB"
         if source.codec in IN_THE_OPEN:
@@ -117,7 +117,7 @@ def instance(
     _describe(header, scan, count, color)
     header.BurnedInAnnotation = "NO"
     _sign(header)
-    return part10(header, syntax), how, written_mask(keep, gray)
+    return part10(header, syntax), how, written_mask(keep, pale)
 
 
 def written_mask(keep: NDArray[np.bool_], gray: NDArray[np.bool_]) -> NDArray[np.uint8]:
