@@ -32,6 +32,11 @@ WRONG = {
     "release create a/b": "'name'",
     "statsu": "No such command 'statsu'",
     "run --sight x": "No such option",
+    "compact --sweep x": "'--sweep': expected a whole number",
+    "site form st up --hours x": "'--hours': expected a number",
+    "plan --headers -1": "'--headers': it has to be greater than or equal to 0",
+    "watch --queue=": "'' is no queue",
+    "watch --listen=": "'' is no address to listen at",
 }
 
 

@@ -196,7 +196,7 @@ def test_a_set_that_is_not_there_is_one_line(home: Path, say: Say) -> None:
     code, _, err = say(home, "release", "create", "x", "--without", "nosuch")
 
     assert code == 2
-    assert "no evaluation set, file or release 'nosuch'" in err
+    assert "no file, evaluation set or release 'nosuch'" in err
 
 
 def test_sites_and_collections_are_held_against_each_other(home: Path, say: Say) -> None:

@@ -104,7 +104,9 @@ def call(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         code = STOPPED
     except TyperException as error:
-        return _say(error.format_message().rstrip("."), 2)
+        from echoatlas.schemas.config.wording import plainly
+
+        return _say(plainly(error.format_message()).rstrip("."), 2)
     except UsageError as error:
         return _say(str(error), 2)
     except EchoAtlasError as error:

@@ -54,8 +54,9 @@ def watch(
     if look:
         _look(context, deployment, names or list(deployment.sites))
         return
-    hints = Hints(deployment.sites)
-    listener = Listener(listen, hints, os.environ.get(TOKEN, "")) if listen else None
+    hints, token = Hints(deployment.sites), os.environ.get(TOKEN, "")
+    # One that is empty is wrong too: a variable that nobody set, and no event would ever come
+    listener = Listener(listen, hints, token) if listen is not None else None
 
     def report(what: Summary | EchoAtlasError) -> None:
         if isinstance(what, Exception):
@@ -78,7 +79,7 @@ def watch(
     with ExitStack() as stack:
         if listener:
             stack.enter_context(listener)
-        if queue:
+        if queue is not None:
             zone = deployment.config.zones.get("intake") or Zone()
             stack.enter_context(QueueReader(queue, hints, zone, report))
         place = f", events at http://{listener.address}" if listener else ""

@@ -95,7 +95,7 @@ def set_named(deployment: Deployment, name: str) -> FingerprintSet:
         manifest = living(deployment.releases, name, _untold)
         index = index_table(deployment.releases, manifest)
         return _of_frames(deployment, index.column("frame_id"), name)
-    raise no_such("evaluation set, file or release", name, [*files, *released])
+    raise no_such("file, evaluation set or release", name, [*files, *released])
 
 
 def _untold(said: str) -> None: ...

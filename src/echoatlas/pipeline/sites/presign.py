@@ -103,4 +103,6 @@ def put_address(
 
 def _demand_time(hours: float) -> None:
     if not 0 < hours <= MOST_HOURS:
-        raise UsageError(f"a signature holds for at most {MOST_HOURS:g} hours, not {hours:g}")
+        raise UsageError(
+            f"a signature holds for more than 0 and at most {MOST_HOURS:g} hours, not {hours:g}"
+        )

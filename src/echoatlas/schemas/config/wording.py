@@ -24,6 +24,7 @@ KINDS = {
     "list": "a list, as [a, b]",
     "dict": "keys and values, as {a: b}",
 }
+VALID = {"integer": KINDS["int"], "number": KINDS["float"], "boolean": KINDS["bool"]}
 QUOTED = {
     bool: ": YAML takes yes, no, on and off for true and false; put it in quotes",
     int: ": put it in quotes",
@@ -67,8 +68,15 @@ def worded(problem: Mapping[str, Any]) -> str:
         known = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
         near = nearest(given, known) if isinstance(given, str) else ""
         return f"expected one of {', '.join(known)}{near}"
-    message = re.sub("^Input should ", "it has to ", message)
+    message = plainly(message)
     return f"{message[0].lower()}{message[1:]}"
+
+
+def plainly(message: str) -> str:
+    """A message that quotes pydantic, such as one of the command line's, in plain words."""
+    for named, wanted in VALID.items():
+        message = re.sub(f"Input should be a valid {named}.*", f"expected {wanted}", message)
+    return message.replace("Input should ", "it has to ")
 
 
 def _unknown(model: type[BaseModel], path: tuple[int | str, ...], place: str) -> str:
