@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.frames.png import encode_png
@@ -198,6 +197,8 @@ class ShardReader:
     @cached_property
     def _payloads(self) -> dict[str, bytes]:
         """Of the frames that are fetched alone."""
+        import pyarrow.compute as pc  # not with ``echoatlas.load``: only a pull asks for a part
+
         among = pc.is_in(self.index.column("shard"), pa.array(sorted(self._sparse), pa.string()))
         asked = self.index.select(["frame_id", PAYLOAD]).filter(among)
         return dict(zip(*(one.to_pylist() for one in asked.columns), strict=True))
