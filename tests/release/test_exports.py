@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.notices import publish, redaction_notice
 from echoatlas.pipeline.release.pull import FORMATS, pull
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
@@ -153,6 +155,20 @@ def test_nothing_of_an_earlier_pull_is_left_but_what_others_put_there(
     fresh = tmp_path / "fresh"
     pull(releases, "one", fresh, "webdataset", "split = 'train'")
     assert tree_of(fresh) | {"images/mine.png": b"mine"} == tree_of(tmp_path / "to")
+
+
+def test_what_was_pulled_of_a_redacted_release_gives_way_to_its_successor(
+    releases: Storage, tmp_path: Path
+) -> None:
+    own = Storage.open(shutil.copytree(releases.uri, tmp_path / "releases"))
+    said: list[str] = []
+    pull(own, "one", tmp_path / "to", "files")
+    publish(own, "one", redaction_notice("a patient left", "fast", ()))
+
+    pull(own, "one", tmp_path / "to", "files", tell=said.append)
+
+    assert "release one is redacted" in said[0]
+    assert json.loads((tmp_path / "to" / "manifest.json").read_text())["name"] == "fast"
 
 
 @pytest.fixture

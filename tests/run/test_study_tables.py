@@ -94,6 +94,9 @@ def test_the_tables_of_mimic_iv_echo_are_read_by_their_own_columns(rehearsal: Re
         f"{SUBJECT},71,{DATE},tte,lvef,Left Ventricle - Ejection Fraction,60,%",
         f"{SUBJECT},71,{DATE},tte,sinus_diam,Aorta - Sinus Diameter,3.4,cm",
         f"{SUBJECT},71,{DATE},tte,aortic_sinus,Aorta - Sinus Size,Nl <3.7,",
+        f"{SUBJECT},71,{DATE},tte,mean_E_to_eprime,Mean E/e',9.5,",
+        f"{SUBJECT},71,{DATE},tte,sept_e_prime,Septal e',0.07,m/s",
+        f"{SUBJECT},71,{DATE},tte,height_cm,Height,171,cm",
         f"{SUBJECT},72,{DATE},tte,lvef,Left Ventricle - Ejection Fraction,20,%",
     ]
     studies = (
@@ -112,7 +115,12 @@ def test_the_tables_of_mimic_iv_echo_are_read_by_their_own_columns(rehearsal: Re
 
     assert found == [
         [],
-        [("mimic-iv-echo/lvef", 60.0, "%"), ("mimic-iv-echo/sinus_diam", 3.4, "cm")],
+        [
+            ("mimic-iv-echo/lvef", 60.0, "%"),
+            ("mimic-iv-echo/sinus_diam", 3.4, "cm"),
+            ("mimic-iv-echo/mean_e_to_eprime", 9.5, "1"),
+            ("mimic-iv-echo/sept_e_prime", 0.07, "m/s"),
+        ],
     ]
     assert not any(one in str(made.rows()) for one in ("2178", SUBJECT, "95240362"))
 

@@ -161,7 +161,8 @@ def pull(
         "format": format,
         "settings": chosen.model_dump(mode="json"),
     }
-    target = Target(dest, asked, replace=replace)
+    followed = name if name != manifest.name else ""
+    target = Target(dest, asked, replace=replace, followed=followed)
     try:
         reader = ShardReader(releases, manifest, index, chosen.drawn)
         if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere

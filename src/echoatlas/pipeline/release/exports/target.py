@@ -30,13 +30,17 @@ class Target:
         asked: release, digest, selection, format, settings: what was written for something else is
             no use.
         replace: remove that once this pull is at its end.
+        followed: the release in whose place the one asked for comes, or empty: what was pulled of
+            it is replaced in any case, since samples were taken out of it for good.
 
     Raises:
         UsageError: it can't be written, another pull is at it, or has filled it and is not to be
             replaced.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any], *, replace: bool = False) -> None:
+    def __init__(
+        self, folder: Path, asked: Mapping[str, Any], *, replace: bool = False, followed: str = ""
+    ) -> None:
         self.folder = folder
         self.asked = dict(asked)
         self._storage = LocalStorage(folder)
@@ -52,13 +56,16 @@ class Target:
         self._journal.seek(0)
         text = self._journal.read()
         if not replace:
-            self._demand_same(before, text)
+            self._demand_same(before, text, followed)
         self._open(before, text)
 
-    def _demand_same(self, before: dict[str, str], journal: str) -> None:
+    def _demand_same(self, before: dict[str, str], journal: str, followed: str) -> None:
         """Refuse to write over what another pull has left, be it at its end or cut off."""
         head = journal.partition("\n")[0]
         if head == self._head or not (head or (before and not self._same)):
+            return
+        told = head or json.dumps(self._asked_before, sort_keys=True)
+        if followed and f'"release": {json.dumps(followed)}' in told:
             return
         self._journal.close()
         if not journal:
@@ -95,7 +102,7 @@ class Target:
 
     def _sums_of_before(self) -> dict[str, str]:
         """What the last pull to this folder wrote, and whether it was asked for the same."""
-        self._same = False
+        self._same, self._asked_before = False, None
         try:
             receipt = json.loads((self.folder / RECEIPT).read_text(encoding="utf-8"))
             lines = (self.folder / SUMS).read_text(encoding="utf-8").splitlines()
@@ -103,7 +110,8 @@ class Target:
             return {}
         if not isinstance(receipt, dict) or "asked" not in receipt:
             return {}  # somebody else's
-        self._same = receipt["asked"] == self.asked
+        self._asked_before = receipt["asked"]
+        self._same = self._asked_before == self.asked
         return _sums(lines)
 
     def has(self, *names: str) -> bool:
