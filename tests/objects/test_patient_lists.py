@@ -21,10 +21,11 @@ from echoatlas.pipeline.deidentify.header.patient import (
 )
 from echoatlas.pipeline.objects.listed import consent_rows
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
-from echoatlas.pipeline.sidecars.patients import PatientList
+from echoatlas.pipeline.sidecars.patients import PatientList, patients_of
 from echoatlas.pipeline.sidecars.site import looked_at
+from echoatlas.pipeline.sidecars.tables import read_sheets
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
-from echoatlas.schemas.config.site import SiteConfig
+from echoatlas.schemas.config.site import Sidecar, SiteConfig
 from echoatlas.schemas.values import Consent, PatientSource
 from echoatlas.simulate import make_still, write_dicom, write_png
 from tests.helpers.rehearsal import Rehearsal
@@ -355,3 +356,21 @@ def test_rows_of_a_list_hold_no_id(said_of: dict[str, Consent]) -> None:
 
     assert all(len(one.patient) == len(one.known_as) == len(one.told_by) == 32 for one in rows)
     assert len({one.patient for one in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Name,Birth Date,Opt-out\nDOE^JANE,19800101,yes\n",
+        "Patient Name,DOB,Withdrawn\nDoe Jane,1980-01-01,yes\n",
+        "Nachname;Vorname;Geburtsdatum;Widerruf\nDoe;Jane;1.1.1980;ja\n",
+        "姓名,出生日期,撤回\n张三,1980-01-01,是\n",
+    ],
+)
+def test_a_list_of_names_says_what_to_send_instead(data: str) -> None:
+    """Who is written otherwise in a header would be missed, and released."""
+    listed = patients_of("list.csv", read_sheets(data.encode()), None, Sidecar())
+
+    assert listed is not None and listed.alone and not listed.said
+    assert "send the numbers, one a row, in a column PatientID" in listed.fault
+    assert "Doe" not in listed.fault and "DOE" not in listed.fault

@@ -303,8 +303,8 @@ def test_a_mask_that_is_left_out_is_told_in_the_receipt_and_counted(
 
     told = {one["file"]: one["sentence"] for one in rehearsal.run("site", "receipt", "here")}
     assert told == {
-        "clip.npz": "A mask in it is of another size, or of nobody knows which of its pictures: it "
-        "is left out.",
+        "clip.npz": "A mask in it is of another size, or of nobody knows which of its pictures "
+        "(of a clip send one of each frame, or pictures and masks with numbers): it is left out.",
         "still.npz": "",
     }
     assert rehearsal.run("status")["masks_left_out"] == 1

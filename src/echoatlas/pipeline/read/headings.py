@@ -69,6 +69,11 @@ BESIDE_WHO = re.compile(
     r"|日期|生年月日|出生日期|생년월일|comments?|remarks?|notes?|bemerkung(?:en)?|reason|grund|motivo?"
     r"|备注|原因|lfdnr|nr|no|index|row|line|seq|序号|by|signedby|operator|column\d+"
 )
+# By what people are known who have no number
+NAMED = re.compile(
+    r"(?:(?:sur|last|first|family|given|full)?name|vorname|nachname|nom|prenom|apellidos?|cognome"
+    r"|dob|birth(?:date|day)?|dateofbirth|geburtsdatum|geb|生年月日|出生日期|생년월일|이름|氏名)"
+)
 # A file's name of which it says that those who are in it left
 LEAVING = re.compile(
     r"opt(?:ed|ing|s)?out|withdr[ae]wn?|withdrawals?|widerruf|widerspr[uo]ch|revok|revocat|refus"

@@ -24,6 +24,7 @@ from echoatlas.pipeline.read.headings import (
     AGREEING,
     BESIDE_WHO,
     LOOKS_LIKE_FILE,
+    NAMED,
     PATIENT,
     PATIENT_NAME,
     file_column,
@@ -48,6 +49,10 @@ TABULAR = (*SHEETS, ".txt", ".json", ".xls", ".xlsb", ".ods")
 LEFT = (Consent.WITHDRAWN, Consent.REFUSED, Consent.UNCLEAR, Consent.RESTRICTED)
 UNREADABLE = "can't be read as a table"
 WHOM = "has no column that is sure to name the patient by a number"
+BY_NAME = (
+    "names people by name or birth date, which scans may write otherwise, and no patient by the "
+    "number in its scans: send the numbers, one a row, in a column PatientID"
+)
 DAMAGED = "has patient ids that a spreadsheet damaged (1.2E+11, ###, digits that became zeros)"
 ELSEWHERE = "is not among sidecar.files"
 IGNORED = "ignore"
@@ -164,7 +169,8 @@ def _sheet(key: str, sheet: Sheet, heeded: bool, rule: Sidecar, by_name: str) ->
         return PatientList(key, alone=False, fault=ELSEWHERE, columns=columns)
     if not who:
         lost = (leaving or by_name) and file is None
-        return PatientList(key, True, fault=WHOM, weak=weak, columns=columns) if lost else None
+        fault = BY_NAME if any(map(_names_people, sheet.headings)) else WHOM
+        return PatientList(key, True, fault=fault, weak=weak, columns=columns) if lost else None
     found = _said(key, sheet.rows, words, who, alone=file is None)
     found = replace(found, weak=weak, columns=columns)
     return found if found.alone or found.said or found.nameless else None
@@ -200,6 +206,11 @@ def _beside(heading: str) -> bool:
     return not name or bool(
         BESIDE_WHO.fullmatch(name) or PATIENT.fullmatch(name) or PATIENT_NAME.fullmatch(name)
     )
+
+
+def _names_people(heading: str) -> bool:
+    name = plain(heading)
+    return bool(NAMED.fullmatch(name) or PATIENT_NAME.fullmatch(name))
 
 
 def _are_numbers(rows: Rows) -> bool:

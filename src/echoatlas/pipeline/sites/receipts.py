@@ -46,7 +46,8 @@ NO_CONSENT = {
     "is handed on or made for products.",
 }
 LEFT_OUT = {
-    "mask_mismatch": "A mask in it is of another size, or of nobody knows which of its pictures",
+    "mask_mismatch": "A mask in it is of another size, or of nobody knows which of its pictures "
+    "(of a clip send one of each frame, or pictures and masks with numbers)",
     "mask_unlike": "A mask in it holds other values than masks do",
     "mask_unreadable": "A mask of it can't be read",
     "mask_text": "A mask of it shows text",
