@@ -96,7 +96,7 @@ def test_pulled_again_what_is_whole_stays_and_another_release_does_not(
     releases: Storage, tmp_path: Path
 ) -> None:
     pull(releases, "fast", tmp_path / "to", "webdataset")
-    pull(releases, "one", tmp_path / "to", "webdataset")
+    pull(releases, "one", tmp_path / "to", "webdataset", replace=True)
     before = {one: one.stat().st_mtime_ns for one in (tmp_path / "to" / "shards").glob("*.tar")}
 
     pull(releases, "one", tmp_path / "to", "webdataset")
