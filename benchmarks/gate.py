@@ -2,9 +2,10 @@
 
 A lake of 100,000 frames, four an object, and 1 % as many that come. "new alone" is what a run's
 gate does: each batch's rows held against the suites, as its worker does it, and its ids against all
-of the lake's, as the driver does it. "everything" is ``echoatlas validate``: Great Expectations
-over every row of the tables that are filled here. Each way runs in a process of its own; what
-importing takes is told apart, Great Expectations' own imports count for it.
+of the lake's, as the driver does it. "and like before" also counts what the lake has of the site
+and compares, as a run does of a site with a history before it commits. "everything" is ``echoatlas
+validate``: Great Expectations over every row of the tables that are filled here. Each way runs in a
+process of its own; what importing takes is told apart, Great Expectations' own imports count for it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ import sys, time
 import pyarrow.parquet as pq
 from pathlib import Path
 from echoatlas.pipeline.gate.checked import Checker
+from echoatlas.pipeline.gate.drift import shifts
 from echoatlas.pipeline.gate.gate import Gate
+from echoatlas.pipeline.gate.history import before_at, uploads_of
 from echoatlas.pipeline.gate.whole_lake import whole_lake
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.storage.storage import Storage
@@ -61,6 +64,11 @@ for first in range(0, objects, batch):
     failures = gate.failures(checked, [])
     assert not failures, failures[0].name
     gate.passes(site, checked)
+"""
+LIKE_BEFORE = """
+uploads_of(lake, site)
+before = before_at(lake, site).every
+assert before.objects and not any(one.moved for one in shifts(before, before, site.drift, repr))
 """
 EVERYTHING = """
 started = time.process_time()
@@ -124,7 +132,12 @@ def main() -> None:
             pq.write_table(rows_of(name, len(ids) // EACH, rng, ids), new / f"{name}.parquet")
         given = (os.fspath(Path(folder, "lake")), os.fspath(new))
         start_mb, _ = apart(IMPORTS, *given)
-        for row, program in (("new alone", NEW), ("everything", EVERYTHING)):
+        ways = {
+            "new alone": NEW,
+            "new alone, and like before": NEW + LIKE_BEFORE,
+            "everything": EVERYTHING,
+        }
+        for row, program in ways.items():
             mb, seconds = apart(IMPORTS + program, *given)
             figures = {"cpu_s": seconds, "over_imports_mb": mb - start_mb}
             if row == "new alone":
