@@ -5,7 +5,7 @@ gate does: each batch's rows held against the suites, as its worker does it, and
 of the lake's, as the driver does it. "and like before" also counts what the lake has of the site
 and compares, as a run does of a site with a history before it commits. "everything" is ``echoatlas
 validate``: Great Expectations over every row of the tables that are filled here. Each way runs in a
-process of its own; what importing takes is told apart, Great Expectations' own imports count for it.
+process of its own; what importing takes is told apart: Great Expectations' own counts for it.
 """
 
 from __future__ import annotations
