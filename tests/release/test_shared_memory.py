@@ -14,6 +14,7 @@ from echoatlas import Dataset, load
 from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.release.create import create
 from echoatlas.schemas.config.release import ReleaseConfig
+from tests.helpers.programs import run_program
 from tests.helpers.tables import picture, quick_lake
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -173,3 +174,13 @@ def test_a_ring_grows_for_larger_batches_and_gives_up_its_smallest(
     assert sorted(slot.size for slot in ring.slots) == [2000, 3000]
     del other, large
     assert ring.lend(1500).slot.size == 2000
+
+
+def test_a_loan_that_outlives_its_module_says_nothing() -> None:
+    """As Python ends, a module's names are gone before what still holds a batch."""
+    ended = run_program(
+        "from echoatlas.loader import shared_memory\n"
+        "shared_memory.kept = shared_memory.Ring().lend(100)"
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")

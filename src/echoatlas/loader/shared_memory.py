@@ -81,10 +81,13 @@ class Loan:
         count = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
         return np.asarray(self)[:count].view(kind).reshape(shape)
 
-    def __del__(self, process: Callable[[], int] = os.getpid) -> None:
-        # A process that was forked meanwhile has a copy of this object, and not the slot
+    def __del__(
+        self, process: Callable[[], int] = os.getpid, state: int = STATE, free: int = FREE
+    ) -> None:
+        # A process that was forked meanwhile has a copy of this object, and not the slot; as the
+        # interpreter ends, names of this module are gone before
         if not self.sent and self._process == process():
-            self.slot.bytes[STATE] = FREE
+            self.slot.bytes[state] = free
 
 
 class Ring:
