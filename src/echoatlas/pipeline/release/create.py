@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any]]]
 
-# Samples whose cutting is as much work as an object of a run: a Ray that is started for less costs
-# more than it saves, and plain processes use as many cores
-AS_OBJECT = 500
+# Samples whose cutting, and bytes whose hashing, are as much work as an object of a run: a Ray that
+# is started for less costs more than it saves, and plain processes use as many cores
+AS_OBJECT, BYTES_AS_OBJECT = 500, 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,9 @@ def _carried_out(
     files = files_of_tables(lake, draft.versions)
     known = known_digests(releases, draft.earlier)
     hashing = list(digest_tasks(lake, [one for one in files if one not in known]))
-    with _workers(engine, len(draft.runs) + len(hashing), len(draft.samples)) as scatter:
+    objects = sum(len(run.rows) for run in draft.runs) // AS_OBJECT
+    objects += sum(file.bytes for task in hashing for file in task.files) // BYTES_AS_OBJECT
+    with _workers(engine, len(draft.runs) + len(hashing), objects) as scatter:
         for done in scatter(digests, hashing):
             known |= zip(done.task.files, _answer(done), strict=True)
         answers = {
@@ -179,11 +181,11 @@ def _answer(done: Done[Any, Any]) -> Any:
 
 
 @contextmanager
-def _workers(engine: Engine | None, tasks: int, samples: int) -> Iterator[Scatter]:
+def _workers(engine: Engine | None, tasks: int, objects: int) -> Iterator[Scatter]:
     if engine is None or tasks <= FEW:
         yield in_this_process
         return
     from echoatlas.pipeline.engine.cluster import connected
 
-    with connected(engine, objects=samples // AS_OBJECT) as workers:
+    with connected(engine, objects=objects) as workers:
         yield workers.scatter

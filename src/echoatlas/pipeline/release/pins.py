@@ -96,11 +96,13 @@ def files_of_tables(lake: Lake, versions: Mapping[str, int]) -> list[TableFile]:
 def digest_tasks(lake: Lake, files: Sequence[TableFile]) -> Iterator[DigestTask]:
     """Files cut into tasks of about a gigabyte."""
     held: list[TableFile] = []
+    size = 0
     for one in files:
         held.append(one)
-        if sum(file.bytes for file in held) >= AT_ONCE:
+        size += one.bytes
+        if size >= AT_ONCE:
             yield DigestTask(lake.storage, tuple(held))
-            held = []
+            held, size = [], 0
     if held:
         yield DigestTask(lake.storage, tuple(held))
 
