@@ -15,6 +15,7 @@ from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
 from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_in
+from echoatlas.pipeline.lake.ids import SortedIds
 from echoatlas.pipeline.lake.join import Column, coded, places
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
@@ -85,8 +86,9 @@ def compared(lake: Lake, some: Some | None = None) -> pa.Table:
 def _rows_of(lake: Lake, name: str, columns: Sequence[str], some: Some) -> pa.Table:
     """A table's rows of some objects, each with its ``file``."""
     parts = [lake.located(name, columns).slice(0, 0)] if not some.files[name] else []
+    objects = SortedIds.named(some.objects)
     for path in some.files[name]:
-        rows = rows_in(lake.storage, name, path, columns, some.objects, "object_id")
+        rows = rows_in(lake.storage, name, path, columns, objects, "object_id")
         number = np.zeros(rows.num_rows, np.int32)
         where = pa.DictionaryArray.from_arrays(number, pa.array([path]))
         parts.append(rows.append_column("file", where))
@@ -200,8 +202,9 @@ class Thumbnails:
             some = pc.field("frame_id").isin(wanted)
             found = Lake(self.storage).read("measures", PICTURED, some)
         else:
+            ordered = SortedIds.named(wanted)
             parts = (
-                rows_in(self.storage, "measures", path, PICTURED, wanted, "frame_id")
+                rows_in(self.storage, "measures", path, PICTURED, ordered, "frame_id")
                 for path in self.files
             )
             found = pa.concat_tables(parts)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -17,16 +16,18 @@ from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.ids import SortedIds
     from echoatlas.pipeline.storage.storage import Storage
 
 
 def rows_in(
-    storage: Storage, name: str, path: str, columns: Sequence[str], ids: pa.Array, key: str
+    storage: Storage, name: str, path: str, columns: Sequence[str], ids: SortedIds, key: str
 ) -> pa.Table:
     """The rows of one file whose ``key`` is among ``ids``, as today's schema has them.
 
     Args:
         storage: the lake's. path: below the table's folder.
+        ids: in order once, however many files are gone through.
 
     Raises:
         FileNotFoundError: the lake does not hold the file any more.
@@ -36,10 +37,10 @@ def rows_in(
     parts = []
     for group in range(file.num_row_groups):  # images are read of groups that have any of them
         known = file.read_row_group(group, [key], use_threads=False).column(key).cast(pa.string())
-        chosen = pc.is_in(known, ids)
-        if pc.any(chosen).as_py():
+        chosen = ids.have(known)
+        if chosen.any():
             found = file.read_row_group(group, there, use_threads=False)
-            parts.append(completed(found.filter(chosen), name, columns))
+            parts.append(completed(found.filter(pa.array(chosen)), name, columns))
     if not parts:
         return completed(file.schema_arrow.empty_table().select(there), name, columns)
     return pa.concat_tables(parts)

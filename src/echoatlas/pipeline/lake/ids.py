@@ -141,6 +141,17 @@ class SortedIds:
         found[self.order] = np.repeat(first, sizes)
         return found
 
+    @staticmethod
+    def named(names: pa.Array | pa.ChunkedArray) -> SortedIds:
+        """Put a column of names in order."""
+        chunks = names.chunks if isinstance(names, pa.ChunkedArray) else [names]
+        return SortedIds.of(Ids.of(chunks))
+
+    def have(self, names: pa.ChunkedArray) -> NDArray[np.bool_]:
+        """(n,) which of some names stand among these."""
+        found: NDArray[np.bool_] = self.places(Ids.of(names.chunks)) >= 0
+        return found
+
     def places(self, ids: Ids) -> Places:
         """(n,) where each of some names stands first among these; -1 where it does not."""
         found = np.full(len(ids), -1, np.int64)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.lake.files import rows_in
+from echoatlas.pipeline.lake.ids import SortedIds
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -24,5 +25,6 @@ def picked(
     wanted = pa.array(sorted(ids), pa.string())
     there = lake.located(name, [key])
     mine = there.filter(pc.is_in(there.column(key), wanted))
+    ordered = SortedIds.named(wanted)
     for path in sorted(pc.unique(mine.column("file").cast(pa.string())).to_pylist()):
-        yield rows_in(lake.storage, name, path, columns, wanted, key)
+        yield rows_in(lake.storage, name, path, columns, ordered, key)

@@ -18,6 +18,7 @@ from echoatlas.pipeline.frames.clip_codec import encode_clip
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.files import rows_in
+from echoatlas.pipeline.lake.ids import SortedIds
 from echoatlas.pipeline.lake.join import places as among_known
 from echoatlas.pipeline.lake.views import add_located
 from echoatlas.pipeline.release.annotations import mask_ending
@@ -194,14 +195,15 @@ class _FrameRows:
             FileNotFoundError: the lake has not got all of them.
         """
         ids = pa.array(task.frames, pa.string())
-        pictures = _rows(task, task.recipe.pictures, ids)
+        ordered = SortedIds.named(ids)
+        pictures = _rows(task, task.recipe.pictures, ordered)
         at = among_known(ids, pictures.column("frame_id"))
         if (at < 0).any():
             raise FileNotFoundError("the lake does not hold all frames of the release")
         pictures = pictures.take(pa.array(at))
-        maps = _rows(task, "measures", ids)
+        maps = _rows(task, "measures", ordered)
         known = [*maps.column("patch_map").to_pylist(), b""]  # -1 is the last: there is none
-        masks = _masks(_rows(task, "annotations", ids), task.recipe.size)
+        masks = _masks(_rows(task, "annotations", ordered), task.recipe.size)
         return _FrameRows(
             pictures.column("image"),
             pictures.column("overlay"),
@@ -240,7 +242,7 @@ def _clip(rows: _FrameRows, frames: range, recipe: Recipe) -> list[tuple[str, by
     ]
 
 
-def _rows(task: CutTask, table: str, ids: pa.Array) -> pa.Table:
+def _rows(task: CutTask, table: str, ids: SortedIds) -> pa.Table:
     columns = COLUMNS[table]
     parts = [
         rows_in(task.lake, table, path, columns, ids, "frame_id")
