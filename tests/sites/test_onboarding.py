@@ -43,5 +43,5 @@ def test_tables_are_counted_apart_from_files_as_a_plan_does(home: Path, tmp_path
     Deployment.find(home).add_site(checked.site)
 
     assert (checked.files, checked.beside) == (3, 1)
-    assert "3 files and 1 tables or masks beside them" in checked.sentence
+    assert "3 files and 1 table or mask beside them" in checked.sentence
     assert [site.new_files for site in plan(Deployment.find(home))] == [checked.files]

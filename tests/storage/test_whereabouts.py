@@ -145,3 +145,14 @@ def test_the_loader_changes_no_environment_and_imports_what_it_needs_alone(tmp_p
     )
 
     assert seen.stdout.splitlines() == ["[]", "[]"], seen.stderr
+
+
+@pytest.mark.parametrize(
+    "places",
+    [{"lake": "vault"}, {"lake": "vault/lake"}, {"releases": "vault"}, {"vault": "lake/x"}],
+)
+def test_keys_lie_with_nothing_that_is_handed_out(tmp_path: Path, places: dict[str, str]) -> None:
+    root = deployed(tmp_path / "home", **places)
+
+    with pytest.raises(UsageError, match="keys need a place of their own"):
+        Deployment.find(root)

@@ -77,6 +77,7 @@ class Deployment:
         }
         storage = lake_of(root, config, lake)
         releases = releases_of(root, config, lake)
+        _demand_keys_apart(root, config)
         vault = Vault(root / config.vault)
         lake_within = Lake(storage, _allowance(root, config.engine, storage))
         return Deployment(root.absolute(), config, sites, lake_within, releases, vault)
@@ -162,6 +163,20 @@ class Deployment:
     def site_key(self, name: str) -> SiteKey:
         """The key of a site's pseudonyms."""
         return self.vault.load(name)
+
+
+def _demand_keys_apart(root: Path, config: DeploymentConfig) -> None:
+    """Refuse a lake or releases, which are handed out, that lie with the keys."""
+    vault = (root / config.vault).resolve()
+    for name, place in (("lake", config.lake), ("releases", config.releases)):
+        if not place or "://" in place:
+            continue
+        other = Path(resolve(root, place)).resolve()
+        if vault.is_relative_to(other) or other.is_relative_to(vault):
+            raise ConfigError(
+                f"{root / CONFIG}: 'vault' and the {name}, {place}, lie within each other: "
+                "keys need a place of their own"
+            )
 
 
 def _allowance(root: Path, engine: Engine, lake: Storage) -> Allowance:
