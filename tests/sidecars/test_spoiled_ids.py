@@ -104,6 +104,6 @@ def test_ids_with_and_without_leading_zeros_are_told() -> None:
 
     assert counts.padded == 1
     assert any(
-        "1 ids of patients are written with leading zeros" in one for one in counts.warnings()
+        "1 id of a patient is written with leading zeros" in one for one in counts.warnings()
     )
     assert padded_otherwise(["0", "00", "A01", "A1", "12", "12", ""]) == 2

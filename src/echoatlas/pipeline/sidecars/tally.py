@@ -15,6 +15,7 @@ from echoatlas.pipeline.read.consent import JOINED
 from echoatlas.pipeline.read.headings import id_columns, meaning, patient_columns, plain
 from echoatlas.pipeline.read.spoiled import padded_otherwise
 from echoatlas.schemas.values import Consent
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.placed import Placed, Tables
@@ -75,8 +76,8 @@ class TableReport:
             parts.append(f"{self.nameless} rows name no patient, or several.")
         if self.spoiled:
             parts.append(
-                f"{self.spoiled} rows have an id that a spreadsheet damaged (1.2E+11, ###, "
-                "digits that became zeros), and name nobody by it: export ids as text."
+                f"{number_of(self.spoiled, 'row has', 'rows have')} an id that a spreadsheet damaged "
+                "(1.2E+11, ###, digits that became zeros), which names nobody: export ids as text."
             )
         if not self.patient:
             parts.append("No column is sure to name the patient: say which in sidecar.columns.")
@@ -161,14 +162,14 @@ class Tally:
             )
         if self.spoiled:
             found.append(
-                f"{self.spoiled} rows of tables have a patient's id that a spreadsheet damaged "
-                "(1.2E+11, ###, digits that became zeros), and name nobody by it: ask for a table "
-                "with ids as text"
+                f"{number_of(self.spoiled, 'row of a table has', 'rows of tables have')} a patient's "
+                "id that a spreadsheet damaged (1.2E+11, ###, digits that became zeros), which names "
+                "nobody: ask for a table with ids as text"
             )
         if self.padded:
             found.append(
-                f"{self.padded} ids of patients are written with leading zeros and without: each "
-                "way is taken for a patient of its own"
+                f"{number_of(self.padded, 'id of a patient is', 'ids of patients are')} written with "
+                "leading zeros and without: each way is taken for a patient of its own"
             )
         if self.refused:
             found.append(
