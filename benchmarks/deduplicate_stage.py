@@ -12,6 +12,7 @@ that finds candidates; and all, with landmarks. CPU seconds.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -47,8 +48,8 @@ def frames(count: int) -> pa.Table:
     whole, _ = codes_of_clips(count, 1)
     count = len(fan)
     place = np.arange(count) % LENGTH
-    ids = np.array([f"{at:09d}" for at in range(count)])
-    objects = np.array([f"{at:07d}" for at in clip])
+    ids = np.array([named("frame", at) for at in range(count)])
+    objects = np.array([named("object", at) for at in range(clip.max() + 1)])[clip]
     marks = _landmarks(clip, place, rng)
     columns: dict[str, object] = {
         "frame_id": ids,
@@ -66,6 +67,11 @@ def frames(count: int) -> pa.Table:
         "rank": clip.astype(np.int64) + 1,
     }
     return pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
+
+
+def named(kind: str, number: int) -> str:
+    """An id as keys make them: 32 digits, in no order."""
+    return hashlib.blake2b(f"{kind}{number}".encode(), digest_size=16).hexdigest()
 
 
 def _binary(codes: NDArray[np.uint8]) -> pa.Array:
@@ -110,7 +116,7 @@ def write(lake: Lake, table: pa.Table, clips: range) -> None:
         for name, known in (
             ("measures", measured | {"thumbnail": shown}),
             ("frames", {name: some.column(name) for name in PLACED}),
-            ("objects", {"object_id": [f"{at:07d}" for at in numbers]}),
+            ("objects", {"object_id": [named("object", at) for at in numbers]}),
         ):
             stem = f"part-bench-{name}-{start:08d}"
             rows = _filled(name, known)
