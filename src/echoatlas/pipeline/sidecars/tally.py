@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.placed import Placed, Tables
     from echoatlas.schemas.config.site import Sidecar, SiteConfig
 
+SPREADSHEET = "damaged (1.2E+11, ###, digits that became zeros)"  # what it does to ids
 # An archive is named by its members; by itself, if there is no picture among them.
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -76,8 +77,8 @@ class TableReport:
             parts.append(f"{self.nameless} rows name no patient, or several.")
         if self.spoiled:
             parts.append(
-                f"{number_of(self.spoiled, 'row has', 'rows have')} an id that a spreadsheet damaged "
-                "(1.2E+11, ###, digits that became zeros), which names nobody: export ids as text."
+                f"{number_of(self.spoiled, 'row has', 'rows have')} an id that a spreadsheet "
+                f"{SPREADSHEET}, which names nobody: export ids as text."
             )
         if not self.patient:
             parts.append("No column is sure to name the patient: say which in sidecar.columns.")
@@ -162,14 +163,14 @@ class Tally:
             )
         if self.spoiled:
             found.append(
-                f"{number_of(self.spoiled, 'row of a table has', 'rows of tables have')} a patient's "
-                "id that a spreadsheet damaged (1.2E+11, ###, digits that became zeros), which names "
-                "nobody: ask for a table with ids as text"
+                f"{number_of(self.spoiled, 'row of a table has', 'rows of tables have')} a "
+                f"patient's id that a spreadsheet {SPREADSHEET}, which names nobody: ask for a "
+                "table with ids as text"
             )
         if self.padded:
             found.append(
-                f"{number_of(self.padded, 'id of a patient is', 'ids of patients are')} written with "
-                "leading zeros and without: each way is taken for a patient of its own"
+                f"{number_of(self.padded, 'id of a patient is', 'ids of patients are')} written "
+                "with leading zeros and without: each way is taken for a patient of its own"
             )
         if self.refused:
             found.append(
