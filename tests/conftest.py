@@ -101,7 +101,8 @@ def rehearsal(one_ray: None, tmp_path: Path) -> Rehearsal:
 
 @pytest.fixture(scope="session")
 def undisturbed(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    """A small deployment that ran once, from start to end."""
+    """A small deployment that ran once, from start to end. Other tests have it too: what a test
+    runs in it, it runs in a copy (``elsewhere``)."""
     made = Rehearsal(tmp_path_factory.mktemp("undisturbed"))
     made.engine(batch=2, group=1, workers=2)
     fill(made.site("st-elsewhere", labels={"organ": "abdomen/liver"}))

@@ -55,7 +55,8 @@ def test_status_reads_tables_and_imports_nothing_that_works_on_scans(
 def test_a_run_with_nothing_to_do_imports_nothing_that_works_on_scans(
     undisturbed: Rehearsal,
 ) -> None:
-    command = undisturbed.command("run", "--json")[3:]
+    started = undisturbed.elsewhere("started", with_lake=True)
+    command = started.command("run", "--json")[3:]
     imported_by(*command)  # looks at everything, and notes that all is done
 
     said, modules = imported_by(*command)

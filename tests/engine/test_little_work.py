@@ -71,11 +71,11 @@ def test_workers_of_little_work_give_way_when_an_archive_holds_much_of_it() -> N
 
 RELEASE = """
 import sys
-from echoatlas.pipeline.release.create import AS_OBJECT, _workers
+from echoatlas.pipeline.release.create import _workers
 from echoatlas.schemas.config.deployment import Engine
 from tests.engine.test_scatter import Numbers, doubled
 
-with _workers(Engine(workers=1), 10, 50 * AS_OBJECT) as scatter:
+with _workers(Engine(workers=1), 10, 50) as scatter:
     (done,) = scatter(doubled, [Numbers((3,))])
 print(*done.answer, "ray" in sys.modules)
 """

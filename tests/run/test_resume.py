@@ -100,12 +100,13 @@ def test_killed_workers_cost_nothing(undisturbed: Any) -> None:
 
 
 def test_a_second_run_does_nothing(undisturbed: Any) -> None:
-    before = {name: undisturbed.lake.version(name) for name in ("objects", "frames", "labels")}
+    done = undisturbed.elsewhere("done", with_lake=True)
+    before = {name: done.lake.version(name) for name in ("objects", "frames", "labels")}
 
-    again = undisturbed.run("run")
+    again = done.run("run")
 
     assert 0 == again["objects"] == again["named"]
-    assert before == {name: undisturbed.lake.version(name) for name in before}
+    assert before == {name: done.lake.version(name) for name in before}
 
 
 def test_two_runs_at_once_are_refused(undisturbed: Any) -> None:

@@ -17,14 +17,15 @@ from tests.helpers.rehearsal import Rehearsal
 
 
 def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed: Any) -> None:
-    deployment = Deployment.find(undisturbed.home)
+    owing = undisturbed.elsewhere("owing", with_lake=True)
+    deployment = Deployment.find(owing.home)
     site = deployment.site("st-elsewhere")
-    receipt = undisturbed.uploads / "st-elsewhere" / "_receipts" / "upload-1.json"
+    receipt = owing.uploads / "st-elsewhere" / "_receipts" / "upload-1.json"
     told = receipt.read_text()
     receipt.unlink()
     deployment.lake.storage.delete(["_receipts/st-elsewhere.json"])
 
-    undisturbed.run("run")
+    owing.run("run")
 
     assert told == receipt.read_text()
     receipt.write_text("the site's own note")
