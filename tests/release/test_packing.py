@@ -19,6 +19,7 @@ from echoatlas.loader import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.frames.codec import encode_mask
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release import create as creating
 from echoatlas.pipeline.release import publish as publishing
 from echoatlas.pipeline.release.create import create, preview
 from echoatlas.pipeline.release.manifest import manifest_of, names, places_of
@@ -172,6 +173,26 @@ def test_a_patient_who_comes_to_another_split_leaves_the_shard(
     assert [one.origin for one in manifest.shards] == ["first", "first", "second"]
     assert None not in {one.split for one in manifest.shards}
     assert all(check.ok for check in verify(releases, "second"))
+
+
+def test_workers_are_started_for_what_is_new_and_not_for_what_lies_there(
+    lake: Lake, releases: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    real = creating._workers
+
+    def noted(engine: Engine | None, tasks: int, objects: int) -> Any:
+        asked.append(objects)
+        return real(None, tasks, objects)
+
+    monkeypatch.setattr(creating, "AS_OBJECT", 1)
+    monkeypatch.setattr(creating, "_workers", noted)
+    create(lake, releases, ReleaseConfig(name="first", splits={"all": 1.0}))
+    grown(lake, [*FRAMES, {"patient": "p9999", "path": "thorax"}])
+
+    create(lake, releases, ReleaseConfig(name="second", splits={"all": 1.0}))
+
+    assert asked == [len(FRAMES), 1]
 
 
 def test_killed_after_the_manifest_and_run_again_it_is_announced(
