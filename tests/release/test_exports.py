@@ -23,6 +23,7 @@ from echoatlas.pipeline.frames.codec import encode, encode_mask
 from echoatlas.pipeline.frames.identity import pixel_hash
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.exports.rle import mask_box, run_lengths
+from echoatlas.pipeline.release.exports.target import Target
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.notices import publish, redaction_notice
 from echoatlas.pipeline.release.pull import FORMATS, pull
@@ -155,6 +156,23 @@ def test_nothing_of_an_earlier_pull_is_left_but_what_others_put_there(
     fresh = tmp_path / "fresh"
     pull(releases, "one", fresh, "webdataset", "split = 'train'")
     assert tree_of(fresh) | {"images/mine.png": b"mine"} == tree_of(tmp_path / "to")
+
+
+def test_one_that_failed_before_it_wrote_anything_leaves_the_folder_to_others(
+    releases: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise CheckFailed("nothing of the selection can be written so")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Target, "has", failing)
+        with pytest.raises(CheckFailed):
+            pull(releases, "one", tmp_path / "to", "files", "split = 'train'")
+
+    pull(releases, "one", tmp_path / "to", "files")
+
+    pull(releases, "one", tmp_path / "fresh", "files")
+    assert tree_of(tmp_path / "fresh") == tree_of(tmp_path / "to")
 
 
 def test_what_was_pulled_of_a_redacted_release_gives_way_to_its_successor(

@@ -64,6 +64,8 @@ class Target:
         head = journal.partition("\n")[0]
         if head == self._head or not (head or (before and not self._same)):
             return
+        if not before and all(one.name == GOING_ON for one in self.folder.iterdir()):
+            return  # one that failed before it wrote anything
         told = head or json.dumps(self._asked_before, sort_keys=True)
         if followed and f'"release": {json.dumps(followed)}' in told:
             return
