@@ -26,6 +26,7 @@ from echoatlas.pipeline.release.manifest import manifest_of, names, places_of
 from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.tar import PackedSample, packed_shards
 from echoatlas.pipeline.release.verify import verify
+from echoatlas.pipeline.release.whole import index_of
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.deployment import Engine
 from echoatlas.schemas.config.release import ReleaseConfig
@@ -173,6 +174,16 @@ def test_a_patient_who_comes_to_another_split_leaves_the_shard(
     assert [one.origin for one in manifest.shards] == ["first", "first", "second"]
     assert None not in {one.split for one in manifest.shards}
     assert all(check.ok for check in verify(releases, "second"))
+
+
+def test_of_a_device_that_nobody_knows_one_word_is_said(tmp_path: Path) -> None:
+    lake = Lake(Storage.open(tmp_path))
+    makes = (("unknown", "unknown"), ("GE", "LOGIQ 9"), ("GE", "unknown"))
+    quick_lake(tmp_path, [FRAMES[0] | {"maker": one, "model": two} for one, two in makes])
+
+    told = index_of(lake, {}).column("device").to_pylist()
+
+    assert told == ["unknown", "GE LOGIQ 9", "GE unknown"]
 
 
 def test_workers_are_started_for_what_is_new_and_not_for_what_lies_there(

@@ -44,7 +44,9 @@ COLUMNS = [
         for name in FROM["labels"]
     ),
     *(f"m.{name}" for name in MEASURE),
-    "trim(f.maker || ' ' || f.model) AS device",
+    # As ``k_anonymity.device_of`` says it of what is published
+    "CASE WHEN f.maker = 'unknown' AND f.model = 'unknown' THEN 'unknown' "
+    "ELSE trim(f.maker || ' ' || f.model) END AS device",
     "coalesce(d.tie, f.frame_id) AS cluster",
     "coalesce(d.representative, f.frame_id) AS representative",
     "coalesce(kinds.kinds, '') AS annotated",
