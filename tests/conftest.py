@@ -22,9 +22,9 @@ from tests.helpers.torture import make_key
 SAMPLES = Path(__file__).parents[1] / "../shared/samples"
 
 # Examples that a test draws are the same in each `make test`: what fails is what was changed.
-# `make test-all` draws new ones
-settings.register_profile("same", derandomize=True)
-settings.register_profile("new", derandomize=False)
+# `make test-all` draws new ones. None is timed: the first one of a process may wait for its imports
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("new", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
