@@ -211,6 +211,7 @@ def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
         ("PK\x03\x04 a workbook, cut off", "r1", "is no text"),
         ("patient_id,issuer\nMRN-1,H,too much", "r1", "line 2: more cells than columns"),
         ("patient_id,issuer\n,H", "r1", "line 2: nothing by which a patient is known"),
+        ("MRN-1\n1.2E+11\n", "r1", "line 2: a spreadsheet made this of a long number"),
     ],
 )
 def test_a_request_that_can_not_be_carried_out_says_why_and_names_nobody(

@@ -11,6 +11,7 @@ import typer
 
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.audit.reidentification import Reidentification
@@ -81,8 +82,8 @@ def sample(
     drawn = write_sheet(deployment.lake, deployment.releases, key, dest, n, seed, release)
     random = sum(one.drawn == RANDOM for one in drawn)
     context.say(
-        f"{random} frames at random and {len(drawn) - random} by risk in {dest.absolute()}: open "
-        "review.html, fill in review.csv, then `echoatlas audit import`",
+        f"{number_of(random, 'frame')} at random and {len(drawn) - random} by risk in "
+        f"{dest.absolute()}: open review.html, fill in review.csv, then `echoatlas audit import`",
         {"random": random, "risk": len(drawn) - random, "dest": dest.absolute()},
     )
 
@@ -103,7 +104,7 @@ def import_(
         lines.append(f"{done.gone} frames are no longer in the lake")
     if done.quarantined:
         lines.append(
-            f"{len(done.quarantined)} objects quarantined; back only by "
+            f"{number_of(len(done.quarantined), 'object')} quarantined; back only by "
             "`quarantine retry --reason seen_by_reviewer`:"
         )
         lines += done.quarantined
@@ -126,7 +127,7 @@ def purge(ctx: typer.Context) -> None:
     from echoatlas.pipeline.audit.verdicts import purge as purged
 
     files = purged(context.open())
-    context.say(f"{files} files of old versions deleted", {"files": files})
+    context.say(f"{number_of(files, 'file')} of old versions deleted", {"files": files})
 
 
 @audit_app.command("bound")
@@ -184,7 +185,7 @@ def _in_words(one: Reidentification, k: int) -> list[str]:
         lines.append(
             f"{one.population}: min_k {k} would blank {_listed(one.would.blanked)}"
             f"{', make ages decades' if one.would.decades else ''}"
-            f" and leave out {one.would.left_out} patients"
+            f" and leave out {number_of(one.would.left_out, 'patient')}"
         )
     return lines
 

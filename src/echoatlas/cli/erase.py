@@ -71,7 +71,7 @@ def erase(
             "\n".join(
                 f"{one.site}: {number_of(len(one.objects), 'object')} with "
                 f"{number_of(len(one.frames), 'frame')} would go; "
-                f"{len(one.unknown)} lines of the file are of nobody who is known here"
+                f"of nobody who is known here: {number_of(len(one.unknown), 'line')} of the file"
                 for one in found
             ),
             [

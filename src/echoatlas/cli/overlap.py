@@ -10,6 +10,7 @@ import typer
 
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.cli.verify import Against
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deduplicate.overlap import Matrix
@@ -42,8 +43,8 @@ def export(
     release = release and context.release_named(release)
     made = export_fingerprints(context.open(), dest, release, where, name)
     context.say(
-        f"{made.rows.num_rows} frames of {made.clips} clips in {dest.absolute()}: hashes and "
-        "opaque ids, no pixels",
+        f"{number_of(made.rows.num_rows, 'frame')} of {number_of(made.clips, 'clip')} in "
+        f"{dest.absolute()}: hashes and opaque ids, no pixels",
         {"file": dest.absolute(), "frames": made.rows.num_rows, "clips": made.clips},
     )
 

@@ -16,6 +16,7 @@ from echoatlas.loader.served import Served
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.clip_codec import decode_clip
 from echoatlas.pipeline.release.shard import unpacked_image
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,7 +189,7 @@ class ClipWindows(Served):
         return whole[int(place["offset"]) : int(place["offset"]) + int(place["length"])]
 
     def __repr__(self) -> str:
-        return f"{len(self)} windows of {self.picks.shape[1]} frames of {self.data!r}"
+        return f"{number_of(len(self), 'window')} of {self.picks.shape[1]} frames of {self.data!r}"
 
 
 def windows_of(

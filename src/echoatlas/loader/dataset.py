@@ -20,6 +20,7 @@ from echoatlas.loader.served import Served
 from echoatlas.loader.shards import Shards
 from echoatlas.pipeline.release.shard import unpacked_image
 from echoatlas.pipeline.storage.storage import LocalStorage
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -238,7 +239,7 @@ class Dataset(Served):
         labels = [f"{name} {times}" for name, times in most]
         more = len(+paths) - len(labels)
         return (
-            f"Dataset {self.manifest.name}: {len(self)} samples\n"
+            f"Dataset {self.manifest.name}: {number_of(len(self), 'sample')}\n"
             f"splits: {', '.join(shares)}\n"
             f"labels: {', '.join(labels)}{f', and {more} more' if more > 0 else ''}"
         )

@@ -26,8 +26,10 @@ from echoatlas.pipeline.storage.whereabouts import (
     around,
     beside,
     lake_of,
+    lie_within,
     releases_of,
     resolve,
+    steps_to,
 )
 from echoatlas.pipeline.vault.keys import Vault
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -167,12 +169,9 @@ class Deployment:
 
 def _demand_keys_apart(root: Path, config: DeploymentConfig) -> None:
     """Refuse a lake or releases, which are handed out, that lie with the keys."""
-    vault = (root / config.vault).resolve()
+    keys = steps_to(root, config.vault)
     for name, place in (("lake", config.lake), ("releases", config.releases)):
-        if not place or "://" in place:
-            continue
-        other = Path(resolve(root, place)).resolve()
-        if vault.is_relative_to(other) or other.is_relative_to(vault):
+        if place and lie_within(keys, steps_to(root, place)):
             raise ConfigError(
                 f"{root / CONFIG}: 'vault' and the {name}, {place}, lie within each other: "
                 "keys need a place of their own"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from echoatlas.simulate.uploads import build_uploads
+from echoatlas.wording import number_of
 
 
 def main(
@@ -18,7 +19,7 @@ def main(
     """Write uploads of several sites, with their truth in FOLDER/truth.json."""
     truth = build_uploads(folder, scale, seed)
     counted = ", ".join(f"{count} {status}" for status, count in sorted(truth.counts().items()))
-    typer.echo(f"{len(truth.sites)} sites in {folder}: {counted}")
+    typer.echo(f"{number_of(len(truth.sites), 'site')} in {folder}: {counted}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
     study_identity,
 )
 from echoatlas.pipeline.errors import UsageError, unreadable
+from echoatlas.pipeline.read.spoiled import spoiled_ids
 from echoatlas.pipeline.vault.pseudonyms import normalized
 from echoatlas.schemas.erasure import REQUEST
 
@@ -81,8 +82,14 @@ def request_of(
         raise UsageError("--request: an opaque id of letters, digits, '.', '_' and '-'")
     if file is None:
         return Request(name, site, again=again)
-    asked = []
-    for line, row in _rows(file):
+    asked, rows = [], list(_rows(file))
+    damaged = spoiled_ids([row.get("patient_id", "") for _, row in rows])
+    for line, row in rows:
+        if row.get("patient_id") in damaged:
+            raise UsageError(
+                f"{file.name}, line {line}: a spreadsheet made this of a long number, and whose it "
+                "was can't be told: ask for the list with ids as text"
+            )
         if normalized(name) in {normalized(value) for value in row.values()}:
             raise UsageError("--request: this is what a patient is called; give an opaque id")
         found = frozenset(_pseudonyms(row, key))

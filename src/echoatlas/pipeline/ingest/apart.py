@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.dicomweb.address import is_service
-from echoatlas.pipeline.storage.whereabouts import resolve
+from echoatlas.pipeline.storage.whereabouts import Steps, steps_to
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from echoatlas.schemas.config.site import SiteConfig
 
-Steps = tuple[str, ...]  # from the root of a service, a bucket or this machine down to a folder
 
-
-def steps_to(root: Path, place: str) -> Steps:
-    """Where a folder lies, by whatever address: one lies within another whose steps it begins with.
+def steps_of(root: Path, bucket: str) -> Steps:
+    """Where a site's bucket lies; a service is a place of its own.
 
     Args:
         root: where relative paths start.
     """
-    if is_service(place):
-        return (place.rstrip("/"),)
-    address = resolve(root, place)
-    scheme, apart, rest = address.partition("://")
-    if apart:  # whoever opens it says what is wrong with it, if anything is
-        return (scheme, *filter(None, rest.split("/")))
-    return Path(os.path.realpath(address)).parts
-
-
-def lie_within(one: Steps, other: Steps) -> bool:
-    """Whether either of two folders lies within the other, or is it."""
-    least = min(len(one), len(other))
-    return one[:least] == other[:least]
+    return (bucket.rstrip("/"),) if is_service(bucket) else steps_to(root, bucket)
 
 
 def sharing(root: Path, sites: Iterable[SiteConfig]) -> dict[str, list[str]]:
     """Sites of which one's bucket is, or lies within, that of others; to the names of these."""
-    known = {site.site: (site, steps_to(root, site.bucket)) for site in sites}
+    known = {site.site: (site, steps_of(root, site.bucket)) for site in sites}
     at: dict[Steps, list[str]] = {}
     for name, (_, steps) in known.items():
         at.setdefault(steps, []).append(name)

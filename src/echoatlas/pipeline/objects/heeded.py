@@ -41,12 +41,11 @@ def heeded(lake: Lake) -> dict[str, Heeded]:
 
 
 def _heeded(rows: Sequence[Mapping[str, str]], known: set[str]) -> Heeded:
-    left = {
-        row["patient"]: row["known_as"]
-        for row in rows
-        if row["patient"] and row["consent"] != Consent.GIVEN
-    }
-    there = sum(patient in known or mark in known for patient, mark in left.items())
+    left: dict[str, set[str]] = {}
+    for row in rows:
+        if row["patient"] and row["consent"] != Consent.GIVEN:
+            left.setdefault(row["patient"], {row["patient"]}).add(row["known_as"])
+    there = sum(not names.isdisjoint(known) for names in left.values())
     patients = len({row["patient"] for row in rows} - {""})
     return Heeded(patients, len(left), there, sum(not row["patient"] for row in rows))
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deidentify.header.patient import (
     Identity,
-    listed_mark,
+    listed_marks,
     names_somebody,
     patient_identity,
 )
@@ -49,29 +49,31 @@ def source_of(key: SiteKey, place: str) -> str:
 def consent_rows(
     one: PatientList, key: SiteKey, stones: Tombstones | None = None
 ) -> list[ConsentRow]:
-    """What a list says, of each patient once; of who was erased nothing is written down.
+    """What a list says, of each patient once for each hash of the id; of who was erased nothing is
+    written down.
 
     Args:
         key: the site's.
     """
     source = source_of(key, one.key)
     held = [ConsentRow(source, key.site, "", "", Consent.UNCLEAR.value)] if one.fault else []
-    said: dict[str, tuple[str, Consent]] = {}
+    said: dict[str, tuple[tuple[str, ...], Consent]] = {}
     for written, word in one.said.items():
         if not names_somebody(written):
             continue
         identity = patient_identity(written)
         patient = key.pseudonym("patient", identity)
-        mark = listed_mark(key, Identity(PatientSource.SIDECAR, identity))
+        marks = listed_marks(key, Identity(PatientSource.SIDECAR, identity))
         if stones is not None and stones.has_patient(key.site, patient):
             continue
-        if stones is not None and stones.has_patient(key.site, mark):
-            mark = ""
-        before = said.get(patient, (mark, Consent.UNSAID))[1]
-        said[patient] = mark, strictest((before, word))
+        if stones is not None and any(stones.has_patient(key.site, mark) for mark in marks):
+            marks = ("",)
+        before = said.get(patient, (marks, Consent.UNSAID))[1]
+        said[patient] = marks, strictest((before, word))
     return held + [
         ConsentRow(source, key.site, patient, mark, word.value)
-        for patient, (mark, word) in sorted(said.items())
+        for patient, (marks, word) in sorted(said.items())
+        for mark in marks
     ]
 
 
@@ -225,7 +227,7 @@ def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> li
     """What a person should look at in lists of patients, without a name of anybody.
 
     Args:
-        known: how far the lake holds anything of those.
+        known: how far the lake holds anything of those; None before a run has read them.
     """
     some = list(lists)
     found = [f"a list of patients {one.fault}" for one in some if one.fault]
@@ -233,9 +235,10 @@ def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> li
         found.append(f"{nameless} rows of tables take consent away and name nobody")
     leaving = sum(one.leaving for one in some if one.alone)
     if leaving:
+        yet = "" if known is not None else ", once a run has read the lists"
         found.append(
             f"lists take consent of {leaving} patients away: releases leave out what they are "
-            "seen in, once a run has read the lists"
+            f"seen in{yet}"
         )
     if known is not None and leaving and known.known < known.leaving:
         found.append(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import Manifest
 from echoatlas.schemas.values import Consent
+from echoatlas.wording import number_of
 
 UNITS = ("patients", "studies", "clips", "frames")
 
@@ -32,7 +33,7 @@ def _hidden(manifest: Manifest) -> list[str]:
     parts = [f"by site, age, sex and device each patient is one of at least {told.k}"]
     parts += ["ages are decades"] if told.decades else []
     parts += [f"{name} blanked of {number}" for name, number in told.blanked.items() if number]
-    parts += [f"{told.left_out} patients left out"] if told.left_out else []
+    parts += [f"{number_of(told.left_out, 'patient')} left out"] if told.left_out else []
     return [f"- {'; '.join(parts)}"]
 
 
@@ -64,9 +65,10 @@ def _sides(manifest: Manifest) -> list[str]:
     if told is None:  # a release of before splits were dealt by strata
         return []
     lines = [
-        f"- split by {told.groups} groups of patients (the largest of {told.patients_of_largest}): "
-        f"{told.as_before} as earlier releases had them, {told.moved} patients moved "
-        "(`moved_from`) where groups merged or collections say so",
+        f"- split by {number_of(told.groups, 'group')} of patients (the largest of "
+        f"{told.patients_of_largest}): {told.as_before} as earlier releases had them, "
+        f"{number_of(told.moved, 'patient')} moved (`moved_from`) where groups merged or "
+        "collections say so",
         f"- {told.strata} sites, regions and organs have groups enough for all splits; their "
         f"shares depart by at most {told.largest_departure:.1%}",
     ]
@@ -80,8 +82,9 @@ def _sides(manifest: Manifest) -> list[str]:
 
 def _without(manifest: Manifest) -> list[str]:
     return [
-        f"- without {one.name}: {one.frames} frames of {one.patients} patients near to it were "
-        f"left out ({one.near} clips of the lake are, {one.undecided} can't be told)"
+        f"- without {one.name}: {number_of(one.frames, 'frame')} of "
+        f"{number_of(one.patients, 'patient')} near to it were left out ("
+        f"{one.near} clips of the lake are, {one.undecided} can't be told)"
         for one in manifest.without
     ]
 
@@ -118,7 +121,8 @@ def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
     lines = [
         f"# {manifest.name}",
         "",
-        f"{manifest.frames} ultrasound frames of {manifest.patients} patients, "
+        f"{number_of(manifest.frames, 'ultrasound frame')} of "
+        f"{number_of(manifest.patients, 'patient')}, "
         f"de-identified, deduplicated ({manifest.config.duplicates} duplicates) and labeled "
         "on a tree of 9 regions and 52 organs.",
         "",

@@ -16,9 +16,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.ingest.apart import lie_within, sharing, steps_to
+from echoatlas.pipeline.ingest.apart import sharing, steps_of
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
 from echoatlas.pipeline.storage.s3_client import s3_client, service_faults
+from echoatlas.pipeline.storage.whereabouts import lie_within, steps_to
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -90,7 +91,7 @@ def demand_apart(deployment: Deployment, site: SiteConfig) -> None:
         UsageError: names the other site or place.
     """
     root = deployment.root
-    mine = steps_to(root, site.bucket)
+    mine = steps_of(root, site.bucket)
     if mine[0] == "s3" and f"{'/'.join(mine[2:])}/".startswith(RECEIPTS):
         raise UsageError(f"{site.bucket}: receipts of all sites lie there; choose another prefix")
     for name, place in _own_places(deployment):

@@ -22,12 +22,33 @@ CONFIG = "echoatlas.yaml"
 BELOW = "releases"  # the folder of a lake's releases
 POINTER = "elsewhere.json"  # in it, where they lie if not there
 
+Steps = tuple[str, ...]  # from the root of a bucket, or of this machine, down to a folder
+
 
 def resolve(root: Path, place: str, base: Path | None = None) -> str:
     """A configured place: an address as it is, a path from the deployment's folder."""
     if "://" in place:
         return place
     return str((base or root) / Path(place).expanduser())
+
+
+def steps_to(root: Path, place: str) -> Steps:
+    """Where a folder lies, by whatever address: one lies within another whose steps it begins with.
+
+    Args:
+        root: where relative paths start.
+    """
+    address = resolve(root, place)
+    scheme, apart, rest = address.partition("://")
+    if apart:  # whoever opens it says what is wrong with it, if anything is
+        return (scheme, *filter(None, rest.split("/")))
+    return Path(os.path.realpath(address)).parts
+
+
+def lie_within(one: Steps, other: Steps) -> bool:
+    """Whether either of two folders lies within the other, or is it."""
+    least = min(len(one), len(other))
+    return one[:least] == other[:least]
 
 
 def lake_of(root: Path, config: DeploymentConfig, named: str | None = None) -> Storage:

@@ -31,7 +31,7 @@ PATIENT_SEX, MANUFACTURER, MODEL = 0x00100040, 0x00080070, 0x00081090
 DEFAULT = Policy()
 
 
-@step("deidentify", version=9)
+@step("deidentify", version=10)
 def clean(
     scan: Scan, origin: Origin, site: SiteConfig, key: SiteKey, config: Policy = DEFAULT
 ) -> CleanHeader:

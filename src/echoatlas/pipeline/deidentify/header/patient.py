@@ -55,12 +55,13 @@ def patient_pseudonym(key: SiteKey, patient_id: str, issuer: str = "") -> str:
     return key.pseudonym("patient", patient_identity(patient_id, issuer))
 
 
-SEPARATED = re.compile(r"[\d .\-/_]+")
+SEPARATORS = re.compile(r"[ .\-/_]+")
+SEPARATED_NUMBER = re.compile(r"[\d .\-/_]+")
 
 
 def loose_id(identity: str) -> str:
     """A patient's id as lists of patients may write it, too: without the issuer, without leading
-    zeros, which spreadsheets take away, and a number without what stands between its digits.
+    zeros, which spreadsheets take away, and without what stands between its letters and digits.
 
     Two patients may have the same one: nothing is permitted by it, much may be withheld.
 
@@ -70,25 +71,44 @@ def loose_id(identity: str) -> str:
     Returns:
         "" of whom no id is known.
     """
-    if "\0" in identity:
-        return ""
-    bare = identity.partition("\\")[0].strip()
-    if SEPARATED.fullmatch(bare):
-        bare = "".join(one for one in bare if one.isdigit())
-    return without_zeros(bare)
+    return without_zeros(SEPARATORS.sub("", _bare(identity)))
+
+
+def _bare(identity: str) -> str:
+    return "" if "\0" in identity else identity.partition("\\")[0].strip()
+
+
+def _former_id(identity: str) -> str:
+    """The same as versions before it wrote it, which took separators out of numbers alone."""
+    bare = _bare(identity)
+    return without_zeros(SEPARATORS.sub("", bare) if SEPARATED_NUMBER.fullmatch(bare) else bare)
 
 
 def known_id(who: Identity) -> str:
     """The same of an identity; patients of folders are known by the folder's own name."""
+    return loose_id(_written(who))
+
+
+def _written(who: Identity) -> str:
     if who.unnamed:
         return ""
     folder = who.source == PatientSource.FOLDER
-    return loose_id(who.value.rpartition("/")[2] if folder else who.value)
+    return who.value.rpartition("/")[2] if folder else who.value
 
 
 def listed_mark(key: SiteKey, who: Identity) -> str:
     """A keyed hash of that; "" of whom no id is known."""
-    bare = known_id(who)
+    return _mark(key, known_id(who))
+
+
+def listed_marks(key: SiteKey, who: Identity) -> tuple[str, ...]:
+    """All such hashes by which a lake may know somebody, today's first, at least one: what was
+    said of a copy that is gone stays as the version of its day hashed it."""
+    marks = (listed_mark(key, who), _mark(key, _former_id(_written(who))))
+    return tuple(dict.fromkeys(marks))
+
+
+def _mark(key: SiteKey, bare: str) -> str:
     return key.pseudonym("listed patient", bare) if bare else ""
 
 

@@ -20,6 +20,7 @@ from echoatlas.pipeline.release.documents.population import (
 )
 from echoatlas.pipeline.release.documents.sources import Source
 from echoatlas.pipeline.release.huggingface import DEFAULT, Features
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
@@ -81,8 +82,13 @@ def _pulled(index: pa.Table, sources: Sequence[Source], notes: Sequence[str]) ->
     """What is said of the rows that were pulled."""
     lines = ["## This pull", "", *(f"- {note}" for note in notes), ""]
     every = whole_of(index)
-    lines += [f"{every.patients} patients, {every.studies} studies, {every.clips} clips, "
-              f"{every.frames} frames.", ""]  # fmt: skip
+    counted = (
+        number_of(every.patients, "patient"),
+        number_of(every.studies, "study", "studies"),
+        number_of(every.clips, "clip"),
+        number_of(every.frames, "frame"),
+    )
+    lines += [f"{', '.join(counted)}.", ""]
     countries = {one.site: one.country for one in sources if one.country}
     lines += by_kind(counted_plainly(population(index, countries)), "###")
     shares = quality(index)

@@ -19,6 +19,7 @@ from echoatlas.pipeline.release.documents.population import QUALITY, quality, sc
 from echoatlas.pipeline.release.documents.sources import Source
 from echoatlas.pipeline.release.shard import MARKS, PLACES
 from echoatlas.schemas.values import Consent
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
@@ -134,9 +135,10 @@ def croissant(
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": f"EchoAtlas-{manifest.name}".replace(".", "-"),
-        "description": f"{every.frames} de-identified ultrasound frames of {every.clips} clips and "
-        f"{every.patients} patients, labeled on a tree of 9 regions and 52 organs, with masks, "
-        "boxes and measurements where they came with the data.",
+        "description": f"{number_of(every.frames, 'de-identified ultrasound frame')} of "
+        f"{number_of(every.clips, 'clip')} and {number_of(every.patients, 'patient')}, labeled on "
+        "a tree of 9 regions and 52 organs, with masks, boxes and measurements where they came "
+        "with the data.",
         "version": _version(manifest.name),
         "datePublished": manifest.created,
         "license": licenses,

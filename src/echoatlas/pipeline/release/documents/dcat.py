@@ -25,6 +25,7 @@ from echoatlas.pipeline.release.documents.population import (
 )
 from echoatlas.pipeline.release.documents.sources import Source
 from echoatlas.schemas.index import IndexColumn, index_columns
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.schemas.manifest import Manifest
@@ -81,8 +82,8 @@ def dcat(
         "@type": "dcat:Dataset",
         "dct:title": _english(f"EchoAtlas {manifest.name}"),
         "dct:description": _english(
-            f"{every.frames} de-identified ultrasound frames of {every.patients} patients, labeled "
-            "on a tree of 9 regions and 52 organs."
+            f"{number_of(every.frames, 'de-identified ultrasound frame')} of "
+            f"{number_of(every.patients, 'patient')}, labeled on a tree of 9 regions and 52 organs."
         ),
         "dct:identifier": f"{manifest.name}@{manifest.index.sha256}",
         "dcat:version": manifest.name,
@@ -106,8 +107,9 @@ def dcat(
         "dct:provenance": {
             "@type": "dct:ProvenanceStatement",
             "rdfs:label": _english(
-                f"Curated by EchoAtlas {manifest.version} from {len(sources)} sites: rebuilt "
-                "headers, blacked-out text, duplicates removed. Sources stand in SOURCES.md."
+                f"Curated by EchoAtlas {manifest.version} from "
+                f"{number_of(len(sources), 'site')}: rebuilt headers, blacked-out text, "
+                "duplicates removed. Sources stand in SOURCES.md."
             ),
         },
         "prov:wasGeneratedBy": {
