@@ -24,8 +24,10 @@ from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.rows.objects import SightingRow
 from echoatlas.schemas.tables import to_arrow
 from tests.helpers.leaving import (
+    ERASED,
     EVERY,
     KEPT,
+    SHOTS,
     build,
     cut,
     deployment,
@@ -92,6 +94,7 @@ def test_what_left_is_counted_by_diff_and_told_in_the_changes(
 ) -> None:
     told = after.run("release", "diff", "all", "all+r1")
     assert (told["removed"], told["why"], told["added"]) == (7, {"erased": 7}, 0)
+    assert told["patients"] == {"added": 0, "removed": len({SHOTS[n].patient for n in ERASED})}
     cut(after, "later")
     told = after.run("release", "diff", "all", "later")
     assert (told["removed"], told["why"], told["added"]) == (7, {"erased": 7}, 0)
@@ -190,6 +193,7 @@ def test_two_erasures_later_each_name_leads_to_what_is_left(after: Rehearsal) ->
         there.run("release", "rebuild", name)
     told = there.run("release", "diff", "all", "all+r2")
     assert (told["removed"], told["why"]) == (11, {"erased": 11})
+    assert told["patients"]["removed"] == len({SHOTS[n].patient for n in ERASED} | {"MRN-2"})
 
 
 def test_fewer_patients_hide_among_each_other_as_well_as_was_asked(tmp_path: Path) -> None:

@@ -67,6 +67,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """So many frames, and patients of whom nothing else was there, were erased out of a release."""
+
+    frames: int = 0
+    patients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Diff:
     """Two releases compared, in numbers of frames.
 
@@ -135,7 +143,7 @@ def diff(
     """
     manifests = [living(releases, name, tell) for name in (before, after)]
     old, new = (index_columns_of(releases, manifest, COMPARED) for manifest in manifests)
-    erased = redacted_frames(releases, before, manifests[0])
+    erased = erased_since(releases, before, manifests[0])
     return difference(before, manifests[1], old, new, reasons, erased, named=after)
 
 
@@ -145,7 +153,7 @@ def difference(
     old: pa.Table,
     new: pa.Table,
     reasons: Callable[[pa.Table, Manifest], Why],
-    erased: int = 0,
+    erased: Erased | None = None,
     *,
     named: str = "",
     listed: bool = True,
@@ -155,7 +163,7 @@ def difference(
     Args:
         before: name of the first one. manifest: of the second.
         old, new: their ``COMPARED`` columns, at least.
-        erased: frames that erasures took out of the first one since.
+        erased: what erasures took out of the first one since.
         named: what the second is called, if otherwise.
         listed: whether each frame that changed is listed, too.
     """
@@ -176,7 +184,9 @@ def difference(
             f"count_if({both} AND NOT relabeled AND NOT moved) FROM joined"
         ).fetchall()
         counted = Counter(why.get(one, UNKNOWN) for (one,) in gone)
+        gone_before = erased or Erased()
         patients = _patients(asked)
+        patients["removed"] += gone_before.patients
         labels, splits = (_moves(asked, column, both) for column in ("label", "split"))
         by = {name: _by(asked, name, both) for name in BY}
         changes = list(_changes(asked, why, both)) if listed else []
@@ -185,11 +195,11 @@ def difference(
         after=named or manifest.name,
         same=same,
         added=added,
-        removed=removed + erased,
+        removed=removed + gone_before.frames,
         relabeled=relabeled,
         moved=moved,
         patients=patients,
-        why=dict(sorted((counted + Counter({ERASED: erased})).items())),
+        why=dict(sorted((counted + Counter({ERASED: gone_before.frames})).items())),
         labels=labels,
         splits=splits,
         by=by,
@@ -197,13 +207,13 @@ def difference(
     )
 
 
-def redacted_frames(releases: Storage, asked: str, found: Manifest) -> int:
-    """How many frames erasures took out of a release, between it and what stands for it now."""
+def erased_since(releases: Storage, asked: str, found: Manifest) -> Erased:
+    """What erasures took out of a release, between it and what stands for it now."""
     number, manifest = 0, found
     while manifest.name != asked and manifest.redacts is not None:
         number += manifest.redacts.frames
         manifest = manifest_of(releases, manifest.redacts.release)
-    return number
+    return Erased(number, manifest.patients - found.patients)
 
 
 def _places(index: pa.Table, ids: set[str]) -> Iterator[tuple[int, str]]:
