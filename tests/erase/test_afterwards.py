@@ -99,8 +99,9 @@ def test_what_left_is_counted_by_diff_and_told_in_the_changes(
     told = after.run("release", "diff", "all", "later")
     assert (told["removed"], told["why"], told["added"]) == (7, {"erased": 7}, 0)
 
-    after.run("pull", "all", str(tmp_path / "pulled"))
+    came = after.run("pull", "all", str(tmp_path / "pulled"))
 
+    assert came["release"] == "all+r1"
     page = (tmp_path / "pulled" / "CHANGES.md").read_text()
     assert page.startswith("# all to all+r1") and "| 7 | erased:" in page
 

@@ -158,6 +158,28 @@ def test_nothing_of_an_earlier_pull_is_left_but_what_others_put_there(
     assert tree_of(fresh) | {"images/mine.png": b"mine"} == tree_of(tmp_path / "to")
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_folder_of_somebody_else_is_not_written_to(
+    releases: Storage, tmp_path: Path, replace: bool
+) -> None:
+    """Many a folder has a README.md, and a pull would write its card over it."""
+    (tmp_path / "README.md").write_text("mine")
+
+    with pytest.raises(UsageError, match="holds files that no pull wrote"):
+        pull(releases, "one", tmp_path, "files", "split = 'train'", replace=replace)
+
+    assert tree_of(tmp_path) == {"README.md": b"mine"}
+
+
+def test_an_empty_volume_is_nobodys_else(releases: Storage, tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".DS_Store").write_bytes(b"")
+
+    pull(releases, "one", tmp_path, "files", "split = 'train'")
+
+    assert (tmp_path / "pulled.json").is_file()
+
+
 def test_one_that_failed_before_it_wrote_anything_leaves_the_folder_to_others(
     releases: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

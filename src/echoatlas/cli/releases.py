@@ -303,14 +303,17 @@ def pull(
 ) -> None:
     """Bring a release, or a part of it, to a folder, as a trainer's own loader reads it."""
     context: Context = ctx.obj
+    from echoatlas.pipeline.release.notices import standing_name
     from echoatlas.pipeline.release.pull import pull as bring
 
     chosen = _pairs([*(settings or []), *(["even=true"] if even else [])])
     said = context.warn, chosen, context.progress
-    number = bring(context.releases(), name, dest, format, where, *said, replace=replace)
+    releases = context.releases()
+    number = bring(releases, name, dest, format, where, *said, replace=replace)
+    came = standing_name(releases, name, lambda _: None)
     context.say(
-        f"{number_of(number, 'sample')} of {name} in {dest.absolute()}",
-        {"release": name, "samples": number, "dest": dest.absolute(), "format": format},
+        f"{number_of(number, 'sample')} of {came} in {dest.absolute()}",
+        {"release": came, "samples": number, "dest": dest.absolute(), "format": format},
     )
 
 

@@ -19,6 +19,7 @@ from echoatlas.pipeline.storage.storage import LocalStorage
 
 SUMS, RECEIPT = "SHA256SUMS", "pulled.json"
 GOING_ON = ".pulling"  # the sums of a pull that is not at its end, after a line of what was asked
+MOUNTED = "lost+found"  # in the root of a file system
 STALE = "-"  # begins a line of what another pull wrote
 
 
@@ -34,8 +35,8 @@ class Target:
             it is replaced in any case, since samples were taken out of it for good.
 
     Raises:
-        UsageError: it can't be written, another pull is at it, or has filled it and is not to be
-            replaced.
+        UsageError: it can't be written, holds files that no pull wrote, another pull is at it, or
+            has filled it and is not to be replaced.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Target:
         self.folder = folder
         self.asked = dict(asked)
         self._storage = LocalStorage(folder)
+        _demand_ours(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._journal: IO[str] = (folder / GOING_ON).open("a+", encoding="utf-8")
@@ -195,6 +197,19 @@ class Target:
             self._journal.flush()
         except OSError as error:
             raise storage_error(error.errno, str(self.folder)) from None
+
+
+def _demand_ours(folder: Path) -> None:
+    """Refuse a folder that holds what no pull wrote: files of the same names would be lost."""
+    try:
+        inside = {one.name for one in folder.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder} ({error.strerror})") from None
+    others = {one for one in inside if not one.startswith(".")} - {MOUNTED}
+    if others and not inside & {RECEIPT, GOING_ON}:
+        raise UsageError(f"{folder} holds files that no pull wrote: name a folder of its own")
 
 
 def _sums(lines: list[str]) -> dict[str, str]:
