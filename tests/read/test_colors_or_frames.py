@@ -44,7 +44,7 @@ GRAY = [
     "video/lung/Reg_Image_181432_crop.mp4",  # hardly moves
     "video/lung/Reg_recommendations_alines_mov1.mov",
 ]
-SLOW = 2.1  # gray levels that frames differ by on average, if they are taken for colors
+SLOW = 0.6  # gray levels that frames differ by on average, if they are taken for colors
 
 
 def frames(path: Path, most: int) -> list[Pictures]:
@@ -108,6 +108,33 @@ def slow() -> Pictures:
     clip = make_cine(5, frames=3, fan="convex", size=(320, 240), screen="none").pictures
     mixed = clip[1] + 0.42 * (clip.astype(np.float32) - clip[1])
     return np.rint(mixed).astype(np.uint8)
+
+
+def flickering(deviation: float) -> Pictures:
+    """One picture three times, each with the noise of its own moment."""
+    one = make_cine(5, frames=1, fan="convex", size=(320, 240)).pictures[0][..., None]
+    noise = np.random.default_rng(1).normal(0, deviation, (*one.shape[:2], 3))
+    return np.rint(np.clip(one + noise * (one > 8), 0, 255)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("usual", [True, False])
+def test_moments_that_differ_by_noise_alone_are_refused_rather_than_tinted(usual: bool) -> None:
+    three = flickering(2)
+
+    assert np.abs(np.diff(three.astype(int), axis=-1)).mean() < 1
+    assert are_colors(three, usual) is None
+
+
+def test_a_tint_and_a_palette_are_still_colors() -> None:
+    gray = flickering(0)[..., 0]
+    few = gray // 4  # a palette of 64 colors, which jump from one to the next
+    jumps = np.random.default_rng(2).integers(-4, 5, (64, 3))
+    palette = np.clip(np.arange(64)[:, None] * 4 + jumps, 0, 255).astype(np.uint8)
+
+    tinted = np.stack([gray, gray * 0.8, gray * 0.5], axis=-1).astype(np.uint8)
+
+    assert are_colors(coded(tinted, 75), usual=True) is True
+    assert are_colors(palette[few], usual=True) is True
 
 
 @pytest.mark.parametrize("write", [npy, hdf5, mat])

@@ -6,14 +6,16 @@ first. Of two moments no such thing can be said: tissue moves, and so does its s
 asked is how much detail is in one component that a function of another does not explain, where
 a quarter of the picture has least: no Doppler box, no frame of a screen is as large.
 
-Tried on 59 real color pictures and 109 triples of frames that follow one another in 28 real gray
-clips, each also coded as JPEG of three qualities, halved and cut: 354 and 654 in all. Where color
-usually lies, 337 of the pictures are colors, 12 refused, 5 taken for frames (a Doppler box cut out
-so that little else is seen, or drawings shrunk to half); of the triples 523 are frames, 48 refused,
-and 83 taken for colors, which differ from each other by 2.1 gray levels on average at most: they
-all but stand still. Elsewhere it is 316, 33 and 5, and 523, 76 and 55. The rule before, equality
-pixel by pixel, took 50 and 20 of the 109 plain triples for colors; this one 15 and 11 (ADR 11,
-``tests/read/test_colors_or_frames.py``).
+Where so much is one, the rest may still be that of moments which all but stand still: faint, all
+over, and now up, now down. Colors are strong somewhere, or off to one side; so such are refused.
+
+Tried on 96 real color pictures and 112 triples of frames that follow one another in 28 real gray
+clips, each also coded as JPEG of three qualities, halved and cut: 576 and 672 in all. Where color
+usually lies, 554 of the pictures are colors, 14 refused, 8 taken for frames (a Doppler box cut out
+so that little else is seen, drawings shrunk to half, a dithered palette); of the triples 525 are
+frames, 104 refused, and 43 taken for colors, of which 42 differ from each other by less than .2
+gray levels on average: three times one picture. Elsewhere it is 543, 25 and 8, and 525, 104 and 43
+(ADR 11, ``tests/read/test_colors_or_frames.py``).
 """
 
 from __future__ import annotations
@@ -40,6 +42,9 @@ DETAIL = 1.0  # square levels that a cell must have
 EQUAL = 0.99  # of the pixels of a picture with less, if they are colors
 FLAT = 0.02  # share of an alpha's pixels that may be in between
 PICTURES, SIDE = 4, 1024  # that are looked at; pixels of each, both axes
+FAINT, STRONG = 2.0, 8.0  # levels, deviation of what is unexplained within a cell
+AROUND, VIVID = 0.2, 0.045  # shares of the cells that show something: see ``_flickers``
+PALETTE = 256  # colors that a picture of palette colors has at most
 
 
 def are_colors(values: NDArray[Any], usual: bool) -> bool | None:
@@ -60,7 +65,7 @@ def are_colors(values: NDArray[Any], usual: bool) -> bool | None:
         return True if (np.ptp(shown, axis=-1) == 0).mean() >= EQUAL else None
     least = float(np.quantile(unexplained, QUARTER))
     if least <= (USUAL if usual else UNUSUAL):
-        return True
+        return None if _flickers(shown) else True
     return False if least >= MOVING else None
 
 
@@ -98,6 +103,45 @@ def _unexplained(pictures: Levels, component: int) -> Reals:
         asked = (_cells(shown.astype(np.float32)) > FULL) & (detail > DETAIL)
         found.append(rest[asked] / detail[asked])
     return np.concatenate(found)
+
+
+def _flickers(pictures: Levels) -> bool:
+    """Whether components differ by a little all over, now up, now down, as moments do that all but
+    stand still.
+
+    A tint or a Doppler box is off to one side over whole cells; coding leaves less than this of
+    what was gray, unless strong colors stand beside it; and a palette has few colors at all.
+
+    Args:
+        pictures: (N, H, W, 3).
+    """
+    lit = pictures.max(axis=-1) > LIT
+    one = pictures[..., 1]
+    shown = np.stack([_cells(of.astype(np.float32)) > FULL for of in lit])
+    strongest, offset = np.zeros((2, *shown.shape), np.float32)
+    for component in (0, 2):
+        other = pictures[..., component]
+        function = _usual_level(one[lit], other[lit])
+        for at, (first, second) in enumerate(zip(one, other, strict=True)):
+            rest = second.astype(np.float32) - function[first]
+            spread = np.sqrt(np.maximum(_cells(rest * rest) - _cells(rest) ** 2, 0))
+            strongest[at] = np.maximum(strongest[at], spread)
+            away = np.abs(_cells(second.astype(np.float32) - first))
+            offset[at] = np.maximum(offset[at], away)
+    cells = max(int(shown.sum()), 1)
+    around = shown & (strongest > FAINT) & (offset < strongest)
+    vivid = shown & (strongest > STRONG)
+    return (
+        around.sum() >= AROUND * cells
+        and vivid.sum() < VIVID * cells
+        and _colors(pictures) > PALETTE
+    )
+
+
+def _colors(pictures: Levels) -> int:
+    """How many different colors there are."""
+    wide = pictures.astype(np.uint32)
+    return len(np.unique(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]))
 
 
 def _usual_level(one: Levels, other: Levels) -> Reals:
