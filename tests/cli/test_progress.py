@@ -49,6 +49,19 @@ def test_a_log_says_at_once_what_begins(told: Progress, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == "starting workers\nobjects: 0 of 93\n"
 
 
+def test_what_was_told_once_is_not_taken_back_when_a_task_ends(
+    told: Progress, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for done in (0, 23, 19, 27):  # 8 of a task that ends, 15 of others that go on
+        told("objects", done, 94)
+        clock.time += SOON
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"objects: {done} of 94" for done in (0, 23, 23, 27)
+    ]
+
+
 def test_a_log_gets_a_line_every_so_often_with_rate_and_time_left(
     told: Progress, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:

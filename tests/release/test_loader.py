@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,27 @@ def test_a_forked_process_does_not_wait_for_s3_for_ever(remote: Storage, tmp_pat
 
     with pytest.raises(UsageError, match='multiprocessing_context="spawn"'):
         next(iter(loader))
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_loader_whose_workers_are_forked_ends_with_its_epoch(
+    remote: Storage, tmp_path: Path, stops: bool
+) -> None:
+    data = load("one", releases=remote.uri, cache=tmp_path / "cache")
+    seen: list[int] = []
+
+    def train() -> None:
+        for batch in data.loader(8, workers=2, context="fork"):
+            seen.append(len(batch["frame_id"]))
+            if stops:
+                break
+
+    trainer = threading.Thread(target=train, daemon=True)  # so that a failure does not hang too
+    trainer.start()
+    trainer.join(120)
+
+    assert not trainer.is_alive(), "the program that fetches ahead was never told to end"
+    assert sum(seen) == (8 if stops else 40)
 
 
 def test_a_damaged_shard_is_refused_in_a_worker_too(remote: Storage, tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ class Progress:
                 phase = self._phase = _Phase(what, now, done, done, of)
                 if not aloud:
                     phase.spoken = now
+            if done and of == phase.of:  # who tells of a task that ended does not count the others
+                done = max(done, phase.done)
             fresh = done != phase.done
             phase.done, phase.of = done, of
             if sys.stderr.isatty():

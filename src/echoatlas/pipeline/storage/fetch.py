@@ -26,6 +26,7 @@ KINDS = {1: CheckFailed, 2: UsageError}  # exit code to what it says; Retry othe
 DAMAGED = "a shard is damaged: run `echoatlas verify`"
 SEEN = "checked"  # folder of the cache: what was seen to be whole where it was made
 AT_ONCE = 4  # shards that are fetched ahead together
+END = ""  # in place of a key: no more will be asked for
 
 
 def fetched(releases: Storage, key: str, cache: Path) -> Path:
@@ -129,9 +130,13 @@ class Ahead:
             self._program.stdin.flush()
 
     def close(self) -> None:
-        """Have it end with what it has begun."""
+        """Have it end with what it has begun.
+
+        It is told so: workers that were forked meanwhile hold the pipe open, too.
+        """
         assert self._program.stdin is not None
         with suppress(BrokenPipeError):
+            self._program.stdin.write(f"{END}\n")
             self._program.stdin.close()
         self._program.wait()
 
@@ -177,7 +182,7 @@ def _main() -> int:
 
     asked = json.loads(sys.stdin.readline())
     releases, cache = S3Storage(asked["uri"], Zone(**asked["zone"])), Path(asked["to"])
-    keys = (line.strip() for line in sys.stdin)
+    keys = iter(lambda: sys.stdin.readline().strip(), END)
     if asked["ahead"]:
         return _all_of(releases, keys, cache, asked["limit"])
     try:
@@ -196,7 +201,7 @@ def _all_of(releases: Storage, keys: Iterable[str], cache: Path, limit: int | No
             make_room(cache, limit, path)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for key in keys:  # until whoever began this closes the pipe, or ends
+        for key in keys:  # until whoever began this says so, or it and its forks end
             pool.submit(one, key)
         pool.shutdown(cancel_futures=True)
     return 0
