@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from echoatlas.pipeline.database import Allowance, SqlError, database
+from echoatlas.pipeline.database import SqlError, database
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.scratch import Allowance
 
 MANY = (
     "CREATE TABLE t AS SELECT md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range({}) r(i)"

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from echoatlas.errors import UsageError
-from echoatlas.pipeline.database import Allowance, database, folder_of_files
+from echoatlas.pipeline.database import database
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.erase.sweep import empty_scratch
 from echoatlas.pipeline.release.cutting import FOLDER, VOID, cutting
+from echoatlas.pipeline.scratch import Allowance, folder_of_files
 from echoatlas.pipeline.storage.storage import Storage
 
 

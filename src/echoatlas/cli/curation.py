@@ -30,14 +30,15 @@ def add_to(app: typer.Typer) -> None:
 def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Headers) -> None:
     """What would run, on how many objects, why; what de-identification will do, in words."""
     context: Context = ctx.obj
+    deployment = context.open("made")  # first, since what is imported then forgoes pandas
     from echoatlas.pipeline.deidentify_tool.explain import brief, explain
-    from echoatlas.pipeline.label.relabel import changes
-    from echoatlas.pipeline.plan.plan import plan as planned
-    from echoatlas.pipeline.plan.settings import journey_config, label_config
+    from echoatlas.pipeline.plan.plan import planned, surveys_of
+    from echoatlas.pipeline.plan.settings import journey_config
     from echoatlas.pipeline.run.forecast import forecast
+    from echoatlas.pipeline.run.label_inputs import label_changes
 
-    deployment = context.open("made")
-    sites = planned(deployment, site)
+    surveys, faults = surveys_of(deployment, site)
+    sites = planned(deployment, surveys, faults)
     policy = journey_config(deployment.config).deidentify
     heads = ("site", "new files", "waiting", "pending", "renewed", "headers", "up to date", "lost")
     rows = [
@@ -58,10 +59,10 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
         for one in sites
         if one.archives
     ]
-    changed = changes(deployment.lake, label_config(deployment.config))
+    changed = label_changes(deployment.lake, deployment.config)
     if changed:
         lines += ["", changes_text(changed)]
-    ahead = forecast(deployment, site, headers)
+    ahead = forecast(deployment, surveys, headers)
     if ahead.of:
         lines += ["", forecast_text(ahead)]
     lines += ["", "De-identification:", *(f"- {sentence}" for sentence in brief(policy))]
@@ -246,9 +247,9 @@ def report(
 ) -> None:
     """An HTML report: tree, sites, devices, quality, gallery, quarantine."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.report import write_report
 
-    deployment = context.open()
     of = {site.site: site.collection or site.site for site in deployment.sites.values()}
     name = name and context.release_named(name)
     write_report(deployment.lake, deployment.releases, name, out, of)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import typer
-from tqdm import tqdm
 
 BEAT = 0.5  # seconds between two looks at the clock
 SOON, LATE = 5.0, 60.0  # seconds between two lines of a log: few at first, then a tenth of the time
@@ -62,6 +61,8 @@ class _Phase:
         took = now - self.began
         if not self.counted:
             return f"{self.what} ... {lasting(took)}"[:width]
+        from tqdm import tqdm  # who asks for JSON, or is done at once, draws none
+
         return str(
             tqdm.format_meter(
                 self.done, self.of or None, took, ncols=width, prefix=self.what, unit="",

@@ -87,10 +87,6 @@ def create(
     Of who refused or left it knows what the last run read: buckets are not looked into.
     """
     context: Context = ctx.obj
-    from echoatlas.pipeline.erase.returned import demand_nothing_erased
-    from echoatlas.pipeline.release.create import preview
-    from echoatlas.pipeline.run.contamination import cut_release, screens
-
     given: dict[str, Any] = {"where": where, "codec": codec, "seed": seed, "duplicates": duplicates}
     given |= {"nameless": nameless, "use": use, "consent": consent, "weight": weight}
     given |= {"min_k": min_k, "native": native}
@@ -99,7 +95,11 @@ def create(
     raw |= {key: yaml_value(value, f"--set {key}") for key, value in _pairs(settings or []).items()}
     raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
     asked = parse(ReleaseConfig, raw, str(config or "release"))
-    deployment = context.open()
+    deployment = context.open()  # first, since what is imported then forgoes pandas
+    from echoatlas.pipeline.erase.returned import demand_nothing_erased
+    from echoatlas.pipeline.release.create import preview
+    from echoatlas.pipeline.run.contamination import cut_release, screens
+
     demand_nothing_erased(deployment)
     if dry_run:
         held = screens(deployment, without or ())

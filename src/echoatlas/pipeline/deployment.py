@@ -11,12 +11,12 @@ from pathlib import Path
 import yaml
 
 from echoatlas.errors import ConfigError
-from echoatlas.pipeline.database import Allowance
 from echoatlas.pipeline.dicomweb.address import is_service
 from echoatlas.pipeline.errors import UsageError, no_such
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.tombstones import Tombstones
+from echoatlas.pipeline.scratch import Allowance
 from echoatlas.pipeline.site_bucket import site_bucket
 from echoatlas.pipeline.starter import starter
 from echoatlas.pipeline.storage.lake_address import demand_plain

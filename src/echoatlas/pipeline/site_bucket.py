@@ -97,7 +97,7 @@ class SiteFolder(LocalStorage):
         """
         try:
             # Without the flag, to open a pipe waits for whoever writes to it
-            handle = os.open(self.path(key), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = os.open(self.place(key), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(handle, "rb") as file:
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise OSError(errno.ENXIO, "")

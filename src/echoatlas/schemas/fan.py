@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 if TYPE_CHECKING:
@@ -176,6 +175,8 @@ class Fan:
         limit = (self.clip or Box(0, 0, width, height)).clipped(width, height)
         inside = np.zeros((height, width), bool)
         if self.apex is None:
+            import cv2  # whoever reads tables draws nothing, and waits for it as for all of numpy
+
             drawn = np.zeros((height, width), np.uint8)
             polygon = np.round(np.asarray(self.corners, np.float64)).astype(np.int32)
             cv2.fillPoly(drawn, [polygon], 1)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from echoatlas.pipeline.database import remove_leftovers
 from echoatlas.pipeline.erase.successor import silent
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.ingest.unfinished import abort, unfinished
@@ -21,12 +20,13 @@ from echoatlas.pipeline.release.huggingface import README, readme_of_releases
 from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.sweep import unused
+from echoatlas.pipeline.scratch import remove_leftovers
 from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.database import Allowance
     from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tables import Lake
+    from echoatlas.pipeline.scratch import Allowance
     from echoatlas.pipeline.storage.storage import Storage
 
 

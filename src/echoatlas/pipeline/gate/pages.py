@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import jinja2
-
 if TYPE_CHECKING:
     from echoatlas.pipeline.gate.checked import Check
     from echoatlas.pipeline.gate.drift import Shift
@@ -171,5 +169,7 @@ def address(run: str, site: str) -> str:
 
 
 def _rendered(page: str, **facts: object) -> str:
+    import jinja2  # `status` names pages, and writes none
+
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(page).render(**facts)

@@ -144,20 +144,15 @@ def arrivals(
         beside, above = entries[values], entries[header]
         entries[header] = replace(above, tag=f"{above.tag}\0{beside.size}\0{beside.tag}")
     uploads: dict[str, str] = {}
-    locator = key.pseudonyms("locator")
+    locator, name = key.pseudonyms("locator"), site.site
     for entry in entries.values():
-        folder = upload_folder(entry.key)
+        path = entry.key
+        folder = upload_folder(path)
         if folder not in uploads:
-            uploads[folder] = upload_id(site.site, folder, key)
-        place = "\0".join((site.site, entry.key, str(entry.size), entry.tag))
-        yield ListedFile(
-            key=entry.key,
-            size=entry.size,
-            upload=uploads[folder],
-            locator=locator(place),
-            odd=not is_readable(bucket, entry.key),
-            changed=entry.changed,
-        )
+            uploads[folder] = upload_id(name, folder, key)
+        place = locator(f"{name}\0{path}\0{entry.size}\0{entry.tag}")
+        odd = not is_readable(bucket, path)
+        yield ListedFile(path, entry.size, uploads[folder], place, odd, entry.changed)
 
 
 def upload_id(site: str, folder: str, key: SiteKey) -> str:

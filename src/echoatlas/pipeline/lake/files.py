@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -16,6 +17,8 @@ from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
     from echoatlas.pipeline.lake.ids import SortedIds
     from echoatlas.pipeline.storage.storage import Storage
 
@@ -81,6 +84,24 @@ def located(dataset: ds.Dataset | None, columns: Sequence[str], *, threads: bool
         if parts
         else located(None, (), threads=threads)
     )
+
+
+def sited_files(table: DeltaTable, *, told: bool) -> Iterator[tuple[str, pc.Expression | None]]:
+    """The files of a table, each with what its log says of the sites of the rows in it.
+
+    Args:
+        told: whether that is asked.
+    """
+    added = pa.table(table.get_add_actions(flatten=told))
+    names = ("min.site", "max.site", "null_count.site")
+    if not told or not set(names) <= set(added.column_names):
+        yield from ((path, None) for path in added.column("path").to_pylist())
+        return
+    columns = (added.column(name).to_pylist() for name in ("path", *names))
+    for path, first, last, nulls in zip(*columns, strict=True):
+        known = first is not None and last is not None and nulls == 0
+        site = pc.field("site")
+        yield path, (site >= first) & (site <= last) if known else None
 
 
 def digest_of(storage: Storage, name: str, path: str) -> str:

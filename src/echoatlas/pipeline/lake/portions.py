@@ -47,8 +47,12 @@ class Portion:
         def chunks(name: str) -> Iterator[pa.Array]:
             begin = 0
             for chunk in self.chunks(name):
-                yield chunk.filter(pa.array(mask[begin : begin + len(chunk)]))
+                here = mask[begin : begin + len(chunk)]
                 begin += len(chunk)
+                if here.all():  # a run's files, and so the chunks of them, are of one site each
+                    yield chunk
+                elif here.any():
+                    yield chunk.filter(pa.array(here))
 
         return Portion(chunks)
 

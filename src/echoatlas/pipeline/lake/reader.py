@@ -15,15 +15,15 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from echoatlas.pipeline.database import FOLDER, Allowance
 from echoatlas.pipeline.errors import Exhausted
 from echoatlas.pipeline.lake.evolution import completed
-from echoatlas.pipeline.lake.files import located
+from echoatlas.pipeline.lake.files import located, sited_files
 from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
 from echoatlas.pipeline.lake.refusals import AGAIN, persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
 from echoatlas.pipeline.lake.scan import rows_of
 from echoatlas.pipeline.retry import retrying
+from echoatlas.pipeline.scratch import FOLDER, Allowance
 from echoatlas.pipeline.storage.lake_address import demand_plain
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.tables import schema
@@ -86,19 +86,21 @@ class LakeReader:
         """The rows of a table.
 
         Args:
-            filtered: whether some are asked for. Only then is it of use what the log says of each
-                file's columns, and it takes as long to turn that into expressions as to read
-                small files.
+            filtered: whether some are asked for: then it is of use what the log says of each file.
+                That is its sites. To turn all that it says into expressions takes four times as
+                long as to read small files, and in which rows a name stands it never says.
         """
         if not self._native:
             return table.to_pyarrow_dataset()
         files = SubTreeFileSystem(self._folder(name).uri, LocalFileSystem())
-        if filtered or table.protocol().min_reader_version > PLAIN_READER:
+        if table.protocol().min_reader_version > PLAIN_READER:
             return table.to_pyarrow_dataset(filesystem=files)
         options = ds.ParquetFragmentScanOptions(pre_buffer=True)
         form = ds.ParquetFileFormat(default_fragment_scan_options=options)
-        paths = pa.table(table.get_add_actions()).column("path").to_pylist()
-        fragments = [form.make_fragment(path, filesystem=files) for path in paths]
+        fragments = [
+            form.make_fragment(path, filesystem=files, partition_expression=rows)
+            for path, rows in sited_files(table, told=filtered)
+        ]
         return ds.FileSystemDataset(fragments, pa.schema(table.schema().to_arrow()), form, files)
 
     def version(self, name: str) -> int:

@@ -20,7 +20,6 @@ from deltalake import Schema as DeltaSchema
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
-from echoatlas.pipeline.database import remove_leftovers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.lake.evolution import bare, lacking
 from echoatlas.pipeline.lake.lock import Held, run_lock
@@ -37,6 +36,7 @@ from echoatlas.pipeline.lake.refusals import translated_errors as _translated_er
 from echoatlas.pipeline.lake.rewrite import rests
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent
+from echoatlas.pipeline.scratch import remove_leftovers
 from echoatlas.schemas.tables import TABLES, schema
 
 
@@ -153,7 +153,7 @@ class Lake(LakeReader):
         removed: list[AddAction | RemoveAction] = []
         if gone:
             now = time.time_ns() // 1_000_000
-            dataset = self._dataset(table, name, filtered=True)
+            dataset = self._dataset(table, name)
             for path, left in rests(dataset, name, gone, column, threads=self._native):
                 removed.append(RemoveAction(path, True, now))
                 if left.num_rows:

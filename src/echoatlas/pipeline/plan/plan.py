@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from echoatlas.schemas.config.site import Sampling
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.errors import EchoAtlasError
+    from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.config.deployment import DeploymentConfig
     from echoatlas.schemas.config.site import SiteConfig
@@ -149,14 +151,31 @@ class SitePlan:
         return not (self.new_files or self.pending or self.renewed or self.reread or self.lost)
 
 
+def surveys_of(
+    deployment: Deployment, sites: list[str] | None = None
+) -> tuple[list[Survey], dict[str, EchoAtlasError]]:
+    """What ``plan`` and a forecast are made of: each bucket is listed once, the lake read once.
+
+    Raises:
+        ConfigError, UsageError, Retry: a setting is wrong, or no site's bucket can be read.
+    """
+    return surveyed(deployment, deployment.chosen(sites), checked(deployment.config))
+
+
 def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePlan]:
     """Compare each site's bucket and settings with the lake; reads listings, no scans.
 
     Raises:
         UsageError, Retry: no site's bucket can be read.
     """
+    return planned(deployment, *surveys_of(deployment, sites))
+
+
+def planned(
+    deployment: Deployment, surveys: Iterable[Survey], faults: Mapping[str, EchoAtlasError]
+) -> list[SitePlan]:
+    """The same of sites that were surveyed, and of those that could not be."""
     config = checked(deployment.config)
-    surveys, faults = surveyed(deployment, deployment.chosen(sites), config)
     shared = sharing(deployment.root, deployment.sites.values())
     found = [
         SitePlan(site, 0, 0, 0, 0, 0, 0, Tally(), fault=str(why)) for site, why in faults.items()

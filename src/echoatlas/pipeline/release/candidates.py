@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.database import Allowance, Connection
+from echoatlas.pipeline.database import Connection
+from echoatlas.pipeline.scratch import Allowance
 
 ROW = "row"  # the column that numbers a table's rows, from 0
 

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.database import folder_of_files
 from echoatlas.pipeline.lake.join import coded
 from echoatlas.pipeline.release.annotations import PLACED, placed
 from echoatlas.pipeline.release.beside import ROWS
 from echoatlas.pipeline.release.candidates import ROW
 from echoatlas.pipeline.release.places import masks_at
 from echoatlas.pipeline.release.shard import MARKS
+from echoatlas.pipeline.scratch import folder_of_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

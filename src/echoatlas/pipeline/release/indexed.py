@@ -12,15 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.database import (
-    Allowance,
-    Connection,
-    database,
-    folder_of_files,
-    quoted,
-)
+from echoatlas.pipeline.database import Connection, database, quoted
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.manifest import index_columns_of, places_of
+from echoatlas.pipeline.scratch import Allowance, folder_of_files
 from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from echoatlas.pipeline.database import Allowance, Connection, database
+from echoatlas.pipeline.database import Connection, database
+from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.values import Consent, DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.database import Allowance, SqlError, database
+from echoatlas.pipeline.database import SqlError, database
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.scratch import Allowance
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.database import Connection

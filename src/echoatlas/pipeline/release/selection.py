@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.database import Allowance, SqlError, database
+from echoatlas.pipeline.database import SqlError, database
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.candidates import Candidates, mentioned
 from echoatlas.pipeline.release.clips import clip_numbers, clips_of, of_clips, whole_clips
@@ -30,6 +30,7 @@ from echoatlas.pipeline.release.select import (
 from echoatlas.pipeline.release.split import SPLIT_BY, dealt
 from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import Screen, demand_unseen, without
+from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from echoatlas.pipeline.database import Allowance, Connection
+from echoatlas.pipeline.database import Connection
 from echoatlas.pipeline.release.annotations import outside
 from echoatlas.pipeline.release.indexed import index_file, index_view, shard_rows
 from echoatlas.pipeline.release.k_anonymity import QUASI, measured
@@ -21,6 +21,7 @@ from echoatlas.pipeline.release.notices import living_names, withdrawn
 from echoatlas.pipeline.release.permitted import FOR_ALL, REFUSING
 from echoatlas.pipeline.release.predecessors import present
 from echoatlas.pipeline.release.shard import MARKS
+from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.values import Consent, PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 

@@ -80,7 +80,7 @@ def write_report(
     if name is not None:
         manifest = manifest_of(releases, name)
         chosen = index_columns_of(releases, manifest, ["frame_id"])
-    found = status(lake)
+    found, measures = status(lake), lake.read("measures", QUALITY)
     source = (files(__package__) / "report.html.j2").read_text("utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         source
@@ -100,7 +100,7 @@ def write_report(
             (code, sentence_of(code), number)
             for code, number in sorted(found["quarantine"].items(), key=lambda pair: -pair[1])
         ],
-        histograms=[_histogram(name, lake) for name in QUALITY],
+        histograms=[_histogram(name, measures) for name in QUALITY],
     )
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
@@ -194,9 +194,9 @@ def _small(pixels: Picture) -> Picture:
     return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _histogram(name: str, lake: Lake) -> dict[str, Any]:
+def _histogram(name: str, measures: pa.Table) -> dict[str, Any]:
     """A measure's distribution as an inline SVG."""
-    values = lake.read("measures", [name]).column(0).to_numpy()
+    values = measures.column(name).to_numpy()
     finite = values[np.isfinite(values)]
     counts, edges = np.histogram(finite, bins=32) if len(finite) else (np.zeros(32), [0.0, 1.0])
     top = max(int(counts.max()), 1)

@@ -13,6 +13,7 @@ from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.ids import Ids, SortedIds
 from echoatlas.pipeline.lake.join import integers
 from echoatlas.pipeline.lake.portions import Portion, Wanted
+from echoatlas.pipeline.run.counting import ValueCounts
 from echoatlas.schemas.values import Status
 
 if TYPE_CHECKING:
@@ -93,21 +94,26 @@ class Balance:
         return dict(sorted(total.items()))
 
 
-def balance(lake: Lake) -> Balance:
-    """Check that ``discovered = kept + rejected + duplicate + erased + pending`` for each site."""
+def balance(lake: Lake, beside: ValueCounts | None = None) -> Balance:
+    """Check that ``discovered = kept + rejected + duplicate + erased + pending`` for each site.
+
+    Args:
+        beside: what is to be counted in the same tables.
+    """
+    counts = beside or ValueCounts({})
     booked = Wanted("objects", ("locator", "object_id", "status", "frames"), ("status",))
     return balanced(
-        Discovered.of(lake.portions(Wanted("sightings", ("locator", "site"), ("site",)))),
-        Booked.of(lake.portions(booked)),
-        _owners(lake, "frames", "object_id"),
-        _owners(lake, "quarantine", "locator"),
+        Discovered.of(counts.portions(lake, Wanted("sightings", ("locator", "site"), ("site",)))),
+        Booked.of(counts.portions(lake, booked)),
+        _owners(counts.portions(lake, Wanted("frames", ("object_id",))), "object_id"),
+        _owners(counts.portions(lake, Wanted("quarantine", ("locator",))), "locator"),
     )
 
 
-def _owners(lake: Lake, name: str, column: str) -> Iterator[Ids]:
+def _owners(portions: Iterable[Portion], column: str) -> Iterator[Ids]:
     """To whom each row of a table belongs, a bounded number at a time."""
     held: list[Ids] = []
-    for rows in lake.portions(Wanted(name, (column,))):
+    for rows in portions:
         for chunk in rows.chunks(column):
             held.append(Ids.of([chunk]))
             if sum(map(len, held)) >= AT_ONCE:

@@ -14,13 +14,14 @@ from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
 from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.label.relabel import decisions, evidence_of, labeled, primary
 from echoatlas.pipeline.plan.batch import UNJUDGED, batches
-from echoatlas.pipeline.plan.settings import journey_config, label_config
-from echoatlas.pipeline.plan.survey import surveyed
+from echoatlas.pipeline.plan.settings import label_config
 from echoatlas.pipeline.run.reread import read_evidence
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.run.worker import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.plan.survey import Survey
     from echoatlas.schemas.records import Hint
@@ -42,14 +43,13 @@ class Forecast:
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def forecast(deployment: Deployment, sites: list[str] | None, most: int) -> Forecast:
+def forecast(deployment: Deployment, surveys: Iterable[Survey], most: int) -> Forecast:
     """Read at most ``most`` headers that a run would read anew, and label by what they say.
 
     Which ones does not hang on what they show: the first by their ids, which are hashes; those
     in archives only at a site where nothing lies loose.
     """
-    config, found = journey_config(deployment.config), Forecast()
-    surveys, _ = surveyed(deployment, deployment.chosen(sites), config)
+    found = Forecast()
     due = [seen for seen in surveys if seen.unread]
     found.of = sum(len(seen.unread) for seen in due)
     if not due or not most:

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from echoatlas.pipeline.lake.views import views
-from echoatlas.pipeline.release.kin import LABEL, agreed
+import numpy as np
+
+from echoatlas.pipeline.lake.codes import TextCodes
+from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.values import DecidedBy
 from echoatlas.taxonomy.tree import UNKNOWN
 
@@ -59,6 +62,11 @@ class LabelConflict:
 
 def label_conflicts(lake: Lake) -> list[LabelConflict]:
     """All of a lake, each set of objects once, contradictions first."""
+    if not _any_differ(lake):
+        return []
+    from echoatlas.pipeline.lake.views import views  # of most lakes no database is asked
+    from echoatlas.pipeline.release.kin import LABEL
+
     label = ", ".join(f"l.{name}" for name in LABEL)
     tables = (
         ("l", "labels", ["frame_id", "object_id", *LABEL]),
@@ -77,8 +85,36 @@ def label_conflicts(lake: Lake) -> list[LabelConflict]:
     return sorted(found, key=lambda one: (order.index(one.outcome), one.members))
 
 
+def _any_differ(lake: Lake) -> bool:
+    """Whether frames that show the same have several labels; perhaps of frames that are gone."""
+    columns = ("frame_id", "representative")
+    parts = [
+        [Ids.of(rows.chunks(column)) for column in columns]
+        for rows in lake.portions(Wanted("duplicates", columns))
+    ]
+    if not any(len(frames) for frames, _ in parts):
+        return False
+    frames, heads = (Ids.joined(some) for some in zip(*parts, strict=True))
+    known, star = SortedIds.of(frames), heads.firsts()
+    least, most = np.full(len(star), np.iinfo(np.int64).max), np.full(len(star), -1)
+    words: dict[str, int] = {}
+    for rows in lake.portions(Wanted("labels", ("frame_id", "paths"), ("paths",))):
+        place, paths = (
+            known.places(Ids.of(rows.chunks("frame_id"))),
+            TextCodes.of(rows.chunks("paths")),
+        )
+        numbers = np.array([words.setdefault(word, len(words)) for word in paths.words], np.int64)
+        here = np.flatnonzero(place >= 0)
+        said = numbers[paths.numbers[here]]
+        np.minimum.at(least, star[place[here]], said)
+        np.maximum.at(most, star[place[here]], said)
+    return bool((most > least).any())
+
+
 def conflict(star: Sequence[dict[str, Any]]) -> LabelConflict:
     """What the rule makes of the labels of frames that show the same."""
+    from echoatlas.pipeline.release.kin import LABEL, agreed
+
     said = tuple(sorted({(row["object_id"], row["site"], row["paths"]) for row in star}))
     result = agreed([{name: row[name] for name in LABEL} for row in star])
     paths = max((one["paths"] for one in result), key=len)

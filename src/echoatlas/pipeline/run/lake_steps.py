@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 from collections import Counter
 from dataclasses import asdict
@@ -19,10 +17,11 @@ from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicat
 from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.gate.gate import Gate
-from echoatlas.pipeline.label.fusion import Label, label
-from echoatlas.pipeline.label.relabel import changes, fused
+from echoatlas.pipeline.label.fusion import Label
+from echoatlas.pipeline.label.relabel import fused
 from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
+from echoatlas.pipeline.run.label_inputs import inputs_of, label_changes, label_inputs, label_mark
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
@@ -56,14 +55,11 @@ def label_lake(lake: Lake, config: DeploymentConfig, gate: Gate | None = None) -
     Returns:
         Whether anything was done.
     """
-    chosen = label_config(config)
-    mark = fingerprint([(label, chosen)], tree().hash)
-    files = {name: lake.files(name) for name in ("evidence", "frames", "decisions")}
-    inputs = _inputs(mark, files)
+    inputs = label_inputs(lake, config)
     if lake.done("labels", inputs):
         return False
-    labels = fused(lake, chosen)
-    kinds, numbers = _kinds(labels, mark)
+    labels = fused(lake, label_config(config))
+    kinds, numbers = _kinds(labels, label_mark(config))
     # Ids are those of the frames, which have passed
     if gate is not None and not gate.table("labels", kinds.drop_columns([*OWN])):
         return False
@@ -125,13 +121,13 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
         CheckFailed: the labels do not pass the gate; those of before stay.
     """
     lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
-    config = label_config(deployment.config)
+    config = deployment.config
     with lake.held(run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
-        changed = changes(lake, config)
+        changed = label_changes(lake, config)
         gate = Gate(lake, run_id)
-        done = label_lake(lake, deployment.config, gate)
+        done = label_lake(lake, config, gate)
     if said := gate.said():
         raise CheckFailed(said[0])
     return changed, done
@@ -176,7 +172,7 @@ def deduplicate_lake(
     chosen = deduplicate_config(config)
     mark = fingerprint([(deduplicate, chosen)])
     files = {name: lake.files(name) for name in COMPARES}
-    inputs = _inputs(mark, files)
+    inputs = inputs_of(mark, files)
     if lake.done("clips", inputs):
         return False
     known, told = _known(lake, mark), sources(lake)
@@ -241,9 +237,3 @@ def _of_part(known: Known, objects: pa.Array) -> Known:
         for some in (known.clips, known.edges)
     )
     return Known(clips, edges, part=True)
-
-
-def _inputs(mark: str, files: Mapping[str, list[str]]) -> str:
-    """One name for a fingerprint and the files of the tables that a stage reads."""
-    text = json.dumps([mark, files], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from itertools import product
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import address
-from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.run.conservation import balance
+from echoatlas.pipeline.run.counting import ValueCounts
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
 from echoatlas.schemas.values import Consent, Flag
@@ -23,23 +20,35 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
 
+# Whatever is counted is read together with what the books are balanced by
+COUNTED = {
+    "frames": (("mode",), ("maker", "model")),
+    "labels": (("region",), ("organ",)),
+    "objects": (("flags",), ("consent",)),
+    "quarantine": (("reason",),),
+    "duplicates": (("relation",),),
+}
+
+
 def status(lake: Lake) -> dict[str, Any]:
     """Counts over the whole lake; regions, organs and devices count frames."""
-    books = balance(lake)
-    frames = _counted(lake, "frames", "mode")
-    labels = _counted(lake, "labels", "region", "organ")
-    objects = _counted(lake, "objects", "flags", "consent")
-    flagged, consent = objects["flags"], objects["consent"]
+    counts = ValueCounts(COUNTED)
+    books = balance(lake, counts)
+    for name in ("labels", "duplicates"):
+        for _ in counts.portions(lake, Wanted(name, ())):
+            pass
+    modes, flagged = counts.of("frames", "mode"), counts.of("objects", "flags")
+    consent = counts.of("objects", "consent")
     return {
         "objects": books.totals(),
-        "frames": frames["mode"].total(),
-        "regions": _in_order(labels["region"]),
-        "organs": _in_order(labels["organ"]),
+        "frames": modes.total(),
+        "regions": _in_order(counts.of("labels", "region")),
+        "organs": _in_order(counts.of("labels", "organ")),
         "sites": books.sites,
-        "devices": _devices(lake),
-        "modes": _in_order(frames["mode"]),
-        "quarantine": _in_order(_counted(lake, "quarantine", "reason")["reason"]),
-        "duplicates": _in_order(_counted(lake, "duplicates", "relation")["relation"]),
+        "devices": _devices(counts),
+        "modes": _in_order(modes),
+        "quarantine": _in_order(counts.of("quarantine", "reason")),
+        "duplicates": _in_order(counts.of("duplicates", "relation")),
         "label_conflicts": tallied(label_conflicts(lake)),
         "tables": remembered(lake.storage),
         "held": {
@@ -61,27 +70,12 @@ def status(lake: Lake) -> dict[str, Any]:
     }
 
 
-def _counted(lake: Lake, name: str, *columns: str) -> dict[str, Counter[str]]:
-    """Of columns of a table, each value to the number of its rows."""
-    found = {column: Counter[str]() for column in columns}
-    for rows in lake.portions(Wanted(name, columns, columns)):
-        for column, counts in found.items():
-            counts.update(TextCodes.of(rows.chunks(column)).counts())
-    return found
-
-
-def _devices(lake: Lake) -> dict[str, int]:
+def _devices(counts: ValueCounts) -> dict[str, int]:
     """Maker and model to number of frames, in order; one word where both are the same."""
     found: Counter[str] = Counter()
-    columns = ("maker", "model")
-    for rows in lake.portions(Wanted("frames", columns, columns)):
-        makers, models = (TextCodes.of(rows.chunks(column)) for column in columns)
-        both = makers.numbers.astype(np.int64) * len(models.words) + models.numbers
-        numbers = np.bincount(both, minlength=len(makers.words) * len(models.words)).tolist()
-        pairs = product(makers.words, models.words)
-        for (maker, model), number in zip(pairs, numbers, strict=True):
-            found[" ".join(dict.fromkeys((maker, model)))] += number
-    return _in_order(+found)
+    for both, number in counts.found.get(("frames", ("maker", "model")), Counter()).items():
+        found[" ".join(dict.fromkeys(both))] += number
+    return _in_order(found)
 
 
 def _in_order(counts: Counter[str]) -> dict[str, int]:

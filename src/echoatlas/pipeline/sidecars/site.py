@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
+from fnmatch import translate
+from functools import cache
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read.archive import Content, Member
 from echoatlas.pipeline.read.arrays.detached_header import beside_headers
-from echoatlas.pipeline.read.consent import joined_rows
+from echoatlas.pipeline.read.consent import base_name, joined_rows
 from echoatlas.pipeline.sidecars.called import Called
 from echoatlas.pipeline.sidecars.collection import Companions, companions, is_companion
 from echoatlas.pipeline.sidecars.patients import PatientList, may_list_patients, patients_of
@@ -46,10 +48,15 @@ def study_tables(site: SiteConfig) -> tuple[StudyTable, ...]:
 
 def is_sidecar(site: SiteConfig, name: str) -> bool:
     """Whether a file may be a table that speaks of the scans beside it."""
-    plain = name.replace("!", "/").rsplit("/", 1)[-1]
-    globs = site.sidecar.files.lower().split(",")
-    wanted = any(fnmatch(plain.lower(), glob.strip()) for glob in globs)
-    return wanted and not is_companion(site, name)
+    wanted = _globs(site.sidecar.files).match(base_name(name))
+    return wanted is not None and not is_companion(site, name)
+
+
+@cache
+def _globs(files: str) -> re.Pattern[str]:
+    """What fits any of some patterns of file names, in lower case."""
+    # Not by fnmatch for each name: a bucket has as many names as scans, and each is asked
+    return re.compile("|".join(translate(glob.strip()) for glob in files.lower().split(",")))
 
 
 MOST_COMPARED = 10_000  # files that the names of such a table are held against

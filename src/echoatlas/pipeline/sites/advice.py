@@ -42,6 +42,9 @@ ADVICE: dict[Reason, str] = {
 }
 
 
+BY_CODE = {one.value: said for one, said in ADVICE.items()}
+
+
 def advice_on(reason: str) -> str:
     """What to do about a reason's code; "" where there is none."""
-    return next((said for one, said in ADVICE.items() if one.value == reason), "")
+    return BY_CODE.get(reason, "")

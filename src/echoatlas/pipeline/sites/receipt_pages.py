@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import jinja2
+from markupsafe import Markup, escape
 
 from echoatlas.pipeline.spreadsheet import inert
 
@@ -29,6 +30,10 @@ CALLED = {
     "kept": "accepted",
     "sidecar": "tables and masks",
 }
+PLAIN = (
+    "file", "object_id", "status", "reason", "sentence", "advice", "archive", "bytes", "time",
+    "sha256",
+)  # fmt: skip
 HEADS = ("file", "status", "why", "what to do", "reason", "bytes", "time", "sha256", "object_id")
 
 
@@ -42,11 +47,14 @@ def pages(site: str, upload: str, some: Sequence[Receipt]) -> dict[str, str]:
 
 
 def _lines(some: Sequence[Receipt]) -> Iterator[str]:
+    encoder = json.JSONEncoder(ensure_ascii=False)  # one, where ``dumps`` makes one a line
     yield "[\n"
     for number, receipt in enumerate(some):
         comma = "," if number + 1 < len(some) else ""
-        said = {name: value for name, value in asdict(receipt).items() if value is not None}
-        yield f"  {json.dumps(said, ensure_ascii=False)}{comma}\n"
+        said: dict[str, object] = {name: getattr(receipt, name) for name in PLAIN}
+        if receipt.table is not None:
+            said["table"] = asdict(receipt.table)
+        yield f"  {encoder.encode(said)}{comma}\n"
     yield "]\n"
 
 
@@ -84,5 +92,28 @@ def _page(site: str, upload: str, some: Sequence[Receipt]) -> str:
         reasons=sorted(
             reasons.items(), key=lambda one: (rank.get(one[0][0], len(rank)), -one[1], one[0])
         ),
-        rows=sorted(some, key=lambda one: (rank.get(one.status, len(rank)), one.file)),
+        rows=_rows(sorted(some, key=lambda one: (rank.get(one.status, len(rank)), one.file))),
     )
+
+
+def _rows(some: Sequence[Receipt]) -> Markup:
+    """The lines of the page's last table: what most files share is escaped once."""
+    known: dict[str, str] = {}
+
+    def escaped(text: str) -> str:
+        if text not in known:
+            known[text] = str(escape(text))
+        return known[text]
+
+    lines: list[str] = []
+    for one in some:
+        bad = ' class="bad"' if one.status in ("rejected", "missing") else ""
+        advice = f" <b>{escaped(one.advice)}</b>" if one.advice else ""
+        file = f"{escaped(one.time)}, {one.bytes} <code>{escape(one.sha256)}</code>"
+        lines += (
+            f"<tr><td>{escape(one.file)}</td>",
+            f"<td{bad}>{escaped(CALLED.get(one.status, one.status))}</td>\n",
+            f"<td>{escaped(one.sentence)}{advice}</td>\n",
+            f"<td>{file if one.status != 'missing' else ''}</td></tr>\n",
+        )
+    return Markup("".join(lines))

@@ -103,12 +103,13 @@ def receipts(
     lake, bucket = deployment.lake, deployment.bucket(site)
     key = deployment.key()
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
-    outcomes, of_objects = _outcomes(lake, site, None if uploads is None else {*uploads, *named})
+    wanted = None if uploads is None else {*uploads, *named}
+    outcomes, of_objects = _outcomes(lake, site, wanted)
     fates = fates_of(of_objects)
     remarks = remarks_on(of_objects, consent_of_patients(lake, site.site))
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
-    here = _of(site, None if uploads is None else {*uploads, *named})
+    here = _of(site, wanted)
     for row in lake.read("sightings", where=here).to_pylist():
         if row["container"]:
             inside.setdefault(row["container"], []).append(row)
@@ -125,7 +126,7 @@ def receipts(
     spoken = {one.key: one.key for one in listed if one.key not in beside.keys}
     held: list[TableReport] = []
     for arrival in listed:
-        if uploads is not None and arrival.upload not in {*uploads, *named}:
+        if wanted is not None and arrival.upload not in wanted:
             continue
         first = len(found)
         if arrival.locator in inside:
@@ -189,15 +190,19 @@ def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -
     """A receipt with what is known of the uploaded file itself."""
     arrived = datetime.fromtimestamp(arrival.changed, UTC) if arrival.changed else None
     waits = other and receipt.status == "pending"
-    return replace(
-        receipt,
-        archive=arrival.key if receipt.file != arrival.key else "",
-        bytes=arrival.size,
-        time=arrived.isoformat(timespec="seconds") if arrived else "",
-        sha256=digest,
-        status="waiting" if waits else receipt.status,
-        sentence=receipt.sentence or (OTHER if other else ""),
-        advice=OTHER_BYTES if other else advice_on(receipt.reason),
+    # Not by ``replace``, which looks at all fields of all files one by one
+    return Receipt(
+        receipt.file,
+        receipt.object_id,
+        "waiting" if waits else receipt.status,
+        receipt.reason,
+        receipt.sentence or (OTHER if other else ""),
+        OTHER_BYTES if other else advice_on(receipt.reason),
+        arrival.key if receipt.file != arrival.key else "",
+        arrival.size,
+        arrived.isoformat(timespec="seconds") if arrived else "",
+        digest,
+        receipt.table,
     )
 
 

@@ -48,6 +48,7 @@ class Entry:
 
 
 BY_KEY = attrgetter("key")
+ODD_PARTS = frozenset({"", ".", ".."})  # of a key
 
 
 class Storage(ABC):
@@ -137,6 +138,11 @@ class LocalStorage(Storage):
             raise UsageError("a key may not lead outside its folder")
         return self.root.joinpath(*parts)
 
+    def place(self, key: str) -> str:
+        """The same as text: of a plain key no path is made, which takes longer than opening it."""
+        plain = not key.startswith("/") and ODD_PARTS.isdisjoint(key.split("/"))
+        return f"{self.uri}/{key}" if plain else str(self.path(key))
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
         found: list[Entry] = []
         with local_faults(self.uri):
@@ -208,17 +214,13 @@ class LocalStorage(Storage):
 
 
 def _default_zone() -> Zone:
-    from echoatlas.schemas.config.deployment import (
-        Zone,  # heavy: whoever reads local files does without
-    )
+    from echoatlas.schemas.config.deployment import Zone  # heavy: local files do without
 
     return Zone()
 
 
 PARTIAL = ".partial-"
-AGAIN = (
-    4  # tries of what the S3 client does not try again itself: answers that break off or are lost
-)
+AGAIN = 4  # tries of what the S3 client does not try itself: answers that break off or are lost
 
 
 def _unless_missing(error: OSError) -> None:

@@ -88,14 +88,18 @@ def beside_headers(names: Iterable[str]) -> dict[str, str]:
     headers = {
         one[: -len(suffix)]: one
         for one in every
+        if one.lower().endswith(HEADERS)
         for suffix in HEADERS
         if one.lower().endswith(suffix)
     }
+    if not headers:
+        return {}
     return {
         one: headers[one[: -len(suffix)]]
         for one in every
+        if one.lower().endswith(VALUES)
         for suffix in VALUES
-        if headers and one.lower().endswith(suffix) and one[: -len(suffix)] in headers
+        if one.lower().endswith(suffix) and one[: -len(suffix)] in headers
     }
 
 
