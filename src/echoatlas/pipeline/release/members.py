@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
 from echoatlas.pipeline.release.cut import CLIP_OVERLAY, CLIP_PATCHES, OVERLAY, PATCHES
+from echoatlas.pipeline.release.headers import TarMember, members_in
 from echoatlas.pipeline.release.places import overlay_at, patches_at
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 
@@ -67,9 +66,11 @@ class Members:
     def _promise(self, row: dict[str, Any]) -> None:
         key = row["frame_id"]
         self.expected[f"{key}.{ENDINGS[self.codec]}"] = row["offset"], row["length"], ()
-        for name, place in _masks(row):
-            self.expected[f"{key}.{name}"] = (*place, (row["height"], row["width"]))
-        self.marks[key] = told(row.get(MARKS) or ())
+        self.marks[key] = []
+        if row.get(MARKS):
+            for name, place in _masks(row):
+                self.expected[f"{key}.{name}"] = (*place, (row["height"], row["width"]))
+            self.marks[key] = told(row[MARKS])
 
     def _promise_beside(self, rows: list[dict[str, Any]], places: NDArray[np.void]) -> None:
         """Overlay masks and patch maps."""
@@ -99,13 +100,13 @@ class Members:
     def look_at(self, shard: PublishedShard, data: bytes) -> None:
         """Go through a shard, which is as it was published."""
         self._images = 0
-        for member in _members(data):
-            content = data[member.offset_data : member.offset_data + member.size]
-            self.strange += bool(member.mtime or member.uid or member.gid or member.uname)
+        for member in members_in(data, "r"):
+            content = data[member.first : member.first + member.size]
+            self.strange += member.owned
             self._member(member, content)
         self.misplaced += self._images != shard.held
 
-    def _member(self, member: tarfile.TarInfo, content: bytes) -> None:
+    def _member(self, member: TarMember, content: bytes) -> None:
         key, _, ending = member.name.partition(".")
         image = ending == ENDINGS[self.codec]
         self._images += image
@@ -121,7 +122,7 @@ class Members:
             self.misplaced += image
             return
         if place is not None:
-            self.misplaced += place[:2] != (member.offset_data, member.size)
+            self.misplaced += place[:2] != (member.first, member.size)
         shape = place[2] if place is not None else ()
         if image:
             self.strange += not CLEAN[self.codec](content)
@@ -135,11 +136,6 @@ class Members:
             self.undecodable += not _decodes(content, "png", shape)
         else:
             self.strange += 1
-
-
-def _members(data: bytes) -> Iterator[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        yield from tar
 
 
 def _masks(row: dict[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -16,8 +16,9 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -205,11 +206,17 @@ class _Deck:
 
     Attributes:
         want, have: patients by stratum and split. share: of each split.
+        left: what strata still want, as shares of what they want at all.
     """
 
     want: list[list[float]]
     have: list[list[float]]
     share: list[float]
+    left: list[list[float]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = zip(self.want, self.have, strict=True)
+        self.left = [list(map(_open, want, have)) for want, have in pairs]
 
     def drawn(self, strata: list[int], point: float, size: int) -> int:
         """The split at which a point of 0 to 1 lies, which then has a group more."""
@@ -218,23 +225,27 @@ class _Deck:
         at = bisect_right(sums, point * sums[-1])
         at = min(at, max(place for place, one in enumerate(odds) if one))
         for stratum in strata:
-            self.have[stratum][at] += size
+            have = self.have[stratum]
+            have[at] += size
+            self.left[stratum][at] = _open(self.want[stratum][at], have[at])
         return at
 
     def _odds(self, strata: list[int]) -> list[float]:
         """Shares times what strata still want, the rarest first; the commonest give way."""
-        left = [
-            [max(want - have, 0.0) / max(want, 1e-12) for want, have in zip(w, h, strict=True)]
-            for w, h in ((self.want[one], self.have[one]) for one in strata)
-        ]
+        left = [self.left[one] for one in strata]
         for kept in range(len(left), 0, -1):
-            product = [1.0] * len(self.share)
-            for one in left[:kept]:
-                product = [a * b for a, b in zip(product, one, strict=True)]
-            odds = [a * b for a, b in zip(self.share, product, strict=True)]
+            product = left[0]
+            for one in left[1:kept]:
+                product = list(map(mul, product, one))
+            odds = list(map(mul, self.share, product))
             if sum(odds) > 1e-12:
                 return odds
         return self.share
+
+
+def _open(want: float, have: float) -> float:
+    """What is still wanted, as a share of all that is."""
+    return max(want - have, 0.0) / max(want, 1e-12)
 
 
 def point_of(name: str, seed: int) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.release.headers import members_in
 from echoatlas.pipeline.release.packing import MOST
 from echoatlas.pipeline.release.places import BLOCK
 
@@ -153,10 +154,9 @@ def members_of(data: bytes) -> Iterator[tuple[str, int, int]]:
     Raises:
         tarfile.TarError: it is no tar file.
     """
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-        for member in tar:
-            end = member.offset_data - (-member.size // BLOCK) * BLOCK
-            yield member.name.partition(".")[0], member.offset, end
+    for member in members_in(data):
+        end = member.first - (-member.size // BLOCK) * BLOCK
+        yield member.name.partition(".")[0], member.start, end
 
 
 def without(data: bytes, gone: Collection[str]) -> Lean:
