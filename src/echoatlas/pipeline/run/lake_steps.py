@@ -122,6 +122,7 @@ def relabel(deployment: Deployment) -> tuple[Counter[tuple[str, str]], bool]:
     """
     lake, run_id = deployment.lake, f"label-{secrets.token_hex(6)}"
     config = deployment.config
+    label_config(config)  # what is wrong with it is said before anything is begun
     with lake.held(run_id) as lock:
         if lock.before:
             recover(lake, lock.before)
