@@ -32,13 +32,13 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
     context: Context = ctx.obj
     deployment = context.open("made")  # first, since what is imported then forgoes pandas
     from echoatlas.pipeline.deidentify_tool.explain import brief, explain
-    from echoatlas.pipeline.plan.plan import planned, surveys_of
+    from echoatlas.pipeline.plan.plan import plans_of, surveys_of
     from echoatlas.pipeline.plan.settings import journey_config
     from echoatlas.pipeline.run.forecast import forecast
     from echoatlas.pipeline.run.label_inputs import label_changes
 
     surveys, faults = surveys_of(deployment, site)
-    sites = planned(deployment, surveys, faults)
+    sites = plans_of(deployment, surveys, faults)
     policy = journey_config(deployment.config).deidentify
     heads = ("site", "new files", "waiting", "pending", "renewed", "headers", "up to date", "lost")
     rows = [

@@ -168,10 +168,10 @@ def plan(deployment: Deployment, sites: list[str] | None = None) -> list[SitePla
     Raises:
         UsageError, Retry: no site's bucket can be read.
     """
-    return planned(deployment, *surveys_of(deployment, sites))
+    return plans_of(deployment, *surveys_of(deployment, sites))
 
 
-def planned(
+def plans_of(
     deployment: Deployment, surveys: Iterable[Survey], faults: Mapping[str, EchoAtlasError]
 ) -> list[SitePlan]:
     """The same of sites that were surveyed, and of those that could not be."""
