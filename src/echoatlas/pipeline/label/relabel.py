@@ -12,19 +12,24 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from echoatlas.pipeline.evidence.fetal import beside_report
 from echoatlas.pipeline.evidence.structured_report import SOURCE as REPORT
 from echoatlas.pipeline.label.config import LabelConfig
 from echoatlas.pipeline.label.fusion import Label, label
-from echoatlas.pipeline.lake.join import among, counts, flags
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.join import among, coded, counts, flags
+from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.records import Hint
 from echoatlas.schemas.rows.labels import DecisionRow
 from echoatlas.schemas.values import DecidedBy, Status
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from echoatlas.pipeline.lake.tables import Lake
 
 HINT_COLUMNS = ("axis", "node", "source", "weight", "rule")
@@ -37,7 +42,6 @@ class HintIndex(Mapping[str, tuple[Hint, ...]]):
     def __init__(self) -> None:
         self.sets: list[tuple[Hint, ...]] = [()]
         self._numbers: dict[tuple[Hint, ...], int] = {(): 0}
-        self._grown: dict[tuple[int, Hint], int] = {}
         self.numbers: dict[str, int] = {}
 
     def __getitem__(self, object_id: str) -> tuple[Hint, ...]:
@@ -49,19 +53,12 @@ class HintIndex(Mapping[str, tuple[Hint, ...]]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def add(self, object_id: str, hint: Hint) -> None:
-        """An object has a hint more."""
-        step = self.numbers.get(object_id, 0), hint
-        grown = self._grown.get(step)
-        if grown is None:
-            grown = self._grown[step] = self._number((*self.sets[step[0]], hint))
-        self.numbers[object_id] = grown
-
     def put(self, object_id: str, hints: Iterable[Hint]) -> None:
         """An object has these hints and no others."""
-        self.numbers[object_id] = self._number(hints)
+        self.numbers[object_id] = self.number_of(hints)
 
-    def _number(self, hints: Iterable[Hint]) -> int:
+    def number_of(self, hints: Iterable[Hint]) -> int:
+        """The number of a set of hints."""
         ordered = tuple(sorted(set(hints), key=_ordered))
         if ordered not in self._numbers:
             self._numbers[ordered] = len(self.sets)
@@ -72,17 +69,44 @@ class HintIndex(Mapping[str, tuple[Hint, ...]]):
 def evidence_of(lake: Lake) -> HintIndex:
     """Object id to its hints and those of its study's reports."""
     told = HintIndex()
-    known: dict[tuple[Any, ...], Hint] = {}
-    for batch in lake.batches("evidence", columns=["object_id", *HINT_COLUMNS]):
-        columns = [batch.column(name).to_pylist() for name in ("object_id", *HINT_COLUMNS)]
-        for object_id, *said in zip(*columns, strict=True):
-            key = tuple(said)
-            if key not in known:
-                axis, node, *rest = said
-                known[key] = Hint(axis, _today(axis, node), *rest)
-            told.add(object_id, known[key])
+    owners, said, kinds = _stated(lake)
+    first = owners.firsts()
+    order = np.lexsort((said, first))
+    said, begins = said[order], np.flatnonzero(np.diff(first[order], prepend=-1))
+    numbers: dict[bytes, int] = {}  # of the hints of an object, as they stand in order
+    names = owners.take(order[begins]).texts()
+    for name, own in zip(names, np.split(said, begins[1:]) if names else (), strict=True):
+        key = own.tobytes()
+        if key not in numbers:
+            numbers[key] = told.number_of(kinds[one] for one in own.tolist())
+        told.numbers[name] = numbers[key]
     _report(lake, told)
     return told
+
+
+def _stated(lake: Lake) -> tuple[Ids, NDArray[np.int32], list[Hint]]:
+    """Of each row of evidence its object and the number of its hint, and the different hints."""
+    known: dict[tuple[Any, ...], int] = {}
+    kinds: list[Hint] = []
+    owners: list[Ids] = []
+    said = [np.zeros(0, np.int32)]
+    for rows in lake.portions(Wanted("evidence", ("object_id", *HINT_COLUMNS))):
+        owners.append(Ids.of(rows.chunks("object_id")))
+        columns = [coded(pa.chunked_array(rows.chunks(name))) for name in HINT_COLUMNS]
+        place = np.zeros(len(owners[-1]), np.int64)
+        for numbers, distinct in columns:
+            place = place * len(distinct) + numbers
+        _, first, which = np.unique(place, return_index=True, return_inverse=True)
+        here = []
+        for at in first.tolist():
+            key = tuple(distinct[int(numbers[at])].as_py() for numbers, distinct in columns)
+            if key not in known:
+                known[key] = len(kinds)
+                axis, node, *rest = key
+                kinds.append(Hint(axis, _today(axis, node), *rest))
+            here.append(known[key])
+        said.append(np.array(here, np.int32)[which])
+    return Ids.joined(owners), np.concatenate(said), kinds
 
 
 def _report(lake: Lake, told: HintIndex) -> None:
