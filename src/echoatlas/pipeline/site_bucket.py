@@ -74,8 +74,9 @@ class SiteFolder(LocalStorage):
                 links = [name for name in folders if (here / name).is_symlink()]
                 # By text: a path for each of a million files takes longer than asking what it is
                 base = "" if here == self.root else f"{self._key(here)}/"
+                above = f"{folder}{os.sep}"
                 found += [
-                    _entry(f"{base}{name}", os.path.join(folder, name))  # noqa: PTH118
+                    _entry(f"{base}{name}", f"{above}{name}")
                     for name in (*names, *links)
                     if not name.startswith(PARTIAL)
                 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 FOLDERS = frozenset(
     {
         "__macosx",
@@ -22,10 +24,13 @@ UNNUMBERED = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 def is_litter(name: str) -> bool:
     """Whether a file is nobody's scan, by its path; members stand behind their archive's "!"."""
-    *folders, last = name.replace("!", "/").replace("\\", "/").casefold().split("/")
-    if last in FILES or last.startswith(RESOURCE_FORK):
-        return True
-    return not FOLDERS.isdisjoint(folders)
+    folder, _, last = name.replace("!", "/").replace("\\", "/").casefold().rpartition("/")
+    return last in FILES or last.startswith(RESOURCE_FORK) or _is_litter_folder(folder)
+
+
+@lru_cache(maxsize=1 << 10)  # files of a folder are listed one after the other
+def _is_litter_folder(folder: str) -> bool:
+    return not FOLDERS.isdisjoint(folder.split("/"))
 
 
 def is_unnumbered(name: str) -> bool:
