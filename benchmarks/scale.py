@@ -169,14 +169,20 @@ def tell(code: str, size: int, cost: dict[str, Cost], start: dict[str, Cost],
         report("scale", row if code == "now" else f"{row}, {code}", **figures)
 
 
-def compared(now: dict[str, Cost], before: dict[str, Cost], size: int) -> None:
-    """Report how much less than the former code each command takes."""
-    for name, cost in now.items():
-        former_cost = before[name]
+Measured = tuple[dict[str, Cost], dict[str, Cost]]  # at a size, and at one of a few frames
+
+
+def compared(now: Measured, before: Measured, size: int) -> None:
+    """Report how much less than the former code each command takes: of all, and over start."""
+    for name, cost in now[0].items():
+        former_cost = before[0][name]
+        over = [max(one.cpu_s - few[name].cpu_s, 0.05)
+                for one, few in ((cost, now[1]), (former_cost, before[1]))]  # fmt: skip
         report(
             "scale",
             f"{name}, {size:,} frames, beside {BEFORE}",
             times_less_cpu=former_cost.cpu_s / cost.cpu_s,
+            times_less_over_start=over[1] / over[0],
             times_less_memory=former_cost.peak_mb / max(cost.peak_mb, 1),
         )
 
@@ -199,10 +205,12 @@ def main(words: list[str] | None = None) -> None:
             tell(now.name, size, cost, start, smaller)
             smaller = size, cost
             if size == BESIDE and "--alone" not in given:
-                beside_former(root, size, each, cost)
+                beside_former(root, size, each, cost, start)
 
 
-def beside_former(root: Path, size: int, each: int, now: dict[str, Cost]) -> None:
+def beside_former(
+    root: Path, size: int, each: int, now: dict[str, Cost], started: dict[str, Cost]
+) -> None:
     """Measure the former code at a size, and report how today's compares."""
     (root / "former").mkdir()
     path = former(root / "former", BEFORE)
@@ -212,7 +220,7 @@ def beside_former(root: Path, size: int, each: int, now: dict[str, Cost]) -> Non
     code = prepared("before", path, root / "before", root / "bucket")
     start, cost = (measured(code, frames, each) for frames in (each * SITES, size))
     tell(code.name, size, cost, start, None)
-    compared(now, cost, size)
+    compared((now, started), (cost, start), size)
 
 
 if __name__ == "__main__":

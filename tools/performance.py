@@ -130,6 +130,7 @@ SECTIONS = (
                 "scale", "now and before", r"(.+, [\d,]+ frames), beside \w+",
                 (
                     Column("times less CPU", "times_less_cpu"),
+                    Column("over start", "times_less_over_start"),
                     Column("times less memory", "times_less_memory"),
                 ),
             ),

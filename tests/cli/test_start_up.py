@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,7 +50,14 @@ def test_status_reads_tables_and_imports_nothing_that_works_on_scans(
 
     assert json.loads(said)["conservation"]
     assert modules >= {"deltalake"}
-    assert set() == modules & (HEAVY | {"PIL"})
+    assert set() == modules & (HEAVY | {"PIL", "cv2", "duckdb", "jinja2", "tqdm"})
+
+
+def test_a_plan_and_a_report_do_without_pandas(undisturbed: Rehearsal, tmp_path: Path) -> None:
+    report = ("report", "--out", str(tmp_path / "report.html"))
+    for words in (("plan",), report, ("verify", "v1")):
+        _, modules = imported_by(*undisturbed.command(*words, "--json")[3:])
+        assert "pandas" not in modules, words
 
 
 def test_a_run_with_nothing_to_do_imports_nothing_that_works_on_scans(

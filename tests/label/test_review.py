@@ -16,7 +16,10 @@ from echoatlas.pipeline.label.config import LabelConfig
 from echoatlas.pipeline.label.relabel import changes, fused
 from echoatlas.pipeline.label.review import export, import_
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.run.label_inputs import label_changes
+from echoatlas.pipeline.run.lake_steps import label_lake
 from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.schemas.config.deployment import DeploymentConfig
 from echoatlas.schemas.rows.frames import FrameRow
 from echoatlas.schemas.rows.labels import EvidenceRow, LabelRow
 from echoatlas.schemas.tables import columns, schema, to_arrow
@@ -132,6 +135,16 @@ def test_a_path_that_is_not_of_the_tree_is_refused_with_its_line(lake, tmp_path)
         import_(lake, source, "reviewer-1", date(2026, 3, 1))
 
     assert lake.read("decisions").num_rows == 0
+
+
+def test_of_labels_that_stand_no_evidence_is_read_to_say_that_none_changes(lake, monkeypatch):
+    config = DeploymentConfig()
+    stricter = DeploymentConfig(steps={"label": {"min_belief": 0.995}})
+    assert dict(label_changes(lake, stricter)) == {("thorax/heart", "unknown"): 1}
+    label_lake(lake, config)
+
+    monkeypatch.delattr("echoatlas.pipeline.label.relabel.evidence_of")
+    assert label_changes(lake, config) == {}
 
 
 def test_the_plan_says_what_a_new_rule_would_change(lake):

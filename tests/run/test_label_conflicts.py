@@ -47,6 +47,15 @@ def test_copies_that_agree_are_no_conflict(tmp_path: Path) -> None:
     assert label_conflicts(lake) == []
 
 
+def test_copies_that_agree_are_told_by_columns_and_ask_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = quick_lake(tmp_path, [BREAST, BREAST | {"like": 0}, {"path": "thorax/heart"}])
+    monkeypatch.delattr("echoatlas.pipeline.lake.views.views")
+
+    assert label_conflicts(lake) == []
+
+
 def test_contradictions_come_first_in_the_review_list_with_what_the_copies_say(
     tmp_path: Path,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoatlas.pipeline.label.relabel import counted, stand, standing
+from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.run.tallies import Packed, unlisted_objects
@@ -50,6 +52,27 @@ def test_status_counts_what_lies_in_the_tables(tmp_path: Path) -> None:
     assert found["quarantine"] == {"too_large": 1}
     assert found["faults"] == ["1 quarantine entries of objects that were not rejected"]
     assert not found["conservation"]
+
+
+class CountedLake(Lake):
+    """A lake that notes which of its tables are opened."""
+
+    __slots__ = ("opened",)
+    opened: Counter[str]
+
+    def portions(self, wanted: Wanted) -> Iterator[Portion]:
+        self.opened[wanted.name] += 1
+        return super().portions(wanted)
+
+
+def test_whatever_is_counted_of_a_table_it_is_read_once(tmp_path: Path) -> None:
+    lake = CountedLake(quick_lake(tmp_path, [{}, {"like": 0}]).storage)
+    lake.opened = Counter()
+
+    status(lake)
+
+    read = ("frames", "objects", "quarantine", "sightings")
+    assert {name: lake.opened[name] for name in read} == dict.fromkeys(read, 1)
 
 
 def test_a_lake_of_nothing_has_a_status(tmp_path: Path) -> None:
