@@ -55,7 +55,7 @@ def test_status_reads_tables_and_imports_nothing_that_works_on_scans(
 
 def test_a_plan_and_a_report_do_without_pandas(undisturbed: Rehearsal, tmp_path: Path) -> None:
     report = ("report", "--out", str(tmp_path / "report.html"))
-    for words in (("plan",), report, ("verify", "v1")):
+    for words in (("plan",), report):
         _, modules = imported_by(*undisturbed.command(*words, "--json")[3:])
         assert "pandas" not in modules, words
 
