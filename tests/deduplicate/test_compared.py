@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from echoatlas.pipeline.deduplicate.ranking import compared
+from echoatlas.pipeline.deduplicate.ranking import ComparedRows, compared
 from tests.helpers.tables import quick_lake
 
 J = "1.2.840.10008.1.2.4."
@@ -25,7 +25,7 @@ def test_what_a_lossy_coding_changed_stands_behind_what_none_did(
     plain = {"format": "dicom", "codec": J + "70"}
     lake = quick_lake(tmp_path, [lossy, {**plain, "like": 0}])
 
-    found = compared(lake)
+    found = compared(ComparedRows.read(lake))
 
     first = found.filter(pc.field("rank") == 1).column("object_id").to_pylist()
     assert first == ["o0001"]

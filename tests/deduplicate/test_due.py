@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.deduplicate.due import DuePart, part_due
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
 from echoatlas.pipeline.deduplicate.index import COMPARED, indexed
-from echoatlas.pipeline.deduplicate.kept_codes import near_objects, segment_of
+from echoatlas.pipeline.deduplicate.kept_codes import (
+    Segment,
+    near_objects,
+    read_segment,
+    segment_of,
+    write_segment,
+)
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
@@ -262,26 +268,39 @@ def table(some: Codes, start: int, length: int) -> pa.Table:
     return pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("length", [1, 24])
-def test_exactly_those_are_near_that_have_a_code_within_the_radius(seed: int, length: int) -> None:
+def stored(storage: Storage, segment: Segment) -> Segment:
+    """As a later run reads it."""
+    return read_segment(storage, "0000", write_segment(storage, "0000", segment))
+
+
+@pytest.mark.parametrize("radius", [0, 10, 32, 45])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("length", [1, 24, 90])
+def test_exactly_those_are_near_that_have_a_code_within_the_radius(
+    radius: int, seed: int, length: int, tmp_path: Path
+) -> None:
     """... at its very rim, in whatever frame of a clip, whatever lies in the same stretch."""
     rng = np.random.default_rng(seed)
     old, new = codes(rng, 60, length), codes(rng, 12, length)
-    for at in range(8):  # copies of single frames, 31 to 34 bits away
+    for at in range(8):  # copies of single frames, at most and just not as near
         row = int(rng.integers(len(old)))
         bits = np.unpackbits(old[row])
-        bits[rng.choice(256, 31 + at % 4, replace=False)] ^= 1
+        bits[rng.choice(256, max(0, radius - 1 + at % 4), replace=False)] ^= 1
         new[at * length + int(rng.integers(length))] = np.packbits(bits)
-    segments = [
-        segment_of(indexed(table(old[part], part.start, length)), 32, mirrors=True)
-        for part in (slice(0, 40 * length), slice(40 * length, 60 * length))
-    ]
+    storage = LocalStorage(tmp_path)
+    *segments, own = (
+        stored(storage, segment_of(indexed(table(some, start, length)), radius, mirrors=True))
+        for some, start in (
+            (old[: 40 * length], 0),
+            (old[40 * length :], 40 * length),
+            (new, 10_000 * length),
+        )
+    )
 
-    found = near_objects(segments, indexed(table(new, 10_000 * length, length)), 32, mirrors=True)
+    found = near_objects(segments, own, radius)
 
     clips = np.arange(len(old) + len(new), dtype=np.int32) // length
-    pairs = pairs_within(np.concatenate([old, new]), 32, clips)
+    pairs = pairs_within(np.concatenate([old, new]), radius, clips)
     near = pairs[(pairs[:, 0] < len(old)) & (pairs[:, 1] >= len(old)), 0]
     assert {f"{row // length:06d}" for row in near.tolist()} == set(found.to_pylist())
-    assert len(near) >= 4
+    assert len(near) >= (2 if radius == 0 else 4)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate import hamming
 from echoatlas.pipeline.deduplicate.hamming import (
+    ALL_WITH_ALL,
     BITS,
     NUMBERS,
     cut,
@@ -22,6 +26,31 @@ from echoatlas.pipeline.deduplicate.hamming import (
 )
 
 Codes = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def always_by_index() -> Iterator[None]:
+    """Also so few codes that all are compared with all are joined as many are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hamming, "ALL_WITH_ALL", 0)
+        yield
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_codes_are_compared_with_no_index_as_with_one(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes, clips = clips_of_codes(60, 20, seed)
+    probes = np.random.default_rng(seed).random(len(codes)) < 0.3
+    by_index = pairs_within(codes, 32, clips, probes)
+    monkeypatch.setattr(hamming, "ALL_WITH_ALL", ALL_WITH_ALL)
+    monkeypatch.delattr(hamming, "meetings")
+
+    pairs = pairs_within(codes, 32, clips, probes)
+
+    assert len(codes) <= ALL_WITH_ALL
+    assert len(pairs) > 100
+    assert pairs.tolist() == by_index.tolist()
 
 
 def codes_with_neighbors(count: int, seed: int, most: int = 40) -> Codes:

@@ -56,6 +56,34 @@ def test_whether_a_commit_came_is_told_without_opening_a_table(storage: Storage)
     assert not lake.has_moved("labels", lake.state("labels"))
 
 
+def test_while_it_is_kept_open_a_table_is_opened_once_and_what_is_written_is_read(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Lake(storage).append("evidence", to_arrow("evidence", [row("a")]))
+    opened: list[str] = []
+
+    def counted(uri: str, **options: object) -> DeltaTable:
+        opened.append(uri)
+        return DeltaTable(uri, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("echoatlas.pipeline.lake.reader.DeltaTable", counted)
+    lake = Lake(storage)
+
+    with lake.kept_open():
+        before = lake.count("evidence"), lake.state("evidence"), len(lake.files("evidence"))
+        lake.append("evidence", to_arrow("evidence", [row("b")]))
+        lake.drop_rows("evidence", "object_id", {"a"}, "r-1")
+        after = lake.read("evidence").column("object_id").to_pylist(), lake.state("evidence")
+        within = len(opened)
+    Lake(storage).append("evidence", to_arrow("evidence", [row("c")]))
+
+    assert within == 1
+    assert before == (1, before[1], 1)
+    assert after == (["b"], after[1])
+    assert after[1] not in ("", before[1])
+    assert lake.count("evidence") == 2
+
+
 def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None:
     part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
     intent = Intent("run-g0", (part,), ("a",))

@@ -7,83 +7,172 @@ from typing import Any
 import numpy as np
 
 from echoatlas.pipeline.deduplicate.compiled import compiled
-from echoatlas.pipeline.deduplicate.hamming_kernels import apart
+from echoatlas.pipeline.deduplicate.hamming_kernels import apart, ones
+
+DIGIT = 12  # bits by which entries are sorted at a time, twice
+SPARSE = 8  # places of a set of keys, a key
+WAITING = 4096  # meetings that are looked at together: their codes are fetched side by side
 
 
 @compiled
-def stretches(keys: Any, words: Any, owners: Any, second: Any, most: int) -> Any:
-    """Codes beside each other, of one owner and kind, that have the same key and are near.
+def entries(keys: Any, words: Any, owners: Any, most: int, longest: int) -> Any:
+    """What a piece has of each run of an owner's codes: near ones of one key as one, by key.
 
     Args:
-        keys: (P, N) of each piece. most: bits that a code may be from its stretch's first.
+        keys: (N,) of the piece, below 2 to the 24th. most: bits that a code may be from the one
+            that stands for it. longest: codes of a run.
 
     Returns:
-        Of each piece where its stretches begin, (P + 1,); of each stretch its key, its first row
-        and how far its codes are from that, (S,).
+        Of each entry its key, in order; the row of the code that stands for the others; and how
+        many bits these differ from it.
     """
-    pieces, count = keys.shape[0], len(words)
-    spans = np.zeros(pieces + 1, np.int64)
-    found, firsts = np.empty(1024, np.uint16), np.empty(1024, np.int32)
-    widths = np.empty(1024, np.uint8)
-    made = 0
-    for piece in range(pieces):
-        first = 0
-        for row in range(count):
-            same = (
-                row > 0
-                and keys[piece, row] == keys[piece, row - 1]
-                and owners[row] == owners[row - 1]
-                and second[row] == second[row - 1]
-            )
-            if same:
-                distance = apart(words[row], words[first])
+    made, begun = 0, 0
+    found, rows = np.empty(len(keys), np.uint32), np.empty(len(keys), np.int32)
+    widths = np.zeros(len(keys), np.uint8)
+    for row in range(len(keys)):
+        if row and (owners[row] != owners[row - 1] or row - rows[begun] >= longest):
+            begun = made
+        key = keys[row]
+        for seen in range(made - 1, begun - 1, -1):
+            if found[seen] == key:
+                distance = apart(words[row], words[rows[seen]])
                 if distance <= most:
-                    widths[made - 1] = max(np.int64(widths[made - 1]), distance)
-                    continue
-            if made == len(found):
-                found, firsts = np.append(found, found), np.append(firsts, firsts)
-                widths = np.append(widths, widths)
-            first = row
-            found[made], firsts[made], widths[made] = keys[piece, row], row, 0
+                    widths[seen] = max(np.int64(widths[seen]), distance)
+                    break
+        else:
+            found[made], rows[made] = key, row
             made += 1
-        spans[piece + 1] = made
-    return spans, found[:made].copy(), firsts[:made].copy(), widths[:made].copy()
+    return _by_key(found[:made], rows[:made], widths[:made])
 
 
 @compiled
-def touch(
-    words: Any,
-    owners: Any,
-    second: Any,
-    keys: Any,
-    firsts: Any,
-    widths: Any,
-    spans: Any,
-    here: Any,
-    radius: int,
-    touched: Any,
-) -> None:
-    """Note which owners have a code near to one of a few that lie by key.
+def _by_key(keys: Any, rows: Any, widths: Any) -> Any:
+    """Entries in the order of their keys, and those of one key as they came."""
+    for shift in (0, DIGIT):
+        free = np.zeros((1 << DIGIT) + 1, np.int64)
+        for key in keys:
+            free[((key >> np.uint32(shift)) & np.uint32((1 << DIGIT) - 1)) + 1] += 1
+        for digit in range(1 << DIGIT):
+            free[digit + 1] += free[digit]
+        to_keys, to_rows = np.empty_like(keys), np.empty_like(rows)
+        to_widths = np.empty_like(widths)
+        for at in range(len(keys)):
+            digit = (keys[at] >> np.uint32(shift)) & np.uint32((1 << DIGIT) - 1)
+            place = free[digit]
+            free[digit] += 1
+            to_keys[place], to_rows[place], to_widths[place] = keys[at], rows[at], widths[at]
+        keys, rows, widths = to_keys, to_rows, to_widths
+    return keys, rows, widths
+
+
+@compiled
+def _set_of(keys: Any, bits: int) -> Any:
+    """Keys in order as a set that is quickly asked.
+
+    Returns:
+        By how many bits a key is shifted to its place in the set; a bit a place, set where there
+        is a key; how many are set before each word of these; and where the keys of each place that
+        is set begin, and their number.
+    """
+    shift = bits
+    while shift and (np.int64(1) << (bits - shift)) < SPARSE * len(keys):
+        shift -= 1
+    used = np.zeros(max(1, (1 << (bits - shift)) >> 6), np.uint64)
+    starts = np.empty(len(keys) + 1, np.int32)
+    places, last = 0, np.int64(-1)
+    for at in range(len(keys)):
+        place = np.int64(keys[at]) >> shift
+        if place != last:
+            used[place >> 6] |= np.uint64(1) << np.uint64(place & 63)
+            starts[places] = at
+            places, last = places + 1, place
+    starts[places] = len(keys)
+    before = np.zeros(len(used), np.int32)
+    for word in range(1, len(used)):
+        before[word] = before[word - 1] + np.int32(ones(used[word - 1]))
+    return shift, used, before, starts
+
+
+@compiled
+def touch(many: Any, few: Any, masks: Any, bits: int, radius: int, touched: Any) -> None:
+    """Note which owners of many codes have one near to any of a few, as far as a piece tells.
 
     Args:
-        keys, firsts, widths: of the stretches of one piece.
-        spans, here: the few, as of ``hamming_kernels.spread_entries``: codes of the second kind
-            meet those of the first alone.
+        many, few: codes (N, 4), their owners (N,), and a piece's entries: keys, rows, widths.
+        masks: keys that differ by one of these meet. bits: of the keys.
         touched: (O,) is set where one is near.
     """
-    few = np.ascontiguousarray(here.T)
-    for at in range(len(keys)):
-        key, first = np.int64(keys[at]), np.int64(firsts[at])
-        begin, end = np.int64(spans[key, 0]), np.int64(spans[key, 1 if second[first] else 2])
-        if begin == end or touched[owners[first]]:
-            continue
-        stop = np.int64(firsts[at + 1]) if at + 1 < len(firsts) else len(words)
-        for place in range(begin, end):
-            if apart(words[first], few[place]) > radius + np.int64(widths[at]):
+    keys, few_keys = many[2], few[2]
+    shift, used, before, starts = _set_of(keys, bits)
+    met = np.empty((WAITING, 2), np.int32)
+    waiting = 0
+    for mask in masks:
+        for at in range(len(few_keys)):
+            key = np.int64(few_keys[at]) ^ mask
+            place = key >> shift
+            word, bit = used[place >> 6], np.uint64(1) << np.uint64(place & 63)
+            if not word & bit:
                 continue
-            for row in range(first, stop):
-                if apart(words[row], few[place]) <= radius:
-                    touched[owners[first]] = True
-                    break
-            if touched[owners[first]]:
-                break
+            rank = before[place >> 6] + np.int64(ones(word & (bit - np.uint64(1))))
+            for there in range(starts[rank], starts[rank + 1]):
+                if np.int64(keys[there]) != key:
+                    continue
+                met[waiting, 0], met[waiting, 1] = there, at
+                waiting += 1
+                if waiting == WAITING:
+                    _look(many, few, met, radius, touched)
+                    waiting = 0
+    _look(many, few, met[:waiting], radius, touched)
+
+
+@compiled
+def _look(many: Any, few: Any, met: Any, radius: int, touched: Any) -> None:
+    """Of entries that met, note the owners of those that hold a near pair."""
+    words, owners, _, rows, widths = many
+    few_words, few_owners, _, few_rows, few_widths = few
+    for pair in range(len(met)):
+        there, at = met[pair]
+        first, other = np.int64(rows[there]), np.int64(few_rows[at])
+        wide, few_wide = np.int64(widths[there]), np.int64(few_widths[at])
+        distance = apart(words[first], few_words[other])
+        if distance > radius + wide + few_wide or touched[owners[first]]:
+            continue
+        touched[owners[first]] = distance <= radius or _have_pair(
+            words, owners, first, wide, few_words, few_owners, other, few_wide, radius
+        )
+
+
+@compiled
+def _have_pair(
+    words: Any,
+    owners: Any,
+    first: Any,
+    wide: Any,
+    few_words: Any,
+    few_owners: Any,
+    other: Any,
+    few_wide: Any,
+    radius: int,
+) -> Any:
+    """Whether any two codes are near, of those of two owners that two codes may stand for."""
+    begin, end = _owned(owners, first)
+    few_begin, few_end = _owned(few_owners, other)
+    for row in range(begin, end):
+        if apart(words[row], words[first]) > wide:
+            continue
+        for few_row in range(few_begin, few_end):
+            far = apart(few_words[few_row], few_words[other]) > few_wide
+            if not far and apart(words[row], few_words[few_row]) <= radius:
+                return True
+    return False
+
+
+@compiled
+def _owned(owners: Any, row: Any) -> Any:
+    """Where the codes of a row's owner begin and end."""
+    begin, end = row, row + 1
+    while begin and owners[begin - 1] == owners[row]:
+        begin -= 1
+    while end < len(owners) and owners[end] == owners[row]:
+        end += 1
+    return begin, end

@@ -25,13 +25,14 @@ from echoatlas.pipeline.deduplicate.duplicate_rows import COPIED
 from echoatlas.pipeline.deduplicate.index import Index, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import (
     FOLDER,
+    Segment,
     forget_codes,
     near_objects,
     read_segment,
     segment_of,
     write_segment,
 )
-from echoatlas.pipeline.deduplicate.ranking import Some, compared
+from echoatlas.pipeline.deduplicate.ranking import ComparedRows, Some, compared
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_of_file
 from echoatlas.pipeline.lake.join import among, flags
@@ -68,12 +69,12 @@ class DuePart:
 
     Attributes:
         objects: of which all clips are. frames: as of ``ranking.compared``.
-        renewed: an index of what is new, and where that lies (``KIND``).
+        renewed: codes of what is new. places: where that lies (``KIND``).
     """
 
     objects: pa.Array
     frames: pa.Table
-    renewed: Index
+    renewed: Segment
     places: pa.Table
     seen: LastRun
 
@@ -105,15 +106,19 @@ def part_due(
     if len(renewed) >= LARGE * max(clips.num_rows, 1):
         return None
     asked = pa.concat_arrays([renewed, _former_copies(clips, renewed)]).unique()
-    index = indexed(compared(lake, _some(places, asked)), sources)
+    rows = ComparedRows.read(lake, _some(places, asked))
+    frames = compared(rows)
+    own = segment_of(indexed(frames, sources), config.max_distance, mirrors=config.mirrors)
     segments = [read_segment(lake.storage, *one) for one in seen.segments.items()]
-    near = near_objects(segments, index, config.max_distance, mirrors=config.mirrors)
+    near = near_objects(segments, own, config.max_distance)
     same = _same_sources(sources, asked)
     objects = _tied(clips, pa.concat_arrays([asked, near, same]).unique())
     if len(objects) >= LARGE * max(clips.num_rows, 1):
         return None
-    frames = compared(lake, _some(places, objects))
-    return DuePart(objects, frames, index, new, seen)
+    more = objects.filter(pa.array(~among(objects, asked)))
+    if len(more):
+        frames = compared(rows.with_more(ComparedRows.read(lake, _some(places, more))))
+    return DuePart(objects, frames, own, new, seen)
 
 
 def keep_codes(
@@ -135,10 +140,10 @@ def keep_codes(
     if part is None:
         forget_codes(storage)
         places = pa.concat_tables([_of_table(lake, name) for name in COMPARES])
+        segment = segment_of(index, config.max_distance, mirrors=config.mirrors)
     else:
-        index, places, segments = part.renewed, part.places, dict(part.seen.segments)
+        segment, places, segments = part.renewed, part.places, dict(part.seen.segments)
     name = f"{len(segments):04d}"
-    segment = segment_of(index, config.max_distance, mirrors=config.mirrors)
     segments[name] = write_segment(storage, name, segment)
     sink = io.BytesIO()
     pq.write_table(places, sink)
@@ -149,7 +154,7 @@ def keep_codes(
 
 
 def _identity(made_by: str) -> str:
-    return f"1 {made_by} {HASH_VERSION}"
+    return f"2 {made_by} {HASH_VERSION}"
 
 
 def _seen(lake: Lake, made_by: str) -> LastRun | None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 from math import comb
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ Words = NDArray[np.uint64]
 Rows = NDArray[np.int64]
 Ids = NDArray[np.int32]
 Flags = NDArray[np.bool_]
+Key = TypeVar("Key", np.uint16, np.uint32)
 
 BITS = 256
 CONSTANT = 7  # the bit of a perceptual hash that says nothing: the mean is above the median
@@ -41,6 +43,7 @@ LOOKUP = 4.0  # what looking at a bucket costs, in comparisons
 LONGEST = 64  # codes of a run
 NEAR = 10  # bits that codes of one key and run may differ from the one that stands for them
 FEW = 8  # times as many codes as are new, from which on these are met one by one
+ALL_WITH_ALL = 1500  # codes up to which an index takes longer than to compare all with all
 KEY = 16  # bits of a key by which few codes lie
 BLOCK, CHUNK = 1 << 17, 1 << 21  # few codes, and many, that are dealt with at a time
 SAMPLE, SAMPLED = 600, 3000  # codes, runs from which is told what a piece costs
@@ -102,7 +105,10 @@ def pairs_within(
     if fresh is not None and fresh.sum() * FEW < count:
         return _few_with_all(words, radius, clips, probes, fresh)
     runs = runs_of(words, clips, probes)
-    pairs = expanded(runs, [meetings(runs, one, radius) for one in cut(runs, radius)], radius)
+    if count <= ALL_WITH_ALL:
+        pairs = expanded(runs, [_every_meeting(runs)], radius)
+    else:
+        pairs = expanded(runs, [meetings(runs, one, radius) for one in cut(runs, radius)], radius)
     return pairs if fresh is None else pairs[fresh[pairs[:, 0]] | fresh[pairs[:, 1]]]
 
 
@@ -111,24 +117,23 @@ def _few_with_all(words: Words, radius: int, clips: Ids, probes: Flags, fresh: F
     new, old = np.flatnonzero(fresh), np.flatnonzero(~fresh)
     own = pairs_within(words[new].view(np.uint8), radius, clips[new], probes[new])
     own[:, :2] = new[own[:, :2]]
-    some = short_pieces(radius)
-    parts = key_parts(some)
+    some = _short_pieces(radius)
     found = [own]
     for many in range(0, len(old), CHUNK):
         rows = old[many : many + CHUNK]
         there, second = words[rows], probes[rows]
-        keys = hamming_kernels.keys_of_all(there, parts)
+        old_keys = keys(there, some, np.uint16)
         moved = hamming_kernels.steps_of_all(there, second)
         for few in range(0, len(new), BLOCK):
             block = new[few : few + BLOCK]
             here = words[block]
-            kept = hamming_kernels.keys_of_all(here, parts)
+            new_keys = keys(here, some, np.uint16)
             for number, piece in enumerate(some):
                 spans, order, codes = hamming_kernels.spread_entries(
-                    kept[number], probes[block], here, masks(piece), 1 << len(piece.bits)
+                    new_keys[number], probes[block], here, masks(piece), 1 << len(piece.bits)
                 )
                 met = hamming_kernels.streamed(
-                    there, keys[number], moved, second, spans, codes, radius
+                    there, old_keys[number], moved, second, spans, codes, radius
                 )
                 one, other = rows[met[:, 0]], block[order[met[:, 1]]]
                 apart = clips[one] != clips[other]
@@ -138,20 +143,34 @@ def _few_with_all(words: Words, radius: int, clips: Ids, probes: Flags, fresh: F
 
 
 @cache
-def short_pieces(radius: int) -> tuple[Piece, ...]:
+def _short_pieces(radius: int) -> tuple[Piece, ...]:
     """Pieces in which at most one bit may differ, with few enough bits that a code is written down
     once for each."""
     return tuple(replace(one, bits=one.bits[:KEY]) for one in pieces(radius // 2 + 1, radius))
 
 
-def key_parts(some: tuple[Piece, ...]) -> Words:
-    """What each byte of a code has in the keys of all pieces, as of ``kernels.keys_of_all``."""
-    parts = np.zeros((-(-len(some) // 4), BITS // 8, 256), np.uint64)
+def keys(words: Words, some: tuple[Piece, ...], kind: type[Key]) -> NDArray[Key]:
+    """The keys of all codes, a row a piece, in the order of the pieces.
+
+    Args:
+        kind: uint16 or uint32, which holds a key of any of the pieces.
+    """
+    parts = _key_parts(some, 8 * np.dtype(kind).itemsize)
+    found = np.empty((len(parts) * 8 // np.dtype(kind).itemsize, len(words)), kind)
+    hamming_kernels.keys_of_all(words, parts, found)
+    return found[: len(some)]
+
+
+@cache
+def _key_parts(some: tuple[Piece, ...], width: int) -> Words:
+    """What each byte of a code has in the keys of pieces, as of ``kernels.keys_of_all``."""
+    each = 64 // width
+    parts = np.zeros((-(-len(some) // each), BITS // 8, 256), np.uint64)
     values = np.arange(256, dtype=np.uint64)
     for number, piece in enumerate(some):
         for at, place in enumerate(piece.bits):
             bit = values >> np.uint64(place % 8) & np.uint64(1)
-            parts[number // 4, place // 8] |= bit << np.uint64(KEY * (number % 4) + at)
+            parts[number // each, place // 8] |= bit << np.uint64(width * (number % each) + at)
     return parts
 
 
@@ -226,6 +245,7 @@ def _scattered() -> tuple[int, ...]:
     return tuple(int(place) for place in np.random.default_rng(256).permutation(BITS))
 
 
+@cache
 def masks(piece: Piece) -> NDArray[np.int64]:
     """All keys of at most the allowed number of bits, the empty one first."""
     bits = range(len(piece.bits))
@@ -261,6 +281,14 @@ def meetings(
     clips = runs.clips[members]
     met = hamming_kernels.joined(spans, used, here, wide[order], clips, some, radius)
     return _once(members[met].astype(np.int64))
+
+
+def _every_meeting(runs: Runs) -> Rows:
+    """All pairs of runs that are to be compared, as of ``meetings``."""
+    low, high = np.triu_indices(len(runs.clips), 1)
+    second = runs.second[runs.starts[:-1]]
+    apart = (runs.clips[low] != runs.clips[high]) & ~(second[low] & second[high])
+    return np.stack([low[apart], high[apart]], axis=1)
 
 
 def _once(pairs: Rows) -> Rows:

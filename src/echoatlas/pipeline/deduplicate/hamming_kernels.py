@@ -230,25 +230,27 @@ def looked_into(words: Any, starts: Any, both: Any, radius: int) -> Any:
 
 
 @compiled
-def keys_of_all(words: Any, parts: Any) -> Any:
-    """The keys of all pieces at once, (4 * Q, N) uint16, four a number.
+def keys_of_all(words: Any, parts: Any, keys: Any) -> None:
+    """The keys of all pieces at once, as many a word of ``parts`` as fit.
 
     Args:
-        parts: (Q, 32, 256) uint64: what each byte of a code has in the keys of four pieces.
+        parts: (Q, 32, 256) uint64: what each byte of a code has in the keys of some pieces.
+        keys: (P, N) uint16 or uint32, which are filled; P is a multiple of Q.
     """
-    keys = np.empty((4 * len(parts), len(words)), np.uint16)
-    for four in range(len(parts)):
+    each = len(keys) // len(parts)
+    width = np.uint64(64 // each)
+    lowest = np.uint64((np.uint64(1) << width) - np.uint64(1))
+    for some in range(len(parts)):
         for row in range(len(words)):
             made = np.uint64(0)
             for word in range(4):
                 value = words[row, word]
                 for byte in range(8):
-                    made |= parts[four, 8 * word + byte, np.int64(value & np.uint64(255))]
+                    made |= parts[some, 8 * word + byte, np.int64(value & np.uint64(255))]
                     value >>= np.uint64(8)
-            for one in range(4):
-                keys[4 * four + one, row] = made & np.uint64(0xFFFF)
-                made >>= np.uint64(16)
-    return keys
+            for one in range(each):
+                keys[each * some + one, row] = made & lowest
+                made >>= width
 
 
 @compiled

@@ -1,10 +1,11 @@
 """The codes of all clips as they lie in the lake: asked what is near to new ones, never read anew.
 
 A lake's hashes are many and what a run adds to them is little. So each run leaves the codes of what
-it added as a segment, by bands: of each piece of the bits (``hamming``), stretches of codes that
-have the same key. A later run streams these past the few codes that are new to it. What comes out
-are clips, not pairs: whoever asks then looks at these with all that is known of them. A clip that
-was changed or is gone may still stand in an older segment; it is found for nothing.
+it added as a segment, by bands: of each piece of the bits (``hamming``) the keys that codes have
+there, in order, near codes of a clip as one. A later run looks up the keys of what is new to it,
+and those that differ by as much as a piece allows. What comes out are clips, not pairs: whoever
+asks then looks at these with all that is known of them. A clip that was changed or is gone may
+still stand in an older segment; it is found for nothing.
 
 Segments hold hashes and ids, no pixels, and are thrown away as a whole whenever an object leaves
 the lake.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,36 +24,47 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate import band_kernels, hamming, hamming_kernels
+from echoatlas.pipeline.deduplicate import band_kernels, hamming
 from echoatlas.pipeline.deduplicate.columns import States
-from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Rows, Words
+from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Piece, Rows, Words
 from echoatlas.pipeline.deduplicate.index import Codes, Index, joins, pixel_digests
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 
 FOLDER = "codes/"
-WIDE = 16  # bits that codes of a stretch may be from its first
 JOINS = 3  # kinds of joins that ``joins`` gives a hash version
-ARRAYS = ("words", "owners", "second", "spans", "keys", "firsts", "widths")
+ALLOWED = 2  # bits that may differ in a piece
+AT_ONCE = 2  # pieces whose keys are told at a time
+CLIPS = "clips.parquet"
+ARRAYS = ("words", "owners", "spans", "keys", "rows", "widths")
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The codes of one join.
+    """The codes of one join that are probes, or those that are not.
 
     Attributes:
-        kind: which of the joins.
-        words: (N, 4). owners: (N,) number of the clip. second: (N,) whether it is a probe.
-        spans, keys, firsts, widths: as of ``band_kernels.stretches``.
+        kind: twice the number of the join, and one more for probes.
+        words: (N, 4). owners: (N,) number of the clip.
+        spans: (P + 1,) where the entries of each piece begin.
+        keys, rows, widths: (E,) of the entries, as of ``band_kernels.entries``.
     """
 
     kind: int
     words: Words
     owners: Ids
-    second: Flags
     spans: Rows
-    keys: NDArray[np.uint16]
-    firsts: Ids
+    keys: NDArray[np.uint32]
+    rows: Ids
     widths: NDArray[np.uint8]
+
+    def piece(self, number: int) -> tuple[NDArray[Any], ...]:
+        """What ``band_kernels.touch`` takes of it."""
+        part = slice(int(self.spans[number]), int(self.spans[number + 1]))
+        return self.words, self.owners, self.keys[part], self.rows[part], self.widths[part]
+
+    def meets(self, other: Band) -> bool:
+        """Whether codes of both are to be compared: of one join, and not two probes."""
+        return self.kind // 2 == other.kind // 2 and not self.kind & other.kind & 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +78,62 @@ class Segment:
 
 def segment_of(index: Index, radius: int, *, mirrors: bool) -> Segment:
     """The codes of all clips of an index, exact copies among them."""
+    every = replace(index, first=np.arange(len(index.first)))
     bands = tuple(
-        _band(number % JOINS, index, codes, radius)
-        for number, codes in enumerate(_every(index, mirrors=mirrors))
-        if len(codes.codes)
+        band
+        for number, codes in enumerate(joins(every, mirrors=mirrors))
+        for band in _bands(number % JOINS, index, codes, radius)
     )
     return Segment(index.objects, pixel_digests(index), bands)
 
 
-def _every(index: Index, *, mirrors: bool) -> Iterator[Codes]:
-    return joins(replace(index, first=np.arange(len(index.first))), mirrors=mirrors)
+@cache
+def _pieces(radius: int) -> tuple[Piece, ...]:
+    return hamming.pieces(radius // (ALLOWED + 1) + 1, radius)
 
 
-def _band(kind: int, index: Index, codes: Codes, radius: int) -> Band:
-    words = np.ascontiguousarray(codes.codes).view(np.uint64)
-    owners = index.clip[codes.rows]
-    pieces = hamming.short_pieces(radius)
-    keys = hamming_kernels.keys_of_all(words, hamming.key_parts(pieces))[: len(pieces)]
-    found = band_kernels.stretches(keys, words, owners, codes.probes, WIDE)
-    return Band(kind, words, owners, codes.probes, *found)
-
-
-def near_objects(
-    segments: Sequence[Segment], index: Index, radius: int, *, mirrors: bool
-) -> pa.Array:
-    """The objects of segments that have a clip near to one of an index, or of the same pixels."""
-    own = pixel_digests(index)
-    touched = [
-        np.isin(one.pixels[:, 0], own[:, 0]) & np.isin(one.pixels[:, 1], own[:, 1])
-        for one in segments
-    ]
-    for number, codes in enumerate(_every(index, mirrors=mirrors)):
-        bands = [
-            (band, flags)
-            for one, flags in zip(segments, touched, strict=True)
-            for band in one.bands
-            if band.kind == number % JOINS
+def _bands(number: int, index: Index, codes: Codes, radius: int) -> Iterator[Band]:
+    pieces, probes = _pieces(radius), codes.probes
+    for probe in (False, True):
+        chosen = np.flatnonzero(probes == probe)
+        if not len(chosen):
+            continue
+        words = np.ascontiguousarray(codes.codes[chosen]).view(np.uint64)
+        owners = index.clip[codes.rows[chosen]]
+        found = [
+            band_kernels.entries(keys, words, owners, hamming.NEAR, hamming.LONGEST)
+            for at in range(0, len(pieces), AT_ONCE)
+            for keys in hamming.keys(words, pieces[at : at + AT_ONCE], np.uint32)
         ]
-        words = np.ascontiguousarray(codes.codes).view(np.uint64)
-        for begin in range(0, len(words) if bands else 0, hamming.BLOCK):
-            some = slice(begin, begin + hamming.BLOCK)
-            _touch(bands, words[some], codes.probes[some], radius)
-    found = [
-        one.objects.filter(pa.array(flags)) for one, flags in zip(segments, touched, strict=True)
-    ]
-    return pa.concat_arrays([pa.array([], pa.string()), *found]).unique()
+        columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        spans = np.cumsum([0, *(len(keys) for keys, _, _ in found)])
+        yield Band(2 * number + probe, words, owners, spans, *columns)
 
 
-def _touch(bands: list[tuple[Band, Flags]], few: Words, probes: Flags, radius: int) -> None:
-    pieces = hamming.short_pieces(radius)
-    keys = hamming_kernels.keys_of_all(few, hamming.key_parts(pieces))
-    for at, piece in enumerate(pieces):
-        spans, _, here = hamming_kernels.spread_entries(
-            keys[at], probes, few, hamming.masks(piece), 1 << len(piece.bits)
+def near_objects(segments: Sequence[Segment], own: Segment, radius: int) -> pa.Array:
+    """The objects of segments that have a clip near to one of another, or of the same pixels."""
+    found = [pa.array([], pa.string())]
+    for one in segments:
+        touched = np.isin(one.pixels[:, 0], own.pixels[:, 0])
+        touched &= np.isin(one.pixels[:, 1], own.pixels[:, 1])
+        for band in one.bands:
+            for other in own.bands:
+                if band.meets(other):
+                    _touch(band, other, radius, touched)
+        found.append(one.objects.filter(pa.array(touched)))
+    return pa.concat_arrays(found).unique()
+
+
+def _touch(band: Band, few: Band, radius: int, touched: Flags) -> None:
+    for number, piece in enumerate(_pieces(radius)):
+        band_kernels.touch(
+            band.piece(number),
+            few.piece(number),
+            hamming.masks(piece),
+            len(piece.bits),
+            radius,
+            touched,
         )
-        for band, flags in bands:
-            part = slice(int(band.spans[at]), int(band.spans[at + 1]))
-            band_kernels.touch(
-                band.words,
-                band.owners,
-                band.second,
-                band.keys[part],
-                band.firsts[part],
-                band.widths[part],
-                spans,
-                here,
-                radius,
-                flags,
-            )
 
 
 def write_segment(storage: Storage, name: str, segment: Segment) -> list[int]:
@@ -140,12 +141,11 @@ def write_segment(storage: Storage, name: str, segment: Segment) -> list[int]:
     folder = f"{FOLDER}{name}/"
     storage.delete([entry.key for entry in storage.list(folder)])
     sink = io.BytesIO()
-    pq.write_table(pa.table({"object_id": segment.objects}), sink)
-    storage.write(f"{folder}objects.parquet", sink.getvalue())
-    _write(storage, f"{folder}pixels.npy", segment.pixels)
+    high, low = (pa.array(column) for column in segment.pixels.T)
+    pq.write_table(pa.table({"object_id": segment.objects, "high": high, "low": low}), sink)
+    storage.write(f"{folder}{CLIPS}", sink.getvalue())
     for number, band in enumerate(segment.bands):
-        for array in ARRAYS:
-            _write(storage, f"{folder}{number}-{array}.npy", getattr(band, array))
+        storage.write(f"{folder}{number}.arrow", _stored(band))
     return [band.kind for band in segment.bands]
 
 
@@ -156,13 +156,10 @@ def read_segment(storage: Storage, name: str, kinds: list[int]) -> Segment:
         FileNotFoundError: it is not there as a whole.
     """
     folder = f"{FOLDER}{name}/"
-    objects = pq.read_table(io.BytesIO(storage.read(f"{folder}objects.parquet")))
-    bands = [
-        Band(kind, *(_array(storage, f"{folder}{number}-{array}.npy") for array in ARRAYS))
-        for number, kind in enumerate(kinds)
-    ]
-    column = objects.column("object_id").combine_chunks()
-    return Segment(column, _array(storage, f"{folder}pixels.npy"), tuple(bands))
+    clips = pq.read_table(io.BytesIO(storage.read(f"{folder}{CLIPS}")))
+    bands = [_band(storage, f"{folder}{at}.arrow", kind) for at, kind in enumerate(kinds)]
+    pixels = np.stack([clips.column(one).to_numpy() for one in ("high", "low")], axis=1)
+    return Segment(clips.column("object_id").combine_chunks(), pixels, tuple(bands))
 
 
 def forget_codes(storage: Storage) -> None:
@@ -170,15 +167,23 @@ def forget_codes(storage: Storage) -> None:
     storage.delete([entry.key for entry in storage.list(FOLDER)])
 
 
-def _write(storage: Storage, key: str, array: NDArray[np.generic]) -> None:
-    sink = io.BytesIO()
-    np.save(sink, array)
-    storage.write(key, sink.getbuffer())
+def _stored(band: Band) -> memoryview:
+    """A band's arrays as one row of lists, which can be mapped into memory."""
+    columns = {}
+    for name in ARRAYS:
+        values = pa.array(np.ravel(getattr(band, name)))
+        columns[name] = pa.LargeListArray.from_arrays([0, len(values)], values)
+    row = pa.RecordBatch.from_pydict(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, row.schema) as file:
+        file.write_batch(row)
+    return memoryview(sink.getvalue()).cast("B")
 
 
-def _array(storage: Storage, key: str) -> Any:
+def _band(storage: Storage, key: str, kind: int) -> Band:
     if isinstance(storage, LocalStorage):
-        # Writable to whoever maps it alone: the loops are compiled for such arrays
-        mapped = np.load(storage.path(key), mmap_mode="c")
-        return np.asarray(mapped)
-    return np.asarray(np.load(io.BytesIO(storage.read(key))))
+        row = pa.ipc.open_file(pa.memory_map(str(storage.path(key)))).get_batch(0)
+    else:
+        row = pa.ipc.open_file(storage.read(key)).get_batch(0)
+    arrays = {name: row.column(name).values.to_numpy() for name in ARRAYS}
+    return Band(kind, **arrays | {"words": arrays["words"].reshape(-1, 4)})

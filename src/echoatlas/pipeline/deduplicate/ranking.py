@@ -25,6 +25,12 @@ from echoatlas.schemas.values import Status
 
 PICTURED = ("frame_id", "thumbnail")
 MEASURED = ("hash", "version", "256", "places")  # how columns of ``measures`` end
+FRAMES = (
+    *("frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"),
+    *("flags", "pane", "frame_index"),
+)
+MEASURES = ("frame_id", *(name for name, _ in COMPARED if name.endswith(MEASURED)))
+OBJECTS = ("object_id", "format", "codec", "upload")
 # Codecs of loose files that change pixels, or may; a video's does unless it is known not to.
 LOSSY_PICTURES = frozenset({"jpeg", "webp", "heif", "avif", "jpegxl", "jpeg2000"})
 LOSSLESS_VIDEO = frozenset({
@@ -52,32 +58,60 @@ class Some:
     files: Mapping[str, Sequence[str]]
 
 
-def compared(lake: Lake, some: Some | None = None) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class ComparedRows:
+    """Rows of the lake, as far as deduplication asks, of all objects or of some.
+
+    Attributes:
+        measures: with the ``file`` in which each lies.
+    """
+
+    frames: pa.Table
+    measures: pa.Table
+    objects: pa.Table
+
+    @classmethod
+    def read(cls, lake: Lake, some: Some | None = None) -> ComparedRows:
+        """What the lake says of some objects; of all if they are not given."""
+        if some is None:
+            return cls(
+                lake.read("frames", FRAMES),
+                lake.located("measures", MEASURES),
+                lake.read("objects", OBJECTS),
+            )
+        return cls(
+            _rows_of(lake, "frames", FRAMES, some),
+            _rows_of(lake, "measures", MEASURES, some),
+            _rows_of(lake, "objects", OBJECTS, some),
+        )
+
+    def with_more(self, other: ComparedRows) -> ComparedRows:
+        """And those of others, none of which is among them."""
+        return ComparedRows(
+            pa.concat_tables([self.frames, other.frames]),
+            pa.concat_tables([self.measures, other.measures]).unify_dictionaries(),
+            pa.concat_tables([self.objects, other.objects]),
+        )
+
+
+def compared(rows: ComparedRows) -> pa.Table:
     """Every frame of the lake, or of some objects, as deduplication wants to know it, with the rank
     of its clip, and the ``file`` in which its measures lie.
 
     Better is, in this order: more native pixels, no lossy coding, a known spacing, no calipers, a
     longer clip; then whatever comes first by the ids of upload, site, object and pane.
     """
-    facts = ["frame_id", "object_id", "site", "native_width", "native_height", "mm_per_px_x"]
-    measured = [name for name, _ in COMPARED if name.endswith(MEASURED)]
-    facts += ["flags", "pane", "frame_index"]
-    if some is None:
-        frames = lake.read("frames", facts)
-        measures = lake.located("measures", ["frame_id", *measured])
-    else:
-        frames = _rows_of(lake, "frames", facts, some).drop_columns(["file"])
-        measures = _rows_of(lake, "measures", ["frame_id", *measured], some)
+    frames, measures = rows.frames, rows.measures
     if frames.column("frame_id") != measures.column("frame_id"):
         at = places(frames.column("frame_id"), measures.column("frame_id"))
         frames = frames.filter(pa.array(at >= 0))
         measures = measures.take(pa.array(at[at >= 0]))
     current = pc.equal(measures.column("hash_version"), HASH_VERSION)
     columns = {name: frames.column(name) for name in ("frame_id", "object_id", "pane")}
-    columns |= {name: _of_today(measures.column(name), name, current) for name in measured}
+    columns |= {name: _of_today(measures.column(name), name, current) for name in MEASURES[1:]}
     columns |= {
         "frame_index": frames.column("frame_index"),
-        "rank": pa.chunked_array([_ranks(lake, frames)], pa.int64()),
+        "rank": pa.chunked_array([_ranks(frames, rows.objects)], pa.int64()),
     }
     table = pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
     return table.append_column("file", measures.column("file"))
@@ -103,7 +137,7 @@ def _of_today(column: pa.ChunkedArray, name: str, current: pa.ChunkedArray) -> p
     return pc.if_else(current, column, pa.scalar(b"", pa.binary()))
 
 
-def _ranks(lake: Lake, frames: pa.Table) -> Rows:
+def _ranks(frames: pa.Table, objects: pa.Table) -> Rows:
     """Of each frame the rank of its clip, from 1."""
     number, names = coded(frames.column("object_id"))
     pane = frames.column("pane").to_numpy()
@@ -121,7 +155,7 @@ def _ranks(lake: Lake, frames: pa.Table) -> Rows:
     flagged, words = coded(frames.column("flags"))
     marked = pc.match_substring(words, "caliper").to_numpy(zero_copy_only=False)
     unscaled = frames.column("mm_per_px_x").is_null().to_numpy()
-    lossy, upload = _of_objects(lake, names)
+    lossy, upload = _of_objects(objects, names)
     order = np.lexsort(
         (
             pane[own],
@@ -140,9 +174,8 @@ def _ranks(lake: Lake, frames: pa.Table) -> Rows:
     return np.asarray(rank[clip])
 
 
-def _of_objects(lake: Lake, names: pa.Array) -> tuple[Rows, Rows]:
+def _of_objects(objects: pa.Table, names: pa.Array) -> tuple[Rows, Rows]:
     """Of objects, by name, whether their coding is lossy, and the place of their first upload."""
-    objects = lake.read("objects", ["object_id", "format", "codec", "upload"])
     at = places(objects.column("object_id"), names)
     objects, at = objects.filter(pa.array(at >= 0)), at[at >= 0]
     lossy, told = np.zeros(len(names), np.int64), np.zeros(len(names), bool)
@@ -164,7 +197,9 @@ def _places_in_order(texts: Column) -> Rows:
 def sources(lake: Lake) -> pa.Table:
     """The file, the coded pictures and the SOP instance of every kept object, once each."""
     names = [name for name, _ in SOURCES]
-    objects = lake.read("objects", names, pc.field("status") == Status.KEPT)
+    # Not asked of the lake: it would first tell each file's expressions, and then read them all
+    objects = lake.read("objects", [*names, "status"])
+    objects = objects.filter(pc.equal(objects.column("status"), Status.KEPT))
     largest = objects.group_by("object_id").aggregate([(name, "max") for name in names[1:]])
     return largest.select(["object_id", *(f"{name}_max" for name in names[1:])]).rename_columns(
         names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -51,6 +52,7 @@ class LakeReader:
 
     storage: Storage
     allowance: Allowance = field(default_factory=Allowance)
+    _opened: dict[str, DeltaTable] | None = field(default=None, init=False, compare=False)
 
     def __post_init__(self) -> None:
         demand_plain(self.storage.uri)
@@ -61,11 +63,45 @@ class LakeReader:
         return self.storage.sub(f"tables/{name}")
 
     def forget_handles(self) -> None:
-        """Open all tables anew: none is held open here."""
+        """Open all tables anew."""
+        if self._opened is not None:
+            self._opened.clear()
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open each table once while this lasts, for a stage that asks many things of few tables.
+
+        What is written by this lake meanwhile is read, what others commit is not.
+        """
+        outer = self._opened
+        self._opened = {} if outer is None else outer
+        try:
+            yield
+        finally:
+            self._opened = outer
+
+    def _read_anew(self, name: str) -> None:
+        """A table is about to change: whoever reads it from now on finds the newest."""
+        if self._opened is not None:
+            self._opened.pop(name, None)
+
+    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        if self._opened is None or version is not None:
+            return self._newly_opened(name, version)
+        if name not in self._opened:
+            table = self._newest(name)
+            if table is None:
+                return None
+            self._opened[name] = table
+        return self._opened[name]
+
+    def _newest(self, name: str) -> DeltaTable | None:
+        """A table to be kept open, with all commits that there are."""
+        return self._newly_opened(name)
 
     @persistent
     @_translated_errors
-    def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
+    def _newly_opened(self, name: str, version: int | None = None) -> DeltaTable | None:
         folder = self._folder(name)
         try:
             return DeltaTable(folder.uri, version=version, storage_options=folder.options() or None)

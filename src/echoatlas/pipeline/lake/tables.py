@@ -69,6 +69,16 @@ class Lake(LakeReader):
     def forget_handles(self) -> None:
         """Open all tables anew: what is known of them may be what went wrong."""
         self._handles.clear()
+        LakeReader.forget_handles(self)
+
+    @persistent
+    @_translated_errors
+    def _newest(self, name: str) -> DeltaTable | None:
+        known = self._handles.get(name)
+        if known is None:
+            return LakeReader._newest(self, name)
+        known.update_incremental()
+        return known
 
     @_translated_errors
     def _handle(self, name: str) -> DeltaTable:
@@ -77,6 +87,7 @@ class Lake(LakeReader):
         known = self._handles.get(name)
         if known is not None:
             known.update_incremental()
+            self._read_anew(name)
             return known
         table = self._open(name)
         if table is None:
@@ -93,6 +104,7 @@ class Lake(LakeReader):
         else:
             self._evolve(table, name)
         self._handles[name] = table
+        self._read_anew(name)
         return table
 
     def _evolve(self, table: DeltaTable, name: str) -> None:
@@ -195,7 +207,7 @@ class Lake(LakeReader):
                 commit_properties=once(*transactions),
             )
         except CommitFailedError as error:
-            self._handles.pop(name, None)
+            self.forget_handles()
             raise Retry(f"{name}: another commit came first ({type(error).__name__})") from None
 
     @persistent

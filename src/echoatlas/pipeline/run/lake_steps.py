@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.due import COMPARES, keep_codes, part_due
-from echoatlas.pipeline.deduplicate.ranking import Thumbnails, compared, sources
+from echoatlas.pipeline.deduplicate.ranking import ComparedRows, Thumbnails, compared, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
 from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.errors import CheckFailed
@@ -170,6 +170,17 @@ def deduplicate_lake(
     Returns:
         Whether anything was done.
     """
+    with lake.kept_open():
+        return _deduplicate_lake(lake, config, run_id, cluster, gate)
+
+
+def _deduplicate_lake(
+    lake: Lake,
+    config: DeploymentConfig,
+    run_id: str,
+    cluster: Callable[[int], scatter.Workers] | None,
+    gate: Gate | None,
+) -> bool:
     chosen = deduplicate_config(config)
     mark = fingerprint([(deduplicate, chosen)])
     files = {name: lake.files(name) for name in COMPARES}
@@ -180,7 +191,7 @@ def deduplicate_lake(
     part = None if known.anew else part_due(lake, mark, files, known.clips, told, chosen)
     if part is not None:
         known = _of_part(known, part.objects)
-    frames = compared(lake) if part is None else part.frames
+    frames = compared(ComparedRows.read(lake)) if part is None else part.frames
     workers = Workers()
     if cluster is not None and frames.num_rows >= SCATTERED:
         shares = 2 * width(config.engine)
@@ -224,8 +235,10 @@ def _marked(rows: pa.Table, mark: str) -> pa.Table:
 
 def _known(lake: Lake, mark: str) -> Known:
     """What an earlier run with the same step and settings found."""
-    made = pc.field("fingerprint") == mark
-    clips, edges = (lake.read(name, None, made) for name in ("clips", "edges"))
+    clips, edges = (
+        rows.filter(pc.equal(rows.column("fingerprint"), mark))
+        for rows in (lake.read(name) for name in ("clips", "edges"))
+    )
     scattered = max(len(lake.files(name)) for name in ("clips", "edges", "duplicates")) > FILES
     # Rows of an older step have to go as well
     return Known(clips, edges, anew=scattered or clips.num_rows != lake.count("clips"))
