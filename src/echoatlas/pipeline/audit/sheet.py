@@ -22,7 +22,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
 from echoatlas.pipeline.release.findings import LAKE, RANDOM, RISK
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.taxonomy.devices import UNKNOWN
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def write_sheet(
         raise UsageError(f"there is a sheet at {dest} already: name another folder")
     chosen = None
     if release is not None:
-        chosen = set(index_table(releases, manifest_of(releases, release))["frame_id"].to_pylist())
+        index = index_columns_of(releases, manifest_of(releases, release), ["frame_id"])
+        chosen = set(index["frame_id"].to_pylist())
     rows = [row for row in scored(lake) if chosen is None or row["frame_id"] in chosen]
     drawn = draw(rows, release or LAKE, n, seed)
     if not drawn:

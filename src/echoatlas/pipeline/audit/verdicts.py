@@ -24,7 +24,7 @@ from echoatlas.pipeline.errors import CheckFailed, Reason, UsageError, unreadabl
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent, log
 from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import carry_out, recover
 from echoatlas.pipeline.run.lake_steps import renew_lake
@@ -265,10 +265,12 @@ def _table(row: object) -> str:
 
 
 def _holding(releases: Storage, pixels: set[str]) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name in living_names(releases)
-        if pixels
-        and pixels
-        & set(index_table(releases, manifest_of(releases, name))["pixel_hash"].to_pylist())
-    )
+    if not pixels:
+        return ()
+    asked = pa.array(sorted(pixels), pa.string())
+    return tuple(name for name in living_names(releases) if _holds(releases, name, asked))
+
+
+def _holds(releases: Storage, name: str, pixels: pa.Array) -> bool:
+    index = index_columns_of(releases, manifest_of(releases, name), ["pixel_hash"])
+    return bool(pc.any(pc.is_in(index["pixel_hash"], value_set=pixels)).as_py())

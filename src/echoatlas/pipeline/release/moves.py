@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.release.manifest import index_table
+from echoatlas.pipeline.release.manifest import index_columns_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
+
+COLUMNS = ("patient", "split", "moved_from", "native_split")
 
 
 def patients_moved(releases: Storage, manifest: Manifest) -> list[dict[str, Any]]:
@@ -19,7 +21,7 @@ def patients_moved(releases: Storage, manifest: Manifest) -> list[dict[str, Any]
     Returns:
         patient, from, to, why (an earlier release, or the collection's split), and frames.
     """
-    index = index_table(releases, manifest)
+    index = index_columns_of(releases, manifest, COLUMNS)
     found = []
     for column, why in (("moved_from", "earlier release"), ("native_split", "native split")):
         if column not in index.column_names:

@@ -164,6 +164,9 @@ def demand_unseen(
             )
 
 
+TRAINED_ON = ("frame_id", "object_id", "pane", "patient", "split")  # columns of an index
+
+
 def trained_on(index: pa.Table, near: frozenset[str]) -> pa.Table:
     """The rows outside of the test split that are near."""
     rows = index.filter(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.create import create
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.verify import Check
-from echoatlas.pipeline.release.without import NearFrames, Screen, amount_of, trained_on
+from echoatlas.pipeline.release.without import TRAINED_ON, NearFrames, Screen, amount_of, trained_on
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -67,12 +67,13 @@ def held_against(deployment: Deployment, name: str, more: Sequence[str] = ()) ->
         more: sets besides those of the configuration and those that the release goes without.
     """
     manifest = manifest_of(deployment.releases, name)
-    index = index_table(deployment.releases, manifest)
     told = [one.name for one in manifest.without]
     found = []
     wanted = dict.fromkeys([*deployment.config.evaluation, *more, *told])
     if wanted:
         from echoatlas.pipeline.run.evaluation_sets import near_frames, set_named
+
+        index = index_columns_of(deployment.releases, manifest, TRAINED_ON)
     for asked in wanted:
         check = f"nothing to train on is near to {asked}"
         try:

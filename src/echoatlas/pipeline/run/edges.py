@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from echoatlas.pipeline.release.manifest import index_table, manifest_of
+from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.verify import Check
+from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 
 NAME = "no edge of the lake between two splits"
 FORGOTTEN = "not asked: the lake no longer has the tables it was cut from"
+AT_ONCE = 100_000  # rows that are held before those that say the same become one
 Pairs = tuple[str, pa.Array, pa.Array]  # kind, and the names of both ends
 
 
 def no_edge_across(deployment: Deployment, name: str) -> Check:
     """Follow all edges, as the lake stood when a release was cut, from split to split."""
     manifest = manifest_of(deployment.releases, name)
-    index = index_table(deployment.releases, manifest)
     if "edges" not in manifest.tables:
         return Check(NAME, True, "not asked: the release is of before edges were pinned")
     if not deployment.lake.can_read_all(manifest.tables):
@@ -43,6 +44,7 @@ def no_edge_across(deployment: Deployment, name: str) -> Check:
         edges = list(_edges(deployment.lake, manifest.tables))
     except FileNotFoundError:
         return Check(NAME, True, FORGOTTEN)
+    index = index_columns_of(deployment.releases, manifest, ["object_id", "split"])
     objects, splits = index.column("object_id"), index.column("split")
     number, across = crossing(edges, objects, splits)
     told = ", ".join(f"{count} {kind}" for kind, count in across.items() if count)
@@ -87,16 +89,18 @@ def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
     def read(name: str, columns: list[str]) -> pa.Table:
         return lake.read(name, columns, version=versions[name])
 
+    def distinct(name: str, columns: list[str]) -> pa.Table:
+        empty = schema(name).empty_table().select(columns)
+        return _distinct(empty, lake.batches(name, columns, versions[name]))
+
     for table in ("frames", "copies"):
         if table not in versions:
             continue
-        rows = read(table, ["object_id", "patient", "study"])
-        rows = rows.group_by(rows.column_names).aggregate([])
+        rows = distinct(table, ["object_id", "patient", "study"])
         for column in ("patient", "study"):
             yield _named(column, rows.column("object_id"), rows.column(column))
     if "frames" in versions:
-        rows = read("frames", ["object_id", "session"])
-        rows = rows.group_by(rows.column_names).aggregate([])
+        rows = distinct("frames", ["object_id", "session"])
         told = pc.split_pattern(rows.column("session"), " ").combine_chunks()
         owners = rows.column("object_id").take(pc.list_parent_indices(told))
         yield _named("session", owners, pa.chunked_array([pc.list_flatten(told)], pa.string()))
@@ -108,6 +112,23 @@ def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
     for kind in ("exact", "near", "tie"):
         some = rows.filter(pc.equal(rows.column("kind"), kind))
         yield kind, *(_prefixed("o", some.column(one)) for one in ("object_id", "other_object"))
+
+
+def _distinct(rows: pa.Table, batches: Iterator[pa.RecordBatch]) -> pa.Table:
+    """Different rows, of more than can be held: an object has many frames that say the same."""
+    most = AT_ONCE
+    held = [rows]
+    for batch in batches:
+        held.append(pa.Table.from_batches([batch]))
+        if sum(one.num_rows for one in held) > most:
+            rows = _once(held)
+            held, most = [rows], max(AT_ONCE, 2 * rows.num_rows)
+    return _once(held)
+
+
+def _once(held: list[pa.Table]) -> pa.Table:
+    rows = pa.concat_tables(held, promote_options="permissive")
+    return rows.group_by(rows.column_names).aggregate([])
 
 
 def _named(kind: str, objects: pa.ChunkedArray, values: pa.ChunkedArray) -> Pairs:

@@ -26,7 +26,7 @@ from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such, unreadable
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.views import views
-from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
+from echoatlas.pipeline.release.manifest import index_columns_of, index_table, manifest_of, names
 from echoatlas.pipeline.release.notices import living
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.release.selection import true_of
@@ -93,7 +93,7 @@ def set_named(deployment: Deployment, name: str) -> FingerprintSet:
     released = names(deployment.releases)
     if name in released:
         manifest = living(deployment.releases, name, _untold)
-        index = index_table(deployment.releases, manifest)
+        index = index_columns_of(deployment.releases, manifest, ["frame_id"])
         return _of_frames(deployment, index.column("frame_id"), name)
     raise no_such("file, evaluation set or release", name, [*files, *released])
 
