@@ -289,11 +289,14 @@ def test_exactly_those_are_near_that_have_a_code_within_the_radius(
         new[at * length + int(rng.integers(length))] = np.packbits(bits)
     storage = LocalStorage(tmp_path)
     *segments, own = (
-        stored(storage, segment_of(indexed(table(some, start, length)), radius, mirrors=True))
-        for some, start in (
-            (old[: 40 * length], 0),
-            (old[40 * length :], 40 * length),
-            (new, 10_000 * length),
+        stored(
+            storage,
+            segment_of(indexed(table(some, start, length)), radius, mirrors=True, held=held),
+        )
+        for some, start, held in (
+            (old[: 40 * length], 0, False),
+            (old[40 * length :], 40 * length, True),
+            (new, 10_000 * length, False),
         )
     )
 

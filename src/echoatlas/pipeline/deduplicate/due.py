@@ -140,7 +140,7 @@ def keep_codes(
     if part is None:
         forget_codes(storage)
         places = pa.concat_tables([_of_table(lake, name) for name in COMPARES])
-        segment = segment_of(index, config.max_distance, mirrors=config.mirrors)
+        segment = segment_of(index, config.max_distance, mirrors=config.mirrors, held=False)
     else:
         segment, places, segments = part.renewed, part.places, dict(part.seen.segments)
     name = f"{len(segments):04d}"

@@ -14,7 +14,7 @@ the lake.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -73,18 +73,23 @@ class Segment:
 
     objects: pa.Array
     pixels: States
-    bands: tuple[Band, ...]
+    bands: Iterable[Band]
 
 
-def segment_of(index: Index, radius: int, *, mirrors: bool) -> Segment:
-    """The codes of all clips of an index, exact copies among them."""
+def segment_of(index: Index, radius: int, *, mirrors: bool, held: bool = True) -> Segment:
+    """The codes of all clips of an index, exact copies among them.
+
+    Args:
+        held: all at once, to be asked again and again; else each is made when its turn comes, and
+            can be asked once: of a whole lake they take more than all else together.
+    """
     every = replace(index, first=np.arange(len(index.first)))
-    bands = tuple(
+    bands = (
         band
         for number, codes in enumerate(joins(every, mirrors=mirrors))
         for band in _bands(number % JOINS, index, codes, radius)
     )
-    return Segment(index.objects, pixel_digests(index), bands)
+    return Segment(index.objects, pixel_digests(index), tuple(bands) if held else bands)
 
 
 @cache
@@ -107,6 +112,7 @@ def _bands(number: int, index: Index, codes: Codes, radius: int) -> Iterator[Ban
         ]
         columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
         spans = np.cumsum([0, *(len(keys) for keys, _, _ in found)])
+        del found
         yield Band(2 * number + probe, words, owners, spans, *columns)
 
 
@@ -144,9 +150,12 @@ def write_segment(storage: Storage, name: str, segment: Segment) -> list[int]:
     high, low = (pa.array(column) for column in segment.pixels.T)
     pq.write_table(pa.table({"object_id": segment.objects, "high": high, "low": low}), sink)
     storage.write(f"{folder}{CLIPS}", sink.getvalue())
+    kinds = []
     for number, band in enumerate(segment.bands):
         storage.write(f"{folder}{number}.arrow", _stored(band))
-    return [band.kind for band in segment.bands]
+        kinds.append(band.kind)
+        del band  # before the next is made
+    return kinds
 
 
 def read_segment(storage: Storage, name: str, kinds: list[int]) -> Segment:

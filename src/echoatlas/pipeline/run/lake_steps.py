@@ -217,7 +217,9 @@ def _deduplicate_lake(
         elif len(gone):
             lake.exchange(name, column, gone.to_pylist(), rows, run_id)
     lake.mark("clips", inputs)
-    keep_codes(lake, mark, files, chosen, part, found.index)
+    index = found.index
+    del found, due, known, told  # codes of a whole lake take as much again
+    keep_codes(lake, mark, files, chosen, part, index)
     return True
 
 
