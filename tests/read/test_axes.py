@@ -94,6 +94,17 @@ def test_colors_are_found_on_any_axis(place):
     assert np.array_equal(made, found)
 
 
+@pytest.mark.parametrize("frames", [2, 4, 5, 9])
+def test_a_color_clip_of_few_frames_has_its_colors_in_the_order_of_matlab(frames):
+    """Rows, columns, colors, frames: as VideoReader reads and VideoWriter wants them."""
+    made = clip(frames, color=True)
+
+    scan = read(mat(made.transpose(1, 2, 3, 0)))
+
+    assert (scan.declared_frames, scan.color) == (frames, "rgb:stated")
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
 @pytest.mark.parametrize("place", range(4))
 @pytest.mark.parametrize("kind", ["RGB-color", "vector", "3-color"])
 def test_colors_that_are_stated_are_obeyed_on_any_axis(place, kind):

@@ -345,10 +345,21 @@ def test_an_hdf5_file_does_not_lead_to_others(tmp_path):
         file.create_dataset("x", (64, 64), "u1", external=[(str(secret), 0, 4096)])
         file["y"] = h5py.ExternalLink(str(secret), "/x")
 
-    with pytest.raises(Reject) as caught:
+    with pytest.raises(Reject, match="send a file that holds them itself") as caught:
         read(stream.getvalue())
 
     assert Reason.NO_PIXELS is caught.value.reason
+
+
+def test_a_virtual_dataset_says_that_its_values_lie_elsewhere():
+    layout = h5py.VirtualLayout((6, 64, 64), "u1")
+    layout[...] = h5py.VirtualSource("pictures.h5", "x", (6, 64, 64))
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file.create_virtual_dataset("images", layout)
+
+    with pytest.raises(Reject, match="virtual datasets"):
+        read(stream.getvalue())
 
 
 def test_a_matlab_file_gives_its_pictures_frames_last(gray):

@@ -121,6 +121,38 @@ def test_what_a_copy_of_an_object_claimed_ties_as_well(tmp_path: Path) -> None:
     assert found["f0000"]["split_group"] == found["f0001"]["split_group"] == "p1"
 
 
+def test_an_id_that_lost_its_zeros_in_a_table_stays_with_the_one_of_the_header(
+    tmp_path: Path,
+) -> None:
+    """Twenty patients: a header says 007, a table of other pictures 7; folders say nothing."""
+    frames = [
+        {"patient": f"{way}{n}", "patient_source": source}
+        for n in range(20)
+        for way, source in (("p", "header"), ("q", "sidecar"), ("r", "folder"))
+    ]
+    lake = quick_lake(tmp_path, frames)
+    lake.replace(
+        "copies",
+        to_arrow("copies", [
+            made(CopyRow, locator=f"l{at}", object_id=f"o{at:04}", content_id=f"c{at}",
+                 patient=one["patient"], patient_source=one["patient_source"],
+                 known_as=f"mark{one['patient'][1:]}")
+            for at, one in enumerate(frames)
+        ]),
+    )  # fmt: skip
+
+    releases = released(lake)
+
+    index = index_table(releases, manifest_of(releases, "one")).to_pylist()
+    groups = {row["patient"]: row["split_group"] for row in index}
+    splits = {row["patient"]: row["split"] for row in index}
+    assert all(groups[f"q{n}"] == groups[f"p{n}"] == f"p{n}" for n in range(20))
+    assert all(splits[f"q{n}"] == splits[f"p{n}"] for n in range(20))
+    assert all(groups[f"r{n}"] == f"r{n}" for n in range(20))
+    assert manifest_of(releases, "one").tied == Ties(groups=20, patients=40)
+    assert all(check.ok for check in verify(releases, "one"))
+
+
 def test_all_licenses_of_a_picture_bind(tmp_path: Path) -> None:
     frames = [
         {"license": "CC-BY-4.0"},

@@ -5,7 +5,8 @@ other things about itself. A release may hold only one of them, or none; what th
 all the same, the strictest first:
 
 - patients whom copies of one picture name, however indirectly, stay in one split, and so do scans
-  that name nobody and were taken on one device within a short time;
+  that name nobody and were taken on one device within a short time, and patients of a site whose
+  ids are the same but for issuer, leading zeros and separators: a header's 007 may be a table's 7;
 - a picture of whom one copy names nobody is of the patient whom another names;
 - the licenses of all copies bind;
 - of what copies say of consent the strictest holds; who restricts or refuses it does so for all
@@ -57,6 +58,8 @@ CREATE VIEW ties AS
     UNION SELECT 's' || study, patient FROM f WHERE study <> ''
     UNION SELECT 's' || study, patient FROM c WHERE study <> ''
     UNION SELECT 't' || unnest(string_split(session, ' ')), patient FROM f WHERE session <> ''
+    UNION SELECT 'i' || known_as, patient FROM c
+        WHERE known_as <> '' AND patient_source IN ('header', 'sidecar')
     UNION SELECT 'k' || cluster, patient FROM f JOIN shown USING (frame_id);
 """
 CLAIMS = """
@@ -77,7 +80,7 @@ SELECT frame_id, min(who) AS who FROM tied JOIN best USING (tie) GROUP BY frame_
 """
 OTHERS = """
 WITH many AS (
-    SELECT tie FROM ties WHERE tie[1] NOT IN ('s', 't') GROUP BY tie HAVING count(*) > 1
+    SELECT tie FROM ties WHERE tie[1] NOT IN ('i', 's', 't') GROUP BY tie HAVING count(*) > 1
 ),
 tied AS (
     SELECT f.frame_id, unnest(['b' || content_id, 'k' || cluster]) AS tie

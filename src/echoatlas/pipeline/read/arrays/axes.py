@@ -76,7 +76,8 @@ def arranged(
     """
     told = list(kinds or [UNKNOWN] * values.ndim)
     axes = [axis for axis, side in enumerate(values.shape) if side > 1]
-    color = _color(values, axes, told, values.ndim - 1 if usual_color is None else usual_color)
+    usually = values.ndim - 1 if usual_color is None else usual_color
+    color = _color(values, axes, told, usually, usual)
     free = [axis for axis in axes if axis != color]
     plane, found = _plane(values, free, told, color, usual)
     rest = [axis for axis in free if axis not in plane]
@@ -147,8 +148,14 @@ def _cut(values: NDArray[Any], lay: Lay) -> tuple[NDArray[Any], Lay]:
     return (pictures if lay.color is None else pictures[..., :3]), lay
 
 
-def _color(values: NDArray[Any], axes: list[int], told: list[str], usual: int) -> int | None:
-    """The axis of color, stated or seen."""
+def _color(
+    values: NDArray[Any],
+    axes: list[int],
+    told: list[str],
+    usual: int,
+    plane: tuple[int, int] | None,
+) -> int | None:
+    """The axis of color, stated or seen; ``plane`` are rows and columns where nothing is known."""
     for axis, kind in enumerate(told):
         if kind == COLOR:
             if values.shape[axis] not in (1, 3, 4):
@@ -164,8 +171,10 @@ def _color(values: NDArray[Any], axes: list[int], told: list[str], usual: int) -
     may_be.sort(key=lambda axis: axis != usual)
     unclear = False
     for axis in may_be:  # of four axes one of three is no time, as a rule
-        sides = [values.shape[other] for other in axes if other != axis]
-        moved = np.moveaxis(values, axis, -1).reshape(*sides, values.shape[axis])
+        large = [one for one in axes if one != axis and values.shape[one] >= SMALLEST]
+        rows_columns = plane if plane and set(plane) <= set(large) else (large[-2], large[-1])
+        first = [one for one in range(values.ndim) if one not in (*rows_columns, axis)]
+        moved = values.transpose(*first, *rows_columns, axis)
         found = are_colors(moved, axis == usual or len(axes) > 3)
         if found:
             return axis

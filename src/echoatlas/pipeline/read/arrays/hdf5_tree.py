@@ -29,11 +29,13 @@ class Tree:
     Attributes:
         variables: arrays that may be pictures.
         paths: of all nodes. classes: of UFF's objects, by path.
+        elsewhere: whether values were passed over that lie in other files.
     """
 
     variables: list[Variable] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     classes: dict[str, str] = field(default_factory=dict)
+    elsewhere: bool = False
 
 
 def walked(file: Any) -> Tree:
@@ -51,10 +53,13 @@ def walked(file: Any) -> Tree:
             tree.paths.append(place)
             if len(tree.paths) > MOST_NODES:
                 raise Reject(Reason.TOO_LARGE, f"the file has more than {MOST_NODES} nodes")
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                tree.elsewhere |= isinstance(link, h5py.ExternalLink)
                 continue
             node = group[name]
             if isinstance(node, h5py.Dataset):
+                tree.elsewhere |= bool(node.external or node.is_virtual)
                 tree.variables += _variables(place, node, file)
             elif isinstance(node, h5py.Group) and name not in (OBJECTS, REFERRED):
                 if kind := uff_class(node):

@@ -49,6 +49,10 @@ ERRORS = (
     zlib.error,
 )
 COMPRESSED, MATRIX_HEAD = 15, 128
+ELSEWHERE = (
+    "its arrays lie in other files (external links or storage, virtual datasets), which are not "
+    "followed: send a file that holds them itself, as h5repack or a copy of the arrays makes"
+)
 
 
 def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
@@ -79,6 +83,8 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                 for one in tree.variables
                 if not pictures or one.name in pictures or one.speaks(MASKS)
             ]
+            if not wanted and tree.elsewhere:
+                raise Reject(Reason.NO_PIXELS, ELSEWHERE)
             chosen = choose(wanted, config)
             parts = [one.load() for one in chosen.variables]
             masks = loaded(chosen, ERRORS, config)
