@@ -19,7 +19,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
     loose_id,
     patient_identity,
 )
-from echoatlas.pipeline.objects.listed import consent_rows
+from echoatlas.pipeline.objects.listed import consent_rows, sentence_on, warnings_of
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.sidecars.patients import PatientList, patients_of
 from echoatlas.pipeline.sidecars.site import looked_at
@@ -400,3 +400,19 @@ def test_a_list_of_names_says_what_to_send_instead(data: str) -> None:
     assert listed is not None and listed.alone and not listed.said
     assert "send the numbers, one a row, in a column PatientID" in listed.fault
     assert "Doe" not in listed.fault and "DOE" not in listed.fault
+    assert "1 row takes consent away" in " ".join(warnings_of([listed]))
+
+
+def test_rows_that_give_a_name_and_a_birth_date_alone_are_counted() -> None:
+    data = (
+        b"PatientID,Name,Birth Date,Opt-out\n0017,DOE^JANE,19800101,yes\n"
+        b",ROE^RICHARD,19810202,yes\n,POE^ANN,19820303,yes\n,MOE^MAX,19830404,no\n,,,\n"
+    )
+
+    listed = patients_of("list.csv", read_sheets(data), None, Sidecar())
+
+    assert listed is not None and not listed.fault
+    assert (listed.leaving, listed.nameless) == (1, 2)
+    told = [*warnings_of([listed]), sentence_on(listed)]
+    assert sum("2 rows take consent away and name nobody by number" in one for one in told) == 2
+    assert not [one for one in told if "ROE" in one or "1981" in one]

@@ -25,6 +25,7 @@ from echoatlas.pipeline.read.consent import strictest
 from echoatlas.schemas.rows.objects import ConsentRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import Consent, PatientSource
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -219,8 +220,15 @@ def sentence_on(one: PatientList) -> str:
             "Where that is unclear, say in sidecar.lists or sidecar.consent what it means."
         )
     if one.nameless:
-        parts.append(f"{one.nameless} rows take consent away and name nobody.")
+        parts.append(f"{_nameless(one.nameless)}.")
     return " ".join(parts)
+
+
+def _nameless(rows: int) -> str:
+    return (
+        f"{number_of(rows, 'row takes', 'rows take')} consent away and name nobody by number: names "
+        "and birth dates are compared with no scan's"
+    )
 
 
 def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> list[str]:
@@ -232,7 +240,7 @@ def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> li
     some = list(lists)
     found = [f"a list of patients {one.fault}" for one in some if one.fault]
     if nameless := sum(one.nameless for one in some):
-        found.append(f"{nameless} rows of tables take consent away and name nobody")
+        found.append(_nameless(nameless))
     leaving = sum(one.leaving for one in some if one.alone)
     if leaving:
         yet = "" if known is not None else ", once a run has read the lists"

@@ -69,7 +69,8 @@ class PatientList:
         alone: it names no files: a list of patients and nothing else.
         said: patient id as it is written there to what is said, the strictest; of a table that
             names files only what takes away: who agrees does so for the picture.
-        nameless: rows that take away, and name nobody.
+        nameless: rows that take away, and name nobody by number; who is named by name or birth
+            date alone is among them, as those are compared with no scan's.
         fault: why it can't be heeded, in words; "" if it can.
         weak: it is one only if none of its rows names a file: "id" and "name" may be a file's.
         columns: heading to meaning of those understood.
@@ -170,7 +171,10 @@ def _sheet(key: str, sheet: Sheet, heeded: bool, rule: Sidecar, by_name: str) ->
     if not who:
         lost = (leaving or by_name) and file is None
         fault = BY_NAME if any(map(_names_people, sheet.headings)) else WHOM
-        return PatientList(key, True, fault=fault, weak=weak, columns=columns) if lost else None
+        rows = zip(sheet.rows, words, strict=True)
+        unmatched = sum((word in LEFT or bool(by_name)) and any(row.values()) for row, word in rows)
+        made = PatientList(key, True, {}, unmatched, fault, weak, columns)
+        return made if lost else None
     found = _said(key, sheet.rows, words, who, alone=file is None)
     found = replace(found, weak=weak, columns=columns)
     return found if found.alone or found.said or found.nameless else None
