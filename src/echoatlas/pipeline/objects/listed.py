@@ -226,8 +226,8 @@ def sentence_on(one: PatientList) -> str:
 
 def _nameless(rows: int) -> str:
     return (
-        f"{number_of(rows, 'row takes', 'rows take')} consent away and name nobody by number: names "
-        "and birth dates are compared with no scan's"
+        f"{number_of(rows, 'row takes', 'rows take')} consent away and name nobody by number: "
+        "names and birth dates are compared with no scan's"
     )
 
 

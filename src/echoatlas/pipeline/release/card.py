@@ -44,8 +44,8 @@ def _patients(manifest: Manifest) -> list[str]:
     return [
         f"- {manifest.nameless} frames are of files that name no patient "
         "(`patient_source: object`)",
-        f"- {ties.patients} patients are tied by what copies of their pictures or their ids say, in "
-        f"{ties.groups} groups (`split_group`), each in one split",
+        f"- {ties.patients} patients are tied by what copies of their pictures or their ids say, "
+        f"in {ties.groups} groups (`split_group`), each in one split",
     ]
 
 
