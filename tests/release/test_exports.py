@@ -432,8 +432,11 @@ def test_loose_files_are_found_by_a_glob_and_need_no_list(
 
 def test_a_class_that_a_split_lacks_is_left_out_and_told(releases: Storage, tmp_path: Path) -> None:
     where = "NOT (split = 'val' AND organ = 'liver')"
-    pull(releases, "one", tmp_path / "to", "imagefolder", where)
+    told: list[str] = []
+    pull(releases, "one", tmp_path / "to", "imagefolder", where, missing=told.append)
+    pull(releases, "one", tmp_path / "all", "files", where, missing=told.append)
 
+    assert len(told) == 1 and "samples are left out" in told[0] and "(liver)" in told[0]
     assert (tmp_path / "to" / "classes.txt").read_text() == "breast\n"
     assert "is not in every split (liver)" in (tmp_path / "to" / "README.md").read_text()
 

@@ -309,7 +309,9 @@ def pull(
     chosen = _pairs([*(settings or []), *(["even=true"] if even else [])])
     said = context.warn, chosen, context.progress
     releases = context.releases()
-    number = bring(releases, name, dest, format, where, *said, replace=replace)
+    number = bring(
+        releases, name, dest, format, where, *said, replace=replace, missing=context.warn
+    )
     came = standing_name(releases, name, lambda _: None)
     context.say(
         f"{number_of(number, 'sample')} of {came} in {dest.absolute()}",

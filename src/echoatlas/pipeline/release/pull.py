@@ -110,6 +110,9 @@ def settings_of(form: str) -> list[tuple[str, str, str, str]]:
 def _silent(what: str, done: int, of: int) -> None: ...
 
 
+def _unheard(said: str) -> None: ...
+
+
 def pull(
     releases: Storage,
     name: str,
@@ -121,6 +124,7 @@ def pull(
     progress: Progress = _silent,
     *,
     replace: bool = False,
+    missing: Tell = _unheard,
 ) -> int:
     """Bring a release, or the part of it that an expression selects, to a folder.
 
@@ -131,6 +135,7 @@ def pull(
         settings: of the format, as words of the command line; see its ``Settings``.
         progress: told what is done, how much of it, and of how much.
         replace: what another pull left in the folder, once this one is at its end.
+        missing: is given what of the selection the format leaves out, and why, if it does.
 
     Returns:
         The number of samples.
@@ -171,6 +176,8 @@ def pull(
         hub = form.write(job)
         _documents(job, hub)
         target.close(samples=job.index.num_rows)
+        if job.left_out:
+            missing(job.left_out)
     finally:
         target.stop()
     return int(job.index.num_rows)

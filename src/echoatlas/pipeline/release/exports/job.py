@@ -63,6 +63,7 @@ class Pull(Generic[Settings]):
         index: rows that are wanted, in the release's order.
         notes: sentences for the README: what is said of the release, what was left out, how it is
             read.
+        left_out: what of the selection is, and why; "" if nothing.
         pictures: whether images lie as ``images/FRAME_ID.ENDING``, masks as ``masks/FRAME_ID...``.
     """
 
@@ -72,6 +73,7 @@ class Pull(Generic[Settings]):
     settings: Settings
     progress: Progress
     notes: list[str] = field(default_factory=list)
+    left_out: str = ""
     pictures: bool = False
     _done: int = 0
 
@@ -131,7 +133,8 @@ class Pull(Generic[Settings]):
         if not rows:
             raise UsageError(f"nothing of the selection can be written so: {left_out}")
         if gone:
-            self.notes.append(f"{gone} of {self.index.num_rows} samples are left out: {left_out}.")
+            self.left_out = f"{gone} of {self.index.num_rows} samples are left out: {left_out}"
+            self.notes.append(f"{self.left_out}.")
             self.index = self.index.take(pa.array(rows, pa.int64()))
 
 
