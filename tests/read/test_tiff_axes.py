@@ -57,6 +57,25 @@ def test_three_pages_may_be_one_picture() -> None:
     assert np.array_equal(next(iter(scan.frames())), CINE[0])
 
 
+@pytest.mark.parametrize("how", [{}, {"imagej": True}, {"ome": True}, {"planarconfig": 2}])
+def test_a_gray_clip_of_three_frames_that_its_writer_states_as_colors_is_no_color(how: Any) -> None:
+    """tifffile (and imageio by it) takes three of anything for colors, if nothing is said."""
+    gray = make_cine(5, frames=3, size=(160, 120), screen="none", burned_in=()).pictures
+    data = tiff(gray, **({"photometric": "rgb"} if "planarconfig" in how else {}), **how)
+
+    with pytest.raises(Reject) as caught:
+        read(data)
+
+    assert caught.value.reason is Reason.AXES_UNCLEAR
+    assert "state axes of frames" in caught.value.detail
+
+
+def test_colors_plane_by_plane_are_colors() -> None:
+    separate = tiff(CINE[0].transpose(2, 0, 1), photometric="rgb", planarconfig=2)
+
+    assert np.array_equal(next(iter(read(separate).frames())), CINE[0])
+
+
 @pytest.mark.parametrize("pack", [imagej, ome])
 @pytest.mark.parametrize("axes", ["TYX", "ZYX"])
 def test_pages_that_are_pictures_stay_pictures(pack: Any, axes: str) -> None:
@@ -72,7 +91,10 @@ def test_channels_of_another_number_are_refused() -> None:
         read(imagej(CINE[..., :2].transpose(0, 3, 1, 2), "TCYX"))
 
     assert caught.value.reason is Reason.AMBIGUOUS
-    assert caught.value.detail == "pages are 2 channels of each picture: save it as RGB"
+    assert caught.value.detail == (
+        "pages are 2 channels of each picture: save it as RGB, or, if they are frames, state that "
+        "(axes TYX)"
+    )
 
 
 def test_one_slice_of_a_volume_is_not_taken_for_it() -> None:

@@ -24,7 +24,7 @@ from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.reals import read_reals
 from echoatlas.pipeline.read.several import Parts, parts_of, size_of
-from echoatlas.pipeline.read.tiff_axes import check_depth, colored
+from echoatlas.pipeline.read.tiff_axes import check_depth, colored, demand_colors, is_separate
 from echoatlas.pipeline.read.tiff_scale import UNKNOWN, tiff_scale
 from echoatlas.schemas.records import Damage, Scan
 
@@ -261,9 +261,12 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
         picture, code = to_picture(ImageOps.exif_transpose(image), scale)
+        if kind == "tiff" and is_separate(image) and picture.ndim == 3:
+            demand_colors(picture)
     groups: list[tuple[int, ...]] = [(page,) for page in pages.places]
     if colors is not None and pages.places == tuple(range(count)):
         groups, code = colors, "rgb:stated"
+        demand_colors(next(_frames(data, kind, groups[:1], scale)))
     if len(pages.places) == 1:
         spacing = stated.spacing
         return still(picture, kind, kind, code, text=text, flags=flags, spacing=spacing)

@@ -10,9 +10,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays.colors import are_colors
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from echoatlas.schemas.records import Picture
 
 DESCRIPTION, DEPTH = 270, 32997  # TIFF 6.0; SGI's ImageDepth
 FIELD = re.compile(r"^(channels|slices|frames)=(\d+)\s*$", re.MULTILINE)
@@ -20,7 +23,12 @@ STACKED = re.compile(r"^images=(\d+)\s*$", re.MULTILINE)
 TRUNCATED = re.compile(r'"truncated":\s*true')  # tifffile: one page stands for all
 PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
 ATTRIBUTE = re.compile(r"""\b(DimensionOrder|Size[XYCZT])\s*=\s*["'](\w+)["']""")
+PLANAR, SEPARATE = 284, 2  # TIFF 6.0: PlanarConfiguration, one plane a color
 COLORS = 3
+MOMENTS = (
+    "three planes that are stated to be colors are not seen to be: state axes of frames "
+    "(tifffile: photometric='minisblack', metadata={'axes': 'TYX'}), or save color pixel by pixel"
+)
 ORDERS = frozenset({"CZT", "CTZ", "ZCT", "ZTC", "TCZ", "TZC"})
 
 
@@ -67,13 +75,34 @@ def colored(image: Image.Image, count: int) -> list[tuple[int, ...]] | None:
         return None
     if sizes["C"] != COLORS:
         raise Reject(
-            Reason.AMBIGUOUS, f"pages are {sizes['C']} channels of each picture: save it as RGB"
+            Reason.AMBIGUOUS,
+            f"pages are {sizes['C']} channels of each picture: save it as RGB, or, if they are "
+            "frames, state that (axes TYX)",
         )
     step = 1
     for axis in order[: order.index("C")]:
         step *= sizes[axis]
     firsts = [page for page in range(count) if page // step % COLORS == 0]
     return [tuple(first + step * color for color in range(COLORS)) for first in firsts]
+
+
+def is_separate(image: Image.Image) -> bool:
+    """Whether red, green and blue of a page lie one behind the other."""
+    return len(image.getbands()) >= COLORS and _number(image, PLANAR) == SEPARATE
+
+
+def demand_colors(picture: Picture) -> None:
+    """Refuse frames as colors: of a gray clip of three that is saved without a word of its axes
+    tifffile states three colors, or three channels for ImageJ.
+
+    Args:
+        picture: (H, W, 3), of planes or pages that are stated to be its colors.
+
+    Raises:
+        Reject: ``axes_unclear`` if it is not seen that they are.
+    """
+    if not are_colors(picture, usual=True):
+        raise Reject(Reason.AXES_UNCLEAR, MOMENTS)
 
 
 def _check_one(found: list[dict[str, str]], image: Image.Image, count: int) -> None:
