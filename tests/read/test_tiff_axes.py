@@ -57,11 +57,23 @@ def test_three_pages_may_be_one_picture() -> None:
     assert np.array_equal(next(iter(scan.frames())), CINE[0])
 
 
-@pytest.mark.parametrize("how", [{}, {"imagej": True}, {"ome": True}, {"planarconfig": 2}])
-def test_a_gray_clip_of_three_frames_that_its_writer_states_as_colors_is_no_color(how: Any) -> None:
-    """tifffile (and imageio by it) takes three of anything for colors, if nothing is said."""
-    gray = make_cine(5, frames=3, size=(160, 120), screen="none", burned_in=()).pictures
-    data = tiff(gray, **({"photometric": "rgb"} if "planarconfig" in how else {}), **how)
+@pytest.mark.parametrize(
+    ("frames", "how"),
+    [
+        (3, {"photometric": "rgb", "planarconfig": 2}),
+        (4, {"photometric": "rgb", "planarconfig": 2, "extrasamples": ["unassalpha"]}),
+        (3, {"imagej": True}),
+        (3, {"ome": True}),
+    ],
+    ids=["planes", "planes and alpha", "ImageJ", "OME"],
+)
+def test_a_gray_clip_of_few_frames_that_its_writer_states_as_colors_is_no_color(
+    frames: int, how: Any
+) -> None:
+    """What imageio and tifffile write if nothing is said (``findings/three_frames_of_a_tiff``)."""
+    data = tiff(
+        make_cine(5, frames=frames, size=(160, 120), screen="none", burned_in=()).pictures, **how
+    )
 
     with pytest.raises(Reject) as caught:
         read(data)

@@ -27,7 +27,8 @@ PLANAR, SEPARATE = 284, 2  # TIFF 6.0: PlanarConfiguration, one plane a color
 COLORS = 3
 MOMENTS = (
     "three planes that are stated to be colors are not seen to be: state axes of frames "
-    "(tifffile: photometric='minisblack', metadata={'axes': 'TYX'}), or save color pixel by pixel"
+    "(tifffile: photometric='minisblack', metadata={'axes': 'TYX'}; imageio: is_batch=True), or "
+    "save color pixel by pixel"
 )
 ORDERS = frozenset({"CZT", "CTZ", "ZCT", "ZTC", "TCZ", "TZC"})
 
