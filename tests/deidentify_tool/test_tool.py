@@ -762,7 +762,7 @@ def test_what_was_held_back_says_why_the_status_is_1_and_how_to_find_it(tool, tm
     listed = tool(folder, "--names", str(names), dest=tmp_path / "other")
 
     assert (bare.code, listed.code) == (1, 1)
-    assert "exit status 1, since 1 of them were held back: run again with `--names" in bare.said
+    assert "exit status 1, since 1 of them was held back: run again with `--names" in bare.said
     assert f"{names} says which file is which" in listed.said
     assert "letter" in names.read_text() and "letter" not in bare.said + listed.said
 

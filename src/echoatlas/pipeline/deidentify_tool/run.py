@@ -253,7 +253,8 @@ def summary_text(summary: Summary, names: Path | None = None) -> str:
     lines += [f"  {number:6} {reason}" for reason, number in summary.reasons.items()]
     held = summary.counts[AuditVerdict.QUARANTINED]
     if held:
-        lines.append(f"exit status 1, since {held} of them were held back: {_which(names)}")
+        were = "was" if held == 1 else "were"
+        lines.append(f"exit status 1, since {held} of them {were} held back: {_which(names)}")
     return "\n".join(lines)
 
 
