@@ -3,7 +3,9 @@
 The stills and changes of ``duplicates``, as files in one folder, given to each as its manual says:
 imagededup's PHash (within 10 bits of 64) and fastdup (similarity of .96 on, by which it makes its
 components). They want other versions of our libraries, so they run where ``ECHOATLAS_PEERS`` says:
-a Python with `pip install imagededup fastdup`; else that is told.
+a Python with `pip install fastdup; pip install --no-deps imagededup; pip install PyWavelets scipy`;
+else that is told. imagededup imports torchvision for its nets, whose builds want a torch for GPUs;
+its hashes do without, so nets are left out.
 
     ECHOATLAS_PEERS=/peers/bin/python python -m benchmarks.duplicate_peers
 """
@@ -23,6 +25,10 @@ from benchmarks.stills import STILLS, scanned
 
 PEERS = {
     "imagededup": """
+from types import ModuleType
+for name in ("imagededup.methods.cnn", "imagededup.utils.models"):  # nets, which are not asked
+    sys.modules[name] = ModuleType(name)
+    sys.modules[name].CNN = sys.modules[name].CustomModel = None
 from imagededup.methods import PHash
 found = PHash(verbose=False).find_duplicates(image_dir=folder, max_distance_threshold=10)
 pairs = [(one, other) for one, others in found.items() for other in others]
