@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.lake.evolution import completed
+from echoatlas.pipeline.lake.scan import ONCE
 from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.tables import schema
 
@@ -75,7 +76,9 @@ def located(dataset: ds.Dataset | None, columns: Sequence[str], *, threads: bool
         names = [name for name in columns if name in dataset.schema.names]
         parts = []
         for fragment in dataset.get_fragments():
-            rows = fragment.to_table(schema=dataset.schema, columns=names, use_threads=threads)
+            rows = fragment.to_table(
+                schema=dataset.schema, columns=names, use_threads=threads, **ONCE
+            )
             number = np.zeros(rows.num_rows, np.int32)
             where = pa.DictionaryArray.from_arrays(number, pa.array([fragment.path]))
             parts.append(rows.append_column("file", where))

@@ -22,7 +22,7 @@ from echoatlas.pipeline.lake.files import located, sited_files
 from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
 from echoatlas.pipeline.lake.refusals import AGAIN, persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
-from echoatlas.pipeline.lake.scan import rows_of
+from echoatlas.pipeline.lake.scan import ONCE, rows_of
 from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.scratch import FOLDER, Allowance
 from echoatlas.pipeline.storage.lake_address import demand_plain
@@ -208,7 +208,7 @@ class LakeReader:
         names = list(columns) if columns is not None else schema(name).names
         there = [column for column in names if column in dataset.schema.names]
         for batch in dataset.to_batches(
-            columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native
+            columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native, **ONCE
         ):
             yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
 
@@ -237,7 +237,12 @@ class LakeReader:
     def count(self, name: str) -> int:
         """Number of rows of a table."""
         table = self._open(name)
-        return 0 if table is None else int(self._dataset(table, name).count_rows())
+        if table is None:
+            return 0
+        told = pa.table(table.get_add_actions()).column("num_records")
+        if told.null_count:
+            return int(self._dataset(table, name).count_rows(**ONCE))
+        return int(pc.sum(told).as_py() or 0)
 
     def files(self, name: str, version: int | None = None) -> list[str]:
         """Paths below the table's folder of the files that make up a version."""

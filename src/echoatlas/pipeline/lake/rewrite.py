@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from echoatlas.pipeline.lake.evolution import completed
+from echoatlas.pipeline.lake.scan import ONCE
 from echoatlas.schemas.values import Status
 
 
@@ -33,7 +34,7 @@ def rests(
     columns = [column, "status"] if spares else [column]
     for fragment in dataset.get_fragments():
         # A rewritten file may hold views of strings, which have no kernels of their own
-        read = {"schema": dataset.schema, "use_threads": threads}
+        read = {"schema": dataset.schema, "use_threads": threads, **ONCE}
         ids = fragment.to_table(columns=columns, **read)
         owners = ids[column].cast(pa.string())
         named = [one for one in pc.unique(owners).to_pylist() if one in gone]
