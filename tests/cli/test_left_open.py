@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from echoatlas.simulate import make_still, write_png
 from tests.helpers.rehearsal import CLI, Rehearsal
 
@@ -34,6 +36,7 @@ def said(cwd: Path, script: str, *words: str) -> str:
     return "\n".join(line for line in done.stderr.splitlines() if "ResourceWarning" in line)
 
 
+@pytest.mark.heavy
 def test_commands_close_what_they_open(tmp_path: Path) -> None:
     there = Rehearsal(tmp_path)
     there.engine(address="processes", workers=1)

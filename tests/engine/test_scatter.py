@@ -125,6 +125,7 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
             yield found
 
 
+@pytest.mark.heavy
 def test_what_ray_spills_to_a_disk_is_sealed() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SPILL],

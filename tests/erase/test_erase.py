@@ -57,6 +57,7 @@ def test_an_adversary_finds_the_patient_before_and_nothing_after(there: Rehearsa
     assert done["books"] and there.run("status")["objects"]["erased"] == 5
 
 
+@pytest.mark.heavy
 def test_a_release_of_a_format_without_successors_says_what_to_do_instead(
     there: Rehearsal,
 ) -> None:

@@ -137,6 +137,7 @@ def test_the_release_flow_cuts_verifies_and_reports(
     assert (deployment.root / "reports" / "2026.11.html").stat().st_size > 1000
 
 
+@pytest.mark.heavy
 def test_a_job_that_fails_fails_its_flow_with_the_one_line_that_it_said(
     prefect: Prefect, make: Make
 ) -> None:

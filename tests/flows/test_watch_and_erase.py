@@ -62,6 +62,7 @@ def test_a_site_out_of_reach_fails_the_flow_with_one_line(
     assert "\n" not in ended["message"]
 
 
+@pytest.mark.heavy
 def test_a_patient_leaves_by_a_flow_which_proves_it(
     prefect: Prefect, watched: tuple[Deployment, str]
 ) -> None:

@@ -169,8 +169,9 @@ def test_clips_are_pulled_as_others_read_them(
 ) -> None:
     create(lake, releases, ReleaseConfig(name="clips", unit="clip"))
 
-    assert pull(releases, "clips", tmp_path, "clips", settings={"file": "npy", "least": "1"}) == 3
+    asked = {"file": "npy", "least": "1"}
+    assert pull(releases, "clips", tmp_path / "to", "clips", settings=asked) == 3
 
     expected = np.stack([picture(place) for place in range(4)])
-    found = [np.load(one)[..., 0] for one in (tmp_path / "Videos").iterdir()]
+    found = [np.load(one)[..., 0] for one in (tmp_path / "to" / "Videos").iterdir()]
     assert any(one.shape == expected.shape and np.array_equal(expected, one) for one in found)

@@ -26,7 +26,7 @@ Done = tuple[Any, Any]
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.heavy)])
 def test_the_journey_runs_on_real_samples(
     one_ray: None, samples: Path, tmp_path: Path, step: int
 ) -> None:

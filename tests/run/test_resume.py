@@ -80,6 +80,7 @@ def test_killed_and_run_again_equals_undisturbed(undisturbed: Any, moment: str) 
     assert killed.run("status")["conservation"]
 
 
+@pytest.mark.heavy
 def test_killed_workers_cost_nothing(undisturbed: Any) -> None:
     harassed = undisturbed.elsewhere("harassed")
     harassed.engine(**PROCESSES | {"address": "local"})
