@@ -65,8 +65,9 @@ def _with_one_scan(tmp_path: Path) -> tuple[Path, list[str]]:
     return made.home, ["--deployment", str(made.home), "--json", "run", "--site", "st"]
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("again", ["the same flow run", "another flow run"])
+@pytest.mark.parametrize(
+    "again", [pytest.param("the same flow run", marks=pytest.mark.heavy), "another flow run"]
+)
 def test_what_a_dead_flow_left_running_is_followed_and_not_begun_again(
     tmp_path: Path, again: str
 ) -> None:
