@@ -212,6 +212,9 @@ def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
         ("PK\x03\x04 a workbook, cut off", "r1", "is no text"),
         ("patient_id,issuer\nMRN-1,H,too much", "r1", "line 2: more cells than columns"),
         ("patient_id,issuer\n,H", "r1", "line 2: nothing by which a patient is known"),
+        ("patient_id,comment\nMRN-1,x\n", "r1", "line 1: more than a patient id"),
+        ("MRN-0\nMRN-1;moved away\n", "r1", "line 2: more than a patient id"),
+        ("PatientID\tnote\nMRN-1\tx\n", "r1", "line 1: more than a patient id"),
         ("MRN-1\n1.2E+11\n", "r1", "line 2: a spreadsheet made this of a long number"),
     ],
 )

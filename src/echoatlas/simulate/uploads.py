@@ -35,7 +35,7 @@ def build_uploads(
     folder.mkdir(parents=True, exist_ok=True)
     for order, (name, site) in enumerate(SITES.items()):
         bucket = folder / name
-        config = {"site": name, "bucket": str(bucket), **site.config}
+        config = {"site": name, "bucket": str(bucket.absolute()), **site.config}
         parse(SiteConfig, config, name)
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
         for drop in site.drops(max(2, round(site.share * scale)), seed * 10_000 + order * 150):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(REQUEST, re.ASCII)
 BINARY = re.compile(r"[\x00-\x08\x0e-\x1b]")  # control characters of no text
+SIGNS = frozenset(",;\t")  # between the cells of a table
 COLUMNS = ("patient_id", "issuer", "name", "birth_date", "study_uid", "folder", "pseudonym")
 
 
@@ -110,10 +111,12 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise UsageError(f"{file.name} is no text: save it as CSV, or one patient id a line")
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
-    head = next((sign for sign in ",;\t" if lines and _is_head(lines[0][1], sign)), "")
+    head = next((sign for sign in sorted(SIGNS) if lines and _is_head(lines[0][1], sign)), "")
     if not head:
         known = lines[0][1].casefold() in COLUMNS if lines else False
         column = lines[0][1].casefold() if known else "patient_id"
+        if not known:
+            _demand_ids(file, lines)
         yield from ((number, {column: line}) for number, line in lines[known:])
         return
     names = [name.strip().casefold() for name in lines[0][1].split(head)]
@@ -123,6 +126,16 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
             raise UsageError(f"{file.name}, line {number}: more cells than columns")
         told = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
         yield number, {name: cell for name, cell in told.items() if cell}
+
+
+def _demand_ids(file: Path, lines: Sequence[tuple[int, str]]) -> None:
+    """Refuse what is a table, and no list of ids: each line of it would be searched as one id."""
+    number = next((number for number, line in lines if SIGNS & set(line)), None)
+    if number is not None:
+        raise UsageError(
+            f"{file.name}, line {number}: more than a patient id; a table has a head of some of "
+            f"{', '.join(COLUMNS)}, and no other column"
+        )
 
 
 def _is_head(line: str, sign: str) -> bool:
