@@ -116,6 +116,19 @@ def test_a_duplicate_is_removed_for_what_stands_for_it(tmp_path: Path) -> None:
     assert compared(lake, "a", "b", asked=False).why == {"unknown": 1}
 
 
+def test_nothing_is_made_up_where_an_erasure_took_the_tables_of_that_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame still stands, so it was not worked on anew: why it is out, nobody knows."""
+    lake = quick_lake(tmp_path / "lake", [{}, {"like": 0}, {}])
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="a", duplicates="keep"))
+    create(lake, releases, ReleaseConfig(name="b"))
+    monkeypatch.setattr(type(lake), "can_read_all", lambda *_: False)
+
+    assert compared(lake, "a", "b").why == {"unknown": 1}
+
+
 def test_labels_and_splits_that_changed_are_counted_from_what_to_what(
     lake: Lake, releases: Storage
 ) -> None:

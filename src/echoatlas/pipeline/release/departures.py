@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import EchoAtlasError
 from echoatlas.pipeline.release.candidates import Candidates
@@ -95,8 +96,15 @@ def _among(frames: Candidates, ids: Set[str]) -> set[str]:
 
 
 def _outcomes(lake: Lake, objects: Mapping[str, str]) -> dict[str, str]:
-    """What became of objects whose frames are not in the lake, by frame."""
+    """What became of objects whose frames are not in the lake, by frame; of those that are there,
+    nobody knows why a release went without them."""
+    wanted = pa.array(sorted(objects), pa.string())
+    stand = lake.read("frames", ["frame_id"], pc.field("frame_id").isin(wanted))
+    there = set(stand.column("frame_id").to_pylist())
     known = lake.read("objects", ["object_id", "status"])
     status = dict(zip(*(column.to_pylist() for column in known.columns), strict=True))
     names = {"rejected": "quarantined", "kept": "renewed", "duplicate": "renewed"}
-    return {frame: names.get(status.get(one, ""), "gone") for frame, one in objects.items()}
+    return {
+        frame: UNKNOWN if frame in there else names.get(status.get(one, ""), "gone")
+        for frame, one in objects.items()
+    }
