@@ -106,6 +106,18 @@ def test_what_left_is_counted_by_diff_and_told_in_the_changes(
     assert page.startswith("# all to all+r1") and "| 7 | erased:" in page
 
 
+def test_a_release_that_was_deprecated_is_so_after_an_erasure_too(before: Rehearsal) -> None:
+    there = before.elsewhere("deprecated", with_lake=True)
+    there.run("release", "deprecate", "all", "--why", "its split", "--successor", "fast")
+
+    there.run(*request(there))
+
+    for name in ("all", "all+r1"):
+        done = there.here("verify", name)
+        assert "release all+r1 is deprecated (its split): use fast" in done.stderr
+        assert done.returncode == 0
+
+
 def test_shards_are_made_again_with_the_bytes_of_the_successor(
     after: Rehearsal, tmp_path: Path
 ) -> None:

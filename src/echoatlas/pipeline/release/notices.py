@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.release.manifest import manifest_of, names
+from echoatlas.pipeline.release.manifest import MANIFEST, manifest_of, names
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.storage.storage import Storage
@@ -71,9 +71,25 @@ def notices(releases: Storage, name: str) -> list[Notice]:
 
 
 def notice_of(releases: Storage, name: str) -> Notice | None:
-    """What stands of a release: its redaction, which nothing undoes, else the last notice."""
+    """What stands of a release: its redaction, which nothing undoes, else the last notice; else the
+    last word of warning about the release in whose place it came."""
     found = notices(releases, name)
-    return next((one for one in found if one.kind == REDACTED), found[-1] if found else None)
+    if not found:
+        return _inherited(releases, name)
+    return next((one for one in found if one.kind == REDACTED), found[-1])
+
+
+def _inherited(releases: Storage, name: str) -> Notice | None:
+    """What warned of a release before it was redacted holds for what is left of it."""
+    while releases.exists(f"{name}/{MANIFEST}"):
+        before = manifest_of(releases, name).redacts
+        if before is None:
+            return None
+        name = before.release
+        said = [one for one in notices(releases, name) if one.kind == DEPRECATED]
+        if said:
+            return said[-1]
+    return None
 
 
 def living_names(releases: Storage) -> list[str]:
@@ -82,8 +98,7 @@ def living_names(releases: Storage) -> list[str]:
 
 
 def _is_redacted(releases: Storage, name: str) -> bool:
-    notice = notice_of(releases, name)
-    return notice is not None and notice.kind == REDACTED
+    return any(one.kind == REDACTED for one in notices(releases, name))
 
 
 def living(releases: Storage, name: str, tell: Tell) -> Manifest:
