@@ -116,13 +116,14 @@ def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
 
 def _distinct(rows: pa.Table, batches: Iterator[pa.RecordBatch]) -> pa.Table:
     """Different rows, of more than can be held: an object has many frames that say the same."""
-    most = AT_ONCE
-    held = [rows]
+    held, number, most = [rows], rows.num_rows, AT_ONCE
     for batch in batches:
         held.append(pa.Table.from_batches([batch]))
-        if sum(one.num_rows for one in held) > most:
-            rows = _once(held)
-            held, most = [rows], max(AT_ONCE, 2 * rows.num_rows)
+        number += batch.num_rows
+        if number > most:
+            held = [_once(held)]
+            number = held[0].num_rows
+            most = max(AT_ONCE, 2 * number)
     return _once(held)
 
 
