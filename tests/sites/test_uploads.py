@@ -188,6 +188,15 @@ def test_no_cell_of_a_receipt_is_run_by_a_spreadsheet() -> None:
     assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
+def test_whatever_a_file_is_called_is_text_on_the_page() -> None:
+    one = Receipt('up/<b id="x">&.png', "<i>", "rejected", "<u>", "<s>why", "<em>do")
+
+    page = pages("st", "up", [one])["html"]
+
+    assert "up/&lt;b id=&#34;x&#34;&gt;&amp;.png" in page and "&lt;s&gt;why" in page
+    assert not [tag for tag in ("<b id", "<i>", "<u>", "<s>", "<em>") if tag in page]
+
+
 def test_a_receipt_of_many_files_says_first_how_many_are_not_accepted_and_why() -> None:
     bad = [
         Receipt(f"up/{n}.pdf", "", "rejected", "unsupported_format", "No format.", "Export it.")
