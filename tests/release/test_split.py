@@ -112,7 +112,7 @@ def test_the_order_of_rows_decides_nothing(found, native, chance):
 
 @given(rows, st.lists(st.tuples(st.integers(13, 20), st.integers(13, 20)), max_size=12))
 def test_nobody_moves_because_others_join(found, more):
-    """New patients with studies of their own: all that was there stays, and is told so."""
+    """New patients with studies of their own: all that was there stays."""
     index = index_of(found)
     after = index_of([*found, *((patient, study, 0, 0) for patient, study in more)])
     before = placed(index)
@@ -122,12 +122,10 @@ def test_nobody_moves_because_others_join(found, more):
     patients = after.column("patient").to_pylist()
     for patient, split in zip(patients, later.splits.to_pylist(), strict=True):
         assert split == before.get(patient, split)
-    assert later.told["moved"] == 0
-    assert set(later.moved_from.to_pylist()) == {""}
     assert later.told["as_before"] == dealt(index, SHARES, 0).told["groups"]
 
 
-def test_groups_that_merge_go_where_most_were_and_the_others_move_and_are_listed():
+def test_groups_that_merge_go_where_most_were_and_the_others_move():
     before = {f"p{n}": "train" if n < 3 else "test" for n in range(1, 5)}
     before["p5"] = "val"
     index = index_of([(1, 7, 0, 0), (2, 7, 0, 0), (3, 7, 0, 0), (4, 7, 0, 0), (5, 5, 0, 0)])
@@ -136,8 +134,6 @@ def test_groups_that_merge_go_where_most_were_and_the_others_move_and_are_listed
     sides = dealt(index, SHARES, 0, tied)
 
     assert sides.splits.to_pylist() == ["train"] * 4 + ["val"]
-    assert sides.moved_from.to_pylist() == ["", "", "", "test", ""]
-    assert sides.told["moved"] == 1
     assert sides.told["as_before"] == 1
 
 
@@ -209,4 +205,4 @@ def test_a_group_that_collections_put_in_several_splits_goes_to_the_strictest():
 
     assert honored.splits.to_pylist() == ["test"] * 3
     assert honored.told["native_conflicts"] == 1
-    assert moved.moved_from.to_pylist() == ["train", "train", ""]
+    assert moved.splits.to_pylist() == ["test"] * 3

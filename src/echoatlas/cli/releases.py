@@ -61,7 +61,9 @@ def create(
         None, help="SQL expression over the index, e.g. \"organ = 'liver'\"."
     ),
     codec: str | None = typer.Option(None, help="png (default), zstd (fast) or jpeg (lossy)."),
-    seed: int | None = typer.Option(None, help="Of the split."),
+    seed: int | None = typer.Option(
+        None, help="Of the split: with the same seed and shares patients stay where they were."
+    ),
     duplicates: str | None = typer.Option(None, help="drop (default) or keep."),
     nameless: str | None = typer.Option(
         None, help="Frames of files that name no patient: keep (default), drop or refuse."
@@ -124,11 +126,8 @@ def create(
         f"{one.name} ({number_of(one.near, 'clip')} of the lake, {one.undecided} can't be told)"
         for one in manifest.without
     ]
-    if manifest.sides and manifest.sides.moved:
-        lines.append(
-            f"{number_of(manifest.sides.moved, 'patient')} moved to another split than earlier "
-            f"releases had them in: echoatlas release moves {name}"
-        )
+    lines += [one.sentence for one in manifest.moved_since]
+    lines += [f"who: echoatlas release moves {name}"] if manifest.moved_since else []
     context.say("\n".join(lines), manifest.published)
 
 
@@ -141,10 +140,13 @@ def moves(ctx: typer.Context, name: str) -> None:
 
     releases = context.releases()
     name = context.release_named(name)
-    found = patients_moved(releases, manifest_of(releases, name))
+    manifest = manifest_of(releases, name)
+    found = patients_moved(releases, manifest)
     heads = ("patient", "from", "to", "why", "frames")
     rows = [[row[head] for head in heads] for row in found]
-    context.say(table(heads, rows) if rows else f"nobody moved in {name}", found)
+    lines = [table(heads, rows) if rows else f"nobody moved in {name}"]
+    lines += [one.sentence for one in manifest.moved_since]
+    context.say("\n".join(lines), found)
 
 
 def _previewed(name: str, told: Preview) -> str:
@@ -155,6 +157,7 @@ def _previewed(name: str, told: Preview) -> str:
     lines += [f"left out: {number}: {reason}" for reason, number in told.left_out.items()]
     for column, numbers in told.counts.items():
         lines.append(f"{column}: " + ", ".join(f"{one or '-'} {n}" for one, n in numbers.items()))
+    lines += [one.sentence for one in told.moved_since]
     megabytes = [f"{size / 1e6:.1f} MB" for size in (told.reused, told.written)]
     lines.append(f"shards: {megabytes[0]} lie there already, about {megabytes[1]} to be written")
     return "\n".join(lines)

@@ -68,7 +68,7 @@ OWN: Mapping[str, tuple[str, str, str]] = {  # type, unit, meaning
     "moved_from": (
         "string",
         "",
-        "Split that an earlier release had its patient in, if another; else empty.",
+        "Split that the newest earlier release with its patient had it in, if another.",
     ),
     "weight": ("double", "", "How often a trainer should draw it, as configured; 1 if not."),
     "measurements": ("list of struct", "", "What a structured report of its study states."),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from echoatlas.errors import CheckFailed, UsageError
+from echoatlas.wording import number_of
 
 FORMAT = 2  # of the manifests that are written now; 0 stands for those of before formats
 
@@ -91,7 +92,7 @@ class Sides:
 
     Attributes:
         groups: of patients whom anything ties. as_before: as earlier releases had them.
-        moved: patients whom an earlier release had in another split.
+        moved: patients whom an earlier release had in another split; see ``MovedSince``.
         native_honored, native_conflicts: groups as collections split them, and in several splits.
         strata: sites, regions and organs with groups enough for all splits.
         largest_departure: of a stratum's share of patients from what was asked.
@@ -107,6 +108,30 @@ class Sides:
     strata: int
     largest_departure: float
     lacking: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MovedSince:
+    """How many patients stand in another split than an earlier release has them in.
+
+    Attributes:
+        release: the newest that has them, of those that nobody deprecated.
+        moved: patients. of: all whom both releases have.
+        why: by which rule.
+    """
+
+    release: str
+    moved: int
+    of: int
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"in another split than in {self.release}: {self.moved} of "
+            f"{number_of(self.of, 'patient')} who are in both ({self.why})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +163,7 @@ class Manifest:
         nameless, tied, anonymity: None in releases of before they were measured.
         masks: of the sample that has most of them.
         sides: None in releases of before splits were dealt by strata.
+        moved_since: earlier releases that have patients in other splits, the newest first.
         without: evaluation sets that it goes without.
         counts: column to value to samples.
         population: kind to value to numbers of patients, studies, clips and frames; empty in
@@ -170,6 +196,7 @@ class Manifest:
     masks: int
     redacts: Redacts | None
     sides: Sides | None
+    moved_since: tuple[MovedSince, ...]
     without: tuple[WithoutSet, ...]
     published: dict[str, Any] = field(repr=False)
 
@@ -242,6 +269,7 @@ class Manifest:
             masks=told.get("masks", 0),
             redacts=None if redacts is None else Redacts(**redacts),
             sides=Sides(**told["split"]) if "split" in told else None,
+            moved_since=tuple(MovedSince(**one) for one in told.get("moved_since", ())),
             without=tuple(WithoutSet(**one) for one in told.get("without", ())),
             published=told,
         )

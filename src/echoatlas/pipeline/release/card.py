@@ -67,8 +67,8 @@ def _sides(manifest: Manifest) -> list[str]:
     lines = [
         f"- split by {number_of(told.groups, 'group')} of patients (the largest of "
         f"{told.patients_of_largest}): {told.as_before} as earlier releases had them, "
-        f"{number_of(told.moved, 'patient')} moved (`moved_from`) where groups merged or "
-        "collections say so",
+        f"{number_of(told.moved, 'patient')} moved (`moved_from`)",
+        *(f"- {one.sentence}" for one in manifest.moved_since),
         f"- {told.strata} sites, regions and organs have groups enough for all splits; their "
         f"shares depart by at most {told.largest_departure:.1%}",
     ]

@@ -23,6 +23,7 @@ from echoatlas.pipeline.release.pins import digest_tasks, digests, files_of_tabl
 from echoatlas.pipeline.release.publish import announce, is_announced, publish
 from echoatlas.schemas.events import Stage
 from echoatlas.schemas.index import ROLES, Role
+from echoatlas.schemas.manifest import MovedSince
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +50,7 @@ class Preview:
 
     Attributes:
         left_out: reason to samples. counts: column to value to samples.
+        moved_since: earlier releases that have patients in other splits.
         reused: bytes of shards that lie already. written: bytes of new ones, about.
     """
 
@@ -56,6 +58,7 @@ class Preview:
     patients: int
     left_out: Mapping[str, int]
     counts: Mapping[str, Mapping[str, int]]
+    moved_since: Sequence[MovedSince]
     reused: int
     written: int
 
@@ -85,6 +88,7 @@ def preview(
             patients=samples.distinct("patient"),
             left_out=draft.selection.left_out,
             counts={name: samples.counted(name) for name in ROLES[Role.COUNTED]},
+            moved_since=[MovedSince(**one) for one in draft.selection.moved_since],
             reused=sum(shard["bytes"] for shard in draft.shards),
             written=int(raw * PACKED),
         )

@@ -117,7 +117,7 @@ def drafted(
     """
     earlier = predecessors(releases, config)  # what can't be read is told before anything is done
     versions = pinned(lake)
-    before = placed_before(releases, config.splits, config.seed)
+    before = placed_before(releases, config)
     with selected(lake, versions, config, before, screens) as selection:
         yield _drafted(lake, releases, config, versions, selection, earlier)
 

@@ -56,16 +56,13 @@ class GroupedPatients:
     Attributes:
         group, patient: of each pair of both, in order of groups, then of patients' names.
         split: of each pair, where an earlier release had the patient, a number; -1 if none had.
-        splits: what the numbers mean. own: (n,) patient of each row. was: of each row the split
-            that an earlier release had its patient in, or "".
+        splits: what the numbers mean.
     """
 
     group: NDArray[np.int64]
     patient: NDArray[np.int64]
     split: NDArray[np.int64]
     splits: list[str]
-    own: NDArray[np.int64]
-    was: pa.Array
 
     @staticmethod
     def of(index: pa.Table, rows: NDArray[np.int64], earlier: pa.Table | None) -> GroupedPatients:
@@ -90,9 +87,7 @@ class GroupedPatients:
         )
         group, patient = np.unique(pairs, axis=1)
         was, splits = _earlier_of(known, earlier)
-        mine = places(names, known)[own]
-        words = pa.array([*splits, ""], pa.string()).take(pa.array(was[mine] % (len(splits) + 1)))
-        return GroupedPatients(group, patient, was[patient], splits, mine, words)
+        return GroupedPatients(group, patient, was[patient], splits)
 
     def before(self, number: int, names: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(groups, splits) how many patients earlier releases had in each of today's splits; and

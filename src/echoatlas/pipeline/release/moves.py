@@ -27,7 +27,10 @@ def patients_moved(releases: Storage, manifest: Manifest) -> list[dict[str, Any]
         if column not in index.column_names:
             continue
         before, now = index.column(column), index.column("split")
-        stated = pc.is_in(before, value_set=pc.cast(list(manifest.config.splits), before.type))
+        stated = pc.not_equal(before, "")
+        if column == "native_split":  # folds are nobody's
+            mine = pc.cast(list(manifest.config.splits), before.type)
+            stated = pc.is_in(before, value_set=mine)
         rows = index.filter(pc.and_(stated, pc.not_equal(before, now)))
         counted = rows.group_by(["patient", column, "split"]).aggregate([([], "count_all")])
         for row in counted.to_pylist():

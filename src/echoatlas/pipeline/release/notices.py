@@ -97,6 +97,14 @@ def living_names(releases: Storage) -> list[str]:
     return [one for one in names(releases) if not _is_redacted(releases, one)]
 
 
+def cut_at(releases: Storage, manifest: Manifest) -> str:
+    """When what a release holds was cut: one that followed a redaction is no newer than that which
+    it took the place of."""
+    while manifest.redacts is not None:
+        manifest = manifest_of(releases, manifest.redacts.release)
+    return manifest.created
+
+
 def _is_redacted(releases: Storage, name: str) -> bool:
     return any(one.kind == REDACTED for one in notices(releases, name))
 

@@ -98,6 +98,7 @@ def publish(
         "shards": made.shards,
         "left_out": draft.selection.left_out,
         "split": draft.selection.sides,
+        "moved_since": draft.selection.moved_since,
         "without": draft.selection.without,
         "nameless": int(samples.where(NAMELESS).sum()),
         "tied": _tied(samples),

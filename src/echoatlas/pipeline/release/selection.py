@@ -15,6 +15,7 @@ from echoatlas.pipeline.database import SqlError, database
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.candidates import Candidates, mentioned
 from echoatlas.pipeline.release.clips import clip_numbers, clips_of, of_clips, whole_clips
+from echoatlas.pipeline.release.earlier import Earlier, moves_since, nothing_before
 from echoatlas.pipeline.release.findings import held_back
 from echoatlas.pipeline.release.k_anonymity import QUASI, Suppressed, anonymous, device_of
 from echoatlas.pipeline.release.kin import GROUP
@@ -53,13 +54,15 @@ class Selection:
         samples: with ``split``, ``quality`` and ``weight``.
         left_out: reason to number of samples, in the order in which reasons are looked at.
         suppressed: of what would single patients out.
-        sides: how the splits came about. without: what evaluation sets took out.
+        sides: how the splits came about. moved_since: who is in others than before.
+        without: what evaluation sets took out.
     """
 
     samples: Candidates
     suppressed: Suppressed
     left_out: dict[str, int] = field(default_factory=dict)
     sides: dict[str, Any] = field(default_factory=dict)
+    moved_since: list[dict[str, Any]] = field(default_factory=list)
     without: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -68,13 +71,13 @@ def selected(
     lake: Lake,
     versions: Mapping[str, int],
     config: ReleaseConfig,
-    earlier: pa.Table | None = None,
+    earlier: Earlier | None = None,
     screens: Sequence[Screen] = (),
 ) -> Iterator[Selection]:
     """Select, and split; samples can be asked for while the block lasts.
 
     Args:
-        earlier: ``patient`` and ``split``, where earlier releases had them.
+        earlier: where earlier releases had patients.
         screens: evaluation sets that it is held against.
 
     Raises:
@@ -90,7 +93,7 @@ def _selected(
     lake: Lake,
     versions: Mapping[str, int],
     config: ReleaseConfig,
-    earlier: pa.Table | None,
+    earlier: Earlier | None,
     screens: Sequence[Screen],
 ) -> Selection:
     clips = config.unit == "clip"
@@ -122,7 +125,7 @@ def _selected(
     suppressed = _anonymous(sieve, config)
     if not len(frames):
         raise CheckFailed(f"fewer than {config.min_k} patients are alike: lower min_k")
-    sides = _split(frames, config, earlier)
+    sides, moved_since = _split(frames, config, earlier)
     demand_unseen(frames, screens, versions)
     samples = frames
     if clips:
@@ -130,7 +133,7 @@ def _selected(
         score(samples, "quality", QUALITY)
     score(samples, "weight", config.weight or "1")
     put_measurements(samples, lake, versions)
-    return Selection(samples, suppressed, sieve.out, sides, taken)
+    return Selection(samples, suppressed, sieve.out, sides, moved_since, taken)
 
 
 @dataclass(slots=True)
@@ -193,14 +196,18 @@ def _anonymous(sieve: _Sieve, config: ReleaseConfig) -> Suppressed:
     return suppressed
 
 
-def _split(frames: Candidates, config: ReleaseConfig, earlier: pa.Table | None) -> dict[str, Any]:
+def _split(
+    frames: Candidates, config: ReleaseConfig, earlier: Earlier | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     native = config.native == "honor"
     known = frames.coded(SPLIT_BY)
-    sides = dealt(known, config.splits, config.seed, earlier, native=native)
+    before = earlier or nothing_before()
+    sides = dealt(known, config.splits, config.seed, before.kept, native=native)
+    moved_from, since = moves_since(known.column("patient"), sides.splits, before)
     frames.put(GROUP, sides.groups)
     frames.put("split", sides.splits)
-    frames.put("moved_from", sides.moved_from)
-    return sides.told
+    frames.put("moved_from", moved_from)
+    return sides.told | {"moved": sum(one["moved"] for one in since)}, since
 
 
 def true_of(samples: Candidates, expression: str) -> NDArray[np.bool_]:

@@ -41,13 +41,11 @@ class Dealt:
 
     Attributes:
         groups, splits: of each row, text.
-        moved_from: of each row, the split that its patient was in before; empty if it stayed.
         told: what a manifest says of it: counts, no ids.
     """
 
     groups: pa.Array
     splits: pa.Array
-    moved_from: pa.Array
     told: dict[str, Any]
 
 
@@ -88,18 +86,15 @@ def dealt(
     honored = (wanted.sum(axis=1) == 1) & native
     _deal(found, decided, members, sizes, shares, seed)
     splits = pa.array(names, pa.string()).take(pa.array(decided[rows]))
-    was = patients.was
-    moved = pc.if_else(pc.equal(was, splits), "", was)
     told = {
         "groups": len(found),
         "patients_of_largest": int(sizes.max(initial=0)),
         "as_before": int(as_before.sum()),
-        "moved": len(np.unique(patients.own[np.asarray(pc.not_equal(moved, ""), np.bool_)])),
         "native_honored": int(honored.sum()),
         "native_conflicts": int((wanted.sum(axis=1) > 1).sum()),
         **_evenness(decided, members, sizes, strata, shares),
     }
-    return Dealt(found.take(pa.array(rows)), splits, moved, told)
+    return Dealt(found.take(pa.array(rows)), splits, told)
 
 
 def _strata(index: pa.Table) -> tuple[list[str], list[NDArray[np.int64]]]:

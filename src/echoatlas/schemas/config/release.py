@@ -34,7 +34,11 @@ class ReleaseConfig(Strict):
     shard_mb: int = Field(
         64, ge=1, le=1024, description="Least size of a shard, MB; the most is twice that."
     )
-    seed: int = Field(0, description="Of the split.")
+    seed: int = Field(
+        0,
+        description="Of the split: a later release of the same seed and shares leaves patients "
+        "where they were, any other deals them anew.",
+    )
     splits: dict[Split, float] = Field(
         default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1},
         description="Name to share; shares add up to 1.",

@@ -23,7 +23,7 @@ from echoatlas.pipeline.release.diff import (
     why_removed,
 )
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
-from echoatlas.pipeline.release.notices import living_names
+from echoatlas.pipeline.release.notices import cut_at, living_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +90,19 @@ def changes_page(manifest: Manifest, found: Diff | None) -> str:
         return (
             f"# {manifest.name}\n\nThe first release: there is none before it to compare it with.\n"
         )
-    return as_text(found) + "\n"
+    return "\n".join([as_text(found), *on_moves(manifest)]) + "\n"
+
+
+def on_moves(manifest: Manifest) -> list[str]:
+    """Who stands in another split than before, as lines behind a comparison."""
+    if not manifest.moved_since:
+        return []
+    return [
+        "",
+        "## Patients in another split",
+        "",
+        *(f"- {one.sentence}" for one in manifest.moved_since),
+    ]
 
 
 def on_card(found: Diff | None) -> list[str]:
@@ -110,6 +122,6 @@ def _before(releases: Storage, manifest: Manifest) -> str | None:
             other = manifest_of(releases, name)
         except EchoAtlasError:  # of a newer kind, or damaged: not what this release is about
             continue
-        if (other.created, other.name) < (manifest.created, manifest.name):
-            told.append((other.created, other.name))
-    return max(told)[1] if told else None
+        told.append((cut_at(releases, other), name))
+    earlier = [one for one in told if one < (manifest.created, manifest.name)]
+    return max(earlier)[1] if earlier else None
