@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 .DEFAULT_GOAL := help
+# Compiled modules are kept, whatever the environment says: tests start Python many times
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
