@@ -35,5 +35,5 @@ def test_a_plan_says_what_it_does_not_count(tmp_path: Path) -> None:
     said = made.here("plan").stdout
 
     assert {one["site"]: one["archives"] for one in told} == {"with-archives": 2, "without": 0}
-    assert "with-archives: 2 new archives are not looked into" in said
+    assert "with-archives: 2 new archives not looked into" in said
     assert "without: " not in said

@@ -90,7 +90,7 @@ def test_verify_fails_a_release_across_which_an_edge_leads(tmp_path: Path) -> No
     check = no_edge_across(deployment, "leaking")
 
     assert not check.ok
-    assert check.detail == "1 groups are in two (20 patient, 20 content, 19 near)"
+    assert check.detail == "1 group is in two (20 patient, 20 content, 19 near)"
 
 
 def test_scans_that_share_an_exam_may_not_be_in_two_splits(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_patients_whom_copies_confuse_stay_together_and_are_listed(tmp_path: Pat
     assert manifest_of(releases, "one").tied == Ties(groups=1, patients=2)
     told = {check.name: check.detail for check in verify(releases, "one")}
     assert told["no patient of any copy in two splits"] == (
-        "2 patients are tied in 1 groups by what copies say"
+        "2 patients tied by what copies of their pictures or their ids say, in 1 group"
     )
 
 

@@ -94,7 +94,7 @@ def test_a_table_that_speaks_of_nobody_is_told_before_and_after_the_work(
 
     warned = {one["site"]: " ".join(one["warnings"]) for one in planned["sites"]}
     for said in (warned["nobody"], " ".join(w for w in done["warnings"] if w[:6] == "nobody")):
-        assert "1 of 1 tables speak of nobody" in said
+        assert "1 of 1 table speaks of nobody" in said
         assert "no column is sure to name the patient" in said
     assert warned["excel"] == warned["packed"] == ""
     assert {source for _, source in sources(made, "nobody")} == {"object"}

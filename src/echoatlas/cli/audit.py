@@ -101,7 +101,7 @@ def import_(
     done = import_sheet(context.open(), file, by, datetime.now(UTC).date())
     lines = [", ".join(f"{number} {verdict}" for verdict, number in done.findings.items())]
     if done.gone:
-        lines.append(f"{done.gone} frames are no longer in the lake")
+        lines.append(f"{number_of(done.gone, 'frame is', 'frames are')} no longer in the lake")
     if done.quarantined:
         lines.append(
             f"{number_of(len(done.quarantined), 'object')} quarantined; back only by "

@@ -54,8 +54,8 @@ def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Head
         lines.append(f"{reason} ({'all sites' if len(names) == len(sites) else ', '.join(names)})")
     lines += [f"{one.site}: {warning}" for one in sites for warning in one.warnings]
     lines += [
-        f"{one.site}: {one.archives} new archives are not looked into: what is in them, and whom "
-        "tables in them name, is counted by `run`"
+        f"{one.site}: {number_of(one.archives, 'new archive')} not looked into: what is in "
+        "there, and whom tables in there name, is counted by `run`"
         for one in sites
         if one.archives
     ]
@@ -216,10 +216,14 @@ def status_text(found: dict[str, Any]) -> str:
             f"({', '.join(one['failed'])}): {one['page']} below the lake"
         )
     if found["patients_differ"]:
-        said = "objects have copies that name several patients (flag patients_differ)"
-        parts.append(f"{found['patients_differ']} {said}")
+        said = "copies that name several patients (flag patients_differ)"
+        number = found["patients_differ"]
+        parts.append(number_of(number, f"object has {said}", f"objects have {said}"))
     if found["masks_left_out"]:
-        parts.append(f"{found['masks_left_out']} objects have masks that were left out (receipts)")
+        parts.append(
+            f"{number_of(found['masks_left_out'], 'object')} with masks that were "
+            "left out (receipts)"
+        )
     if found["consent"]:
         told = ", ".join(f"{number} {said}" for said, number in found["consent"].items())
         parts.append(f"objects by what is said of consent: {told}")

@@ -26,6 +26,7 @@ from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.values import EdgeKind
 from echoatlas.simulate.truth import Truth
 from echoatlas.simulate.uploads import build_uploads
+from echoatlas.wording import number_of
 
 RELEASE = "demo"
 
@@ -51,7 +52,9 @@ def rehearse(
     deployment = Deployment.find(dest / "deployment")
     must_hold(curate(deployment, None, tell))
     if crossed := strangers(deployment, truth):
-        raise CheckFailed(f"{len(crossed)} duplicates show different things: {crossed[0]}")
+        raise CheckFailed(
+            f"{number_of(len(crossed), 'duplicate')} of different things: {crossed[0]}"
+        )
     tell("cutting a release", 0, 1)
     create(
         deployment.lake,

@@ -67,7 +67,7 @@ def import_(
 
     number = taken(context.open().lake, file, by, _day(on))
     context.say(
-        f"{number} decisions by {by}; next: echoatlas label run",
+        f"{number_of(number, 'decision')} by {by}; next: echoatlas label run",
         {"decisions": number, "author": by},
     )
 

@@ -80,5 +80,8 @@ def matrix_text(matrix: Matrix) -> str:
     open_: Counter[str] = Counter()
     for cell in matrix.between:
         open_[f"{cell.one} and {cell.other}"] += cell.undecided
-    parts += [f"{number} clips of {pair} can't be told apart" for pair, number in (+open_).items()]
+    parts += [
+        f"{number_of(number, 'clip')} of {pair} can't be told apart"
+        for pair, number in (+open_).items()
+    ]
     return "\n\n".join(parts)

@@ -150,13 +150,16 @@ def moves(ctx: typer.Context, name: str) -> None:
 
 
 def _previewed(name: str, told: Preview) -> str:
+    from echoatlas.pipeline.release.card import unsaid
+
     lines = [
         f"release {name} would hold {number_of(told.samples, 'sample')} of "
         f"{number_of(told.patients, 'patient')}"
     ]
     lines += [f"left out: {number}: {reason}" for reason, number in told.left_out.items()]
     for column, numbers in told.counts.items():
-        lines.append(f"{column}: " + ", ".join(f"{one or '-'} {n}" for one, n in numbers.items()))
+        shown = (f"{one or unsaid(column)} {number}" for one, number in numbers.items())
+        lines.append(f"{column}: " + ", ".join(shown))
     lines += [one.sentence for one in told.moved_since]
     megabytes = [f"{size / 1e6:.1f} MB" for size in (told.reused, told.written)]
     lines.append(f"shards: {megabytes[0]} lie there already, about {megabytes[1]} to be written")

@@ -37,7 +37,7 @@ def init(ctx: typer.Context, path: Path) -> None:
         f"a deployment at {made.root}\n"
         f"  configuration  {made.root / 'echoatlas.yaml'}\n"
         f"  keys           {made.root / made.config.vault} (back them up)\n"
-        f"next: echoatlas site add FILE",
+        "next: echoatlas site add FILE",
         {"deployment": made.root, "lake": made.lake.storage.uri},
     )
 
@@ -107,7 +107,7 @@ def form(
     deployment = context.open("unused")
     signed, (page, script) = hand_out_form(deployment, deployment.site(site), upload, hours, max_mb)
     context.say(
-        f"good for {hours:g} hours, files of at most {signed.max_bytes // 10**6} MB, into "
+        f"good for {hours:g} h, files of at most {signed.max_bytes // 10**6} MB, into "
         f"{signed.prefix}\nfor a browser  {page}\nfor curl       {script}",
         {"page": page, "script": script, "prefix": signed.prefix, "max_bytes": signed.max_bytes},
     )
@@ -189,7 +189,7 @@ def profile_text(found: SiteProfile) -> str:
     if rows:
         parts.append(table(("not understood", "value", "patients"), rows))
     if found.rare:
-        parts.append(f"{found.rare} more values, which few patients have, are not shown")
+        parts.append(f"{number_of(found.rare, 'value')} that few patients have not shown")
     if found.suggestions:
         parts.append("\n".join(["lines for its file:", *found.suggestions]))
     return "\n\n".join(parts)

@@ -212,7 +212,9 @@ def windows_of(
             reals.append(real)
             times.append(when[chosen])
     if not heads:
-        raise UsageError(f"no clip has {frames} frames at {fps:g} a second: ask for fewer")
+        raise UsageError(
+            f"no clip has {number_of(frames, 'frame')} at {fps:g} a second: ask for fewer"
+        )
     return ClipWindows(
         data,
         np.array(heads, np.int32),

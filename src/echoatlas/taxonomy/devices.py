@@ -60,6 +60,11 @@ def device(manufacturer: str | None, model: str | None) -> tuple[str, str]:
     return UNKNOWN, UNKNOWN
 
 
+def in_words(maker: str, model: str) -> str:
+    """Both as one text; one word where they are the same, as both unknown."""
+    return " ".join(dict.fromkeys((maker, model)))
+
+
 def makers() -> tuple[str, ...]:
     """All makers of the vocabulary, in order of the file."""
     return tuple(devices().models)

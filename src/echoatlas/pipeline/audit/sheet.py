@@ -14,7 +14,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,7 +22,9 @@ from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
 from echoatlas.pipeline.release.findings import LAKE, RANDOM, RISK
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
+from echoatlas.pipeline.templates import filled
 from echoatlas.taxonomy.devices import UNKNOWN
+from echoatlas.taxonomy.devices import in_words as device_in_words
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -123,9 +124,9 @@ def write_sheet(
     if not drawn:
         raise CheckFailed("there are no frames to review: run the pipeline first")
     template = (files(__package__) / "sheet.html.j2").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     pictures = _pictures(lake, [one.frame_id for one in drawn])
-    html = environment.from_string(template).render(
+    html = filled(
+        template,
         frames=[(one, pictures[one.frame_id]) for one in drawn],
         tickets=[one.ticket(key) for one in drawn],
         columns=COLUMNS,
@@ -161,7 +162,7 @@ def scored(lake: Lake) -> Iterator[dict[str, str]]:
                 codes.add("unknown_device")
             yield {
                 "frame_id": row["frame_id"],
-                "stratum": " ".join(dict.fromkeys((row["maker"], row["model"]))),
+                "stratum": device_in_words(row["maker"], row["model"]),
                 "risk": " ".join(code for code in RISKS if code in codes),
             }
 

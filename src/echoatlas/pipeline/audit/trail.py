@@ -12,6 +12,8 @@ from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
 from echoatlas.schemas.records import WITNESSED, Alone
 from echoatlas.schemas.rows.objects import AuditRow
 from echoatlas.schemas.values import AuditVerdict
+from echoatlas.taxonomy.devices import in_words as device_in_words
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -67,9 +69,10 @@ def in_words(row: AuditRow) -> str:
             f"burned-in annotation, as stated: {row.burned_in_annotation or 'not stated'}",
             f"scanned area found by {row.geometry}; {row.outside_area:.1%} of the picture black "
             "outside it",
-            f"text: {row.text_boxes} boxes, {row.text_area:.2%} of the scanned area black",
+            f"text: {number_of(row.text_boxes, 'box', 'boxes')}, {row.text_area:.2%} of the "
+            "scanned area black",
             f"detector {row.detector}, weights {row.model}",
-            f"policy {row.policy}, key {row.key_id}, device {row.maker} {row.device}",
+            f"policy {row.policy}, key {row.key_id}, device {_device(row)}",
         ]
     return "\n".join(lines)
 
@@ -104,8 +107,8 @@ def summed(rows: Sequence[AuditRow]) -> dict[str, Any]:
         "text_area_most": max((row.text_area for row in done), default=0.0),
         "text_boxes": sum(row.text_boxes for row in done),
         "devices": {
-            name: _text_found([r for r in done if f"{r.maker} {r.device}" == name])
-            for name in sorted({f"{row.maker} {row.device}" for row in done})
+            name: _text_found([row for row in done if _device(row) == name])
+            for name in sorted({_device(row) for row in done})
         },
         "detectors": _counted(f"{row.detector} {row.model}" for row in done),
         "policies": _counted(row.policy for row in done),
@@ -113,16 +116,22 @@ def summed(rows: Sequence[AuditRow]) -> dict[str, Any]:
     }
 
 
+def _device(row: AuditRow) -> str:
+    return device_in_words(row.maker, row.device)
+
+
 def page(told: dict[str, Any]) -> str:
     """The sums as Markdown."""
     lines = [
         "# What de-identification did",
         "",
-        f"{told['objects']} objects; {_listed(told['verdicts'])}. Codes, counts and hashes only.",
+        f"{number_of(told['objects'], 'object')}; {_listed(told['verdicts'])}. Codes, "
+        "counts and hashes only.",
         "",
         f"- {told['outside_area']:.1%} of the pictures black outside the scanned area, on average",
-        f"- {told['text_boxes']} boxes of text inside, {told['text_area']:.3%} of the scanned area "
-        f"on average, {told['text_area_most']:.1%} at most",
+        f"- {number_of(told['text_boxes'], 'box', 'boxes')} of text inside, "
+        f"{told['text_area']:.3%} of the scanned area on average, "
+        f"{told['text_area_most']:.1%} at most",
     ]
     reasons = {f"{code}: {sentence_of(code)}": n for code, n in told["reasons"].items()}
     methods = {f"{code} {METHODS[code]}": n for code, n in told["methods"].items()}

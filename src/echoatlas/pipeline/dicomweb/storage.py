@@ -12,6 +12,7 @@ from echoatlas.pipeline.dicomweb.listing import all_series
 from echoatlas.pipeline.errors import Reject, UsageError
 from echoatlas.pipeline.read.dicom.identity import instance_digest, instance_uid
 from echoatlas.pipeline.storage.storage import Entry, Storage
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.intake import DicomWeb
@@ -53,7 +54,7 @@ class DicomWebStorage(Storage):
                 key = f"{one.study}/{one.series}/{uid}.dcm"
                 found += [Entry(key, 0, state)] if key.startswith(prefix) else []
             if one.missing:
-                told = f"{one.series}: {one.missing} instances that are counted and not listed"
+                told = f"{one.series}: {number_of(one.missing, 'instance')} counted and not listed"
                 self._absent[one.study] = (*self._absent.get(one.study, ()), told)
         return iter(sorted(found))
 

@@ -7,10 +7,9 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from echoatlas.pipeline.erase.proof import KINDS
 from echoatlas.pipeline.file_faults import local_faults
+from echoatlas.pipeline.templates import filled
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ def still_to_do(done: Erasure) -> list[str]:
         )
     if done.unread:
         said.append(
-            f"{done.unread} rejected files could not be opened to see whose they are. The lake "
-            "holds no picture and no pseudonym of them, only a keyed hash of the bytes."
+            f"{number_of(done.unread, 'rejected file')} could not be opened to learn whose. "
+            "Of each the lake holds no picture and no pseudonym, only a keyed hash of its bytes."
         )
     if done.look_alikes:
         said.append(
@@ -57,8 +56,8 @@ def still_to_do(done: Erasure) -> list[str]:
         )
     if damaged := sum(one.damaged for one in done.releases):
         said.append(
-            f"{damaged} shards of releases were damaged before: nobody could tell whose samples "
-            "lay in them, and all are out. Cut a new release to have the others again."
+            f"{number_of(damaged, 'shard')} of releases had been damaged before: nobody could tell "
+            "whose samples lay there, and all are out. Cut a new release to have the others again."
         )
     if not done.receipts:
         said.append("The site's bucket could not be written to: its receipts are as they were.")
@@ -89,10 +88,7 @@ def write_reports(done: Erasure, folder: Path) -> None:
         UsageError: the folder can't be written.
     """
     source = (files(__package__) / "erasure.html.j2").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(source).render(
-        done=done, kinds=KINDS, still_to_do=still_to_do(done)
-    )
+    page = filled(source, done=done, kinds=KINDS, still_to_do=still_to_do(done))
     told = asdict(done) | {"still_to_do": still_to_do(done)}
     with local_faults(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)

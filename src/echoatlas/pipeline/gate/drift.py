@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.gate.mix import NUMBERS
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.gate.mix import Mix, OrganOf
@@ -54,11 +55,12 @@ class Shift:
         """The same in words, without a value of any row."""
         if self.what == VOLUME:
             return (
-                f"an upload brings {self.new} objects, and half of all before up to {self.before}"
+                f"an upload brings {number_of(self.new, 'object')}, and half of all before up to "
+                f"{self.before}"
             )
         return (
             f"its {self.name} are not those of before (stability index {self.index:.2f}, "
-            f"{self.new} new objects beside {self.before})"
+            f"{number_of(self.new, 'new object')} beside {self.before})"
         )
 
     @property

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.templates import filled
+
 if TYPE_CHECKING:
     from echoatlas.pipeline.gate.checked import Check
     from echoatlas.pipeline.gate.drift import Shift
@@ -40,7 +42,8 @@ overflow-wrap: anywhere; }
 """
 SITE_PAGE = (
     STYLE
-    + """<p><a href="index.html">Run {{ run }}</a>: {{ failed }} of {{ checks|length }} expectations
+    + """<p><a href="index.html">Run {{ run }}</a>: {{ failed }} of
+{{ checks|length|number_of("expectation") }}
 do not hold. Rows are told by their opaque ids; no value of a row stands here.</p>
 {% for line in said %}<p class="bad">{{ line }}</p>
 {% endfor %}
@@ -51,7 +54,8 @@ do not hold. Rows are told by their opaque ids; no value of a row stands here.</
 </table>
 {% if shifts or unlike or silent %}<h2>Beside what it sent before</h2>
 {% if silent %}<p>{{ silent }}</p>
-{% endif %}{% for one in unlike %}<p class="bad">{{ one.objects }} objects wait
+{% endif %}{% for one in unlike %}<p class="bad">
+{{ one.objects|number_of("object waits", "objects wait") }}
 (uploads {{ one.uploads|join(", ") }}): {{ one.said|join("; ") }}. Who finds that they are right
 says so in the site's file: <code>drift: {accept: [{{ one.uploads|join(", ") }}]}</code></p>
 {% endfor %}{% if shifts %}<table>
@@ -129,7 +133,7 @@ class GatePart:
 
 def part_page(run: str, part: GatePart) -> str:
     """The page of a part, failing expectations first."""
-    return _rendered(
+    return filled(
         SITE_PAGE,
         title=f"What the gate found: {part.title}",
         run=run,
@@ -149,12 +153,12 @@ def publish_pages(storage: Storage, run: str, parts: Sequence[GatePart]) -> None
     for part in parts:
         folder.write(f"{part.name}.html", part_page(run, part).encode())
     title = f"What the gate found: run {run}"
-    folder.write(INDEX, _rendered(RUN_PAGE, title=title, parts=parts).encode())
+    folder.write(INDEX, filled(RUN_PAGE, title=title, parts=parts).encode())
     runs = {entry.key.removeprefix(FOLDER).partition("/")[0] for entry in storage.list(FOLDER)}
     newest = sorted(runs - {INDEX}, reverse=True)[:NEWEST]
     storage.write(
         f"{FOLDER}{INDEX}",
-        _rendered(FIRST_PAGE, title="What the gate found", runs=newest).encode(),
+        filled(FIRST_PAGE, title="What the gate found", runs=newest).encode(),
     )
 
 
@@ -166,10 +170,3 @@ def forget_pages(storage: Storage) -> None:
 def address(run: str, site: str) -> str:
     """Where a site's page of a run lies below the lake."""
     return f"{FOLDER}{run}/{site}.html"
-
-
-def _rendered(page: str, **facts: object) -> str:
-    import jinja2  # `status` names pages, and writes none
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(page).render(**facts)

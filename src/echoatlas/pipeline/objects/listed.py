@@ -245,12 +245,14 @@ def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> li
     if leaving:
         yet = "" if known is not None else ", once a run has read the lists"
         found.append(
-            f"lists take consent of {leaving} patients away: releases leave out what they are "
+            f"lists take consent of {number_of(leaving, 'patient')} away: releases leave "
+            "out what they are "
             f"seen in{yet}"
         )
     if known is not None and leaving and known.known < known.leaving:
         found.append(
-            f"of {known.leaving - known.known} of {known.leaving} patients whose consent tables "
+            f"of {known.leaving - known.known} of {number_of(known.leaving, 'patient')} "
+            "whose consent tables "
             "take away nothing is in the lake (yet): see that ids are written as scanners do"
         )
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.schemas.records import Damage
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
@@ -52,9 +53,11 @@ def each(
             raise Reject(Reason.UNREADABLE, f"frame {index + 1} of {frames} cannot be decoded")
         damage.lose(index, "decode_error")
         if len(damage.lost) > config.max_lost:
-            raise Reject(Reason.UNREADABLE, f"more than {config.max_lost} frames are damaged")
+            raise Reject(
+                Reason.UNREADABLE, f"more than {number_of(config.max_lost, 'frame')} damaged"
+            )
     if not good:
-        raise Reject(Reason.UNREADABLE, f"none of {frames} frames can be decoded")
+        raise Reject(Reason.UNREADABLE, f"none of {number_of(frames, 'frame')} can be decoded")
 
 
 def one(

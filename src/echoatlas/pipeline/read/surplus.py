@@ -12,6 +12,7 @@ import bz2
 import zlib
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.wording import number_of
 
 LAST = (b"", b"\n", b"\r\n")  # what an editor or a writer of text puts at the end of any file
 
@@ -49,7 +50,8 @@ def unexplained(count: int) -> Reject:
     """The reject for bytes that no field of a header speaks of."""
     return Reject(
         Reason.UNREADABLE,
-        f"{count} bytes are left over that the header does not explain: say in the header "
+        f"{number_of(count, 'byte is', 'bytes are')} left over that the header does not "
+        "explain: say in the header "
         "where the values begin and how many there are",
     )
 

@@ -13,6 +13,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.demux import Facts, demux, open_video, stamp_of, tags
 from echoatlas.schemas.records import Damage, Scan
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
@@ -111,7 +112,7 @@ def _pictures(
         if not config.partial and late + count < frames:
             raise Reject(
                 Reason.FRAME_MISMATCH,
-                f"the stream announces {frames} frames, {late + count} came out",
+                f"the stream announces {number_of(frames, 'frame')}, {late + count} came out",
             )
 
 

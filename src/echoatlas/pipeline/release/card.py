@@ -13,6 +13,12 @@ from echoatlas.schemas.values import Consent
 from echoatlas.wording import number_of
 
 UNITS = ("patients", "studies", "clips", "frames")
+UNSAID = {"consent": "nothing is said", "license": "none stated"}
+
+
+def unsaid(column: str) -> str:
+    """What stands for a value that is empty."""
+    return UNSAID.get(column, "not known")
 
 
 def counts(index: pa.Table) -> dict[str, dict[str, int]]:
@@ -42,10 +48,11 @@ def _patients(manifest: Manifest) -> list[str]:
     if ties is None:  # a release of before copies were asked
         return []
     return [
-        f"- {manifest.nameless} frames are of files that name no patient "
+        f"- {number_of(manifest.nameless or 0, 'frame')} of files that name no patient "
         "(`patient_source: object`)",
-        f"- {ties.patients} patients are tied by what copies of their pictures or their ids say, "
-        f"in {ties.groups} groups (`split_group`), each in one split",
+        f"- {number_of(ties.patients, 'patient')} tied by what copies of their pictures or "
+        "their ids "
+        f"say, in {number_of(ties.groups, 'group')} (`split_group`), each in one split",
     ]
 
 
@@ -56,7 +63,10 @@ def _consent(manifest: Manifest) -> list[str]:
     left = manifest.published["left_out"]
     gone = [f"{number} left out: {why}" for why, number in left.items() if "consent" in why]
     given, silent = said.get(Consent.GIVEN, 0), said.get(Consent.UNSAID, 0)
-    told = f"of {given} frames it is stated that patients consented, of {silent} nothing is"
+    told = (
+        f"of {number_of(given, 'frame')} it is stated that patients consented, of "
+        f"{silent} nothing is"
+    )
     return [f"- {'; '.join([told, *gone])}"]
 
 
@@ -74,7 +84,8 @@ def _sides(manifest: Manifest) -> list[str]:
     ]
     if told.native_honored or told.native_conflicts:
         lines.append(
-            f"- {told.native_honored} groups are split as their collections split them; "
+            f"- {number_of(told.native_honored, 'group is', 'groups are')} split as "
+            "collections have it; "
             f"{told.native_conflicts} lie in several of these, and went to the strictest"
         )
     return [*lines, *(f"- {one}, though it could have some" for one in told.lacking)]
@@ -84,7 +95,7 @@ def _without(manifest: Manifest) -> list[str]:
     return [
         f"- without {one.name}: {number_of(one.frames, 'frame')} of "
         f"{number_of(one.patients, 'patient')} near to it were left out ("
-        f"{one.near} clips of the lake are, {one.undecided} can't be told)"
+        f"{number_of(one.near, 'clip')} of the lake, {one.undecided} can't be told)"
         for one in manifest.without
     ]
 
@@ -108,7 +119,9 @@ def _by_column(manifest: Manifest) -> list[str]:
         if name not in manifest.population:
             heads = f"| {name} | {manifest.config.unit}s |"
             lines += [f"## By {name.replace('_', ' ')}", "", heads, "|---|---|"]
-            lines += [f"| {value or '-'} | {number} |" for value, number in numbers.items()] + [""]
+            lines += [
+                f"| {value or unsaid(name)} | {number} |" for value, number in numbers.items()
+            ] + [""]
     return lines
 
 
@@ -123,7 +136,7 @@ def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
         "",
         f"{number_of(manifest.frames, 'ultrasound frame')} of "
         f"{number_of(manifest.patients, 'patient')}, "
-        f"de-identified, deduplicated ({manifest.config.duplicates} duplicates) and labeled "
+        f"de-identified, deduplicated (duplicates: {manifest.config.duplicates}) and labeled "
         "on a tree of 9 regions and 52 organs.",
         "",
         f"- made by EchoAtlas {manifest.version}, tree `{manifest.tree}`",

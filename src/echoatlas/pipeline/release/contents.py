@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.views import add_view, views
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -110,7 +111,8 @@ def put_details(samples: Candidates, lake: Lake, versions: Mapping[str, int]) ->
         ).fetchall()
         if missing:
             raise CheckFailed(
-                f"{missing} frames are not in the lake at their source's size: set "
+                f"{number_of(missing, 'frame is', 'frames are')} not in the lake at their "
+                "source's size: set "
                 "`steps: {normalize: {native: true}}` in echoatlas.yaml, and run"
             )
         own = samples.source(["frame_id"])

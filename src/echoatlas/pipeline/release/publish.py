@@ -38,6 +38,7 @@ from echoatlas.schemas.manifest import FORMAT, Manifest
 from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import tree
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -134,7 +135,9 @@ def _demand_shards(releases: Storage, manifest: Manifest) -> None:
     attempt of long ago."""
     missing = {one.file for one in manifest.shards} - present(releases)
     if missing:
-        raise CheckFailed(f"{len(missing)} shards are gone: give the same command again")
+        raise CheckFailed(
+            f"{number_of(len(missing), 'shard is', 'shards are')} gone: give the same command again"
+        )
 
 
 def announce(lake: Lake, releases: Storage, manifest: Manifest) -> None:

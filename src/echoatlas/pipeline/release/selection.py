@@ -33,6 +33,7 @@ from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import Screen, demand_unseen, without
 from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.values import PatientSource
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,7 +105,9 @@ def _selected(
         whole = len(frames)
         sieve.keep(_asked_for(sieve, config), "not selected by `where`")
         if whole and not len(frames):
-            raise UsageError(f"nothing was selected: none of {whole} frames fits --where")
+            raise UsageError(
+                f"nothing was selected: none of {number_of(whole, 'frame')} fits --where"
+            )
     if not config.review:
         sieve.keep(frames.where(ACCEPTED), "the fan is to be reviewed")
     leaks = shown_to_leak(frames, lake.read("findings", version=versions.get("findings")))
@@ -279,7 +282,7 @@ def _named(frames: Candidates, config: ReleaseConfig) -> NDArray[np.bool_]:
     nameless = frames.where(NAMELESS)
     if config.nameless == "refuse" and (number := int(nameless.sum())):
         raise CheckFailed(
-            f"{number} of {len(frames)} frames are of files that name no patient "
-            "(patient_source: object)"
+            f"{number} of {number_of(len(frames), 'frame is', 'frames are')} of files that name no "
+            "patient (patient_source: object)"
         )
     return ~nameless if config.nameless == "drop" else np.ones(len(frames), np.bool_)

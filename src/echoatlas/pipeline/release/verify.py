@@ -24,6 +24,7 @@ from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.values import Consent, PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN, tree
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +129,10 @@ def kept_together(index: AskedIndex) -> Check:
     if shared or not there:
         return _check(name, shared, "are in two")
     ties = tied(index.asked)
-    said = f"{ties['patients']} patients are tied in {ties['groups']} groups by what copies say"
+    said = (
+        f"{number_of(ties['patients'], 'patient')} tied by what copies of their pictures or their "
+        f"ids say, in {number_of(ties['groups'], 'group')}"
+    )
     return Check(name, True, said if ties["groups"] else "")
 
 
@@ -137,7 +141,9 @@ def _known(manifest: Manifest, index: AskedIndex) -> Check:
         "SELECT count(*) FILTER (patient_source = ?), count(*) FROM i", [PatientSource.OBJECT.value]
     ).fetchall()[0]
     wanted = manifest.config.nameless == "keep"
-    said = f"{number} of {of} frames stand under patient_source: object"
+    said = (
+        f"{number} of {number_of(of, 'frame stands', 'frames stand')} under patient_source: object"
+    )
     return Check("files name their patients", wanted or not number, said if number else "")
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import jinja2
 import numpy as np
 import pyarrow as pa
 
@@ -23,6 +22,7 @@ from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.run.overlaps import matrices
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.pipeline.templates import filled
 from echoatlas.schemas.values import Relation
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
@@ -82,10 +82,8 @@ def write_report(
         chosen = index_columns_of(releases, manifest, ["frame_id"])
     found, measures = status(lake), lake.read("measures", QUALITY)
     source = (files(__package__) / "report.html.j2").read_text("utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        source
-    )
-    html = template.render(
+    html = filled(
+        source,
         title=f"Release {name}" if name else "The lake",
         manifest=manifest,
         status=found,

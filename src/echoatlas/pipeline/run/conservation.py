@@ -15,6 +15,7 @@ from echoatlas.pipeline.lake.join import integers
 from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.run.counting import ValueCounts
 from echoatlas.schemas.values import Status
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,13 +143,16 @@ def balanced(
     if wrong:
         faults.append("a kept object has more or fewer frames than it says")
     if strays:
-        faults.append(f"frames of {strays} objects that were not kept")
+        faults.append(f"frames of {number_of(strays, 'object')} not kept")
     rejected = outcomes.locators.take(status.among(Status.REJECTED))
     wrong, strays = _promises(rejected, np.ones(len(rejected), np.int64), refused)
     if wrong:
         faults.append("a rejected object is not in quarantine once")
     if strays:
-        faults.append(f"{strays} quarantine entries of objects that were not rejected")
+        faults.append(
+            f"{number_of(strays, 'quarantine entry', 'quarantine entries')} of "
+            "objects that were not rejected"
+        )
     names = [*status.words, PENDING]
     return Balance(_by_site(seen.sites, standing, names), tuple(sorted(faults)))
 

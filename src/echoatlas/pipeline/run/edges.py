@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.verify import Check
 from echoatlas.schemas.tables import schema
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +50,9 @@ def no_edge_across(deployment: Deployment, name: str) -> Check:
     number, across = crossing(edges, objects, splits)
     told = ", ".join(f"{count} {kind}" for kind, count in across.items() if count)
     known = sum(len(one) for _, one, _ in edges)
-    return Check(NAME, not number, f"{number} groups are in two ({told})" if number else
-                 f"{known} edges asked")  # fmt: skip
+    if number:
+        return Check(NAME, False, f"{number_of(number, 'group is', 'groups are')} in two ({told})")
+    return Check(NAME, True, f"{number_of(known, 'edge')} asked")
 
 
 def crossing(

@@ -19,6 +19,7 @@ from echoatlas.pipeline.gate.mix import Mix
 from echoatlas.pipeline.label.fusion import label
 from echoatlas.pipeline.plan.batch import UNJUDGED, Batch
 from echoatlas.pipeline.plan.settings import label_config
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -147,13 +148,18 @@ class Lots:
         if not new:
             return False
         if new + self._lately.objects < least:
-            few = f"{new + self._lately.objects} objects came since it was last compared"
+            few = (
+                f"{number_of(new + self._lately.objects, 'object')} came since it was last compared"
+            )
             self._gate.not_compared(self._site, f"{few}: it is from {least} on.")
             return False
         found = before_at(self._lake, self._site)
         self._before = replace(found, every=found.every.less(self._lately))
         if self._before.every.objects < least:
-            few = f"There is no history yet: {self._before.every.objects} objects came before"
+            few = (
+                "There is no history yet: "
+                f"{number_of(self._before.every.objects, 'object')} came before"
+            )
             self._gate.not_compared(self._site, f"{few}, and {least} are needed.")
             return False
         return True

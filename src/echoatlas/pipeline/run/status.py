@@ -15,6 +15,7 @@ from echoatlas.pipeline.run.counting import ValueCounts
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
 from echoatlas.schemas.values import Consent, Flag
+from echoatlas.taxonomy.devices import in_words as device_in_words
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -73,8 +74,10 @@ def status(lake: Lake) -> dict[str, Any]:
 def _devices(counts: ValueCounts) -> dict[str, int]:
     """Maker and model to number of frames, in order; one word where both are the same."""
     found: Counter[str] = Counter()
-    for both, number in counts.found.get(("frames", ("maker", "model")), Counter()).items():
-        found[" ".join(dict.fromkeys(both))] += number
+    for (maker, model), number in counts.found.get(
+        ("frames", ("maker", "model")), Counter()
+    ).items():
+        found[device_in_words(maker, model)] += number
     return _in_order(found)
 
 

@@ -25,6 +25,7 @@ from echoatlas.pipeline.sidecars.site import study_tables
 from echoatlas.schemas.rows.objects import StatedRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.schemas.values import Status
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -119,7 +120,10 @@ def _warnings(found: Sequence[tuple[str, Measured]], counts: Counter[str]) -> It
     if not studies:
         yield "a table of measurements speaks of no study that is here"
     elif left:
-        yield f"measurements of {studies} studies: {len(found)} numbers; left out: {left}"
+        yield (
+            f"measurements of {number_of(studies, 'study', 'studies')}: "
+            f"{number_of(len(found), 'number')}; left out: {left}"
+        )
 
 
 def _told_by(seen: Survey, rule: StudyTable, name: str, studies: Study, key: SiteKey) -> str:

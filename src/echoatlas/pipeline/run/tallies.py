@@ -11,6 +11,7 @@ from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.ids import Ids, SortedIds
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.values import Flag, Status
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -40,7 +41,8 @@ class Packed:
     def warning(self) -> str:
         """The same in words."""
         return (
-            f"of {self.objects} objects in archives {self.unlisted} lie beside tables of which no "
+            f"of {number_of(self.objects, 'object')} in archives {self.unlisted} lie beside "
+            "tables of which no "
             "row names them"
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.ingest.unfinished import abort
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -35,7 +36,8 @@ def give_up(deployment: Deployment, surveys: Iterable[Survey]) -> list[str]:
                 said.append(f"{seen.site.site}: unfinished uploads could not be aborted: {fault}")
         if begun:
             said.append(
-                f"{seen.site.site}: {len(begun)} multipart uploads are not finished, "
-                f"{aborted} of them were aborted"
+                f"{seen.site.site}: "
+                f"{number_of(len(begun), 'multipart upload is', 'multipart uploads are')} not "
+                f"finished; aborted: {aborted}"
             )
     return said

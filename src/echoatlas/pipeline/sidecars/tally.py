@@ -25,6 +25,8 @@ SPREADSHEET = "damaged (1.2E+11, ###, digits that became zeros)"  # what it does
 # An archive is named by its members; by itself, if there is no picture among them.
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
+REFUSES, REFUSE = "row refuses consent or withdraws it", "rows refuse consent or withdraw it"
+
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
@@ -63,18 +65,23 @@ class TableReport:
         """The same in words, for a receipt."""
         known = ", ".join(f"{heading} ({means})" for heading, means in self.columns.items())
         parts = [f"Columns understood: {known}; ignored: {', '.join(self.ignored) or 'none'}."]
-        parts.append(f"{self.unmatched} of {self.rows} rows name no file.")
+        parts.append(
+            f"{self.unmatched} of {number_of(self.rows, 'row names', 'rows name')} no file."
+        )
         if self.open:
-            parts.append(f"{self.open} archives were not looked into for this.")
+            parts.append(f"{number_of(self.open, 'archive')} not looked into for this.")
         if self.refused:
-            parts.append(f"{self.refused} rows refuse consent or withdraw it.")
+            parts.append(f"{number_of(self.refused, REFUSES, REFUSE)}.")
         if self.unclear:
             parts.append(
-                f"In {self.unclear} rows it is not understood what is said of consent: say in "
+                f"In {number_of(self.unclear, 'row')} it is not understood what is said of "
+                "consent: say in "
                 "sidecar.consent what it means."
             )
         if self.nameless:
-            parts.append(f"{self.nameless} rows name no patient, or several.")
+            parts.append(
+                f"{number_of(self.nameless, 'row names', 'rows name')} no patient, or several."
+            )
         if self.spoiled:
             parts.append(
                 f"{number_of(self.spoiled, 'row has', 'rows have')} an id that a spreadsheet "
@@ -130,36 +137,39 @@ class Tally:
         if self.share >= rule.min_matched:
             return ""
         return (
-            f"its tables name {self.named} of {self.files} files, less than its "
+            f"its tables name {self.named} of {number_of(self.files, 'file')}, less than its "
             f"sidecar.min_matched of {rule.min_matched:g}: its objects wait"
         )
 
     def warnings(self) -> list[str]:
         """What a person should look at, without a name of anybody."""
         found = []
+        rows, tables = number_of(self.rows, "row"), number_of(self.tables, "table")
         if self.overlooked:
             found.append(
-                f"{self.overlooked} files are tables that name files, and are not read as such: "
-                "say which in sidecar.files"
+                f"{number_of(self.overlooked, 'file is a table', 'files are tables')} of files, "
+                "and not read as such: say which in sidecar.files"
             )
         if self.idle:
             found.append(
-                f"{self.idle} of {self.tables} tables speak of nobody: none of their rows names a "
-                "file (`echoatlas site receipt` says which)"
+                f"{self.idle} of {number_of(self.tables, 'table speaks', 'tables speak')} of "
+                "nobody: no row there names a file (`echoatlas site receipt` says which)"
             )
         elif self.named < self.files:
-            found.append(f"tables leave {self.files - self.named} of {self.files} files unnamed")
+            left = self.files - self.named
+            found.append(f"tables leave {left} of {number_of(self.files, 'file')} unnamed")
         if self.unmatched and not self.open and not self.idle:
-            found.append(f"{self.unmatched} of {self.rows} rows of tables name no file")
+            name = "names" if self.rows == 1 else "name"
+            found.append(f"{self.unmatched} of {rows} of tables {name} no file")
         if self.unsure:
             found.append(
-                f"in {self.unsure} of {self.tables} tables no column is sure to name the patient: "
-                "say which in sidecar.columns"
+                f"in {self.unsure} of {tables} no column is sure to name the patient: say which in "
+                "sidecar.columns"
             )
         if self.nameless:
             found.append(
-                f"in {self.nameless} of {self.rows} rows of tables no patient is named, or several "
-                "for one file: each of these files is a patient of its own"
+                f"in {self.nameless} of {rows} of tables no patient is named, or several for one "
+                "file: each of these files is a patient of its own"
             )
         if self.spoiled:
             found.append(
@@ -174,13 +184,13 @@ class Tally:
             )
         if self.refused:
             found.append(
-                f"{self.refused} of {self.rows} rows of tables refuse consent or withdraw it: "
-                "releases leave out what these patients are seen in"
+                f"{self.refused} of {number_of(self.rows, REFUSES, REFUSE)}: releases leave out "
+                "what these patients are seen in"
             )
         if self.unclear:
             found.append(
-                f"in {self.unclear} of {self.rows} rows of tables it is not understood what is "
-                "said of consent, which is taken for a no: say in sidecar.consent what it means"
+                f"in {self.unclear} of {rows} of tables it is not understood what is said of "
+                "consent, which is taken for a no: say in sidecar.consent what it means"
             )
         if self.missing:
             found.append(f"no table has the columns {', '.join(self.missing)} of sidecar.columns")

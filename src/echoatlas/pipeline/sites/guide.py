@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 from echoatlas.pipeline.errors import Reason
 from echoatlas.pipeline.ingest.uploads import RECEIPTS
+from echoatlas.pipeline.templates import filled
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sites.presign import Form
@@ -119,7 +118,7 @@ def form_script(form: Form) -> str:
     fields = " ".join(f"-F {shlex.quote(f'{name}={text}')}" for name, text in form.fields.items())
     return (
         "#!/bin/sh\n"
-        f"# Sends files to {form.prefix}; good for {form.hours:g} hours from when it was made.\n"
+        f"# Sends files to {form.prefix}; good for {form.hours:g} h from when it was made.\n"
         'for file in "$@"; do\n'
         f'  curl --silent --show-error --fail {fields} -F "file=@\\"$file\\"" '
         f"{shlex.quote(form.url)} || exit 1\n"
@@ -128,12 +127,5 @@ def form_script(form: Form) -> str:
 
 
 def _rendered(name: str, said: dict[str, Any]) -> str:
-    environment = jinja2.Environment(
-        autoescape=name.endswith(".html.j2"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     text = files("echoatlas.pipeline.sites").joinpath(name).read_text("utf-8")
-    return environment.from_string(text).render(**said)
+    return filled(text, html=name.endswith(".html.j2"), trimmed=True, **said)

@@ -104,5 +104,5 @@ def put_address(
 def _demand_time(hours: float) -> None:
     if not 0 < hours <= MOST_HOURS:
         raise UsageError(
-            f"a signature holds for more than 0 and at most {MOST_HOURS:g} hours, not {hours:g}"
+            f"a signature holds for more than 0 and at most {MOST_HOURS:g} h, not {hours:g}"
         )

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup, escape
 
 from echoatlas.pipeline.spreadsheet import inert
+from echoatlas.pipeline.templates import filled
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sites.receipts import Receipt
@@ -79,10 +79,9 @@ def _page(site: str, upload: str, some: Sequence[Receipt]) -> str:
     )
     uploaded = {one.archive or one.file for one in some if one.status != "missing"}
     text = files("echoatlas.pipeline.sites").joinpath("receipt.html.j2").read_text("utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(text).render(
+    return filled(
+        text,
+        trimmed=True,
         site=site,
         upload=upload,
         uploaded=len(uploaded),

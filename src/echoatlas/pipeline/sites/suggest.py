@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from echoatlas.taxonomy.devices import UNKNOWN
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.sidecars.tally import Tally
@@ -28,7 +29,9 @@ def suggestions(
     damaged = sum(found.rejected.get(one, 0) for one in ("truncated", "frame_mismatch"))
     understood = sum(found.organs.values()) - found.organs.get(UNKNOWN, 0)
     if not site.labels.organ and understood >= FEW and number >= MOSTLY * understood:
-        lines.append(f"labels: {{organ: {organ}}}  # of {number} in {understood} objects")
+        lines.append(
+            f"labels: {{organ: {organ}}}  # of {number} in {number_of(understood, 'object')}"
+        )
     if not site.cropped and found.rejected.get("no_fan", 0) >= max(FEW, MOSTLY / 2 * found.looked):
         lines.append("cropped: true  # if the pictures were cropped to the scanned area")
     if not site.partial and damaged >= FEW:

@@ -19,6 +19,7 @@ from echoatlas.pipeline.deidentify.header.rules import digits_in, significant
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.dicom.values import DAMAGE, read_text, read_texts
 from echoatlas.pipeline.vault.pseudonyms import is_standard
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deidentify.header.policy import Option, Policy
@@ -138,7 +139,7 @@ def demand_clean(before: Any, after: Any, policy: Policy) -> None:
     """
     if found := leaks(before, after, policy):
         told = ", ".join(f"{finding.place} {finding.why}" for finding in found[:5])
-        raise Reject(Reason.NOT_CLEAN, f"{len(found)} attributes were not cleaned: {told}.")
+        raise Reject(Reason.NOT_CLEAN, f"{number_of(len(found), 'attribute')} not cleaned: {told}.")
 
 
 def walk(dataset: Any, *, judged_only: bool = False) -> Iterator[tuple[str, Any]]:

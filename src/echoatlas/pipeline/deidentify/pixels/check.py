@@ -17,6 +17,7 @@ from echoatlas.pipeline.deidentify.pixels.sight import Sight
 from echoatlas.pipeline.deidentify.pixels.views import around, crop
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.step import step
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def check_written(
 def refuse_text(seen: Seen) -> None:
     """Raise ``residual_text`` if lines were seen."""
     if seen.lines:
-        raise Reject(Reason.RESIDUAL_TEXT, f"{len(seen.lines)} lines of text are left")
+        raise Reject(Reason.RESIDUAL_TEXT, f"{number_of(len(seen.lines), 'line')} of text left")
 
 
 def _blacked(picture: Picture, where: NDArray[np.bool_]) -> Picture:

@@ -13,6 +13,7 @@ from echoatlas.pipeline.read.dicom.frame_times import frame_times
 from echoatlas.pipeline.read.dicom.regions import pixel_spacing, ultrasound_regions
 from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.schemas.records import Damage, Scan
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def count_told(
 
 def refuse_unless_partial(flags: list[str], there: int, declared: int, config: ReadConfig) -> None:
     """Damage that is known before decoding: tolerated only if the site says so."""
-    detail = f"the header says {declared} frames, the file holds {there}"
+    detail = f"the header says {number_of(declared, 'frame')}, the file holds {there}"
     if not there:
         raise Reject(Reason.TRUNCATED, detail)
     if config.partial:

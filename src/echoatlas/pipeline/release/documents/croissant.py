@@ -283,7 +283,8 @@ def _consent(index: pa.Table) -> str:
     said = index.column("consent").to_pylist()
     given, silent = said.count(Consent.GIVEN), said.count(Consent.UNSAID)
     return (
-        f"Of {given} of {len(said)} samples it is stated that the patient consented, of {silent} "
+        f"Of {given} of {number_of(len(said), 'sample')} it is stated that the patient "
+        f"consented, of {silent} "
         "nothing is; who refused or withdrew is left out."
     )
 

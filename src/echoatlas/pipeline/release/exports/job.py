@@ -17,6 +17,7 @@ from echoatlas.pipeline.release.huggingface import Features
 from echoatlas.pipeline.release.reader import ShardReader, Stored, file_ending
 from echoatlas.pipeline.release.shard import MARKS, PLACES
 from echoatlas.schemas.strict import Strict
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.release.exports.target import Target
@@ -133,7 +134,8 @@ class Pull(Generic[Settings]):
         if not rows:
             raise UsageError(f"nothing of the selection can be written so: {left_out}")
         if gone:
-            self.left_out = f"{gone} of {self.index.num_rows} samples are left out: {left_out}"
+            of = number_of(self.index.num_rows, "sample is", "samples are")
+            self.left_out = f"{gone} of {of} left out: {left_out}"
             self.notes.append(f"{self.left_out}.")
             self.index = self.index.take(pa.array(rows, pa.int64()))
 
