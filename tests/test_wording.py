@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from echoatlas.cli import call
-from echoatlas.wording import number_of
+from echoatlas.wording import number_of, spans
 from tests.helpers.tables import quick_lake
 
 SOURCES = Path(__file__).parents[1] / "src/echoatlas"
@@ -33,6 +33,12 @@ def test_one_is_one_and_none_are_several() -> None:
     assert [number_of(n, "frame") for n in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
     assert number_of(1, "file waits", "files wait") == "1 file waits"
     assert number_of(3, "file waits", "files wait") == "3 files wait"
+
+
+def test_numbers_in_a_row_are_told_by_their_ends() -> None:
+    assert spans([7, 1, 2, 3]) == "1-3, 7"
+    assert spans([4, 5]) == "4-5"
+    assert spans([]) == ""
 
 
 def sentences() -> Iterator[tuple[str, str]]:

@@ -203,6 +203,40 @@ def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
     assert not (there.lake_path / "tombstones").exists()
 
 
+def test_a_dry_run_says_of_each_line_how_it_was_read_and_whether_anybody_was_found(
+    there: Rehearsal,
+) -> None:
+    table = ["patient_id,issuer,name,birth_date", "MRN-1", "MRN-9", ",,Doe,19700101", "MRN-8,H"]
+    (there.root / "ids.txt").write_text("\n".join(table) + "\n")
+
+    said = there.here(*request(there, "--dry-run")).stdout.splitlines()
+
+    assert said[1:] == [
+        "line 2, read by patient_id: found",
+        "line 3, read by patient_id: NOBODY WHO IS KNOWN HERE",
+        "line 4, read by name and birth_date: NOBODY WHO IS KNOWN HERE",
+        "line 5, read by patient_id, issuer: NOBODY WHO IS KNOWN HERE",
+    ]
+    assert not [word for line in said for word in ("MRN", "Doe") if word in line]
+
+
+def test_who_found_nobody_is_not_told_that_anything_was_erased(there: Rehearsal) -> None:
+    """A script that looks at the exit code alone must not take one for the other."""
+    (there.root / "ids.txt").write_text("MRN-8\nMRN-9\n")
+
+    counted = there.here(*request(there, "--dry-run"))
+    done = there.here(*request(there))
+    again = there.here(*request(there))
+
+    assert counted.returncode == 0
+    assert "lines 1-2, read by patient_id: NOBODY WHO IS KNOWN HERE" in counted.stdout
+    assert "NOBODY OF THE FILE WAS FOUND: nothing would be erased" in counted.stdout
+    assert done.returncode == again.returncode == 1
+    assert "NOBODY OF THE FILE WAS FOUND" in done.stdout
+    assert "nobody of the file was found here, and nothing was erased" in done.stderr
+    assert json.loads((there.root / "erasure-dsr-7.json").read_text())["unknown"] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "request_id", "told"),
     [

@@ -89,11 +89,11 @@ def test_a_refusal_holds_for_every_copy_and_for_all_of_its_patient(rehearsal: Re
     assert told["1.png"] == "Consent was refused: no release will hold it."
     assert "Consent (consent)" in told["t.csv"]
     assert "1 row refuses consent or withdraws it." in told["t.csv"]
-    assert "In 1 rows it is not understood" in told["t.csv"]
+    assert "In 1 row it is not understood" in told["t.csv"]
     warned = made.run("plan")["sites"][0]["warnings"]
     assert [one for one in warned if one.startswith("1 of 5 rows refuse consent")]
     card = made.deployment.releases.read("one/card.md").decode()
-    assert "of 1 frames it is stated that patients consented, of 2 nothing is; 3 left out" in card
+    assert "of 1 frame it is stated that patients consented, of 2 nothing is; 3 left out" in card
 
 
 def test_a_refusal_that_comes_later_makes_it_leave_the_next_release(rehearsal: Rehearsal) -> None:

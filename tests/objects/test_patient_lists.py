@@ -128,7 +128,9 @@ def test_a_list_of_patients_takes_all_their_pictures_out_of_releases(rehearsal: 
     assert worked["objects"] == 0
     assert any(one.startswith("lists take consent of 5 patients away") for one in planned)
     status = made.run("status")
-    assert status["patient_lists"] == {"here": {"patients": 6, "leaving": 5, "known": 4, "held": 0}}
+    assert status["patient_lists"] == {
+        "here": {"patients": 6, "leaving": 5, "known": 4, "unclear": 0, "held": 0}
+    }
     assert any("of 1 of 5 patients" in one for one in worked["warnings"])
     told = {one["file"]: one["sentence"] for one in made.run("site", "receipt", "here")}
     assert "Consent was withdrawn" in told["1.dcm"]
@@ -416,3 +418,78 @@ def test_rows_that_give_a_name_and_a_birth_date_alone_are_counted() -> None:
     told = [*warnings_of([listed]), sentence_on(listed)]
     assert sum("2 rows take consent away and name nobody by number" in one for one in told) == 2
     assert not [one for one in told if "ROE" in one or "1981" in one]
+
+
+NAMES = (
+    "left", "withdrawn", "withdrawals", "opt_out", "opt-out", "optout", "erase", "erasure",
+    "erased", "refused", "refusals", "objections", "revoked", "leavers", "removed", "excluded",
+    "exclusions", "delete", "dropouts", "dsr-7", "gdpr", "patients_left", "do_not_use", "Widerruf",
+    "retraits", "ohne_Einwilligung", "geloescht", "\u64a4\u56de", "\u5220\u9664",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("heading", ["", "PatientID\n", "id\n", "MRN\n", "Patient number\n"])
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+def test_whatever_a_site_calls_a_list_of_who_left_its_ids_are_enough(
+    heading: str, ending: str
+) -> None:
+    data = f"{heading}QK-7001\nQK-7002\n".encode()
+
+    found = {name: said(f"{name}.{ending}", data) for name in NAMES}
+
+    both = {"QK-7001": "withdrawn", "QK-7002": "withdrawn"}
+    assert [name for name in NAMES if found[name] != both] == []
+
+
+def test_a_name_that_means_a_side_or_a_table_of_pictures_takes_nobody_away() -> None:
+    measured = b"PatientID,length,width\nQK-7001,102,55\n"
+    pictures = b"file,note\n1.png,blurred\n"
+
+    assert listed("left_kidney.csv", measured) is None
+    assert listed("removed.csv", pictures, files="*.csv") is None
+    assert listed("left.nii.gz", b"\x1f\x8b") is None
+
+
+@pytest.mark.parametrize("name", ["patients.csv", "consent.txt"])
+def test_a_list_of_which_nobody_knows_what_it_means_says_how_that_ends(
+    rehearsal: Rehearsal, name: str
+) -> None:
+    made = rehearsal
+    here = made.site("here")
+    put(here, {"1.dcm": scan(1, "A1"), "2.dcm": scan(2, "A2"), name: b"PatientID\nA1\n"})
+
+    planned = made.here("plan").stdout
+    ran = made.here("run")
+    status = made.here("status").stdout
+    (told,) = [one for one in made.run("site", "receipt", "here") if one["file"] == name]
+    (here / name).rename(here / "withdrawn.csv")
+    made.run("run")
+    again = made.here("status").stdout
+
+    for said_of_it in (planned, ran.stdout + ran.stderr):
+        assert "of 1 patient a list does not say what it means to be in it" in said_of_it
+        assert "give it a column consent (yes, no, withdrawn)" in said_of_it
+        assert name not in said_of_it
+    assert ran.returncode == 0
+    assert "of 1 it is not clear what is meant" in status
+    assert "`echoatlas site receipt here` says which list, and what to do" in status
+    assert "a name such as withdrawn.csv says it" in told["sentence"]
+    assert "not clear" not in again
+
+
+def test_a_list_that_is_said_to_mean_nothing_holds_nobody_back_any_more(
+    rehearsal: Rehearsal,
+) -> None:
+    made = rehearsal
+    here = made.site("here")
+    put(here, {"1.dcm": scan(1, "A1"), "2.dcm": scan(2, "A2"), "cohort.csv": b"PatientID\nA1\n"})
+    made.run("run")
+    kept, _ = released(made, "one")
+    file = made.home / "sites" / "here.yaml"
+    file.write_text(file.read_text() + "\nsidecar: {lists: {'cohort*': ignore}}\n")
+
+    made.run("run")
+    freed, _ = released(made, "two")
+
+    assert kept == ["2.dcm"]
+    assert freed == ["1.dcm", "2.dcm"]

@@ -50,7 +50,7 @@ def test_status_counts_what_lies_in_the_tables(tmp_path: Path) -> None:
     assert found["organs"] == {"liver": 3}
     assert found["duplicates"] == {"exact": 1, "representative": 1}
     assert found["quarantine"] == {"too_large": 1}
-    assert found["faults"] == ["1 quarantine entries of objects that were not rejected"]
+    assert found["faults"] == ["1 quarantine entry of objects that were not rejected"]
     assert not found["conservation"]
 
 

@@ -18,7 +18,7 @@ PLACE = "s3://uploads/st-elsewhere/"
     ("rule", "said"),
     [
         (Uploads(), "taken as they come. Best"),
-        (Uploads(quiet_minutes=2.5), "changed for 2.5 minutes. Best"),
+        (Uploads(quiet_minutes=2.5), "changed for 2.5 min. Best"),
         (Uploads(marked_only=True), "before you do. Best"),
     ],
 )

@@ -192,6 +192,8 @@ def status(ctx: typer.Context) -> None:
 
 def status_text(found: dict[str, Any]) -> str:
     """The status for people."""
+    from echoatlas.pipeline.objects.heeded import Heeded
+
     kinds = sorted({kind for counts in found["sites"].values() for kind in counts})
     parts = [
         f"{number_of(found['frames'], 'frame')}; the books "
@@ -228,11 +230,7 @@ def status_text(found: dict[str, Any]) -> str:
         told = ", ".join(f"{number} {said}" for said, number in found["consent"].items())
         parts.append(f"objects by what is said of consent: {told}")
     for site, one in found["patient_lists"].items():
-        parts.append(
-            f"{site}: lists take consent of {number_of(one['leaving'], 'patient')} away, of "
-            f"{one['known']} of whom the lake holds something"
-            + (f"; {one['held']} LISTS CAN'T BE HEEDED: nothing is released" * bool(one["held"]))
-        )
+        parts.append(Heeded(**one).sentence(site))
     if found["tables"]:
         heads = ("tables", "idle", "rows", "unmatched", "files", "named")
         rows = [(site, *(one[h] for h in heads)) for site, one in found["tables"].items()]

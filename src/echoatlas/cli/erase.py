@@ -7,8 +7,7 @@ from pathlib import Path
 import typer
 
 from echoatlas.cli.output import Context
-from echoatlas.pipeline.errors import UsageError
-from echoatlas.wording import number_of
+from echoatlas.pipeline.errors import CheckFailed, UsageError
 
 Patients = typer.Option(
     None,
@@ -38,11 +37,14 @@ def erase(
     report: Path = Report,
     dry_run: bool = typer.Option(False, "--dry-run", help="Only count what would go."),
 ) -> None:
-    """Take patients, a site or a collection out of lake and releases for good, and prove it."""
+    """Take patients, a site or a collection out of lake and releases for good, and prove it.
+
+    Exit code 1 where nobody of the file was found: a report is written, and nothing was erased.
+    """
     context: Context = ctx.obj
     from echoatlas.pipeline.erase.erase import erase as carry_out
     from echoatlas.pipeline.erase.plan import found_in_lake
-    from echoatlas.pipeline.erase.report import as_text_of, write_reports
+    from echoatlas.pipeline.erase.report import as_text_of, counted, write_reports
     from echoatlas.pipeline.erase.request import request_of, sites_of
 
     if [patient_ids is not None, whole, again].count(True) != 1:
@@ -68,20 +70,23 @@ def erase(
     if dry_run:
         found = [found_in_lake(deployment, one) for one in asked]
         context.say(
-            "\n".join(
-                f"{one.site}: {number_of(len(one.objects), 'object')} with "
-                f"{number_of(len(one.frames), 'frame')} would go; "
-                f"of nobody who is known here: {number_of(len(one.unknown), 'line')} of the file"
-                for one in found
-            ),
+            "\n".join(counted(one, each) for one, each in zip(found, asked, strict=True)),
             [
                 {
                     "site": one.site,
                     "objects": len(one.objects),
                     "frames": len(one.frames),
                     "unknown": one.unknown,
+                    "lines": [
+                        {
+                            "line": line.line,
+                            "read_as": line.read_as,
+                            "found": line.line not in one.unknown,
+                        }
+                        for line in each.patients
+                    ],
                 }
-                for one in found
+                for one, each in zip(found, asked, strict=True)
             ],
         )
         return
@@ -89,3 +94,8 @@ def erase(
     for one in done:
         write_reports(one, report)
     context.say("\n\n".join(as_text_of(one, report) for one in done), done)
+    if all(one.of_nobody for one in done):
+        raise CheckFailed(
+            "nobody of the file was found here, and nothing was erased: see that ids are written "
+            "as the scanner has them. Who comes later under these is refused"
+        )

@@ -88,6 +88,11 @@ class Erasure:
     books: bool
     proof: Proof
 
+    @property
+    def of_nobody(self) -> bool:
+        """Whether it named patients, and none of them was found."""
+        return 0 < self.patients == len(self.unknown)
+
     @staticmethod
     def of(told: dict[str, Any]) -> Erasure:
         """An erasure as it was written down."""

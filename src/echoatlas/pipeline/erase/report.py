@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.erase.proof import KINDS
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.templates import filled
-from echoatlas.wording import number_of
+from echoatlas.wording import number_of, spans
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from echoatlas.pipeline.erase.erase import Erasure
+    from echoatlas.pipeline.erase.plan import Doomed
+    from echoatlas.pipeline.erase.request import Request
+
+NOBODY = "NOBODY OF THE FILE WAS FOUND"
 
 
 def still_to_do(done: Erasure) -> list[str]:
@@ -34,10 +38,9 @@ def still_to_do(done: Erasure) -> list[str]:
         )
     said.append("Reports, review sheets and exports that were made before are deleted by hand.")
     if done.unknown:
-        lines = ", ".join(map(str, done.unknown))
         said.append(
-            f"Nothing was found for these lines of the file: {lines}. If the patient was scanned "
-            "here, ask for the id with its issuer, or name and birth date as the scanner had them."
+            f"Nothing was found for these lines of the file: {spans(done.unknown)}. If the "
+            "patient was scanned here, ask for the id with its issuer, or name and birth date as the scanner had them."
         )
     if done.unread:
         said.append(
@@ -64,11 +67,30 @@ def still_to_do(done: Erasure) -> list[str]:
     return said
 
 
+def counted(found: Doomed, asked: Request) -> str:
+    """What would go, and how each line of the file was read; no value of any."""
+    lines = [
+        f"{found.site}: {number_of(len(found.objects), 'object')} with "
+        f"{number_of(len(found.frames), 'frame')} would go"
+    ]
+    ways: dict[tuple[bool, tuple[str, ...]], list[int]] = {}
+    for one in asked.patients:
+        ways.setdefault((one.line in found.unknown, one.read_as), []).append(one.line)
+    for (unknown, read_as), some in sorted(ways.items(), key=lambda pair: pair[1]):
+        what = "line" if len(some) == 1 else "lines"
+        how = "NOBODY WHO IS KNOWN HERE" if unknown else "found"
+        lines.append(f"{what} {spans(some)}, read by {', '.join(read_as)}: {how}")
+    if asked.patients and len(found.unknown) == len(asked.patients):
+        lines.append(f"{NOBODY}: nothing would be erased")
+    return "\n".join(lines)
+
+
 def as_text_of(done: Erasure, folder: Path) -> str:
     """What an erasure did, for the command line."""
     lines = [
         f"request {done.request}: {number_of(done.objects, 'object')} with "
         f"{number_of(done.frames, 'frame')} of {done.site} erased",
+        *([f"{NOBODY}: nothing of them was here to erase"] if done.of_nobody else []),
         *(
             f"release {one.release}: {number_of(one.frames, 'frame')} out; {one.instead}"
             for one in done.releases

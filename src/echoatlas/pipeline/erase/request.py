@@ -32,10 +32,15 @@ COLUMNS = ("patient_id", "issuer", "name", "birth_date", "study_uid", "folder", 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line of the file: one patient, under all pseudonyms that the line may stand for."""
+    """A line of the file: one patient, under all pseudonyms that the line may stand for.
+
+    Attributes:
+        read_as: the columns by which it was read; ``patient_id`` of a list without a head.
+    """
 
     line: int
     pseudonyms: frozenset[str]
+    read_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +98,11 @@ def request_of(
             )
         if normalized(name) in {normalized(value) for value in row.values()}:
             raise UsageError("--request: this is what a patient is called; give an opaque id")
-        found = frozenset(_pseudonyms(row, key))
+        found = list(_pseudonyms(row, key))
         if not found:
             raise UsageError(f"{file.name}, line {line}: nothing by which a patient is known")
-        asked.append(Asked(line, found))
+        ways = tuple(dict.fromkeys(way for way, _ in found))
+        asked.append(Asked(line, frozenset(one for _, one in found), ways))
     if not asked:
         raise UsageError(f"{file.name} names no patient")
     return Request(name, site, tuple(asked))
@@ -143,25 +149,25 @@ def _is_head(line: str, sign: str) -> bool:
     return len(names) > 1 and set(names) <= set(COLUMNS)
 
 
-def _pseudonyms(row: Mapping[str, str], key: SiteKey) -> Iterator[str]:
-    """All that a patient may be called in the lake, by what is told of them."""
+def _pseudonyms(row: Mapping[str, str], key: SiteKey) -> Iterator[tuple[str, str]]:
+    """All that a patient may be called in the lake, each behind what it was made of."""
 
     def called(identity: str) -> str:
         return key.pseudonym("patient", identity)
 
     if told := row.get("patient_id"):
         # Tables and file names know ids without their issuer, as do headers of older devices
-        yield called(patient_identity(told))
+        yield "patient_id", called(patient_identity(told))
         if issuer := row.get("issuer"):
-            yield called(patient_identity(told, issuer))
+            yield "issuer", called(patient_identity(told, issuer))
     if "name" in row and "birth_date" in row:
-        yield called(named_identity(row["name"], row["birth_date"]))
+        yield "name and birth_date", called(named_identity(row["name"], row["birth_date"]))
     if told := row.get("study_uid"):
-        yield called(study_identity(told))
+        yield "study_uid", called(study_identity(told))
     if told := row.get("folder"):
-        yield called(normalized(told.strip("/")))
+        yield "folder", called(normalized(told.strip("/")))
     if told := row.get("pseudonym"):
-        yield told
+        yield "pseudonym", told
 
 
 def sites_of(deployment: Deployment, name: str, *, whole: bool) -> list[str]:

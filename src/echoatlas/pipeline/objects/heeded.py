@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.read.consent import strictest
 from echoatlas.schemas.values import Consent
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -22,13 +24,29 @@ class Heeded:
     Attributes:
         patients: that lists name. leaving: of these, of whom they say that they refused, withdrew,
             or agreed to less than all. known: of these, of whom the lake holds anything.
-        held: lists that can't be heeded.
+        unclear: of these, of whom nobody knows what is meant. held: lists that can't be heeded.
     """
 
     patients: int
     leaving: int
     known: int
+    unclear: int
     held: int
+
+    def sentence(self, site: str) -> str:
+        """The same in words, and where to look."""
+        said = [
+            f"{site}: lists take consent of {number_of(self.leaving, 'patient')} away, of "
+            f"{self.known} of whom the lake holds something"
+        ]
+        if self.unclear:
+            said.append(f"of {self.unclear} it is not clear what is meant, which is taken for a no")
+        if self.held:
+            said.append(
+                f"{number_of(self.held, 'LIST')} CAN'T BE HEEDED: nothing of the site is released"
+            )
+        where = f"`echoatlas site receipt {site}` says which list, and what to do"
+        return "; ".join([*said, *([where] if len(said) > 1 else [])])
 
 
 def heeded(lake: Lake) -> dict[str, Heeded]:
@@ -42,12 +60,16 @@ def heeded(lake: Lake) -> dict[str, Heeded]:
 
 def _heeded(rows: Sequence[Mapping[str, str]], known: set[str]) -> Heeded:
     left: dict[str, set[str]] = {}
+    said: dict[str, list[str]] = {}
     for row in rows:
+        said.setdefault(row["patient"], []).append(row["consent"])
         if row["patient"] and row["consent"] != Consent.GIVEN:
             left.setdefault(row["patient"], {row["patient"]}).add(row["known_as"])
     there = sum(not names.isdisjoint(known) for names in left.values())
     patients = len({row["patient"] for row in rows} - {""})
-    return Heeded(patients, len(left), there, sum(not row["patient"] for row in rows))
+    held = sum(not row["patient"] for row in rows)
+    unclear = sum(bool(who) and strictest(told) is Consent.UNCLEAR for who, told in said.items())
+    return Heeded(patients, len(left), there, unclear, held)
 
 
 def known_marks(lake: Lake, rows: Iterable[Mapping[str, str]]) -> set[str]:

@@ -36,8 +36,13 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 HELD = (
-    "a list of patients can't be heeded: no picture of the site is released until it is mended "
-    "(`echoatlas site receipt` says which)"
+    "a list of patients can't be heeded: no picture of the site is released until it is mended, "
+    "taken away, or said to be none in sidecar.lists (`NAME: ignore`); `echoatlas site receipt` "
+    "says which"
+)
+MEANING = (
+    "give it a column consent (yes, no, withdrawn), or say in sidecar.lists what it means to be in "
+    "it (`NAME: withdrawn`, given, ignore, ...); of who left a name such as withdrawn.csv says it"
 )
 ARCHIVED = "archived"  # in the place of a list's, of all lists in a site's archives
 
@@ -217,7 +222,10 @@ def sentence_on(one: PatientList) -> str:
         parts.append("It names nobody.")
     if Consent.UNCLEAR in one.said.values():
         parts.append(
-            "Where that is unclear, say in sidecar.lists or sidecar.consent what it means."
+            f"Nothing says what it means to be in it, which is taken for a no: {MEANING}."
+            if one.says_nothing
+            else "Unclear is what is not understood, and taken for a no: write yes, no or "
+            "withdrawn, or say in sidecar.consent what the word means."
         )
     if one.nameless:
         parts.append(f"{_nameless(one.nameless)}.")
@@ -241,6 +249,11 @@ def warnings_of(lists: Iterable[PatientList], known: Heeded | None = None) -> li
     found = [f"a list of patients {one.fault}" for one in some if one.fault]
     if nameless := sum(one.nameless for one in some):
         found.append(_nameless(nameless))
+    if silent := sum(len(one.said) for one in some if one.says_nothing):
+        found.append(
+            f"of {number_of(silent, 'patient')} a list does not say what it means to be in "
+            f"it, which is taken for a no (`echoatlas site receipt` says which list): {MEANING}"
+        )
     leaving = sum(one.leaving for one in some if one.alone)
     if leaving:
         yet = "" if known is not None else ", once a run has read the lists"

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.read.dicom.values import read_items, read_text
-from echoatlas.pipeline.read.headings import LEAVING, meaning, plain
+from echoatlas.pipeline.read.headings import BESIDE_LEFT, GONE, LEAVING, LEFT_ALONE, meaning, plain
 from echoatlas.schemas.values import Consent
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ WORDS: Mapping[Consent, frozenset[str]] = {
 }
 SILENT = re.compile(r"[-?.*/_\s]*")
 TICKS = "✓✔☑"
+DO_NOT_USE = "donotuse"
 
 
 def strictest(said: Iterable[str]) -> Consent:
@@ -113,6 +114,16 @@ def told_by_name(key: str, rule: Sidecar) -> str:
     name = base_name(key)
     told = next((says for glob, says in rule.lists.items() if fnmatch(name, glob.lower())), "")
     return told or (Consent.WITHDRAWN.value if speaks_of_leaving(name) else "")
+
+
+def told_of_patients(key: str, rule: Sidecar) -> str:
+    """The same of a table that names patients and no files: more names say that somebody left."""
+    told = told_by_name(key, rule)
+    words = re.findall(r"[^\W\d_]+", base_name(key).rpartition(".")[0])
+    plainly = [plain(one) for one in words]
+    alone = LEFT_ALONE in plainly and all(map(BESIDE_LEFT.fullmatch, plainly))
+    gone = alone or DO_NOT_USE in "".join(plainly) or any(map(GONE.fullmatch, plainly))
+    return told or (Consent.WITHDRAWN.value if gone else "")
 
 
 def base_name(key: str) -> str:

@@ -81,6 +81,17 @@ LEAVING = re.compile(
     r"|objection|objected|opposition|retrait|ritirat|retirad|revocad|отозва|отказ|撤回|撤销|拒绝|拒否"
     r"|退出|不同意|未同意|철회|거부"
 )
+# A word of the name of a list of patients of which it says the same; over pictures or in a table of
+# findings it may mean anything
+GONE = re.compile(
+    r"eras(?:e|ed|ures?)|delet(?:e|ed|ions?)|remov(?:e|ed|als?)|exclu(?:de|ded|sions?)|leavers?"
+    r"|drop(?:ped|outs?)|dsa?r|gdpr|dsgvo|rgpd|forget|forgotten|gelo(?:e)?scht|lo(?:e)?schung|ausgeschlossen"
+    r"|ausgetreten|austritte?|exclus|supprime[rs]?|effacement|删除|排除|削除|除外|삭제|제외"
+)
+LEFT_ALONE = "left"  # a side as well: in a name of nothing else
+BESIDE_LEFT = re.compile(
+    r"left|(?:patient|participant|subject|id)s?|study|trial|list|of|who|have|has|the"
+)
 AGREEING = re.compile(
     r"consent|einwilligung|einverstandnis|zustimmung|toestemming|согласи|同意|동의"
 )

@@ -19,6 +19,7 @@ from echoatlas.pipeline.read.consent import (
     speaks_of_leaving,
     strictest,
     told_by_name,
+    told_of_patients,
 )
 from echoatlas.pipeline.read.headings import (
     AGREEING,
@@ -45,6 +46,7 @@ WRITTEN = (
     ".rtf", ".htm", ".html", ".xml", ".eml", ".msg", ".sav", ".dta", ".parquet", ".gz", ".7z",
     ".rar", ".gpg", ".p7m", ".enc",
 )  # fmt: skip
+LISTED = (*SHEETS, ".txt", ".xls", ".xlsb", ".ods")
 TABULAR = (*SHEETS, ".txt", ".json", ".xls", ".xlsb", ".ods")
 LEFT = (Consent.WITHDRAWN, Consent.REFUSED, Consent.UNCLEAR, Consent.RESTRICTED)
 UNREADABLE = "can't be read as a table"
@@ -90,6 +92,17 @@ class PatientList:
         return replace(self, alone=False, weak=False, said=said)
 
     @property
+    def ignored(self) -> bool:
+        """Whether the site's file says that it says nothing."""
+        return not (self.alone or self.said or self.nameless or self.fault)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is a list of patients of whom nobody knows what it means to be in it."""
+        spoken = {"consent", "opt_out"}.intersection(self.columns.values())
+        return self.alone and not spoken and Consent.UNCLEAR in self.said.values()
+
+    @property
     def leaving(self) -> int:
         """Of how many patients it says that they refused, withdrew, or agreed to less than all."""
         return sum(one in LEFT for one in self.said.values())
@@ -98,24 +111,27 @@ class PatientList:
 def may_list_patients(key: str, rule: Sidecar) -> bool:
     """Whether a file is to be asked whether it lists patients, by its name."""
     name = base_name(key)
-    return name.endswith(SHEETS) or (name.endswith(WRITTEN) and bool(told_by_name(key, rule)))
+    if name.endswith(SHEETS) or (name.endswith(WRITTEN) and told_by_name(key, rule)):
+        return True
+    return name.endswith(LISTED) and bool(told_of_patients(key, rule) or _speaks_of_consent(key))
 
 
 def patients_of(
     key: str, sheets: Sequence[Sheet] | None, table: SidecarTable | None, rule: Sidecar
 ) -> PatientList | None:
-    """What a file says of patients; None if it says nothing of their consent.
+    """What a file says of patients; None if it never says anything of their consent.
 
     Args:
         sheets: all that could be read of it as tables; None if it is none.
         table: the same as a table whose rows are given to the files that they name; None if not.
     """
     by_name = told_by_name(key, rule)
-    if by_name == IGNORED:
-        return None
+    if by_name == IGNORED:  # what was read of it before that was said holds no more
+        return PatientList(key, alone=False)
     if sheets is None:
         name = base_name(key)
-        spoken = by_name or (name.endswith(TABULAR) and AGREEING.search(plain(name)))
+        spoken = by_name or (name.endswith(TABULAR) and _speaks_of_consent(key))
+        spoken = spoken or (name.endswith(LISTED) and told_of_patients(key, rule))
         return PatientList(key, alone=True, fault=UNREADABLE) if spoken else None
     found = [_sheet(key, one, table is not None, rule, by_name) for one in sheets]
     return _joined(key, [one for one in found if one is not None])
@@ -149,7 +165,10 @@ def _sheet(key: str, sheet: Sheet, heeded: bool, rule: Sidecar, by_name: str) ->
         weak = not any(LOOKS_LIKE_FILE.search(row.get(file, "")) for row in sheet.rows)
         who = who or [file] * (weak and plain(file) == "id")
         file = None if weak else file
-    if by_name and not who and file is None and len(sheet.headings) == 1:
+    if file is None and not by_name and key.lower().endswith(LISTED):
+        by_name = told_of_patients(key, rule)
+    asked = by_name or _speaks_of_consent(key)
+    if asked and not who and file is None and len(sheet.headings) == 1:
         sheet = _bare(sheet)
         who = list(sheet.headings) if _are_numbers(sheet.rows) else []
     readers = {one: meaning(one, rule) for one in speaking(sheet.headings, rule)}
@@ -178,6 +197,10 @@ def _sheet(key: str, sheet: Sheet, heeded: bool, rule: Sidecar, by_name: str) ->
     found = _said(key, sheet.rows, words, who, alone=file is None)
     found = replace(found, weak=weak, columns=columns)
     return found if found.alone or found.said or found.nameless else None
+
+
+def _speaks_of_consent(key: str) -> bool:
+    return bool(AGREEING.search(plain(base_name(key))))
 
 
 def _under_titles(sheet: Sheet, rule: Sidecar) -> Sheet:

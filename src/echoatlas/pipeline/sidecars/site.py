@@ -230,7 +230,7 @@ def is_unheeded(site: SiteConfig, name: str, data: bytes) -> bool:
     if not (is_list(site, name) or is_sidecar(site, name)):
         return False
     table, listed = looked_at(data, name, site)
-    return listed is not None and (table is None or bool(listed.fault))
+    return listed is not None and not listed.ignored and (table is None or bool(listed.fault))
 
 
 @dataclass(slots=True)
