@@ -222,7 +222,7 @@ def test_an_empty_lake_and_an_empty_selection_are_one_line(
         create(lake, releases, ReleaseConfig(name="none", where="regoin = 'back'"))
     assert "_row" not in str(told.value)
     for nothing in ("1", "organ"):
-        with pytest.raises(UsageError, match=f"--where: {nothing} is no condition"):
+        with pytest.raises(UsageError, match=f"--where: {nothing}: no condition"):
             create(lake, releases, ReleaseConfig(name="none", where=nothing))
     with pytest.raises(CheckFailed, match="no frames yet"):
         create(Lake(Storage.open(tmp_path / "new")), releases, ReleaseConfig(name="none"))

@@ -20,6 +20,7 @@ import echoatlas.cli.erase as erase
 import echoatlas.cli.flows as flows
 import echoatlas.cli.labels as labels
 import echoatlas.cli.overlap as overlap
+import echoatlas.cli.pull as pull
 import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
 import echoatlas.cli.verify as verify
@@ -62,6 +63,7 @@ curation.add_to(app)
 labels.add_to(app)
 sites.add_to(app)
 releases.add_to(app)
+pull.add_to(app)
 verify.add_to(app)
 flows.add_to(app)
 overlap.add_to(app)

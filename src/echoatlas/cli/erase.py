@@ -44,7 +44,7 @@ def erase(
     context: Context = ctx.obj
     from echoatlas.pipeline.erase.erase import erase as carry_out
     from echoatlas.pipeline.erase.plan import found_in_lake
-    from echoatlas.pipeline.erase.report import as_text_of, counted, write_reports
+    from echoatlas.pipeline.erase.report import as_text_of, would_go, write_reports
     from echoatlas.pipeline.erase.request import request_of, sites_of
 
     if [patient_ids is not None, whole, again].count(True) != 1:
@@ -70,7 +70,7 @@ def erase(
     if dry_run:
         found = [found_in_lake(deployment, one) for one in asked]
         context.say(
-            "\n".join(counted(one, each) for one, each in zip(found, asked, strict=True)),
+            "\n".join(would_go(one, each) for one, each in zip(found, asked, strict=True)),
             [
                 {
                     "site": one.site,

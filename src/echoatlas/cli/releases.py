@@ -1,4 +1,4 @@
-"""Commands about releases: ``release``, ``pull``, ``formats``."""
+"""Commands about releases: ``release``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from echoatlas.cli.output import Context, as_data, table
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.cli.pull import pairs
 from echoatlas.schemas.config.file import mapping, parse, yaml_value
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.wording import number_of
@@ -28,9 +28,6 @@ Suppress = typer.Option(
     None, "--suppress", help="age_decade, age, sex, model or maker; in order, for --min-k."
 )
 Frames = typer.Option(None, "--frames", help="Write each frame that changed there, as CSV.")
-Settings = typer.Option(
-    None, "--set", metavar="KEY=VALUE", help="A setting of the format: see `formats`."
-)
 Set = typer.Option(
     None,
     "--set",
@@ -48,8 +45,6 @@ release_app = typer.Typer(
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.add_typer(release_app, name="release")
-    app.command()(pull)
-    app.command()(formats)
 
 
 @release_app.command("create")
@@ -94,7 +89,7 @@ def create(
     given |= {"min_k": min_k, "native": native}
     given |= {"suppress": tuple(suppress) if suppress else None}
     raw = mapping(config) if config else {}
-    raw |= {key: yaml_value(value, f"--set {key}") for key, value in _pairs(settings or []).items()}
+    raw |= {key: yaml_value(value, f"--set {key}") for key, value in pairs(settings or []).items()}
     raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
     asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()  # first, since what is imported then forgoes pandas
@@ -150,7 +145,7 @@ def moves(ctx: typer.Context, name: str) -> None:
 
 
 def _previewed(name: str, told: Preview) -> str:
-    from echoatlas.pipeline.release.card import unsaid
+    from echoatlas.pipeline.release.card import empty_in
 
     lines = [
         f"release {name} would hold {number_of(told.samples, 'sample')} of "
@@ -158,7 +153,7 @@ def _previewed(name: str, told: Preview) -> str:
     ]
     lines += [f"left out: {number}: {reason}" for reason, number in told.left_out.items()]
     for column, numbers in told.counts.items():
-        shown = (f"{one or unsaid(column)} {number}" for one, number in numbers.items())
+        shown = (f"{one or empty_in(column)} {number}" for one, number in numbers.items())
         lines.append(f"{column}: " + ", ".join(shown))
     lines += [one.sentence for one in told.moved_since]
     megabytes = [f"{size / 1e6:.1f} MB" for size in (told.reused, told.written)]
@@ -295,59 +290,3 @@ def deprecate(
 
     said = say(context.releases(), name, why, successor)
     context.say(said.of(name), said)
-
-
-def pull(
-    ctx: typer.Context,
-    name: str,
-    dest: Path,
-    format: str = typer.Option("webdataset", help="The layout: see `formats`."),
-    where: str = typer.Option("", help="SQL expression over the index."),
-    settings: list[str] | None = Settings,
-    even: bool = typer.Option(False, "--even", help="Clips at an even rate: `--set even=true`."),
-    replace: bool = typer.Option(False, "--replace", help="What another pull left in the folder."),
-) -> None:
-    """Bring a release, or a part of it, to a folder, as a trainer's own loader reads it."""
-    context: Context = ctx.obj
-    from echoatlas.pipeline.release.notices import standing_name
-    from echoatlas.pipeline.release.pull import pull as bring
-
-    chosen = _pairs([*(settings or []), *(["even=true"] if even else [])])
-    said = context.warn, chosen, context.progress
-    releases = context.releases()
-    number = bring(
-        releases, name, dest, format, where, *said, replace=replace, missing=context.warn
-    )
-    came = standing_name(releases, name, lambda _: None)
-    context.say(
-        f"{number_of(number, 'sample')} of {came} in {dest.absolute()}",
-        {"release": came, "samples": number, "dest": dest.absolute(), "format": format},
-    )
-
-
-def _pairs(settings: list[str]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in settings]
-    wrong = next((key for key, equals, _ in pairs if not equals), None)
-    if wrong is not None:
-        raise UsageError(f"--set {wrong}: say KEY=VALUE")
-    return {key.strip(): value for key, _, value in pairs}
-
-
-def formats(ctx: typer.Context) -> None:
-    """The layouts that `pull` writes, who reads each, and what may be set with --set."""
-    context: Context = ctx.obj
-    from echoatlas.pipeline.release.pull import FORMATS, settings_of
-
-    rows = [(name, form.readers) for name, form in FORMATS.items()]
-    lines = [table(("format", "read by"), rows), ""]
-    listed = [row for name in FORMATS for row in settings_of(name)]
-    lines.append(table(("format", "setting", "default", "meaning"), listed))
-    heads = ("setting", "default", "meaning")
-    data = {
-        name: {
-            "readers": form.readers,
-            "settings": [dict(zip(heads, row[1:], strict=True)) for row in settings_of(name)],
-        }
-        for name, form in FORMATS.items()
-    }
-    context.say("\n".join(lines), data)

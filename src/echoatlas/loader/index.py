@@ -109,8 +109,9 @@ class Index:
         """
         from echoatlas.pipeline.release.select import rows_where
 
-        rows_where(self.schema.empty_table(), expression)  # what is wrong, among all columns
-        found = rows_where(self.columns(self.mentioned(expression)), expression)
+        option = "where"
+        rows_where(self.schema.empty_table(), expression, option=option)  # among all columns
+        found = rows_where(self.columns(self.mentioned(expression)), expression, option=option)
         return np.asarray(found, np.int64).astype(np.int32)
 
     def column(self, name: str) -> pa.ChunkedArray:

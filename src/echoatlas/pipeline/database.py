@@ -19,7 +19,14 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.scratch import Allowance, own_name, remove_if_empty
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
-SqlError: TypeAlias = duckdb.Error
+SqlError: TypeAlias = duckdb.DatabaseError
+# What is wrong with a question, and not with memory, files or disks
+WRONG_SQL = (
+    duckdb.ProgrammingError,
+    duckdb.DataError,
+    duckdb.NotSupportedError,
+    duckdb.InternalError,
+)
 # Each thread holds parts of all joins that it goes through; two in 100 MB fail at 60,000 frames of
 # a release's index, one does not. It looks for no more threads than there are processors.
 MB_A_THREAD = 200

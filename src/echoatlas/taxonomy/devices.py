@@ -60,7 +60,7 @@ def device(manufacturer: str | None, model: str | None) -> tuple[str, str]:
     return UNKNOWN, UNKNOWN
 
 
-def in_words(maker: str, model: str) -> str:
+def named_device(maker: str, model: str) -> str:
     """Both as one text; one word where they are the same, as both unknown."""
     return " ".join(dict.fromkeys((maker, model)))
 

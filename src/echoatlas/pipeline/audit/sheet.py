@@ -23,8 +23,7 @@ from echoatlas.pipeline.frames.png import data_url
 from echoatlas.pipeline.release.findings import LAKE, RANDOM, RISK
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.templates import filled
-from echoatlas.taxonomy.devices import UNKNOWN
-from echoatlas.taxonomy.devices import in_words as device_in_words
+from echoatlas.taxonomy.devices import UNKNOWN, named_device
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -162,7 +161,7 @@ def scored(lake: Lake) -> Iterator[dict[str, str]]:
                 codes.add("unknown_device")
             yield {
                 "frame_id": row["frame_id"],
-                "stratum": device_in_words(row["maker"], row["model"]),
+                "stratum": named_device(row["maker"], row["model"]),
                 "risk": " ".join(code for code in RISKS if code in codes),
             }
 

@@ -12,7 +12,7 @@ from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
 from echoatlas.schemas.records import WITNESSED, Alone
 from echoatlas.schemas.rows.objects import AuditRow
 from echoatlas.schemas.values import AuditVerdict
-from echoatlas.taxonomy.devices import in_words as device_in_words
+from echoatlas.taxonomy.devices import named_device
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def summed(rows: Sequence[AuditRow]) -> dict[str, Any]:
 
 
 def _device(row: AuditRow) -> str:
-    return device_in_words(row.maker, row.device)
+    return named_device(row.maker, row.device)
 
 
 def page(told: dict[str, Any]) -> str:

@@ -40,7 +40,8 @@ def still_to_do(done: Erasure) -> list[str]:
     if done.unknown:
         said.append(
             f"Nothing was found for these lines of the file: {spans(done.unknown)}. If the "
-            "patient was scanned here, ask for the id with its issuer, or name and birth date as the scanner had them."
+            "patient was scanned here, ask for the id with its issuer, or name and birth date as "
+            "the scanner had them."
         )
     if done.unread:
         said.append(
@@ -67,7 +68,7 @@ def still_to_do(done: Erasure) -> list[str]:
     return said
 
 
-def counted(found: Doomed, asked: Request) -> str:
+def would_go(found: Doomed, asked: Request) -> str:
     """What would go, and how each line of the file was read; no value of any."""
     lines = [
         f"{found.site}: {number_of(len(found.objects), 'object')} with "

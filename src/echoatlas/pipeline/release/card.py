@@ -16,7 +16,7 @@ UNITS = ("patients", "studies", "clips", "frames")
 UNSAID = {"consent": "nothing is said", "license": "none stated"}
 
 
-def unsaid(column: str) -> str:
+def empty_in(column: str) -> str:
     """What stands for a value that is empty."""
     return UNSAID.get(column, "not known")
 
@@ -120,7 +120,7 @@ def _by_column(manifest: Manifest) -> list[str]:
             heads = f"| {name} | {manifest.config.unit}s |"
             lines += [f"## By {name.replace('_', ' ')}", "", heads, "|---|---|"]
             lines += [
-                f"| {value or unsaid(name)} | {number} |" for value, number in numbers.items()
+                f"| {value or empty_in(name)} | {number} |" for value, number in numbers.items()
             ] + [""]
     return lines
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,15 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.database import SqlError, database
+from echoatlas.pipeline.database import WRONG_SQL, database
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.release.wrong_expression import CONDITION, kind_of, shown, wrong_expression
 from echoatlas.pipeline.scratch import Allowance
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.database import Connection
 
-OURS = re.compile(r', "_row"|"_row"(, )?')  # the number of a row, among columns that are offered
 REPEATED = ("frame_id", "representative", "object_id", "pane")  # what ``repeated_frames`` looks at
 
 
@@ -37,34 +36,36 @@ def filter_rows(index: pa.Table, expression: str) -> pa.Table:
     return index.take(rows_where(index, expression)) if expression.strip() else index
 
 
-def rows_where(index: pa.Table, expression: str, allowance: Allowance | None = None) -> pa.Array:
-    """The numbers of those rows, int64 and ascending; see ``filter_rows``."""
+def rows_where(
+    index: pa.Table,
+    expression: str,
+    allowance: Allowance | None = None,
+    option: str = "--where",
+) -> pa.Array:
+    """The numbers of those rows, int64 and ascending; see ``filter_rows``.
+
+    Args:
+        option: what the expression was given by, for messages.
+    """
     numbered = without_nan(index).append_column("_row", pa.array(np.arange(index.num_rows)))
     with database(allowance, closed=True) as asked:
         asked.register("t", numbered)
         try:
-            _demand_condition(asked, expression)
+            _demand_condition(asked, expression, option)
             kept = asked.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
             return kept.to_arrow_table().column("_row").combine_chunks()
-        except SqlError as error:
-            raise UsageError(told_in_one_line("--where", error)) from None
+        except WRONG_SQL as error:
+            raise wrong_expression(option, expression, numbered.schema, error) from None
 
 
-def _demand_condition(asked: Connection, expression: str) -> None:
+def _demand_condition(asked: Connection, expression: str, option: str) -> None:
     """Refuse what is true of all rows, or of none, since it asks nothing: a number, a text."""
-    (kind,) = asked.sql(f"SELECT ({expression}\n) FROM t LIMIT 0").types
-    if str(kind) != "BOOLEAN":
+    kinds = [str(one) for one in asked.sql(f"SELECT ({expression}\n) FROM t LIMIT 0").types]
+    if kinds != ["BOOLEAN"]:
+        what = kind_of(kinds[0]) if len(kinds) == 1 else "several columns"
         raise UsageError(
-            f"--where: {expression.strip()} is no condition ({str(kind).lower()}); say one such as "
-            "organ = 'liver'"
+            f"{option}: {shown(expression)}: no condition, but {what}; say one such as {CONDITION}"
         )
-
-
-def told_in_one_line(option: str, error: SqlError) -> str:
-    """What is wrong with an expression."""
-    message = str(error).split("\n\n")[0].replace("\n", " ")
-    message = OURS.sub("", message)
-    return f"{option}: {message}"
 
 
 def without_nan(index: pa.Table) -> pa.Table:

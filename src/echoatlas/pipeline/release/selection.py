@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from echoatlas.pipeline.database import SqlError, database
+from echoatlas.pipeline.database import WRONG_SQL, database
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.release.candidates import Candidates, mentioned
 from echoatlas.pipeline.release.clips import clip_numbers, clips_of, of_clips, whole_clips
@@ -25,12 +25,12 @@ from echoatlas.pipeline.release.select import (
     REPEATED,
     repeated_frames,
     rows_where,
-    told_in_one_line,
     without_nan,
 )
 from echoatlas.pipeline.release.split import SPLIT_BY, dealt
 from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import Screen, demand_unseen, without
+from echoatlas.pipeline.release.wrong_expression import wrong_expression
 from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.values import PatientSource
 from echoatlas.wording import number_of
@@ -271,8 +271,8 @@ def row_scores(
             # In whatever order they come: to sort millions takes more memory than all else
             for batch in pa.RecordBatchReader.from_stream(found):
                 values[batch.column("_row").to_numpy()] = batch.column("v").to_numpy()
-        except SqlError as error:
-            raise UsageError(told_in_one_line(f"--{name}", error)) from None
+        except WRONG_SQL as error:
+            raise wrong_expression(f"--{name}", expression, index.schema, error) from None
     if not np.all((values >= 0) & np.isfinite(values)):
         raise UsageError(f"--{name}: it is negative, or no number, for some samples")
     return values

@@ -15,7 +15,7 @@ from echoatlas.pipeline.run.counting import ValueCounts
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
 from echoatlas.schemas.values import Consent, Flag
-from echoatlas.taxonomy.devices import in_words as device_in_words
+from echoatlas.taxonomy.devices import named_device
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -77,7 +77,7 @@ def _devices(counts: ValueCounts) -> dict[str, int]:
     for (maker, model), number in counts.found.get(
         ("frames", ("maker", "model")), Counter()
     ).items():
-        found[device_in_words(maker, model)] += number
+        found[named_device(maker, model)] += number
     return _in_order(found)
 
 
