@@ -80,7 +80,8 @@ def test_one_patient_is_one_in_all_that_is_said_of_a_small_lake(
         ["release", "list"], ["release", "show", "a"], ["release", "moves", "c"],
         ["release", "diff", "a", "b"], ["verify", "a"], ["overlap"], ["audit", "report"],
         ["release", "sweep", "--dry-run"], ["pull", "a", str(tmp_path / "pulled")],
-        ["report", "a"], ["label", "conflicts"], ["quarantine", "list"],
+        ["report", "a", "--out", str(tmp_path / "report.html")], ["label", "conflicts"],
+        ["quarantine", "list"],
     ]  # fmt: skip
     said = []
     for words in commands:

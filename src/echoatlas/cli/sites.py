@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -217,9 +217,9 @@ def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(N
     found = receipts(deployment, deployment.site(site), [upload] if upload else None)
     if upload and not found:
         raise UsageError(f"site '{site}' has no upload '{upload}'")
-    heads = ("status", "file", "why")
+    heads = ("status", "file", "why", "what to do")
     context.say(
-        table(heads, [(one.status, one.file, one.sentence) for one in found]),
+        table(heads, [(one.status, one.file, one.sentence, one.advice) for one in found]),
         [
             {
                 "file": r.file,
@@ -227,6 +227,7 @@ def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(N
                 "status": r.status,
                 "reason": r.reason,
                 "sentence": r.sentence,
+                "advice": r.advice,
             }
             | ({"table": r.table} if r.table else {})
             for r in found
@@ -246,19 +247,19 @@ def list_quarantine(
     """Rejected objects, and why."""
     context: Context = ctx.obj
     from echoatlas.pipeline.run.quarantine import quarantined
+    from echoatlas.pipeline.sites.advice import advice_on, told_without_advice
 
     found = [asdict(row) for row in quarantined(context.open(), site, reason)]
-    rows = [{head: row[head] for head in HEADS} for row in found]
-    context.say(
-        table(
-            ("object_id", "site", "step", "reason", "detail"),
-            [
-                (row["object_id"][:16], row["site"], row["step"], row["reason"], row["detail"])
-                for row in rows
-            ],
-        ),
-        rows,
-    )
+    rows: list[dict[str, Any]] = [
+        {head: row[head] for head in HEADS} | {"advice": advice_on(row["reason"], row["detail"])}
+        for row in found
+    ]
+    shown = [
+        (row["object_id"][:16], row["site"], row["step"], row["reason"],
+         told_without_advice(row["detail"]), row["advice"])
+        for row in rows
+    ]  # fmt: skip
+    context.say(table(("object_id", "site", "step", "reason", "detail", "what to do"), shown), rows)
 
 
 @quarantine_app.command()
@@ -266,8 +267,10 @@ def show(ctx: typer.Context, object_id: str) -> None:
     """All that is known of one rejected object."""
     context: Context = ctx.obj
     from echoatlas.pipeline.run.quarantine import one_quarantined
+    from echoatlas.pipeline.sites.advice import advice_on
 
     row = asdict(one_quarantined(context.open(), object_id))
+    row["advice"] = advice_on(row["reason"], row["detail"])
     context.say("\n".join(f"{name:12} {value}" for name, value in row.items()), row)
 
 

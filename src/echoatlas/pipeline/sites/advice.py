@@ -1,6 +1,12 @@
-"""What a site can do about each reason for which a file was not accepted."""
+"""What a site can do about a file that was not accepted: one place, for receipts and quarantine.
+
+A detail may end with what to do about that very file: "...: save each as a page". Where it does so,
+that stands in the place of what is advised for its reason.
+"""
 
 from __future__ import annotations
+
+import re
 
 from echoatlas.pipeline.errors import Reason
 
@@ -43,8 +49,26 @@ ADVICE: dict[Reason, str] = {
 
 
 BY_CODE = {one.value: said for one, said in ADVICE.items()}
+OWN = re.compile(r"[:;] (?P<advice>(?:state|send|save|say in|export|set) .*)$")
 
 
-def advice_on(reason: str) -> str:
-    """What to do about a reason's code; "" where there is none."""
-    return BY_CODE.get(reason, "")
+def advice_on(reason: str, detail: str = "") -> str:
+    """What to do about a rejected object.
+
+    Args:
+        reason: its code.
+        detail: as it stands in quarantine.
+
+    Returns:
+        A sentence; "" where there is none.
+    """
+    own = OWN.search(detail)
+    if own is None:
+        return BY_CODE.get(reason, "")
+    said = own["advice"].rstrip(".")
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def told_without_advice(detail: str) -> str:
+    """What was found, without what to do about it."""
+    return OWN.sub("", detail)

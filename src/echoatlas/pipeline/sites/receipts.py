@@ -21,7 +21,7 @@ from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.read.consent import strictest
 from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
 from echoatlas.pipeline.sidecars.tally import TableReport, tally
-from echoatlas.pipeline.sites.advice import OTHER_BYTES, advice_on
+from echoatlas.pipeline.sites.advice import OTHER_BYTES, OWN, advice_on
 from echoatlas.schemas.values import Consent, Status
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def receipts(
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     wanted = None if uploads is None else {*uploads, *named}
     outcomes, of_objects = _outcomes(lake, site, wanted)
-    fates = fates_of(of_objects)
+    fates, details = fates_of(of_objects), _details(lake, of_objects)
     remarks = remarks_on(of_objects, consent_of_patients(lake, site.site))
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
@@ -117,6 +117,10 @@ def receipts(
             alone[row["locator"]] = row
     kept_back = batches_held(lake.storage).get(site.site)
     unlike = kept_back.unlike if kept_back is not None else ()
+
+    def receipt(name: str, sighting: dict[str, object] | None) -> Receipt:
+        return _receipt(name, sighting, outcomes, fates, details, remarks, unlike)
+
     entries = uploaded(bucket)
     if whole is None:
         whole = completeness(site, bucket, entries, time.time())
@@ -141,7 +145,7 @@ def receipts(
             for index, name in sorted(names.items()):
                 place = f"{arrival.key}!{name}"
                 if index in rows:
-                    found.append(_receipt(place, rows[index], outcomes, fates, remarks, unlike))
+                    found.append(receipt(place, rows[index]))
                 else:
                     found.append(Receipt(place, "", "sidecar", ""))
         elif arrival.key in beside.keys:
@@ -149,9 +153,7 @@ def receipts(
         elif arrival.locator not in alone and arrival.key in whole.waiting:
             found.append(Receipt(arrival.key, "", "waiting", "", WAITS))
         else:
-            found.append(
-                _receipt(arrival.key, alone.get(arrival.locator), outcomes, fates, remarks, unlike)
-            )
+            found.append(receipt(arrival.key, alone.get(arrival.locator)))
         about = digest(arrival)
         other = bool(about) and whole.promised.get(arrival.key, about) != about
         found[first:] = [_about(one, arrival, about, other=other) for one in found[first:]]
@@ -197,7 +199,7 @@ def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -
         "waiting" if waits else receipt.status,
         receipt.reason,
         receipt.sentence or (OTHER if other else ""),
-        OTHER_BYTES if other else advice_on(receipt.reason),
+        OTHER_BYTES if other else receipt.advice,
         arrival.key if receipt.file != arrival.key else "",
         arrival.size,
         arrived.isoformat(timespec="seconds") if arrived else "",
@@ -216,6 +218,15 @@ def _of_table(receipt: Receipt, told: TableReport | None, of_patients: str) -> R
 def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Why each rejected object was; a duplicate is of the same id."""
     return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
+
+
+def _details(lake: Lake, outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What stands in quarantine of rejected objects, where it says what to do about them."""
+    ids = sorted({row["object_id"] for row in outcomes if row["status"] == Status.REJECTED})
+    rows = lake.read("quarantine", ["object_id", "detail"], pc.field("object_id").isin(ids))
+    return {
+        one["object_id"]: one["detail"] for one in rows.to_pylist() if OWN.search(one["detail"])
+    }
 
 
 def remarks_on(
@@ -242,6 +253,7 @@ def _receipt(
     sighting: dict[str, object] | None,
     outcomes: dict[str, dict[str, str]],
     fates: Mapping[str, str],
+    details: Mapping[str, str],
     remarks: Mapping[str, str],
     unlike: Iterable[Unlike],
 ) -> Receipt:
@@ -255,4 +267,5 @@ def _receipt(
     repeats = outcome["status"] == Status.DUPLICATE
     reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
     sentence = sentence_of(reason) if reason else remarks.get(outcome["object_id"], "")
-    return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence)
+    advice = advice_on(reason, details.get(outcome["object_id"], ""))
+    return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence, advice)
