@@ -104,3 +104,25 @@ def test_a_wrong_setting_is_told_in_one_line(
     code = call(["--deployment", str(home), "release", "create", "x", "--set", setting])
 
     assert (code, capsys.readouterr().err) == (2, f"echoatlas: {told}\n")
+
+
+def test_what_has_no_known_license_is_counted_before_and_after_and_on_the_card(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick_lake(home / "lake2", [{"license": "unknown"}, {"license": "CC-BY-4.0"}, {}])
+    here = ["--deployment", str(home), "--lake", str(home / "lake2"), "release"]
+    told = "2 of 3 frames without a license that is known (`license` in the site's file)"
+    pages = []
+    for words in (
+        ["create", "a", "--dry-run"],
+        ["create", "a"],
+        ["show", "a"],
+        ["create", "b", "--use", "research"],
+    ):
+        capsys.readouterr()
+        assert call([*here, *words]) == 0
+        pages.append(capsys.readouterr().out)
+
+    assert all(told in page for page in pages[:3])
+    assert told not in pages[3]
+    assert "left out: 1: license 'unknown' is not known to permit research" in pages[3]

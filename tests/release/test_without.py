@@ -151,6 +151,19 @@ def test_a_release_goes_without_whole_clips_and_patients_and_says_how_much(
     assert "nothing to train on is near to" in out
 
 
+def test_what_left_since_it_is_near_to_a_set_is_told_for_that(
+    home: Path, file: str, say: Say
+) -> None:
+    assert say(home, "release", "create", "before-set")[0] == 0
+    assert say(home, "release", "create", "after-set", "--without", file)[0] == 0
+
+    code, out, _ = say(home, "release", "diff", "before-set", "after-set", "--json")
+
+    assert code == 0
+    assert json.loads(out)["why"] == {"evaluation": 4}
+    assert "evaluation: near to an evaluation set" in say(home, "release", "show", "after-set")[1]
+
+
 def test_the_gate_refuses_a_release_that_overlaps(home: Path, file: str, say: Say) -> None:
     """Of a set that the configuration names, without that anybody has to remember it."""
     config = home / "echoatlas.yaml"

@@ -94,6 +94,7 @@ def create(
     asked = parse(ReleaseConfig, raw, str(config or "release"))
     deployment = context.open()  # first, since what is imported then forgoes pandas
     from echoatlas.pipeline.erase.returned import demand_nothing_erased
+    from echoatlas.pipeline.release.card import on_licenses
     from echoatlas.pipeline.release.create import preview
     from echoatlas.pipeline.run.contamination import cut_release, screens
 
@@ -113,7 +114,7 @@ def create(
     lines += [
         f"left out: {number}: {reason}"
         for reason, number in manifest.published["left_out"].items()
-        if "consent" in reason
+        if "consent" in reason or "license" in reason
     ]
     lines += [
         f"{number_of(one.frames, 'frame')}, {number_of(one.clips, 'clip')}, "
@@ -121,6 +122,7 @@ def create(
         f"{one.name} ({number_of(one.near, 'clip')} of the lake, {one.undecided} can't be told)"
         for one in manifest.without
     ]
+    lines += on_licenses(manifest.counts, manifest.config.unit)
     lines += [one.sentence for one in manifest.moved_since]
     lines += [f"who: echoatlas release moves {name}"] if manifest.moved_since else []
     context.say("\n".join(lines), manifest.published)
@@ -145,7 +147,7 @@ def moves(ctx: typer.Context, name: str) -> None:
 
 
 def _previewed(name: str, told: Preview) -> str:
-    from echoatlas.pipeline.release.card import empty_in
+    from echoatlas.pipeline.release.card import empty_in, on_licenses
 
     lines = [
         f"release {name} would hold {number_of(told.samples, 'sample')} of "
@@ -155,7 +157,7 @@ def _previewed(name: str, told: Preview) -> str:
     for column, numbers in told.counts.items():
         shown = (f"{one or empty_in(column)} {number}" for one, number in numbers.items())
         lines.append(f"{column}: " + ", ".join(shown))
-    lines += [one.sentence for one in told.moved_since]
+    lines += [*on_licenses(told.counts, told.unit), *(one.sentence for one in told.moved_since)]
     megabytes = [f"{size / 1e6:.1f} MB" for size in (told.reused, told.written)]
     lines.append(f"shards: {megabytes[0]} lie there already, about {megabytes[1]} to be written")
     return "\n".join(lines)

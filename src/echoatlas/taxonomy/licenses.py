@@ -65,6 +65,11 @@ def _parts(text: str, joint: str) -> list[str]:
     return [one.strip() for one in found]
 
 
+def is_known(license: str) -> bool:
+    """Whether a license says more than that the data are there."""
+    return permitted(license) != frozenset({Use.INTERNAL})
+
+
 def forbidden(licenses: Iterable[str], use: Use) -> dict[str, str]:
     """Those licenses that do not permit a use, each with the reason, in words."""
     told = {

@@ -80,9 +80,8 @@ def repeated(index: int, first: Outcome) -> Outcome:
     if first.status == AuditVerdict.QUARANTINED:
         told = f"The same bytes as input {first.input}. {first.detail}"
         return Outcome(index, AuditVerdict.QUARANTINED, first.reason, told)
-    return Outcome(
-        index, AuditVerdict.FILTERED, "duplicate", f"The same bytes as input {first.input}."
-    )
+    told = f"The same bytes as input {first.input}, which was released: not written twice."
+    return Outcome(index, AuditVerdict.FILTERED, "duplicate", told)
 
 
 @dataclass(frozen=True, slots=True)

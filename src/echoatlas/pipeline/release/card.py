@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from echoatlas.schemas.index import ROLES, Role
 from echoatlas.schemas.manifest import Manifest
 from echoatlas.schemas.values import Consent
+from echoatlas.taxonomy.licenses import is_known
 from echoatlas.wording import number_of
 
 UNITS = ("patients", "studies", "clips", "frames")
@@ -53,6 +54,19 @@ def _patients(manifest: Manifest) -> list[str]:
         f"- {number_of(ties.patients, 'patient')} tied by what copies of their pictures or "
         "their ids "
         f"say, in {number_of(ties.groups, 'group')} (`split_group`), each in one split",
+    ]
+
+
+def on_licenses(counts: Mapping[str, Mapping[str, int]], unit: str) -> list[str]:
+    """How many samples have no license that is known, and what that means, in a sentence."""
+    licenses = counts.get("license", {})
+    number = sum(number for one, number in licenses.items() if not is_known(one))
+    if not number:
+        return []
+    return [
+        f"{number} of {number_of(sum(licenses.values()), unit)} without a license that is known "
+        "(`license` in the site's file): for use within the institution that holds the data, and "
+        "left out by `--use` research, commercial and sharing"
     ]
 
 
@@ -143,6 +157,7 @@ def card(manifest: Manifest, changes: Sequence[str] = ()) -> str:
         f"- selection: `{manifest.config.where or 'all'}`",
         *_hidden(manifest),
         *_patients(manifest),
+        *(f"- {one}" for one in on_licenses(manifest.counts, manifest.config.unit)),
         *_consent(manifest),
         *_sides(manifest),
         *_without(manifest),

@@ -49,11 +49,12 @@ class Preview:
     """What ``create`` would do.
 
     Attributes:
-        left_out: reason to samples. counts: column to value to samples.
+        unit: what a sample is. left_out: reason to samples. counts: column to value to samples.
         moved_since: earlier releases that have patients in other splits.
         reused: bytes of shards that lie already. written: bytes of new ones, about.
     """
 
+    unit: str
     samples: int
     patients: int
     left_out: Mapping[str, int]
@@ -84,6 +85,7 @@ def preview(
         new = [run.rows for run in draft.runs]
         raw = sum(int((draft.places["frames"][rows] * pixels[rows]).sum()) for rows in new)
         return Preview(
+            unit=config.unit,
             samples=len(samples),
             patients=samples.distinct("patient"),
             left_out=draft.selection.left_out,

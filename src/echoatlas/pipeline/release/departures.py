@@ -61,6 +61,10 @@ def _left_out(lake: Lake, manifest: Manifest, ids: Set[str]) -> dict[str, str]:
                 stays = _among(frames, ids)
                 found |= dict.fromkeys(left - stays, reason)
                 left = stays
+            if (
+                manifest.without
+            ):  # what is asked about is not in the release, and nothing else is left
+                found |= dict.fromkeys(left, "evaluation")
     except (EchoAtlasError, OSError):
         return {}
     return found

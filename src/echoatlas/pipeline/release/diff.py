@@ -39,6 +39,7 @@ SENTENCES: Mapping[str, str] = {
     "license": "its license does not permit what the release is for",
     "consent": "consent was refused or withdrawn, or is not known to cover the release",
     "duplicate": "another frame that shows the same stands for it",
+    "evaluation": "near to an evaluation set, or of a patient of whom something is",
     "nameless": "its file names no patient, and such files are left out",
     "anonymity": "fewer patients than min_k are alike",
     UNKNOWN: "the lake's tables of that time are not there to ask",

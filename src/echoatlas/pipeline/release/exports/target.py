@@ -209,7 +209,10 @@ def _demand_ours(folder: Path) -> None:
         raise UsageError(f"cannot write to {folder} ({error.strerror})") from None
     others = {one for one in inside if not one.startswith(".")} - {MOUNTED}
     if others and not inside & {RECEIPT, GOING_ON}:
-        raise UsageError(f"{folder} holds files that no pull wrote: name a folder of its own")
+        raise UsageError(
+            f"{folder} holds files that no pull wrote, and --replace takes away nothing but what a "
+            "pull did: name a folder that is new or empty, or move these files elsewhere"
+        )
 
 
 def _sums(lines: list[str]) -> dict[str, str]:
