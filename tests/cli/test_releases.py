@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from echoatlas.cli import call
+from echoatlas.schemas.rows.objects import ConsentRow
+from echoatlas.schemas.tables import to_arrow
 from tests.helpers.tables import quick_lake
 
 FRAMES: list[dict[str, Any]] = [
@@ -126,3 +128,28 @@ def test_what_has_no_known_license_is_counted_before_and_after_and_on_the_card(
     assert all(told in page for page in pages[:3])
     assert told not in pages[3]
     assert "left out: 1: license 'unknown' is not known to permit research" in pages[3]
+
+
+def test_which_releases_may_hold_whom_a_list_means_that_cannot_be_read_is_said(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list keeps its site out of new releases; those of before hold everybody all the same."""
+    place = ["--deployment", str(home), "--lake", str(home / "lake2")]
+    lake = quick_lake(home / "lake2", [{"site": "here"}, {"site": "here"}, {"site": "there"}])
+    assert call([*place, "release", "create", "both"]) == 0
+    assert call([*place, "release", "create", "there", "--where", "site = 'there'"]) == 0
+    held = ConsentRow("list", "here", "", "", "unclear")
+    lake.append("consents", to_arrow("consents", [held]))
+    told = (
+        "2 patients of here in it may be among those of a list that can't be heeded: mend that list"
+    )
+
+    for words in (["release", "list"], ["release", "show", "both"], ["verify", "both"]):
+        capsys.readouterr()
+        assert call([*place, *words]) == 0
+        said = capsys.readouterr()
+        assert told in said.out + said.err
+        assert "site receipt there" not in said.out + said.err
+    assert call([*place, "--json", "release", "list"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["name"]: row["lists_unheeded"] for row in rows} == {"both": ["here"], "there": []}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from echoatlas.pipeline.release.create import Preview
-    from echoatlas.pipeline.release.refused_since import RefusedSince
+    from echoatlas.pipeline.release.refused_since import RefusedSince, Unheeded
     from echoatlas.schemas.manifest import Manifest
 
 SECOND = 19  # letters of a time of ISO 8601, down to the second
@@ -221,12 +221,17 @@ def list_releases(ctx: typer.Context) -> None:
         demand_somewhere(releases)
     heads = ("name", "created", "frames", "patients", "state", "successor")
     rows, refused = [], _refused_since(context, found)
+    unheeded = _unheeded(context, found)
     for one in found:
         notice = notice_of(releases, one.name)
         state = {"state": notice.kind if notice else "", "successor": notice and notice.successor}
         since = refused[one.name].patients if one.name in refused else None
         told = {head: one.published[head] for head in heads[:4]}
-        rows.append(told | state | {"refused_since": since})
+        lists = [each.site for each in unheeded.get(one.name, ())]
+        rows.append(told | state | {"refused_since": since, "lists_unheeded": lists})
+    for name, several in unheeded.items():
+        for told_of in several:
+            context.warn(f"release {name}: {told_of.sentence}")
     shown = [row | {"created": str(row["created"])[:SECOND]} for row in rows]
     some = [*heads, *(["refused_since"] if any(row["refused_since"] for row in rows) else [])]
     context.say(table(some, [[row[head] or "" for head in some] for row in shown]), rows)
@@ -240,6 +245,18 @@ def _refused_since(context: Context, some: Sequence[Manifest]) -> Mapping[str, R
     from echoatlas.pipeline.release.refused_since import refused_in
 
     return refused_in(lake, context.releases(), some)
+
+
+def _unheeded(context: Context, some: Sequence[Manifest]) -> Mapping[str, Sequence[Unheeded]]:
+    """Whose lists of who left can't be heeded, by releases that may hold whom they mean."""
+    lake = context.lake_or_none()
+    if lake is None:
+        return {}
+    from echoatlas.pipeline.release.notices import living_names
+    from echoatlas.pipeline.release.refused_since import unheeded_in
+
+    living = living_names(context.releases())
+    return unheeded_in(lake, [one for one in some if one.name in living])
 
 
 @release_app.command()
@@ -257,6 +274,8 @@ def show(ctx: typer.Context, name: str) -> None:
     since = _refused_since(context, [manifest]).get(name)
     if since is not None and since.patients:
         context.warn(f"release {name}: {since.sentence}")
+    for one in _unheeded(context, [manifest]).get(name, ()):
+        context.warn(f"release {name}: {one.sentence}")
     changed = changes_of(context.releases(), manifest)
     context.say(card(manifest, on_card(changed)), manifest.published)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.database import database
 from echoatlas.pipeline.lake.views import views
@@ -100,9 +101,46 @@ def refused_in(lake: Lake, releases: Storage, some: Iterable[Manifest]) -> dict[
     return {one.name: refused_since(releases, one, away) for one in some if one.name in living}
 
 
+@dataclass(frozen=True, slots=True)
+class Unheeded:
+    """A site of which a list of who left can't be heeded, and what a release holds of it.
+
+    Attributes:
+        patients: of the site in the release; None in one of before these were counted.
+    """
+
+    site: str
+    patients: int | None
+
+    @property
+    def sentence(self) -> str:
+        """What it is, and what to do."""
+        some = "patients" if self.patients is None else number_of(self.patients, "patient")
+        return (
+            f"{some} of {self.site} in it may be among those of a list that can't be heeded: mend "
+            f"that list (`echoatlas site receipt {self.site}` says which), run, and look again; "
+            "until then hand the release on to nobody"
+        )
+
+
+def unheeded_in(lake: Lake, some: Iterable[Manifest]) -> dict[str, list[Unheeded]]:
+    """Of which sites releases may hold somebody who left, by name: nobody knows whom a list means
+    that can't be heeded. Releases that hold nothing of such a site are left out."""
+    rows = lake.read("consents", ["site"], pc.field("patient") == "")
+    sites = sorted(set(rows.column("site").to_pylist()))
+    found: dict[str, list[Unheeded]] = {}
+    for one in some:
+        told = one.population.get("site", {})
+        for site in sites:
+            if site in one.counts.get("site", {}):
+                patients = told[site]["patients"] if site in told else None
+                found.setdefault(one.name, []).append(Unheeded(site, patients))
+    return found
+
+
 def consent_today(lake: Lake, releases: Storage, manifest: Manifest) -> list[Check]:
     """What to say of a release that still holds somebody; it is as it was published, and passes."""
     found = refused_since(releases, manifest, taken_away(lake))
-    if not found.patients:
-        return []
-    return [Check("consent as the lake knows it today", True, found.sentence)]
+    said = [found.sentence] if found.patients else []
+    said += [one.sentence for one in unheeded_in(lake, [manifest]).get(manifest.name, ())]
+    return [Check("consent as the lake knows it today", True, one) for one in said]
