@@ -25,6 +25,15 @@ def coded(values: Column) -> tuple[NDArray[np.int64], pa.Array]:
     return found.indices.to_numpy(zero_copy_only=False).astype(np.int64), found.dictionary
 
 
+def distinct_pairs(
+    first: NDArray[np.int64], second: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct pairs of two columns of numbers from 0, ascending, as two columns (k,)."""
+    wide = int(second.max(initial=0)) + 1
+    pairs = np.unique(first * wide + second)
+    return pairs // wide, pairs % wide
+
+
 def places(values: Column, known: Column) -> NDArray[np.int64]:
     """Where each of ``values`` stands first in ``known``, (n,); -1 where it does not."""
     found = pc.index_in(values, value_set=known)

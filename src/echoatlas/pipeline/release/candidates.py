@@ -115,21 +115,26 @@ class Candidates:
 
     def fetched(self, names: Sequence[str]) -> pa.Table:
         """Some columns of those that are in, in the order of their rows."""
-        with self.these() as asked:
-            found = asked.sql(
-                f"SELECT * EXCLUDE ({ROW}) FROM ({self.source(names)}) ORDER BY {ROW}"
-            )
-            return found.to_arrow_table()
+        return pa.table({name: self._column(name) for name in names})
 
     def coded(self, names: Sequence[str]) -> pa.Table:
         """The same, columns of text as dictionaries, of which one is read at a time."""
-        columns = {}
-        for name in names:
-            column = self.fetched([name]).column(0)
-            if pa.types.is_string(column.type):
-                column = column.combine_chunks().dictionary_encode()
-            columns[name] = column
-        return pa.table(columns)
+        return pa.table({name: self._column(name, coded=True) for name in names})
+
+    def _column(self, name: str, *, coded: bool = False) -> pa.Array:
+        """A column of those that are in: read as it lies, and put in order as a column. To join
+        and to sort in SQL what has a number already takes five times as long."""
+        table = self._elsewhere.get(name, self.table)
+        found = self.asked.sql(f'SELECT {ROW}, "{name}" FROM "{table}"').to_arrow_table()
+        rows, column = found.column(0).to_numpy(), found.column(1).combine_chunks()
+        if coded and pa.types.is_string(column.type):
+            column = column.dictionary_encode()
+        wanted = self.rows
+        if np.array_equal(rows, wanted):
+            return column
+        place = np.full(len(self.inside), -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        return column.take(pa.array(place[wanted]))
 
     def where(self, condition: str, **tables: pa.Table) -> NDArray[np.bool_]:
         """Of which of those that are in something is true, (k,).

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.annotations import PLACED, placed
 from echoatlas.pipeline.release.beside import ROWS
 from echoatlas.pipeline.release.candidates import ROW
@@ -135,8 +135,8 @@ def _listed(draft: Draft) -> list[dict[str, Any]]:
         shards, return_index=True, return_inverse=True, return_counts=True
     )
     draft.places["shard"] = renumbered
-    kinds = np.unique(np.stack([shards.astype(np.int64), splits.astype(np.int64)]), axis=1)
-    several = np.bincount(kinds[0], minlength=len(draft.shards))
+    of_split, _ = distinct_pairs(shards.astype(np.int64), splits.astype(np.int64))
+    several = np.bincount(of_split, minlength=len(draft.shards))
     return [
         draft.shards[number]
         | {"samples": count, "split": draft.splits[splits[at]] if several[number] == 1 else None}

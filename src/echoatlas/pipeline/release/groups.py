@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.lake.join import coded, places
+from echoatlas.pipeline.lake.join import coded, distinct_pairs, places
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES
 
 
@@ -38,8 +38,8 @@ def groups(index: pa.Table) -> tuple[pa.Array, NDArray[np.int64]]:
         stated = ~np.isin(codes, places(pa.array(["", None], known.type), known))
         pairs.append(np.stack([start, nodes + codes])[:, stated])
         nodes += len(known)
-    edges = np.unique(np.concatenate(pairs, axis=1), axis=1)
-    graph = coo_array((np.ones(edges.shape[1], bool), tuple(edges)), shape=(nodes, nodes))
+    edges = distinct_pairs(*np.concatenate(pairs, axis=1))
+    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(nodes, nodes))
     group = connected_components(graph, directed=False)[1]
     # Each group holds a patient, so groups of patients are all the groups there are
     _, smallest, number = np.unique(group[: len(patients)], return_index=True, return_inverse=True)
@@ -73,10 +73,10 @@ class GroupedPatients:
             said, texts = coded(index.column(KIN))
             words = pc.split_pattern(texts, " ")
             each = np.repeat(np.arange(len(texts)), np.diff(words.offsets.to_numpy()))
-            pairs = np.unique(np.stack([rows, said]), axis=1)
+            holder, held = distinct_pairs(rows, said)
             starts, counts = words.offsets.to_numpy()[:-1], np.bincount(each, minlength=len(texts))
-            taken = _ranges(starts[pairs[1]], counts[pairs[1]])
-            mine = np.repeat(pairs[0], counts[pairs[1]])
+            taken = _ranges(starts[held], counts[held])
+            mine = np.repeat(holder, counts[held])
             codes, known = coded(words.flatten())
             stated = codes[taken] != places(pa.array([""], known.type), known)[0]
             some.append((mine[stated], codes[taken][stated], known))
@@ -85,7 +85,7 @@ class GroupedPatients:
         pairs = np.concatenate(
             [np.stack([mine, places(theirs, known)[codes]]) for mine, codes, theirs in some], axis=1
         )
-        group, patient = np.unique(pairs, axis=1)
+        group, patient = distinct_pairs(*pairs)
         was, splits = _earlier_of(known, earlier)
         return GroupedPatients(group, patient, was[patient], splits)
 

@@ -42,66 +42,74 @@ ABSTAINING: Mapping[str, Any] = {
     "confidence": 0.0, "conflict": True, "decided_by": DecidedBy.FUSION,
 }  # fmt: skip
 # Who names a patient, and under which tie: the bytes, or a cluster of pictures that show the same.
-# Pictures too flat to be told apart by their looks tie nobody.
+# Pictures too flat to be told apart by their looks tie nobody. Of all ties only those of several
+# patients are written down: they are few, where all are as many as there are pictures.
 VIEWS = """
-CREATE VIEW content AS SELECT DISTINCT object_id, content_id FROM o
+CREATE TABLE content AS SELECT DISTINCT object_id, content_id FROM o
     WHERE status = 'kept' AND content_id <> '';
 CREATE VIEW shown AS
     SELECT d.frame_id, d.tie AS cluster, d.representative FROM d JOIN m USING (frame_id)
     WHERE octet_length(m.fan_phash256) > 0;
 CREATE VIEW named AS
-    SELECT 'b' || content_id AS tie, patient, study, patient_source FROM c
-    UNION SELECT 'b' || content_id, patient, study, patient_source FROM f JOIN content
+    SELECT 'b' AS kind, content_id AS tie, patient, study, patient_source FROM c
+    UNION ALL SELECT 'b', content_id, patient, study, patient_source FROM f JOIN content
         USING (object_id);
 CREATE VIEW ties AS
-    SELECT tie, patient FROM named
-    UNION SELECT 's' || study, patient FROM f WHERE study <> ''
-    UNION SELECT 's' || study, patient FROM c WHERE study <> ''
-    UNION SELECT 't' || unnest(string_split(session, ' ')), patient FROM f WHERE session <> ''
-    UNION SELECT 'i' || known_as, patient FROM c
+    SELECT kind, tie, patient FROM named
+    UNION ALL SELECT 's', study, patient FROM f WHERE study <> ''
+    UNION ALL SELECT 's', study, patient FROM c WHERE study <> ''
+    UNION ALL SELECT 't', unnest(string_split(session, ' ')), patient FROM f WHERE session <> ''
+    UNION ALL SELECT 'i', known_as, patient FROM c
         WHERE known_as <> '' AND patient_source IN ('header', 'sidecar')
-    UNION SELECT 'k' || cluster, patient FROM f JOIN shown USING (frame_id);
+    UNION ALL SELECT 'k', cluster, patient FROM f JOIN shown USING (frame_id);
+CREATE TABLE several AS SELECT DISTINCT kind, tie, patient FROM ties SEMI JOIN (
+    SELECT kind, tie FROM ties GROUP BY kind, tie HAVING min(patient) <> max(patient)
+) USING (kind, tie);
 """
 CLAIMS = """
-WITH said AS (
-    SELECT tie, patient, study, patient_source FROM named
-    UNION SELECT 'r' || representative, patient, study, patient_source FROM f JOIN shown
+WITH tied AS MATERIALIZED (
+    SELECT frame_id, 'b' AS kind, content_id AS tie FROM f JOIN content USING (object_id)
+        WHERE patient_source = 'object'
+    UNION ALL SELECT frame_id, 'r', representative FROM f JOIN shown USING (frame_id)
+        WHERE patient_source = 'object'
+), said AS (
+    SELECT kind, tie, patient, study, patient_source FROM named
+    UNION ALL SELECT 'r', representative, patient, study, patient_source FROM f JOIN shown
         USING (frame_id)
 ), best AS (
-    SELECT tie, min({'rank': list_position(['header', 'sidecar', 'name', 'folder'],
+    SELECT kind, tie, min({'rank': list_position(['header', 'sidecar', 'name', 'folder'],
         patient_source), 'patient': patient, 'study': study, 'source': patient_source}) AS who
-    FROM said WHERE patient_source <> 'object' GROUP BY tie
-), tied AS (
-    SELECT f.frame_id, unnest(['b' || content_id, 'r' || representative]) AS tie
-    FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)
-    WHERE f.patient_source = 'object'
+    FROM said SEMI JOIN tied USING (kind, tie) WHERE patient_source <> 'object' GROUP BY kind, tie
 )
-SELECT frame_id, min(who) AS who FROM tied JOIN best USING (tie) GROUP BY frame_id
+SELECT frame_id, min(who) AS who FROM tied JOIN best USING (kind, tie) GROUP BY frame_id
 """
 OTHERS = """
-WITH many AS (
-    SELECT tie FROM ties WHERE tie[1] NOT IN ('i', 's', 't') GROUP BY tie HAVING count(*) > 1
-),
-tied AS (
-    SELECT f.frame_id, unnest(['b' || content_id, 'k' || cluster]) AS tie
-    FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)
+WITH named AS (
+    SELECT frame_id, patient FROM several
+        JOIN (SELECT object_id, 'b' AS kind, content_id AS tie FROM content) USING (kind, tie)
+        JOIN (SELECT frame_id, object_id FROM f) USING (object_id)
+    UNION ALL SELECT frame_id, patient FROM several
+        JOIN (SELECT frame_id, 'k' AS kind, cluster AS tie FROM shown) USING (kind, tie)
 )
-SELECT frame_id, list_sort(list(DISTINCT patient)) AS patients
-FROM tied JOIN many USING (tie) JOIN ties USING (tie) GROUP BY frame_id
+SELECT frame_id, list_sort(list(DISTINCT patient)) AS patients FROM named GROUP BY frame_id
 """
 LICENSES = """
 WITH bound AS (
-    SELECT 'b' || content_id AS tie, license FROM o
+    SELECT 'b' AS kind, content_id AS tie, license FROM o
         WHERE status <> 'erased' AND content_id <> ''
-    UNION SELECT 'r' || representative, license FROM f JOIN shown USING (frame_id)
+    UNION ALL SELECT 'r', representative, license FROM f JOIN shown USING (frame_id)
 ), many AS (
-    SELECT tie, list(license) AS licenses FROM bound GROUP BY tie HAVING count(*) > 1
-), tied AS (
-    SELECT f.frame_id, unnest(['b' || content_id, 'r' || representative]) AS tie
-    FROM f LEFT JOIN content USING (object_id) LEFT JOIN shown USING (frame_id)
+    SELECT kind, tie, license FROM bound SEMI JOIN (
+        SELECT kind, tie FROM bound GROUP BY kind, tie HAVING min(license) <> max(license)
+    ) USING (kind, tie)
+), bound_by AS (
+    SELECT frame_id, license FROM many
+        JOIN (SELECT object_id, 'b' AS kind, content_id AS tie FROM content) USING (kind, tie)
+        JOIN (SELECT frame_id, object_id FROM f) USING (object_id)
+    UNION ALL SELECT frame_id, license FROM many
+        JOIN (SELECT frame_id, 'r' AS kind, representative AS tie FROM shown) USING (kind, tie)
 )
-SELECT frame_id, list_sort(list_distinct(flatten(list(licenses)))) AS licenses
-FROM tied JOIN many USING (tie) GROUP BY frame_id
+SELECT frame_id, list_sort(list(DISTINCT license)) AS licenses FROM bound_by GROUP BY frame_id
 """
 # Numbers stand for places in ``STRICTEST``, so that the least is the strictest
 STRICTEST = [one.value for one in Consent if one is not Consent.UNSAID]
@@ -188,9 +196,7 @@ def prepare_kin(asked: Connection) -> None:
     asked.execute(VIEWS)
     for name, query in QUERIES.items():
         asked.execute(f"CREATE TABLE {name} AS {query}")
-    pairs = asked.sql(
-        "SELECT list_sort(list(patient)) FROM ties GROUP BY tie HAVING count(*) > 1"
-    ).fetchall()
+    pairs = asked.sql("SELECT list_sort(list(patient)) FROM several GROUP BY kind, tie").fetchall()
     head = components(pair for (pair,) in pairs)
     names = pa.table(
         {name: pa.array(list(some), pa.string()) for name, some in

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.lake.join import coded
+from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.groups import GroupedPatients, groups
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES
 
@@ -116,10 +116,9 @@ def _members(
     rows: NDArray[np.int64], numbers: list[NDArray[np.int64]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of a group and a stratum of it, in order of groups; all groups are in the whole."""
-    whole = np.stack([np.unique(rows), np.zeros(len(np.unique(rows)), np.int64)])
-    pairs = [whole, *(np.unique(np.stack([rows, one]), axis=1) for one in numbers)]
-    group, stratum = np.unique(np.concatenate(pairs, axis=1), axis=1)
-    return group, stratum
+    pairs = [distinct_pairs(rows, one) for one in (np.zeros_like(rows), *numbers)]
+    group, stratum = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return distinct_pairs(group, stratum)
 
 
 def _wanted(
