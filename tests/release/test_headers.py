@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import string
 import tarfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from echoatlas.pipeline.release.headers import TarMember, members_in
+from echoatlas.pipeline.release.headers import TarMember, header_of, members_in
 from echoatlas.pipeline.release.tar import PackedSample, one_shard
 
 
@@ -87,3 +90,19 @@ def test_what_is_cut_off_is_an_error() -> None:
     data = shard(2)
     with pytest.raises(tarfile.TarError):
         list(members_in(data[:700]))
+
+
+@given(
+    st.text(string.ascii_letters + string.digits + "._-/ ü", min_size=1, max_size=105),
+    st.integers(0, 8**11),
+)
+def test_a_header_is_the_one_that_tarfile_writes(name: str, size: int) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    try:
+        expected = info.tobuf(tarfile.USTAR_FORMAT)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"name is too long|overflow"):
+            header_of(name, size)
+        return
+    assert header_of(name, size) == expected

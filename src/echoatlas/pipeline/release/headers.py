@@ -1,7 +1,8 @@
-"""Headers of a shard's members, told without a Python object of many fields for each of them.
+"""Headers of a shard's members, written and told without a Python object for each of them.
 
-Shards that were written here have the same header for each member but for its name and size: those
-are read as they lie. Any other is left to ``tarfile``, which knows all that a tar file may be.
+Shards have the same header for each member but for its name and size: those are written into a
+header of ``tarfile``'s, at a fifth of what it takes for another one, and read as they lie. Any
+other is left to ``tarfile``, which knows all that a tar file may be.
 """
 
 from __future__ import annotations
@@ -35,6 +36,35 @@ class TarMember(NamedTuple):
     first: int
     size: int
     owned: bool = False
+
+
+def add_member(sink: io.BytesIO, name: str, data: bytes) -> None:
+    """Write a member of a tar file: without time and owner, so that equal samples are equal bytes.
+
+    Raises:
+        ValueError: as ``header_of``.
+    """
+    sink.write(header_of(name, len(data)))
+    sink.write(data)
+    sink.write(b"\0" * (-len(data) % BLOCK))
+
+
+def header_of(name: str, size: int) -> bytes:
+    """The header of a member of nobody's and of no time: the same bytes as ``tarfile`` writes.
+
+    Args:
+        size: bytes of the member.
+
+    Raises:
+        ValueError: a ustar header has no room for the name or the size.
+    """
+    told, length = name.encode(), b"%011o\0" % size
+    if not NAMED.fullmatch(told) or len(told) > NAME.stop or not SIZED.fullmatch(length):
+        info = tarfile.TarInfo(name)
+        info.size = size
+        return info.tobuf(tarfile.USTAR_FORMAT)
+    parts = (told.ljust(NAME.stop, b"\0"), REST[0], length, REST[1], _sum_of(told, length), REST[2])
+    return b"".join(parts)
 
 
 def members_in(data: bytes, mode: Literal["r", "r:"] = "r:") -> Iterator[TarMember]:
@@ -72,9 +102,13 @@ def _plain_members(data: bytes) -> list[TarMember] | None:
         ):
             return None
         length = int(size[:11], 8)
-        total = b"%06o\0 " % (sum(header[NAME]) + sum(size) + BLANKS)
         first = at + BLOCK
         at = first - (-length // BLOCK) * BLOCK
-        if header[SUM] != total or at > len(data):
+        if header[SUM] != _sum_of(name, size) or at > len(data):
             return None
         found.append(TarMember(name.decode(), first - BLOCK, first, length))
+
+
+def _sum_of(name: bytes, size: bytes) -> bytes:
+    """What stands in a header as the sum of its bytes."""
+    return b"%06o\0 " % (sum(name) + sum(size) + BLANKS)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tarfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from echoatlas.pipeline.release.headers import members_in
+from echoatlas.pipeline.release.headers import add_member, members_in
 from echoatlas.pipeline.release.packing import MOST
 from echoatlas.pipeline.release.places import BLOCK
 
@@ -76,15 +75,6 @@ class Tar:
         """All of its bytes; nothing can be added any more."""
         self.sink.write(END)
         return self.sink.getvalue()
-
-
-def add_member(sink: io.BytesIO, name: str, data: bytes) -> None:
-    """Write a member of a tar file."""
-    info = tarfile.TarInfo(name)  # mtime 0, no owner: the same sample gives the same bytes
-    info.size = len(data)
-    sink.write(info.tobuf(tarfile.USTAR_FORMAT))
-    sink.write(data)
-    sink.write(b"\0" * (-len(data) % BLOCK))
 
 
 def packed_shards(samples: Iterable[PackedSample], least: int) -> Iterator[Tar]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from echoatlas.pipeline.release.exports.drawing import SPOKEN, Drawing
 from echoatlas.pipeline.release.exports.job import Hub, Pull
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.words import caption, class_of, classes
+from echoatlas.pipeline.release.headers import add_member
 from echoatlas.pipeline.release.huggingface import Features, meta_feature
 from echoatlas.pipeline.release.places import BLOCK
 from echoatlas.pipeline.release.reader import Stored
@@ -40,7 +40,7 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
             sink = io.BytesIO()
             for sample in job.samples(rows):
                 for ending, data in tar_members(sample, job.drawn(sample), job.ending, masks):
-                    add(sink, f"{sample.frame_id}.{ending}", data)
+                    add_member(sink, f"{sample.frame_id}.{ending}", data)
             sink.write(b"\0" * 2 * BLOCK)
             job.target.write(name, sink.getvalue())
     # Where open_clip looks for how many samples there are
@@ -72,15 +72,6 @@ def tar_members(
     yield "json", json.dumps(meta, sort_keys=True, separators=(",", ":")).encode()
     yield "txt", caption(sample.row, listed).encode()
     yield "cls", str(class_of(sample.row)).encode()
-
-
-def add(sink: io.BytesIO, name: str, data: bytes) -> None:
-    """Add a file to a tar: without time and owner, so that equal samples are equal bytes."""
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    sink.write(info.tobuf(tarfile.USTAR_FORMAT))
-    sink.write(data)
-    sink.write(b"\0" * (-len(data) % BLOCK))
 
 
 @cache
