@@ -39,13 +39,26 @@ MADE = ("edges", "clips", "duplicates")
 Codes = NDArray[np.uint8]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Twenty stills of different patients, compared."""
-    lake = Lake(LocalStorage(tmp_path / "lake"))
-    put(lake, shown(*(pictures(seed) for seed in range(100, 120)), start=100))
+@pytest.fixture(scope="module")
+def stills() -> list[Shown]:
+    """Of twenty different patients."""
+    return shown(*(pictures(seed) for seed in range(100, 120)), start=100)
+
+
+@pytest.fixture(scope="module")
+def compared(stills: list[Shown], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of them, compared."""
+    folder = tmp_path_factory.mktemp("compared")
+    lake = Lake(LocalStorage(folder))
+    put(lake, stills)
     deduplicate_lake(lake, DeploymentConfig(), "r")
-    return lake
+    return folder
+
+
+@pytest.fixture
+def lake(compared: Path, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return Lake(LocalStorage(shutil.copytree(compared, tmp_path / "lake")))
 
 
 @pytest.fixture
@@ -127,10 +140,10 @@ def test_only_what_is_new_or_near_to_it_is_read(lake: Lake, parts: list[DuePart 
 
 
 def test_in_a_bucket_codes_are_kept_and_asked_as_on_a_disk(
-    lake: Lake, parts: list[DuePart | None], bucket: Storage
+    lake: Lake, stills: list[Shown], parts: list[DuePart | None], bucket: Storage
 ) -> None:
     remote = Lake(bucket)
-    put(remote, shown(*(pictures(seed) for seed in range(100, 120)), start=100))
+    put(remote, stills)
     deduplicate_lake(remote, DeploymentConfig(), "r")
     for place in (lake, remote):
         put(place, shown([reencoded(pictures(107)[0])], pictures(1), start=0), size=400)
@@ -274,7 +287,7 @@ def stored(storage: Storage, segment: Segment) -> Segment:
 
 
 @pytest.mark.parametrize("radius", [0, 10, 32, 45])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.heavy) for n in (1, 2))])
 @pytest.mark.parametrize("length", [1, 24, 90])
 def test_exactly_those_are_near_that_have_a_code_within_the_radius(
     radius: int, seed: int, length: int, tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -42,9 +43,17 @@ def measured(one: Normalized) -> Measures:
 
 
 def pictures(seed: int, frames: int = 1, fan: str = "linear", **options: Any) -> list[Normalized]:
+    return list(_pictures(seed, frames, fan, **options))
+
+
+@lru_cache(16)  # a clip takes longer to make than to compare, and most are of several tests
+def _pictures(seed: int, frames: int, fan: str, **options: Any) -> tuple[Normalized, ...]:
     scan = make_cine(seed, fan=fan, frames=frames, **options)
     cut = Redaction(scan.fans[0].mask(scan.height, scan.width))
-    return [normalize(picture, plan_frames(scan.fans[0], cut)) for picture in scan.pictures]
+    made = [normalize(picture, plan_frames(scan.fans[0], cut)) for picture in scan.pictures]
+    for one in made:
+        one.pixels.flags.writeable = one.valid.flags.writeable = False
+    return tuple(made)
 
 
 def changed(one: Normalized, pixels: Pixels) -> Normalized:

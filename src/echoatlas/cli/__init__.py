@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import typer
 from typer.exceptions import TyperException
@@ -99,10 +101,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 
+@cache
+def commands() -> Any:
+    """All commands as typer runs them: who calls several in one process waits for them once."""
+    return typer.main.get_command(app)
+
+
 def call(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
-        code = app(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
+        code = commands()(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
     except (typer.Abort, KeyboardInterrupt):
         code = STOPPED
     except TyperException as error:

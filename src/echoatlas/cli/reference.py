@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import typer
-
-from echoatlas.cli import app
+from echoatlas.cli import commands
 
 
 def reference() -> str:
@@ -19,8 +17,7 @@ def reference() -> str:
         "`--lake`, `--deployment` and `--json` may stand anywhere on the line.",
         "Exit codes: 0 done, 1 wrong data or a failed check, 2 wrong usage or configuration.",
     ]
-    group = typer.main.get_command(app)
-    lines += _commands(group, "echoatlas")
+    lines += _commands(commands(), "echoatlas")
     return "\n".join(lines) + "\n"
 
 
