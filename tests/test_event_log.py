@@ -19,7 +19,6 @@ from echoatlas.pipeline.event_log import FOLDER, PAUSE, EventLog, run_name
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.events import Ending, Event, Stage
 from echoatlas.simulate import make_still, write_dicom, write_png
-from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.scorer import Planted, leaked
 
 NAME = "Kowalczyk-Wisniewska^Malgorzata"
@@ -154,9 +153,7 @@ def test_a_long_run_writes_bounded_segments_and_loses_no_line(storage, monkeypat
     assert len(sizes) > 5 and max(sizes) < 2_400
 
 
-def test_a_run_a_release_and_its_verification_are_told_and_nobody_is_named(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.engine(address="processes", workers=1)
+def test_a_run_a_release_and_its_verification_are_told_and_nobody_is_named(rehearsal):
     folder = rehearsal.site("st-elsewhere") / "kowalczyk"
     folder.mkdir()
     scan = make_still(seed=1, size=(320, 240), name=NAME)

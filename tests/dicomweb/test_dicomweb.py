@@ -213,27 +213,25 @@ def test_a_scan_is_its_instance_and_its_pixels_however_it_came() -> None:
     assert len({instance_digest(one) for one in (*SCANS, other.getvalue())}) == len(SCANS) + 1
 
 
-def test_a_run_quarantines_what_did_not_come_and_takes_all_else(pacs: Pacs, tmp_path: Path) -> None:
-    made = Rehearsal(tmp_path)
-    made.engine(address="processes", workers=1)
+def test_a_run_quarantines_what_did_not_come_and_takes_all_else(
+    pacs: Pacs, rehearsal: Rehearsal
+) -> None:
     bad = pacs.store(SCANS[0])
     for data in SCANS[1:3]:
         pacs.store(data)
     pacs.faults[bad] = broken
-    file = tmp_path / "pacs.yaml"
-    file.write_text(f"site: pacs\nbucket: dicomweb+{pacs.address}\n")
-    made.run("site", "add", str(file))
+    at_dicomweb(rehearsal, pacs.address)
 
-    ran = made.run("run")
-    again = made.run("run")
+    ran = rehearsal.run("run")
+    again = rehearsal.run("run")
     del pacs.faults[bad]
-    made.run("quarantine", "retry")
-    healed = made.run("run")
+    rehearsal.run("quarantine", "retry")
+    healed = rehearsal.run("run")
 
     assert (ran["objects"], ran["rejected"]) == (3, {"not_delivered": 1})
     assert again["objects"] == 0
     assert (healed["objects"], healed["rejected"]) == (1, {})
-    statuses = [one["status"] for one in made.run("site", "receipt", "pacs")]
+    statuses = [one["status"] for one in rehearsal.run("site", "receipt", "pacs")]
     assert statuses == ["kept"] * 3
 
 
@@ -267,14 +265,13 @@ def test_a_real_service_is_taken_from_whole(
 
 def at_dicomweb(made: Rehearsal, address: str) -> None:
     """A site whose bucket is a service."""
-    made.engine(address="processes", workers=1)
     file = made.root / "pacs.yaml"
     file.write_text(f"site: pacs\nbucket: dicomweb+{address}\n")
     made.run("site", "add", str(file))
 
 
 def test_what_is_exchanged_between_naming_and_work_is_not_taken_for_what_was_named(
-    pacs: Pacs, tmp_path: Path
+    pacs: Pacs, rehearsal: Rehearsal
 ) -> None:
     uid = pacs.store(SCANS[0])
     pacs.store(SCANS[1])
@@ -286,16 +283,15 @@ def test_what_is_exchanged_between_naming_and_work_is_not_taken_for_what_was_nam
         del pacs.faults[uid]
 
     pacs.faults[uid] = exchanged
-    made = Rehearsal(tmp_path)
-    at_dicomweb(made, pacs.address)
+    at_dicomweb(rehearsal, pacs.address)
 
-    ran = made.run("run")
-    made.run("quarantine", "retry", "--reason", "exchanged")
-    again = made.run("run")
+    ran = rehearsal.run("run")
+    rehearsal.run("quarantine", "retry", "--reason", "exchanged")
+    again = rehearsal.run("run")
 
     assert (ran["objects"], ran["rejected"]) == (2, {"exchanged": 1})
     assert (again["objects"], again["rejected"], again["conservation"]) == (1, {}, True)
-    assert made.run("status")["objects"] == {"kept": 2}
+    assert rehearsal.run("status")["objects"] == {"kept": 2}
 
 
 @orthanc.installed
@@ -305,6 +301,7 @@ def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_taken_at_the
     monkeypatch.setenv("DICOMWEB_USER", "st")
     monkeypatch.setenv("DICOMWEB_PASSWORD", "secret")
     made = Rehearsal(tmp_path)
+    made.engine(address="processes", workers=1)  # which have what the environment says now
     process, address = orthanc.start(tmp_path, "st", "secret")
     try:
         at_dicomweb(made, f"{address}/dicom-web")
@@ -331,44 +328,42 @@ def test_an_instance_that_a_real_service_exchanged_under_its_uid_is_taken_at_the
 
 
 def test_an_instance_that_was_made_anew_under_its_uid_is_taken_at_the_next_look(
-    pacs: Pacs, tmp_path: Path
+    pacs: Pacs, rehearsal: Rehearsal
 ) -> None:
     pacs.telling = True
     uid = pacs.store(dicom(1, InstanceCreationTime="101500"))
     pacs.store(dicom(2, InstanceCreationTime="101500"))
-    made = Rehearsal(tmp_path)
-    at_dicomweb(made, pacs.address)
-    made.run("run")
-    before = set(made.lake.read("frames")["object_id"].to_pylist())
+    at_dicomweb(rehearsal, pacs.address)
+    rehearsal.run("run")
+    before = set(rehearsal.lake.read("frames")["object_id"].to_pylist())
     pacs.files[uid] = dicom(7, SOPInstanceUID=uid, InstanceCreationTime="164501")
 
-    again = made.run("run")
-    rests = made.run("run")
+    again = rehearsal.run("run")
+    rests = rehearsal.run("run")
 
-    after = set(made.lake.read("frames")["object_id"].to_pylist())
+    after = set(rehearsal.lake.read("frames")["object_id"].to_pylist())
     assert (again["objects"], again["rejected"]) == (1, {"exchanged": 1})
     assert (len(before - after), len(after - before), len(after)) == (1, 1, 2)
     assert (rests["objects"], rests["rejected"], rests["conservation"]) == (0, {}, True)
-    assert made.run("status")["objects"] == {"kept": 2, "rejected": 1}
+    assert rehearsal.run("status")["objects"] == {"kept": 2, "rejected": 1}
 
 
 def test_an_instance_of_which_nothing_is_told_is_seen_when_it_is_read_again(
-    pacs: Pacs, tmp_path: Path
+    pacs: Pacs, rehearsal: Rehearsal
 ) -> None:
     uid = pacs.store(SCANS[0])
-    made = Rehearsal(tmp_path)
-    at_dicomweb(made, pacs.address)
-    made.run("run")
+    at_dicomweb(rehearsal, pacs.address)
+    rehearsal.run("run")
     pacs.files[uid] = dicom(7, SOPInstanceUID=uid)
-    unseen = made.run("run")
-    config = made.home / "echoatlas.yaml"
+    unseen = rehearsal.run("run")
+    config = rehearsal.home / "echoatlas.yaml"
     config.write_text(config.read_text() + "\nsteps: {normalize: {size: 128}}\n")
 
-    seen = made.run("run")
-    (receipt,) = made.run("site", "receipt", "pacs")
-    left = made.lake.read("frames").num_rows
-    made.run("quarantine", "retry", "--reason", "exchanged")
-    ran = made.run("run")
+    seen = rehearsal.run("run")
+    (receipt,) = rehearsal.run("site", "receipt", "pacs")
+    left = rehearsal.lake.read("frames").num_rows
+    rehearsal.run("quarantine", "retry", "--reason", "exchanged")
+    ran = rehearsal.run("run")
 
     assert (unseen["named"], seen["rejected"], left) == (0, {"exchanged": 1}, 0)
     assert (receipt["status"], receipt["reason"]) == ("rejected", "exchanged")

@@ -28,7 +28,6 @@ from tests.helpers.leaving import (
     EVERY,
     KEPT,
     SHOTS,
-    build,
     cut,
     deployment,
     erased,
@@ -43,9 +42,9 @@ from tests.helpers.tables import quick_lake
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def before(built_of_every_kind: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Releases of every kind, with what a training told of one."""
-    there = build(tmp_path_factory.mktemp("before"), every=True)
+    there = built_of_every_kind.copied(tmp_path_factory.mktemp("before"))
     ids = [named("f", n) for n in range(16)]
     for losses in ({"loss": np.arange(16.0)}, {"patches": [[float(n)] * 4 for n in range(16)]}):
         table = {"frame_id": ids, **losses}

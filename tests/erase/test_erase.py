@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,6 @@ from tests.helpers.adversary import traces
 from tests.helpers.leaving import (
     KEPT,
     SHOTS,
-    build,
     cut,
     erased,
     named,
@@ -32,27 +32,36 @@ from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.tables import no_label_passes, picture
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    return build(tmp_path_factory.mktemp("built"))
-
-
 @pytest.fixture
 def there(built: Rehearsal, tmp_path: Path) -> Rehearsal:
     return built.copied(tmp_path)
 
 
-def test_an_adversary_finds_the_patient_before_and_nothing_after(there: Rehearsal) -> None:
-    assert len(traces_left(there)) > 50
+@pytest.fixture(scope="module")
+def left(built: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rehearsal, Any]:
+    """What the patient has left, to be read alone; and what was said of it."""
+    there = built.copied(tmp_path_factory.mktemp("left"))
+    return there, erased(there)
 
-    done = erased(there)[0]
 
+@pytest.fixture
+def gone(left: tuple[Rehearsal, Any], tmp_path: Path) -> Rehearsal:
+    """A copy of that, in which it goes on."""
+    return left[0].copied(tmp_path)
+
+
+def test_an_adversary_finds_the_patient_before_and_nothing_after(
+    built: Rehearsal, left: tuple[Rehearsal, Any]
+) -> None:
+    there, (done,) = left
+
+    assert len(traces_left(built)) > 50
     assert traces_left(there) == []
     assert not any(done["proof"]["found"].values()) and done["proof"]["files"]["shards"]
     assert (done["objects"], done["frames"], done["copies"]) == (5, 7, 2)
     assert done["unknown"] == [2]
-    left = {one["frame_id"] for one in there.lake.read("frames").to_pylist()}
-    assert left == {named("f", n) for n in KEPT}
+    frames = {one["frame_id"] for one in there.lake.read("frames").to_pylist()}
+    assert frames == {named("f", n) for n in KEPT}
     assert there.run("status")["conservation"]
     assert done["books"] and there.run("status")["objects"]["erased"] == 5
 
@@ -79,24 +88,22 @@ def test_a_release_of_a_format_without_successors_says_what_to_do_instead(
     assert there.run("release", "create", "instead")["frames"]
 
 
-def test_releases_are_cut_after_an_erasure_as_before(there: Rehearsal) -> None:
-    erased(there)
+def test_releases_are_cut_after_an_erasure_as_before(gone: Rehearsal) -> None:
+    cut(gone, "later")
 
-    cut(there, "later")
-
-    assert there.run("verify", "later")["ok"]
-    assert {one.frame_id for one in load("later", lake=there.lake_path)} == {
+    assert gone.run("verify", "later")["ok"]
+    assert {one.frame_id for one in load("later", lake=gone.lake_path)} == {
         named("f", n) for n in KEPT
     }
 
 
 def test_releases_that_held_the_patient_are_followed_by_others(
-    there: Rehearsal, tmp_path: Path
+    built: Rehearsal, left: tuple[Rehearsal, Any], tmp_path: Path
 ) -> None:
+    of_before = built.deployment.releases
+    before = index_table(of_before, manifest_of(of_before, "all"))
+    there, (done,) = left
     releases = there.deployment.releases
-    before = {name: index_table(releases, manifest_of(releases, name)) for name in ("all", "other")}
-
-    done = erased(there)[0]
 
     told = {one["release"]: (one["successor"], one["frames"]) for one in done["releases"]}
     assert told == {
@@ -106,8 +113,7 @@ def test_releases_that_held_the_patient_are_followed_by_others(
         checks = verify(releases, name)
         assert [check for check in checks if not check.ok] == []
     after = index_table(releases, manifest_of(releases, "all+r1"))
-    split = dict(zip(before["all"]["frame_id"].to_pylist(), before["all"]["split"].to_pylist(),
-                     strict=True))  # fmt: skip
+    split = dict(zip(before["frame_id"].to_pylist(), before["split"].to_pylist(), strict=True))
     for one in after.to_pylist():
         assert one["split"] == split[one["frame_id"]]
         assert one["split_group"] in after["patient"].to_pylist()
@@ -140,8 +146,8 @@ def test_what_a_cache_holds_of_a_redacted_release_is_deleted(
     assert traces(needles(there), cache) == []
 
 
-def test_neither_report_nor_logs_nor_tombstones_say_who_it_was(there: Rehearsal) -> None:
-    erased(there)
+def test_neither_report_nor_logs_nor_tombstones_say_who_it_was(left: tuple[Rehearsal, Any]) -> None:
+    there, _ = left
 
     pages = [there.root / "erasure-dsr-7.html", there.root / "erasure-dsr-7.json"]
     told = b"".join(page.read_bytes() for page in pages)
@@ -155,26 +161,26 @@ def test_neither_report_nor_logs_nor_tombstones_say_who_it_was(there: Rehearsal)
     ]
 
 
-def test_the_same_request_again_is_the_same_erasure(there: Rehearsal) -> None:
-    first = erased(there)
-    before = there.rows()
+def test_the_same_request_again_is_the_same_erasure(
+    left: tuple[Rehearsal, Any], gone: Rehearsal
+) -> None:
+    before = gone.rows()
 
-    assert first == erased(there)
-    assert before == there.rows()
+    assert left[1] == erased(gone)
+    assert before == gone.rows()
 
 
-def test_a_second_patient_can_leave_after_the_first(there: Rehearsal) -> None:
-    erased(there)
-    (there.root / "ids.txt").write_text("patient_id;name\nMRN-2;\n")
+def test_a_second_patient_can_leave_after_the_first(gone: Rehearsal) -> None:
+    (gone.root / "ids.txt").write_text("patient_id;name\nMRN-2;\n")
 
-    done = there.run(*request(there, name="dsr-8"))[0]
+    done = gone.run(*request(gone, name="dsr-8"))[0]
 
     assert {one["release"]: one["successor"] for one in done["releases"]} == {
         "all+r1": "all+r2", "fast+r1": "fast+r2", "other+r1": "other+r2"
     }  # fmt: skip
     with pytest.warns(UserWarning, match="use all"):
-        assert len(load("all", lake=there.lake_path)) == 5
-    assert traces([named("o", 2).encode(), pseudonym(there, 2).encode()], there.lake_path) == []
+        assert len(load("all", lake=gone.lake_path)) == 5
+    assert traces([named("o", 2).encode(), pseudonym(gone, 2).encode()], gone.lake_path) == []
 
 
 def test_a_site_leaves_with_all_it_sent_and_others_stay(there: Rehearsal) -> None:

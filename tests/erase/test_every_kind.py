@@ -26,8 +26,10 @@ from tests.helpers.tables import picture
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.heavy)])
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Rehearsal:
-    lake = new_bucket(request.getfixturevalue("s3")) if request.param == "s3" else ""
-    return build(tmp_path, lake, every=True)
+    if request.param == "s3":
+        return build(tmp_path, new_bucket(request.getfixturevalue("s3")), every=True)
+    built: Rehearsal = request.getfixturevalue("built_of_every_kind")
+    return built.copied(tmp_path)
 
 
 def test_nothing_is_left_in_any_and_all_others_stay_as_they_were(

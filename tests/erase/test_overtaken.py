@@ -51,11 +51,6 @@ with lake.held("r-one"):
 """
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
-    return build(tmp_path_factory.mktemp("built"))
-
-
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.heavy)])
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Rehearsal:
     if request.param == "s3":

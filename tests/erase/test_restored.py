@@ -25,10 +25,9 @@ def scan(seed: int, patient: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def erased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rehearsal, Path]:
+def erased(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rehearsal, Path]:
     """A deployment that a patient has left, and a backup of its lake and releases of before."""
     made = Rehearsal(tmp_path_factory.mktemp("erased"))
-    made.engine(address="processes", workers=1)
     folder = made.site("here")
     for seed, who in enumerate(("A1", "A2", "A3"), 1):
         (folder / f"{seed}.dcm").write_bytes(scan(seed, who))

@@ -29,10 +29,10 @@ def scans() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, scans: list[bytes]) -> Rehearsal:
+def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory, scans: list[bytes]) -> Rehearsal:
     """A site that expects small scans, one of whose is large, and another that has one scan."""
     rehearsal = Rehearsal(tmp_path_factory.mktemp("held"))
-    rehearsal.engine(address="processes", workers=1)
+    rehearsal.engine(workers=1)
     for name, some, more in (
         ("st-strict", scans, {"expect": {"frames": [WIDE]}}),
         ("st-other", scans[:1], {}),
@@ -102,27 +102,25 @@ def test_a_batch_is_held_back_whole_and_then_what_was_at_fault_alone(made: Rehea
 
 
 def test_evidence_alone_that_does_not_pass_is_quarantined_with_its_object(
-    tmp_path: Path, scans: list[bytes]
+    rehearsal: Rehearsal, scans: list[bytes]
 ) -> None:
-    made = Rehearsal(tmp_path)
-    made.engine(address="processes", workers=1)
     light = {"expect": "ExpectColumnValuesToBeBetween", "column": "weight", "max_value": 0.9}
-    folder = made.site("st-words", expect={"evidence": [light]})
+    folder = rehearsal.site("st-words", expect={"evidence": [light]})
     for name, data in zip(("liver", "other"), scans, strict=False):
         (folder / f"{name}.png").write_bytes(data)
-    made.run("run")
-    config = made.home / "echoatlas.yaml"
+    rehearsal.run("run")
+    config = rehearsal.home / "echoatlas.yaml"
     config.write_text(config.read_text() + "\nsteps: {evidence: {name: 0.95}}\n")
 
-    held, alone, after = failing(made), failing(made), made.run("run")
+    held, alone, after = failing(rehearsal), failing(rehearsal), rehearsal.run("run")
 
-    (refused,) = made.run("quarantine", "list")
+    (refused,) = rehearsal.run("quarantine", "list")
     assert "held back 2 objects" in held["failed"][0]
     assert (alone["rejected"], alone["conservation"]) == ({"failed_gate": 1}, True)
     assert refused["detail"] == "evidence: ExpectColumnValuesToBeBetween(weight): 1 row"
     assert (after["objects"], after["reread"], after["failed"]) == (0, 0, [])
-    assert made.run("status")["sites"]["st-words"] == {"kept": 1, "rejected": 1}
-    assert len(made.lake.read("frames")) == 1
+    assert rehearsal.run("status")["sites"]["st-words"] == {"kept": 1, "rejected": 1}
+    assert len(rehearsal.lake.read("frames")) == 1
 
 
 @pytest.mark.heavy

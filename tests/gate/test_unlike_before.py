@@ -42,10 +42,10 @@ def told(one: Rehearsal, upload: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Rehearsal:
+def made(one_ray: None, tmp_path: Path) -> Rehearsal:
     """A site that has sent six pictures of a device, and whose file asks to hold what is new."""
     rehearsal = Rehearsal(tmp_path)
-    rehearsal.engine(address="processes", workers=1, batch=2)
+    rehearsal.engine(workers=1, batch=2)
     rehearsal.site(SITE, drift=FEW | {"hold": True})
     drop(rehearsal, "up-1", 6)
     return rehearsal
@@ -61,7 +61,7 @@ def test_other_devices_wait_for_a_person_who_then_takes_them(made: Rehearsal) ->
     drop(made, "up-3", 5, dicom=True, seed=2)
     drop(made, "up-4", 4, seed=3)
     lenient = made.elsewhere("lenient", with_lake=True)
-    lenient.engine(address="processes", workers=2, batch=3)
+    lenient.engine(workers=2, batch=3)
 
     held = made.here("run", "--json")
 
@@ -159,7 +159,7 @@ def test_any_number_of_workers_holds_back_the_same(made: Rehearsal) -> None:
     drop(made, "up-2", 5, dicom=True)
     drop(made, "up-3", 5, seed=5)
     other = made.elsewhere("other", with_lake=True)
-    other.engine(address="processes", workers=3, batch=1)
+    other.engine(workers=3, batch=1)
 
     made.here("run")
     other.here("run")

@@ -16,6 +16,7 @@ from echoatlas.loader import load
 from echoatlas.pipeline.frames.codec import encode, encode_mask
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.verify import verify
@@ -52,9 +53,8 @@ def frame(clip: int, place: int, **more: Any) -> dict[str, Any]:
 FRAMES = [frame(clip, place) for clip in range(3) for place in (3, 1, 0, 2)]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = quick_lake(tmp_path / "lake", FRAMES)
+def lake_of_clips(root: Path) -> Lake:
+    lake = quick_lake(root, FRAMES)
     mask = np.zeros((16, 16), np.uint8)
     mask[4:9, 2:12] = 1
     drawn = cv2.imencode(".png", mask)[1].tobytes()
@@ -69,6 +69,19 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return lake_of_clips(tmp_path / "lake")
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake with a release of its clips, to be read alone."""
+    lake = lake_of_clips(tmp_path_factory.mktemp("cut"))
+    create(lake, lake.storage.sub("releases"), ReleaseConfig(name="clips", unit="clip"))
+    return lake
+
+
+@pytest.fixture
 def releases(lake: Lake) -> Storage:
     return lake.storage.sub("releases")
 
@@ -77,10 +90,11 @@ def clips(lake: Lake, name: str = "clips") -> dict[str, Any]:
     return {one.meta["object_id"]: one for one in load(name, lake=lake.storage.uri)}
 
 
-def test_a_clip_is_whole_in_order_and_at_its_true_times(lake: Lake, releases: Storage) -> None:
-    manifest = create(lake, releases, ReleaseConfig(name="clips", unit="clip"))
+def test_a_clip_is_whole_in_order_and_at_its_true_times(cut: Lake) -> None:
+    releases = cut.storage.sub("releases")
+    manifest = manifest_of(releases, "clips")
 
-    found = clips(lake)
+    found = clips(cut)
 
     assert (manifest.samples, manifest.frames) == (3, 12)
     assert sorted(found) == ["c0", "c1", "c2"]
@@ -96,10 +110,8 @@ def test_a_clip_is_whole_in_order_and_at_its_true_times(lake: Lake, releases: St
     assert all(check.ok for check in verify(releases, "clips"))
 
 
-def test_a_clip_carries_what_its_frames_do(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="clips", unit="clip"))
-
-    one, other = (clips(lake)[name] for name in ("c0", "c1"))
+def test_a_clip_carries_what_its_frames_do(cut: Lake) -> None:
+    one, other = (clips(cut)[name] for name in ("c0", "c1"))
 
     assert one.overlay.shape == (4, 16, 16)
     assert [int(overlay.sum()) for overlay in one.overlay] == [0, 0, 16, 0]
@@ -153,10 +165,9 @@ def test_clips_have_a_codec_of_their_own() -> None:
         parse(ReleaseConfig, json.loads('{"name": "x", "unit": "clip", "codec": "png"}'), "release")
 
 
-def test_a_batch_is_made_of_pictures_and_not_of_clips(lake: Lake, releases: Storage) -> None:
+def test_a_batch_is_made_of_pictures_and_not_of_clips(cut: Lake) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    create(lake, releases, ReleaseConfig(name="clips", unit="clip"))
-    data = load("clips", lake=lake.storage.uri)
+    data = load("clips", lake=cut.storage.uri)
 
     with pytest.raises(UsageError, match="windows of clips"):
         echoatlas.collate(data.__getitems__([0, 1]))
@@ -164,11 +175,8 @@ def test_a_batch_is_made_of_pictures_and_not_of_clips(lake: Lake, releases: Stor
     assert torch.from_numpy(data[0].image[2]).shape == (16, 16)
 
 
-def test_clips_are_pulled_as_others_read_them(
-    lake: Lake, releases: Storage, tmp_path: Path
-) -> None:
-    create(lake, releases, ReleaseConfig(name="clips", unit="clip"))
-
+def test_clips_are_pulled_as_others_read_them(cut: Lake, tmp_path: Path) -> None:
+    releases = cut.storage.sub("releases")
     asked = {"file": "npy", "least": "1"}
     assert pull(releases, "clips", tmp_path / "to", "clips", settings=asked) == 3
 

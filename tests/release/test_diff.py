@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,31 @@ def releases(lake: Lake) -> Storage:
     return lake.storage.sub("releases")
 
 
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with three releases that are the same: c, then b, then a."""
+    lake = quick_lake(tmp_path_factory.mktemp("cut"), FRAMES)
+    for name in ("c", "b", "a"):
+        create(lake, lake.storage.sub("releases"), ReleaseConfig(name=name))
+    return Path(lake.storage.uri)
+
+
+@pytest.fixture
+def alike(cut: Path, tmp_path: Path) -> Storage:
+    """A copy of them."""
+    return Storage.open(shutil.copytree(cut, tmp_path / "alike")).sub("releases")
+
+
+@pytest.fixture(scope="module")
+def doubled(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """One of three frames is a duplicate, which the second release leaves out."""
+    lake = quick_lake(tmp_path_factory.mktemp("doubled"), [{}, {"like": 0}, {}])
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="a", duplicates="keep"))
+    create(lake, releases, ReleaseConfig(name="b"))
+    return lake
+
+
 def compared(lake: Lake, before: str, after: str, *, asked: bool = True) -> Diff:
     said = reasons(lake if asked else None)
     return diff(lake.storage.sub("releases"), before, after, said, lambda said: None)
@@ -60,11 +86,8 @@ def without(lake: Lake, name: str, column: str, value: str) -> None:
     lake.drop_rows(name, column, [value], f"t-{name}-{value}")
 
 
-def test_nothing_changed_is_said_so(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="a"))
-    create(lake, releases, ReleaseConfig(name="b"))
-
-    found = compared(lake, "a", "b")
+def test_nothing_changed_is_said_so(cut: Path) -> None:
+    found = compared(Lake(Storage.open(cut)), "a", "b")
 
     assert (
         found.same, found.added, found.removed, found.relabeled, found.moved
@@ -72,13 +95,8 @@ def test_nothing_changed_is_said_so(lake: Lake, releases: Storage) -> None:
     assert not found.changes and not found.why and not any(found.by.values())
 
 
-def test_which_of_two_releases_came_first_is_known_within_a_second_too(
-    lake: Lake, releases: Storage
-) -> None:
-    for name in ("c", "b", "a"):
-        create(lake, releases, ReleaseConfig(name=name))
-
-    told = [changes_of(releases, manifest_of(releases, name)) for name in ("b", "a")]
+def test_which_of_two_releases_came_first_is_known_within_a_second_too(alike: Storage) -> None:
+    told = [changes_of(alike, manifest_of(alike, name)) for name in ("b", "a")]
 
     assert [one and one.before for one in told] == ["c", "b"]
 
@@ -106,27 +124,18 @@ def test_each_frame_that_left_has_its_reason(lake: Lake, releases: Storage) -> N
     assert found.patients == {"added": 0, "removed": 6}
 
 
-def test_a_duplicate_is_removed_for_what_stands_for_it(tmp_path: Path) -> None:
-    lake = quick_lake(tmp_path / "lake", [{}, {"like": 0}, {}])
-    releases = lake.storage.sub("releases")
-    create(lake, releases, ReleaseConfig(name="a", duplicates="keep"))
-    create(lake, releases, ReleaseConfig(name="b"))
-
-    assert compared(lake, "a", "b").why == {"duplicate": 1}
-    assert compared(lake, "a", "b", asked=False).why == {"unknown": 1}
+def test_a_duplicate_is_removed_for_what_stands_for_it(doubled: Lake) -> None:
+    assert compared(doubled, "a", "b").why == {"duplicate": 1}
+    assert compared(doubled, "a", "b", asked=False).why == {"unknown": 1}
 
 
 def test_nothing_is_made_up_where_an_erasure_took_the_tables_of_that_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    doubled: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The frame still stands, so it was not worked on anew: why it is out, nobody knows."""
-    lake = quick_lake(tmp_path / "lake", [{}, {"like": 0}, {}])
-    releases = lake.storage.sub("releases")
-    create(lake, releases, ReleaseConfig(name="a", duplicates="keep"))
-    create(lake, releases, ReleaseConfig(name="b"))
-    monkeypatch.setattr(type(lake), "can_read_all", lambda *_: False)
+    monkeypatch.setattr(Lake, "can_read_all", lambda *_: False)
 
-    assert compared(lake, "a", "b").why == {"unknown": 1}
+    assert compared(doubled, "a", "b").why == {"unknown": 1}
 
 
 def test_labels_and_splits_that_changed_are_counted_from_what_to_what(
@@ -166,36 +175,29 @@ def test_every_change_can_be_listed_and_read_by_people(
     assert "| qilu | 0 | 2 | 0 | 0 |" in text
 
 
-def test_a_deprecated_release_warns_and_names_its_successor(
-    lake: Lake, releases: Storage, tmp_path: Path
-) -> None:
-    for name in ("a", "b"):
-        create(lake, releases, ReleaseConfig(name=name))
-    manifest = releases.read("a/manifest.json")
+def test_a_deprecated_release_warns_and_names_its_successor(alike: Storage, tmp_path: Path) -> None:
+    manifest = alike.read("a/manifest.json")
 
-    deprecate(releases, "a", "its labels are wrong", "b")
+    deprecate(alike, "a", "its labels are wrong", "b")
 
     expected = r"release a is deprecated \(its labels are wrong\): use b"
     with pytest.warns(UserWarning, match=expected):
-        assert len(load("a", lake=lake.storage.uri)) == 8
+        assert len(load("a", lake=tmp_path / "alike")) == 8
     with pytest.warns(UserWarning, match=expected):
-        assert pull(releases, "a", tmp_path / "pulled", "files") == 8
-    assert manifest == releases.read("a/manifest.json")
-    assert len(load("b", lake=lake.storage.uri)) == 8  # and says nothing
+        assert pull(alike, "a", tmp_path / "pulled", "files") == 8
+    assert manifest == alike.read("a/manifest.json")
+    assert len(load("b", lake=tmp_path / "alike")) == 8  # and says nothing
 
 
-def test_the_last_notice_stands_and_none_is_ever_altered(lake: Lake, releases: Storage) -> None:
-    for name in ("a", "b", "c"):
-        create(lake, releases, ReleaseConfig(name=name))
+def test_the_last_notice_stands_and_none_is_ever_altered(alike: Storage, tmp_path: Path) -> None:
+    deprecate(alike, "a", "first", "b")
+    first = alike.read("a/notice-0001.json")
+    deprecate(alike, "a", "second", "c")
 
-    deprecate(releases, "a", "first", "b")
-    first = releases.read("a/notice-0001.json")
-    deprecate(releases, "a", "second", "c")
-
-    assert [one.why for one in notices(releases, "a")] == ["first", "second"]
-    assert first == releases.read("a/notice-0001.json")
+    assert [one.why for one in notices(alike, "a")] == ["first", "second"]
+    assert first == alike.read("a/notice-0001.json")
     with pytest.warns(UserWarning, match="second"):
-        load("a", lake=lake.storage.uri)
+        load("a", lake=tmp_path / "alike")
 
 
 @pytest.mark.parametrize(
@@ -209,14 +211,12 @@ def test_the_last_notice_stands_and_none_is_ever_altered(lake: Lake, releases: S
     ],
 )
 def test_a_deprecation_that_helps_nobody_is_refused(
-    lake: Lake, releases: Storage, name: str, why: str, successor: str, told: str
+    alike: Storage, name: str, why: str, successor: str, told: str
 ) -> None:
-    for one in ("a", "b"):
-        create(lake, releases, ReleaseConfig(name=one))
-    deprecate(releases, "a", "old", "b")
+    deprecate(alike, "a", "old", "b")
 
     with pytest.raises(UsageError, match=told):
-        deprecate(releases, name, why, successor)
+        deprecate(alike, name, why, successor)
 
 
 def test_the_command_line_compares_and_deprecates(tmp_path: Path) -> None:

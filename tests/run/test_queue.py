@@ -22,21 +22,19 @@ def put(file: Path, seed: int, came: float) -> None:
     os.utime(file, (came, came))
 
 
-def test_the_age_of_what_waits_grows_until_a_run_takes_it(tmp_path: Path) -> None:
-    made = Rehearsal(tmp_path)
-    made.engine(address="processes", workers=1)
-    folder, other = made.site("st", uploads={"marked_only": True}), made.site("other")
+def test_the_age_of_what_waits_grows_until_a_run_takes_it(rehearsal: Rehearsal) -> None:
+    folder, other = rehearsal.site("st", uploads={"marked_only": True}), rehearsal.site("other")
     put(folder / "up" / "a.png", 1, 1_000_000.0)
     put(folder / "up" / "_COMPLETE", 1, 2_000_000.0)
     put(folder / "half" / "b.png", 2, 3_000_000.0)
     put(other / "up" / "c.png", 3, 4_000_000.0)
 
-    look_at(made.deployment, ["st"])
-    first = told(made)
-    look_at(made.deployment, ["other"])
-    looked = told(made)
-    made.run("run", "--site", "st")
-    after = told(made)
+    look_at(rehearsal.deployment, ["st"])
+    first = told(rehearsal)
+    look_at(rehearsal.deployment, ["other"])
+    looked = told(rehearsal)
+    rehearsal.run("run", "--site", "st")
+    after = told(rehearsal)
 
     assert first[OBJECTS] == {("st",): 2}
     assert first[OLDEST] == {("st",): 1_000_000}
@@ -47,29 +45,25 @@ def test_the_age_of_what_waits_grows_until_a_run_takes_it(tmp_path: Path) -> Non
     assert looked[LOOKED][()] > first[LOOKED][()]
 
 
-def test_nothing_waits_where_all_was_taken(tmp_path: Path) -> None:
-    made = Rehearsal(tmp_path)
-    made.engine(address="processes", workers=1)
-    put(made.site("st") / "up" / "a.png", 1, 1_000_000.0)
+def test_nothing_waits_where_all_was_taken(rehearsal: Rehearsal) -> None:
+    put(rehearsal.site("st") / "up" / "a.png", 1, 1_000_000.0)
 
-    made.run("run")
+    rehearsal.run("run")
 
-    assert told(made)[OBJECTS] == {("st",): 0}
-    assert told(made)[OLDEST] == {}
+    assert told(rehearsal)[OBJECTS] == {("st",): 0}
+    assert told(rehearsal)[OLDEST] == {}
 
 
-def test_a_list_of_patients_alone_is_due_until_a_run_has_heeded_it(tmp_path: Path) -> None:
-    made = Rehearsal(tmp_path)
-    made.engine(address="processes", workers=1)
-    folder = made.site("st")
+def test_a_list_of_patients_alone_is_due_until_a_run_has_heeded_it(rehearsal: Rehearsal) -> None:
+    folder = rehearsal.site("st")
     put(folder / "up" / "a.png", 1, 1_000_000.0)
-    made.run("run")
+    rehearsal.run("run")
     (folder / "up" / "withdrawn.csv").write_text("PatientID\nA1\n")
 
-    found = look_at(made.deployment, ["st"])
-    made.run("run")
-    heeded = look_at(made.deployment, ["st"])
+    found = look_at(rehearsal.deployment, ["st"])
+    rehearsal.run("run")
+    heeded = look_at(rehearsal.deployment, ["st"])
 
     assert (found.due, found.lists) == ({"st": 1}, {"st"})
     assert (heeded.due, heeded.lists) == ({}, frozenset())
-    assert made.rows()["consents"]
+    assert rehearsal.rows()["consents"]

@@ -27,13 +27,6 @@ def scans() -> list[bytes]:
     return [write_png(make_still(seed=seed, fan="convex", size=(240, 180))) for seed in range(4)]
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Rehearsal:
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.engine(address="processes", workers=1)
-    return rehearsal
-
-
 def drop(folder: Path, name: str, data: bytes, minutes_ago: float = 0.0) -> Path:
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,19 +46,19 @@ def summed(data: bytes) -> str:
 
 
 def test_an_upload_under_way_is_left_alone_and_taken_when_it_has_come(
-    made: Rehearsal, scans: list[bytes]
+    rehearsal: Rehearsal, scans: list[bytes]
 ) -> None:
-    folder = made.site("st", uploads={"quiet_minutes": 10})
+    folder = rehearsal.site("st", uploads={"quiet_minutes": 10})
     drop(folder, "done/a.png", scans[0], minutes_ago=11)
     drop(folder, "under-way/b.png", scans[1])
-    (before,) = made.run("plan")["sites"]
+    (before,) = rehearsal.run("plan")["sites"]
 
-    first = made.run("run")
+    first = rehearsal.run("run")
     held = receipt(folder, "under-way")
     drop(folder, "under-way/c.png", scans[2])
     drop(folder, "under-way/_COMPLETE", b"")
-    second = made.run("run")
-    third = made.run("run")
+    second = rehearsal.run("run")
+    third = rehearsal.run("run")
 
     assert (before["new_files"], before["waiting"]) == (1, 1)
     assert (first["objects"], first["waiting"]) == (1, 1)
@@ -75,20 +68,20 @@ def test_an_upload_under_way_is_left_alone_and_taken_when_it_has_come(
 
 
 def test_changed_resumed_repeated_and_overlapping_uploads_lose_and_double_nothing(
-    made: Rehearsal, scans: list[bytes]
+    rehearsal: Rehearsal, scans: list[bytes]
 ) -> None:
-    folder = made.site("st", uploads={"quiet_minutes": 10})
+    folder = rehearsal.site("st", uploads={"quiet_minutes": 10})
     drop(folder, "one/a.png", scans[0], minutes_ago=30)
     drop(folder, "one/b.png", scans[1], minutes_ago=30)
-    made.run("run")
+    rehearsal.run("run")
 
     drop(folder, "one/a.png", scans[2], minutes_ago=20)  # changed
     drop(folder, "one/c.png", scans[3], minutes_ago=20)  # resumed
     drop(folder, "two/a.png", scans[0], minutes_ago=20)  # repeats what was changed since
     drop(folder, "two/b.png", scans[1], minutes_ago=20)  # overlaps
-    ran = made.run("run")
+    ran = rehearsal.run("run")
 
-    statuses = {one["file"]: one["status"] for one in made.run("site", "receipt", "st")}
+    statuses = {one["file"]: one["status"] for one in rehearsal.run("site", "receipt", "st")}
     assert statuses == {
         "one/a.png": "kept",
         "one/b.png": "kept",
@@ -98,25 +91,25 @@ def test_changed_resumed_repeated_and_overlapping_uploads_lose_and_double_nothin
     }
     assert ran["duplicates"] == 2
     assert ran["conservation"]
-    places = [one["locator"] for one in made.lake.read("copies", ["locator"]).to_pylist()]
+    places = [one["locator"] for one in rehearsal.lake.read("copies", ["locator"]).to_pylist()]
     assert len(places) == len(set(places)) == 6  # of each copy where it was read, once
 
 
 def test_a_picture_blackened_in_place_is_missed_by_its_digest(
-    made: Rehearsal, scans: list[bytes]
+    rehearsal: Rehearsal, scans: list[bytes]
 ) -> None:
     """What a client left out, since size and time were the same, is not taken for what was sent."""
-    folder = made.site("st")
+    folder = rehearsal.site("st")
     blackened = scans[1][:-1] + b"\0"
     drop(folder, "up/a.png", scans[0])
     old = drop(folder, "up/b.png", scans[1])
     manifest = f"{summed(scans[0])}  a.png\n{summed(blackened)}  b.png\n{summed(b'')}  c.png\n"
     drop(folder, "up/_MANIFEST", manifest.encode())
 
-    waits = made.run("run")
+    waits = rehearsal.run("run")
     missing = receipt(folder, "up")["up/c.png"]
     drop(folder, "up/c.png", b"")
-    ran = made.run("run")
+    ran = rehearsal.run("run")
     told = receipt(folder, "up")
 
     assert (waits["objects"], waits["waiting"]) == (0, 2)
@@ -127,21 +120,21 @@ def test_a_picture_blackened_in_place_is_missed_by_its_digest(
     assert summed(old.read_bytes()) == told["up/b.png"]["sha256"] != summed(blackened)
     drop(folder, "up/b.png", scans[2])
     (folder / "up/_MANIFEST").write_text(manifest.replace(summed(blackened), summed(scans[2])))
-    made.run("run")
+    rehearsal.run("run")
     assert receipt(folder, "up")["up/b.png"]["status"] == "kept"
 
 
 def test_receipts_say_of_each_file_digest_time_and_what_to_do_and_their_counts_add_up(
-    made: Rehearsal, scans: list[bytes]
+    rehearsal: Rehearsal, scans: list[bytes]
 ) -> None:
-    folder = made.site("st")
-    other = made.site("beside")
+    folder = rehearsal.site("st")
+    other = rehearsal.site("beside")
     names = {"up/=1+1.png": scans[0], "up/deep/ü & <b>.png": scans[1], "up/notes.txt": b"nothing"}
     for name, data in names.items():
         drop(folder, name, data, minutes_ago=5)
     drop(folder, "up/again.png", scans[0])
     drop(other, "up/secret.png", scans[2])
-    made.run("run")
+    rehearsal.run("run")
 
     told = receipt(folder, "up")
     table = list(
@@ -166,7 +159,7 @@ def test_receipts_say_of_each_file_digest_time_and_what_to_do_and_their_counts_a
     assert figures == {"accepted": 2, "sent before": 1, "not accepted": 1}
     assert f"{sum(figures.values())} uploaded files" in page
     assert "secret" not in page + json.dumps(told) + str(table)
-    (page,) = made.lake_path.glob("validation/*/st.html")
+    (page,) = rehearsal.lake_path.glob("validation/*/st.html")
     gate = page.read_text()
     assert "0 of " in gate
     assert "measures: frame_id is one of frames" in gate
@@ -176,7 +169,7 @@ def test_receipts_say_of_each_file_digest_time_and_what_to_do_and_their_counts_a
     first.write_bytes(b"unequal")  # so that reading it again would show
     os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns))
     drop(folder, "up/more.png", scans[3])
-    made.run("run")
+    rehearsal.run("run")
     assert receipt(folder, "up")["up/notes.txt"]["sha256"] == summed(b"nothing")
 
 
