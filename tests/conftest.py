@@ -28,12 +28,15 @@ settings.register_profile("new", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
-# Files of tests that take longest, longest first: begun last, one would keep a worker alone
+# What takes longest, longest first: begun last, one would keep a worker alone. Folders are those of
+# which the files share what takes long to make; one worker has all of such a folder, else of a file
+TOGETHER = ("erase", "flows", "label")
 LONGEST = (
+    "flows",
+    "erase",
     "test_journey",
     "test_resume",
     "test_cluster",
-    "test_flows",
     "test_full_disk",
     "test_bounds",
     "test_reread",
@@ -41,10 +44,19 @@ LONGEST = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that two workers end together."""
+    """Say what one worker has, and begin with what takes longest: two workers end together."""
     place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+    def name(item: pytest.Item) -> str:
+        folder = item.path.parent.name
+        return folder if folder in TOGETHER else item.path.stem
+
+    items.sort(key=lambda item: place.get(name(item), len(place)))
+    for item in items:
+        shared = name(item) in TOGETHER
+        item.add_marker(pytest.mark.xdist_group(name(item) if shared else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)

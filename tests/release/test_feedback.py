@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,18 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return quick_lake(tmp_path_factory.mktemp("lake"), [{} for _ in range(20)])
 
 
+@pytest.fixture(scope="module")
+def one(cut: Lake, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of it."""
+    folder = tmp_path_factory.mktemp("one")
+    create(cut, LocalStorage(folder), ReleaseConfig(name="one", codec="zstd"))
+    return folder
+
+
 @pytest.fixture
-def releases(cut: Lake, tmp_path: Path) -> Storage:
-    place = LocalStorage(tmp_path / "releases")
-    create(cut, place, ReleaseConfig(name="one", codec="zstd"))
-    return place
+def releases(one: Path, tmp_path: Path) -> Storage:
+    """A copy of it."""
+    return LocalStorage(shutil.copytree(one, tmp_path / "releases"))
 
 
 def told(releases: Storage, version: int | str, column: str, cache: Path) -> dict[str, Any]:

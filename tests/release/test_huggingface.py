@@ -32,14 +32,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hf"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Frames of which only a late one has masks; spacing is known of some alone."""
     frames = [
         {"path": ["abdomen/liver", "thorax"][n % 2], "mm_per_px_x": 0.5 if n % 3 == 1 else None}
         for n in range(NUMBER)
     ]
-    lake = quick_lake(tmp_path / "lake", frames)
+    lake = quick_lake(tmp_path_factory.mktemp("lake"), frames)
     import cv2
 
     mask = cv2.imencode(".png", np.eye(16, dtype=np.uint8) * 255)[1].tobytes()
@@ -54,7 +54,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def releases(lake: Lake) -> Storage:
     found = lake.storage.sub("releases")
     create(lake, found, ReleaseConfig(name="one"))

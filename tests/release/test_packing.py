@@ -53,6 +53,22 @@ def whole_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(quick_lake(tmp_path_factory.mktemp("whole") / "lake", FRAMES).storage.uri)
 
 
+@pytest.fixture(scope="module")
+def whole_release(whole_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a release of it adds to the lake's folder."""
+    copied = shutil.copytree(whole_lake, tmp_path_factory.mktemp("first") / "lake")
+    lake = Lake(Storage.open(copied))
+    create(lake, lake.storage.sub("releases"), ReleaseConfig(name="first"))
+    return copied
+
+
+@pytest.fixture
+def first(whole_release: Path, lake: Lake, releases: Storage) -> Manifest:
+    """A release of the lake."""
+    shutil.copytree(whole_release, str(lake.storage.uri), dirs_exist_ok=True)
+    return manifest_of(releases, "first")
+
+
 @pytest.fixture
 def lake(whole_lake: Path, tmp_path: Path) -> Lake:
     return Lake(Storage.open(shutil.copytree(whole_lake, tmp_path / "lake")))
@@ -74,8 +90,9 @@ def grown(lake: Lake, frames: list[dict[str, Any]]) -> None:
         lake.replace(table, made.read(table))
 
 
-def test_a_successor_writes_what_is_new_and_nothing_else(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="first"))
+def test_a_successor_writes_what_is_new_and_nothing_else(
+    lake: Lake, releases: Storage, first: Manifest
+) -> None:
     before = shards(releases)
     grown(lake, [*FRAMES, {"patient": "p9999", "path": "thorax"}])
 
@@ -95,9 +112,8 @@ def test_a_successor_writes_what_is_new_and_nothing_else(lake: Lake, releases: S
     [{"seed": 7}, {"where": "region = 'thorax'"}, {"weight": "2"}, {"splits": {"all": 1.0}}],
 )
 def test_another_split_selection_or_weight_writes_no_shard(
-    lake: Lake, releases: Storage, changed: Mapping[str, Any]
+    lake: Lake, releases: Storage, first: Manifest, changed: Mapping[str, Any]
 ) -> None:
-    create(lake, releases, ReleaseConfig(name="first"))
     before = shards(releases)
 
     create(lake, releases, ReleaseConfig.model_validate({"name": "second", **changed}))
@@ -106,8 +122,7 @@ def test_another_split_selection_or_weight_writes_no_shard(
     assert all(check.ok for check in verify(releases, "second"))
 
 
-def test_labels_stand_in_the_index_alone(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="first"))
+def test_labels_stand_in_the_index_alone(lake: Lake, releases: Storage, first: Manifest) -> None:
     before = shards(releases)
     grown(lake, [one | {"path": "back"} for one in FRAMES])
 
@@ -118,8 +133,9 @@ def test_labels_stand_in_the_index_alone(lake: Lake, releases: Storage) -> None:
     assert {one.region for one in load("first", lake=lake.storage.uri)} == {"abdomen", "thorax"}
 
 
-def test_what_leaves_is_listed_no_more_and_can_come_back(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="first"))
+def test_what_leaves_is_listed_no_more_and_can_come_back(
+    lake: Lake, releases: Storage, first: Manifest
+) -> None:
     before = shards(releases)
     grown(lake, FRAMES[:27])
     create(lake, releases, ReleaseConfig(name="second"))
@@ -130,11 +146,12 @@ def test_what_leaves_is_listed_no_more_and_can_come_back(lake: Lake, releases: S
     assert shards(releases) == before
     assert len(load("second", lake=lake.storage.uri)) == 27
     assert all(check.ok for check in verify(releases, "second"))
-    assert third.shards == manifest_of(releases, "first").shards
+    assert third.shards == first.shards
 
 
-def test_an_overlay_that_changed_is_written_anew(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="first"))
+def test_an_overlay_that_changed_is_written_anew(
+    lake: Lake, releases: Storage, first: Manifest
+) -> None:
     before = shards(releases)
     other = encode_mask(~np.eye(16, dtype=bool))
     grown(lake, [*FRAMES[:-1], FRAMES[-1] | {"overlay": other}])
@@ -265,8 +282,9 @@ def test_killed_at_any_write_and_run_again_equals_undisturbed(
     assert not list(releases.list("_cuts/"))
 
 
-def test_shards_are_made_again_byte_for_byte(lake: Lake, releases: Storage, tmp_path: Path) -> None:
-    create(lake, releases, ReleaseConfig(name="first"))
+def test_shards_are_made_again_byte_for_byte(
+    lake: Lake, releases: Storage, first: Manifest, tmp_path: Path
+) -> None:
     changed = FRAMES[4] | {"overlay": encode_mask(~np.eye(16, dtype=bool))}
     grown(lake, [*FRAMES[:4], changed, *FRAMES[5:]])
     second = create(lake, releases, ReleaseConfig(name="second"))
@@ -281,8 +299,9 @@ def test_shards_are_made_again_byte_for_byte(lake: Lake, releases: Storage, tmp_
     assert before == {entry.key: elsewhere.read(entry.key) for entry in elsewhere.list()}
 
 
-def test_shards_are_not_made_again_of_a_lake_that_forgot(lake: Lake, releases: Storage) -> None:
-    first = create(lake, releases, ReleaseConfig(name="first"))
+def test_shards_are_not_made_again_of_a_lake_that_forgot(
+    lake: Lake, releases: Storage, first: Manifest
+) -> None:
     grown(lake, FRAMES[:3])
     lake.vacuum("frames")
     releases.delete([first.shards[0].file])

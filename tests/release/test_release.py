@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -49,6 +50,20 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def releases(lake: Lake) -> Storage:
     return lake.storage.sub("releases")
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Such a lake with a release of it."""
+    lake = quick_lake(tmp_path_factory.mktemp("cut"), FRAMES)
+    create(lake, lake.storage.sub("releases"), ReleaseConfig(name="whole"))
+    return Path(lake.storage.uri)
+
+
+@pytest.fixture
+def whole(cut: Path, tmp_path: Path) -> Storage:
+    """The releases of a copy of it."""
+    return Storage.open(shutil.copytree(cut, tmp_path / "cut")).sub("releases")
 
 
 def ids(name: str, lake: Lake, **more: Any) -> list[str]:
@@ -202,15 +217,14 @@ def test_a_box_beside_its_image_is_found(marked: Lake) -> None:
     assert failed == ["annotations lie in their images"]
 
 
-def test_a_name_is_taken_once(lake: Lake, releases: Storage) -> None:
-    create(lake, releases, ReleaseConfig(name="2026.11"))
-    before = manifest_of(releases, "2026.11")
+def test_a_name_is_taken_once(lake: Lake, whole: Storage) -> None:
+    before = manifest_of(whole, "whole")
 
     with pytest.raises(UsageError, match="releases never change"):
-        create(lake, releases, ReleaseConfig(name="2026.11", seed=1))
+        create(lake, whole, ReleaseConfig(name="whole", seed=1))
 
-    assert before == manifest_of(releases, "2026.11")
-    assert names(releases) == ["2026.11"]
+    assert before == manifest_of(whole, "whole")
+    assert names(whole) == ["whole"]
 
 
 def test_an_empty_lake_and_an_empty_selection_are_one_line(
@@ -276,20 +290,19 @@ BROKEN: dict[str, tuple[Break, str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_promise_is_found(lake: Lake, releases: Storage, what: str) -> None:
-    create(lake, releases, ReleaseConfig(name="whole"))
-    assert all(check.ok for check in verify(releases, "whole"))
+def test_a_broken_promise_is_found(whole: Storage, what: str) -> None:
+    assert all(check.ok for check in verify(whole, "whole"))
     harm, where = BROKEN[what]
 
-    harm(releases, manifest_of(releases, "whole").published)
+    harm(whole, manifest_of(whole, "whole").published)
 
-    assert where in {check.name for check in verify(releases, "whole") if not check.ok}
+    assert where in {check.name for check in verify(whole, "whole") if not check.ok}
 
 
-def test_what_rides_along_in_an_image_is_found(lake: Lake, releases: Storage) -> None:
+def test_what_rides_along_in_an_image_is_found(whole: Storage) -> None:
     """A shard with a comment in a PNG, published as if it belonged there."""
-    manifest = create(lake, releases, ReleaseConfig(name="odd")).published
-    name, data = shard_of(releases, manifest)
+    manifest = manifest_of(whole, "whole").published
+    name, data = shard_of(whole, manifest)
     sink = io.BytesIO()
     with (
         tarfile.open(fileobj=io.BytesIO(bytes(data))) as old,
@@ -305,51 +318,45 @@ def test_what_rides_along_in_an_image_is_found(lake: Lake, releases: Storage) ->
             new.addfile(member, io.BytesIO(body))
     changed = sink.getvalue()
     digest = hashlib.sha256(changed).hexdigest()
-    releases.write(f"shards/{digest}.tar", changed)
+    whole.write(f"shards/{digest}.tar", changed)
     shard = manifest["shards"][0] | {"file": f"shards/{digest}.tar", "sha256": digest}
-    _rewrite(releases, manifest | {"shards": [shard, *manifest["shards"][1:]]})
+    _rewrite(whole, manifest | {"shards": [shard, *manifest["shards"][1:]]})
 
-    failed = {check.name for check in verify(releases, "odd") if not check.ok}
+    failed = {check.name for check in verify(whole, "whole") if not check.ok}
 
     assert "nothing rides along in shards or images" in failed
     assert name != shard["file"]
 
 
-def test_places_in_shards_that_are_not_listed_are_told(lake: Lake, releases: Storage) -> None:
-    manifest = create(lake, releases, ReleaseConfig(name="odd")).published
-    _rewrite(releases, manifest | {"shards": []})
+def test_places_in_shards_that_are_not_listed_are_told(whole: Storage) -> None:
+    _rewrite(whole, manifest_of(whole, "whole").published | {"shards": []})
 
     with pytest.raises(CheckFailed, match="speaks of shards that it does not list"):
-        index_table(releases, manifest_of(releases, "odd"))
+        index_table(whole, manifest_of(whole, "whole"))
 
 
 def test_a_pull_that_was_cut_off_goes_on_and_a_damaged_one_is_refused(
-    lake: Lake, releases: Storage, tmp_path: Path
+    whole: Storage, tmp_path: Path
 ) -> None:
-    create(lake, releases, ReleaseConfig(name="2026.11"))
-    pull(releases, "2026.11", tmp_path / "pulled", "files")
+    pull(whole, "whole", tmp_path / "pulled", "files")
     (tmp_path / "pulled" / "images" / "f0001.png").unlink()
     kept = (tmp_path / "pulled" / "images" / "f0000.png").stat().st_mtime_ns
 
-    assert pull(releases, "2026.11", tmp_path / "pulled", "files") == 4
+    assert pull(whole, "whole", tmp_path / "pulled", "files") == 4
     assert kept == (tmp_path / "pulled" / "images" / "f0000.png").stat().st_mtime_ns
     assert (tmp_path / "pulled" / "images" / "f0001.png").is_file()
-    _flip(releases, manifest_of(releases, "2026.11").published)
+    _flip(whole, manifest_of(whole, "whole").published)
     with pytest.raises(CheckFailed, match="a shard is damaged"):
-        pull(releases, "2026.11", tmp_path / "again", "files")
+        pull(whole, "whole", tmp_path / "again", "files")
 
 
-def test_parquet_and_webdataset_carry_every_sample(
-    lake: Lake, releases: Storage, tmp_path: Path
-) -> None:
-    create(lake, releases, ReleaseConfig(name="2026.11"))
-
-    pull(releases, "2026.11", tmp_path / "parquet", "parquet")
-    pull(releases, "2026.11", tmp_path / "part", "webdataset", "region = 'thorax'")
+def test_parquet_and_webdataset_carry_every_sample(whole: Storage, tmp_path: Path) -> None:
+    pull(whole, "whole", tmp_path / "parquet", "parquet")
+    pull(whole, "whole", tmp_path / "part", "webdataset", "region = 'thorax'")
 
     parts = (tmp_path / "parquet").glob("*.parquet")
     told = [one for part in parts for one in pq.read_table(part).column("frame_id").to_pylist()]
-    assert ids("2026.11", lake) == sorted(told)
+    assert ids("whole", Lake(Storage.open(tmp_path / "cut"))) == sorted(told)
     members = []
     for shard in (tmp_path / "part" / "shards").glob("*.tar"):
         with tarfile.open(shard) as tar:
@@ -359,16 +366,14 @@ def test_parquet_and_webdataset_carry_every_sample(
     }
 
 
-def test_a_release_of_tomorrow_is_told(lake: Lake, releases: Storage) -> None:
-    made = create(lake, releases, ReleaseConfig(name="whole"))
-
-    _rewrite(releases, made.published | {"format": 3})
+def test_a_release_of_tomorrow_is_told(lake: Lake, whole: Storage) -> None:
+    _rewrite(whole, manifest_of(whole, "whole").published | {"format": 3})
 
     with pytest.raises(UsageError, match="format 3"):
-        manifest_of(releases, "whole")
+        manifest_of(whole, "whole")
     with pytest.raises(UsageError, match="format 3"):
-        create(lake, releases, ReleaseConfig(name="another"))
-    assert names(releases) == ["whole"]
+        create(lake, whole, ReleaseConfig(name="another"))
+    assert names(whole) == ["whole"]
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b"{}", b'{"format": "x"}', b'{"name": "whole"}'])
@@ -379,8 +384,8 @@ def test_a_damaged_manifest_is_told_in_one_line(releases: Storage, data: bytes) 
         manifest_of(releases, "whole")
 
 
-def test_the_index_has_the_columns_that_the_dictionary_tells(lake: Lake, releases: Storage) -> None:
-    index = index_table(releases, create(lake, releases, ReleaseConfig(name="whole")))
+def test_the_index_has_the_columns_that_the_dictionary_tells(whole: Storage) -> None:
+    index = index_table(whole, manifest_of(whole, "whole"))
     told = {one.name: one.type.removesuffix(" or null") for one in index_columns()}
 
     assert list(told) == index.column_names
