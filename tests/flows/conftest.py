@@ -118,7 +118,7 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # a server that is asked nothing takes a tenth of a processor
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     """A real server with an empty database, and a process that serves our flows."""
     home = tmp_path_factory.mktemp("prefect")
