@@ -226,6 +226,16 @@ def test_a_dry_run_says_of_each_line_how_it_was_read_and_whether_anybody_was_fou
     assert not [word for line in said for word in ("MRN", "Doe") if word in line]
 
 
+@pytest.mark.parametrize("heading", ["PatientID", "MRN", "Patient number", "patient_id"])
+def test_a_heading_over_ids_is_nobodys_id(there: Rehearsal, heading: str) -> None:
+    file = there.root / "ids.txt"
+    file.write_text(f"{heading}\nMRN-1\n")
+
+    asked = request_of("r1", "st-elsewhere", there.deployment.site_key("st-elsewhere"), file)
+
+    assert [one.line for one in asked.patients] == [2]
+
+
 def test_who_found_nobody_is_not_told_that_anything_was_erased(there: Rehearsal) -> None:
     """A script that looks at the exit code alone must not take one for the other."""
     (there.root / "ids.txt").write_text("MRN-8\nMRN-9\n")

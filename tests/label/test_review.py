@@ -119,6 +119,21 @@ def test_what_was_decided_is_not_asked_again(lake, tmp_path):
     assert fused(lake, LabelConfig())["torn"].region == "unknown"
 
 
+def test_decisions_that_were_not_taken_in_are_not_written_over(lake, tmp_path):
+    export(lake, tmp_path)
+    export(lake, tmp_path)  # nobody has decided anything yet
+    source = filled_in(tmp_path / "review.csv", {"torn": "unknown"})
+    before = source.read_bytes()
+
+    with pytest.raises(UsageError, match="decisions that were not taken in"):
+        export(lake, tmp_path)
+    kept = source.read_bytes()
+    import_(lake, source, "reviewer-1", date(2026, 3, 1))
+
+    assert kept == before
+    assert export(lake, tmp_path) == 0
+
+
 def test_the_last_decision_stands(lake, tmp_path):
     export(lake, tmp_path)
     for path, day in (("thorax/breast", date(2026, 3, 2)), ("abdomen/kidney", date(2026, 3, 1))):

@@ -109,7 +109,7 @@ def create(
     lines = [
         f"release {name}: {number_of(manifest.frames, 'frame')} of "
         f"{number_of(manifest.patients, 'patient')} in {number_of(len(manifest.shards), 'shard')} "
-        f"{manifest.counts['split']}"
+        f"({', '.join(f'{split} {number}' for split, number in manifest.counts['split'].items())})"
     ]
     lines += [
         f"left out: {number}: {reason}"

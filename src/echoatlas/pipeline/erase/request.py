@@ -14,6 +14,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
     study_identity,
 )
 from echoatlas.pipeline.errors import UsageError, unreadable
+from echoatlas.pipeline.read.headings import PATIENT, plain
 from echoatlas.pipeline.read.spoiled import spoiled_ids
 from echoatlas.pipeline.vault.pseudonyms import normalized
 from echoatlas.schemas.erasure import REQUEST
@@ -119,11 +120,12 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     lines = [(number, line) for number, line in lines if line]
     head = next((sign for sign in sorted(SIGNS) if lines and _is_head(lines[0][1], sign)), "")
     if not head:
-        known = lines[0][1].casefold() in COLUMNS if lines else False
-        column = lines[0][1].casefold() if known else "patient_id"
-        if not known:
+        first = lines[0][1].casefold() if lines else ""
+        column = first if first in COLUMNS else "patient_id"
+        headed = first in COLUMNS or bool(PATIENT.fullmatch(plain(first)))  # "PatientID", "MRN"
+        if not headed:
             _demand_ids(file, lines)
-        yield from ((number, {column: line}) for number, line in lines[known:])
+        yield from ((number, {column: line}) for number, line in lines[headed:])
         return
     names = [name.strip().casefold() for name in lines[0][1].split(head)]
     for number, line in lines[1:]:

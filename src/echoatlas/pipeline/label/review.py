@@ -52,9 +52,14 @@ def export(
 
     Returns:
         How many objects were written; those already decided are not among them.
+
+    Raises:
+        UsageError: what somebody decided in a sheet that is there would be lost.
     """
     copies = copies or {}
-    waiting = _waiting(lake, copies)[:most]
+    every = _waiting(lake, copies)
+    _demand_none_lost(dest / "review.csv", {row["object_id"] for row in every})
+    waiting = every[:most]
     hints = evidence_of(lake)
     thumbnails = dest / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
@@ -79,6 +84,16 @@ def export(
                 }
             )
     return len(waiting)
+
+
+def _demand_none_lost(sheet: Path, waiting: Collection[str]) -> None:
+    """Refuse to write over what somebody decided and nobody has taken in yet."""
+    rows = _lines(sheet) if sheet.exists() else ()
+    if any((row["decision"] or "").strip() and row["object_id"] in waiting for _, row in rows):
+        raise UsageError(
+            f"{sheet} holds decisions that were not taken in and would be lost: `echoatlas label "
+            "review import` takes them, or name another folder"
+        )
 
 
 def in_codes(hints: Iterable[Hint]) -> str:
