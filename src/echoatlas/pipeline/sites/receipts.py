@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reject, sentence_of
@@ -223,7 +224,8 @@ def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def _details(lake: Lake, outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What stands in quarantine of rejected objects, where it says what to do about them."""
     ids = sorted({row["object_id"] for row in outcomes if row["status"] == Status.REJECTED})
-    rows = lake.read("quarantine", ["object_id", "detail"], pc.field("object_id").isin(ids))
+    those = pc.field("object_id").isin(pa.array(ids, pa.string()))  # also of nobody
+    rows = lake.read("quarantine", ["object_id", "detail"], those)
     return {
         one["object_id"]: one["detail"] for one in rows.to_pylist() if OWN.search(one["detail"])
     }
