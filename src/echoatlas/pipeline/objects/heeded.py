@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.read.consent import strictest
 from echoatlas.schemas.values import Consent
 from echoatlas.wording import number_of
 
@@ -68,8 +67,14 @@ def _heeded(rows: Sequence[Mapping[str, str]], known: set[str]) -> Heeded:
     there = sum(not names.isdisjoint(known) for names in left.values())
     patients = len({row["patient"] for row in rows} - {""})
     held = sum(not row["patient"] for row in rows)
-    unclear = sum(bool(who) and strictest(told) is Consent.UNCLEAR for who, told in said.items())
+    unclear = sum(bool(who) and _is_unclear(told) for who, told in said.items())
     return Heeded(patients, len(left), there, unclear, held)
+
+
+def _is_unclear(said: Iterable[str]) -> bool:
+    """Whether what is not understood is the strictest of what is said."""
+    words = {*said}
+    return Consent.UNCLEAR in words and not words & {Consent.WITHDRAWN, Consent.REFUSED}
 
 
 def known_marks(lake: Lake, rows: Iterable[Mapping[str, str]]) -> set[str]:
