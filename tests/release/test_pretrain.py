@@ -31,8 +31,8 @@ def example() -> ModuleType:
     return module
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
     frames: list[dict[str, Any]] = [
         {
             "path": ("abdomen/liver", "thorax")[number % 5 == 0],
@@ -45,7 +45,7 @@ def lake(tmp_path: Path) -> str:
         }
         for number in range(24)
     ]
-    lake = quick_lake(tmp_path / "lake", frames)
+    lake = quick_lake(tmp_path_factory.mktemp("lake"), frames)
     config = ReleaseConfig(name="one", codec="zstd", splits={"train": 1.0})
     create(lake, lake.storage.sub("releases"), config)
     return lake.storage.uri

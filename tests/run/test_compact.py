@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,25 @@ from tests.helpers.tables import quick_lake
 FRAMES = [{"site": ("st-elsewhere", "breast-clinic")[number % 2]} for number in range(6)]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake to which each row came alone."""
-    whole = quick_lake(tmp_path / "whole", FRAMES)
-    found = Lake(Storage.open(tmp_path / "lake"))
+    folder = tmp_path_factory.mktemp("scattered")
+    whole = quick_lake(folder / "whole", FRAMES)
+    found = Lake(Storage.open(folder / "lake"))
     for name in TABLES:
         rows = whole.read(name)
         if not rows.num_rows and whole.version(name) >= 0:
             found.append(name, rows)
         for place in range(rows.num_rows):
             found.append(name, rows.slice(place, 1))
-    return found
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(scattered: Path, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    return Lake(Storage.open(shutil.copytree(scattered, tmp_path / "lake")))
 
 
 @pytest.fixture
