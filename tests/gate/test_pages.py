@@ -27,7 +27,7 @@ def test_a_page_tells_what_fails_first_and_how_far_each_mix_has_moved() -> None:
     page = part_page("r1", PART)
 
     assert page.index("frames: c") < page.index("frames: a &lt;b&gt;")
-    assert "1 of\n2 expectations" in page
+    assert "1 of 2 expectations do" in page
     assert "the gate held back 3 objects" in page
     assert '<td class="bad">0.31</td>' in page
     assert "<td>0.02</td>" in page

@@ -42,9 +42,9 @@ overflow-wrap: anywhere; }
 """
 SITE_PAGE = (
     STYLE
-    + """<p><a href="index.html">Run {{ run }}</a>: {{ failed }} of
-{{ checks|length|number_of("expectation") }}
-do not hold. Rows are told by their opaque ids; no value of a row stands here.</p>
+    + """<p><a href="index.html">Run {{ run }}</a>:
+{{ failed }} of {{ checks|length|number_of("expectation does", "expectations do") }}
+not hold. Rows are told by their opaque ids; no value of a row stands here.</p>
 {% for line in said %}<p class="bad">{{ line }}</p>
 {% endfor %}
 <table>
