@@ -126,6 +126,17 @@ def test_who_is_not_in_the_newest_release_is_compared_with_the_newest_that_has_h
     assert found.moved_since[0].moved == elsewhere(home, "few", "new")
 
 
+def test_who_is_in_one_of_two_releases_alone_is_no_part_of_the_count(home: Path) -> None:
+    there = Deployment.find(home)
+    cut(home, "all")
+    few = ReleaseConfig(name="few", seed=1, splits=HALVES, where="frame_id < 'f0010'")
+
+    found = create(there.lake, there.releases, few)
+
+    assert [one.of for one in found.moved_since] == [10]
+    assert found.moved_since[0].moved == elsewhere(home, "few", "all")
+
+
 def test_an_erasure_makes_no_release_newer_than_it_was(tmp_path: Path) -> None:
     """Successors come in the order of names: that of the older one is published last."""
     there = build(tmp_path)

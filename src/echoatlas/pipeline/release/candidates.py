@@ -127,14 +127,14 @@ class Candidates:
         table = self._elsewhere.get(name, self.table)
         found = self.asked.sql(f'SELECT {ROW}, "{name}" FROM "{table}"').to_arrow_table()
         rows, column = found.column(0).to_numpy(), found.column(1).combine_chunks()
-        if coded and pa.types.is_string(column.type):
-            column = column.dictionary_encode()
         wanted = self.rows
-        if np.array_equal(rows, wanted):
-            return column
-        place = np.full(len(self.inside), -1, np.int64)
-        place[rows] = np.arange(len(rows))
-        return column.take(pa.array(place[wanted]))
+        if not np.array_equal(rows, wanted):
+            place = np.full(len(self.inside), -1, np.int64)
+            place[rows] = np.arange(len(rows))
+            column = column.take(pa.array(place[wanted]))
+        if coded and pa.types.is_string(column.type):
+            column = column.dictionary_encode()  # now: it names nobody who is not in
+        return column
 
     def where(self, condition: str, **tables: pa.Table) -> NDArray[np.bool_]:
         """Of which of those that are in something is true, (k,).
