@@ -52,7 +52,9 @@ def key_of(code: Any, places: Any) -> Any:
 @compiled
 def _more(pairs: Any) -> Any:
     larger = np.empty((2 * len(pairs), pairs.shape[1]), pairs.dtype)
-    larger[: len(pairs)] = pairs
+    for row in range(len(pairs)):  # to assign them all at once takes seconds more to compile
+        for column in range(pairs.shape[1]):
+            larger[row, column] = pairs[row, column]
     return larger
 
 
@@ -166,13 +168,12 @@ def joined(
     size = len(spans) - 1
     keys = np.empty(size, np.int32)
     count = 0
-    for place in range(size):
-        if spans[place, 0] != spans[place, 1]:
-            keys[count] = place
-            count += 1
     alone = True  # whether there is but the first kind, so that a pair of keys is met once
     for place in range(size):
         alone &= spans[place, 1] == spans[place + 1, 0]
+        if spans[place, 0] != spans[place, 1]:
+            keys[count] = place
+            count += 1
     ha, hb, hc, hd = here[0], here[1], here[2], here[3]
     far = np.int64(1 << 20)
     pairs = np.empty((1024, 2), np.int32)
