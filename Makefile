@@ -27,7 +27,7 @@ demo: setup  ## the whole journey on sample scans, ending with a report to open
 	$(BIN)/echoatlas demo
 
 test: setup  ## all tests but the heavy ones
-	$(BIN)/python -m pytest -m "not heavy" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not heavy" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests, with examples drawn anew
 	HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest

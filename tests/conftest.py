@@ -7,9 +7,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage.storage import Storage
@@ -44,19 +46,28 @@ LONGEST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
+class Together(LoadFileScheduling):
+    """A file is of one worker whole, and so is such a folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = Path(file).parent.name
+        return folder if folder in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what one worker has, and begin with what takes longest: two workers end together."""
+    """Begin with what takes longest, so that two workers end together."""
     place = {name: number for number, name in enumerate(LONGEST)}
 
-    def name(item: pytest.Item) -> str:
-        folder = item.path.parent.name
-        return folder if folder in TOGETHER else item.path.stem
+    def number(item: pytest.Item) -> int:
+        return min(place.get(one, len(place)) for one in (item.path.parent.name, item.path.stem))
 
-    items.sort(key=lambda item: place.get(name(item), len(place)))
-    for item in items:
-        shared = name(item) in TOGETHER
-        item.add_marker(pytest.mark.xdist_group(name(item) if shared else str(item.path)))
+    items.sort(key=number)
 
 
 @pytest.fixture(scope="session", autouse=True)
