@@ -235,7 +235,7 @@ def test_a_shard_that_is_damaged_goes_whole_and_it_is_said(before: Rehearsal) ->
     assert (told["clips"]["successor"], told["clips"]["damaged"]) == ("clips+r1", 0)
     assert traces_left(there) == []
     assert (
-        "1 shard of releases had been damaged before"
+        "shards of releases had been damaged before"
         in (there.root / "erasure-dsr-7.html").read_text()
     )
 
