@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # LitData, datasets: what was drawn into an opened picture is not in the data set; the file is.
 #
-# litdata 0.2.76, datasets 5.2.0, pillow 13.0.0, seen 2026-11-30.
+# litdata 0.2.76, torch 2.14.1, datasets 5.2.0, pillow 13.0.0, numpy 2.4.6, seen 2026-11-30.
 # A banner is blackened in memory: `picture = Image.open("scan.jpg")`, then `ImageDraw` draws a box into
 # it, in place. The picture that is handed over is black there, and what is stored is not: LitData's
 # `JPEGSerializer` (which `optimize` and `map` choose for it) and the `Image` feature of datasets look
@@ -12,7 +12,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet litdata==0.2.76 datasets==5.2.0 pillow==13.0.0
+"$work/venv/bin/pip" install --quiet litdata==0.2.76 torch==2.14.1 datasets==5.2.0 \
+  pillow==13.0.0 numpy==2.4.6
 cd "$work"
 export HF_HOME="$work/cache"
 cat > program.py <<'PROGRAM'
@@ -39,8 +40,9 @@ def blackened(name: str) -> Image.Image:
 def brightest(picture: object) -> int:
     """The brightest level of what stands in the banner."""
     levels = np.asarray(picture)
-    rows = levels if levels.shape[-1] == 160 else levels[..., 0]
-    return int(rows.reshape(120, 160)[:BANNER].max())
+    rows = levels[0] if levels.ndim == 3 else levels  # colors first: LitData's tensors
+    assert rows.shape == (120, 160)
+    return int(rows[:BANNER].max())
 
 
 def by_datasets(picture: Image.Image) -> int:

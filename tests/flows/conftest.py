@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from echoatlas.flows.serving import FLOWS
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.engine.jobs import LocalJobs
 from echoatlas.pipeline.sites.onboarding import check_site
@@ -148,7 +149,8 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
                 stderr=runs,
                 env=env | {"PREFECT_API_URL": address},
             )
-            _wait_for(f"{address}/deployments/name/release/test", runner)
+            for flow in FLOWS:  # one after the other is served: the last may come a while later
+                _wait_for(f"{address}/deployments/name/{flow.name}/test", runner)
             yield Prefect(address, home)
         finally:
             for process in filter(None, (runner, server)):
