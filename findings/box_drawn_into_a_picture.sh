@@ -6,7 +6,7 @@
 # it, in place. The picture that is handed over is black there, and what is stored is not: LitData's
 # `JPEGSerializer` (which `optimize` and `map` choose for it) and the `Image` feature of datasets look
 # whether the picture has a file's name, and take the file. LitData does so for JPEG alone, and gives
-# back what was drawn into a PNG; datasets does so for both, and keeps the path in place of the bytes.
+# back what was drawn into a PNG; datasets does so for both.
 # Nothing is said of it. A copy has no file: hand over `picture.copy()`, or an array.
 set -euo pipefail
 work=$(mktemp -d)
