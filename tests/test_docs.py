@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydicom import dcmread
 
 from echoatlas.cli import call
 from echoatlas.cli.reference import reference
@@ -150,7 +151,8 @@ def test_commands_in_the_readme_do_what_it_says(
     (tmp_path / "st-elsewhere.yaml").write_text(
         re.sub(r"bucket: \S+", f"bucket: {place}", site), "utf-8"
     )
-    (tmp_path / "ids.txt").write_text("MRN-1\n")
+    leaving = dcmread(tmp_path / "uploads" / "st-elsewhere" / "upload-1" / "scan0.dcm").PatientID
+    (tmp_path / "ids.txt").write_text(f"{leaving}\n")
     monkeypatch.chdir(tmp_path)
     lines = [
         line.split("#")[0].strip()

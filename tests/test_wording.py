@@ -18,7 +18,7 @@ SOURCES = Path(__file__).parents[1] / "src/echoatlas"
 COUNTED = re.compile(
     "archives|attributes|batches|boxes|bytes|checks|clips|copies|decisions|duplicates|edges|entries|"
     "expectations|files|findings|frames|groups|hours|images|instances|labels|lines|lists|masks|"
-    "members|minutes|numbers|objects|patients|pictures|releases|rows|samples|seconds|shards|sites|"
+    "members|minutes|numbers|objects|outcomes|patients|pictures|releases|rows|samples|seconds|shards|sightings|sites|"
     "studies|tables|texts|uploads|values|versions|words"
 )
 # Limits, sizes of what is never so small, and lists of names

@@ -76,7 +76,7 @@ def test_a_series_that_counts_more_than_it_lists_is_told(pacs: Pacs) -> None:
     place = bucket(pacs)
 
     assert len(keys(place)) == 1
-    assert place.absent() == {"1.2.3": ("1.2.3.4: 2 instances that are counted and not listed",)}
+    assert place.absent() == {"1.2.3": ("1.2.3.4: 2 instances counted and not listed",)}
 
 
 def test_an_instance_comes_as_it_is_stored(pacs: Pacs) -> None:

@@ -185,7 +185,7 @@ def test_a_curriculum_goes_from_stage_to_stage(data: echoatlas.Dataset) -> None:
     ("asked", "said"),
     [
         ({"balance": "orgn"}, "did you mean 'organ'"),
-        ({"weight": "blur +"}, "syntax error"),
+        ({"weight": "blur +"}, "breaks off at its end"),
         ({"weight": "-blur"}, "negative"),
         ({"weight": "0"}, "0 for all samples"),
         ({"where": "blur > 1000"}, "no sample is of stage"),

@@ -14,6 +14,7 @@ from echoatlas.pipeline.lake.portions import Portion
 from echoatlas.pipeline.run.conservation import Balance, Booked, Discovered, balanced
 from echoatlas.schemas.tables import schema
 from echoatlas.schemas.values import Status
+from echoatlas.wording import number_of
 
 SEEN = ("locator", "site")
 BOOKED = ("locator", "object_id", "site", "status", "frames")
@@ -44,11 +45,13 @@ def row_by_row(seen: Rows, outcomes: Rows, frames: list[str], refused: list[str]
     sites: dict[str, Counter[str]] = {}
     status = {locator: kind for locator, _, _, kind, _ in outcomes}
     if len(status) != len(outcomes):
-        faults.append(f"{len(outcomes) - len(status)} outcomes stand twice")
+        faults.append(
+            f"{number_of(len(outcomes) - len(status), 'outcome stands', 'outcomes stand')} twice"
+        )
     for locator, site in seen:
         sites.setdefault(site, Counter())[status.pop(locator, "pending")] += 1
     if status:
-        faults.append(f"{len(status)} outcomes are of no sighting")
+        faults.append(f"{number_of(len(status), 'outcome is', 'outcomes are')} of no sighting")
     for locator, name, _, kind, number in outcomes:
         if kind not in set(Status):
             faults.append("an outcome is of no known kind")
@@ -57,9 +60,12 @@ def row_by_row(seen: Rows, outcomes: Rows, frames: list[str], refused: list[str]
         if kind == "rejected" and of_locator.pop(locator, 0) != 1:
             faults.append("a rejected object is not in quarantine once")
     if of_object:
-        faults.append(f"frames of {len(of_object)} objects that were not kept")
+        faults.append(f"frames of {number_of(len(of_object), 'object')} not kept")
     if of_locator:
-        faults.append(f"{len(of_locator)} quarantine entries of objects that were not rejected")
+        faults.append(
+            f"{number_of(len(of_locator), 'quarantine entry', 'quarantine entries')} of "
+            "objects that were not rejected"
+        )
     return Balance(
         {site: dict(sorted(counts.items())) for site, counts in sorted(sites.items())},
         tuple(sorted(set(faults))),

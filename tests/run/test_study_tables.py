@@ -75,7 +75,7 @@ def test_a_hospital_s_table_of_measurements_is_told_with_the_pictures_of_its_stu
     assert second == [[], [("local/lvef", 40.0, "1")]]
     assert made.lake.version("stated") == version + 1
     assert [one for one in ran["warnings"] if "left out" in one] == [
-        "here: measurements of 1 studies: 2 numbers; left out: 1 in units that are not known, "
+        "here: measurements of 1 study: 2 numbers; left out: 1 in units that are not known, "
         "1 that are no numbers, 1 under names that are not listed"
     ]
     held = str(made.rows())

@@ -348,7 +348,7 @@ def test_no_form_is_signed_for_a_place_that_is_no_upload(st: Onboarded, upload: 
 
 
 def test_a_form_holds_no_longer_than_a_service_signs(st: Onboarded) -> None:
-    with pytest.raises(UsageError, match="at most 168 hours, not 200"):
+    with pytest.raises(UsageError, match="at most 168 h, not 200"):
         upload_form(st.bucket, "up", hours=200, max_mb=1)
 
 

@@ -166,7 +166,9 @@ def _standing(seen: Discovered, outcomes: Booked) -> tuple[NDArray[np.int64], li
     distinct = int((number == np.arange(len(number))).sum())
     faults: list[str] = []
     if distinct != len(number):
-        faults.append(f"{len(number) - distinct} outcomes stand twice")
+        faults.append(
+            f"{number_of(len(number) - distinct, 'outcome stands', 'outcomes stand')} twice"
+        )
     del number
     booked = by_locator.places(seen.locators)
     del by_locator
@@ -174,7 +176,7 @@ def _standing(seen: Discovered, outcomes: Booked) -> tuple[NDArray[np.int64], li
     claimed[booked[::-1]] = np.arange(len(booked))[::-1]  # the first claims it: it is put last
     first = claimed[:-1][claimed[:-1] >= 0]  # a sighting that stands twice has one outcome
     if hidden := distinct - len(first):
-        faults.append(f"{hidden} outcomes are of no sighting")
+        faults.append(f"{number_of(hidden, 'outcome is', 'outcomes are')} of no sighting")
     if not set(status.words) <= set(Status):
         faults.append("an outcome is of no known kind")
     standing = np.full(len(booked), len(status.words), np.int64)
