@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from pydicom import dcmread
 
 from echoatlas.pipeline.errors import Reason
 from echoatlas.pipeline.sites.advice import ADVICE, OWN, advice_on, told_without_advice
 from echoatlas.simulate import make_cine
-from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.rehearsal import Rehearsal, fill
 
 SOURCES = Path(__file__).parents[2] / "src/echoatlas/pipeline"
 # Verbs by which a detail may tell a site what to do
@@ -56,6 +57,25 @@ def test_receipt_and_quarantine_say_the_same(rehearsal: Rehearsal) -> None:
         assert made.run("quarantine", "show", one["object_id"])["advice"] == row["advice"]
     assert receipts["frames.tif"]["reason"] == Reason.AXES_UNCLEAR
     assert receipts["frames.tif"]["advice"].startswith("State axes of frames (tifffile: ")
+
+
+def test_bare_ids_under_a_name_that_says_nothing_are_heeded_under_the_one_that_is_advised(
+    rehearsal: Rehearsal,
+) -> None:
+    made = rehearsal
+    here = made.site("here")
+    fill(here, stills=2, cine=False)
+    patient = dcmread(here / "upload-1" / "scan0.dcm").PatientID
+    (here / "ids.csv").write_text(f"{patient}\n")
+    made.run("run")
+    (told,) = (one for one in made.run("site", "receipt", "here") if one["file"] == "ids.csv")
+    before = made.run("release", "create", "r1", "--dry-run")["samples"]
+
+    (name,) = re.findall(r"call it (\S+\.csv)", told["advice"])
+    (here / "ids.csv").rename(here / name)
+    made.run("run")
+
+    assert made.run("release", "create", "r1", "--dry-run")["samples"] == before - 1
 
 
 def _saved(values: np.ndarray) -> bytes:  # type: ignore[type-arg]

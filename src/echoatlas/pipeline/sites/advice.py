@@ -15,7 +15,8 @@ OTHER_BYTES = "Send it again by itself: the guide says how. Or mend the manifest
 WHOLE = "Open it where it came from; if it opens there, send it again."
 ADVICE: dict[Reason, str] = {
     Reason.EMPTY: "Send it again.",
-    Reason.UNSUPPORTED_FORMAT: "If it is a scan, export it as DICOM, PNG, MP4 or AVI.",
+    Reason.UNSUPPORTED_FORMAT: "If it is a scan, export it as DICOM, PNG, MP4 or AVI. If it lists "
+    "patients who refused or left, call it withdrawn.csv.",
     Reason.UNREADABLE: WHOLE,
     Reason.TRUNCATED: "Send it again; most likely it was cut off on its way.",
     Reason.NOT_ULTRASOUND: NOTHING,
