@@ -52,8 +52,7 @@ def _patients(manifest: Manifest) -> list[str]:
         f"- {number_of(manifest.nameless or 0, 'frame')} of files that name no patient "
         "(`patient_source: object`)",
         f"- {number_of(ties.patients, 'patient')} tied by what copies of their pictures or "
-        "their ids "
-        f"say, in {number_of(ties.groups, 'group')} (`split_group`), each in one split",
+        f"their ids say, in {number_of(ties.groups, 'group')} (`split_group`), each in one split",
     ]
 
 

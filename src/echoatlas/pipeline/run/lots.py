@@ -147,10 +147,9 @@ class Lots:
         least = self._site.drift.min_objects
         if not new:
             return False
-        if new + self._lately.objects < least:
-            few = (
-                f"{number_of(new + self._lately.objects, 'object')} came since it was last compared"
-            )
+        lately = new + self._lately.objects
+        if lately < least:
+            few = f"{number_of(lately, 'object')} came since it was last compared"
             self._gate.not_compared(self._site, f"{few}: it is from {least} on.")
             return False
         found = before_at(self._lake, self._site)
