@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.sites.receipts import receipts
 from echoatlas.simulate import make_still
 from tests.helpers.rehearsal import Rehearsal
@@ -60,7 +61,10 @@ def test_members_have_the_patients_and_labels_that_tables_give_them(made):
     told = {row["object_id"]: row["patient"] for row in rows["frames"]}
     labels = {row["object_id"]: row["organ"] for row in rows["labels"]}
     site = Deployment.find(made.home)
-    names = {one.object_id: one.file for one in receipts(site, site.site("tele-clinic"))}
+    names = {
+        one.object_id: one.file
+        for one in receipts(site, Arrived.of(site, site.site("tele-clinic")))
+    }
 
     found = {names[each]: (told[each], labels[each]) for each in told}
 
@@ -77,7 +81,9 @@ def test_members_have_the_patients_and_labels_that_tables_give_them(made):
 def test_tables_are_no_objects_and_what_only_looks_like_one_is_quarantined(made):
     site = Deployment.find(made.home)
 
-    said = {one.file: one.status for one in receipts(site, site.site("tele-clinic"))}
+    said = {
+        one.file: one.status for one in receipts(site, Arrived.of(site, site.site("tele-clinic")))
+    }
 
     assert said["one.zip!a/index.csv"] == said["two/list.csv"] == "sidecar"
     assert said["two/two.zip!b/notes.csv"] == "rejected"

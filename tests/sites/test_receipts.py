@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.run.quarantine import release_from_quarantine
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.schemas.config.site import SiteConfig
@@ -29,7 +30,7 @@ def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed:
 
     assert told == receipt.read_text()
     receipt.write_text("the site's own note")
-    assert write_receipts(deployment, site)
+    assert write_receipts(deployment, Arrived.of(deployment, site))
     assert receipt.read_text() == "the site's own note"  # nothing new to say
     receipt.write_text(told)
 
@@ -62,7 +63,9 @@ def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(rehearsal: Reh
     first, copy = told(folder, "upload-1"), told(folder, "upload-2")
 
     release_from_quarantine(made.deployment, reason="unsupported_format")
-    write_receipts(made.deployment, made.deployment.site("st-elsewhere"))
+    write_receipts(
+        made.deployment, Arrived.of(made.deployment, made.deployment.site("st-elsewhere"))
+    )
 
     assert (first["status"], copy["status"]) == ("rejected", "duplicate")
     assert first["reason"] == copy["reason"] == "unsupported_format"

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
@@ -91,7 +92,7 @@ def strangers(deployment: Deployment, truth: Truth) -> list[str]:
     group = {(one.site, one.path): one.near or f"{one.site}/{one.path}" for one in truth.objects}
     shows: dict[str, set[str]] = {}
     for site in truth.sites:
-        for receipt in receipts(deployment, deployment.site(site)):
+        for receipt in receipts(deployment, Arrived.of(deployment, deployment.site(site))):
             name = group.get((site, receipt.file), "")
             shows.setdefault(receipt.object_id, set()).add(name)
     ends = deployment.lake.read(

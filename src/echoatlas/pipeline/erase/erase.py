@@ -33,6 +33,7 @@ from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.gate.held import remember_held
 from echoatlas.pipeline.gate.history import forget_lately
 from echoatlas.pipeline.gate.pages import forget_pages
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.lake.purge import purged
 from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, bury
 from echoatlas.pipeline.release.cutting import wait_for_cutters
@@ -193,7 +194,7 @@ def _carried_out(deployment: Deployment, request: Request) -> Erasure | None:
 
 def _receipts(deployment: Deployment, gone: Doomed) -> bool:
     try:
-        return write_receipts(deployment, deployment.site(gone.site))
+        return write_receipts(deployment, Arrived.of(deployment, deployment.site(gone.site)))
     except (UsageError, Retry, FileNotFoundError):  # the bucket is gone with the site
         return False
 

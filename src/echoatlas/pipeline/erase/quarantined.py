@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.lake.ids import Ids, places
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.classify import Sighted
 from echoatlas.pipeline.plan.copies import Copies
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import Arrived, books_of
+from echoatlas.pipeline.plan.survey import books_of
 from echoatlas.pipeline.read import read_words
 from echoatlas.pipeline.run.reread import words_of
 from echoatlas.pipeline.run.sources import Sources

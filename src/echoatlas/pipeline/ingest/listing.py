@@ -6,12 +6,13 @@ file by its ``locator``, a keyed hash of its place, size and version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.ingest.complete import is_control, upload_folder
 from echoatlas.pipeline.ingest.uploads import RECEIPTS, is_readable, uploaded
@@ -109,12 +110,21 @@ class Listing:
         found: list[float] = self.files.column("changed").take(places[places >= 0]).to_pylist()
         return found
 
+    def of_uploads(self, uploads: Collection[str] | None) -> Iterator[ListedFile]:
+        """Files of some uploads, by their opaque names, or all, a bounded number at a time."""
+        files = self.files
+        if uploads is not None:
+            files = files.filter(pc.is_in(files.column("upload"), pa.array(sorted(uploads))))
+        for batch in files.to_batches(AT_ONCE):
+            yield from map(_file, batch.to_pylist())
+
     def rows(self, places: NDArray[np.int64]) -> list[ListedFile]:
         """Some of the files."""
-        return [
-            ListedFile(**row | {"key": _text(row["key"])})
-            for row in self.files.take(places).to_pylist()
-        ]
+        return [_file(row) for row in self.files.take(places).to_pylist()]
+
+
+def _file(row: dict[str, Any]) -> ListedFile:
+    return ListedFile(**row | {"key": _text(row["key"])})
 
 
 def _text(key: bytes) -> str:

@@ -46,11 +46,14 @@ def checked(config: DeploymentConfig) -> JourneyConfig:
     return journey_config(config)
 
 
-def _described(config: JourneyConfig, site: SiteConfig) -> dict[str, Any]:
-    steps = {
+def _steps(config: JourneyConfig) -> dict[str, Any]:
+    return {
         declared(function).name: {"version": declared(function).version, "set": as_plain(part)}
         for function, part in config.steps()
     }
+
+
+def _described(steps: Mapping[str, Any], site: SiteConfig) -> dict[str, Any]:
     return {"steps": steps, "site": json.loads(site.model_dump_json(exclude=ARRIVAL))}
 
 
@@ -69,8 +72,9 @@ def _read_by(described: Mapping[str, Any]) -> dict[str, Any]:
 
 def remember(storage: Storage, config: JourneyConfig, sites: list[SiteConfig]) -> None:
     """Keep what each fingerprint stands for, so that a later plan can say what changed."""
+    steps = _steps(config)
     for site in sites:
-        marks, described = fingerprints_of(config, site), _described(config, site)
+        marks, described = fingerprints_of(config, site), _described(steps, site)
         for mark, said in (
             (marks.frames, _made_by(described)),
             (marks.evidence, _read_by(described)),
@@ -183,7 +187,7 @@ def plans_of(
     for seen in surveys:
         site = seen.site
         why: list[str] = []
-        described = _described(config, site)
+        described = _described(_steps(config), site)
         beside = seen.marks.frames.partition(BESIDE)[2]
         for marks, now, today in (
             (seen.made_by, seen.marks.frames, _made_by(described)),

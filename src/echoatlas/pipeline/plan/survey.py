@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.errors import EchoAtlasError, Retry, UsageError
-from echoatlas.pipeline.ingest.complete import Completeness, completeness
-from echoatlas.pipeline.ingest.listing import ListedFile, Listing, arrivals
-from echoatlas.pipeline.ingest.unfinished import Unfinished, unfinished
-from echoatlas.pipeline.ingest.uploads import bucket_state, uploaded
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.lake.ids import Ids
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_of
@@ -22,63 +18,18 @@ from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.classify import Sighted, classify
 from echoatlas.pipeline.plan.copies import Copies
 from echoatlas.pipeline.plan.work_item import WorkItem
-from echoatlas.pipeline.sidecars.site import Sidecars, sidecars
 from echoatlas.pipeline.sidecars.tally import ARCHIVES
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.ingest.listing import ListedFile, Listing
     from echoatlas.pipeline.objects.config import JourneyConfig
     from echoatlas.pipeline.plan.known import Known
-    from echoatlas.pipeline.storage.storage import Storage
+    from echoatlas.pipeline.sidecars.site import Sidecars
     from echoatlas.schemas.config.site import SiteConfig
     from echoatlas.schemas.rows.objects import SightingRow
 
-
-HOUR = 3600.0  # seconds
 BESIDE = "-"  # between the fingerprint of the journey and that of the companions
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """What lies in a site's bucket. Trusted zone: holds file names.
-
-    Attributes:
-        tables: the sidecars.
-        whole: which uploads have come whole.
-        unfinished: multipart uploads that are not finished.
-        state: a keyed digest of all that was listed.
-    """
-
-    site: SiteConfig
-    listing: Listing
-    tables: Sidecars
-    whole: Completeness
-    unfinished: tuple[Unfinished, ...] = ()
-    state: str = ""
-
-    @staticmethod
-    def of(deployment: Deployment, site: SiteConfig) -> Arrived:
-        """List a bucket and read the tables in it, no scans.
-
-        Raises:
-            UsageError, Retry: it can't be read.
-        """
-        bucket, now = deployment.bucket(site), time.time()
-        listed, begun = uploaded(bucket), _begun(bucket)
-        oldest = now - site.uploads.abort_hours * HOUR
-        writing = {one.key for one in begun if one.begun > oldest}
-        whole = completeness(site, bucket, listed, now, writing)
-        listing = Listing.of(arrivals(site, bucket, deployment.key(), listed))
-        tables = sidecars(site, bucket, listing.readable(), whole.waiting)
-        state = bucket_state(bucket, listed, deployment.key())
-        return Arrived(site, listing, tables, whole, begun, state)
-
-
-def _begun(bucket: Storage) -> tuple[Unfinished, ...]:
-    try:
-        return tuple(unfinished(bucket))
-    except (UsageError, Retry):  # not all services tell them, nor all credentials may ask
-        return ()
 
 
 @dataclass(frozen=True, slots=True)

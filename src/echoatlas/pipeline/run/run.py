@@ -228,9 +228,7 @@ def _tell_sites(run: UnderWay, found: Surveyed) -> None:
     for seen in found.surveys:
         if not write_receipts(
             run.deployment,
-            seen.site,
-            (*seen.tables.told, *seen.tables.lists),
-            seen.arrived.whole,
+            seen.arrived,
             found.digests,
             found.differing.get(seen.site.site, ()),
             fates[seen.site.site],

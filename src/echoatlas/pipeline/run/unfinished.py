@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.ingest.arrived import HOUR
 from echoatlas.pipeline.ingest.unfinished import abort
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.plan.survey import Survey
-
-HOUR = 3600.0  # seconds
 
 
 def give_up(deployment: Deployment, surveys: Iterable[Survey]) -> list[str]:

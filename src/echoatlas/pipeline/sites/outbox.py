@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
 from echoatlas.pipeline.gate.held import batches_held
-from echoatlas.pipeline.ingest.complete import completeness, upload_folder
-from echoatlas.pipeline.ingest.listing import arrivals, upload_id
-from echoatlas.pipeline.ingest.uploads import is_readable, receipts_at, uploaded
+from echoatlas.pipeline.ingest.complete import upload_folder
+from echoatlas.pipeline.ingest.listing import upload_id
+from echoatlas.pipeline.ingest.uploads import is_readable, receipts_at
 from echoatlas.pipeline.objects.listed import consent_of_patients
-from echoatlas.pipeline.sidecars.site import MOST_BYTES, sidecars
+from echoatlas.pipeline.sidecars.site import MOST_BYTES
 from echoatlas.pipeline.sidecars.tally import TableReport
 from echoatlas.pipeline.sites.fates import Fates
 from echoatlas.pipeline.sites.receipt_pages import pages
@@ -28,7 +27,7 @@ from echoatlas.pipeline.sites.receipts import Receipt, receipts
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.ingest.complete import Completeness
+    from echoatlas.pipeline.ingest.arrived import Arrived
     from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.pipeline.sidecars.patients import PatientList
     from echoatlas.pipeline.storage.storage import Storage
@@ -42,9 +41,7 @@ CHUNK = 64 << 20  # bytes of a file that are held at a time
 
 def write_receipts(
     deployment: Deployment,
-    site: SiteConfig,
-    told: Iterable[TableReport | PatientList] | None = None,
-    whole: Completeness | None = None,
+    arrived: Arrived,
     digests: Mapping[str, bytes] | None = None,
     other: Iterable[str] = (),
     fates: Fates | None = None,
@@ -53,8 +50,7 @@ def write_receipts(
     """Write a receipt for each upload whose outcome has changed to where the site can read it.
 
     Args:
-        told: what is read of the site's loose tables and lists, if that is known already.
-        whole: which of its uploads have come whole, if that is known already.
+        arrived: what lies in the site's bucket.
         digests: locator to SHA-256 of files that were read anyway; others are read for it.
         other: keys of files whose bytes are not those that a manifest names.
         fates: what became of the site's files, if that was read already.
@@ -63,25 +59,20 @@ def write_receipts(
     Returns:
         False if the bucket is read-only for us: the site then asks for its receipt instead.
     """
-    storage, bucket = deployment.lake.storage, deployment.bucket(site)
+    site, storage = arrived.site, deployment.lake.storage
+    bucket = deployment.bucket(site)
     kept = f"{WRITTEN}{site.site}.json"
     before: dict[str, str] = json.loads(storage.read(kept)) if storage.exists(kept) else {}
-    if told is None or whole is None:
-        entries = uploaded(bucket)
-        whole = completeness(site, bucket, entries, time.time())
-        listed = arrivals(site, bucket, deployment.key(), entries)
-        beside = sidecars(site, bucket, [(one.key, one.size) for one in listed], whole.waiting)
-        told = (*beside.told, *beside.lists)
     fates = fates or Fates.read(deployment.lake, [site.site])[site.site]
     if consents is None:
         consents = consent_of_patients(deployment.lake, site.site)
-    now = _outcomes(deployment, site, fates, consents, told, whole, other)
+    now = _outcomes(deployment, arrived, fates, consents, other)
     due = {upload for upload, digest in now.items() if before.get(upload) != digest}
     if not due:
         return True
     known = _Digests(deployment, site, bucket, digests or {})
     by_folder: dict[str, list[Receipt]] = {}
-    for receipt in receipts(deployment, site, due, whole, known.of):
+    for receipt in receipts(deployment, arrived, due, known.of):
         folder = upload_folder(receipt.archive or receipt.file) or ROOT
         by_folder.setdefault(folder, []).append(receipt)
     try:
@@ -150,14 +141,13 @@ class _Digests:
 
 def _outcomes(
     deployment: Deployment,
-    site: SiteConfig,
+    arrived: Arrived,
     fates: Fates,
     consents: Mapping[str, Consent],
-    told: Iterable[TableReport | PatientList],
-    whole: Completeness,
     other: Iterable[str],
 ) -> dict[str, str]:
     """Each upload's opaque id, and a keyed hash of what became of its files and tables."""
+    site, whole = arrived.site, arrived.whole
     held = batches_held(deployment.lake.storage).get(site.site)
     rows = fates.digests(consents, held.unlike if held is not None else ())
     key = deployment.key()
@@ -166,7 +156,8 @@ def _outcomes(
     def say(place: str, kind: str, text: str) -> None:
         lines.append((upload_id(site.site, upload_folder(place), key), key.pseudonym(kind, text)))
 
-    for one in told:
+    spoken: Iterable[TableReport | PatientList] = (*arrived.tables.told, *arrived.tables.lists)
+    for one in spoken:
         place = one.table if isinstance(one, TableReport) else one.key
         say(place, "table", json.dumps(asdict(one), sort_keys=True))
     for name in whole.waiting:

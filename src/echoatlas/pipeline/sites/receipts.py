@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reject, sentence_of
 from echoatlas.pipeline.gate.held import batches_held
-from echoatlas.pipeline.ingest.complete import completeness
-from echoatlas.pipeline.ingest.listing import arrivals, upload_id
-from echoatlas.pipeline.ingest.uploads import uploaded
+from echoatlas.pipeline.ingest.listing import upload_id
 from echoatlas.pipeline.objects.listed import consent_of_patients, sentence_on
 from echoatlas.pipeline.read.archive import opened
 from echoatlas.pipeline.read.consent import strictest
-from echoatlas.pipeline.sidecars.site import ArchiveTables, sidecars
+from echoatlas.pipeline.sidecars.site import ArchiveTables
 from echoatlas.pipeline.sidecars.tally import TableReport, tally
 from echoatlas.pipeline.sites.advice import OTHER_BYTES, OWN, advice_on
 from echoatlas.schemas.values import Consent, Status
@@ -28,7 +25,7 @@ from echoatlas.schemas.values import Consent, Status
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.gate.held import Unlike
-    from echoatlas.pipeline.ingest.complete import Completeness
+    from echoatlas.pipeline.ingest.arrived import Arrived
     from echoatlas.pipeline.ingest.listing import ListedFile
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.config.site import SiteConfig
@@ -89,51 +86,35 @@ class Receipt:
 
 def receipts(
     deployment: Deployment,
-    site: SiteConfig,
+    arrived: Arrived,
     uploads: Collection[str] | None = None,
-    whole: Completeness | None = None,
     digest: Callable[[ListedFile], str] = lambda _: "",
 ) -> list[Receipt]:
     """What became of each file in a site's bucket.
 
     Args:
+        arrived: what lies there.
         uploads: folders' names or their opaque ids; all uploads if not given.
-        whole: which uploads have come whole, if that is known already.
         digest: gives the SHA-256 of a file, hex.
     """
-    lake, bucket = deployment.lake, deployment.bucket(site)
-    key = deployment.key()
+    site, lake, whole = arrived.site, deployment.lake, arrived.whole
+    bucket, key = deployment.bucket(site), deployment.key()
     named = {upload_id(site.site, upload, key) for upload in uploads or ()}
     wanted = None if uploads is None else {*uploads, *named}
-    outcomes, of_objects = _outcomes(lake, site, wanted)
-    fates, details = fates_of(of_objects), _details(lake, of_objects)
-    remarks = remarks_on(of_objects, consent_of_patients(lake, site.site))
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
-    here = _of(site, wanted)
-    for row in lake.read("sightings", where=here).to_pylist():
+    for row in lake.read("sightings", where=_of(site, wanted)).to_pylist():
         if row["container"]:
             inside.setdefault(row["container"], []).append(row)
         else:
             alone[row["locator"]] = row
-    kept_back = batches_held(lake.storage).get(site.site)
-    unlike = kept_back.unlike if kept_back is not None else ()
-
-    def receipt(name: str, sighting: dict[str, object] | None) -> Receipt:
-        return _receipt(name, sighting, outcomes, fates, details, remarks, unlike)
-
-    entries = uploaded(bucket)
-    if whole is None:
-        whole = completeness(site, bucket, entries, time.time())
-    listed = list(arrivals(site, bucket, deployment.key(), entries))
-    beside = sidecars(site, bucket, [(one.key, one.size) for one in listed if not one.odd])
+    known = _Known.of(lake, site, wanted)
+    beside = arrived.tables
     found: list[Receipt] = []
-    spoken = {one.key: one.key for one in listed if one.key not in beside.keys}
+    looked_into: dict[str, list[str]] = {}  # of archives, what a table may speak of
     held: list[TableReport] = []
-    for arrival in listed:
-        if wanted is not None and arrival.upload not in wanted:
-            continue
-        first = len(found)
+    for arrival in arrived.listing.of_uploads(wanted):
+        about = _About.of(arrival, digest(arrival), whole.promised)
         if arrival.locator in inside:
             rows = {int(str(row["member"])): row for row in inside[arrival.locator]}
             names = dict.fromkeys(rows, "?")
@@ -142,32 +123,135 @@ def receipts(
                 for member in opening.open(arrival.key, opened(bucket.read(arrival.key))):
                     names[member.index] = member.name
             held += tally(site, opening.held, opening.names)[0]
-            spoken |= dict.fromkeys(opening.names, arrival.key)
+            if opening.names:
+                looked_into[arrival.key] = opening.names
             for index, name in sorted(names.items()):
-                place = f"{arrival.key}!{name}"
-                if index in rows:
-                    found.append(receipt(place, rows[index]))
-                else:
-                    found.append(Receipt(place, "", "sidecar", ""))
+                said = known.said_of(rows[index]) if index in rows else TABLE
+                found.append(about.receipt(f"{arrival.key}!{name}", said))
         elif arrival.key in beside.keys:
-            found.append(Receipt(arrival.key, "", "sidecar", ""))
+            found.append(about.receipt(arrival.key, TABLE))
         elif arrival.locator not in alone and arrival.key in whole.waiting:
-            found.append(Receipt(arrival.key, "", "waiting", "", WAITS))
+            found.append(about.receipt(arrival.key, NOT_WHOLE))
         else:
-            found.append(receipt(arrival.key, alone.get(arrival.locator)))
-        about = digest(arrival)
-        other = bool(about) and whole.promised.get(arrival.key, about) != about
-        found[first:] = [_about(one, arrival, about, other=other) for one in found[first:]]
+            found.append(about.receipt(arrival.key, known.said_of(alone.get(arrival.locator))))
     for folder, absent in whole.missing.items():
         if uploads is None or {folder, upload_id(site.site, folder, key)} & {*uploads}:
             start = f"{folder}/" if folder else ""
             found += [Receipt(start + name, "", "missing", "", ABSENT) for name in absent]
-    looked_into = {archive for name, archive in spoken.items() if name != archive}
-    files = [name for name in spoken if name not in looked_into]
-    beside.tables.take(files)
-    tables = {one.table: one for one in (*held, *tally(site, beside.tables, files)[0])}
+    tables = {one.table: one for one in (*held, *_reports(arrived, looked_into))}
     told = {one.key: sentence_on(one) for one in beside.lists}
+    if not tables and not told:
+        return found
     return [_of_table(one, tables.get(one.file), told.get(one.file, "")) for one in found]
+
+
+def _reports(arrived: Arrived, looked_into: Mapping[str, Iterable[str]]) -> list[TableReport]:
+    """What is read of the loose tables; archives that were opened stand for their members."""
+    tables = arrived.tables.tables
+    if not tables.placed:
+        return []
+    names = (one for one in arrived.listing.names() if one not in arrived.tables.keys)
+    files = [member for name in names for member in looked_into.get(name, (name,))]
+    tables.take(files)
+    return tally(arrived.site, tables, files)[0]
+
+
+class Said(NamedTuple):
+    """What is said of an object, or of a file that is none."""
+
+    object_id: str
+    status: str
+    reason: str = ""
+    sentence: str = ""
+    advice: str = ""
+
+
+TABLE = Said("", "sidecar")
+NOT_WHOLE = Said("", "waiting", sentence=WAITS)
+UNNAMED = Said("", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What is known of an uploaded file itself.
+
+    Attributes:
+        other: its bytes are not those that a manifest names.
+    """
+
+    arrival: ListedFile
+    time: str
+    digest: str
+    other: bool
+
+    @staticmethod
+    def of(arrival: ListedFile, digest: str, promised: Mapping[str, str]) -> _About:
+        at = datetime.fromtimestamp(arrival.changed, UTC) if arrival.changed else None
+        other = bool(digest) and promised.get(arrival.key, digest) != digest
+        return _About(arrival, at.isoformat(timespec="seconds") if at else "", digest, other)
+
+    def receipt(self, file: str, said: Said) -> Receipt:
+        """The receipt of the file, or of a member of it."""
+        key, other = self.arrival.key, self.other
+        return Receipt(
+            file,
+            said.object_id,
+            "waiting" if other and said.status == "pending" else said.status,
+            said.reason,
+            said.sentence or (OTHER if other else ""),
+            OTHER_BYTES if other else said.advice,
+            key if file != key else "",
+            self.arrival.size,
+            self.time,
+            self.digest,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the lake says of a site's objects.
+
+    Attributes:
+        outcomes: by locator.
+        fates, details, remarks: by object: why it was rejected, what quarantine says of that, and
+            what releases leave out of it.
+        unlike: of the batch that is held back, what waits for a person.
+    """
+
+    outcomes: Mapping[str, Mapping[str, str]]
+    fates: Mapping[str, str]
+    details: Mapping[str, str]
+    remarks: Mapping[str, str]
+    unlike: tuple[Unlike, ...]
+
+    @staticmethod
+    def of(lake: Lake, site: SiteConfig, uploads: Collection[str] | None) -> _Known:
+        outcomes, of_objects = _outcomes(lake, site, uploads)
+        remarks = remarks_on(of_objects, consent_of_patients(lake, site.site))
+        held = batches_held(lake.storage).get(site.site)
+        return _Known(
+            outcomes,
+            fates_of(of_objects),
+            _details(lake, of_objects),
+            remarks,
+            held.unlike if held is not None else (),
+        )
+
+    def said_of(self, sighting: Mapping[str, object] | None) -> Said:
+        """What became of an object."""
+        if sighting is None:
+            return UNNAMED
+        object_id = str(sighting["object_id"])
+        outcome = self.outcomes.get(str(sighting["locator"]))
+        if outcome is None:
+            waits = any(one.holds(int(str(sighting["ordinal"]))) for one in self.unlike)
+            return Said(object_id, "pending", sentence=UNLIKE if waits else "")
+        same = outcome["object_id"]
+        repeats = outcome["status"] == Status.DUPLICATE
+        reason = self.fates.get(same, "") if repeats else outcome["reason"]
+        sentence = sentence_of(reason) if reason else self.remarks.get(same, "")
+        advice = advice_on(reason, self.details.get(same, ""))
+        return Said(object_id, outcome["status"], reason, sentence, advice)
 
 
 def _of(site: SiteConfig, uploads: Collection[str] | None) -> pc.Expression:
@@ -187,26 +271,6 @@ def _outcomes(
         where = _of(site, None) & pc.field("object_id").isin(copies)
         others = lake.read("objects", OUTCOME, where).to_pylist()
     return {row["locator"]: row for row in some}, [*some, *others]
-
-
-def _about(receipt: Receipt, arrival: ListedFile, digest: str, *, other: bool) -> Receipt:
-    """A receipt with what is known of the uploaded file itself."""
-    arrived = datetime.fromtimestamp(arrival.changed, UTC) if arrival.changed else None
-    waits = other and receipt.status == "pending"
-    # Not by ``replace``, which looks at all fields of all files one by one
-    return Receipt(
-        receipt.file,
-        receipt.object_id,
-        "waiting" if waits else receipt.status,
-        receipt.reason,
-        receipt.sentence or (OTHER if other else ""),
-        OTHER_BYTES if other else receipt.advice,
-        arrival.key if receipt.file != arrival.key else "",
-        arrival.size,
-        arrived.isoformat(timespec="seconds") if arrived else "",
-        digest,
-        receipt.table,
-    )
 
 
 def _of_table(receipt: Receipt, told: TableReport | None, of_patients: str) -> Receipt:
@@ -248,26 +312,3 @@ def remarks_on(
         if said:
             found[row["object_id"]] = " ".join(said)
     return found
-
-
-def _receipt(
-    name: str,
-    sighting: dict[str, object] | None,
-    outcomes: dict[str, dict[str, str]],
-    fates: Mapping[str, str],
-    details: Mapping[str, str],
-    remarks: Mapping[str, str],
-    unlike: Iterable[Unlike],
-) -> Receipt:
-    if sighting is None:
-        return Receipt(name, "", "pending", "")
-    outcome = outcomes.get(str(sighting["locator"]))
-    if outcome is None:
-        waits = any(one.holds(int(str(sighting["ordinal"]))) for one in unlike)
-        object_id = str(sighting["object_id"])
-        return Receipt(name, object_id, "pending", "", UNLIKE if waits else "")
-    repeats = outcome["status"] == Status.DUPLICATE
-    reason = fates.get(outcome["object_id"], "") if repeats else outcome["reason"]
-    sentence = sentence_of(reason) if reason else remarks.get(outcome["object_id"], "")
-    advice = advice_on(reason, details.get(outcome["object_id"], ""))
-    return Receipt(name, str(sighting["object_id"]), outcome["status"], reason, sentence, advice)
