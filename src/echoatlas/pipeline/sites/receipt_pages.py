@@ -63,9 +63,9 @@ def _table(some: Sequence[Receipt]) -> str:
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(HEADS)
     for one in some:
-        called = CALLED.get(one.status, one.status)
-        texts = map(inert, (one.file, called, one.sentence, one.advice))  # others are our own words
-        writer.writerow([*texts, one.reason, one.bytes, one.time, one.sha256, one.object_id])
+        cells = (one.file, CALLED.get(one.status, one.status), one.sentence, one.advice, one.reason)
+        rest = (str(one.bytes), one.time, one.sha256, one.object_id)
+        writer.writerow([inert(cell) for cell in (*cells, *rest)])
     return "\ufeff" + stream.getvalue()  # without the mark Excel reads names in its own code page
 
 
