@@ -220,5 +220,3 @@ def test_a_release_of_clips_gives_the_same_files_as_one_of_frames(
         for folder in (pulled["mp4"], tmp_path)
     )
     assert first == second
-    with pytest.raises(UsageError, match="holds clips: pull them with --format clips"):
-        pull(releases, "whole", tmp_path / "files", "files")

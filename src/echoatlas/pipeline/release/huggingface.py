@@ -88,11 +88,19 @@ def features(table: pa.Schema) -> Features:
     return [{"name": one.name, **_feature(one.type)} for one in table]
 
 
-def with_features(table: pa.Table, pictures: Iterable[str], lists: Iterable[str] = ()) -> pa.Table:
-    """A table that says in its schema's metadata which columns are pictures, or lists of them."""
+def with_features(
+    table: pa.Table,
+    pictures: Iterable[str],
+    lists: Iterable[str] = (),
+    videos: Iterable[str] = (),
+) -> pa.Table:
+    """A table that says in its schema's metadata which columns are pictures, lists of them, or
+    videos.
+    """
     image = {"_type": "Image"}
     known: dict[str, Any] = dict.fromkeys(pictures, image)
     known |= {name: {"_type": "List", "feature": image} for name in lists}
+    known |= {name: {"_type": "Video"} for name in videos}
     told = {"info": {"features": known}}
     kept = table.schema.metadata or {}
     return table.replace_schema_metadata({**kept, b"huggingface": json.dumps(told).encode()})

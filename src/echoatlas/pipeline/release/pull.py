@@ -77,26 +77,28 @@ class Format:
     write: Callable[[Pull[Any]], Hub | None]
     settings: type[FormatSettings]
     readers: str
+    clips: bool = False  # whether releases of whole clips are written so, too
 
 
 FORMATS: Mapping[str, Format] = {
     "files": Format(write_files, FormatSettings, "loose PNG, masks, index.csv: OpenUS, USF-MAE"),
-    "webdataset": Format(write_webdataset, Packing, "numbered tar files: open_clip, Energon"),
-    "parquet": Format(write_parquet, Packing, "pictures in tables: Hugging Face's datasets"),
+    "webdataset": Format(write_webdataset, Packing, "numbered tar files: open_clip, Energon", True),
+    "parquet": Format(write_parquet, Packing, "pictures in tables: Hugging Face's datasets", True),
     "imagefolder": Format(write_imagefolder, FolderSettings, "SPLIT/CLASS/: USFM, TinyUSFM"),
     "pairs": Format(write_pairs, PairSettings, "image and mask of one name: USFM, TinyUSFM"),
     "coco": Format(write_coco, CocoSettings, "instances as JSON: UltraSam, mmdetection"),
-    "clips": Format(write_clips, ClipSettings, "videos: EchoFM, EchoJEPA, PanEcho, EchoPrime"),
-    "sa-v": Format(write_sa_v, SavSettings, "pictures of clips, masks by object: SonoBase, SAM 2"),
+    "clips": Format(
+        write_clips, ClipSettings, "videos: EchoFM, EchoJEPA, PanEcho, EchoPrime", True
+    ),
+    "sa-v": Format(
+        write_sa_v, SavSettings, "pictures of clips, masks by object: SonoBase, SAM 2", True
+    ),
     "mds": Format(write_mds, Packing, "shards of MosaicML's streaming"),
     "monai": Format(write_monai, MonaiSettings, "a datalist and NRRD: MONAI"),
     "hdf5": Format(write_hdf5, Hdf5Settings, "HDF5 and JSON lists: EchoCare's challenges"),
     "lists": Format(write_lists, ListSettings, "paths by split and client: UltraDINO, UltraFedFM"),
     "chat": Format(write_chat, ChatSettings, "images and conversations: EchoVLM, ms-swift, LLaVA"),
 }
-
-
-CLIPS = "clips"
 
 
 def settings_of(form: str) -> list[tuple[str, str, str, str]]:
@@ -153,8 +155,10 @@ def pull(
     manifest = living(releases, name, said.append)
     for one in said:
         tell(one)
-    if manifest.config.unit == "clip" and format != CLIPS:
-        raise UsageError(f"release '{manifest.name}' holds clips: pull them with --format {CLIPS}")
+    if manifest.config.unit == "clip" and not form.clips:
+        able = [one for one, other in FORMATS.items() if other.clips]
+        some = f"{', '.join(able[:-1])} or {able[-1]}"
+        raise UsageError(f"release '{manifest.name}' holds clips: pull them with --format {some}")
     index = filter_rows(index_table(releases, manifest), expression)
     if not index.num_rows:
         some = "fits --where" if expression.strip() else "is left in it"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 RATE = 30.0  # pictures a second, where a file tells no times
+Mark = TypeVar("Mark", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,32 @@ def clips_of(rows: pa.Table, least: int) -> Iterator[ReleaseClip]:
             yield _clip(f"{object_id}-{pane}", mine, *listed)
 
 
-def _clip(
-    name: str, rows: pa.Table, told: list[float | None], numbers: list[int], ids: list[str]
-) -> ReleaseClip:
+def times_of(
+    told: Sequence[float | None], numbers: Sequence[int]
+) -> tuple[tuple[float, ...], bool]:
+    """Times of a clip's frames from the first one, ms, and whether they come from the file.
+
+    Args:
+        told: as the file has them. numbers: places of the frames in it.
+    """
     known = [one for one in told if one is not None]
     timed = len(known) == len(told) and bool(np.all(np.diff(known) > 0))
     times = known if timed else [number * 1000.0 / RATE for number in numbers]
-    first = rows.slice(0, 1).to_pylist()[0]
-    return ReleaseClip(name, rows, first, tuple(one - times[0] for one in times), timed, tuple(ids))
+    return tuple(one - times[0] for one in times), timed
+
+
+def by_frame(row: Mapping[str, Any], found: Sequence[Mark]) -> list[list[Mark]]:
+    """Annotations of a row of the index, those of each of its frames apart."""
+    if "frames" not in row:
+        return [list(found)]
+    parts: list[list[Mark]] = [[] for _ in range(row["frames"])]
+    for place, mark in zip(row.get("annotation_frames") or (), found, strict=True):
+        parts[place].append(mark)
+    return parts
+
+
+def _clip(
+    name: str, rows: pa.Table, told: list[float | None], numbers: list[int], ids: list[str]
+) -> ReleaseClip:
+    times, timed = times_of(told, numbers)
+    return ReleaseClip(name, rows, rows.slice(0, 1).to_pylist()[0], times, timed, tuple(ids))

@@ -14,7 +14,13 @@ from pydantic import Field
 
 from echoatlas.pipeline.release.exports.clip import ReleaseClip, clips_of
 from echoatlas.pipeline.release.exports.drawn_clips import clip_files, write_clip_files
-from echoatlas.pipeline.release.exports.job import FormatSettings, Hub, Pull, marks, needs
+from echoatlas.pipeline.release.exports.job import (
+    FormatSettings,
+    Hub,
+    Pull,
+    can_write_video,
+    marks,
+)
 from echoatlas.pipeline.release.exports.words import class_of, classes
 from echoatlas.pipeline.release.huggingface import features
 
@@ -43,10 +49,7 @@ def write_clips(job: Pull[Settings]) -> Hub | None:
     """Write it: ``Videos/``, ``clips.parquet``, ``FileList.csv`` and a list of each split."""
     ask = job.settings
     if ask.file != "npy":
-        try:
-            import av  # noqa: F401
-        except ModuleNotFoundError:
-            raise needs("av", "clips") from None
+        can_write_video("clips")
     found = list(clips_of(job.index, ask.least))
     where = {one: row for row, one in enumerate(job.index.column("frame_id").to_pylist())}
     kept = [where[one] for clip in found for one in clip.rows.column("frame_id").to_pylist()]

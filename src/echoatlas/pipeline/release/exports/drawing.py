@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,7 @@ _PLACED = ("fan", "scale", "offset_x", "offset_y", "flags", "width", "height")
 _RUNS = pa.struct([("size", pa.list_(pa.int64())), ("counts", pa.string())])
 # As ``spoken`` tells them
 SPOKEN = pa.struct([(FAN, _RUNS), (OVERLAY, _RUNS), (PATCHES, pa.string())])
+SPOKEN_OF_CLIP = pa.struct([(FAN, _RUNS), (OVERLAY, pa.list_(_RUNS)), (PATCHES, pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,23 @@ class Drawing:
 
     @property
     def pictures(self) -> dict[str, bytes]:
-        """As PNG, by name: masks of one bit (0 and 255 to most), patches of eight."""
+        """As PNG, by name: masks of one bit (0 and 255 to most), patches of eight.
+
+        Of a clip the fan alone: what is drawn of its frames is in ``films``.
+        """
         masks = {FAN: self.fan, OVERLAY: self.overlay}
-        found = {name: two_levels(mask) for name, mask in masks.items() if mask is not None}
-        return found | ({} if self.patches is None else {PATCHES: small_png(self.patches)})
+        found = {name: two_levels(one) for name, one in masks.items() if _is_one(one)}
+        return found | ({PATCHES: small_png(self.patches)} if _is_one(self.patches) else {})
+
+    @property
+    def films(self) -> dict[str, list[bytes | None]]:
+        """What is drawn of each of a clip's frames, likewise; None of one that has nothing."""
+        found: dict[str, list[bytes | None]] = {}
+        if self.overlay is not None:
+            found[OVERLAY] = [two_levels(one) if one.any() else None for one in self.overlay]
+        if self.patches is not None:
+            found[PATCHES] = [small_png(one) for one in self.patches]
+        return found
 
     @property
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
@@ -66,9 +80,11 @@ class Drawing:
 
     @property
     def spoken(self) -> dict[str, Any]:
-        """For JSON, by name: masks as COCO's run lengths, patches as base64 of 256 bytes."""
-        masks = {FAN: self.fan, OVERLAY: self.overlay}
-        found = {name: None if mask is None else run_lengths(mask) for name, mask in masks.items()}
+        """For JSON, by name: masks as COCO's run lengths, patches as base64 of 256 bytes.
+
+        Of a clip overlays are a list, null of frames that have none; patches 256 bytes a frame.
+        """
+        found = {FAN: _runs(self.fan), OVERLAY: _runs(self.overlay)}
         packed = self.patches
         told = None if packed is None else base64.b64encode(packed.tobytes()).decode()
         return {**found, PATCHES: told}
@@ -115,6 +131,18 @@ def _fan(placed: tuple[Any, ...]) -> NDArray[np.bool_] | None:
     area = fan.mask(row["height"], row["width"])
     area.flags.writeable = False
     return area
+
+
+def _is_one(drawn: NDArray[Any] | None) -> TypeGuard[NDArray[Any]]:
+    return drawn is not None and drawn.ndim == 2
+
+
+def _runs(mask: NDArray[np.bool_] | None) -> Any:
+    if mask is None:
+        return None
+    if mask.ndim == 2:
+        return run_lengths(mask)
+    return [run_lengths(one) if one.any() else None for one in mask]
 
 
 def two_levels(mask: NDArray[np.bool_]) -> bytes:

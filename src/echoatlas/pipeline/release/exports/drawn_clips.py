@@ -18,7 +18,6 @@ from echoatlas.pipeline.release.exports.drawing import (
     fan_of,
     two_levels,
 )
-from echoatlas.pipeline.release.exports.rle import run_lengths
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.release.exports.clip import ReleaseClip
@@ -65,9 +64,8 @@ def _fan(found: Sequence[Drawing]) -> bytes:
 def _overlays(found: Sequence[Drawing]) -> bytes:
     told: list[dict[str, Any] | None] = []
     for one in found:
-        drawn = one.overlay
-        masks = [None] if drawn is None else list(drawn) if drawn.ndim == 3 else [drawn]
-        told += [run_lengths(mask) if mask is not None and mask.any() else None for mask in masks]
+        runs = one.spoken[OVERLAY]
+        told += runs if isinstance(runs, list) else [runs]
     return json.dumps(told).encode()
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.annotations import TOLD, has_mask
+from echoatlas.pipeline.release.exports.clip import times_of
 from echoatlas.pipeline.release.exports.drawing import Drawing, drawn_of
 from echoatlas.pipeline.release.huggingface import Features
 from echoatlas.pipeline.release.reader import ShardReader, Stored, file_ending
@@ -27,6 +28,7 @@ NAMED = (  # what names of a sample's files may depend on
     "frame_id", "split", MARKS, "shard", "offset",
     "fan", "scale", "offset_x", "offset_y", "flags", "width", "height",
 )  # fmt: skip
+VIDEO = "mp4"  # the file of a clip
 Progress = Callable[[str, int, int], None]
 
 
@@ -84,9 +86,23 @@ class Pull(Generic[Settings]):
         return self.reader.manifest
 
     @property
+    def of_clips(self) -> bool:
+        """Whether a sample is a whole clip."""
+        return self.reader.codec == "clip"
+
+    @property
     def ending(self) -> str:
         """Of a sample's file, without the dot."""
-        return file_ending(self.reader.codec)
+        return VIDEO if self.of_clips else file_ending(self.reader.codec)
+
+    def file(self, sample: Stored) -> bytes:
+        """A sample as a file that others read: of a clip H.264 without loss, at its true times."""
+        if not self.of_clips:
+            return sample.file
+        from echoatlas.pipeline.release.exports.video import h264_mp4
+
+        times, _ = times_of(sample.row["times_ms"], sample.row["frame_indexes"])
+        return h264_mp4(sample.pixels, times)
 
     @property
     def splits(self) -> list[str]:
@@ -158,6 +174,16 @@ def without_places(rows: pa.Table) -> pa.Table:
 def told_plainly(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Annotations without masks."""
     return [{name: mark[name] for name in TOLD} for mark in marks(row)]
+
+
+def can_write_video(form: str) -> None:
+    """Raises:
+    UsageError: what writes video is not installed.
+    """
+    try:
+        import av  # noqa: F401
+    except ModuleNotFoundError:
+        raise needs("av", form) from None
 
 
 def needs(module: str, form: str) -> UsageError:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from pydantic import Field
 
 from echoatlas.pipeline.release.annotations import has_mask
-from echoatlas.pipeline.release.exports.clip import ReleaseClip, clips_of
+from echoatlas.pipeline.release.exports.clip import ReleaseClip, by_frame, clips_of
 from echoatlas.pipeline.release.exports.drawn_clips import clip_files, write_clip_files
 from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, marks, masked
 from echoatlas.pipeline.release.exports.rle import inside, run_lengths
-from echoatlas.pipeline.release.reader import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from echoatlas.pipeline.release.reader import Stored
+    from echoatlas.schemas.records import Picture
 
 JPEG_QUALITY = 100  # its loader takes JPEG alone
 
@@ -59,18 +64,19 @@ def _write(job: Pull[Settings], clip: ReleaseClip) -> None:
     names = [f"images/{clip.name}/{number:05d}.jpg" for number in range(len(clip))]
     told = f"gt/{clip.name}_manual.json"
     if job.target.has(told, *names, *clip_files(job, clip).values()):
-        job.passed(len(clip))
+        job.passed(clip.rows.num_rows)
         return
-    objects = sorted(
-        {(name, n) for row in clip.rows.to_pylist() for name, n in _counted(marks(row))}
-    )
-    frames = []
+    listed = [part for row in clip.rows.to_pylist() for part in by_frame(row, marks(row))]
+    objects = sorted({one for part in listed for one in _counted(part)})
     samples = list(job.samples(clip.rows))
     write_clip_files(job, clip, samples)
-    for name, sample in zip(names, samples, strict=True):
-        job.target.write(name, _jpeg(sample))
-        frames.append(_masks(sample, objects))
+    shown = [one for sample in samples for one in _frames(sample)]
+    drawn = [part for one in samples for part in by_frame(one.row, one.annotations)]
+    for name, pixels in zip(names, shown, strict=True):
+        job.target.write(name, _jpeg(pixels))
     row = clip.first
+    sides = row["height"], row["width"]
+    frames = [_masks(part, objects, sides) for part in drawn]
     data = {
         "video_id": clip.name,
         "video_frame_count": len(clip),
@@ -97,17 +103,23 @@ def _counted(found: list[dict[str, Any]]) -> dict[tuple[str, int], dict[str, Any
     return counted
 
 
-def _masks(sample: Stored, objects: list[tuple[str, int]]) -> list[dict[str, Any] | None]:
-    drawn = _counted(sample.annotations)
+def _frames(sample: Stored) -> Iterator[Picture]:
+    """The pictures of a sample: one, or those of a whole clip."""
+    yield from sample.pixels if sample.codec == "clip" else (sample.pixels,)
+
+
+def _masks(
+    found: list[dict[str, Any]], objects: list[tuple[str, int]], sides: tuple[int, int]
+) -> list[dict[str, Any] | None]:
+    drawn = _counted(found)
     if not drawn:
         return [None] * len(objects)
-    empty = np.zeros((sample.row["height"], sample.row["width"]), bool)
+    empty = np.zeros(sides, bool)
     areas = (inside(drawn[one]["mask"]) if one in drawn else empty for one in objects)
     return [run_lengths(area) for area in areas]
 
 
-def _jpeg(sample: Stored) -> bytes:
-    pixels = sample.pixels
+def _jpeg(pixels: Picture) -> bytes:
     shown = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
