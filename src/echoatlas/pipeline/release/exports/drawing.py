@@ -65,9 +65,9 @@ class Drawing:
     def films(self) -> dict[str, list[bytes | None]]:
         """What is drawn of each of a clip's frames, likewise; None of one that has nothing."""
         found: dict[str, list[bytes | None]] = {}
-        if self.overlay is not None:
+        if self.overlay is not None and self.overlay.ndim == 3:
             found[OVERLAY] = [two_levels(one) if one.any() else None for one in self.overlay]
-        if self.patches is not None:
+        if self.patches is not None and self.patches.ndim == 3:
             found[PATCHES] = [small_png(one) for one in self.patches]
         return found
 
