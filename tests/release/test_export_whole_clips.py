@@ -120,7 +120,9 @@ def test_webdataset_itself_gives_each_clip(shards: Path) -> None:
 
 
 def test_a_row_of_a_table_is_a_clip_and_its_pictures_are_a_frame_each(tables: Path) -> None:
-    rows = {row["object_id"]: row for row in pq.read_table(tables / "train-00000.parquet").to_pylist()}
+    rows = {
+        row["object_id"]: row for row in pq.read_table(tables / "train-00000.parquet").to_pylist()
+    }
 
     assert sorted(rows) == sorted(CLIPS)
     for name, row in rows.items():
