@@ -30,7 +30,7 @@ def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed:
 
     assert told == receipt.read_text()
     receipt.write_text("the site's own note")
-    assert write_receipts(deployment, Arrived.of(deployment, site))
+    assert write_receipts(deployment, Arrived.of(site, deployment.bucket(site), deployment.key()))
     assert receipt.read_text() == "the site's own note"  # nothing new to say
     receipt.write_text(told)
 
@@ -63,9 +63,9 @@ def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(rehearsal: Reh
     first, copy = told(folder, "upload-1"), told(folder, "upload-2")
 
     release_from_quarantine(made.deployment, reason="unsupported_format")
-    write_receipts(
-        made.deployment, Arrived.of(made.deployment, made.deployment.site("st-elsewhere"))
-    )
+    site = made.deployment.site("st-elsewhere")
+    bucket, key = made.deployment.bucket(site), made.deployment.key()
+    write_receipts(made.deployment, Arrived.of(site, bucket, key))
 
     assert (first["status"], copy["status"]) == ("rejected", "duplicate")
     assert first["reason"] == copy["reason"] == "unsupported_format"

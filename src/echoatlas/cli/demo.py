@@ -92,7 +92,9 @@ def strangers(deployment: Deployment, truth: Truth) -> list[str]:
     group = {(one.site, one.path): one.near or f"{one.site}/{one.path}" for one in truth.objects}
     shows: dict[str, set[str]] = {}
     for site in truth.sites:
-        for receipt in receipts(deployment, Arrived.of(deployment, deployment.site(site))):
+        told = deployment.site(site)
+        arrived = Arrived.of(told, deployment.bucket(told), deployment.key())
+        for receipt in receipts(deployment, arrived):
             name = group.get((site, receipt.file), "")
             shows.setdefault(receipt.object_id, set()).add(name)
     ends = deployment.lake.read(

@@ -215,7 +215,8 @@ def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(N
     from echoatlas.pipeline.sites.receipts import receipts
 
     deployment = context.open()
-    arrived = Arrived.of(deployment, deployment.site(site))
+    chosen = deployment.site(site)
+    arrived = Arrived.of(chosen, deployment.bucket(chosen), deployment.key())
     found = receipts(deployment, arrived, [upload] if upload else None)
     if upload and not found:
         raise UsageError(f"site '{site}' has no upload '{upload}'")

@@ -194,7 +194,9 @@ def _carried_out(deployment: Deployment, request: Request) -> Erasure | None:
 
 def _receipts(deployment: Deployment, gone: Doomed) -> bool:
     try:
-        return write_receipts(deployment, Arrived.of(deployment, deployment.site(gone.site)))
+        site = deployment.site(gone.site)
+        arrived = Arrived.of(site, deployment.bucket(site), deployment.key())
+        return write_receipts(deployment, arrived)
     except (UsageError, Retry, FileNotFoundError):  # the bucket is gone with the site
         return False
 

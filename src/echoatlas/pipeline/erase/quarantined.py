@@ -83,7 +83,7 @@ def _claims(
     """Objects with all that their copies say of whose they are; nothing where none can be read."""
     site = deployment.site(name)
     try:
-        arrived = Arrived.of(deployment, site)
+        arrived = Arrived.of(site, deployment.bucket(site), deployment.key())
     except (UsageError, Retry):  # the bucket is gone with the site: all are counted as unread
         return
     seen = Sighted.of(

@@ -17,8 +17,8 @@ from echoatlas.pipeline.ingest.uploads import bucket_state, uploaded
 from echoatlas.pipeline.sidecars.site import Sidecars, sidecars
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.storage.storage import Storage
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
     from echoatlas.schemas.config.site import SiteConfig
 
 HOUR = 3600.0  # seconds
@@ -43,20 +43,23 @@ class Arrived:
     state: str = ""
 
     @staticmethod
-    def of(deployment: Deployment, site: SiteConfig) -> Arrived:
+    def of(site: SiteConfig, bucket: Storage, key: SiteKey) -> Arrived:
         """List a bucket and read the tables in it, no scans.
+
+        Args:
+            key: the deployment's.
 
         Raises:
             UsageError, Retry: it can't be read.
         """
-        bucket, now = deployment.bucket(site), time.time()
+        now = time.time()
         listed, begun = uploaded(bucket), _begun(bucket)
         oldest = now - site.uploads.abort_hours * HOUR
         writing = {one.key for one in begun if one.begun > oldest}
         whole = completeness(site, bucket, listed, now, writing)
-        listing = Listing.of(arrivals(site, bucket, deployment.key(), listed))
+        listing = Listing.of(arrivals(site, bucket, key, listed))
         tables = sidecars(site, bucket, listing.readable(), whole.waiting)
-        state = bucket_state(bucket, listed, deployment.key())
+        state = bucket_state(bucket, listed, key)
         return Arrived(site, listing, tables, whole, begun, state)
 
 

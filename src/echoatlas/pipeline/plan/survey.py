@@ -108,7 +108,7 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         UsageError: the bucket can't be read.
     """
     books = books_of(deployment, [site])
-    return compare(deployment, Arrived.of(deployment, site), books, config)
+    return compare(deployment, _listed(deployment, site), books, config)
 
 
 def books_of(deployment: Deployment, sites: Sequence[SiteConfig]) -> Books:
@@ -139,7 +139,7 @@ def surveyed(
     faults: dict[str, EchoAtlasError] = {}
     for site in chosen:
         try:
-            arrived = Arrived.of(deployment, site)
+            arrived = _listed(deployment, site)
         except (UsageError, Retry) as fault:
             faults[site.site] = fault
             continue
@@ -171,12 +171,16 @@ def surveyed_again(
             found.append(seen)
             continue
         try:
-            arrived = Arrived.of(deployment, seen.site)
+            arrived = _listed(deployment, seen.site)
         except (UsageError, Retry) as fault:
             faults[seen.site.site] = fault
             continue
         found.append(compare(deployment, arrived, books, config))
     return _any_listed(found, faults), faults
+
+
+def _listed(deployment: Deployment, site: SiteConfig) -> Arrived:
+    return Arrived.of(site, deployment.bucket(site), deployment.key())
 
 
 def _any_listed(found: list[Survey], faults: Mapping[str, EchoAtlasError]) -> list[Survey]:
