@@ -60,6 +60,7 @@ FILES = {
     "site: st\nbucket: /nowhere/at/all\n": "there is no folder /nowhere/at/all",
     "site: st\nbucket: .\nlabels: {organ: thorax/breasts}\n": "did you mean 'thorax/breast'?",
     "site: [\n": "not valid YAML",
+    "site: " + "[" * 10_000: "not valid YAML",
     "- a\n": "expected keys and values",
     "site: st\nbucket: x\nconsent: yes\n": "'consent': expected keys and values, as {required:",
     "site: St\nbucket: x\n": "'site' is not of its form: Its name: lower case, digits, hyphens",

@@ -66,7 +66,7 @@ def test_each_form_of_an_event_is_understood(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b"\xff", b'{"Records": 1}', b'{"Message": "x"}']
+    "body", [b"", b"[]", b"{}", b"\xff", b'{"Records": 1}', b'{"Message": "x"}', b"[" * 100_000]
 )
 def test_an_event_in_a_form_that_nobody_knows_hints_at_all_sites(body: bytes) -> None:
     assert hinted(body, SITES) == set(SITES)

@@ -35,6 +35,20 @@ def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed:
     receipt.write_text(told)
 
 
+def test_what_a_site_wrote_over_its_receipt_is_written_over(undisturbed: Any) -> None:
+    deployment = Deployment.find(undisturbed.elsewhere("noted", with_lake=True).home)
+    site = deployment.site("st-elsewhere")
+    arrived = Arrived.of(site, deployment.bucket(site), deployment.key())
+    receipt = undisturbed.uploads / "st-elsewhere" / "_receipts" / "upload-1.json"
+    told = receipt.read_text()
+
+    for note in ("mine", "[]", '[{"file": 1}]', "7", "[" * 100_000):
+        receipt.write_text(note)
+        deployment.lake.storage.delete(["_receipts/st-elsewhere.json"])
+        assert write_receipts(deployment, arrived)
+        assert told == receipt.read_text()
+
+
 def test_a_receipt_says_of_each_file_what_the_lake_says_of_its_object(undisturbed: Any) -> None:
     receipt: Path = undisturbed.uploads / "st-elsewhere" / "_receipts" / "upload-1.json"
 

@@ -79,7 +79,7 @@ class Client:
             if answer.status != 200:
                 raise Retry(f"{self.host} does not answer as it should ({answer.status})")
             found = json.loads(_bytes(answer, MOST_LIST))
-        except (HTTPError, ValueError, OverflowError):
+        except (HTTPError, ValueError, OverflowError, RecursionError):
             raise Retry(f"{self.host} gives an answer that is not whole") from None
         finally:
             answer.release_conn()

@@ -37,7 +37,7 @@ def event_places(body: bytes) -> list[Place] | None:
         said = json.loads(body)
         if isinstance(said, dict) and isinstance(said.get("Message"), str):
             said = json.loads(said["Message"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict):
         return None

@@ -125,8 +125,10 @@ class _Digests:
                 (one["archive"] or one["file"], one["bytes"], one["time"]): one["sha256"]
                 for one in lines
             }
-        except (FileNotFoundError, Reject, UsageError, ValueError, KeyError, TypeError):
-            return {}  # there is none, it is of an older version, or a site wrote over it
+        except (FileNotFoundError, Reject, UsageError):
+            return {}
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return {}  # it is of an older version, or a site wrote over it
 
     def _read(self, arrival: ListedFile) -> str:
         digest = hashlib.sha256()
