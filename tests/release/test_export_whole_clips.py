@@ -152,6 +152,7 @@ def test_hugging_face_knows_the_clips_for_videos(
     read = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))["train"]
 
     assert read.features[column]._type == "Video"
+    assert "- video-classification\n" in (folder / "README.md").read_text()
     for row in read.cast_column(column, datasets.Video(decode=False)):
         name = called(row["json"] if form == "shards" else row)
         assert np.array_equal(in_colors(name), film(row[column]["bytes"])[0])

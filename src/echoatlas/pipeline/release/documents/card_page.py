@@ -56,6 +56,7 @@ def card_page(
         "license": licenses[0].lower() if len(licenses) == 1 and licenses[0] in SPDX else "other",
         "size_categories": [size_category(index.num_rows)],
         "task_categories": [
+            *(["video-classification"] if _shows_videos(features) else []),
             "image-classification",
             "image-segmentation",
             "image-feature-extraction",
@@ -71,6 +72,10 @@ def card_page(
     top = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
     text = "\n".join([card(manifest, changes).rstrip(), "", *_pulled(index, sources, notes), ""])
     return f"---\n{top}---\n\n{text}".encode()
+
+
+def _shows_videos(features: Features) -> bool:
+    return any(one.get("dtype") == "video" for one in features)
 
 
 def size_category(number: int) -> str:
