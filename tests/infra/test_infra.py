@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -66,6 +67,26 @@ def test_the_image_installs_what_is_pinned_with_hashes_and_runs_as_nobody() -> N
     assert users == ["10001"]
     # Whoever runs it writes nothing in it, so what is not compiled already is so in each process
     assert "UV_COMPILE_BYTECODE=1" in lines.partition("\nFROM ${BASE}\n")[0]
+
+
+def test_what_a_container_compiles_outlives_it() -> None:
+    lines = (INFRA / "docker" / "Dockerfile").read_text("utf-8")
+    services = yaml.safe_load((INFRA / "compose.yaml").read_text("utf-8"))["services"]
+    stated = dict(re.findall(r"(?:ENV|^)\s+(\w+)=(\S+)", lines, re.MULTILINE))
+
+    assert stated["NUMBA_CACHE_DIR"].startswith(f"{stated['ECHOATLAS_DEPLOYMENT']}/")
+    ours = [one for one in services.values() if one["image"] == "echoatlas:local"]
+    mounted = [one for one in ours if any("/srv/atlas" in place for place in one["volumes"])]
+    assert [one["entrypoint"] for one in ours if one not in mounted] == [["prefect"]]
+
+
+def test_compiled_loops_are_kept_where_the_image_says(tmp_path: Path) -> None:
+    env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    loops = "echoatlas.pipeline.deduplicate.hamming_kernels"
+
+    subprocess.run([sys.executable, "-c", f"import {loops}"], env=env, check=True)
+
+    assert [one.name.split("_")[0] for one in tmp_path.iterdir()] == ["deduplicate"]
 
 
 def test_the_compose_file_is_one_and_has_no_secret() -> None:
