@@ -133,6 +133,25 @@ def test_times_of_fewer_frames_than_there_are_do_not_stay(key):
     assert "FrameIncrementPointer" not in made
 
 
+def test_times_of_a_long_cine_are_read_and_stay(key):
+    """Of 64 kB and more, which pydicom writes as UN (PS3.5 6.2.2) and gives back as bytes."""
+    frames = 9000
+    overrides = {
+        "NumberOfFrames": frames, "Rows": 32, "Columns": 32, "PixelData": bytes(frames * 32 * 32),
+        "FrameTime": None, "FrameTimeVector": ["0"] + ["33.3333333333333"] * (frames - 1),
+        "FrameIncrementPointer": Tag("FrameTimeVector"),
+    }  # fmt: skip
+    with pytest.warns(UserWarning, match="64 kByte"):
+        data = write_dicom(CINE, LITTLE, overrides=overrides)
+    assert header(data)["FrameTimeVector"].VR == "UN"
+
+    made = read(written(data, key)[0])
+
+    assert pytest.approx(read(data).times, rel=1e-4) == made.times
+    assert (frames, 0.0, 33.3) == (len(made.times), made.times[0], round(made.times[1], 1))
+    assert Tag("FrameTimeVector") == made.header.FrameIncrementPointer
+
+
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_loss_is_told_where_the_source_lost(key, syntax):
     data = write_dicom(CINE, syntax, overrides={"LossyImageCompression": None})

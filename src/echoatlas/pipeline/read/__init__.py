@@ -38,7 +38,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
 }
 
 
-@step("read", version=13)
+@step("read", version=14)
 def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """Open one object, whatever it is called.
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import pydicom.config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -31,6 +33,7 @@ EXPLICIT = BY_KEYWORD["ExplicitVRLittleEndian"].uid
 DEFLATED = BY_KEYWORD["DeflatedExplicitVRLittleEndian"].uid
 BIG_ENDIAN = BY_KEYWORD["ExplicitVRBigEndian"].uid
 GE_BIG_PIXELS = BY_KEYWORD["GEPrivateImplicitVRBigEndian"].uid
+SHORT = 65534  # bytes: the longest value of a VR whose length has 16 bits
 OF_STANDARD = re.compile(r"1\.2\.840\.10008\.1\.2(\.\d{1,3}){0,3}")  # newer ones too
 
 
@@ -158,7 +161,7 @@ def settle(header: Dataset, depth: int) -> int:
     bad = 0
     for tag in list(header.keys()):
         try:
-            element = header[tag]
+            element = _known(header, tag)
         except DAMAGE:
             del header[tag]
             bad += 1
@@ -166,6 +169,21 @@ def settle(header: Dataset, depth: int) -> int:
         if element.VR == "SQ" and element.value:
             bad += sum(settle(item, depth - 1) for item in element.value)
     return bad
+
+
+def _known(header: Dataset, tag: BaseTag) -> DataElement:
+    """An element, of its own VR where a length of 16 bits was too short for it.
+
+    Such a value is written as UN (PS3.5 6.2.2), of which pydicom leaves 64 kB and more as bytes:
+    the times of a long cine. What is in UN is implicit and little endian, whatever is around it.
+    """
+    element = header[tag]
+    value = element.value
+    if element.VR != "UN" or tag.is_private or not isinstance(value, bytes) or len(value) <= SHORT:
+        return element
+    vr = dictionary_VR(tag)
+    header[tag] = RawDataElement(tag, vr, len(value), value, 0, True, True)
+    return header[tag]
 
 
 def _pixel_element(
