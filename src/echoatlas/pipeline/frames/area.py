@@ -90,7 +90,7 @@ def windows(picture: NDArray[np.float32]) -> NDArray[np.float64]:
         picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
     tall, wide = height // WINDOWS, width // WINDOWS
     rows = picture.reshape(-1, wide) @ np.ones(wide, np.float32)
-    sums = rows.reshape(WINDOWS, tall, WINDOWS).sum(axis=1, dtype=np.float64)
+    sums = np.add.reduce(rows.reshape(WINDOWS, tall, WINDOWS), axis=1, dtype=np.float64)
     return np.asarray(sums, np.float64)
 
 

@@ -102,7 +102,7 @@ def measure(
     gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     gray = cv2.bitwise_and(gray, area.mask)
     fan = cv2.countNonZero((normalized.overlay | normalized.valid).view(np.uint8))
-    levels = _levels(gray, area.seen)
+    levels = _levels(gray[area.box[0]], area.seen)
     mean = float(levels @ LEVELS)
     spread = max(float(levels @ LEVELS**2) - mean**2, 0.0) ** 0.5
     likely = levels[levels > 0]
@@ -162,7 +162,7 @@ def _hashes(small: phash.Shrunk, *, flat: bool, views: bool) -> dict[str, bytes]
 
 
 def _levels(gray: NDArray[np.uint8], seen: int) -> NDArray[np.float64]:
-    """Share of each gray level among the pixels that may be seen; all others are black."""
+    """Share of each gray level among the pixels that may be seen; all others of some are black."""
     counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     counts[0] -= gray.size - seen
     return np.asarray(counts / seen)

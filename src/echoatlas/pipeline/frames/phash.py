@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     Crop = tuple[float, float, float, float]
     Floats = NDArray[np.float64]
-    Band = tuple[slice, slice, Floats]  # samples taken, samples made, the weights between them
+    Places = NDArray[np.int64]
+    Band = tuple[slice, slice, Floats]  # samples taken, samples made, (made, taken) weights
+    Way = tuple[int, int]  # samples of a row, and which of them is the first that is not black
 
 HASH_VERSION = "phash-lanczos-2"
-BAND = 8  # samples that are made in one product: wider ones are mostly zeros, narrower ones slow
+BAND = 8  # samples a way that one product makes: more are mostly zeros, fewer are slow
 VIEWS: tuple[Crop, ...] = (  # as which a fan's box may be found in a copy: top, bottom, left, right
     (0.025, 0.025, 0.025, 0.025),
     (0.05, 0.05, 0.05, 0.05),
@@ -67,49 +69,67 @@ def _kernel(x: Floats) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _bands(source: int, target: int, start: int, stop: int) -> tuple[Band, ...]:
-    """The weights of samples ``start`` to ``stop``, without most of their zeros."""
-    weights = _lanczos(source, target)[start:stop]
+def _bands(length: int, target: int, ways: tuple[Way, ...]) -> tuple[tuple[Band, ...], Places, int]:
+    """The weights that make ``target`` samples of ``length`` ones in several ways, without most of
+    their zeros.
+
+    Returns:
+        Bands, whose weights are shares; of each way, which of all that is made are its samples;
+        and how many are made. Those that show nothing are one more, behind all others.
+    """
+    columns = [
+        (way, number, weights)
+        for way, (source, start) in enumerate(ways)
+        for number, weights in enumerate(_lanczos(source, target)[start : start + length].T)
+        if weights.any()
+    ]
+    columns.sort(key=lambda one: int(np.flatnonzero(one[2])[[0, -1]].sum()))
+    places = np.full((len(ways), target), len(columns))
     bands = []
-    for left in range(0, target, BAND):
-        part = weights[:, left : left + BAND]
-        rows = np.flatnonzero(part.any(axis=1))
-        if len(rows):
-            taken = slice(int(rows[0]), int(rows[-1]) + 1)
-            place = slice(left, left + part.shape[1])
-            bands.append((taken, place, np.ascontiguousarray(part[taken])))
-    return tuple(bands)
+    for first in range(0, len(columns), BAND * len(ways)):
+        some = columns[first : first + BAND * len(ways)]
+        weights = np.stack([one[2] for one in some])
+        seen = np.flatnonzero(weights.any(axis=0))
+        taken = slice(int(seen[0]), int(seen[-1]) + 1)
+        share = np.ascontiguousarray(weights[:, taken]) * 2.0**-PRECISION
+        bands.append((taken, slice(first, first + len(some)), share))
+        for place, (way, number, _) in enumerate(some, first):
+            places[way, number] = place
+    return tuple(bands), places, len(columns)
 
 
 def shrink(gray: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Resample (H, W) uint8 to (size, size): Pillow's Lanczos, horizontally first."""
     height, width = gray.shape
-    return _down(_across(gray.astype(np.float64), size, width, 0), size, height, 0)
+    (across,) = _made(_columns(gray), size, ((width, 0),))
+    return _down(across, size, height, 0)
 
 
-def _across(rows: Floats, size: int, width: int, left: int) -> Floats:
-    """Resample the samples of rows to ``size``; they lie at ``left`` of ``width``, else black."""
-    out = np.zeros((rows.shape[0], size))
-    for taken, place, weights in _bands(width, size, left, left + rows.shape[1]):
-        np.matmul(rows[:, taken], weights, out=out[:, place])
-    return _rounded(out)
+def _columns(gray: NDArray[np.uint8]) -> Floats:
+    """A picture's columns as rows of numbers."""
+    return cv2.transpose(gray).astype(np.float64)
 
 
-def _down(rows: Floats, size: int, height: int, top: int) -> NDArray[np.uint8]:
-    """Resample rows to ``size`` of them; they lie at ``top`` of ``height``, else black."""
-    out = np.zeros((size, rows.shape[1]))
-    for taken, place, weights in _bands(height, size, top, top + rows.shape[0]):
-        np.matmul(weights.T, rows[taken], out=out[place])
-    return _rounded(out).astype(np.uint8)
+def _made(samples: Floats, size: int, ways: tuple[Way, ...]) -> list[Floats]:
+    """Resample rows, (length, N), to (size, N) whole numbers in several ways."""
+    bands, places, count = _bands(len(samples), size, ways)
+    made = np.empty((count + 1, samples.shape[1]))
+    made[count] = 0
+    for taken, place, weights in bands:
+        np.matmul(weights, samples[taken], out=made[place])
+    # Weights are whole numbers of 2**-22, so their sums are exact, in any order of adding: this is
+    # Pillow's integer rounding.
+    made += 0.5
+    np.floor(made, out=made)
+    np.maximum(made, 0, out=made)
+    np.minimum(made, 255, out=made)
+    return [made[place] for place in places]
 
 
-def _rounded(sums: Floats) -> Floats:
-    # Sums of whole numbers below 2**53 are exact in float64, so this is Pillow's integer rounding.
-    sums += 1 << (PRECISION - 1)
-    sums *= 2.0**-PRECISION
-    np.floor(sums, out=sums)
-    np.maximum(sums, 0, out=sums)
-    return np.minimum(sums, 255, out=sums)
+def _down(columns: Floats, size: int, height: int, top: int) -> NDArray[np.uint8]:
+    """Resample a picture's columns to ``size`` samples; they lie at ``top`` of ``height``."""
+    (made,) = _made(columns.T, size, ((height, top),))
+    return made.astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +156,12 @@ def shrunk(fan: NDArray[np.uint8], shape: tuple[int, int], corner: tuple[int, in
         corner: (top, left) of the fan in it.
     """
     (height, width), (top, left) = shape, corner
-    rows = fan.astype(np.float64)
-    whole = {size: _across(rows, size, width, left) for size in (32, 64)}
-    alone = whole
-    if width != fan.shape[1]:
-        alone = {size: _across(rows, size, fan.shape[1], 0) for size in (32, 64)}
+    ways = ((width, left), (fan.shape[1], 0)) if width != fan.shape[1] else ((width, 0),)
+    columns = _columns(fan)
+    across = {size: _made(columns, size, ways) for size in (32, 64)}
     return Shrunk(
-        *(_down(whole[size], size, height, top) for size in (32, 64)),
-        *(_down(alone[size], size, fan.shape[0], 0) for size in (32, 64)),
+        *(_down(across[size][0], size, height, top) for size in (32, 64)),
+        *(_down(across[size][-1], size, fan.shape[0], 0) for size in (32, 64)),
     )
 
 

@@ -51,11 +51,13 @@ class Pane:
     """One scanned area of a clip, the images kept of it, and the last frame of them.
 
     Attributes:
+        fan: as rows tell it.
         detail: plan of the frames that are kept at the source's size as well; None if none are.
         detailed: what was written of these.
     """
 
     plan: FramePlan
+    fan: str
     detail: FramePlan | None = None
     previous: Normalized | None = None
     last: Kept | None = None
@@ -70,7 +72,7 @@ class Pane:
             Reject: as ``plan_frames``.
         """
         plan = plan_frames(fan, redaction, config)
-        return cls(plan, plan_details(plan) if config.native else None)
+        return cls(plan, fan.to_json(), plan_details(plan) if config.native else None)
 
     def looks(self) -> Iterator[tuple[Iterator[Picture], NDArray[np.bool_] | None]]:
         """What was written, read again, each size by itself; where measurements were left there."""
@@ -125,7 +127,7 @@ def frame_rows(
             pane.previous, pane.last = frame, this
             with watch.step("encode"):
                 image = encode(frame.pixels)
-            row = _frame_row(columns, pane.plan.fan, scan, frame, measures.pixel_hash, image, index)
+            row = _frame_row(columns, pane, scan, frame, measures.pixel_hash, image, index)
             yield row
             yield _measure_row(row, measures)
             detail = None if pane.detail is None else normalize(picture, pane.detail)
@@ -159,7 +161,7 @@ def _annotations(
 
 def _frame_row(
     columns: Mapping[str, Any],
-    fan: Fan,
+    pane: Pane,
     scan: Scan,
     frame: Normalized,
     pixel_hash: str,
@@ -167,6 +169,7 @@ def _frame_row(
     index: int,
 ) -> FrameRow:
     height, width = frame.pixels.shape[:2]
+    fan = pane.plan.fan
     identity = f"{columns['object_id']}\0{index}\0{fan.pane}\0{pixel_hash}"
     spacing = frame.mm_per_px or (None, None)
     return FrameRow(
@@ -174,7 +177,7 @@ def _frame_row(
         pane=fan.pane,
         image_codec=IMAGE_CODEC,
         fan_shape=fan.shape.value,
-        fan=fan.to_json(),
+        fan=pane.fan,
         fan_score=fan.score,
         fan_verdict=fan.verdict.value,
         mode=fan.mode.value,

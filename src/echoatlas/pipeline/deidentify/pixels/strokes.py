@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CELL = 8  # pixels, both axes
 BESIDE = np.ones((5, 5), np.uint8)  # a stroke is narrower than this
+EACH, HIGHEST = np.uint64(0x0101010101010101), np.uint64(56)  # of 8 bytes each, and the last's bits
+LEVELS = np.rint(np.arange(CELL * CELL + 1) * 255 / CELL**2)  # of a cell with so many pixels lit
+COUNTS = LEVELS.astype(np.float32) * np.float32(CELL * CELL / 255)
 AROUND = 11  # pixels; a median over so many is that of the ground, between letters as well
 LIFTED = 3.0  # times, what outshines it
 REACH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))  # joins the letters of a word
@@ -54,10 +57,10 @@ def newly(
     if mask is not None:
         new = np.asarray(cv2.bitwise_and(new, mask), np.uint8)
     # What is new bounds the strokes that are: few views pass, and fewer pixels of these
-    _, lit = cv2.threshold(new, level, 1, cv2.THRESH_BINARY)
+    lit = _lit(new, level)
     if cv2.countNonZero(lit) < ink:
         return None
-    near = around(counted(new, level)) >= ink
+    near = around(_in_cells(lit)) >= ink
     if not near.any():
         return None
     box = box_of(near, new.shape, ACROSS // 2 * CELL)
@@ -89,12 +92,26 @@ def lifted(gray: Gray) -> Gray:
 
 
 def counted(raised: Gray, level: int) -> Cells:
-    """Pixels above a level in each cell: (ceil(H / 8), ceil(W / 8)) float32, 0 to 64."""
-    height, width = raised.shape
-    _, lit = cv2.threshold(raised, level, 255, cv2.THRESH_BINARY)
-    lit = cv2.copyMakeBorder(lit, 0, -height % CELL, 0, -width % CELL, cv2.BORDER_CONSTANT)
-    share = cv2.resize(lit, None, fx=1 / CELL, fy=1 / CELL, interpolation=cv2.INTER_AREA)
-    return np.asarray(share, np.float32) * np.float32(CELL * CELL / 255)
+    """Pixels above a level in each cell: (ceil(H / 8), ceil(W / 8)) float32, 0 to 64.
+
+    Counts are to a 255th of a cell, as a mean of its gray levels tells them.
+    """
+    return _in_cells(_lit(raised, level))
+
+
+def _lit(raised: Gray, level: int) -> Gray:
+    """Where a picture is above a level: 1 there, and 0 elsewhere."""
+    return np.asarray(cv2.threshold(raised, level, 1, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _in_cells(lit: Gray) -> Cells:
+    """``counted``, of where a picture is lit."""
+    height, width = lit.shape
+    if height % CELL or width % CELL:
+        lit = cv2.copyMakeBorder(lit, 0, -height % CELL, 0, -width % CELL, cv2.BORDER_CONSTANT)
+    # Eight pixels are one number: its bytes are summed down the cell, then across in the highest
+    eights = lit.view(np.uint64).reshape(-1, CELL, lit.shape[1] // CELL)
+    return np.asarray(COUNTS[np.add.reduce(eights, axis=1) * EACH >> HIGHEST], np.float32)
 
 
 def around(counts: Cells) -> Cells:
