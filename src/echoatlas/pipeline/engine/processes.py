@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import TYPE_CHECKING, Any, Self
 
@@ -72,7 +73,11 @@ class Processes:
         trials = Trials(tasks)
         try:
             while True:
-                while len(self._busy) < self._width and (trial := trials.next()):
+                free = self._width - len(self._busy)
+                wanted = list(islice(iter(trials.next, None), free))
+                missing = len(wanted) - len(self._idle)
+                self._idle += [_Worker() for _ in range(missing)]  # which come up side by side
+                for trial in wanted:
                     self._give(function, trial)
                 if not self._busy:
                     return
@@ -102,7 +107,7 @@ class Processes:
     def _give(self, function: Callable[[Work], Answer], trial: Trial[Work]) -> None:
         data = pickle.dumps((function, trial.task))
         while True:
-            worker = self._idle.pop() if self._idle else _Worker.started()
+            worker = _Worker.ready(self._idle.pop() if self._idle else None)
             if worker.tasks >= TASKS_A_WORKER or not worker.ask(data):
                 worker.end()
                 continue
@@ -116,10 +121,15 @@ class Processes:
 
 
 class _Worker:
-    """A process that works, as its driver sees it."""
+    """A process that works, as its driver sees it.
+
+    Attributes:
+        up: whether it said so.
+    """
 
     def __init__(self) -> None:
         self.tasks = self.ticks = 0
+        self.up = False
         self.pipe, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
@@ -133,8 +143,8 @@ class _Worker:
             )
 
     @staticmethod
-    def started() -> _Worker:
-        """A worker that is ready; one that dies as it starts is replaced.
+    def ready(worker: _Worker | None) -> _Worker:
+        """A worker that is up: this one, once it is; one that dies as it starts is replaced.
 
         Else a machine on which no worker starts would have each object for its killer.
 
@@ -142,11 +152,15 @@ class _Worker:
             Retry: none comes up.
         """
         for _ in range(STARTS):
-            worker = _Worker()
+            worker = worker or _Worker()
+            if worker.up:
+                return worker
             said = worker.pipe.poll(PATIENCE)
-            if said and worker.answer() == (True, READY):
+            worker.up = said and worker.answer() == (True, READY)
+            if worker.up:
                 return worker
             worker.end()
+            worker = None
             if not said:
                 break
         raise Retry("workers do not start on this machine")
