@@ -17,14 +17,13 @@ makes, if this repository's history has it; not with ``--alone``. ``--full`` goe
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness import few, report
+from benchmarks.harness import as_installed, few, report
 from benchmarks.processes import Cost, watched
 from benchmarks.survey import former
 from echoatlas.simulate import make_cine, make_still, write_dicom, write_png
@@ -78,8 +77,7 @@ class Code:
 
     def env(self) -> dict[str, str]:
         """Its own modules, and no others, first on the path; one core for native libraries."""
-        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        return kept | {"PYTHONPATH": str(self.path), "OMP_NUM_THREADS": "1"}
+        return as_installed() | {"PYTHONPATH": str(self.path), "OMP_NUM_THREADS": "1"}
 
     def call(self, home: Path, *words: str) -> Cost:
         """A command of its command line."""

@@ -7,11 +7,10 @@ Arrow and OpenCV takes; a run with nothing to do at most twice what ``status`` d
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
-from benchmarks.harness import few, report
+from benchmarks.harness import as_installed, few, report
 from benchmarks.processes import watched
 from benchmarks.scale import COMMAND
 from echoatlas.pipeline.deployment import Deployment
@@ -47,7 +46,7 @@ def made(root: Path) -> Path:
 
 def main() -> None:
     """Print what each program takes, and how they compare."""
-    env = {name: one for name, one in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    env = as_installed()
     with tempfile.TemporaryDirectory() as folder:
         home = made(Path(folder))
         programs: dict[str, tuple[str, tuple[str | Path, ...]]] = {
