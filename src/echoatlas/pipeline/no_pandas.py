@@ -10,14 +10,7 @@ import sys
 
 import pyarrow as pa
 
-
-class _Absent:
-    """A finder that has no pandas, and leaves all other modules to the others."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name, name=name)
+from echoatlas.pipeline.without import without
 
 
 def forgo_pandas() -> None:
@@ -28,9 +21,5 @@ def forgo_pandas() -> None:
     """
     if "pandas" in sys.modules:
         return
-    finder = _Absent()
-    sys.meta_path.insert(0, finder)
-    try:
+    with without("pandas"):
         pa.array([0])
-    finally:
-        sys.meta_path.remove(finder)

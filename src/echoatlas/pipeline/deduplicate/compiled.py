@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-import numba
+from echoatlas.pipeline.without import without
+
+with without("scipy"):  # whose linear algebra no loop asks for, and takes as long as numba itself
+    import numba
+    import numba.np.arraymath
 
 compiled = numba.njit(cache=True, nogil=True, boundscheck=False)

@@ -16,7 +16,6 @@ from echoatlas.pipeline.read.dicom.structured_report import read_report
 from echoatlas.pipeline.read.image import read_jpeg, read_picture
 from echoatlas.pipeline.read.metadata import read_words
 from echoatlas.pipeline.read.sniff import PICTURES, VIDEOS, sniff
-from echoatlas.pipeline.read.video import read_video
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 
@@ -67,6 +66,8 @@ def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     if kind in PICTURES:
         return read_picture(data, kind, config)
     if kind in VIDEOS:
+        from echoatlas.pipeline.read.video import read_video  # loads FFmpeg, which few need
+
         return read_video(data, kind, config)
     if kind == "analyze":
         raise Reject(

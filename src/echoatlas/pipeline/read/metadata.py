@@ -8,7 +8,6 @@ from echoatlas.pipeline.read.dicom.header import open_dicom
 from echoatlas.pipeline.read.dicom.regions import ultrasound_regions
 from echoatlas.pipeline.read.image import jpeg_text, picture_text
 from echoatlas.pipeline.read.sniff import PICTURES, VIDEOS, sniff
-from echoatlas.pipeline.read.video import video_text
 from echoatlas.schemas.records import Scan, UltrasoundRegion
 
 HEAD = 1 << 18  # bytes: what nearly all DICOM headers fit in
@@ -37,6 +36,8 @@ def read_words(data: bytes, config: ReadConfig) -> Scan:
     elif kind in PICTURES:
         text = picture_text(data, kind, config)
     elif kind in VIDEOS:
+        from echoatlas.pipeline.read.video import video_text  # loads FFmpeg, which few need
+
         text = video_text(data, config)
     nothing = (0, 0, 0)
     return Scan(

@@ -18,6 +18,9 @@ LETTERS = str.maketrans(
     {"ß": "ss", "\u0131": "i", "œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O",
      "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
 )  # fmt: skip
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_WORD = re.compile(rf"[a-z0-9{CHINESE}]")
+_LETTERS, _RUN = re.compile(r"[a-z]{3}"), re.compile(r"\d+|[^\d]+")
 _TOKEN = re.compile(rf"[a-z0-9]+|[{CHINESE}]+|[^\sa-z0-9{CHINESE}_'’-]")
 # German and file names write the examination onto the organ: Schilddrüsensonographie, breastusg.
 _EXAM = re.compile(
@@ -40,6 +43,8 @@ class Words:
 
 def fold(text: str) -> str:
     """Lower case without accents; compatibility forms (full width, ligatures) made plain."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS))
     bare = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
     return bare.lower()
@@ -52,14 +57,13 @@ def split(text: str, slashed: Mapping[str, str], known: Collection[str] = ()) ->
         slashed: abbreviations with a slash, and the word that each stands for.
         known: words of the vocabulary, never cut further ("covid19").
     """
-    cased = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", text)
-    folded = fold(cased)
+    folded = fold(_HUMP.sub(" ", text))
     for short, long in slashed.items():
         folded = re.sub(rf"(?<![a-z0-9]){re.escape(short)}(?![a-z0-9])", f" {long} ", folded)
     words: list[str] = []
     breaks: set[int] = set()
     for token in _TOKEN.findall(folded):
-        if re.match(rf"[a-z0-9{CHINESE}]", token):
+        if _WORD.match(token):
             words += [token] if token in known else _parts(token, known)
         else:
             breaks.add(len(words))
@@ -68,7 +72,7 @@ def split(text: str, slashed: Mapping[str, str], known: Collection[str] = ()) ->
 
 def _parts(token: str, known: Collection[str]) -> list[str]:
     """Numbers cut from words ("liver01"), and examinations from organs ("lebersonographie")."""
-    pieces = re.findall(r"\d+|[^\d]+", token) if re.search(r"[a-z]{3}", token) else [token]
+    pieces = _RUN.findall(token) if _LETTERS.search(token) else [token]
     cut: list[str] = []
     for piece in pieces:
         exam = _EXAM.search(piece)

@@ -11,9 +11,8 @@ import h5py
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.ranges import within_range
 from echoatlas.pipeline.read.arrays.uff import uff_class
-from echoatlas.pipeline.read.arrays.variables import Variable, may_be_pictures
+from echoatlas.pipeline.read.arrays.variables import MOST_NODES, Variable, may_be_pictures
 
-MOST_NODES = 10_000
 MATLAB_NUMBERS = frozenset(
     {"double", "single", "logical", "cell", "struct"}
     | {f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64)}

@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.axes import PLANE, SMALLEST, STACK, UNKNOWN
-from echoatlas.pipeline.read.arrays.hdf5_tree import MOST_NODES, walked
 from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
 from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
 from echoatlas.pipeline.read.arrays.masks import Loaded, loaded, masked_scan
@@ -24,6 +22,7 @@ from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.uff import BEAMFORMED, uff_picture
 from echoatlas.pipeline.read.arrays.variables import (
     MASKS,
+    MOST_NODES,
     Choice,
     Variable,
     choose,
@@ -64,7 +63,10 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
         Reject: ``no_pixels`` if there is none, ``not_an_image``, ``ambiguous``, ``unreadable``,
             ``too_large``, ``unsupported_codec``.
     """
+    import h5py  # not with the module: few files need it, and each worker would load it
     import hdf5plugin  # noqa: F401  (with it h5py undoes Blosc, Zstandard, LZ4 and others)
+
+    from echoatlas.pipeline.read.arrays.hdf5_tree import walked
 
     matlab = data[:10] == b"MATLAB 7.3"
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +33,8 @@ def uff_picture(group: Any) -> tuple[NDArray[Any], list[float | None]]:
     Raises:
         Reject: ``not_an_image`` if it is complex, an amplitude, or not on a grid.
     """
+    import h5py  # not with the module: few files need it, and each worker would load it
+
     scan, data = group.get("scan"), group.get("data")
     if not isinstance(data, h5py.Dataset) or not isinstance(scan, h5py.Group):
         raise raw("UFF", SEND)

@@ -19,6 +19,7 @@ from echoatlas.pipeline.read.arrays.axes import SMALLEST
 from echoatlas.pipeline.read.arrays.imagery import is_picture
 from echoatlas.pipeline.read.config import ReadConfig
 
+MOST_NODES = 10_000  # of a file, arrays among them
 PICTURES = frozenset(
     {
         "bmode", "cine", "clip", "frame", "frames", "im", "image", "images", "img", "imgs",

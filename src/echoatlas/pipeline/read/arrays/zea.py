@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 
 from echoatlas.pipeline.read.arrays.axes import PLANE, STACK
@@ -37,6 +36,8 @@ def zea_grid(file: Any, name: str) -> Grid | None:
     Raises:
         Reject: ``not_an_image`` if rows and columns are no straight lines: beams of a fan.
     """
+    import h5py  # not with the module: few files need it, and each worker would load it
+
     axes = file[name].ndim
     if axes not in (3, 4):
         return None

@@ -25,7 +25,6 @@ from echoatlas.pipeline.read.dicom.regions import pixel_spacing, ultrasound_regi
 from echoatlas.pipeline.read.dicom.sop_classes import check_class
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.surplus import check_padding
-from echoatlas.pipeline.read.video import read_video
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,6 +119,8 @@ def _video(
     config: ReadConfig,
 ) -> Scan:
     """MPEG-2, H.264 or HEVC: all fragments are one stream (PS3.5 8.2.5 to 8.2.9)."""
+    from echoatlas.pipeline.read.video import read_video  # loads FFmpeg, which few need
+
     video = read_video(b"".join(pieces.views), "dicom", config)
     size = video.height, video.width
     flags = [*opened.flags, *flags, *video.flags, *(["early_end"] if pieces.cut else [])]
