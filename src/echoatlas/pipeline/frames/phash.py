@@ -69,33 +69,25 @@ def _kernel(x: Floats) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _bands(length: int, target: int, ways: tuple[Way, ...]) -> tuple[tuple[Band, ...], Places, int]:
+def _bands(length: int, target: int, ways: tuple[Way, ...]) -> tuple[tuple[Band, ...], Places]:
     """The weights that make ``target`` samples of ``length`` ones in several ways, without most of
-    their zeros.
+    their zeros: samples of all ways are made together where they lie together.
 
     Returns:
-        Bands, whose weights are shares; of each way, which of all that is made are its samples;
-        and how many are made. Those that show nothing are one more, behind all others.
+        Bands, whose weights are shares; and (ways, target), which of all that is made each is.
     """
-    columns = [
-        (way, number, weights)
-        for way, (source, start) in enumerate(ways)
-        for number, weights in enumerate(_lanczos(source, target)[start : start + length].T)
-        if weights.any()
-    ]
-    columns.sort(key=lambda one: int(np.flatnonzero(one[2])[[0, -1]].sum()))
-    places = np.full((len(ways), target), len(columns))
+    centers = [(np.arange(target) + 0.5) * source / target - start for source, start in ways]
+    order = np.argsort(np.concatenate(centers), kind="stable")
+    parts = [_lanczos(source, target)[start : start + length] for source, start in ways]
+    weights = np.concatenate(parts, axis=1)[:, order].T * 2.0**-PRECISION
     bands = []
-    for first in range(0, len(columns), BAND * len(ways)):
-        some = columns[first : first + BAND * len(ways)]
-        weights = np.stack([one[2] for one in some])
-        seen = np.flatnonzero(weights.any(axis=0))
-        taken = slice(int(seen[0]), int(seen[-1]) + 1)
-        share = np.ascontiguousarray(weights[:, taken]) * 2.0**-PRECISION
-        bands.append((taken, slice(first, first + len(some)), share))
-        for place, (way, number, _) in enumerate(some, first):
-            places[way, number] = place
-    return tuple(bands), places, len(columns)
+    for first in range(0, len(order), BAND * len(ways)):
+        part = weights[first : first + BAND * len(ways)]
+        seen = np.flatnonzero(part.any(axis=0))
+        taken = slice(int(seen[0]), int(seen[-1]) + 1) if len(seen) else slice(0)
+        made = slice(first, first + len(part))
+        bands.append((taken, made, np.ascontiguousarray(part[:, taken])))
+    return tuple(bands), np.argsort(order).reshape(len(ways), target)
 
 
 def shrink(gray: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -107,14 +99,13 @@ def shrink(gray: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def _columns(gray: NDArray[np.uint8]) -> Floats:
     """A picture's columns as rows of numbers."""
-    return cv2.transpose(gray).astype(np.float64)
+    return np.asarray(cv2.transpose(gray), np.float64)
 
 
 def _made(samples: Floats, size: int, ways: tuple[Way, ...]) -> list[Floats]:
     """Resample rows, (length, N), to (size, N) whole numbers in several ways."""
-    bands, places, count = _bands(len(samples), size, ways)
-    made = np.empty((count + 1, samples.shape[1]))
-    made[count] = 0
+    bands, places = _bands(len(samples), size, ways)
+    made = np.empty((size * len(ways), samples.shape[1]))
     for taken, place, weights in bands:
         np.matmul(weights, samples[taken], out=made[place])
     # Weights are whole numbers of 2**-22, so their sums are exact, in any order of adding: this is
@@ -123,7 +114,7 @@ def _made(samples: Floats, size: int, ways: tuple[Way, ...]) -> list[Floats]:
     np.floor(made, out=made)
     np.maximum(made, 0, out=made)
     np.minimum(made, 255, out=made)
-    return [made[place] for place in places]
+    return [made] if len(ways) == 1 else [made[place] for place in places]
 
 
 def _down(columns: Floats, size: int, height: int, top: int) -> NDArray[np.uint8]:
