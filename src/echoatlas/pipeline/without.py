@@ -28,3 +28,19 @@ def without(*libraries: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+def forgo_pandas() -> None:
+    """Have Arrow look for pandas now, and not find it.
+
+    The first array that Arrow makes of Python objects has it look whether they are a frame's, for
+    which it imports pandas where that is installed: as much time as all else that ``status`` does.
+    Arrow looks anew when it is to make a frame (``to_pandas``), and knows frames from then on. If
+    pandas was imported before, nothing is done.
+    """
+    import pyarrow as pa
+
+    if "pandas" in sys.modules:
+        return
+    with without("pandas"):
+        pa.array([0])
