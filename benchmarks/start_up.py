@@ -27,7 +27,7 @@ with contextlib.redirect_stdout(io.StringIO()):
 TRAINER = "import numpy, pyarrow, pyarrow.parquet, cv2"
 LOAD = "import echoatlas; echoatlas.load"
 WORKER = """
-from echoatlas.pipeline.without import forgo_pandas
+from echoatlas.pipeline.forgo import forgo_pandas
 forgo_pandas()
 import echoatlas.pipeline.run.worker
 """

@@ -75,7 +75,7 @@ def test_a_run_with_nothing_to_do_imports_nothing_that_works_on_scans(
 
 def test_a_worker_imports_neither_what_compiles_nor_what_only_drivers_need() -> None:
     program = (
-        "from echoatlas.pipeline.without import forgo_pandas\n"
+        "from echoatlas.pipeline.forgo import forgo_pandas\n"
         "forgo_pandas()\n"
         "import echoatlas.pipeline.run.worker, sys; print(*sys.modules)"
     )
@@ -120,7 +120,7 @@ def test_a_trainer_imports_no_library_that_curation_needs(asked: str, more: set[
 def test_arrow_makes_frames_and_knows_them_though_it_did_not_look_for_pandas_at_first() -> None:
     program = (
         "import sys\n"
-        "from echoatlas.pipeline.without import forgo_pandas\n"
+        "from echoatlas.pipeline.forgo import forgo_pandas\n"
         "forgo_pandas()\n"
         "import pyarrow as pa, pyarrow.dataset\n"
         "pa.array([1, 2])\n"

@@ -40,7 +40,7 @@ class Context:
         Raises:
             UsageError: there is no deployment, or no lake at the place that was named.
         """
-        from echoatlas.pipeline.without import forgo_pandas
+        from echoatlas.pipeline.forgo import forgo_pandas
 
         forgo_pandas()
         from echoatlas.pipeline.deployment import Deployment

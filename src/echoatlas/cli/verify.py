@@ -30,7 +30,7 @@ def verify(ctx: typer.Context, name: str, against: list[str] | None = Against) -
     Where the lake is at hand, its edges are asked as well, and evaluation sets.
     """
     context: Context = ctx.obj
-    from echoatlas.pipeline.without import forgo_pandas
+    from echoatlas.pipeline.forgo import forgo_pandas
 
     forgo_pandas()
     from echoatlas.pipeline.release.verify import verify as looked

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from echoatlas.pipeline.without import without
+from echoatlas.pipeline.forgo import forgo
 
-with without("scipy"):  # whose linear algebra no loop asks for, and takes as long as numba itself
+with forgo("scipy"):  # whose linear algebra no loop asks for, and takes as long as numba itself
     import numba
     import numba.np.arraymath
 

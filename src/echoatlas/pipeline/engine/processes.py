@@ -29,9 +29,9 @@ from echoatlas.pipeline.engine.scatter import (
     width,
 )
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.forgo import forgo_pandas
 from echoatlas.pipeline.silence import SILENT
 from echoatlas.pipeline.ticks import heard
-from echoatlas.pipeline.without import forgo_pandas
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from echoatlas.pipeline.without import without
+from echoatlas.pipeline.forgo import forgo
 
-with without("requests", "tqdm"):  # with which it fetches examples: each worker would load them
+with forgo("requests", "tqdm"):  # with which it fetches examples: each worker would load them
     import pydicom  # noqa: F401

@@ -20,7 +20,7 @@ class _Absent:
 
 
 @contextmanager
-def without(*libraries: str) -> Iterator[None]:
+def forgo(*libraries: str) -> Iterator[None]:
     """Have imports of libraries, or of parts of them, fail meanwhile; what was imported stays."""
     finder = _Absent(libraries)
     sys.meta_path.insert(0, finder)
@@ -42,5 +42,5 @@ def forgo_pandas() -> None:
 
     if "pandas" in sys.modules:
         return
-    with without("pandas"):
+    with forgo("pandas"):
         pa.array([0])
