@@ -6,7 +6,6 @@ allows is seen; S3 is spoken by ``obstore``. Both give exactly one winner to ``c
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -28,6 +27,7 @@ from echoatlas.pipeline.errors import Exhausted, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults, storage_error
 from echoatlas.pipeline.retry import retrying
 from echoatlas.pipeline.storage.s3 import remote_faults, s3_fault, s3_options, s3_store
+from echoatlas.pipeline.storage.walk import ODD_PARTS, files_below
 
 if TYPE_CHECKING:
     from echoatlas.schemas.config.deployment import Zone
@@ -48,7 +48,6 @@ class Entry:
 
 
 BY_KEY = attrgetter("key")
-ODD_PARTS = frozenset({"", ".", ".."})  # of a key
 
 
 class Storage(ABC):
@@ -146,21 +145,17 @@ class LocalStorage(Storage):
     def list(self, prefix: str = "") -> Iterator[Entry]:
         found: list[Entry] = []
         with local_faults(self.uri):
-            for folder, folders, names in os.walk(self.root, onerror=_unless_missing):
-                folders.sort()
-                base = Path(folder).relative_to(self.root).as_posix()
-                for name in names:
-                    key = name if base == "." else f"{base}/{name}"
-                    if not key.startswith(prefix) or name.startswith(PARTIAL):
-                        continue
-                    try:
-                        info = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118  (fast)
-                    except FileNotFoundError:  # a link to nothing, or gone since
-                        found.append(Entry(key, 0, ""))
-                        continue
-                    if stat.S_ISREG(info.st_mode):  # to open a pipe or a device may never end
-                        tag = str(info.st_mtime_ns)
-                        found.append(Entry(key, info.st_size, tag, info.st_mtime))
+            for key, path in files_below(self.root, prefix):
+                if path.rpartition("/")[2].startswith(PARTIAL):
+                    continue
+                try:
+                    info = os.stat(path)  # noqa: PTH116  (fast)
+                except FileNotFoundError:  # a link to nothing, or gone since
+                    found.append(Entry(key, 0, ""))
+                    continue
+                if stat.S_ISREG(info.st_mode):  # to open a pipe or a device may never end
+                    tag = str(info.st_mtime_ns)
+                    found.append(Entry(key, info.st_size, tag, info.st_mtime))
         return iter(sorted(found, key=BY_KEY))
 
     def half_written(self) -> Iterator[Entry]:
@@ -221,11 +216,6 @@ def _default_zone() -> Zone:
 
 PARTIAL = ".partial-"
 AGAIN = 4  # tries of what the S3 client does not try itself: answers that break off or are lost
-
-
-def _unless_missing(error: OSError) -> None:
-    if error.errno != errno.ENOENT:
-        raise error
 
 
 class S3Storage(Storage):
