@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
-from echoatlas.pipeline.database import SqlError, database
+from echoatlas.pipeline.database import SqlError, database, engines_kept
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.scratch import Allowance
 
@@ -43,6 +45,90 @@ def test_an_expression_that_somebody_wrote_names_no_file(tmp_path: Path) -> None
 
     with database(Allowance(scratch=tmp_path), closed=True) as asked, pytest.raises(SqlError):
         asked.sql(f"SELECT * FROM read_csv('{tmp_path}/secret.csv')").fetchall()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The databases that are started while the test lasts."""
+    found: list[str] = []
+    start = duckdb.connect
+
+    def counted(place: str, **options: Any) -> duckdb.DuckDBPyConnection:
+        found.append(place)
+        return start(place, **options)
+
+    monkeypatch.setattr(duckdb, "connect", counted)
+    return found
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_one_after_the_other_starts_once_and_finds_nothing_of_the_one_before(
+    tmp_path: Path, started: list[str], stored: bool
+) -> None:
+    allowance = Allowance(scratch=tmp_path / "scratch")
+
+    with engines_kept():
+        for _ in range(3):
+            with database(allowance, stored=stored) as asked, engines_kept():
+                before = asked.sql("SELECT count(*) FROM information_schema.tables").fetchall()
+                asked.execute("CREATE TABLE t AS SELECT 1 AS a; CREATE TEMP TABLE u AS FROM t")
+                asked.register("given", asked.sql("FROM t").to_arrow_table())
+                asked.execute("CREATE VIEW v AS FROM t")
+                assert before == [(0,)]
+            assert not allowance.place.exists()
+    with database(allowance, stored=stored):
+        pass
+
+    assert len(started) == 2
+
+
+def test_at_the_same_time_each_has_its_own_and_its_own_memory(
+    tmp_path: Path, started: list[str]
+) -> None:
+    allowance = Allowance(scratch=tmp_path)
+
+    with engines_kept(), database(allowance) as outer, database(allowance) as inner:
+        outer.execute("CREATE TABLE t AS SELECT 1")
+        inner.execute("CREATE TABLE t AS SELECT 2")
+        assert [one.sql("FROM t").fetchall() for one in (outer, inner)] == [[(1,)], [(2,)]]
+
+    assert len(started) == 2
+
+
+def test_what_people_write_is_never_asked_where_files_can_be_named(
+    tmp_path: Path, started: list[str]
+) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    allowance = Allowance(scratch=tmp_path)
+
+    with engines_kept():
+        for _ in range(2):
+            with database(allowance) as asked:
+                assert asked.sql(f"FROM read_csv('{tmp_path}/secret.csv')").fetchall() == [(1,)]
+            with database(allowance, closed=True) as asked, pytest.raises(SqlError):
+                asked.sql(f"FROM read_csv('{tmp_path}/secret.csv')").fetchall()
+
+    assert len(started) == 2
+
+
+def test_one_that_failed_is_asked_nothing_more(tmp_path: Path, started: list[str]) -> None:
+    with engines_kept():
+        for _ in range(2):
+            with pytest.raises(SqlError), database(Allowance(scratch=tmp_path)) as asked:
+                asked.execute("CREATE TABLE t AS SELECT 1; SELECT nothing FROM t")
+
+    assert len(started) == 2
+
+
+def test_after_one_that_spilled_the_next_can_spill_too(tmp_path: Path) -> None:
+    allowance = Allowance(1, tmp_path / "scratch")
+
+    with engines_kept():
+        for _ in range(2):
+            with database(allowance) as asked:
+                asked.execute(MANY.format(1_000_000))
+                assert list(allowance.place.iterdir())
+            assert not allowance.place.exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -84,6 +84,33 @@ def test_while_it_is_kept_open_a_table_is_opened_once_and_what_is_written_is_rea
     assert lake.count("evidence") == 2
 
 
+def test_a_version_that_was_read_is_kept_open_too_and_stays_what_it_was(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        Lake(storage).append("evidence", to_arrow("evidence", [row(name)]))
+    opened: list[object] = []
+
+    def counted(uri: str, **options: object) -> DeltaTable:
+        opened.append(options["version"])
+        return DeltaTable(uri, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("echoatlas.pipeline.lake.reader.DeltaTable", counted)
+    lake = Lake(storage)
+
+    with lake.kept_open():
+        newest = lake.version("evidence")
+        for _ in range(2):
+            assert len(lake.read("evidence", version=newest)) == 3
+            assert len(lake.read("evidence", version=newest - 1)) == 2
+        Lake(storage).append("evidence", to_arrow("evidence", [row("d")]))
+        lake.append("evidence", to_arrow("evidence", [row("e")]))
+        sizes = [len(lake.read("evidence", version=newest - back)) for back in (1, 0)]
+        assert [*sizes, len(lake.read("evidence"))] == [2, 3, 5]
+
+    assert opened.count(newest - 1) == 1
+
+
 def test_what_was_promised_is_found_by_who_comes_after(storage: Storage) -> None:
     part = write_part(storage, to_arrow("evidence", [row("a")]), "evidence", "part-1")
     intent = Intent("run-g0", (part,), ("a",))

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,7 +35,104 @@ WRONG_SQL = (
 # Each thread holds parts of all joins that it goes through; two in 100 MB fail at 60,000 frames of
 # a release's index, one does not. It looks for no more threads than there are processors.
 MB_A_THREAD = 200
+OWN, SPILLED = "_own", "spilled"  # names of the database that is made, and of what does not fit
 GONE = re.compile("No such file|No files found|does not exist")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What can't be changed of a DuckDB that runs."""
+
+    database_mb: int
+    place: Path
+    closed: bool
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """A DuckDB that runs, its databases empty, and the folder for what does not fit."""
+
+    kind: _Kind
+    folder: Path
+    base: Connection
+
+    @staticmethod
+    def started(kind: _Kind) -> _Engine:
+        folder = kind.place / own_name("sql")
+        options: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{kind.database_mb}MB",
+            "threads": max(1, min(kind.database_mb // MB_A_THREAD, os.cpu_count() or 1)),
+            "temp_directory": str(folder / SPILLED if kind.stored else folder),
+            "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
+        }
+        base = duckdb.connect(":memory:", config=options)
+        base.execute("PRAGMA disable_checkpoint_on_shutdown")  # nobody opens its files again
+        if kind.closed:
+            base.execute("SET enable_external_access = false")
+        return _Engine(kind, folder, base)
+
+    @contextmanager
+    def database(self) -> Iterator[Connection]:
+        """An empty database that is gone after the block."""
+        place = str(self.folder / "tables.duckdb") if self.kind.stored else ":memory:"
+        self.base.execute(f"ATTACH {_text(place)} AS {OWN}")
+        with self.base.cursor() as connection:
+            connection.execute(f"USE {OWN}")
+            connection.execute("SET enable_progress_bar = false")  # it would go to stdout
+            yield connection
+        self.base.execute(f"DETACH {OWN}")
+
+    def is_as_new(self) -> bool:
+        """Make it so, but for a folder that was used: DuckDB takes no other, nor that one again
+        once it was removed."""
+        if (self.folder / SPILLED if self.kind.stored else self.folder).exists():
+            return False
+        if not self.kind.closed:  # it keeps what it read of files
+            self.base.execute("SET enable_external_file_cache = false")
+            self.base.execute("SET enable_external_file_cache = true")
+        return True
+
+
+class _Idle:
+    """Engines that wait for the next database; None if none is kept."""
+
+    lock = threading.Lock()
+    engines: list[_Engine] | None = None
+
+
+@contextmanager
+def engines_kept() -> Iterator[None]:
+    """Start DuckDB once for all databases that are opened one after the other while this lasts:
+    to start it takes ten times as long as to make a database in it."""
+    if _Idle.engines is not None:
+        yield
+        return
+    _Idle.engines = []
+    try:
+        yield
+    finally:
+        with _Idle.lock:
+            engines, _Idle.engines = _Idle.engines, None
+        for engine in engines or ():
+            engine.base.close()
+
+
+def _engine(kind: _Kind) -> _Engine:
+    with _Idle.lock:
+        for engine in _Idle.engines or ():
+            if engine.kind == kind and _Idle.engines:
+                _Idle.engines.remove(engine)
+                return engine
+    return _Engine.started(kind)
+
+
+def _left(engine: _Engine, *, as_new: bool) -> None:
+    with _Idle.lock:
+        if as_new and _Idle.engines is not None:
+            _Idle.engines.append(engine)
+            return
+    engine.base.close()
 
 
 @contextmanager
@@ -51,22 +150,15 @@ def database(
         UsageError: not even with the folder's help is the memory enough; or the folder is full.
     """
     own = allowance or Allowance()
-    folder = own.place / own_name("sql")
+    engine = _engine(_Kind(own.database_mb, own.place, closed, stored))
+    folder = engine.folder
     made = not folder.parent.is_dir()
-    (folder if stored else folder.parent).mkdir(parents=True, exist_ok=True)
-    options: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{own.database_mb}MB",
-        "threads": max(1, min(own.database_mb // MB_A_THREAD, os.cpu_count() or 1)),
-        "temp_directory": str(folder / "spilled" if stored else folder),
-        "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
-    }
+    again = False
     try:
-        place = str(folder / "tables.duckdb") if stored else ":memory:"
-        with duckdb.connect(place, config=options) as connection:
-            connection.execute("SET enable_progress_bar = false")  # it would go to stdout
-            if closed:
-                connection.execute("SET enable_external_access = false")
+        (folder if stored else folder.parent).mkdir(parents=True, exist_ok=True)
+        with engine.database() as connection:
             yield connection
+        again = _Idle.engines is not None and engine.is_as_new()
     except duckdb.OutOfMemoryException:
         raise _too_little(own) from None
     except duckdb.IOException as error:
@@ -76,6 +168,7 @@ def database(
             raise FileNotFoundError("a file that was to be read is not there") from None
         raise
     finally:
+        _left(engine, as_new=again)
         shutil.rmtree(folder, ignore_errors=True)
         if made:
             remove_if_empty(folder.parent)
@@ -83,8 +176,13 @@ def database(
 
 def quoted(*paths: str | Path) -> str:
     """Paths as a list of SQL's, each of which stands for itself alone."""
-    plain = (re.sub(r"[*?\[]", r"[\g<0>]", str(path)).replace("'", "''") for path in paths)
-    return "[" + ", ".join(f"'{one}'" for one in plain) + "]"
+    plain = (re.sub(r"[*?\[]", r"[\g<0>]", str(path)) for path in paths)
+    return "[" + ", ".join(_text(one) for one in plain) + "]"
+
+
+def _text(one: str) -> str:
+    """A text of SQL's."""
+    return "'" + one.replace("'", "''") + "'"
 
 
 def _too_little(allowance: Allowance) -> UsageError:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from echoatlas._version import __version__
+from echoatlas.pipeline.database import engines_kept
 from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
 from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
@@ -107,6 +108,7 @@ class Erasure:
         )
 
 
+@engines_kept()
 def erase(deployment: Deployment, request: Request, progress: Progress | None = None) -> Erasure:
     """Carry a request out, or go on with it where it was cut off. One that was carried out before
     is not carried out again, unless what it erased is back: what it did is returned.

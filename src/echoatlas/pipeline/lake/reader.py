@@ -86,14 +86,18 @@ class LakeReader:
             self._opened.pop(name, None)
 
     def _open(self, name: str, version: int | None = None) -> DeltaTable | None:
-        if self._opened is None or version is not None:
+        if self._opened is None:
             return self._newly_opened(name, version)
-        if name not in self._opened:
-            table = self._newest(name)
+        newest = self._opened.get(name)
+        if newest is not None and version in (None, newest.version()):
+            return newest
+        kept = name if version is None else f"{name}@{version}"
+        if kept not in self._opened:
+            table = self._newest(name) if version is None else self._newly_opened(name, version)
             if table is None:
                 return None
-            self._opened[name] = table
-        return self._opened[name]
+            self._opened[kept] = table
+        return self._opened[kept]
 
     def _newest(self, name: str) -> DeltaTable | None:
         """A table to be kept open, with all commits that there are."""
@@ -172,11 +176,15 @@ class LakeReader:
         entry = self._folder(name).read(f"_delta_log/{table.version():020d}.json")
         return f"{table.metadata().id}@{table.version()}:{hashlib.sha256(entry).hexdigest()}"
 
-    @_translated_errors
     def has_moved(self, name: str, state: str) -> bool:
         """Whether a commit followed what ``state`` told of a table; one request tells."""
         version = int(state.rpartition("@")[2].partition(":")[0]) if state else -1
-        return self._folder(name).exists(f"_delta_log/{version + 1:020d}.json")
+        return not self.is_newest(name, version)
+
+    @_translated_errors
+    def is_newest(self, name: str, version: int) -> bool:
+        """Whether no commit followed a version, -1 for that of no table; one request tells."""
+        return not self._folder(name).exists(f"{LOG}/{version + 1:020d}.json")
 
     @persistent
     @_translated_errors

@@ -19,6 +19,7 @@ from echoatlas.pipeline.database import Connection
 from echoatlas.pipeline.scratch import Allowance
 
 ROW = "row"  # the column that numbers a table's rows, from 0
+TOGETHER = 10_000  # rows of which all columns of a table are read at once: a question costs more
 
 
 @dataclass(slots=True)
@@ -115,26 +116,43 @@ class Candidates:
 
     def fetched(self, names: Sequence[str]) -> pa.Table:
         """Some columns of those that are in, in the order of their rows."""
-        return pa.table({name: self._column(name) for name in names})
+        return self._columns(names, coded=False)
 
     def coded(self, names: Sequence[str]) -> pa.Table:
-        """The same, columns of text as dictionaries, of which one is read at a time."""
-        return pa.table({name: self._column(name, coded=True) for name in names})
+        """The same, columns of text as dictionaries; of many rows one column is read at a time."""
+        return self._columns(names, coded=True)
 
-    def _column(self, name: str, *, coded: bool = False) -> pa.Array:
-        """A column of those that are in: read as it lies, and put in order as a column. To join
-        and to sort in SQL what has a number already takes five times as long."""
-        table = self._elsewhere.get(name, self.table)
-        found = self.asked.sql(f'SELECT {ROW}, "{name}" FROM "{table}"').to_arrow_table()
-        rows, column = found.column(0).to_numpy(), found.column(1).combine_chunks()
-        wanted = self.rows
+    def _columns(self, names: Sequence[str], *, coded: bool) -> pa.Table:
+        lying: dict[str, list[str]] = {}
+        for name in names:
+            lying.setdefault(self._elsewhere.get(name, self.table), []).append(name)
+        found: dict[str, pa.Array] = {}
+        for table, there in lying.items():
+            at_once = len(there) if len(self.inside) <= TOGETHER else 1
+            for start in range(0, len(there), at_once):
+                found |= self._read(table, there[start : start + at_once], coded=coded)
+        return pa.table({name: found[name] for name in names})
+
+    def _read(self, table: str, names: Sequence[str], *, coded: bool) -> dict[str, pa.Array]:
+        """Columns of a table, of those that are in: read as they lie, and put in order as columns.
+        To join and to sort in SQL what has a number already takes five times as long."""
+        some = ", ".join(f'"{name}"' for name in names)
+        found = self.asked.sql(f'SELECT {ROW}, {some} FROM "{table}"').to_arrow_table()
+        rows, wanted = found.column(0).to_numpy(), self.rows
+        place = None
         if not np.array_equal(rows, wanted):
-            place = np.full(len(self.inside), -1, np.int64)
-            place[rows] = np.arange(len(rows))
-            column = column.take(pa.array(place[wanted]))
-        if coded and pa.types.is_string(column.type):
-            column = column.dictionary_encode()  # now: it names nobody who is not in
-        return column
+            places = np.full(len(self.inside), -1, np.int64)
+            places[rows] = np.arange(len(rows))
+            place = pa.array(places[wanted])
+        columns = {}
+        for name, chunks in zip(names, found.columns[1:], strict=True):
+            column = chunks.combine_chunks()
+            if place is not None:
+                column = column.take(place)
+            if coded and pa.types.is_string(column.type):
+                column = column.dictionary_encode()  # now: it names nobody who is not in
+            columns[name] = column
+        return columns
 
     def where(self, condition: str, **tables: pa.Table) -> NDArray[np.bool_]:
         """Of which of those that are in something is true, (k,).
@@ -157,11 +175,23 @@ class Candidates:
 
     def counted(self, name: str) -> dict[str, int]:
         """Distinct values, as text, to how many of those that are in have them, in order."""
+        return self.counted_by([name])[name]
+
+    def counted_by(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """The same of several columns, each by itself."""
+        some = [f'"{name}"' for name in names]
+        sets = ", ".join(f"({one})" for one in some)
         with self.these() as asked:
             found = asked.sql(
-                f'SELECT "{name}", count(*) FROM ({self.source([name])}) GROUP BY 1'
+                f"SELECT grouping({', '.join(some)}), {', '.join(some)}, count(*) "
+                f"FROM ({self.source(names)}) GROUP BY GROUPING SETS ({sets})"
             ).fetchall()
-        return dict(sorted((str(value), number) for value, number in found))
+        # A bit for each column by which a row does not count, the first the highest
+        bits = [2 ** len(names) - 1 - 2**place for place in reversed(range(len(names)))]
+        return {
+            name: dict(sorted((str(row[1 + at]), row[-1]) for row in found if row[0] == bits[at]))
+            for at, name in enumerate(names)
+        }
 
     def distinct(self, name: str) -> int:
         """How many values of a column those that are in have."""

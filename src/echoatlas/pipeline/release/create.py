@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.pipeline.database import engines_kept
 from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
@@ -64,6 +65,7 @@ class Preview:
     written: int
 
 
+@engines_kept()
 def preview(
     lake: Lake,
     releases: Storage,
@@ -89,13 +91,14 @@ def preview(
             samples=len(samples),
             patients=samples.distinct("patient"),
             left_out=draft.selection.left_out,
-            counts={name: samples.counted(name) for name in ROLES[Role.COUNTED]},
+            counts=samples.counted_by(ROLES[Role.COUNTED]),
             moved_since=[MovedSince(**one) for one in draft.selection.moved_since],
             reused=sum(shard["bytes"] for shard in draft.shards),
             written=int(raw * PACKED),
         )
 
 
+@engines_kept()
 def create(
     lake: Lake,
     releases: Storage,

@@ -116,10 +116,11 @@ def drafted(
         UsageError, CheckFailed: as ``selected``; a release that is there can't be read.
     """
     earlier = predecessors(releases, config)  # what can't be read is told before anything is done
-    versions = pinned(lake)
-    before = placed_before(releases, config)
-    with selected(lake, versions, config, before, screens) as selection:
-        yield _drafted(lake, releases, config, versions, selection, earlier)
+    with lake.kept_open():  # pinned versions do not change
+        versions = pinned(lake)
+        before = placed_before(releases, config)
+        with selected(lake, versions, config, before, screens) as selection:
+            yield _drafted(lake, releases, config, versions, selection, earlier)
 
 
 def _drafted(

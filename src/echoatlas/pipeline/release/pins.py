@@ -74,14 +74,14 @@ def digests(task: DigestTask) -> tuple[str, ...]:
 
 
 def pinned(lake: Lake) -> dict[str, int]:
-    """Versions that were all current at one moment: read twice, until nothing moved."""
+    """Versions that were all current at one moment: read, until nothing moved meanwhile."""
     while True:
-        first = {name: lake.version(name) for name in PINNED}
-        if min(first.values()) < 0:
+        lake.forget_handles()
+        found = {name: lake.version(name) for name in (*PINNED, *OPTIONAL)}
+        if min(found[name] for name in PINNED) < 0:
             raise CheckFailed("the lake holds no frames yet: run the pipeline first")
-        if first == {name: lake.version(name) for name in PINNED}:
-            more = {name: lake.version(name) for name in OPTIONAL}
-            return first | {name: version for name, version in more.items() if version >= 0}
+        if all(lake.is_newest(name, version) for name, version in found.items()):
+            return {name: version for name, version in found.items() if version >= 0}
 
 
 def files_of_tables(lake: Lake, versions: Mapping[str, int]) -> list[TableFile]:

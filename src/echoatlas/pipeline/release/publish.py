@@ -104,7 +104,7 @@ def publish(
         "nameless": int(samples.where(NAMELESS).sum()),
         "tied": _tied(samples),
         "masks": made.masks,
-        "counts": {column: samples.counted(column) for column in ROLES[Role.COUNTED]},
+        "counts": samples.counted_by(ROLES[Role.COUNTED]),
         "population": counted_plainly(population_in(samples, countries_of(mine))),
         "sources": mine,
         "anonymity": {

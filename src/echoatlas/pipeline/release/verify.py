@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from echoatlas.pipeline.database import Connection
+from echoatlas.pipeline.database import Connection, engines_kept
 from echoatlas.pipeline.release.annotations import outside
 from echoatlas.pipeline.release.indexed import index_file, index_view, shard_rows
 from echoatlas.pipeline.release.k_anonymity import QUASI, measured
@@ -47,6 +47,7 @@ class Check:
     detail: str
 
 
+@engines_kept()
 def verify(releases: Storage, name: str, allowance: Allowance | None = None) -> list[Check]:
     """Look at everything that a release promises.
 
