@@ -107,8 +107,9 @@ def curate(
             found = _look(run, chosen, config)
             _carry(run, found)
             _renew(run)
-        _balance(run)
-        _tell_sites(run, found)
+        with lake.kept_open():  # nothing changes any more
+            _balance(run)
+            _tell_sites(run, found)
         summary.seconds = time.monotonic() - clock
         if _worked(summary):
             _record(deployment, chosen, summary, started)
