@@ -181,6 +181,25 @@ def test_a_number_that_is_none_is_missing_to_an_expression(
     assert expected == found.column("frame_id").to_pylist()
 
 
+@pytest.mark.parametrize(("expression", "expected"), [("blur > 50", ["c"]), ("blur <= 50", ["b"])])
+def test_a_number_that_is_none_is_missing_whatever_lies_in_its_file(
+    expression: str, expected: list[str], tmp_path: Path
+) -> None:
+    """Delta's greatest value of a file leaves NaN out, and its readers skip files by it."""
+    rows = [
+        made(MeasureRow, frame_id=n, blur=v) for n, v in zip("abc", (NAN, 7.0, 70.0), strict=True)
+    ]
+    apart, together = (Lake(Storage.open(tmp_path / name)) for name in ("apart", "together"))
+    for row in rows:
+        apart.append("measures", to_arrow("measures", [row]))
+    together.append("measures", to_arrow("measures", rows))
+
+    found = [filter_rows(lake.read("measures"), expression) for lake in (apart, together)]
+
+    assert (len(apart.files("measures")), len(together.files("measures"))) == (3, 1)
+    assert [expected] * 2 == [rows.column("frame_id").to_pylist() for rows in found]
+
+
 def test_what_was_selected_is_as_it_was() -> None:
     rows = to_arrow("frames", [made(FrameRow, frame_id="a", fan_score=NAN)])
 

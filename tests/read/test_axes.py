@@ -6,6 +6,7 @@ import struct
 from functools import cache
 from itertools import permutations
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,6 +64,28 @@ def test_a_clip_in_any_order_of_axes_comes_out_upright(order, fan, frames, write
     found = pictures(write(np.ascontiguousarray(made.transpose(order))))
 
     assert np.array_equal(made, found)
+
+
+def in_order(frames: NDArray[np.uint16], order: str) -> dict[str, bytes]:
+    """A clip of 16 bits in files whose samples have their high byte first (">") or last ("<")."""
+    ordered = frames.astype(f"{order}u2")
+    header = nibabel.Nifti1Header(endianness=order)
+    header.set_data_dtype(np.uint16)
+    volume = nibabel.Nifti1Image(frames.transpose(2, 1, 0), np.eye(4), header)
+    return {
+        "clip.npy": npy(ordered), "clip.h5": hdf5(ordered), "clip.nii": volume.to_bytes(),
+        "clip.nrrd": nrrd_of(ordered.transpose(2, 1, 0)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", in_order(np.zeros((1, 1, 1), np.uint16), "<"))
+def test_samples_are_the_same_in_either_order_of_their_bytes(name):
+    wide = clip(16).astype(np.uint16) * 257
+
+    first, last = (pictures(in_order(wide, order)[name]) for order in "><")
+
+    assert np.array_equal(first, last)
+    assert np.array_equal(clip(16), first)
 
 
 @pytest.mark.parametrize("frames", [2, 3, 4, 5])
