@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
+from echoatlas.pipeline.lake.compaction import compact
 from echoatlas.pipeline.lake.staged import Part, write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent, forget, log, pending
@@ -239,6 +240,27 @@ def test_a_lake_that_delta_itself_rewrote_is_read_as_before(tmp_path: Path) -> N
 
     assert found.column("object_id").to_pylist() == ["b"]
     assert said(storage) == [("b", "f1"), ("d", "f1")]
+
+
+def test_an_empty_text_is_no_missing_one_also_when_files_are_put_together(tmp_path: Path) -> None:
+    """Delta has one way to write both of a partition's value: a table is of no partitions."""
+    lake = Lake(Storage.open(tmp_path / "lake"))
+    for name, site in zip("abc", ("", "q", ""), strict=True):
+        lake.append("evidence", to_arrow("evidence", [replace(row(name), site=site)]))
+    table = DeltaTable(lake.storage.sub("tables/evidence").uri)
+
+    compact(lake, "evidence", "run-1")
+    ours = said_of_sites(lake)
+    table.update_incremental()
+    table.optimize.compact()
+
+    assert table.metadata().partition_columns == []
+    assert ours == said_of_sites(lake) == [("a", ""), ("b", "q"), ("c", "")]
+
+
+def said_of_sites(lake: Lake) -> list[tuple[str, str]]:
+    rows = lake.read("evidence", ["object_id", "site"]).to_pylist()
+    return sorted((one["object_id"], one["site"]) for one in rows)
 
 
 def test_create_has_one_winner(storage: Storage) -> None:
