@@ -19,9 +19,11 @@ from echoatlas.loader import load
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.frames.codec import encode_mask
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release import candidates
 from echoatlas.pipeline.release import create as creating
 from echoatlas.pipeline.release import publish as publishing
 from echoatlas.pipeline.release.create import create, preview
+from echoatlas.pipeline.release.documents import population
 from echoatlas.pipeline.release.manifest import manifest_of, names, places_of
 from echoatlas.pipeline.release.rebuild import remade
 from echoatlas.pipeline.release.tar import PackedSample, packed_shards
@@ -120,6 +122,20 @@ def test_another_split_selection_or_weight_writes_no_shard(
 
     assert shards(releases) == before
     assert all(check.ok for check in verify(releases, "second"))
+
+
+def test_many_rows_are_asked_for_column_by_column_and_give_the_same(
+    lake: Lake, releases: Storage, first: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for asking in (candidates, population):
+        monkeypatch.setattr(asking, "TOGETHER", 0)
+
+    many = create(lake, releases, ReleaseConfig(name="second"))
+
+    assert (many.index, many.places) == (first.index, first.places)
+    assert (many.counts, many.population) == (first.counts, first.population)
+    assert set(many.counts["region"]) == {"abdomen", "thorax"}
+    assert set(many.population) == set(population.BY)
 
 
 def test_labels_stand_in_the_index_alone(lake: Lake, releases: Storage, first: Manifest) -> None:

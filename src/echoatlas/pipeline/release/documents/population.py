@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +27,7 @@ BY = {
     f"|| (age // {BAND} * {BAND} + {BAND - 1}) END",
 }  # what is counted by, and the SQL that gives it
 COUNTED = ("patient", "study", "object_id", "pane")
+TOGETHER = 10_000  # rows that are counted by all of these at once: a question costs more
 KEYS = ("split", "region", "organ", "site", "device", "sex", "age")
 
 
@@ -42,9 +43,15 @@ class Population:
 
 def whole_of(index: pa.Table) -> Population:
     """Numbers of all rows."""
-    with database() as asked:
-        asked.register("i", _frames_counted(index.select(COUNTED), index))
-        return _numbers(asked, "i", "'all'").get("all", Population(0, 0, 0, 0))
+    frames = _frames_counted(index.select(["study"]), index)
+    clips = index.select(["object_id", "pane"]).group_by(["object_id", "pane"]).aggregate([])
+    studies = pc.unique(index.column("study"))
+    return Population(
+        patients=len(pc.unique(index.column("patient"))),
+        studies=len(studies.filter(pc.not_equal(studies, ""))),
+        clips=clips.num_rows,
+        frames=pc.sum(frames.column("frames")).as_py() or 0,
+    )
 
 
 def people_of(index: pa.Table) -> int:
@@ -103,20 +110,40 @@ def _by_kind(
         f"CREATE TEMP TABLE alike AS SELECT {alike}, sum(frames) AS frames "
         f"FROM {rows} LEFT JOIN countries USING (site) GROUP BY ALL"
     )
-    found = {name: _numbers(asked, "alike", key) for name, key in BY.items()}
+    ((number,),) = asked.execute("SELECT count(*) FROM alike").fetchall()
+    names = list(BY)
+    found: dict[str, dict[str, Population]] = {}
+    at_once = len(names) if number <= TOGETHER else 1
+    for start in range(0, len(names), at_once):
+        found |= _numbers(asked, "alike", names[start : start + at_once])
     asked.execute("DROP TABLE alike")
     asked.unregister("countries")
     return found
 
 
-def _numbers(asked: Connection, rows: str, key: str) -> dict[str, Population]:
-    """Numbers by what SQL gives of each row, in order."""
-    counted: Sequence[tuple[str, int, int, int, int]] = asked.sql(
-        f"SELECT coalesce(nullif({key}, ''), '{UNKNOWN}') AS key, count(DISTINCT patient), "
+def _numbers(
+    asked: Connection, rows: str, names: Sequence[str]
+) -> dict[str, dict[str, Population]]:
+    """Numbers by each of ``BY`` that is named, in order."""
+    keys = [f"key{place}" for place in range(len(names))]
+    said = ", ".join(
+        f"coalesce(nullif({BY[name]}, ''), '{UNKNOWN}') AS {key}"
+        for name, key in zip(names, keys, strict=True)
+    )
+    counted: Sequence[tuple[Any, ...]] = asked.sql(
+        f"SELECT {', '.join(keys)}, count(DISTINCT patient), "
         "count(DISTINCT nullif(study, '')), count(DISTINCT (object_id, pane)), "
-        f"sum(frames)::BIGINT FROM {rows} GROUP BY ALL ORDER BY key"
+        f"sum(frames)::BIGINT FROM (SELECT *, {said} FROM {rows}) "
+        f"GROUP BY GROUPING SETS ({', '.join(f'({key})' for key in keys)})"
     ).fetchall()
-    return {one: Population(*numbers) for one, *numbers in counted}
+    return {
+        name: {
+            row[place]: Population(*row[len(keys) :])
+            for row in sorted(counted, key=lambda row: row[place] or "")
+            if row[place] is not None  # of the others: no key is null
+        }
+        for place, name in enumerate(names)
+    }
 
 
 # What counts for the score, and the sentence that says when a frame has it
