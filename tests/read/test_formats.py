@@ -26,6 +26,7 @@ from echoatlas.simulate.files.dicom import write_dicom
 from echoatlas.simulate.files.encoding import CODED, LOSSLESS, NATIVE, SYNTAXES, VIDEO
 from echoatlas.simulate.files.other_formats import write_gif, write_video
 from echoatlas.simulate.pictures.scans import SimulatedScan, make_cine
+from tests.helpers.indexed_avi import indexed_avi
 
 LITTLE = "1.2.840.10008.1.2.1"
 J = "1.2.840.10008.1.2.4."
@@ -197,6 +198,19 @@ def test_a_png_with_a_palette_is_painted():
     shown = pictures(encoded(image, "PNG"))[0]
 
     assert tuple(shown[0, 63]) == (63, 192, 7)
+
+
+@pytest.mark.parametrize("shade", [(1, 1), (3, 7)])
+def test_an_avi_with_a_palette_is_painted(shade, gray):
+    ramp = np.arange(256)
+    palette = np.stack([ramp, *(ramp * factor for factor in shade)], axis=1).astype(np.uint8)
+
+    scan = read(indexed_avi(gray.pictures, palette))
+
+    found = np.stack(list(scan.frames()))
+    expected = palette[gray.pictures]
+    assert scan.times == tuple(40.0 * number for number in range(len(gray.pictures)))
+    assert np.array_equal(expected if found.ndim == 4 else expected[..., 0], found)
 
 
 def test_a_picture_that_lies_on_its_side_is_turned():
