@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import struct
 import subprocess
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -304,3 +306,17 @@ def test_a_cine_of_twelve_hundred_frames_stays_below_300_mb(syntax, tmp_path):
     count, peak, size = (int(part) for part in run.stdout.split())
     assert count == 1200
     assert peak - (size if size > 200_000 else 0) < 300_000  # kB
+
+
+@pytest.mark.parametrize("tag", [0x00291010, 0x00189999, 0x00281201])
+def test_long_bytes_of_no_known_kind_are_no_damage(tag):
+    """They stand as UN: those of private, unknown and bulky elements say enough as they are."""
+    made = pydicom.dcmread(io.BytesIO(write_dicom(CINE, LITTLE)))
+    made.add_new(tag, "UN", bytes(70_000))
+    stream = io.BytesIO()
+    made.save_as(stream)
+
+    scan = read(stream.getvalue())
+
+    assert "bad_elements" not in scan.flags
+    assert (scan.header[tag].VR, len(scan.header[tag].value)) == ("UN", 70_000)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import pydicom.config
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_16
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.borrowed import Borrowed
@@ -179,9 +180,11 @@ def _known(header: Dataset, tag: BaseTag) -> DataElement:
     """
     element = header[tag]
     value = element.value
-    if element.VR != "UN" or tag.is_private or not isinstance(value, bytes) or len(value) <= SHORT:
+    if element.VR != "UN" or not isinstance(value, bytes) or len(value) <= SHORT:
         return element
-    vr = dictionary_VR(tag)
+    vr = dictionary_VR(tag) if dictionary_has_tag(tag) else ""
+    if vr not in EXPLICIT_VR_LENGTH_16:  # private, not known, of several VRs, or never too long
+        return element
     header[tag] = RawDataElement(tag, vr, len(value), value, 0, True, True)
     return header[tag]
 
