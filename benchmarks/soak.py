@@ -25,6 +25,7 @@ import yaml
 from benchmarks.dropped import BUCKET, KINDS, PAUSE, Outbox, Plan, Watch
 from benchmarks.harness import few, report, seeded
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.run.run import curate
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.sites.policy import make_bucket
@@ -175,7 +176,9 @@ def check(deployment: Deployment, plan: Plan) -> None:
     files = plan.files()
     told: dict[tuple[str, str], list[str]] = {}
     for site in plan.sites:
-        for one in receipts(deployment, deployment.site(site)):
+        named = deployment.site(site)
+        arrived = Arrived.of(named, deployment.bucket(named), deployment.key())
+        for one in receipts(deployment, arrived):
             told.setdefault((site, one.file), []).append(one.status)
     wrong += [f"{place} has no receipt" for place in files.keys() - told.keys()]
     wrong += [f"{place} is told of, and nobody sent it" for place in told.keys() - files.keys()]
