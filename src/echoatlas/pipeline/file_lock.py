@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import IO
 
-from filelock import lock_descriptor
-
 
 def wait_lock(file: IO[bytes]) -> None:
     """Take the lock on an open file, waiting for whoever has it."""
-    lock_descriptor(file.fileno())
+    _lock(file.fileno(), blocking=True)
 
 
 def try_lock(file: IO[str] | IO[bytes] | int) -> bool:
@@ -18,4 +16,10 @@ def try_lock(file: IO[str] | IO[bytes] | int) -> bool:
     Returns:
         False if another has it.
     """
-    return lock_descriptor(file if isinstance(file, int) else file.fileno(), blocking=False)
+    return _lock(file if isinstance(file, int) else file.fileno(), blocking=False)
+
+
+def _lock(descriptor: int, *, blocking: bool) -> bool:
+    from filelock import lock_descriptor  # not with the module: who only reads takes no lock
+
+    return lock_descriptor(descriptor, blocking=blocking)
