@@ -226,7 +226,7 @@ def text_free(seeds: range) -> None:
 
 
 def _text_free(seeds: range, length: int, shares: Shares | None) -> None:
-    took: Counter[str] = Counter()
+    took = dict.fromkeys(("first", "small", "full"), 0.0)
     refused: Counter[str] = Counter()
     lost = []
     for seed in seeds:
@@ -239,7 +239,8 @@ def _text_free(seeds: range, length: int, shares: Shares | None) -> None:
             refused["stored"] += finds_stored(frames)
         with Took() as full:
             refused["full size"] += finds(clip, cut.keep)
-        took.update(first=first.seconds, small=small.seconds, full=full.seconds)  # type: ignore[arg-type]
+        for name, spent in (("first", first), ("small", small), ("full", full)):
+            took[name] += spent.seconds
     ms = 1000 / len(seeds) / length
     report(
         "burned_text",

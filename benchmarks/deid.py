@@ -19,6 +19,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pydicom
@@ -262,9 +263,9 @@ def main() -> None:
             lambda: ours(traps, source, scratch),
             lambda: attributes(traps, source, scratch),
             *(
-                lambda p=peer: of_peer(p, traps, source, scratch)
+                partial(of_peer, peer, traps, source, scratch)
                 for peer in (() if quick() else PEERS)
-            ),  # type: ignore[misc]
+            ),
         ]
         for run in runs:
             run().tell()

@@ -35,7 +35,7 @@ from echoatlas.pipeline.frames.normalize import normalize, plan_frames
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.schemas.fan import Fan
-from echoatlas.schemas.records import Redaction
+from echoatlas.schemas.records import Normalized, Redaction
 from echoatlas.simulate import make_cine
 
 HEARTS, FRAMES, CUT_CLIPS = few((1000, 12, 24), (10, 6, 3))
@@ -124,8 +124,8 @@ class Lake:
             self._keep(object_id, place, normalize(picture, plan))
         return True
 
-    def _keep(self, object_id: str, place: int, frame: object) -> None:
-        found = measure(frame, area_of(frame.valid, frame.depth))  # type: ignore[arg-type]
+    def _keep(self, object_id: str, place: int, frame: Normalized) -> None:
+        found = measure(frame, area_of(frame.valid, frame.depth))
         name = f"{object_id}-{place:04d}"
         self.pictures[name] = found.thumbnail
         own = {"frame_id": name, "object_id": object_id, "pane": 0, "frame_index": place}
@@ -211,6 +211,7 @@ def stills() -> None:
 
 def _phash(data: bytes) -> imagehash.ImageHash:
     shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown is not None
     return imagehash.phash(Image.fromarray(shown))
 
 

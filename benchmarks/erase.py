@@ -44,7 +44,7 @@ class Counted(LocalStorage):
         Counted.moved += len(data) if key.startswith("shards/") else 0
         return data
 
-    def write(self, key: str, data: bytes, *, create: bool = False) -> None:
+    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
         Counted.moved += len(data) if key.startswith("shards/") else 0
         super().write(key, data, create=create)
 

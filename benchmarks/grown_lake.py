@@ -123,6 +123,7 @@ def copied(
 ) -> pa.Table:
     """Rows once a copy, each under ids of its own, and of the file that it stands for."""
     columns = {}
+    made: list[Any]
     plain = {field.name: rows.column(field.name).to_pylist() for field in rows.schema}
     files = [f"{scans[one]}" for one in plain["locator"]] if "locator" in plain else []
     for name, values in plain.items():

@@ -46,7 +46,7 @@ PLAIN: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False, bytes: b"", l
 ORGANS = ("abdomen/liver", "thorax/breast", "thorax")
 
 
-def _row(row: type[Any], **values: Any) -> Any:
+def _row(row: Any, **values: Any) -> Any:
     plain = {n: None if null else PLAIN[kind] for n, (kind, _, null) in columns(row).items()}
     return row(**plain | values)
 
@@ -227,10 +227,10 @@ def _compare(root: Path, codec: str) -> None:
     if peers():
         contenders |= _others(parts, codec, order, root)
     epochs = {name: EPOCHS if "Loader of" in name else 1 for name in contenders}
-    whole = {name: _demand_all(work, epochs[name]) for name, work in contenders.items()}
+    every = {name: _demand_all(work, epochs[name]) for name, work in contenders.items()}
     seconds = {
         name: [one / epochs[name] for one in spent]
-        for name, spent in in_turn(whole, ROUNDS, children=True).items()
+        for name, spent in in_turn(every, ROUNDS, children=True).items()
     }
     decoding = seconds.pop("decoding")
     report(

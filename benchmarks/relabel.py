@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 import tempfile
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -39,7 +40,7 @@ def identity(*parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def plain(name: str, number: int, **given: list[object]) -> pa.Table:
+def plain(name: str, number: int, **given: Sequence[object]) -> pa.Table:
     """Rows of a table with the given columns, and nothing in the others."""
     empty = {"int64": 0, "double": 0.0, "string": "", "bool": False, "binary": b""}
     columns = {}

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def make(lake: Lake, containers: list[str], marks: tuple[str, str]) -> None:
     )
     lake.append("sightings", seen)
     done = number - number // DUE
-    outcomes = {"status": ["kept"] * done, "frames": [FRAMES] * done}
+    outcomes: dict[str, Sequence[object]] = {"status": ["kept"] * done, "frames": [FRAMES] * done}
     mine = {"site": site[:done], "object_id": objects[:done]}
     made = {"fingerprint": [marks[0]] * done, "locator": locators[:done]}
     lake.append("objects", plain("objects", done, **mine, **outcomes, **made))
