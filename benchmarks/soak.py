@@ -25,7 +25,7 @@ import yaml
 from benchmarks.dropped import BUCKET, KINDS, PAUSE, Outbox, Plan, Watch
 from benchmarks.harness import few, report, seeded
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.ingest.arrived import Arrived
+from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.run.run import curate
 from echoatlas.pipeline.run.status import status
 from echoatlas.pipeline.sites.policy import make_bucket
@@ -176,9 +176,7 @@ def check(deployment: Deployment, plan: Plan) -> None:
     files = plan.files()
     told: dict[tuple[str, str], list[str]] = {}
     for site in plan.sites:
-        named = deployment.site(site)
-        arrived = Arrived.of(named, deployment.bucket(named), deployment.key())
-        for one in receipts(deployment, arrived):
+        for one in receipts(deployment, arrived_at(deployment, deployment.site(site))):
             told.setdefault((site, one.file), []).append(one.status)
     wrong += [f"{place} has no receipt" for place in files.keys() - told.keys()]
     wrong += [f"{place} is told of, and nobody sent it" for place in told.keys() - files.keys()]

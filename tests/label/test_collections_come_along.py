@@ -11,8 +11,8 @@ import pytest
 from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.frames.codec import decode
-from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.plan.plan import plan
+from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.release.whole import index_of
 from echoatlas.pipeline.sites.receipts import receipts as receipts_of
 from tests.helpers.uploads import png
@@ -35,8 +35,7 @@ def of(rows, table, site):
 def test_masks_and_tables_are_no_pictures_and_everything_is_accounted_for(made, rows):
     kept = Counter(row["site"] for row in rows["objects"] if row["status"] == "kept")
     site = Deployment.find(made.home, str(made.lake_path))
-    busi = site.site("busi")
-    arrived = Arrived.of(busi, site.bucket(busi), site.key())
+    arrived = arrived_at(site, site.site("busi"))
     receipts = Counter(one.status for one in receipts_of(site, arrived))
 
     # An archive of masks alone, too, is what its collection says it is; no frame comes of it.

@@ -179,27 +179,6 @@ def test_masks_by_object_are_those_of_a_release_of_frames(
     ).read_bytes()
 
 
-@pytest.mark.parametrize("form", ["webdataset", "parquet", "sa-v"])
-def test_a_pull_of_clips_that_was_cut_off_is_gone_on_with(
-    form: str, releases: Storage, tmp_path: Path
-) -> None:
-    pull(releases, "whole", tmp_path / "whole", form)
-
-    def cut(what: str, number: int, of: int) -> None:
-        if number > of // 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        pull(releases, "whole", tmp_path / "cut", form, progress=cut)
-    pull(releases, "whole", tmp_path / "cut", form)
-
-    first, second = (
-        {one.relative_to(root): one.read_bytes() for one in root.rglob("*") if one.is_file()}
-        for root in (tmp_path / "whole", tmp_path / "cut")
-    )
-    assert first == second
-
-
 def test_formats_of_single_pictures_are_refused_with_those_that_hold_clips(
     releases: Storage, tmp_path: Path
 ) -> None:

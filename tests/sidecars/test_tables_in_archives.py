@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.ingest.arrived import Arrived
+from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.sites.receipts import receipts
 from echoatlas.simulate import make_still
 from tests.helpers.rehearsal import Rehearsal
@@ -56,17 +56,15 @@ def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     return made
 
 
-def listed(deployment: Deployment) -> Arrived:
-    clinic = deployment.site("tele-clinic")
-    return Arrived.of(clinic, deployment.bucket(clinic), deployment.key())
-
-
 def test_members_have_the_patients_and_labels_that_tables_give_them(made):
     rows = made.rows()
     told = {row["object_id"]: row["patient"] for row in rows["frames"]}
     labels = {row["object_id"]: row["organ"] for row in rows["labels"]}
     site = Deployment.find(made.home)
-    names = {one.object_id: one.file for one in receipts(site, listed(site))}
+    names = {
+        one.object_id: one.file
+        for one in receipts(site, arrived_at(site, site.site("tele-clinic")))
+    }
 
     found = {names[each]: (told[each], labels[each]) for each in told}
 
@@ -83,7 +81,9 @@ def test_members_have_the_patients_and_labels_that_tables_give_them(made):
 def test_tables_are_no_objects_and_what_only_looks_like_one_is_quarantined(made):
     site = Deployment.find(made.home)
 
-    said = {one.file: one.status for one in receipts(site, listed(site))}
+    said = {
+        one.file: one.status for one in receipts(site, arrived_at(site, site.site("tele-clinic")))
+    }
 
     assert said["one.zip!a/index.csv"] == said["two/list.csv"] == "sidecar"
     assert said["two/two.zip!b/notes.csv"] == "rejected"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from echoatlas.pipeline.deployment import Deployment
-from echoatlas.pipeline.ingest.arrived import Arrived
+from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.run.quarantine import release_from_quarantine
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.schemas.config.site import SiteConfig
@@ -30,7 +30,7 @@ def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed:
 
     assert told == receipt.read_text()
     receipt.write_text("the site's own note")
-    assert write_receipts(deployment, Arrived.of(site, deployment.bucket(site), deployment.key()))
+    assert write_receipts(deployment, arrived_at(deployment, site))
     assert receipt.read_text() == "the site's own note"  # nothing new to say
     receipt.write_text(told)
 
@@ -38,7 +38,7 @@ def test_an_interrupted_run_owes_its_receipts_and_the_next_one_pays(undisturbed:
 def test_what_a_site_wrote_over_its_receipt_is_written_over(undisturbed: Any) -> None:
     deployment = Deployment.find(undisturbed.elsewhere("noted", with_lake=True).home)
     site = deployment.site("st-elsewhere")
-    arrived = Arrived.of(site, deployment.bucket(site), deployment.key())
+    arrived = arrived_at(deployment, site)
     receipt = undisturbed.uploads / "st-elsewhere" / "_receipts" / "upload-1.json"
     told = receipt.read_text()
 
@@ -78,8 +78,7 @@ def test_a_copy_of_a_rejected_file_says_why_until_that_is_retried(rehearsal: Reh
 
     release_from_quarantine(made.deployment, reason="unsupported_format")
     site = made.deployment.site("st-elsewhere")
-    bucket, key = made.deployment.bucket(site), made.deployment.key()
-    write_receipts(made.deployment, Arrived.of(site, bucket, key))
+    write_receipts(made.deployment, arrived_at(made.deployment, site))
 
     assert (first["status"], copy["status"]) == ("rejected", "duplicate")
     assert first["reason"] == copy["reason"] == "unsupported_format"

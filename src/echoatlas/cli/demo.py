@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from echoatlas.loader import load
 from echoatlas.pipeline.deployment import Deployment
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.ingest.arrived import Arrived
+from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
@@ -92,9 +92,7 @@ def strangers(deployment: Deployment, truth: Truth) -> list[str]:
     group = {(one.site, one.path): one.near or f"{one.site}/{one.path}" for one in truth.objects}
     shows: dict[str, set[str]] = {}
     for site in truth.sites:
-        told = deployment.site(site)
-        arrived = Arrived.of(told, deployment.bucket(told), deployment.key())
-        for receipt in receipts(deployment, arrived):
+        for receipt in receipts(deployment, arrived_at(deployment, deployment.site(site))):
             name = group.get((site, receipt.file), "")
             shows.setdefault(receipt.object_id, set()).add(name)
     ends = deployment.lake.read(

@@ -211,12 +211,11 @@ def list_sites(ctx: typer.Context) -> None:
 def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(None)) -> None:
     """What became of each file that a site dropped (names files: for the site's own eyes)."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.ingest.arrived import Arrived
+    from echoatlas.pipeline.plan.survey import arrived_at
     from echoatlas.pipeline.sites.receipts import receipts
 
     deployment = context.open()
-    chosen = deployment.site(site)
-    arrived = Arrived.of(chosen, deployment.bucket(chosen), deployment.key())
+    arrived = arrived_at(deployment, deployment.site(site))
     found = receipts(deployment, arrived, [upload] if upload else None)
     if upload and not found:
         raise UsageError(f"site '{site}' has no upload '{upload}'")

@@ -35,6 +35,7 @@ WRONG_SQL = (
 # Each thread holds parts of all joins that it goes through; two in 100 MB fail at 60,000 frames of
 # a release's index, one does not. It looks for no more threads than there are processors.
 MB_A_THREAD = 200
+TOGETHER = 10_000  # rows of which several things are asked at once: a question costs more
 OWN, SPILLED = "_own", "spilled"  # names of the database that is made, and of what does not fit
 GONE = re.compile("No such file|No files found|does not exist")
 

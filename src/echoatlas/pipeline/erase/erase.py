@@ -34,9 +34,9 @@ from echoatlas.pipeline.event_log import EventLog, run_name
 from echoatlas.pipeline.gate.held import remember_held
 from echoatlas.pipeline.gate.history import forget_lately
 from echoatlas.pipeline.gate.pages import forget_pages
-from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.lake.purge import purged
 from echoatlas.pipeline.lake.tombstones import CARRIED_OUT, bury
+from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.release.cutting import wait_for_cutters
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
@@ -196,9 +196,7 @@ def _carried_out(deployment: Deployment, request: Request) -> Erasure | None:
 
 def _receipts(deployment: Deployment, gone: Doomed) -> bool:
     try:
-        site = deployment.site(gone.site)
-        arrived = Arrived.of(site, deployment.bucket(site), deployment.key())
-        return write_receipts(deployment, arrived)
+        return write_receipts(deployment, arrived_at(deployment, deployment.site(gone.site)))
     except (UsageError, Retry, FileNotFoundError):  # the bucket is gone with the site
         return False
 

@@ -15,13 +15,12 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
-from echoatlas.pipeline.ingest.arrived import Arrived
 from echoatlas.pipeline.lake.ids import Ids, places
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.classify import Sighted
 from echoatlas.pipeline.plan.copies import Copies
 from echoatlas.pipeline.plan.settings import journey_config
-from echoatlas.pipeline.plan.survey import books_of
+from echoatlas.pipeline.plan.survey import arrived_at, books_of
 from echoatlas.pipeline.read import read_words
 from echoatlas.pipeline.run.reread import words_of
 from echoatlas.pipeline.run.sources import Sources
@@ -83,7 +82,7 @@ def _claims(
     """Objects with all that their copies say of whose they are; nothing where none can be read."""
     site = deployment.site(name)
     try:
-        arrived = Arrived.of(site, deployment.bucket(site), deployment.key())
+        arrived = arrived_at(deployment, site)
     except (UsageError, Retry):  # the bucket is gone with the site: all are counted as unread
         return
     seen = Sighted.of(

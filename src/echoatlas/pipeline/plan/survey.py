@@ -101,6 +101,11 @@ class Survey:
         return [self.known.item(one, one.object_id in self.rejected) for one in chosen]
 
 
+def arrived_at(deployment: Deployment, site: SiteConfig) -> Arrived:
+    """What lies in a site's bucket; raises as ``Arrived.of``."""
+    return Arrived.of(site, deployment.bucket(site), deployment.key())
+
+
 def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> Survey:
     """Compare a site's bucket with the lake; reads listings and tables, no scans.
 
@@ -108,7 +113,7 @@ def survey(deployment: Deployment, site: SiteConfig, config: JourneyConfig) -> S
         UsageError: the bucket can't be read.
     """
     books = books_of(deployment, [site])
-    return compare(deployment, _listed(deployment, site), books, config)
+    return compare(deployment, arrived_at(deployment, site), books, config)
 
 
 def books_of(deployment: Deployment, sites: Sequence[SiteConfig]) -> Books:
@@ -139,7 +144,7 @@ def surveyed(
     faults: dict[str, EchoAtlasError] = {}
     for site in chosen:
         try:
-            arrived = _listed(deployment, site)
+            arrived = arrived_at(deployment, site)
         except (UsageError, Retry) as fault:
             faults[site.site] = fault
             continue
@@ -171,16 +176,12 @@ def surveyed_again(
             found.append(seen)
             continue
         try:
-            arrived = _listed(deployment, seen.site)
+            arrived = arrived_at(deployment, seen.site)
         except (UsageError, Retry) as fault:
             faults[seen.site.site] = fault
             continue
         found.append(compare(deployment, arrived, books, config))
     return _any_listed(found, faults), faults
-
-
-def _listed(deployment: Deployment, site: SiteConfig) -> Arrived:
-    return Arrived.of(site, deployment.bucket(site), deployment.key())
 
 
 def _any_listed(found: list[Survey], faults: Mapping[str, EchoAtlasError]) -> list[Survey]:

@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.database import Connection
+from echoatlas.pipeline.database import TOGETHER, Connection
 from echoatlas.pipeline.scratch import Allowance
 
 ROW = "row"  # the column that numbers a table's rows, from 0
-TOGETHER = 10_000  # rows of which all columns of a table are read at once: a question costs more
 
 
 @dataclass(slots=True)

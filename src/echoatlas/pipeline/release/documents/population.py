@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.database import database
+from echoatlas.pipeline.database import TOGETHER, database
 from echoatlas.schemas.values import PatientSource
 from echoatlas.taxonomy.tree import UNKNOWN
 
@@ -27,7 +27,6 @@ BY = {
     f"|| (age // {BAND} * {BAND} + {BAND - 1}) END",
 }  # what is counted by, and the SQL that gives it
 COUNTED = ("patient", "study", "object_id", "pane")
-TOGETHER = 10_000  # rows that are counted by all of these at once: a question costs more
 KEYS = ("split", "region", "organ", "site", "device", "sex", "age")
 
 

@@ -18,7 +18,7 @@ from echoatlas.pipeline.release.exports.job import (
     FormatSettings,
     Hub,
     Pull,
-    can_write_video,
+    demand_video,
     marks,
 )
 from echoatlas.pipeline.release.exports.words import class_of, classes
@@ -49,7 +49,7 @@ def write_clips(job: Pull[Settings]) -> Hub | None:
     """Write it: ``Videos/``, ``clips.parquet``, ``FileList.csv`` and a list of each split."""
     ask = job.settings
     if ask.file != "npy":
-        can_write_video("clips")
+        demand_video("clips")
     found = list(clips_of(job.index, ask.least))
     where = {one: row for row, one in enumerate(job.index.column("frame_id").to_pylist())}
     kept = [where[one] for clip in found for one in clip.rows.column("frame_id").to_pylist()]

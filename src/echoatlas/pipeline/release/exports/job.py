@@ -176,9 +176,11 @@ def told_plainly(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{name: mark[name] for name in TOLD} for mark in marks(row)]
 
 
-def can_write_video(form: str) -> None:
-    """Raises:
-    UsageError: what writes video is not installed.
+def demand_video(form: str) -> None:
+    """Refuse a format of videos before anything is written, where none can be.
+
+    Raises:
+        UsageError: what writes video is not installed.
     """
     try:
         import av  # noqa: F401

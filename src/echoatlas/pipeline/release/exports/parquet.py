@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.release.annotations import LISTED, mask_ending, told
 from echoatlas.pipeline.release.exports.drawing import FAN, FOLDERS
-from echoatlas.pipeline.release.exports.job import Hub, Pull, can_write_video, without_places
+from echoatlas.pipeline.release.exports.job import Hub, Pull, demand_video, without_places
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.huggingface import PICTURE, Features, features, with_features
 from echoatlas.pipeline.release.reader import Stored
@@ -24,7 +24,7 @@ def write_parquet(job: Pull[Packing]) -> Hub:
     what is drawn besides, as pictures; of clips ``video``, and lists of pictures, one a frame.
     """
     if job.of_clips:
-        can_write_video("parquet")
+        demand_video("parquet")
     known: Features = []
     for split in job.splits:
         for number, rows in packs(job, split, job.settings.shard_mb):

@@ -14,7 +14,7 @@ import numpy as np
 from echoatlas.pipeline.frames.png import small_png
 from echoatlas.pipeline.release.annotations import mask_ending, most_masks, told
 from echoatlas.pipeline.release.exports.drawing import SPOKEN, SPOKEN_OF_CLIP
-from echoatlas.pipeline.release.exports.job import Hub, Pull, can_write_video
+from echoatlas.pipeline.release.exports.job import Hub, Pull, demand_video
 from echoatlas.pipeline.release.exports.packing import Packing, packs
 from echoatlas.pipeline.release.exports.words import caption, class_of, classes
 from echoatlas.pipeline.release.headers import add_member
@@ -34,7 +34,7 @@ def write_webdataset(job: Pull[Packing]) -> Hub:
     sample has as many masks as the one that has most, those that no annotation names are black.
     """
     if job.of_clips:
-        can_write_video("webdataset")
+        demand_video("webdataset")
     masks, sizes = most_masks(job.index), {}
     for split in job.splits:
         for number, rows in packs(job, split, job.settings.shard_mb):
