@@ -69,8 +69,8 @@ def leaked(written: Iterable[bytes | Path], planted: Iterable[Planted]) -> list[
         search.make_automaton()
     found: set[int] = set()
     looked = 0
-    for one in written:
-        for data in readings(one):
+    for place in written:
+        for data in readings(place):
             looked += 1
             for search, seen in ((exact, data), (folded, data.lower())):
                 if len(search):
