@@ -56,7 +56,7 @@ def check_redacted(
         box = around(keep, 0)
         shown = keep[box.pixels]
         crops = (_blacked(crop(picture, box), ~shown) for picture in pictures)
-        refuse_text(look_again(crops, config.full, whole=whole))
+        refuse_text(look_again(crops, config.full, whole=whole), whole)
 
 
 @step("check_written", version=5)
@@ -87,14 +87,20 @@ def check_written(
         raise Reject(Reason.NO_PIXELS)
     if not seen.ranged:
         raise Reject(Reason.NO_DYNAMIC_RANGE)
-    refuse_text(seen)
+    refuse_text(seen, whole)
     return ("checked_written",)
 
 
-def refuse_text(seen: Seen) -> None:
-    """Raise ``residual_text`` if lines were seen."""
+def refuse_text(seen: Seen, whole: bool = False) -> None:
+    """Raise ``residual_text`` if lines were seen, and say so if only some objects are seen so.
+
+    Args:
+        whole: as of ``Sight``: drawn under the site's key, so the same file may pass elsewhere.
+    """
     if seen.lines:
-        raise Reject(Reason.RESIDUAL_TEXT, f"{number_of(len(seen.lines), 'line')} of text left")
+        drawn = ", of an object drawn to be looked at whole" if whole else ""
+        left = number_of(len(seen.lines), "line")
+        raise Reject(Reason.RESIDUAL_TEXT, f"{left} of text left{drawn}")
 
 
 def _blacked(picture: Picture, where: NDArray[np.bool_]) -> Picture:
