@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
+from echoatlas.pipeline.database import engines_kept
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
@@ -74,6 +75,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def no_cache_at_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests load is mapped in a folder of theirs."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_start_once() -> Iterator[None]:
+    """As within one command: each of the many that tests run would start its own."""
+    with engines_kept():
+        yield
 
 
 @pytest.fixture(scope="session")

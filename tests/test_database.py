@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from echoatlas.pipeline.database import SqlError, database, engines_kept
+from echoatlas.pipeline.database import SqlError, _Idle, database, engines_kept
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.scratch import Allowance
 
@@ -45,6 +45,12 @@ def test_an_expression_that_somebody_wrote_names_no_file(tmp_path: Path) -> None
 
     with database(Allowance(scratch=tmp_path), closed=True) as asked, pytest.raises(SqlError):
         asked.sql(f"SELECT * FROM read_csv('{tmp_path}/secret.csv')").fetchall()
+
+
+@pytest.fixture(autouse=True)
+def none_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a command begins."""
+    monkeypatch.setattr(_Idle, "engines", None)
 
 
 @pytest.fixture
@@ -129,6 +135,35 @@ def test_after_one_that_spilled_the_next_can_spill_too(tmp_path: Path) -> None:
                 asked.execute(MANY.format(1_000_000))
                 assert list(allowance.place.iterdir())
             assert not allowance.place.exists()
+
+
+def test_what_does_not_fit_lies_where_the_one_who_asks_now_says(
+    tmp_path: Path, started: list[str]
+) -> None:
+    first, second = (Allowance(1, tmp_path / name) for name in ("first", "second"))
+
+    with engines_kept():
+        with database(first) as asked:
+            asked.execute("CREATE TABLE t AS SELECT 1")
+        with database(second) as asked:
+            asked.execute(MANY.format(1_000_000))
+            assert [one.name for one in tmp_path.iterdir()] == ["second"]
+
+    assert len(started) == 1
+
+
+def test_engines_that_wait_are_few(tmp_path: Path, started: list[str]) -> None:
+    def ask_each_once() -> None:
+        for number in range(10):
+            with database(Allowance(scratch=tmp_path / str(number)), closed=True) as asked:
+                assert asked.sql("SELECT 1").fetchall() == [(1,)]
+
+    with engines_kept():
+        ask_each_once()
+        kept = _Idle.engines or []
+        assert 0 < len(kept) < 10
+        with database(Allowance(scratch=tmp_path / "9"), closed=True):
+            assert len(started) == 10
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -36,21 +36,20 @@ WRONG_SQL = (
 # a release's index, one does not. It looks for no more threads than there are processors.
 MB_A_THREAD = 200
 TOGETHER = 10_000  # rows of which several things are asked at once: a question costs more
+MOST_IDLE = 4  # engines that are kept at once
 OWN, SPILLED = "_own", "spilled"  # names of the database that is made, and of what does not fit
 GONE = re.compile("No such file|No files found|does not exist")
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What can't be changed of a DuckDB that runs."""
+    """What can't be changed of a DuckDB that runs: one that is closed keeps its place, too."""
 
     database_mb: int
-    place: Path
-    closed: bool
-    stored: bool
+    closed: Path | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Engine:
     """A DuckDB that runs, its databases empty, and the folder for what does not fit."""
 
@@ -59,12 +58,11 @@ class _Engine:
     base: Connection
 
     @staticmethod
-    def started(kind: _Kind) -> _Engine:
-        folder = kind.place / own_name("sql")
+    def started(kind: _Kind, folder: Path) -> _Engine:
         options: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{kind.database_mb}MB",
             "threads": max(1, min(kind.database_mb // MB_A_THREAD, os.cpu_count() or 1)),
-            "temp_directory": str(folder / SPILLED if kind.stored else folder),
+            "temp_directory": str(folder / SPILLED),
             "autoinstall_known_extensions": False,  # nothing is fetched from anywhere
         }
         base = duckdb.connect(":memory:", config=options)
@@ -73,11 +71,19 @@ class _Engine:
             base.execute("SET enable_external_access = false")
         return _Engine(kind, folder, base)
 
+    def put_at(self, folder: Path) -> None:
+        """Have what does not fit lie elsewhere, which one that is closed can't."""
+        if not self.kind.closed:
+            self.base.execute(f"SET temp_directory = {_text(str(folder / SPILLED))}")
+            self.folder = folder
+
     @contextmanager
-    def database(self) -> Iterator[Connection]:
+    def database(self, *, stored: bool) -> Iterator[Connection]:
         """An empty database that is gone after the block."""
-        place = str(self.folder / "tables.duckdb") if self.kind.stored else ":memory:"
-        self.base.execute(f"ATTACH {_text(place)} AS {OWN}")
+        # Nobody goes on with it after a crash: to log what is written, and to wait for the disk
+        # each time, would take more time than small tables themselves
+        place = str(self.folder / "tables.duckdb") if stored else ":memory:"
+        self.base.execute(f"ATTACH {_text(place)} AS {OWN} (RECOVERY_MODE no_wal_writes)")
         with self.base.cursor() as connection:
             connection.execute(f"USE {OWN}")
             connection.execute("SET enable_progress_bar = false")  # it would go to stdout
@@ -87,7 +93,7 @@ class _Engine:
     def is_as_new(self) -> bool:
         """Make it so, but for a folder that was used: DuckDB takes no other, nor that one again
         once it was removed."""
-        if (self.folder / SPILLED if self.kind.stored else self.folder).exists():
+        if (self.folder / SPILLED).exists():
             return False
         if not self.kind.closed:  # it keeps what it read of files
             self.base.execute("SET enable_external_file_cache = false")
@@ -119,20 +125,26 @@ def engines_kept() -> Iterator[None]:
             engine.base.close()
 
 
-def _engine(kind: _Kind) -> _Engine:
+def _engine(kind: _Kind, place: Path) -> _Engine:
+    folder = place / own_name("sql")
     with _Idle.lock:
         for engine in _Idle.engines or ():
             if engine.kind == kind and _Idle.engines:
                 _Idle.engines.remove(engine)
-                return engine
-    return _Engine.started(kind)
+                break
+        else:
+            return _Engine.started(kind, folder)
+    engine.put_at(folder)
+    return engine
 
 
 def _left(engine: _Engine, *, as_new: bool) -> None:
     with _Idle.lock:
         if as_new and _Idle.engines is not None:
             _Idle.engines.append(engine)
-            return
+            if len(_Idle.engines) <= MOST_IDLE:
+                return
+            engine = _Idle.engines.pop(0)
     engine.base.close()
 
 
@@ -151,13 +163,13 @@ def database(
         UsageError: not even with the folder's help is the memory enough; or the folder is full.
     """
     own = allowance or Allowance()
-    engine = _engine(_Kind(own.database_mb, own.place, closed, stored))
+    engine = _engine(_Kind(own.database_mb, own.place if closed else None), own.place)
     folder = engine.folder
     made = not folder.parent.is_dir()
     again = False
     try:
-        (folder if stored else folder.parent).mkdir(parents=True, exist_ok=True)
-        with engine.database() as connection:
+        folder.mkdir(parents=True, exist_ok=True)
+        with engine.database(stored=stored) as connection:
             yield connection
         again = _Idle.engines is not None and engine.is_as_new()
     except duckdb.OutOfMemoryException:

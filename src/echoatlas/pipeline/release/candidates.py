@@ -97,11 +97,13 @@ class Candidates:
         chosen = self.names if names is None else names
         moved = [one for one in chosen if one in self._elsewhere]
         own = ", ".join([f"w.{ROW}", *(self._said(one) for one in chosen)])
+        # Each that is in has its row there: the side is said only so that no best order is sought
         joined = " ".join(
-            f'JOIN "{self._elsewhere[one]}" ON w.{ROW} = "{self._elsewhere[one]}".{ROW}'
+            f'LEFT JOIN "{self._elsewhere[one]}" ON w.{ROW} = "{self._elsewhere[one]}".{ROW}'
             for one in moved
         )
-        return f"SELECT {own} FROM {self.table} w {joined} SEMI JOIN these ON w.{ROW} = these.{ROW}"
+        within = f"(FROM {self.table} SEMI JOIN these USING ({ROW}))"
+        return f"SELECT {own} FROM {within} w {joined}"
 
     def _said(self, name: str) -> str:
         return f'"{self._elsewhere[name]}"."{name}"' if name in self._elsewhere else f'w."{name}"'
@@ -178,19 +180,11 @@ class Candidates:
 
     def counted_by(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """The same of several columns, each by itself."""
-        some = [f'"{name}"' for name in names]
-        sets = ", ".join(f"({one})" for one in some)
-        with self.these() as asked:
-            found = asked.sql(
-                f"SELECT grouping({', '.join(some)}), {', '.join(some)}, count(*) "
-                f"FROM ({self.source(names)}) GROUP BY GROUPING SETS ({sets})"
-            ).fetchall()
-        # A bit for each column by which a row does not count, the first the highest
-        bits = [2 ** len(names) - 1 - 2**place for place in reversed(range(len(names)))]
-        return {
-            name: dict(sorted((str(row[1 + at]), row[-1]) for row in found if row[0] == bits[at]))
-            for at, name in enumerate(names)
-        }
+        found = {}
+        for name, column in zip(names, self.coded(names).columns, strict=True):
+            counts = column.value_counts().to_pylist()
+            found[name] = dict(sorted((str(one["values"]), one["counts"]) for one in counts))
+        return found
 
     def distinct(self, name: str) -> int:
         """How many values of a column those that are in have."""
