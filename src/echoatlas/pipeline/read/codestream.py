@@ -24,6 +24,7 @@ class Codestream:
         ids: component ids of a JPEG.
         sampling: factors of each component of a JPEG, (horizontal, vertical).
         jfif: a JFIF marker is there.
+        density: dots across and down, as that states them, in whatever unit; 0 if it does not.
         adobe: the transform flag of an Adobe APP14 marker, None without one.
         transform: JPEG 2000's multiple component transform is on; JPEG XL's is in the codec.
         texts: comments and EXIF, as bytes.
@@ -38,6 +39,7 @@ class Codestream:
     ids: tuple[int, ...] = ()
     sampling: tuple[tuple[int, int], ...] = ()
     jfif: bool = False
+    density: tuple[int, int] = (0, 0)
     adobe: int | None = None
     transform: bool = False
     signed: bool = False
@@ -82,7 +84,7 @@ def probe(data: memoryview | bytes) -> Codestream:
 
 def _jpeg(data: memoryview | bytes) -> Codestream:
     """Markers up to the frame header (T.81 B.1.1; JFIF; Adobe TN 5116; T.87 for JPEG-LS)."""
-    place, jfif, adobe = 2, False, None
+    place, jfif, density, adobe = 2, False, (0, 0), None
     texts: list[tuple[int, bytes]] = []
     while True:
         while data[place] != 0xFF:
@@ -100,6 +102,8 @@ def _jpeg(data: memoryview | bytes) -> Codestream:
             break
         if marker == 0xE0 and data[place + 2 : place + 6] == b"JFIF":
             jfif = True
+            if length >= 14:
+                density = struct.unpack_from(">HH", data, place + 10)
         elif marker == 0xEE and data[place + 2 : place + 7] == b"Adobe" and length >= 14:
             adobe = data[place + 13]
         elif marker in (0xFE, 0xE1):
@@ -119,6 +123,7 @@ def _jpeg(data: memoryview | bytes) -> Codestream:
         ids=tuple(parts[0::3]),
         sampling=tuple((one >> 4, one & 15) for one in parts[1::3]),
         jfif=jfif,
+        density=density,
         adobe=adobe,
         texts=tuple(texts),
     )

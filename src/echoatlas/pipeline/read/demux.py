@@ -18,6 +18,7 @@ from av.stream import Disposition
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.precision import since
+from echoatlas.pipeline.read.aspect import unequal
 from echoatlas.pipeline.read.coded import Packets
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 
@@ -148,7 +149,7 @@ def demux(data: bytes, config: ReadConfig) -> Facts:
             frames = late + sum(shown) or frames
         check_size(context.height, context.width, frames, config)
         aspect = track.sample_aspect_ratio
-        flags = ["anamorphic"] if aspect and aspect not in (0, 1) else []
+        flags = [*unequal(aspect.numerator, aspect.denominator)] if aspect else []
         if frames + passed < stated:
             if not config.partial:
                 raise Reject(

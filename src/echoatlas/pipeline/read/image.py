@@ -13,9 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
+from echoatlas.pipeline.read.aspect import of_picture, unequal
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
 from echoatlas.pipeline.read.coded import JPEG, codestream_digest
-from echoatlas.pipeline.read.codestream import probe
+from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.frame_stream import each, one
@@ -63,7 +64,7 @@ def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
     parts = parts_of(data, config.max_frames)
     if len(parts.places) > 1:
         return _jpegs(data, parts, config)
-    flags = ("pictures_left_out",) if parts.left else ()
+    flags = _flags(stream, parts)
     if stream.components == 4:
         found = read_picture(data, "jpeg", config)
         return replace(found, flags=(*found.flags, *flags))
@@ -76,6 +77,10 @@ def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
     text, turn = _jpeg_text(stream.texts, config)
     found = still(_oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
     return replace(found, codestream=codestream_digest([data], JPEG) if turn == 1 else "")
+
+
+def _flags(stream: Codestream, parts: Parts) -> tuple[str, ...]:
+    return (*unequal(*stream.density), *(["pictures_left_out"] if parts.left else []))
 
 
 def _jpeg(data: memoryview, config: ReadConfig) -> tuple[Picture, str]:
@@ -91,7 +96,8 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
     if len(sizes) > 1:
         raise Reject(Reason.FRAME_MISMATCH, "the pictures of the file differ in size")
     whole = memoryview(data)
-    text, turn = _jpeg_text(probe(data).texts, config)
+    stream = probe(data)
+    text, turn = _jpeg_text(stream.texts, config)
 
     def picture(index: int) -> Picture:
         start, end = parts.places[index]
@@ -116,7 +122,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
         frames=lambda: each(picture, count, size, CODEC_ERRORS, damage, config),
         color=code,
         text=text,
-        flags=("pictures_left_out",) if parts.left else (),
+        flags=_flags(stream, parts),
         damage=damage,
         single=lambda index: one(picture, index, size, CODEC_ERRORS),
         codestream=codestream_digest(coded, JPEG) if turn == 1 else "",
@@ -258,6 +264,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
             image.seek(pages.places[0])
             check_size(image.height, image.width, len(pages.places), config)
         flags = pages.flags
+        if stated.spacing is None:
+            flags = (*flags, *of_picture(image.info))
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
         picture, code = to_picture(ImageOps.exif_transpose(image), scale)

@@ -10,7 +10,11 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS
 from echoatlas.pipeline.read.config import check_size
 from echoatlas.pipeline.read.dicom.frame_times import frame_times
-from echoatlas.pipeline.read.dicom.regions import pixel_spacing, ultrasound_regions
+from echoatlas.pipeline.read.dicom.regions import (
+    pixel_aspect,
+    pixel_spacing,
+    ultrasound_regions,
+)
 from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.schemas.records import Damage, Scan
 from echoatlas.wording import number_of
@@ -46,6 +50,8 @@ def scan_of(
         code: how the color was decided.
     """
     damage = Damage()
+    regions, spacing = ultrasound_regions(opened.header), pixel_spacing(opened.header)
+    stretched = () if regions or spacing else pixel_aspect(opened.header)
     return Scan(
         format="dicom",
         codec=syntax,
@@ -55,10 +61,10 @@ def scan_of(
         frames=lambda: each(decoder, count, size, CODEC_ERRORS, damage, config),
         color=code,
         times=frame_times(opened.header, count),
-        regions=ultrasound_regions(opened.header),
-        spacing=pixel_spacing(opened.header),
+        regions=regions,
+        spacing=spacing,
         header=opened.header,
-        flags=(*opened.flags, *flags),
+        flags=(*opened.flags, *flags, *stretched),
         damage=damage,
         single=lambda index: one(decoder, index, size, CODEC_ERRORS),
     )

@@ -1,4 +1,4 @@
-"""Ultrasound regions and pixel spacing of a DICOM header."""
+"""Ultrasound regions, pixel spacing and the shape of pixels of a DICOM header."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 
 from pydicom.dataset import Dataset
 
-from echoatlas.pipeline.read.dicom.values import read_items
+from echoatlas.pipeline.read.aspect import unequal
+from echoatlas.pipeline.read.dicom.values import read_items, read_texts, read_value
 from echoatlas.schemas.fan import Box
 from echoatlas.schemas.records import UltrasoundRegion
 
 REGIONS, PIXEL_MEASURES = 0x00186011, 0x00289110
+PIXEL_ASPECT_RATIO = 0x00280034
 SHARED, PER_FRAME = 0x52009229, 0x52009230
 CORNERS = (
     "RegionLocationMinX0",
@@ -63,6 +65,16 @@ def pixel_spacing(header: Dataset) -> tuple[float, float] | None:
             if rows and columns and rows > 0 and columns > 0:
                 return columns, rows
     return None
+
+
+def pixel_aspect(header: Dataset) -> tuple[str, ...]:
+    """The flag of pixels that are no squares: vertical, then horizontal side (C.7.6.3.1.7)."""
+    sides = read_texts(read_value(header, PIXEL_ASPECT_RATIO))
+    return unequal(*map(float, sides)) if len(sides) == 2 and all(map(_is_whole, sides)) else ()
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _value(item: Dataset, keyword: str) -> float | None:

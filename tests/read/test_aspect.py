@@ -1,0 +1,87 @@
+"""Pixels that are no squares: the scan says so, wherever its file states it, and stays as it is."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from echoatlas.pipeline.read import read
+from echoatlas.pipeline.read.aspect import ANAMORPHIC
+from echoatlas.simulate.files.dicom import write_dicom
+from echoatlas.simulate.pictures.scans import make_cine, make_still
+
+STILL = make_still(3, size=(160, 120))
+CINE = make_cine(3, frames=2, size=(160, 120))
+UNKNOWN = {"SequenceOfUltrasoundRegions": None, "PixelSpacing": None}
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+
+
+def stretched(data):
+    scan = read(data)
+    shown = list(scan.frames())
+    assert shown[0].shape[:2] == (120, 160)
+    return ANAMORPHIC in scan.flags
+
+
+def picture(kind, **stated):
+    data = io.BytesIO()
+    Image.fromarray(STILL.pictures[0]).save(data, kind, **stated)
+    return data.getvalue()
+
+
+def png(across, down, unit):
+    told = b"pHYs" + struct.pack(">IIB", across, down, unit)
+    chunk = struct.pack(">I", 9) + told + struct.pack(">I", zlib.crc32(told))
+    whole = picture("PNG")
+    return whole[:33] + chunk + whole[33:]  # behind the head
+
+
+def video(ratio):
+    data = io.BytesIO()
+    with av.open(data, "w", "mp4") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = ratio
+        for gray in CINE.pictures:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(gray), "gray")))
+        out.mux(stream.encode(None))
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("scan", [STILL, CINE], ids=["still", "cine"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", JPEG_BASELINE])
+def test_a_scan_whose_pixel_aspect_ratio_is_another_says_so(scan, syntax):
+    def stated(ratio):
+        return write_dicom(scan, syntax, overrides={**UNKNOWN, "PixelAspectRatio": ratio})
+
+    assert stretched(stated([2, 1])) and stretched(stated([11, 12]))
+    assert not stretched(stated([1, 1])) and not stretched(stated([480, 480]))
+    assert not stretched(stated(None))
+
+
+def test_where_a_scan_says_how_large_its_pixels_are_the_ratio_adds_nothing():
+    told = {**UNKNOWN, "PixelSpacing": [0.2, 0.4], "PixelAspectRatio": [1, 2]}
+
+    scan = read(write_dicom(STILL, overrides=told))
+
+    assert scan.spacing == (0.4, 0.2) and ANAMORPHIC not in scan.flags
+
+
+@pytest.mark.parametrize("ratio", [[0, 1], [1], [1, 2, 3]])
+def test_a_ratio_that_is_none_is_passed_over(ratio):
+    assert not stretched(write_dicom(STILL, overrides={**UNKNOWN, "PixelAspectRatio": ratio}))
+
+
+def test_pictures_and_videos_say_it_as_well():
+    assert stretched(png(2, 1, 0)) and stretched(png(5906, 2953, 1))
+    assert not stretched(png(1, 1, 0)) and not stretched(png(2835, 2834, 1))
+    assert stretched(picture("JPEG", dpi=(100, 200))) and not stretched(picture("JPEG"))
+    assert stretched(picture("TIFF", dpi=(100, 200))) and not stretched(picture("TIFF"))
+    assert stretched(video(Fraction(4, 3))) and not stretched(video(Fraction(1, 1)))
