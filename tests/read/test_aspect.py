@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from fractions import Fraction
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from echoatlas.pipeline.read import read
-from echoatlas.pipeline.read.aspect import ANAMORPHIC
+from echoatlas.pipeline.read.aspect import ANAMORPHIC, unequal
 from echoatlas.simulate.files.dicom import write_dicom
 from echoatlas.simulate.pictures.scans import make_cine, make_still
 
@@ -85,3 +86,9 @@ def test_pictures_and_videos_say_it_as_well():
     assert stretched(picture("JPEG", dpi=(100, 200))) and not stretched(picture("JPEG"))
     assert stretched(picture("TIFF", dpi=(100, 200))) and not stretched(picture("TIFF"))
     assert stretched(video(Fraction(4, 3))) and not stretched(video(Fraction(1, 1)))
+
+
+@pytest.mark.parametrize("side", [0, -1, math.nan, math.inf])
+def test_a_side_that_is_no_length_says_nothing(side):
+    assert unequal(side, 1) == unequal(1, side) == ()
+    assert unequal(1, 2) == unequal(2, 1) == (ANAMORPHIC,)

@@ -5,6 +5,7 @@ They are left as they are, and the scan is flagged: its shapes and angles are no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +14,9 @@ ALIKE = 0.01  # share by which sides differ that were only rounded to whole dots
 
 
 def unequal(one: float, other: float) -> tuple[str, ...]:
-    """The flag, of sides or densities that differ; 0 is one that nobody knows."""
-    if one <= 0 or other <= 0 or abs(one - other) <= ALIKE * max(one, other):
-        return ()
-    return (ANAMORPHIC,)
+    """The flag, of sides or densities that differ; 0, and what is no number, is one unknown."""
+    known = 0 < one < math.inf and 0 < other < math.inf
+    return (ANAMORPHIC,) if known and abs(one - other) > ALIKE * max(one, other) else ()
 
 
 def of_picture(told: Mapping[Any, Any]) -> tuple[str, ...]:
