@@ -493,6 +493,24 @@ def test_coco_is_read_by_its_own_tools(releases: Storage, tmp_path: Path) -> Non
     assert (masks, boxes) == (10, 10)
 
 
+def test_what_is_found_exactly_scores_one(releases: Storage, tmp_path: Path) -> None:
+    """No annotation has number 0, which evaluation takes for none (pycocotools 2.0.11)."""
+    tools = pytest.importorskip("pycocotools.coco")
+    scores = pytest.importorskip("pycocotools.cocoeval")
+    pull(releases, "one", tmp_path / "to", "coco")
+
+    for split in ("train", "val", "test"):
+        truth = tools.COCO(str(tmp_path / "to" / "annotations" / f"instances_{split}.json"))
+        names = ("image_id", "category_id", "bbox")
+        same = [{name: one[name] for name in names} for one in truth.dataset["annotations"]]
+        found = truth.loadRes([one | {"score": 0.9} for one in same])
+        judged = scores.COCOeval(truth, found, "bbox")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+        assert same and judged.stats[0] == pytest.approx(1.0)
+
+
 @given(hn.arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))))
 def test_run_lengths_are_those_of_cocoapi(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
     tools = pytest.importorskip("pycocotools.mask")
