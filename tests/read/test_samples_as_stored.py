@@ -200,6 +200,19 @@ def test_a_window_is_obeyed_as_ever():
     assert near(GRAY.pictures, found, 1)
 
 
+@pytest.mark.parametrize("syntax", [LITTLE, J + "80"])
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": "32", "WindowWidth": "64"}])
+@pytest.mark.parametrize("scan", [GRAY, COLOR], ids=["gray", "color"])
+def test_eight_bits_are_as_bright_as_they_are_stored_whatever_else_is_in_them(scan, window, syntax):
+    """Gray levels are the gain that was set; dicom2jpg 0.1.10 stretches each still."""
+    dark = replace(scan, pictures=scan.pictures // 4)
+    marked = replace(scan, pictures=dark.pictures.copy())
+    marked.pictures[:, -1, -1] = 255
+
+    for one in (dark, marked):
+        assert (one.pictures == pictures(write_dicom(one, syntax, overrides=window))).all()
+
+
 @pytest.mark.parametrize("axis", ["X", "Y"])
 def test_a_region_with_its_corners_swapped_is_the_same_region(axis):
     swapped = dcmread(io.BytesIO(write_dicom(GRAY, LITTLE)))
