@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from echoatlas.pipeline.deployment import Deployment
+from echoatlas.pipeline.lake.ids import Ids
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import index_table, manifest_of
 from echoatlas.pipeline.release.moves import patients_moved
@@ -20,21 +21,26 @@ from tests.helpers.tables import made, quick_lake
 SHARES = {"train": 0.5, "test": 0.5}
 
 
-def pairs(kind: str, *ends: tuple[str, str]) -> tuple[str, pa.Array, pa.Array]:
-    return kind, *(pa.array([pair[at] for pair in ends], pa.string()) for at in (0, 1))
+def pairs(kind: str, *ends: tuple[str, str]) -> tuple[str, Ids, Ids]:
+    first, last = (Ids.of([pa.array([pair[at] for pair in ends], pa.string())]) for at in (0, 1))
+    return kind, first, last
 
 
 @pytest.mark.parametrize(
     ("edges", "expected"),
     [
-        ([pairs("patient", ("oa", "patientx"), ("ob", "patienty"))], (0, {"patient": 0})),
-        ([pairs("patient", ("oa", "patientx"), ("ob", "patientx"))], (1, {"patient": 2})),
+        ([pairs("patient", ("a", "x"), ("b", "y"))], (0, {"patient": 0})),
+        ([pairs("patient", ("a", "x"), ("b", "x"))], (1, {"patient": 2})),
+        # Told by the frames of one, and by a copy of the other
+        ([pairs("patient", ("a", "x")), pairs("patient", ("b", "x"))], (1, {"patient": 2})),
         # By way of an object that the release leaves out
         (
-            [pairs("near", ("oa", "oz")), pairs("study", ("oz", "study1"), ("ob", "study1"))],
+            [pairs("near", ("a", "z")), pairs("study", ("z", "1"), ("b", "1"))],
             (1, {"near": 1, "study": 2}),
         ),
-        ([pairs("tie", ("oz", "oy"))], (0, {"tie": 0})),
+        ([pairs("tie", ("z", "y"))], (0, {"tie": 0})),
+        # A study that is called as an object is none
+        ([pairs("study", ("a", "b"), ("c", "b"))], (0, {"study": 0})),
         ([], (0, {})),
     ],
 )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.lake.components import smallest_tied
 from echoatlas.pipeline.lake.join import coded, distinct_pairs, places
 from echoatlas.pipeline.release.kin import GROUP, KIN, TIES
 
@@ -20,10 +21,6 @@ def groups(index: pa.Table) -> tuple[pa.Array, NDArray[np.int64]]:
     The name is the smallest patient of the group, so that it stays when other data are added;
     patients whom only copies outside of ``index`` tie to it (``kin``) count as well.
     """
-    # Not with the module: a base install compares releases, and cuts none
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     own, own_names = coded(index.column("patient"))
     kin, kin_names = coded(index.column(GROUP if GROUP in index.column_names else "patient"))
     patients = pc.unique(pa.concat_arrays([own_names, kin_names]))
@@ -38,15 +35,10 @@ def groups(index: pa.Table) -> tuple[pa.Array, NDArray[np.int64]]:
         stated = ~np.isin(codes, places(pa.array(["", None], known.type), known))
         pairs.append(np.stack([start, nodes + codes])[:, stated])
         nodes += len(known)
-    edges = distinct_pairs(*np.concatenate(pairs, axis=1))
-    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(nodes, nodes))
-    group = connected_components(graph, directed=False)[1]
-    # Each group holds a patient, so groups of patients are all the groups there are
-    _, smallest, number = np.unique(group[: len(patients)], return_index=True, return_inverse=True)
-    order = np.argsort(smallest)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return patients.take(pa.array(smallest[order])), rank[number][start]
+    # Each group holds a patient, and these are the first nodes: the smallest is one of them
+    least = smallest_tied(nodes, *np.concatenate(pairs, axis=1))[: len(patients)]
+    smallest, number = np.unique(least, return_inverse=True)
+    return patients.take(pa.array(smallest)), number[start]
 
 
 @dataclass(frozen=True, slots=True)

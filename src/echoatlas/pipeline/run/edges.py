@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from echoatlas.pipeline.lake.components import smallest_tied
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.verify import Check
 from echoatlas.schemas.tables import schema
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 NAME = "no edge of the lake between two splits"
 FORGOTTEN = "not asked: the lake no longer has the tables it was cut from"
 AT_ONCE = 100_000  # rows that are held before those that say the same become one
-Pairs = tuple[str, pa.Array, pa.Array]  # kind, and the names of both ends
+BETWEEN = ("exact", "near", "tie")  # kinds whose other end is an object, too
+Pairs = tuple[str, Ids, Ids]  # kind, an object, and what it is tied to
 
 
 def no_edge_across(deployment: Deployment, name: str) -> Check:
@@ -63,26 +64,28 @@ def crossing(
     Args:
         objects, splits: of each row of a release.
     """
-    own = pc.binary_join_element_wise("o", objects, "").combine_chunks()
-    names = pc.unique(pa.concat_arrays([own, *(end for _, *ends in edges for end in ends)]))
-    one = np.concatenate([_places(first, names) for _, first, _ in edges] or [np.empty(0, int)])
-    other = np.concatenate([_places(last, names) for _, _, last in edges] or [np.empty(0, int)])
-    shape = len(names), len(names)
-    graph = coo_array((np.ones(len(one), bool), (one, other)), shape=shape)
-    group = connected_components(graph, directed=False)[1]
-    sides = splits.combine_chunks().dictionary_encode()
-    pairs = np.unique(
-        np.stack([group[_places(own, names)], sides.indices.to_numpy(zero_copy_only=False)]), axis=1
-    )
-    several = np.flatnonzero(np.bincount(pairs[0], minlength=1) > 1)
-    inside = np.isin(group[one], several)
-    kinds = np.repeat([kind for kind, _, _ in edges], [len(first) for _, first, _ in edges])
-    counted = {kind: int(inside[kinds == kind].sum()) for kind in dict.fromkeys(kinds.tolist())}
-    return len(several), counted
-
-
-def _places(values: pa.Array, known: pa.Array) -> NDArray[np.int64]:
-    return np.asarray(pc.index_in(values, known).to_numpy(zero_copy_only=False), np.int64)
+    kinds = dict.fromkeys(kind for kind, _, _ in edges)
+    firsts = [Ids.joined([first for of, first, _ in edges if of == kind]) for kind in kinds]
+    lasts = [Ids.joined([last for of, _, last in edges if of == kind]) for kind in kinds]
+    # A node is a place among all that is told of: where its name stands first among its like
+    like = [Ids.of(_texts(objects)), *firsts]
+    like += [last for kind, last in zip(kinds, lasts, strict=True) if kind in BETWEEN]
+    cuts = np.cumsum([len(ids) for ids in like])
+    own, *nodes = np.split(Ids.joined(like).firsts(), cuts[:-1])
+    one, others = nodes[: len(firsts)], iter(nodes[len(firsts) :])
+    count, other = int(cuts[-1]), []
+    for kind, last in zip(kinds, lasts, strict=True):
+        if kind in BETWEEN:
+            other.append(next(others))
+        else:
+            other.append(count + last.firsts())
+            count += len(last)
+    none = np.empty(0, np.int64)
+    group = smallest_tied(count, np.concatenate([none, *one]), np.concatenate([none, *other]))
+    reached, _ = distinct_pairs(group[own], coded(splits)[0])
+    several = np.bincount(reached, minlength=count) > 1
+    across = {kind: int(several[group[ends]].sum()) for kind, ends in zip(kinds, one, strict=True)}
+    return int(several.sum()), across
 
 
 def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
@@ -111,9 +114,10 @@ def _edges(lake: Lake, versions: Mapping[str, int]) -> Iterator[Pairs]:
         rows = rows.filter(pc.equal(rows.column("status"), "kept"))
         yield _named("content", rows.column("object_id"), rows.column("content_id"))
     rows = read("edges", ["object_id", "other_object", "kind"])
-    for kind in ("exact", "near", "tie"):
+    for kind in BETWEEN:
         some = rows.filter(pc.equal(rows.column("kind"), kind))
-        yield kind, *(_prefixed("o", some.column(one)) for one in ("object_id", "other_object"))
+        first, last = (Ids.of(some.column(one).chunks) for one in ("object_id", "other_object"))
+        yield kind, first, last
 
 
 def _distinct(rows: pa.Table, batches: Iterator[pa.RecordBatch]) -> pa.Table:
@@ -136,8 +140,11 @@ def _once(held: list[pa.Table]) -> pa.Table:
 
 def _named(kind: str, objects: pa.ChunkedArray, values: pa.ChunkedArray) -> Pairs:
     stated = pc.not_equal(values, "")
-    return kind, _prefixed("o", objects.filter(stated)), _prefixed(kind, values.filter(stated))
+    first, last = (Ids.of(one.filter(stated).chunks) for one in (objects, values))
+    return kind, first, last
 
 
-def _prefixed(prefix: str, values: pa.ChunkedArray) -> pa.Array:
-    return pc.binary_join_element_wise(prefix, values, "").combine_chunks()
+def _texts(values: pa.ChunkedArray) -> list[pa.Array]:
+    """Chunks of a column of text, which an index may hold as a dictionary."""
+    chunks: list[pa.Array] = values.cast(pa.string()).chunks
+    return chunks
