@@ -78,7 +78,8 @@ def members_in(data: bytes, mode: Literal["r", "r:"] = "r:") -> Iterator[TarMemb
     """
     found = _plain_members(data)
     if found is not None:
-        yield from found
+        for name, first, size in zip(*found, strict=True):
+            yield TarMember(name, first - BLOCK, first, size)
         return
     with tarfile.open(fileobj=io.BytesIO(data), mode=mode) as tar:
         for one in tar:
@@ -86,14 +87,17 @@ def members_in(data: bytes, mode: Literal["r", "r:"] = "r:") -> Iterator[TarMemb
             yield TarMember(one.name, one.offset, one.offset_data, one.size, owned)
 
 
-def _plain_members(data: bytes) -> list[TarMember] | None:
-    """The same of a file that was written here; None if any header is another's."""
-    found: list[TarMember] = []
+def _plain_members(data: bytes) -> tuple[list[str], list[int], list[int]] | None:
+    """Names of the same of a file that was written here, where the bytes of each begin, and how
+    many they are; None if any header is another's."""
+    names: list[str] = []
+    firsts: list[int] = []
+    sizes: list[int] = []
     at, end = 0, bytes(BLOCK)
     while True:
         header = data[at : at + BLOCK]
         if header == end:
-            return found
+            return names, firsts, sizes
         name, size = header[NAME].rstrip(b"\0"), header[SIZE]
         if (
             (header[100:124], header[136:148], header[156:]) != REST
@@ -106,7 +110,9 @@ def _plain_members(data: bytes) -> list[TarMember] | None:
         at = first - (-length // BLOCK) * BLOCK
         if header[SUM] != _sum_of(name, size) or at > len(data):
             return None
-        found.append(TarMember(name.decode(), first - BLOCK, first, length))
+        names.append(name.decode())
+        firsts.append(first)
+        sizes.append(length)
 
 
 def _sum_of(name: bytes, size: bytes) -> bytes:

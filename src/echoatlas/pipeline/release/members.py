@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
 from echoatlas.pipeline.release.cut import CLIP_OVERLAY, CLIP_PATCHES, OVERLAY, PATCHES
@@ -14,8 +19,6 @@ from echoatlas.pipeline.release.places import overlay_at, patches_at
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from echoatlas.schemas.manifest import Manifest, PublishedShard
@@ -23,22 +26,30 @@ if TYPE_CHECKING:
 PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 PATCH_BYTES = 256
 COLUMNS = ("shard", "frame_id", "offset", "length", "height", "width", MARKS)  # of the index
-Expected = tuple[int, int, tuple[int, ...]]  # offset, size, and (H, W) where there is one
+PART = struct.Struct(">I4s")  # of a PNG: size and kind
 
 
 @dataclass(slots=True)
 class Members:
     """Members of one shard that the index promises, and those that were found.
 
+    A shard has many: what is promised of each is a name, and numbers in lists.
+
     Attributes:
-        expected: name to where it should lie; what was found is taken out.
-        marks: id to what the JSON of a sample should tell, in releases that have it.
+        expected: name to where in the lists it stands; what was found is taken out.
+        offsets, sizes: bytes, of each. shapes: name to (H, W) where there is one.
+        listed: ids of the samples. marks: id to what the JSON of a sample should tell, in releases
+            that have it, of those that have any.
         misplaced, strange, undecodable: members at fault.
     """
 
     codec: str
     with_json: bool
-    expected: dict[str, Expected] = field(default_factory=dict)
+    expected: dict[str, int] = field(default_factory=dict)
+    offsets: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    shapes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
     marks: dict[str, Any] = field(default_factory=dict)
     misplaced: int = 0
     strange: int = 0
@@ -56,41 +67,50 @@ class Members:
             places: their records, in releases that have them.
         """
         found = Members(manifest.image_codec, manifest.places is None)
-        listed = rows.to_pylist() if rows is not None else []
-        for row in listed:
-            found._promise(row)
+        if rows is None:
+            return found
+        keys = rows.column("frame_id").to_pylist()
+        ending = ENDINGS[found.codec]
+        found.listed = set(keys)
+        found.offsets = rows.column("offset").to_pylist()
+        found.sizes = rows.column("length").to_pylist()
+        found.expected = {f"{key}.{ending}": number for number, key in enumerate(keys)}
+        if MARKS in rows.column_names:
+            marked = pc.greater(pc.list_value_length(rows.column(MARKS)), 0)
+            for row in rows.filter(marked).to_pylist():
+                found._promise_marks(row)
         if places is not None:
-            found._promise_beside(listed, places)
+            found._promise_beside(rows, places)
         return found
 
-    def _promise(self, row: dict[str, Any]) -> None:
-        key = row["frame_id"]
-        self.expected[f"{key}.{ENDINGS[self.codec]}"] = row["offset"], row["length"], ()
-        self.marks[key] = []
-        if row.get(MARKS):
-            for name, place in _masks(row):
-                self.expected[f"{key}.{name}"] = (*place, (row["height"], row["width"]))
-            self.marks[key] = told(row[MARKS])
+    def _promise(self, name: str, offset: int, size: int) -> None:
+        self.expected[name] = len(self.offsets)
+        self.offsets.append(offset)
+        self.sizes.append(size)
 
-    def _promise_beside(self, rows: list[dict[str, Any]], places: NDArray[np.void]) -> None:
+    def _promise_marks(self, row: dict[str, Any]) -> None:
+        key = row["frame_id"]
+        for ending, place in _masks(row):
+            self._promise(f"{key}.{ending}", *place)
+            self.shapes[f"{key}.{ending}"] = row["height"], row["width"]
+        self.marks[key] = told(row[MARKS])
+
+    def _promise_beside(self, rows: pa.Table, places: NDArray[np.void]) -> None:
         """Overlay masks and patch maps."""
-        overlay_name, patches_name = (
+        overlay, patches = (
             (CLIP_OVERLAY, CLIP_PATCHES) if self.codec == "clip" else (OVERLAY, PATCHES)
         )
-        beside = zip(
-            rows,
-            overlay_at(places).tolist(),
-            places["overlay"].tolist(),
-            patches_at(places).tolist(),
-            places["patches"].tolist(),
-            strict=True,
-        )
-        for row, overlay, overlay_size, patches, patches_size in beside:
-            key, size = row["frame_id"], (row["height"], row["width"])
-            if overlay_size:
-                self.expected[f"{key}.{overlay_name}"] = overlay, overlay_size, size
-            if patches_size:
-                self.expected[f"{key}.{patches_name}"] = patches, patches_size, ()
+        for part, ending, starts in (
+            ("overlay", overlay, overlay_at(places)),
+            ("patches", patches, patches_at(places)),
+        ):
+            there = np.flatnonzero(places[part])
+            some = rows.select(["frame_id", "height", "width"]).take(pa.array(there)).to_pydict()
+            at = starts[there].tolist(), places[part][there].tolist()
+            for key, height, width, start, size in zip(*some.values(), *at, strict=True):
+                self._promise(f"{key}.{ending}", start, size)
+                if part == "overlay":
+                    self.shapes[f"{key}.{ending}"] = height, width
 
     @property
     def missing(self) -> int:
@@ -116,14 +136,13 @@ class Members:
             self.misplaced += meta.get(MARKS, []) != self.marks.get(key, [])
             return
         place = self.expected.pop(member.name, None)
-        listed = key in self.marks
-        if place is None and (listed or self.with_json):
+        if place is not None:
+            lies = self.offsets[place] == member.first and self.sizes[place] == member.size
+            self.misplaced += not lies
+        elif self.with_json or key in self.listed:
             self.strange += not image
             self.misplaced += image
             return
-        if place is not None:
-            self.misplaced += place[:2] != (member.first, member.size)
-        shape = place[2] if place is not None else ()
         if image:
             self.strange += not CLEAN[self.codec](content)
             self.undecodable += not _decodes(content, self.codec)
@@ -133,7 +152,7 @@ class Members:
             self.strange += len(content) != PATCH_BYTES
         elif ending == OVERLAY or ending.startswith("mask-"):
             self.strange += not _clean_png(content)
-            self.undecodable += not _decodes(content, "png", shape)
+            self.undecodable += not _decodes(content, "png", self.shapes.get(member.name))
         else:
             self.strange += 1
 
@@ -145,20 +164,20 @@ def _masks(row: dict[str, Any]) -> Iterator[tuple[str, tuple[int, int]]]:
         yield mask_ending(number), (mark["mask_offset"], mark["mask_length"])
 
 
-def _decodes(content: bytes, codec: str, shape: tuple[int, ...] = ()) -> bool:
+def _decodes(content: bytes, codec: str, shape: tuple[int, int] | None = None) -> bool:
     """Whether there are pixels, of a shape if one is given."""
     try:
         pixels = unpacked_image(content, codec)
-        return pixels.shape == shape if shape else bool(pixels.size)
+        return bool(pixels.shape == shape if shape else pixels.size)
     except ValueError:
         return False
 
 
 def _clean_png(data: bytes) -> bool:
     at = 8
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
+    size: int
+    while at + PART.size <= len(data):
+        size, kind = PART.unpack_from(data, at)
         if kind not in PNG_PARTS:
             return False
         at += size + 12
