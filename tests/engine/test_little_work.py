@@ -75,7 +75,7 @@ from echoatlas.pipeline.release.create import _workers
 from echoatlas.schemas.config.deployment import Engine
 from tests.engine.test_scatter import Numbers, doubled
 
-with _workers(Engine(workers=1), 10, 50) as scatter:
+with _workers(Engine(workers=1), False, 50) as scatter:
     (done,) = scatter(doubled, [Numbers((3,))])
 print(*done.answer, "ray" in sys.modules)
 """

@@ -225,9 +225,9 @@ def test_workers_are_started_for_what_is_new_and_not_for_what_lies_there(
     asked: list[int] = []
     real = creating._workers
 
-    def noted(engine: Engine | None, tasks: int, objects: int) -> Any:
+    def noted(engine: Engine | None, few: bool, objects: int) -> Any:
         asked.append(objects)
-        return real(None, tasks, objects)
+        return real(None, few, objects)
 
     monkeypatch.setattr(creating, "AS_OBJECT", 1)
     monkeypatch.setattr(creating, "_workers", noted)
@@ -237,6 +237,28 @@ def test_workers_are_started_for_what_is_new_and_not_for_what_lies_there(
     create(lake, releases, ReleaseConfig(name="second", splits={"all": 1.0}))
 
     assert asked == [len(FRAMES), 1]
+
+
+@pytest.mark.parametrize("little", ["LITTLE", "LITTLE_HASHED"])
+def test_few_pixels_and_files_are_worked_on_here(
+    little: str, lake: Lake, releases: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here: list[bool] = []
+    real = creating._workers
+
+    def noted(engine: Engine | None, few: bool, objects: int) -> Any:
+        here.append(few)
+        return real(None, few, objects)
+
+    monkeypatch.setattr(creating, "FEW", 1)
+    monkeypatch.setattr(creating, "_workers", noted)
+    create(lake, releases, ReleaseConfig(name="first", splits={"all": 1.0}))
+    grown(lake, [*FRAMES, {"patient": "p9999", "path": "thorax"}])
+    monkeypatch.setattr(creating, little, 1)
+
+    create(lake, releases, ReleaseConfig(name="second", splits={"all": 1.0}))
+
+    assert here == [True, False]
 
 
 def test_killed_after_the_manifest_and_run_again_it_is_announced(

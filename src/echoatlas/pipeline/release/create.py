@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from echoatlas.pipeline.database import engines_kept
 from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
 from echoatlas.pipeline.errors import CheckFailed, UsageError
@@ -43,6 +41,8 @@ Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any
 # Samples whose cutting, and bytes whose hashing, are as much work as an object of a run: a Ray that
 # is started for less costs more than it saves, and plain processes use as many cores
 AS_OBJECT, BYTES_AS_OBJECT = 500, 1 << 30
+# Bytes of pixels that are packed, and of files that are hashed, while two processes would start
+LITTLE, LITTLE_HASHED = 32 << 20, 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,6 @@ def preview(
     _demand_free(releases, config)
     with drafted(lake, releases, config, screens) as draft:
         samples = draft.samples
-        sides = samples.fetched(["width", "height", "channels"])
-        pixels = np.prod([column.to_numpy() for column in sides.columns], axis=0)
-        new = [run.rows for run in draft.runs]
-        raw = sum(int((draft.places["frames"][rows] * pixels[rows]).sum()) for rows in new)
         return Preview(
             unit=config.unit,
             samples=len(samples),
@@ -94,7 +90,7 @@ def preview(
             counts=samples.counted_by(ROLES[Role.COUNTED]),
             moved_since=[MovedSince(**one) for one in draft.selection.moved_since],
             reused=sum(shard["bytes"] for shard in draft.shards),
-            written=int(raw * PACKED),
+            written=int(draft.unpacked() * PACKED),
         )
 
 
@@ -169,9 +165,11 @@ def _carried_out(
     files = files_of_tables(lake, draft.versions)
     known = known_digests(releases, draft.earlier)
     hashing = list(digest_tasks(lake, [one for one in files if one not in known]))
-    objects = sum(len(run.rows) for run in draft.runs) // AS_OBJECT
-    objects += sum(file.bytes for task in hashing for file in task.files) // BYTES_AS_OBJECT
-    with _workers(engine, len(draft.runs) + len(hashing), objects) as scatter:
+    hashed = sum(file.bytes for task in hashing for file in task.files)
+    objects = sum(len(run.rows) for run in draft.runs) // AS_OBJECT + hashed // BYTES_AS_OBJECT
+    few = len(draft.runs) + len(hashing) <= FEW
+    few = few or (hashed < LITTLE_HASHED and draft.unpacked() < LITTLE)
+    with _workers(engine, few, objects) as scatter:
         for done in scatter(digests, hashing):
             known |= zip(done.task.files, _answer(done), strict=True)
         answers = {
@@ -190,8 +188,8 @@ def _answer(done: Done[Any, Any]) -> Any:
 
 
 @contextmanager
-def _workers(engine: Engine | None, tasks: int, objects: int) -> Iterator[Scatter]:
-    if engine is None or tasks <= FEW:
+def _workers(engine: Engine | None, few: bool, objects: int) -> Iterator[Scatter]:
+    if engine is None or few:
         yield in_this_process
         return
     from echoatlas.pipeline.engine.cluster import connected

@@ -85,6 +85,13 @@ class Draft:
         codec = "clip" if self.config.unit == "clip" else self.config.codec
         return Recipe(codec, self.config.size)
 
+    def unpacked(self) -> int:
+        """Bytes of the pixels of all samples that are to be packed."""
+        sides = self.samples.fetched(["width", "height", "channels"])
+        pixels = np.prod([column.to_numpy() for column in sides.columns], axis=0)
+        new = [run.rows for run in self.runs]
+        return sum(int((self.places["frames"][rows] * pixels[rows]).sum()) for rows in new)
+
     def settle(self, run: Run, made: tuple[CutShard, ...]) -> None:
         """Enter where the samples of a run lie now."""
         start = 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FRAME, MEASURE = FROM["frames"], FROM["measures"]
 VIEWS = (
-    ("f", "frames", (*FRAME, "session")),
+    ("wide", "frames", (*FRAME, "session")),
     ("l", "labels", ("frame_id", *FROM["labels"])),
     ("m", "measures", ("frame_id", *MEASURE, "fan_phash256")),
     ("d", "duplicates", ("frame_id", "tie", "representative")),
@@ -28,6 +28,9 @@ VIEWS = (
     ("o", "objects", OBJECT),
     ("n", "consents", ("site", "patient", "known_as", "consent")),
 )
+# Frames as ``kin`` looks at them, who does it many times: a few columns, read once of all files
+NARROW = ("frame_id", "object_id", "site", "patient", "study", "session", "patient_source",
+          "license", "consent")  # fmt: skip
 NUMBERED = """
 CREATE TABLE numbered AS SELECT frame_id, row_number() OVER (ORDER BY frame_id) - 1 AS row
     FROM f SEMI JOIN l USING (frame_id) SEMI JOIN m USING (frame_id);
@@ -56,7 +59,7 @@ ROW_BYTES = 2_500  # of memory that a row takes on its way through all joins, ab
 JOINED = f"""
 SELECT part.row, {", ".join(COLUMNS)}
 FROM (SELECT * FROM numbered WHERE row >= FIRST AND row < LAST) part
-    JOIN f USING (frame_id) JOIN l USING (frame_id) JOIN m USING (frame_id)
+    JOIN wide f USING (frame_id) JOIN l USING (frame_id) JOIN m USING (frame_id)
     LEFT JOIN d USING (frame_id) LEFT JOIN kinds USING (frame_id)
     LEFT JOIN claims USING (frame_id) LEFT JOIN others USING (frame_id)
     LEFT JOIN licenses USING (frame_id) LEFT JOIN consents USING (frame_id)
@@ -77,21 +80,26 @@ def every_frame(lake: Lake, versions: Mapping[str, int]) -> Iterator[Candidates]
         versions: of the lake's tables; the newest of those that are not pinned.
     """
     with stored_views(lake, VIEWS, versions) as asked:
+        ((number,),) = asked.execute("SELECT count(*) FROM wide").fetchall()
+        at_once = lake.allowance.database_mb * 1_000_000 // ROW_BYTES
+        # To compress a table for the disk takes as long as to join it: few rows stay as they are
+        table = "TABLE" if 2 * number > at_once else "TEMP TABLE"
+        asked.execute(f"CREATE {table} f AS SELECT {', '.join(NARROW)} FROM wide")
         asked.execute(NUMBERED)
         prepare_kin(asked)
-        _join_all(asked, lake.allowance.database_mb * 1_000_000 // ROW_BYTES)
-        for name in ("numbered", "kinds", *QUERIES, "agreed", "heads"):
+        _join_all(asked, table, at_once)
+        for name in ("f", "numbered", "kinds", *QUERIES, "agreed", "heads"):
             asked.execute(f"DROP TABLE {name}")
         yield Candidates.of(asked, lake.allowance, "whole")
 
 
-def _join_all(asked: Connection, at_once: int) -> None:
+def _join_all(asked: Connection, table: str, at_once: int) -> None:
     """Make the table ``whole``, some rows at a time: what a join holds of one side can't all lie on
     disk, and of these joins each holds as much as the rows that go through."""
     ((number,),) = asked.execute("SELECT count(*) FROM numbered").fetchall()
     for first in range(0, max(number, 1), at_once):
         rows = JOINED.replace("FIRST", str(first)).replace("LAST", str(first + at_once))
-        asked.execute(f"{'INSERT INTO whole' if first else 'CREATE TABLE whole AS'} {rows}")
+        asked.execute(f"{'INSERT INTO whole' if first else f'CREATE {table} whole AS'} {rows}")
 
 
 def index_of(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
