@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from echoatlas.pipeline.database import engines_kept
 from echoatlas.pipeline.errors import UsageError, sentence_of
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
@@ -60,6 +61,7 @@ ORDER BY size DESC, cluster, relation <> '{Relation.REPRESENTATIVE}', frame_id
 """
 
 
+@engines_kept()
 def write_report(
     lake: Lake,
     releases: Storage,
@@ -80,7 +82,12 @@ def write_report(
     if name is not None:
         manifest = manifest_of(releases, name)
         chosen = index_columns_of(releases, manifest, ["frame_id"])
-    found, measures = status(lake), lake.read("measures", QUALITY)
+    with lake.kept_open():
+        found, measures = status(lake), lake.read("measures", QUALITY)
+        shown, clusters = _spread(lake, chosen), _largest(lake)
+        # Together, since whoever looks where frames lie looks through all
+        images = _pictures(lake, {one["frame_id"] for one in [*shown, *clusters]})
+        overlaps = _overlaps(lake, collections or {})
     source = (files(__package__) / "report.html.j2").read_text("utf-8")
     html = filled(
         source,
@@ -91,9 +98,9 @@ def write_report(
         counted=found if manifest is None else _frames_of(manifest),
         sites=None if manifest is None else manifest.population.get("site", {}),
         kinds=sorted({kind for counts in found["sites"].values() for kind in counts}),
-        gallery=_gallery(lake, chosen),
-        duplicates=_duplicates(lake),
-        overlaps=_overlaps(lake, collections or {}),
+        gallery=_gallery(shown, images),
+        duplicates=_duplicates(clusters, images),
+        overlaps=overlaps,
         quarantine=[
             (code, sentence_of(code), number)
             for code, number in sorted(found["quarantine"].items(), key=lambda pair: -pair[1])
@@ -130,7 +137,7 @@ def _tree(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     return regions
 
 
-def _gallery(lake: Lake, chosen: pa.Table | None) -> list[dict[str, str]]:
+def _spread(lake: Lake, chosen: pa.Table | None) -> list[dict[str, Any]]:
     """Frames spread over organs and objects, so that each kind is seen."""
     tables = (
         ("f", "frames", ["frame_id", "object_id", "site", "model"]),
@@ -140,8 +147,13 @@ def _gallery(lake: Lake, chosen: pa.Table | None) -> list[dict[str, str]]:
         if chosen is not None:
             asked.register("chosen", chosen)
         only = "" if chosen is None else "SEMI JOIN chosen USING (frame_id)"
-        picked = asked.sql(SPREAD.format(only=only)).to_arrow_table().to_pylist()
-    images = _pictures(lake, [one["frame_id"] for one in picked])
+        found: list[dict[str, Any]] = (
+            asked.sql(SPREAD.format(only=only)).to_arrow_table().to_pylist()
+        )
+    return sorted(found, key=lambda one: (one["region"], one["organ"], one["frame_id"]))
+
+
+def _gallery(shown: list[dict[str, Any]], images: Mapping[str, str]) -> list[dict[str, str]]:
     return [
         {
             "image": images[one["frame_id"]],
@@ -149,15 +161,18 @@ def _gallery(lake: Lake, chosen: pa.Table | None) -> list[dict[str, str]]:
             "site": one["site"],
             "model": one["model"],
         }
-        for one in sorted(picked, key=lambda one: (one["region"], one["organ"], one["frame_id"]))
+        for one in shown
     ]
 
 
-def _duplicates(lake: Lake) -> list[dict[str, Any]]:
-    """The largest clusters, and a few of each."""
+def _largest(lake: Lake) -> list[dict[str, Any]]:
+    """The largest clusters of duplicates, and a few frames of each."""
     with views(lake, (("d", "duplicates", ["frame_id", "cluster", "relation"]),)) as asked:
-        rows = asked.sql(LARGEST).to_arrow_table().to_pylist()
-    images = _pictures(lake, [row["frame_id"] for row in rows])
+        found: list[dict[str, Any]] = asked.sql(LARGEST).to_arrow_table().to_pylist()
+    return found
+
+
+def _duplicates(rows: list[dict[str, Any]], images: Mapping[str, str]) -> list[dict[str, Any]]:
     shown: dict[str, dict[str, Any]] = {}
     for row in rows:
         cluster = shown.setdefault(row["cluster"], {"size": row["size"], "members": []})
@@ -178,7 +193,7 @@ def _overlaps(lake: Lake, collections: Mapping[str, str]) -> list[dict[str, Any]
     return found
 
 
-def _pictures(lake: Lake, ids: Sequence[str]) -> dict[str, str]:
+def _pictures(lake: Lake, ids: Collection[str]) -> dict[str, str]:
     """Frames as small PNGs in data URLs."""
     found = picked(lake, "frames", ["frame_id", "image"], "frame_id", ids)
     return {
