@@ -55,9 +55,28 @@ def test_status_reads_tables_and_imports_nothing_that_works_on_scans(
 
 def test_a_plan_and_a_report_do_without_pandas(undisturbed: Rehearsal, tmp_path: Path) -> None:
     report = ("report", "--out", str(tmp_path / "report.html"))
-    for words in (("plan",), report):
+    for words in (("plan",), ("quarantine", "list"), ("overlap",), report):
         _, modules = imported_by(*undisturbed.command(*words, "--json")[3:])
-        assert "pandas" not in modules, words
+        assert set() == modules & {"pandas", "requests", "scipy", "tqdm"}, words
+
+
+def test_releases_are_cut_looked_at_and_pulled_without_what_works_on_scans(
+    undisturbed: Rehearsal, tmp_path: Path
+) -> None:
+    """Nor does a process start to cut few samples."""
+    made = undisturbed.elsewhere("released", with_lake=True)
+    commands = (
+        ("release", "create", "first"),
+        ("verify", "first"),
+        ("release", "list"),
+        ("release", "show", "first"),
+        ("release", "moves", "first"),
+        ("pull", "first", str(tmp_path / "pulled")),
+    )
+    for words in commands:
+        _, modules = imported_by(*made.command(*words, "--json")[3:])
+        unneeded = HEAVY | {"PIL", "jinja2", "multiprocessing", "requests", "rich", "tqdm"}
+        assert set() == modules & unneeded, words
 
 
 def test_a_run_with_nothing_to_do_imports_nothing_that_works_on_scans(

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ from echoatlas.pipeline.plan.plan import MARKS, _today, checked, remember
 from echoatlas.pipeline.settings import settings
 from echoatlas.pipeline.step import declared, hashed, renamed
 from echoatlas.schemas.config.deployment import DeploymentConfig, Engine, Zone
-from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.file import parse, yaml_value
 from echoatlas.schemas.config.site import Sampling, SiteConfig
 from echoatlas.schemas.config.site import hashed as hashed_site
+from echoatlas.schemas.packaged import SHORT
 from echoatlas.taxonomy.collections import Collection
 
 # What the settings of each step were known by before any of them got another name. A step that
@@ -270,6 +272,25 @@ def test_a_site_file_that_was_changed_by_hand_is_checked_before_anything_starts(
     assert code == 2
     assert SITES[line] in told and str(file) in told and told.count("\n") == 1
     assert len(told) < 300
+
+
+@pytest.mark.parametrize("parsed_by", ["libyaml", "PyYAML"])
+def test_where_a_file_is_not_yaml_is_told(parsed_by: str) -> None:
+    comment = "# as it is\n" * (1 if parsed_by == "libyaml" else SHORT)
+
+    assert yaml_value(f"{comment}name: st\nids: [1, yes, 2026-01-02]\n", "st.yaml") == {
+        "name": "st",
+        "ids": [1, True, date(2026, 1, 2)],
+    }
+    with pytest.raises(ConfigError, match=rf"st.yaml, line {comment.count(chr(10)) + 2}: not "):
+        yaml_value(f"{comment}name: st\n\tids: x\n", "st.yaml")
+    with pytest.raises(ConfigError, match=r"st.yaml, line .*: not valid YAML"):
+        yaml_value(f"{comment}name: !!python/name:os.system x\n", "st.yaml")
+
+
+def test_what_is_nested_too_deep_is_no_yaml() -> None:
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        yaml_value("[" * SHORT + "]" * SHORT, "st.yaml")
 
 
 def test_settings_refuse_what_only_looks_like_one() -> None:

@@ -6,6 +6,7 @@ configuration. Never a traceback for a user's mistake.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -109,6 +110,8 @@ def commands() -> Any:
 
 def call(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
+    # Else pydantic looks for plugins of its own in all that is installed, for each command anew
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = commands()(hoisted(arguments), standalone_mode=False, prog_name="echoatlas")
     except (typer.Abort, KeyboardInterrupt):

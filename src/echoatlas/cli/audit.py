@@ -39,11 +39,12 @@ def show(
 ) -> None:
     """What was done to an object, or to each of a site's: codes, counts, hashes, no values."""
     context: Context = ctx.obj
-    from echoatlas.pipeline.audit.trail import as_told, in_words, trail
-
     if (object_id is None) == (site is None):
         raise UsageError("name an object, or a site with --site")
-    rows = trail(context.open(), object_id, site)
+    deployment = context.open()
+    from echoatlas.pipeline.audit.trail import as_told, in_words, trail
+
+    rows = trail(deployment, object_id, site)
     context.say("\n\n".join(in_words(row) for row in rows) or "(none)", [as_told(r) for r in rows])
 
 
@@ -51,9 +52,10 @@ def show(
 def report(ctx: typer.Context, out: Path | None = Out, site: str | None = Site) -> None:
     """What was done in sum: methods, attributes, areas, checks, detectors, policies, keys."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.audit.trail import page, summed, trail
 
-    told = summed(trail(context.open(), site=site))
+    told = summed(trail(deployment, site=site))
     if out is None:
         context.say(page(told).rstrip(), told)
         return
@@ -74,10 +76,10 @@ def sample(
 ) -> None:
     """A sheet of de-identified frames for a person to review, and a table to fill in."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.audit.sheet import write_sheet
     from echoatlas.pipeline.release.findings import RANDOM
 
-    deployment = context.open()
     key, release = deployment.key(), release and context.release_named(release)
     drawn = write_sheet(deployment.lake, deployment.releases, key, dest, n, seed, release)
     random = sum(one.drawn == RANDOM for one in drawn)

@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def plan(ctx: typer.Context, site: list[str] | None = Sites, headers: int = Headers) -> None:
     """What would run, on how many objects, why; what de-identification will do, in words."""
     context: Context = ctx.obj
-    deployment = context.open("made")  # first, since what is imported then forgoes pandas
+    deployment = context.open("made")
     from echoatlas.pipeline.deidentify_tool.explain import brief, explain
     from echoatlas.pipeline.plan.plan import plans_of, surveys_of
     from echoatlas.pipeline.plan.settings import journey_config
@@ -143,9 +143,9 @@ def validate(ctx: typer.Context) -> None:
     """All rows of the lake against the expectations, by Great Expectations; a run looks at what it
     brings alone."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.gate.whole_lake import whole_lake
 
-    deployment = context.open()
     checks = whole_lake(deployment.lake, deployment.sites, context.progress)
     failed = [(name, said) for name, ok, said in checks if not ok]
     plain = f"{number_of(len(checks), 'expectation')}, of which {len(failed)} do not hold"
@@ -168,9 +168,9 @@ def compact(
 ) -> None:
     """Make many small files of the lake into few large ones; releases stay as they are."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.run.compact import compact_lake
 
-    deployment = context.open()
     found, deleted = compact_lake(deployment.lake, deployment.releases, sweep, context.progress)
     rows = [(name, one.before, one.after) for name, one in found.items() if one.before]
     plain = table(("table", "files before", "after"), rows)

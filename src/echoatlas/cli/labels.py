@@ -39,10 +39,10 @@ def export(
 ) -> None:
     """Write what a person should look at: DEST/review.csv and DEST/thumbnails/."""
     context: Context = ctx.obj
+    lake = context.open().lake
     from echoatlas.pipeline.label.review import export as written
     from echoatlas.pipeline.run.label_conflicts import label_conflicts, to_review
 
-    lake = context.open().lake
     number = written(lake, dest, most, to_review(label_conflicts(lake)))
     context.say(
         f"{number_of(number, 'object')} to look at in {dest.absolute() / 'review.csv'}\n"
@@ -63,9 +63,10 @@ def import_(
 ) -> None:
     """Take decisions back: they stand above what fusion concludes, whatever is run again."""
     context: Context = ctx.obj
+    lake = context.open().lake
     from echoatlas.pipeline.label.review import import_ as taken
 
-    number = taken(context.open().lake, file, by, _day(on))
+    number = taken(lake, file, by, _day(on))
     context.say(
         f"{number_of(number, 'decision')} by {by}; next: echoatlas label run",
         {"decisions": number, "author": by},
@@ -83,10 +84,11 @@ def _day(text: str | None) -> date:
 def conflicts(ctx: typer.Context) -> None:
     """Duplicates whose labels differ, and what a release makes of them."""
     context: Context = ctx.obj
+    lake = context.open().lake
     from echoatlas.pipeline.run.label_conflicts import label_conflicts
     from echoatlas.taxonomy.tree import UNKNOWN
 
-    found = label_conflicts(context.open().lake)
+    found = label_conflicts(lake)
     rows = [
         [one.outcome, one.paths or UNKNOWN, object_id, site, paths or UNKNOWN]
         for one in found
@@ -113,9 +115,10 @@ def run(ctx: typer.Context) -> None:
 
     Where words or rules of evidence changed, `echoatlas run` reads headers anew first."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.run.lake_steps import relabel
 
-    changed, done = relabel(context.open())
+    changed, done = relabel(deployment)
     context.say(
         f"{number_of(sum(changed.values()), 'frame')} labeled otherwise"
         if done
@@ -128,9 +131,10 @@ def run(ctx: typer.Context) -> None:
 def status(ctx: typer.Context) -> None:
     """How labels were decided, how many abstain, and how many ask for a person."""
     context: Context = ctx.obj
+    lake = context.open().lake
     from echoatlas.pipeline.label.relabel import standing
 
-    found = standing(context.open().lake)
+    found = standing(lake)
     context.say(table(("labels", "number"), list(found.items())), found)
 
 

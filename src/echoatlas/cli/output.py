@@ -33,6 +33,8 @@ class Context:
     def open(self, lake: Literal["read", "made", "unused"] = "read") -> Deployment:
         """The deployment that the command is about.
 
+        What is imported from now on forgoes pandas.
+
         Args:
             lake: "read" if there has to be one; "made" if the command makes the one that the
                 configuration names; "unused" if it does not matter.
@@ -57,16 +59,21 @@ class Context:
     def releases(self) -> Storage:
         """The releases of the lake that was named, or of the deployment around here.
 
-        A trainer has neither keys nor the extra ``curate``: the lake's address is enough.
+        A trainer has neither keys nor the extra ``curate``: the lake's address is enough. What is
+        imported from now on forgoes pandas, as with ``open``: commands begin with either.
         """
+        from echoatlas.pipeline.forgo import forgo_pandas
+
+        forgo_pandas()
         return find_releases(self.lake, Path(self.deployment) if self.deployment else None)
 
     def release_named(self, name: str) -> str:
         """The release that is meant by a name: where one was redacted, its successor, which is
         told."""
+        releases = self.releases()
         from echoatlas.pipeline.release.notices import standing_name
 
-        return standing_name(self.releases(), name, self.warn)
+        return standing_name(releases, name, self.warn)
 
     def has_lake(self) -> bool:
         """Whether there is a deployment around here, whose lake is there, and the extra for it."""
@@ -78,14 +85,10 @@ class Context:
         It keeps nothing for a trainer, who has no deployment or only a base install; one that
         can't be written stops nothing.
         """
-        from echoatlas.pipeline.event_log import EventLog, run_name
+        from echoatlas.pipeline.event_log import EventLog, can_log, run_name
 
         place = find_lake(self.lake, Path(self.deployment) if self.deployment else None)
-        try:
-            import structlog  # noqa: F401
-        except ModuleNotFoundError:
-            place = None
-        return EventLog(place, run_name(letter), optional=True)
+        return EventLog(place if can_log() else None, run_name(letter), optional=True)
 
     def lake_or_none(self) -> Lake | None:
         """The lake of the deployment around here; None for a trainer, who has only releases."""

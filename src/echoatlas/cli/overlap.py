@@ -38,10 +38,11 @@ def export(
 ) -> None:
     """Write what is near to a set can be found by, where its pictures may not go."""
     context: Context = ctx.obj
+    release = release and context.release_named(release)
+    deployment = context.open()
     from echoatlas.pipeline.run.evaluation_sets import export_fingerprints
 
-    release = release and context.release_named(release)
-    made = export_fingerprints(context.open(), dest, release, where, name)
+    made = export_fingerprints(deployment, dest, release, where, name)
     context.say(
         f"{number_of(made.rows.num_rows, 'frame')} of {number_of(made.clips, 'clip')} in "
         f"{dest.absolute()}: hashes and opaque ids, no pixels",
@@ -52,9 +53,9 @@ def export(
 def overlap(ctx: typer.Context, against: list[str] | None = Against) -> None:
     """What sites and collections have in common, or the lake and sets that must stay out."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.run.overlaps import matrices, set_overlap
 
-    deployment = context.open()
     if against:
         found = [set_overlap(deployment, name) for name in against]
         heads = ("set", "site", "frames", "clips", "patients", "undecided clips", "of its clips")

@@ -33,12 +33,12 @@ def pull(
 ) -> None:
     """Bring a release, or a part of it, to a folder, as a trainer's own loader reads it."""
     context: Context = ctx.obj
+    releases = context.releases()
     from echoatlas.pipeline.release.notices import standing_name
     from echoatlas.pipeline.release.pull import pull as bring
 
     chosen = pairs([*(settings or []), *(["even=true"] if even else [])])
     said = context.warn, chosen, context.progress
-    releases = context.releases()
     number = bring(
         releases, name, dest, format, where, *said, replace=replace, missing=context.warn
     )

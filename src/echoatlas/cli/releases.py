@@ -92,7 +92,7 @@ def create(
     raw |= {key: yaml_value(value, f"--set {key}") for key, value in pairs(settings or []).items()}
     raw |= {"name": name} | {key: value for key, value in given.items() if value is not None}
     asked = parse(ReleaseConfig, raw, str(config or "release"))
-    deployment = context.open()  # first, since what is imported then forgoes pandas
+    deployment = context.open()
     from echoatlas.pipeline.erase.returned import demand_nothing_erased
     from echoatlas.pipeline.release.card import on_licenses
     from echoatlas.pipeline.release.create import preview
@@ -132,10 +132,10 @@ def create(
 def moves(ctx: typer.Context, name: str) -> None:
     """Patients whom a release has in another split than an earlier one, and native conflicts."""
     context: Context = ctx.obj
+    releases = context.releases()
     from echoatlas.pipeline.release.manifest import manifest_of
     from echoatlas.pipeline.release.moves import patients_moved
 
-    releases = context.releases()
     name = context.release_named(name)
     manifest = manifest_of(releases, name)
     found = patients_moved(releases, manifest)
@@ -171,10 +171,10 @@ def rebuild(
 ) -> None:
     """Make shards that are missing again, byte for byte, from the lake that was pinned."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.release.rebuild import remade as again
     from echoatlas.pipeline.storage.storage import Storage
 
-    deployment = context.open()
     elsewhere = None if to is None else Storage.open(to)
     number = again(deployment.lake, deployment.releases, name, elsewhere, context.warn)
     context.say(
@@ -190,9 +190,9 @@ def sweep(
 ) -> None:
     """Delete files that no release needs: shards of one that was killed, what redactions left."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.release.sweep import delete_unused, unused
 
-    deployment = context.open()
     if dry_run:
         found = unused(deployment.releases, days)
     else:
@@ -211,11 +211,11 @@ def sweep(
 def list_releases(ctx: typer.Context) -> None:
     """The releases that are published."""
     context: Context = ctx.obj
+    releases = context.releases()
     from echoatlas.pipeline.release.manifest import manifest_of, names
     from echoatlas.pipeline.release.notices import notice_of
     from echoatlas.pipeline.storage.whereabouts import demand_somewhere
 
-    releases = context.releases()
     found = [manifest_of(releases, name) for name in names(releases)]
     if not found:
         demand_somewhere(releases)
@@ -263,20 +263,21 @@ def _unheeded(context: Context, some: Sequence[Manifest]) -> Mapping[str, Sequen
 def show(ctx: typer.Context, name: str) -> None:
     """A release's card; with --json its manifest."""
     context: Context = ctx.obj
+    releases = context.releases()
     from echoatlas.pipeline.release.card import card
     from echoatlas.pipeline.release.documents.changes import changes_of, on_card
     from echoatlas.pipeline.release.manifest import manifest_of
     from echoatlas.pipeline.release.notices import notice_of
 
-    manifest = manifest_of(context.releases(), name)
-    if (notice := notice_of(context.releases(), name)) is not None:
+    manifest = manifest_of(releases, name)
+    if (notice := notice_of(releases, name)) is not None:
         context.warn(notice.of(name))
     since = _refused_since(context, [manifest]).get(name)
     if since is not None and since.patients:
         context.warn(f"release {name}: {since.sentence}")
     for one in _unheeded(context, [manifest]).get(name, ()):
         context.warn(f"release {name}: {one.sentence}")
-    changed = changes_of(context.releases(), manifest)
+    changed = changes_of(releases, manifest)
     context.say(card(manifest, on_card(changed)), manifest.published)
 
 
@@ -289,10 +290,11 @@ def diff_releases(
 ) -> None:
     """What came, what went and why, what is labeled or split otherwise; --json for programs."""
     context: Context = ctx.obj
+    releases = context.releases()
     from echoatlas.pipeline.release.departures import reasons
     from echoatlas.pipeline.release.diff import as_text, diff, write_changes
 
-    found = diff(context.releases(), before, after, reasons(context.lake_or_none()), context.warn)
+    found = diff(releases, before, after, reasons(context.lake_or_none()), context.warn)
     if frames is not None:
         write_changes(found, frames)
     context.say(as_text(found), found.counts())
@@ -307,7 +309,8 @@ def deprecate(
 ) -> None:
     """Warn whoever opens a release that it should not be used; the release itself stays."""
     context: Context = ctx.obj
+    releases = context.releases()
     from echoatlas.pipeline.release.notices import deprecate as say
 
-    said = say(context.releases(), name, why, successor)
+    said = say(releases, name, why, successor)
     context.say(said.of(name), said)

@@ -121,12 +121,12 @@ def check(
 ) -> None:
     """Check a site's file and bucket, and try its first uploads; writes nothing."""
     context: Context = ctx.obj
+    deployment = context.open("unused")
     from echoatlas.pipeline.plan.plan import checked as settings_checked
     from echoatlas.pipeline.plan.settings import label_config
     from echoatlas.pipeline.sites.onboarding import check_site, file_of
     from echoatlas.pipeline.sites.profile import profile_site
 
-    deployment = context.open("unused")
     checked = check_site(deployment, file_of(deployment, site))
     found = None
     if objects and checked.files:
@@ -211,10 +211,10 @@ def list_sites(ctx: typer.Context) -> None:
 def receipt(ctx: typer.Context, site: str, upload: str | None = typer.Argument(None)) -> None:
     """What became of each file that a site dropped (names files: for the site's own eyes)."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.plan.survey import arrived_at
     from echoatlas.pipeline.sites.receipts import receipts
 
-    deployment = context.open()
     arrived = arrived_at(deployment, deployment.site(site))
     found = receipts(deployment, arrived, [upload] if upload else None)
     if upload and not found:
@@ -248,10 +248,11 @@ def list_quarantine(
 ) -> None:
     """Rejected objects, and why."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.run.quarantine import quarantined
     from echoatlas.pipeline.sites.advice import advice_on, told_without_advice
 
-    found = [asdict(row) for row in quarantined(context.open(), site, reason)]
+    found = [asdict(row) for row in quarantined(deployment, site, reason)]
     rows: list[dict[str, Any]] = [
         {head: row[head] for head in HEADS} | {"advice": advice_on(row["reason"], row["detail"])}
         for row in found
@@ -268,10 +269,11 @@ def list_quarantine(
 def show(ctx: typer.Context, object_id: str) -> None:
     """All that is known of one rejected object."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.run.quarantine import one_quarantined
     from echoatlas.pipeline.sites.advice import advice_on
 
-    row = asdict(one_quarantined(context.open(), object_id))
+    row = asdict(one_quarantined(deployment, object_id))
     row["advice"] = advice_on(row["reason"], row["detail"])
     context.say("\n".join(f"{name:12} {value}" for name, value in row.items()), row)
 
@@ -284,8 +286,9 @@ def retry(
 ) -> None:
     """Take rejected objects out of quarantine; the next run works on them anew."""
     context: Context = ctx.obj
+    deployment = context.open()
     from echoatlas.pipeline.run.quarantine import release_from_quarantine
 
-    number = release_from_quarantine(context.open(), site, reason)
+    number = release_from_quarantine(deployment, site, reason)
     back = number_of(number, "object is", "objects are")
     context.say(f"{back} pending again; next: echoatlas run", {"retried": number})

@@ -30,12 +30,9 @@ def verify(ctx: typer.Context, name: str, against: list[str] | None = Against) -
     Where the lake is at hand, its edges are asked as well, and evaluation sets.
     """
     context: Context = ctx.obj
-    from echoatlas.pipeline.forgo import forgo_pandas
-
-    forgo_pandas()
+    name = context.release_named(name)
     from echoatlas.pipeline.release.verify import verify as looked
 
-    name = context.release_named(name)
     with context.events("v") as log:
         log.begin(Stage.VERIFY)
         allowance = context.open("unused").lake.allowance if context.has_lake() else None

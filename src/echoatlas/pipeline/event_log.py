@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import CheckFailed, Reason, Retry, UsageError
+from echoatlas.pipeline.forgo import forgo
 from echoatlas.schemas.events import Ending, Event, Stage
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ SEGMENT = 1 << 18  # bytes
 PAUSE = 5.0  # seconds
 RUN = re.compile(r"[a-z]\d{8}T\d{6}-[0-9a-f]{6}", re.ASCII)
 REASONS = {one.value: one for one in Reason}
+FOR_TERMINALS = ("rich", "better_exceptions")  # half the time that structlog takes to import
 KEYS = ("run", "site", "step", "reason", "count", "seconds")
 
 
@@ -179,8 +181,7 @@ def ending_of(error: BaseException) -> Ending:
 
 def _logger(lines: list[str], closed: Callable[..., Any]) -> Any:
     """A logger of structlog's over a list of lines; not in the base install, whose log is None."""
-    import structlog
-
+    structlog = _structlog()
     return structlog.wrap_logger(
         _Lines(lines),
         processors=[
@@ -190,6 +191,21 @@ def _logger(lines: list[str], closed: Callable[..., Any]) -> Any:
         ],
         wrapper_class=structlog.BoundLogger,
     )
+
+
+def can_log() -> bool:
+    """Whether there is what a log needs, which a base install has not."""
+    try:
+        _structlog()
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def _structlog() -> Any:
+    with forgo(*FOR_TERMINALS):
+        import structlog
+    return structlog
 
 
 class _Lines:

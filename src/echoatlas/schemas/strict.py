@@ -16,4 +16,7 @@ class Strict(BaseModel):
     so that a new name makes nothing anew.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    # Built by the first who has something to validate: no command needs more than a few of them
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, defer_build=True
+    )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from echoatlas.errors import ConfigError, unreadable
 from echoatlas.schemas.config.wording import explain
+from echoatlas.schemas.packaged import yaml_data
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,7 +67,7 @@ def yaml_value(text: str, where: str) -> Any:
         ConfigError: it is not YAML.
     """
     try:
-        return yaml.safe_load(text)
+        return yaml_data(text)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
