@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.config.site import SiteConfig
 
 OUTCOME = ("locator", "object_id", "patient", "status", "reason", "consent", "flags")
+SEEN = ("locator", "object_id", "container", "member", "ordinal")
 WAITS = "Its upload has not come whole: it is taken when it has."
 UNLIKE = (
     "It is not like what came before in number or kind, so a person looks at it before it is taken."
@@ -103,7 +104,7 @@ def receipts(
     wanted = None if uploads is None else {*uploads, *named}
     inside: dict[str, list[dict[str, object]]] = {}
     alone: dict[str, dict[str, object]] = {}
-    for row in lake.read("sightings", where=_of(site, wanted)).to_pylist():
+    for row in lake.read("sightings", SEEN, _of(site, wanted)).to_pylist():
         if row["container"]:
             inside.setdefault(row["container"], []).append(row)
         else:
@@ -232,7 +233,7 @@ class _Known:
         return _Known(
             outcomes,
             fates_of(of_objects),
-            _details(lake, of_objects),
+            _details(lake, site, of_objects),
             remarks,
             held.unlike if held is not None else (),
         )
@@ -285,11 +286,11 @@ def fates_of(outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {row["object_id"]: row["reason"] for row in outcomes if row["status"] == Status.REJECTED}
 
 
-def _details(lake: Lake, outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _details(lake: Lake, site: SiteConfig, outcomes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What stands in quarantine of rejected objects, where it says what to do about them."""
     ids = sorted({row["object_id"] for row in outcomes if row["status"] == Status.REJECTED})
     those = pc.field("object_id").isin(pa.array(ids, pa.string()))  # also of nobody
-    rows = lake.read("quarantine", ["object_id", "detail"], those)
+    rows = lake.read("quarantine", ["object_id", "detail"], _of(site, None) & those)
     return {
         one["object_id"]: one["detail"] for one in rows.to_pylist() if OWN.search(one["detail"])
     }
