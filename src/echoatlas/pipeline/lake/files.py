@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from echoatlas.pipeline.lake.evolution import completed
@@ -18,6 +17,7 @@ from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
     from echoatlas.pipeline.lake.ids import SortedIds

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
 
 # What a dataset remembers of each file that it has read is 50 kB: of thousands of small files,
 # which are read once, more than of their rows, and what is freed of it does not go back to the
@@ -23,6 +27,8 @@ def rows_of(
     except pa.ArrowNotImplementedError:
         # Files that a deletion rewrote hold string views; pyarrow can't compare those of their
         # statistics with a string. Without statistics all rows are read, and then filtered.
+        import pyarrow.dataset as ds  # who reads files by themselves, as workers do, needs none
+
         return ds.Scanner.from_batches(
             dataset.to_batches(use_threads=threads, **ONCE),
             schema=dataset.schema,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.database import database
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.clip_codec import encode_clip
 from echoatlas.pipeline.frames.codec import decode
@@ -20,7 +19,6 @@ from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.lake.files import rows_in
 from echoatlas.pipeline.lake.ids import SortedIds
 from echoatlas.pipeline.lake.join import places as among_known
-from echoatlas.pipeline.lake.views import add_located
 from echoatlas.pipeline.release.annotations import mask_ending
 from echoatlas.pipeline.release.cutting import SLEPT
 from echoatlas.pipeline.release.shard import ENDINGS, packed_image
@@ -29,7 +27,6 @@ from echoatlas.pipeline.release.tar import PackedSample, Tar, one_shard, packed_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.cutting import Cutting
     from echoatlas.pipeline.storage.storage import Storage
 
@@ -262,30 +259,3 @@ def _masks(rows: pa.Table, size: str) -> dict[str, list[bytes]]:
     for row in drawn.sort_by(order).select(["frame_id", name]).to_pylist():
         found.setdefault(row["frame_id"], []).append(row[name])
     return found
-
-
-def files_of(
-    lake: Lake, tables: Mapping[str, int | None], tasks: Sequence[pa.ChunkedArray]
-) -> Iterator[dict[str, tuple[str, ...]]]:
-    """For each task the files of each table in which rows of its frames lie.
-
-    Args:
-        tables: their names and versions, None for the newest. tasks: ids of the frames of each.
-    """
-    asked_for = pa.table(
-        {
-            "frame_id": pa.chunked_array([one for ids in tasks for one in ids.chunks], pa.string()),
-            "task": np.repeat(np.arange(len(tasks)), [len(ids) for ids in tasks]),
-        }
-    )
-    found: list[dict[str, tuple[str, ...]]] = [{} for _ in tasks]
-    with database(lake.allowance) as asked:
-        asked.register("wanted", asked_for)
-        for table, version in tables.items():
-            add_located(asked, lake, f"{table}_lies", table, "frame_id", version)
-            for task, file in asked.sql(
-                f"SELECT DISTINCT task, file::VARCHAR FROM {table}_lies JOIN wanted "
-                "USING (frame_id) ORDER BY ALL"
-            ).fetchall():
-                found[task][table] = (*found[task].get(table, ()), file)
-    yield from found

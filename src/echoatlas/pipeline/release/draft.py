@@ -16,8 +16,9 @@ from echoatlas.pipeline.lake.join import places as among_known
 from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.clips import joined_contents
 from echoatlas.pipeline.release.contents import contents, put_details
-from echoatlas.pipeline.release.cut import CutShard, CutTask, Recipe, files_of
+from echoatlas.pipeline.release.cut import CutShard, CutTask, Recipe
 from echoatlas.pipeline.release.earlier import placed_before
+from echoatlas.pipeline.release.frame_files import files_of
 from echoatlas.pipeline.release.packing import (
     PACKED_BY,
     Run,

@@ -19,6 +19,7 @@ from echoatlas.pipeline.lake.join import coded, integers
 from echoatlas.pipeline.lake.join import places as among_known
 from echoatlas.pipeline.release.kin import GROUP
 from echoatlas.pipeline.release.places import NOWHERE, PLACE
+from echoatlas.pipeline.release.tar import MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from echoatlas.schemas.manifest import PublishedShard
 
 TASK = 4  # shards of the least size that a task cuts
-MOST = 2  # a shard of so many least sizes ends also within a group
 PACKED = 0.4  # of raw bytes, about: what tasks are cut by, before anything is packed
 # Columns of an index that say in which order samples are packed, and how large they are, about
 PACKED_BY = (GROUP, "object_id", "pane", "frame_index", "frame_id", "width", "height", "channels")

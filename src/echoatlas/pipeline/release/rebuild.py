@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from echoatlas.pipeline.errors import CheckFailed
-from echoatlas.pipeline.release.cut import CutTask, Recipe, cut_shards, files_of
+from echoatlas.pipeline.release.cut import CutTask, Recipe, cut_shards
 from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.draft import sample_frames
+from echoatlas.pipeline.release.frame_files import files_of
 from echoatlas.pipeline.release.manifest import index_columns_of, places_of
 from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.release.predecessors import present

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.release.headers import add_member, members_in
-from echoatlas.pipeline.release.packing import MOST
 from echoatlas.pipeline.release.places import BLOCK
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 END = b"\0" * 2 * BLOCK
 FOLDER = "shards/"
+MOST = 2  # a shard of so many least sizes ends also within a group
 
 
 @dataclass(frozen=True, slots=True)
