@@ -116,9 +116,20 @@ def bucket(s3: str) -> Storage:
     return Storage.open(f"s3://{name}/prefix")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
+def workers_stay() -> Iterator[None]:
+    """Plain processes wait for the next run in this process, where each would start its own."""
+    with ExitStack() as stack:
+        with as_in_a_process():
+            stack.enter_context(connected(Engine(address="processes")))
+        yield
+
+
+@pytest.fixture(scope="module")
 def one_ray() -> Iterator[None]:
-    """One Ray for all that is run in this process, where each run would wait for a new one."""
+    """One Ray for all that a module runs in this process, where each run would wait for a new
+    one. What is no matter of Ray's runs in plain processes: its start takes longer than most
+    tests."""
     with ExitStack() as stack:
         with as_in_a_process():
             stack.enter_context(connected(Engine(workers=2)))
@@ -126,12 +137,12 @@ def one_ray() -> Iterator[None]:
 
 
 @pytest.fixture
-def rehearsal(one_ray: None, tmp_path: Path) -> Rehearsal:
+def rehearsal(tmp_path: Path) -> Rehearsal:
     return Rehearsal(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def undisturbed(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A small deployment that ran once, from start to end. Other tests have it too: what a test
     runs in it, it runs in a copy (``elsewhere``)."""
     made = Rehearsal(tmp_path_factory.mktemp("undisturbed"))

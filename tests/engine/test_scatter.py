@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from echoatlas.pipeline.engine import processes
 from echoatlas.pipeline.engine.cluster import BUSY, connected
 from echoatlas.pipeline.engine.scatter import MACHINES, Trials, Workers
 from echoatlas.pipeline.errors import Retry
@@ -105,6 +106,12 @@ with connected(Engine(workers=1)) as cluster:
     assert b"Wisniewska" in before, "what is not sealed is not found either"
     assert b"Kowalczyk" not in after, "spilled in the clear"
 """
+
+
+@pytest.fixture(autouse=True)
+def no_worker_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a program of its own."""
+    monkeypatch.setattr(processes._Kept, "workers", None)
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +208,52 @@ def test_a_worker_is_replaced_after_many_tasks_and_none_is_left_behind() -> None
 
     assert len(set(done)) == 3
     assert not any(alive(pid) for pid in set(done))
+
+
+PLAIN = Engine(workers=1, address="processes")
+
+
+def its_process() -> int:
+    """The process of a worker of a run."""
+    with connected(PLAIN) as workers:
+        (done,) = workers.scatter(process_of, [Numbers((1,))])
+    assert done.answer is not None
+    return done.answer
+
+
+def test_a_worker_stays_for_the_next_run_within_and_ends_with_the_outermost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with connected(PLAIN):
+        first, second = its_process(), its_process()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://elsewhere")
+        other = its_process()
+        monkeypatch.chdir(tmp_path)
+        third = its_process()
+        assert alive(third)
+    alone = its_process()
+
+    assert first == second
+    assert len({first, other, third, alone}) == 4
+    assert not any(alive(pid) for pid in (first, other, third, alone))
+
+
+def test_a_worker_that_died_as_it_waited_is_replaced() -> None:
+    with connected(PLAIN):
+        first = its_process()
+        os.kill(first, 9)
+        second = its_process()
+
+    assert first != second
+
+
+def test_no_more_workers_wait_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected(PLAIN):
+        for number in range(len(os.sched_getaffinity(0)) + 1):
+            monkeypatch.setenv("ANOTHER", str(number))
+            its_process()
+        assert processes._Kept.workers is not None
+        assert len(processes._Kept.workers) == len(os.sched_getaffinity(0))
 
 
 def test_who_stops_asking_leaves_no_worker_at_work() -> None:

@@ -25,7 +25,7 @@ def scan(seed: int, patient: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def erased(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rehearsal, Path]:
+def erased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rehearsal, Path]:
     """A deployment that a patient has left, and a backup of its lake and releases of before."""
     made = Rehearsal(tmp_path_factory.mktemp("erased"))
     folder = made.site("here")

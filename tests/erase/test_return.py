@@ -18,9 +18,7 @@ PLAIN = "1.2.840.10008.1.2.1"
 
 
 @pytest.fixture(scope="module")
-def left(
-    one_ray: None, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Rehearsal, Path, Any, list[bytes]]:
+def left(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rehearsal, Path, Any, list[bytes]]:
     """A patient with a scan in the lake and one in quarantine, who has left; another stays."""
     there = Rehearsal(tmp_path_factory.mktemp("left"))
     folder = there.site("st-elsewhere", labels={"organ": "abdomen/liver"})

@@ -172,7 +172,7 @@ UPLOADS = {
 }
 
 
-def test_a_report_that_arrives_later_labels_the_pictures_of_its_study(one_ray, tmp_path):
+def test_a_report_that_arrives_later_labels_the_pictures_of_its_study(tmp_path):
     made = Rehearsal(tmp_path)
     made.engine(batch=2, workers=1)
     folder = made.site("st-elsewhere")
@@ -264,7 +264,7 @@ def test_a_report_that_measured_a_fetus_is_a_context_for_the_pictures_of_its_stu
     assert found.paths == expected
 
 
-def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(one_ray, tmp_path):
+def test_a_report_that_new_words_make_readable_is_worked_on_as_a_whole(tmp_path):
     made = Rehearsal(tmp_path)
     (made.site("st-elsewhere") / "sr.dcm").write_bytes(report(OBSTETRIC, number(BPD)))
     made.run("run")

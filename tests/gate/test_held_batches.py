@@ -29,7 +29,7 @@ def scans() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory, scans: list[bytes]) -> Rehearsal:
+def made(tmp_path_factory: pytest.TempPathFactory, scans: list[bytes]) -> Rehearsal:
     """A site that expects small scans, one of whose is large, and another that has one scan."""
     rehearsal = Rehearsal(tmp_path_factory.mktemp("held"))
     rehearsal.engine(workers=1)

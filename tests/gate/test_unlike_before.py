@@ -42,7 +42,7 @@ def told(one: Rehearsal, upload: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def made(one_ray: None, tmp_path: Path) -> Rehearsal:
+def made(tmp_path: Path) -> Rehearsal:
     """A site that has sent six pictures of a device, and whose file asks to hold what is new."""
     rehearsal = Rehearsal(tmp_path)
     rehearsal.engine(workers=1, batch=2)

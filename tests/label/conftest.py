@@ -19,7 +19,7 @@ def labeled() -> Callable[..., Label]:
 
 
 @pytest.fixture(scope="session")
-def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A deployment with a hospital and one site a collection, run from files to labels."""
     made = Rehearsal(tmp_path_factory.mktemp("labels"))
     made.engine(batch=8, workers=1)

@@ -46,7 +46,7 @@ def nameless(data: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Fourteen patients of two pictures each, and a copy of one of them that no table lists.
 
     Half of the copies lie at the same site, where they come first; half at another. Besides, a

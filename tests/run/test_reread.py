@@ -51,7 +51,7 @@ def kinds() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def before(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def before(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """A lake of all formats, loose and in an archive, with a table beside them and one within."""
     made = Rehearsal(tmp_path_factory.mktemp("before"))
     made.engine(batch=3, group=1, workers=2)

@@ -73,6 +73,7 @@ def test_killed_and_run_again_equals_undisturbed(undisturbed: Any, moment: str) 
 
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before that moment"
+    killed.engine(**PROCESSES)
     killed.run("run")
 
     assert undisturbed.rows() == killed.rows()

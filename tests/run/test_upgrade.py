@@ -91,7 +91,7 @@ def test_a_step_of_the_same_version_has_the_same_fingerprint(earlier: Path) -> N
 
 @pytest.mark.heavy
 def test_an_earlier_lake_is_read_and_an_earlier_release_loads(
-    earlier: Path, tmp_path: Path, one_ray: None
+    earlier: Path, tmp_path: Path
 ) -> None:
     made = Rehearsal(tmp_path)
     fill(made.site("st-elsewhere", labels={"organ": "abdomen/liver"}), stills=2, cine=False)

@@ -39,7 +39,7 @@ def zipped(**members: bytes | str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Two archives: one with a table in it, the other with a table beside it."""
     made = Rehearsal(tmp_path_factory.mktemp("archives"))
     made.engine(batch=8, workers=1)

@@ -47,7 +47,7 @@ def fill(made: Rehearsal, site: str, files: dict[str, bytes], **more: Any) -> No
 
 
 @pytest.fixture(scope="module")
-def made(one_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
     """Four sites and their tables; the fourth demands more of its table than that has."""
     made = Rehearsal(tmp_path_factory.mktemp("elsewhere"))
     made.engine(batch=8, workers=2)

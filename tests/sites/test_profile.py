@@ -80,9 +80,7 @@ def test_its_suggestions_are_right_as_they_stand(made: Rehearsal, told: Any) -> 
     assert site.labels.organ == "abdomen/liver"
 
 
-def test_it_writes_nothing_and_a_run_agrees_with_it(
-    one_ray: None, made: Rehearsal, told: Any
-) -> None:
+def test_it_writes_nothing_and_a_run_agrees_with_it(made: Rehearsal, told: Any) -> None:
     before = everything_in(made.root)
     again = made.here("site", "check", "st", "--objects", "3")
     after = everything_in(made.root)

@@ -180,7 +180,7 @@ def test_the_officer_reads_it_by_the_command(tmp_path, capsys):
 
 
 @pytest.mark.heavy
-def test_a_run_keeps_each_patient_once_and_a_second_run_adds_none(one_ray, tmp_path, public):
+def test_a_run_keeps_each_patient_once_and_a_second_run_adds_none(tmp_path, public):
     from tests.helpers.rehearsal import Rehearsal, fill
 
     made = Rehearsal(tmp_path)

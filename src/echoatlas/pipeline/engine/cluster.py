@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from echoatlas._version import __version__
-from echoatlas.pipeline.engine.processes import Processes
+from echoatlas.pipeline.engine.processes import Processes, workers_kept
 from echoatlas.pipeline.engine.ray_tasks import Cluster
 from echoatlas.pipeline.engine.scatter import MACHINES, ONE_CORE, Workers, width
 from echoatlas.pipeline.errors import Retry, UsageError
@@ -92,7 +92,8 @@ def connected(
     tables are the same.
 
     A process that is in a cluster already stays in it, since Ray allows one a process: whoever
-    runs twice within ``with connected(engine)``, or from a notebook, waits for Ray but once.
+    runs twice within ``with connected(engine)``, or from a notebook, waits for Ray but once. So
+    does who runs within a ``connected`` of plain processes: they stay for the next run.
 
     Args:
         tell: is told if there is no Ray though one was to be started.
@@ -105,7 +106,7 @@ def connected(
     address = None if engine.address == PLAIN else _cluster_address(engine)
     given_up = _GivenUp.within and not address and engine.address != LOCAL
     if given_up or is_plain(engine, objects):
-        with Processes(engine) as processes:
+        with workers_kept(), Processes(engine) as processes:
             yield processes
         return
     prepare(join=bool(address))
@@ -129,7 +130,7 @@ def connected(
                     raise Retry(BUSY)
                 tell(f"{BUSY}: working in plain processes")
                 _GivenUp.within = True
-                with Processes(engine) as processes:
+                with workers_kept(), Processes(engine) as processes:
                     yield processes
                 return
         yield Cluster(engine)

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from echoatlas.pipeline.engine.scatter import (
@@ -76,7 +78,7 @@ class Processes:
                 free = self._width - len(self._busy)
                 wanted = list(islice(iter(trials.next, None), free))
                 missing = len(wanted) - len(self._idle)
-                self._idle += [_Worker() for _ in range(missing)]  # which come up side by side
+                self._idle += [_taken() for _ in range(missing)]  # which come up side by side
                 for trial in wanted:
                     self._give(function, trial)
                 if not self._busy:
@@ -115,8 +117,10 @@ class Processes:
             return
 
     def _end(self) -> None:
-        for worker in [*self._idle, *(busy[0] for busy in self._busy.values())]:
+        for worker, _ in self._busy.values():
             worker.end()
+        for worker in self._idle:
+            _left(worker)
         self._idle, self._busy = [], {}
 
 
@@ -125,10 +129,12 @@ class _Worker:
 
     Attributes:
         up: whether it said so.
+        around: what it was started in.
     """
 
     def __init__(self) -> None:
         self.tasks = self.ticks = 0
+        self.around = _Around.now()
         self.up = False
         self.pipe, theirs = Pipe()
         with theirs:
@@ -139,7 +145,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
-                env=SILENT | ONE_CORE | os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                env=self.around.environment,
             )
 
     @staticmethod
@@ -189,6 +195,67 @@ class _Worker:
         self.pipe.close()
         if self._process.stdin:
             self._process.stdin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a worker has of its driver as it starts, and keeps."""
+
+    environment: dict[str, str]
+    folder: str
+
+    @staticmethod
+    def now() -> _Around:
+        places = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return _Around(
+            SILENT | ONE_CORE | os.environ | places, str(Path("/proc/self/cwd").readlink())
+        )
+
+
+class _Kept:
+    """Workers that wait for whoever scatters next; None if none is kept."""
+
+    lock = threading.Lock()
+    workers: list[_Worker] | None = None
+
+
+@contextmanager
+def workers_kept() -> Iterator[None]:
+    """Have workers that are done with all that was asked wait for who scatters next, while this
+    lasts: one takes longer to start than a small run takes. As many as there are cores wait."""
+    with _Kept.lock:
+        kept = _Kept.workers is not None
+        _Kept.workers = _Kept.workers or []
+    try:
+        yield
+    finally:
+        if not kept:
+            with _Kept.lock:
+                workers, _Kept.workers = _Kept.workers, None
+            for worker in workers or ():
+                worker.end()
+
+
+def _taken() -> _Worker:
+    """A worker that waits, if it is as one that is started now; else one that starts."""
+    now = _Around.now()
+    with _Kept.lock:
+        for worker in _Kept.workers or ():
+            if worker.around == now and _Kept.workers:
+                _Kept.workers.remove(worker)
+                return worker
+    return _Worker()
+
+
+def _left(worker: _Worker) -> None:
+    """Have a worker wait, or end if none is kept; who waits longest ends if there are too many."""
+    with _Kept.lock:
+        if _Kept.workers is not None and worker.up:
+            _Kept.workers.append(worker)
+            if len(_Kept.workers) <= len(os.sched_getaffinity(0)):
+                return
+            worker = _Kept.workers.pop(0)
+    worker.end()
 
 
 class _Tick:
