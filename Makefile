@@ -26,8 +26,9 @@ setup: .venv/.installed  ## a virtual environment with everything, from the pinn
 demo: setup  ## the whole journey on sample scans, ending with a report to open
 	$(BIN)/echoatlas demo
 
+# One process more than two processors can work for: some test always waits for a server or a disk
 test: setup  ## all tests but the heavy ones
-	$(BIN)/python -m pytest -m "not heavy" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not heavy" -n 3 --dist loadfile --no-loadscope-reorder
 
 test-all: setup  ## all tests, with examples drawn anew
 	HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest

@@ -19,6 +19,7 @@ from echoatlas.flows._slots import limits_of
 from echoatlas.flows._told import OURS
 from echoatlas.flows.serving import FLOWS, deployments
 from echoatlas.pipeline.deployment import Deployment
+from tests.helpers.programs import run_program
 from tests.helpers.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -71,6 +72,14 @@ def test_each_flow_is_served_under_the_deployment_s_name_with_where_it_lies(tmp_
     timed = {name: len(one.schedules or []) for name, one in served.items()}
     assert timed == {**dict.fromkeys(served, 0), "curate": 1, "watch": 1}
     assert [name for name, one in served.items() if one.concurrency_limit] == ["watch"]
+
+
+def test_the_process_of_a_flow_run_loads_no_pandas() -> None:
+    program = "import echoatlas.flows, sys; print(*({'prefect', 'pandas'} & {*sys.modules}))"
+
+    done = run_program(program)
+
+    assert done.stdout.split() == ["prefect"], done.stderr
 
 
 def test_a_form_in_prefect_s_page_asks_for_what_a_flow_takes(prefect: Prefect) -> None:

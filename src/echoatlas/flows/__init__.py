@@ -8,9 +8,11 @@
     serve(curate.to_deployment("atlas"), release.to_deployment("atlas"))
 """
 
+from echoatlas.pipeline.forgo import forgo_pandas
 from echoatlas.pipeline.silence import silence
 
 silence()  # before Prefect, which would report to its makers
+forgo_pandas()  # each flow run is a process that would load them
 
 from echoatlas.flows.curate import curate  # noqa: E402
 from echoatlas.flows.erase import erase  # noqa: E402
