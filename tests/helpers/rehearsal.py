@@ -159,7 +159,6 @@ def printed(done: subprocess.CompletedProcess[str]) -> Any:
 def as_in_a_process() -> Iterator[None]:
     """Have warnings be no errors, and the environment as it was at the end."""
     before = dict(os.environ)
-    os.environ.pop("PYTEST_CURRENT_TEST", None)  # workers of another environment are others
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
