@@ -1,1 +1,1 @@
-"""A package, so that what its tests share ends with them: a server that is asked nothing works on."""
+"""A package, so that what its tests share ends with them: a server that nobody asks works on."""
