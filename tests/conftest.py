@@ -99,13 +99,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup() -> None:
     """Have all tests run in one environment: workers of another one are not used again."""
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    os.environ["PYTEST_CURRENT_TEST"] = "one of ours"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call() -> None:
     """The same: it is set anew between the two."""
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    os.environ["PYTEST_CURRENT_TEST"] = "one of ours"
 
 
 @pytest.fixture(scope="session", autouse=True)
