@@ -6,8 +6,9 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
-# Characters below which libyaml reads: what is nested deeper than the stack is PyYAML's to refuse
-SHORT = 1 << 14
+# Characters below which libyaml reads: it takes half a kB of the stack a level and ends the process
+# where that ends: what is nested deeper is PyYAML's to refuse
+SHORT = 1 << 12
 
 
 def packaged(package: str, name: str) -> Any:
