@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.aspect import ANAMORPHIC, unequal
@@ -73,6 +74,23 @@ def test_where_a_scan_says_how_large_its_pixels_are_the_ratio_adds_nothing():
     scan = read(write_dicom(STILL, overrides=told))
 
     assert scan.spacing == (0.4, 0.2) and ANAMORPHIC not in scan.flags
+
+
+def test_a_region_that_states_no_size_leaves_the_ratio_as_it_is():
+    """An M-mode trace says millimeters down and seconds across; graphics say nothing at all."""
+
+    def with_region(units, deltas):
+        region = Dataset()
+        region.RegionSpatialFormat, region.RegionDataType = 1, 1
+        region.RegionLocationMinX0, region.RegionLocationMinY0 = 0, 0
+        region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 159, 119
+        region.PhysicalUnitsXDirection, region.PhysicalUnitsYDirection = units
+        region.PhysicalDeltaX, region.PhysicalDeltaY = deltas
+        told = {"SequenceOfUltrasoundRegions": [region], "PixelSpacing": None}
+        return stretched(write_dicom(STILL, overrides={**told, "PixelAspectRatio": [2, 1]}))
+
+    assert with_region((4, 3), (0.01, 0.05)) and with_region((3, 3), (0.0, 0.0))
+    assert not with_region((3, 3), (0.05, 0.1))
 
 
 @pytest.mark.parametrize("ratio", [[0, 1], [1], [1, 2, 3]])

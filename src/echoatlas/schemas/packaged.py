@@ -6,8 +6,8 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
-# Characters below which libyaml reads: it takes half a kB of the stack a level and ends the process
-# where that ends: what is nested deeper is PyYAML's to refuse
+# Characters below which libyaml reads. It takes half a kB of the stack a level, and ends the
+# process where that ends; what may be nested deeper is PyYAML's to refuse
 SHORT = 1 << 12
 
 

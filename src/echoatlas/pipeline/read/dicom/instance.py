@@ -51,7 +51,6 @@ def scan_of(
     """
     damage = Damage()
     regions, spacing = ultrasound_regions(opened.header), pixel_spacing(opened.header)
-    stretched = () if regions or spacing else pixel_aspect(opened.header)
     return Scan(
         format="dicom",
         codec=syntax,
@@ -64,7 +63,7 @@ def scan_of(
         regions=regions,
         spacing=spacing,
         header=opened.header,
-        flags=(*opened.flags, *flags, *stretched),
+        flags=(*opened.flags, *flags, *pixel_aspect(opened.header, regions, spacing)),
         damage=damage,
         single=lambda index: one(decoder, index, size, CODEC_ERRORS),
     )

@@ -67,8 +67,17 @@ def pixel_spacing(header: Dataset) -> tuple[float, float] | None:
     return None
 
 
-def pixel_aspect(header: Dataset) -> tuple[str, ...]:
-    """The flag of pixels that are no squares: vertical, then horizontal side (C.7.6.3.1.7)."""
+def pixel_aspect(
+    header: Dataset,
+    regions: tuple[UltrasoundRegion, ...],
+    spacing: tuple[float, float] | None,
+) -> tuple[str, ...]:
+    """The flag of pixels that are no squares: vertical, then horizontal side (C.7.6.3.1.7).
+
+    None where spacing, or a region's deltas in one unit, state both sides: they count.
+    """
+    if spacing or any(all(one.delta) and len(set(one.units)) == 1 for one in regions):
+        return ()
     sides = read_texts(read_value(header, PIXEL_ASPECT_RATIO))
     return unequal(*map(float, sides)) if len(sides) == 2 and all(map(_is_whole, sides)) else ()
 
