@@ -180,6 +180,26 @@ def test_three_times_in_the_place_of_vectors_stay_three_pictures():
     assert np.array_equal(made, np.stack(list(scan.frames())))
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.uint16])
+def test_a_picture_of_real_numbers_under_a_header_of_whole_ones_is_not_stretched(kind):
+    made = clip(4)[:, :, :] // 2 + 40
+    header = nibabel.Nifti1Image(made.T.astype(kind), np.eye(4)).header
+
+    scan = read(nibabel.Nifti1Image(made.T.astype(float), np.eye(4), header).to_bytes())
+
+    assert np.array_equal(made, np.stack(list(scan.frames())))
+
+
+def test_decibels_that_were_scaled_stay_real_numbers():
+    decibels = -60.0 + 60.0 * clip(4)[0] / 255
+    header = nibabel.Nifti1Image(decibels.T.astype(np.int16), np.eye(4)).header
+
+    scan = read(nibabel.Nifti1Image(decibels.T[:, :, None], np.eye(4), header).to_bytes())
+
+    (shown,) = scan.frames()
+    assert np.array_equal(clip(4)[0], shown)
+
+
 def test_the_slice_dimension_of_a_nifti_is_obeyed():
     made = clip(24, "linear")
     values = np.ascontiguousarray(made.transpose(0, 2, 1))

@@ -7,6 +7,7 @@ import json
 import zipfile
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 
@@ -160,6 +161,42 @@ def test_an_array_of_numpy_is_a_clip_and_its_mask():
     assert (scan.format, scan.declared_frames, scan.height, scan.width) == ("npy", 5, 40, 60)
     assert {one.frame: int(np.count_nonzero(one.mask)) for one in found}[3] == 40
     assert flags == frozenset()
+
+
+def nifti_as_of(kind, values):
+    """What nibabel makes of an array saved under the header of a volume of this type."""
+    header = nibabel.Nifti1Image(np.zeros((40, 60, 1), kind), np.eye(4)).header
+    return nibabel.Nifti1Image(values.T[:, :, None], np.eye(4), header).to_bytes()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16])
+@pytest.mark.parametrize("labels", [{1}, {3}, {1, 3}, {1, 2, 3}])
+@pytest.mark.parametrize("real", [np.float32, np.float64, np.int64])
+def test_labels_saved_as_real_numbers_are_whole(kind, labels, real):
+    """``findings/labels_of_a_mask.sh``."""
+    drawn = np.zeros((60, 40))
+    for label in labels:
+        drawn[10 * label : 10 * label + 8, 5:15] = label
+    scan = Scan("nifti", "", 1, 60, 40, lambda: iter(()))
+    base = "C/patient0001/patient0001_2CH_ED"
+    mask = {f"{base}_gt.nii.gz": nifti_as_of(kind, drawn.astype(real))}
+
+    found, flags = of("camus", f"{base}.nii.gz", mask, scan)
+
+    names = ["left_ventricle", "myocardium", "left_atrium"]
+    masks = {one.name: one.mask for one in found if one.kind == "mask"}
+    assert (flags, set(masks)) == (frozenset(), {names[label - 1] for label in labels})
+    for label in labels:
+        assert np.array_equal(masks[names[label - 1]], drawn == label)
+
+
+def test_a_mask_of_zeros_and_ones_is_its_one_label_whatever_an_adapter_calls_it():
+    for level in (1, 255):
+        drawn = np.zeros((60, 60), np.uint8)
+        drawn[5:15] = level
+
+        for label in ("1", "127", "255"):
+            assert labeled(drawn, Mask(labels={label: "rib"}))["rib"].sum() == 600
 
 
 @pytest.mark.parametrize("values", [np.array([{"a": 1}] * 400).reshape(20, 20), np.zeros(3)])

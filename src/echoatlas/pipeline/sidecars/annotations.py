@@ -226,8 +226,9 @@ def labeled(picture: Picture, rule: Mask) -> dict[str, NDArray[np.bool_]]:
     values = picture.astype(np.int16)
     if rule.labels:
         wanted = {_level(key, values.ndim): name for key, name in rule.labels.items()}
-        if set(np.unique(values)) <= {0, 255} and len(wanted) == 1:
-            wanted = {255: next(iter(wanted.values()))} if values.ndim == 2 else wanted
+        drawn = set(np.unique(values)) - {0}
+        if len(wanted) == 1 and values.ndim == 2 and drawn in ({1}, {255}):
+            wanted = {int(drawn.pop()): next(iter(wanted.values()))}
         near = 0 if values.ndim == 2 else NEAR
         found = {name: _within(values, level, near) for level, name in wanted.items()}
         black = _within(values, 0 if values.ndim == 2 else (0, 0, 0), near)

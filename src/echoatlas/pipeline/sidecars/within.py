@@ -60,7 +60,7 @@ def within(
 
 
 def _of_rule(mask: InnerMask, rule: Mask, source: str) -> Iterator[SourceAnnotation]:
-    scale = gray_scale(mask.values)
+    scale = gray_scale(mask.values, mask=True)
     for frame, values in _frames(mask):
         for name, inside in sorted(labeled(scale(values), rule).items()):
             yield SourceAnnotation("mask", name, source, mask=inside.astype(np.uint8), frame=frame)

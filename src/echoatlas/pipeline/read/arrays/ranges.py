@@ -1,4 +1,4 @@
-"""The range of values that is shown, where a program left more of it than scanners show."""
+"""Values as they were before a program scaled them, or left more range than scanners show."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.read.arrays.scan import DECIBELS, MOST_DECIBELS
 from echoatlas.pipeline.read.arrays.uff import is_decibels
+
+COARSEST = 0.5  # slope up to which values near whole numbers are no chance
 
 
 def within_range(values: NDArray[Any]) -> NDArray[Any]:
@@ -25,3 +27,22 @@ def within_range(values: NDArray[Any]) -> NDArray[Any]:
     floor = low if low >= high - MOST_DECIBELS else high - DECIBELS
     known = np.nan_to_num(values, nan=floor, posinf=high, neginf=floor)
     return np.asarray(np.clip(known, floor, high))
+
+
+def before_scaling(values: NDArray[Any], stored: np.dtype[Any], slope: float) -> NDArray[Any]:
+    """Whole numbers, where whole numbers were scaled to be stored; other values as they are.
+
+    nibabel spreads values that it is given as reals over all the integers of the header's type:
+    labels 0 to 3 come back as 0, 1.00003, 1.99997 and 3 (``findings/labels_of_a_mask.sh``).
+
+    Args:
+        values: as scaled back by the header.
+        stored: type of the integers that lie in the file.
+        slope: from one of them to the next.
+    """
+    if stored.kind not in "ui" or values.dtype.kind != "f" or not 0 < abs(slope) <= COARSEST:
+        return values
+    whole = np.rint(values)
+    least = 1e-6 * max(float(np.abs(whole).max(initial=0)), 1.0)  # of the header's short reals
+    near = np.abs(values - whole).max(initial=0) <= abs(slope) / 2 + least
+    return whole if near else values

@@ -25,12 +25,15 @@ DECIBELS, MOST_DECIBELS = 60.0, 100.0  # shown if the data don't say, and as man
 UNSET = (1.0, 1.0)  # millimeters a pixel that programs write where they know of none
 
 
-def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
+def gray_scale(values: NDArray[Any], mask: bool = False) -> Callable[[NDArray[Any]], Picture]:
     """How values of an array become 8 bits, the same for all its frames.
 
     Unsigned values keep their scale by the fewest bits that hold the largest; others are spread
     linearly between the least and the largest, which are 0 and 255; decibels from as far below
     the largest as scanners show them, where the least is further below than any does.
+
+    Args:
+        mask: the values are labels of structures: 0 and 1 stay 0 and 1, whatever their type.
     """
     if values.dtype.kind == "b":
         return lambda part: part.astype(np.uint8) * np.uint8(255)
@@ -39,7 +42,8 @@ def gray_scale(values: NDArray[Any]) -> Callable[[NDArray[Any]], Picture]:
         raise Reject(Reason.NO_PIXELS, "no value is a number")
     low, high = finite.min(), finite.max()
     whole = values.dtype.kind in "ui" or float(high).is_integer()
-    if low >= 0 and high <= 255 and (high > 1 or values.dtype == np.uint8) and whole:
+    labels = mask and (values.dtype.kind in "ui" or bool(np.all(finite == np.rint(finite))))
+    if low >= 0 and high <= 255 and (high > 1 or values.dtype == np.uint8 or labels) and whole:
         return lambda part: np.rint(np.nan_to_num(part)).astype(np.uint8)
     if values.dtype.kind == "u":
         shift = max(int(high).bit_length() - 8, 0)
@@ -102,7 +106,7 @@ def array_scan(
         runs = runs[0], -runs[1]
     count, height, width = pictures.values.shape[:3]
     check_size(height, width, count, config)
-    scale = gray_scale(pictures.values)
+    scale = gray_scale(pictures.values, config.masks)
 
     def frames() -> Iterator[Picture]:
         for index in range(count):

@@ -18,6 +18,7 @@ from echoatlas.pipeline.read.arrays.kinds import nifti_kinds, nrrd_kinds
 from echoatlas.pipeline.read.arrays.metaimage import meta_header, meta_values
 from echoatlas.pipeline.read.arrays.nrrd import nrrd_header, nrrd_values
 from echoatlas.pipeline.read.arrays.orientation import OBLIQUE, orientation_of
+from echoatlas.pipeline.read.arrays.ranges import before_scaling
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.tracked import check_type, frame_stamps, toward_far
 from echoatlas.pipeline.read.arrays.units import has_unit, in_quotes, millimeters, milliseconds
@@ -81,7 +82,7 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         if start < int(header["sizeof_hdr"]) + EXTENSION_FLAG:
             raise Reject(Reason.UNREADABLE, "the values are said to begin within the header")
         check_end(data, start + _claimed(shape, dtype, config))
-        raw = np.asanyarray(image.dataobj)
+        raw = before_scaling(np.asanyarray(image.dataobj), dtype, image.dataobj.slope)
         length, time = header.get_xyzt_units()
         zooms = [float(zoom) for zoom in header.get_zooms()]
         lie = orientation_of(header)
