@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.harness import Took, few, report, seeded
 from benchmarks.releases import table_rows
 from echoatlas.pipeline.engine.scatter import in_this_process
-from echoatlas.pipeline.erase.plan import Doomed
+from echoatlas.pipeline.erase.doomed import Doomed
 from echoatlas.pipeline.erase.redaction import redact_releases
 from echoatlas.pipeline.erase.sweep import sweep
 from echoatlas.pipeline.frames.codec import encode

@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -260,8 +261,9 @@ def many() -> None:
     places["shard"], places["split"] = NOWHERE, splits[:MANY]
     shards: list[PublishedShard] = []
     whole = _packed(index.slice(0, MANY), places, splits[:MANY], shards)
-    past = Past(payload.slice(0, MANY), places, tuple(shards), strict=True)
-    free = Past(past.payload, places, past.shards, strict=False)
+    digests = np.random.default_rng(1).integers(1, 256, (MANY, 16), dtype=np.uint8)
+    past = Past(payload.slice(0, MANY), places, digests, tuple(shards), strict=True)
+    free = replace(past, strict=False)
     there = frozenset(one.file for one in shards)
     every = np.arange(MANY + more)
     ways = {
@@ -271,12 +273,12 @@ def many() -> None:
     }
     for name, (numbers, before, chosen) in ways.items():
         mine = index.take(pa.array(numbers))
-        found, known = settled_places(
+        found, told, known = settled_places(
             payload.take(pa.array(numbers)), chosen[numbers], tuple(SPLITS), [before], there
         )
         anew = _packed(mine, found, chosen[numbers], list(known))
         report("releases", f"{name}, by columns", frames=MANY, share=anew / whole, limit=LIMIT)
-        del mine, found
+        del mine, found, told
     report(
         "releases", "all of that", frames=MANY, mb=peak_mb(), limit_mb=MANY_MB,
         cpu_s=time.process_time() - started,

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from echoatlas.loader import load
@@ -18,6 +20,7 @@ from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from tests.helpers.adversary import traces
 from tests.helpers.leaving import (
+    ERASED,
     KEPT,
     SHOTS,
     cut,
@@ -308,3 +311,33 @@ def test_labels_that_an_erasure_makes_anew_pass_the_gate_and_nothing_of_who_left
     assert not (there.root / "erasure-dsr-7.json").exists()
     assert not any(erased(there)[0]["proof"]["found"].values())
     assert traces_left(there) == []
+
+
+def test_no_digest_is_left_of_samples_that_went_and_the_proof_would_see_one(
+    there: Rehearsal,
+) -> None:
+    """Who has the picture could tell by it that it was there."""
+    releases = there.deployment.releases
+    going, staying = {named("f", n) for n in ERASED}, {named("f", n) for n in KEPT}
+    digests = {
+        (row["frame_id"] in going): row["digest"]
+        for name in ("all", "fast")
+        for row in index_table(releases, manifest_of(releases, name)).to_pylist()
+    }
+    places = [there.lake_path]
+    assert traces([digests[True]], *places) and traces([digests[False]], *places)
+    stray = there.lake_path / "exports/table.parquet"
+    stray.parent.mkdir()
+    pq.write_table(pa.table({"what": [digests[True]]}), stray)
+
+    first = there.here(*request(there))
+    stray.unlink()
+
+    assert first.returncode == 1 and "traces are left in: columns" in first.stderr
+    erased(there)
+    assert traces([digests[True]], *places) == []
+    assert traces([digests[False]], *places)
+    for name in ("all", "fast"):
+        rows = index_table(releases, manifest_of(releases, f"{name}+r1")).to_pylist()
+        assert {row["frame_id"] for row in rows if row["digest"]} <= staying
+        assert there.run("verify", f"{name}+r1")["ok"]

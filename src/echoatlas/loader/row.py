@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PATCHES = 16  # of a patch map, along each side
 # Columns that are not ``meta``
-APART = {*LABELS[:2], *PLACES, MARKS, "frame_id", "split", "payload"}
+APART = {*LABELS[:2], *PLACES, MARKS, "frame_id", "split", "payload", "digest"}
 
 
 class OpenRelease(Protocol):

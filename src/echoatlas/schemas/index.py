@@ -74,6 +74,11 @@ OWN: Mapping[str, tuple[str, str, str]] = {  # type, unit, meaning
     "measurements": ("list of struct", "", "What a structured report of its study states."),
     "payload": ("binary", "", "Hash of all that its shard holds of it."),
     "annotations": ("list of struct", "", "What came with it, and where in the shard masks lie."),
+    "digest": (
+        "fixed_size_binary[16] or null",
+        "",
+        "Of its tar records in the shard; null where that was cut before there were any.",
+    ),
     "shard": ("string", "", "Key of the tar file that holds it."),
     "offset": ("int64", "bytes", "Where its image begins in the shard."),
     "length": ("int64", "bytes", "Size of its image."),

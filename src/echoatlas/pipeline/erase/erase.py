@@ -23,7 +23,8 @@ from echoatlas._version import __version__
 from echoatlas.pipeline.database import engines_kept
 from echoatlas.pipeline.engine.scatter import FEW, Done, in_this_process
 from echoatlas.pipeline.engine.when_needed import WhenNeeded
-from echoatlas.pipeline.erase.plan import Doomed, doomed, kept_at
+from echoatlas.pipeline.erase.doomed import Doomed
+from echoatlas.pipeline.erase.plan import doomed, kept_at
 from echoatlas.pipeline.erase.proof import Needles, Proof, prove
 from echoatlas.pipeline.erase.redaction import Followed, redact_releases, redactions
 from echoatlas.pipeline.erase.returned import returned
@@ -211,7 +212,7 @@ def _erasure(
     scatter: Scatter,
 ) -> Erasure:
     lake, releases = deployment.lake, deployment.releases
-    needles = Needles(gone.needles, frozenset(gone.pictures))
+    needles = Needles(gone.needles.union(gone.digests), frozenset(gone.pictures))
     return Erasure(
         request=gone.request,
         site=gone.site,

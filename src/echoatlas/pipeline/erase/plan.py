@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Set
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.erase.doomed import Doomed
 from echoatlas.pipeline.erase.pictures import pictures_of
 from echoatlas.pipeline.erase.quarantined import rejected_of
 from echoatlas.pipeline.erase.returned import returned
+from echoatlas.pipeline.erase.samples import digests_of
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import living_names
@@ -35,51 +37,6 @@ FOLDER = "erasures"
 NAMING = ("frames", "objects", "copies")  # tables that name patients
 SAME = (Relation.REPRESENTATIVE, Relation.EXACT, Relation.NEAR, Relation.MIRROR, Relation.PART,
         Relation.STILL)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Doomed:
-    """Everything that goes, by the ids that the lake has. Trusted zone.
-
-    Attributes:
-        patients: pseudonyms of the site's. aliases: other pseudonyms of whom nothing is left once
-            these objects are gone, at any site: who is known by them is in the same pictures.
-        objects, frames, contents, pixels, annotations: ids.
-        marks: hashes of ids by which nobody else is known.
-        locators: of all sightings of these objects.
-        pictures: SHA-256 of the stored images, as lake and releases have them.
-        copies: objects that go since they are the same bytes, or show the same picture, as those
-            of the patients.
-        look_alikes: objects that only nearly show the same and name somebody else: they stay.
-        quarantined: objects in quarantine whose files say that they are of the patients.
-        unread: objects in quarantine of which nobody can tell any more whose they are.
-        unknown: lines of the request's file of whom nothing was found.
-    """
-
-    request: str
-    site: str
-    whole: bool
-    patients: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
-    frames: tuple[str, ...] = ()
-    contents: tuple[str, ...] = ()
-    pixels: tuple[str, ...] = ()
-    annotations: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    locators: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = ()
-    copies: int = 0
-    look_alikes: int = 0
-    quarantined: int = 0
-    unread: int = 0
-    unknown: tuple[int, ...] = ()
-
-    @property
-    def needles(self) -> frozenset[str]:
-        """Every id of which no trace may be left."""
-        ids = (self.patients, self.aliases, self.objects, self.frames, self.contents, self.pixels)
-        return frozenset(one for some in (*ids, self.annotations, self.marks) for one in some)
 
 
 def doomed(deployment: Deployment, request: Request) -> Doomed:
@@ -112,6 +69,11 @@ def kept_at(deployment: Deployment, request: str) -> Path:
 
 
 def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
+    found = _found(deployment, request)
+    return replace(found, digests=tuple(sorted(digests_of(deployment.releases, found))))
+
+
+def _found(deployment: Deployment, request: Request) -> Doomed:
     lake, releases = deployment.lake, deployment.releases
     first = Doomed(request.name, request.site, request.whole)
     if request.whole:

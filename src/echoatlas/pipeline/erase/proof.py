@@ -31,6 +31,8 @@ AT_ONCE = 256 << 20  # bytes that a task searches, about
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator["Done[Any, Any]"]]
 HEX = re.compile(rb"[0-9a-f]{32,}")
 PARQUET = b"PAR1"
+MOST = 64  # bytes of a digest
+BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 KINDS = {
     "columns": "decoded columns of Parquet files",
     "footers": "footers, statistics and key-value metadata of Parquet files",
@@ -63,7 +65,8 @@ class Needles:
     """What is looked for.
 
     Attributes:
-        ids: texts. pictures: SHA-256 of stored images, as bytes of members and columns have them.
+        ids: texts, and digests in hexadecimal.
+        pictures: SHA-256 of stored images, as bytes of members and columns have them.
     """
 
     ids: frozenset[str]
@@ -97,9 +100,11 @@ class Needles:
             # Also within longer texts: OBJECT/PANE, JSON, names separated by blanks
             texts = pc.unique(column).to_pylist()
             return self.in_bytes("\n".join(one for one in texts if one).encode())
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        if any(told(kind) for told in BYTES):
             return any(
-                hashlib.sha256(one).hexdigest() in self.pictures or self.in_bytes(one)
+                hashlib.sha256(one).hexdigest() in self.pictures
+                or (len(one) <= MOST and one.hex() in self.ids)
+                or self.in_bytes(one)
                 for one in column.to_pylist()
                 if one
             )

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.erase.lean import LeanShard, ShardTask, leaner, unlisted
+from echoatlas.pipeline.erase.samples import columns_asked, going
 from echoatlas.pipeline.erase.successor import follower_of, publish_successor, silent
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.kin import GROUP, KIN
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from echoatlas.pipeline.engine.scatter import Done
-    from echoatlas.pipeline.erase.plan import Doomed
+    from echoatlas.pipeline.erase.doomed import Doomed
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedShard
@@ -127,10 +128,9 @@ def redact_releases(
 
 def _look_at(releases: Storage, manifest: Manifest, gone: Doomed, seen: _Seen) -> None:
     """Learn from one release's index what goes, and where it lies."""
-    columns = ["frame_id", "object_id", "patient", "pixel_hash"]
-    columns += ["frame_ids"] if manifest.config.unit == "clip" else []
-    index = index_columns_of(releases, manifest, columns if manifest.places else None)
-    seen.goes[manifest.name] = goes = _going(index, gone)
+    columns = columns_asked(manifest) if manifest.places else None
+    index = index_columns_of(releases, manifest, columns)
+    seen.goes[manifest.name] = goes = going(index, gone)
     keys = index.column("frame_id").take(pa.array(np.flatnonzero(goes))).to_pylist()
     seen.frames |= set(keys)
     if manifest.places is None:
@@ -145,26 +145,6 @@ def _look_at(releases: Storage, manifest: Manifest, gone: Doomed, seen: _Seen) -
         seen.shards[shard.file] = shard
         known = seen.listed.get(shard.file, np.zeros(0, np.int64))
         seen.listed[shard.file] = np.union1d(known, offsets[start:stop])
-
-
-def _going(index: pa.Table, gone: Doomed) -> NDArray[np.bool_]:
-    """Which rows of an index go, (n,)."""
-    named = {
-        "frame_id": gone.frames,
-        "object_id": gone.objects,
-        "patient": (*gone.patients, *gone.aliases),
-        "pixel_hash": gone.pixels,
-    }
-    goes = np.zeros(index.num_rows, bool)
-    for column in named.keys() & set(index.column_names):
-        values = pa.array(named[column], pa.string())
-        known = pc.is_in(index.column(column).cast(pa.string()), values)
-        goes |= known.to_numpy().astype(bool)
-    if "frame_ids" in index.column_names:
-        lists = index.column("frame_ids").combine_chunks()
-        inside = pc.is_in(lists.flatten().cast(pa.string()), pa.array(gone.frames, pa.string()))
-        goes[np.unique(pc.list_parent_indices(lists).to_numpy()[inside.to_numpy(False)])] = True
-    return goes
 
 
 def _leaned(

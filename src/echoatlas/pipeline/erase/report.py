@@ -15,8 +15,8 @@ from echoatlas.wording import number_of, spans
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from echoatlas.pipeline.erase.doomed import Doomed
     from echoatlas.pipeline.erase.erase import Erasure
-    from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.erase.request import Request
 
 NOBODY = "NOBODY OF THE FILE WAS FOUND"

@@ -41,8 +41,8 @@ from echoatlas.schemas.values import PatientSource
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.pipeline.erase.doomed import Doomed
     from echoatlas.pipeline.erase.lean import LeanShard
-    from echoatlas.pipeline.erase.plan import Doomed
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.storage.storage import Storage
 

@@ -24,7 +24,7 @@ from echoatlas.pipeline.scratch import remove_leftovers
 from echoatlas.pipeline.storage.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.erase.plan import Doomed
+    from echoatlas.pipeline.erase.doomed import Doomed
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.scratch import Allowance
     from echoatlas.pipeline.storage.storage import Storage

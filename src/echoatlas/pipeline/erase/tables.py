@@ -11,7 +11,7 @@ from echoatlas.schemas.tables import TABLES, columns
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
-    from echoatlas.pipeline.erase.plan import Doomed
+    from echoatlas.pipeline.erase.doomed import Doomed
     from echoatlas.pipeline.lake.tombstones import Tombstones
 
 # Columns by which rows of an object, or of its frames, are told; each table has some of them. What

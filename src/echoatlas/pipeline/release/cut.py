@@ -111,12 +111,14 @@ class CutShard:
 
     Attributes:
         places: of each sample, in order: offset and size of its image, sizes of overlay and map.
+        digests: of each sample, one after the other, in hexadecimal.
     """
 
     file: str
     sha256: str
     bytes: int
     places: tuple[tuple[int, int, int, int], ...]
+    digests: str
 
 
 def cut_shards(task: CutTask) -> tuple[CutShard, ...]:
@@ -135,7 +137,7 @@ def cut_shards(task: CutTask) -> tuple[CutShard, ...]:
     tars = packed_shards(samples, task.least) if task.least else iter([one_shard(list(samples))])
     for tar in tars:
         made.append(_written(task, tar))
-    told = [[one.file, one.sha256, one.bytes, one.places] for one in made]
+    told = [[one.file, one.sha256, one.bytes, one.places, one.digests] for one in made]
     task.releases.write(task.key, json.dumps(told).encode())
     return tuple(made)
 
@@ -143,12 +145,14 @@ def cut_shards(task: CutTask) -> tuple[CutShard, ...]:
 def _done_before(task: CutTask) -> tuple[CutShard, ...] | None:
     try:
         told: list[Any] = json.loads(task.releases.read(task.key))
-    except (FileNotFoundError, ValueError):
+        made = tuple(
+            CutShard(
+                file, sha256, size, tuple((a, b, c, d) for a, b, c, d in places), digests
+            )
+            for file, sha256, size, places, digests in told
+        )  # fmt: skip
+    except (FileNotFoundError, ValueError):  # or of a version that wrote down less
         return None
-    made = tuple(
-        CutShard(file, sha256, size, tuple((a, b, c, d) for a, b, c, d in places))
-        for file, sha256, size, places in told
-    )
     return made if all(task.releases.exists(one.file) for one in made) else None
 
 
@@ -161,7 +165,7 @@ def _written(task: CutTask, tar: Tar) -> CutShard:
         if task.leave.slept():  # between the two: nobody looked at what lies there now
             task.releases.delete([key])
             raise UsageError(SLEPT)
-    return CutShard(key, digest, len(data), tuple(tar.places))
+    return CutShard(key, digest, len(data), tuple(tar.places), tar.digests.hex())
 
 
 def _samples(task: CutTask) -> Iterator[PackedSample]:

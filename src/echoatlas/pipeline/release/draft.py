@@ -57,6 +57,7 @@ class Draft:
         versions: of the lake's tables.
         payload: of each sample a hash. marks, sizes: its annotations, and the sizes of their masks.
         places: (n,) ``PLACE``; ``NOWHERE`` for the shard of those that are to be packed.
+        digests: (n, 16) of what lies in shards; zeros where nobody knows.
         shards: by number: of those that lie already, then of those that are packed.
         splits: their names, by number.
         runs: samples to be packed.
@@ -70,6 +71,7 @@ class Draft:
     marks: pa.ListArray
     sizes: pa.ListArray
     places: NDArray[np.void]
+    digests: NDArray[np.uint8]
     shards: list[dict[str, Any]]
     splits: tuple[str, ...]
     runs: list[Run]
@@ -102,6 +104,8 @@ class Draft:
             sizes = np.array(shard.places, np.int64)
             for number, name in enumerate(("offset", "length", "overlay", "patches")):
                 self.places[name][rows] = sizes[:, number]
+            digests = np.frombuffer(bytes.fromhex(shard.digests), np.uint8)
+            self.digests[rows] = digests.reshape(len(rows), -1)
             self.places["shard"][rows] = len(self.shards)
             self.shards.append(
                 {
@@ -152,7 +156,7 @@ def _drafted(
     said = samples.coded(["split"]).column(0)
     codes, known = coded(said)
     numbers = among_known(known, pa.array(splits, pa.string()))[codes].astype(np.uint16)
-    places, shards = settled_places(
+    places, digests, shards = settled_places(
         payload, numbers, splits, pasts(releases, earlier, config), present(releases)
     )
     places["frames"] = counts
@@ -182,6 +186,7 @@ def _drafted(
         told.column("marks").combine_chunks(),
         told.column("sizes").combine_chunks(),
         places,
+        digests,
         kept,
         splits,
         packing,

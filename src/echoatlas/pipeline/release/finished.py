@@ -17,6 +17,7 @@ from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.annotations import PLACED, placed
 from echoatlas.pipeline.release.beside import ROWS
 from echoatlas.pipeline.release.candidates import ROW
+from echoatlas.pipeline.release.digests import DIGEST, KIND, digest_column
 from echoatlas.pipeline.release.places import masks_at
 from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.scratch import folder_of_files
@@ -66,7 +67,7 @@ def finished(draft: Draft) -> Iterator[Finished]:
 
 def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
     samples = draft.samples
-    schema = samples.schema.append(pa.field(MARKS, PLACED))
+    schema = samples.schema.append(pa.field(MARKS, PLACED)).append(pa.field(DIGEST, KIND))
     at = pa.table({ROW: samples.rows[order], "place": np.arange(len(order))})
     with (
         samples.these() as asked,
@@ -83,6 +84,7 @@ def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
             taken, places = pa.array(order[start:stop]), draft.places[start:stop]
             marks, sizes = (one.take(taken) for one in (draft.marks, draft.sizes))
             part = part.append_column(MARKS, placed(marks, sizes, masks_at(places)))
+            part = part.append_column(DIGEST, digest_column(draft.digests[order[start:stop]]))
             writer.write_table(part.cast(schema), ROWS)
             start = stop
         asked.unregister("published")

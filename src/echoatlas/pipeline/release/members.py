@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.release.annotations import has_mask, mask_ending, told
 from echoatlas.pipeline.release.cut import CLIP_OVERLAY, CLIP_PATCHES, OVERLAY, PATCHES
+from echoatlas.pipeline.release.digests import DIGEST, record_digest
 from echoatlas.pipeline.release.headers import TarMember, members_in
-from echoatlas.pipeline.release.places import overlay_at, patches_at
+from echoatlas.pipeline.release.places import BLOCK, overlay_at, patches_at
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, META, unpacked_image
 
 if TYPE_CHECKING:
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 
 PNG_PARTS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 PATCH_BYTES = 256
-COLUMNS = ("shard", "frame_id", "offset", "length", "height", "width", MARKS)  # of the index
+COLUMNS = (
+    "shard",
+    "frame_id",
+    "offset",
+    "length",
+    "height",
+    "width",
+    MARKS,
+    DIGEST,
+)  # of the index
 PART = struct.Struct(">I4s")  # of a PNG: size and kind
 
 
@@ -40,7 +50,8 @@ class Members:
         offsets, sizes: bytes, of each. shapes: name to (H, W) where there is one.
         listed: ids of the samples. marks: id to what the JSON of a sample should tell, in releases
             that have it, of those that have any.
-        misplaced, strange, undecodable: members at fault.
+        digests: id to that of the sample's tar records, of those of which it is known.
+        misplaced, strange, undecodable: members at fault. unlike: samples with another digest.
     """
 
     codec: str
@@ -51,7 +62,9 @@ class Members:
     shapes: dict[str, tuple[int, int]] = field(default_factory=dict)
     listed: set[str] = field(default_factory=set)
     marks: dict[str, Any] = field(default_factory=dict)
+    digests: dict[str, bytes] = field(default_factory=dict)
     misplaced: int = 0
+    unlike: int = 0
     strange: int = 0
     undecodable: int = 0
     _images: int = field(default=0)
@@ -75,6 +88,9 @@ class Members:
         found.offsets = rows.column("offset").to_pylist()
         found.sizes = rows.column("length").to_pylist()
         found.expected = {f"{key}.{ending}": number for number, key in enumerate(keys)}
+        if DIGEST in rows.column_names:
+            told = zip(keys, rows.column(DIGEST).to_pylist(), strict=True)
+            found.digests = {key: digest for key, digest in told if digest}
         if MARKS in rows.column_names:
             marked = pc.greater(pc.list_value_length(rows.column(MARKS)), 0)
             for row in rows.filter(marked).to_pylist():
@@ -120,11 +136,18 @@ class Members:
     def look_at(self, shard: PublishedShard, data: bytes) -> None:
         """Go through a shard, which is as it was published."""
         self._images = 0
+        taken: dict[str, tuple[int, int]] = {}  # key to what its members take
         for member in members_in(data, "r"):
             content = data[member.first : member.first + member.size]
             self.strange += member.owned
             self._member(member, content)
+            key, end = member.name.partition(".")[0], member.first + len(content)
+            taken[key] = taken.get(key, (member.start, 0))[0], -(-end // BLOCK) * BLOCK
         self.misplaced += self._images != shard.held
+        self.unlike += sum(
+            record_digest(data[slice(*taken.get(key, (0, 0)))]) != digest
+            for key, digest in self.digests.items()
+        )
 
     def _member(self, member: TarMember, content: bytes) -> None:
         key, _, ending = member.name.partition(".")

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.lake.join import coded, integers
 from echoatlas.pipeline.lake.join import places as among_known
+from echoatlas.pipeline.release.digests import unknown_digests
 from echoatlas.pipeline.release.kin import GROUP
 from echoatlas.pipeline.release.places import NOWHERE, PLACE
 from echoatlas.pipeline.release.tar import MOST
@@ -37,7 +38,8 @@ class Past:
     """An earlier release of the same kind of sample, as far as its shards can be used again.
 
     Attributes:
-        payload: of each sample, binary. places: (n,) ``PLACE``.
+        payload: of each sample, binary. places: (n,) ``PLACE``. digests: (n, 16), as ``digests``
+            has them.
         shards: as its manifest lists them.
         strict: it was split as the new release is, so that a sample which comes to another split
             has to leave its shard.
@@ -45,6 +47,7 @@ class Past:
 
     payload: pa.Array
     places: NDArray[np.void]
+    digests: NDArray[np.uint8]
     shards: Sequence[PublishedShard]
     strict: bool
 
@@ -55,7 +58,7 @@ def settled_places(
     names: Sequence[str],
     pasts: Iterable[Past],
     present: frozenset[str] | set[str],
-) -> tuple[NDArray[np.void], list[PublishedShard]]:
+) -> tuple[NDArray[np.void], NDArray[np.uint8], list[PublishedShard]]:
     """Where samples lie already.
 
     Args:
@@ -64,11 +67,13 @@ def settled_places(
         present: keys of the shards that are there.
 
     Returns:
-        (n,) ``PLACE``, ``NOWHERE`` for the shard of those that are new; the shards, by number.
+        (n,) ``PLACE``, ``NOWHERE`` for the shard of those that are new; (n, 16) their digests;
+        the shards, by number.
     """
     found = np.zeros(len(payload), PLACE)
     found["shard"] = NOWHERE
     found["split"] = splits
+    digests = unknown_digests(len(payload))
     known: dict[str, int] = {}
     shards: list[PublishedShard] = []
     missing = np.arange(len(payload))
@@ -76,14 +81,15 @@ def settled_places(
     while len(missing) and (past := next(coming, None)) is not None:
         at = among_known(payload.take(pa.array(missing)), past.payload)
         here = at >= 0
-        rows, theirs = missing[here], past.places[at[here]]
+        rows, at = missing[here], at[here]
+        theirs = past.places[at]
         there = np.array([one.file in present for one in past.shards], bool)
         fits = there[theirs["shard"]]
         if past.strict:
             numbers = {name: number for number, name in enumerate(names)}
             of = np.array([numbers.get(one.split or "", -1) for one in past.shards])
             fits &= of[theirs["shard"]] == splits[rows]
-        rows, theirs = rows[fits], theirs[fits].copy()
+        rows, at, theirs = rows[fits], at[fits], theirs[fits].copy()
         used = np.unique(theirs["shard"])
         renumbered = np.zeros(len(past.shards), np.uint32)
         for number in used.tolist():
@@ -95,8 +101,9 @@ def settled_places(
         theirs["shard"] = renumbered[theirs["shard"]]
         theirs["split"] = splits[rows]
         found[rows] = theirs
+        digests[rows] = past.digests[at]
         missing = np.flatnonzero(found["shard"] == NOWHERE)
-    return found, shards
+    return found, digests, shards
 
 
 def thinned(

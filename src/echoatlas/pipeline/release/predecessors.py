@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from echoatlas.pipeline.release.digests import DIGEST, digests_in
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of, places_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.packing import Past
@@ -38,9 +39,11 @@ def pasts(releases: Storage, manifests: list[Manifest], config: ReleaseConfig) -
     splits, seed = dict(config.splits), config.seed
     for one in manifests:
         told = one.published["config"]
+        index = index_columns_of(releases, one, [PAYLOAD, DIGEST])
         yield Past(
-            payload=index_columns_of(releases, one, [PAYLOAD]).column(PAYLOAD).combine_chunks(),
+            payload=index.column(PAYLOAD).combine_chunks(),
             places=places_of(releases, one),
+            digests=digests_in(index),
             shards=one.shards,
             strict=(dict(told["splits"]), told["seed"]) == (splits, seed),
         )

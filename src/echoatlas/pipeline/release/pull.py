@@ -15,6 +15,7 @@ from typing import Any
 
 from echoatlas.errors import UsageError, no_such
 from echoatlas.pipeline.release.annotations import mask_ending
+from echoatlas.pipeline.release.digests import DIGEST
 from echoatlas.pipeline.release.documents.card_page import card_page
 from echoatlas.pipeline.release.documents.changes import changes_of, changes_page, on_card
 from echoatlas.pipeline.release.documents.croissant import (
@@ -174,8 +175,8 @@ def pull(
     target = Target(dest, asked, replace=replace, followed=followed)
     try:
         reader = ShardReader(releases, manifest, index, chosen.drawn)
-        if PAYLOAD in index.column_names:  # it speaks of shards that lie elsewhere
-            index = index.drop_columns([PAYLOAD])
+        # These speak of shards that lie elsewhere
+        index = index.drop_columns([one for one in (PAYLOAD, DIGEST) if one in index.column_names])
         job = Pull(reader, index, target, chosen, progress, said)
         hub = form.write(job)
         _documents(job, hub)

@@ -15,8 +15,9 @@ import pyarrow as pa
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import AnnotationRecord, has_mask, with_masks
+from echoatlas.pipeline.release.digests import DIGEST, are_known, digests_in, record_digest
 from echoatlas.pipeline.release.manifest import places_of
-from echoatlas.pipeline.release.places import overlay_at, patches_at
+from echoatlas.pipeline.release.places import BLOCK, overlay_at, patches_at
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PAYLOAD, unpacked_image
 from echoatlas.pipeline.release.vouched import (
     CAN_BE,
@@ -101,8 +102,8 @@ class ShardReader:
     """Reads samples, one shard after the other.
 
     Attributes:
-        index: rows of the release's index that will be asked for, ``payload`` included: of shards
-            of which they need little, that little alone is fetched.
+        index: rows of the release's index that will be asked for, ``payload`` and ``digest``
+            included: of shards of which they need little, that little alone is fetched.
         beside: whether samples shall have their overlay masks and patch maps.
     """
 
@@ -128,10 +129,16 @@ class ShardReader:
             apart = self._apart([row for row in part if row["shard"] in self._sparse])
             for row in part:
                 piece = apart.get((row["shard"], row["offset"]))
-                sample = None if piece is None else self._sample(row, piece, row["offset"])
-                if piece is None or sample is None or not self._vouched(sample, piece):
-                    sample = self._sample(row, self._whole(row["shard"]), 0)
-                yield sample
+                sample = None if piece is None else self._alone(row, piece)
+                yield sample or self._sample(row, self._whole(row["shard"]), 0)
+
+    def _alone(self, row: dict[str, Any], piece: bytes) -> Stored | None:
+        """A sample from the part of its shard that it takes; None unless that is known to be what
+        was published."""
+        digest = self._digests.get(row["frame_id"])
+        sample = self._sample(row, piece, self._span(row)[0])
+        known = self._vouched(sample, piece) if digest is None else record_digest(piece) == digest
+        return sample if known else None
 
     def _sample(self, row: dict[str, Any], data: bytes, first: int) -> Stored:
         """A sample from its shard, or from a part of it that begins with its byte ``first``."""
@@ -183,44 +190,61 @@ class ShardReader:
     @cached_property
     def _sparse(self) -> frozenset[str]:
         """Shards of which little is wanted, and nothing that only a whole shard can vouch for."""
-        if self.codec not in CAN_BE:
+        held = {shard.file: shard.held for shard in self.manifest.shards}
+        shards = self.index.column("shard")
+        wanted = Counter(shards.to_pylist())
+        few = {one for one, number in wanted.items() if number <= FEW * held[one]}
+        if not few:
             return frozenset()
-        samples = {shard.file: shard.samples for shard in self.manifest.shards}
-        shards = self.index.column("shard").to_pylist()
-        wanted = Counter(shards)
-        few = {one for one, number in wanted.items() if number <= FEW * samples[one]}
-        if self.codec == "clip" or PAYLOAD in self.index.column_names:
-            return frozenset(few)
-        marked = zip(shards, _marks(self.index), strict=True)
-        return frozenset(few - {shard for shard, marks in marked if _masked(marks)})
+        unknown = ~are_known(digests_in(self.index))
+        native = self.manifest.config.size == "native"  # of other pixels than the index speaks of
+        if self.codec == "clip" or (self.codec in CAN_BE and not native):
+            if self.codec == "clip" or PAYLOAD in self.index.column_names:
+                return frozenset(few)
+            unknown = np.array([bool(_masked(marks)) for marks in _marks(self.index)], np.bool_)
+        return frozenset(few.difference(shards.filter(pa.array(unknown)).unique().to_pylist()))
+
+    @cached_property
+    def _digests(self) -> dict[str, bytes]:
+        """Of the samples that are fetched alone, as far as they are known."""
+        return {key: digest for key, digest in self._told(DIGEST).items() if digest}
 
     @cached_property
     def _payloads(self) -> dict[str, bytes]:
         """Of the frames that are fetched alone."""
+        return self._told(PAYLOAD)
+
+    def _told(self, column: str) -> dict[str, bytes]:
+        """What the index says of the samples that are fetched alone."""
         import pyarrow.compute as pc  # not with ``echoatlas.load``: only a pull asks for a part
 
+        if column not in self.index.column_names:
+            return {}
         among = pc.is_in(self.index.column("shard"), pa.array(sorted(self._sparse), pa.string()))
-        asked = self.index.select(["frame_id", PAYLOAD]).filter(among)
+        asked = self.index.select(["frame_id", column]).filter(among)
         return dict(zip(*(one.to_pylist() for one in asked.columns), strict=True))
 
     def _apart(self, rows: list[dict[str, Any]]) -> dict[tuple[str, int], bytes]:
-        """Of each sample the part of its shard in which it lies, by shard and first byte."""
+        """Of each sample the part of its shard that it takes, by shard and offset."""
         found: dict[tuple[str, int], bytes] = {}
-        places = sorted({(row["shard"], row["offset"], self._end(row)) for row in rows})
-        for shard, start, end in _spans(places):
+        places = sorted({(row["shard"], *self._span(row), row["offset"]) for row in rows})
+        for shard, start, end in _spans([one[:3] for one in places]):
             data = self.releases.read(shard, start, end - start)
-            for one in places:
-                if one[0] == shard and start <= one[1] and one[2] <= end:
-                    found[one[:2]] = data[one[1] - start : one[2] - start]
+            for other, first, stop, offset in places:
+                if other == shard and start <= first and stop <= end:
+                    found[shard, offset] = data[first - start : stop - start]
         return found
 
-    def _end(self, row: Mapping[str, Any]) -> int:
-        """Where a sample ends in its shard: its members follow its image."""
-        own = int(row["offset"] + row["length"])
-        if not self._more_of(row):
-            return own
-        masks = [int(m["mask_offset"] + m["mask_length"]) for m in _masked(row.get(MARKS))]
-        return max(own, *(end for _, end in self._beside(row)), *masks)
+    def _span(self, row: Mapping[str, Any]) -> tuple[int, int]:
+        """What a sample takes of its shard, first byte and end: the tar records of its members, or,
+        where there is no digest of these, what is wanted of it."""
+        start, end = int(row["offset"]), int(row["offset"] + row["length"])
+        whole = row["frame_id"] in self._digests
+        if whole or self._more_of(row):
+            beside = [stop for first, stop in self._beside(row) if stop > first]
+            masks = [int(m["mask_offset"] + m["mask_length"]) for m in _masked(row.get(MARKS))]
+            end = max([end, *beside, *masks])
+        return (start - BLOCK, -(-end // BLOCK) * BLOCK) if whole else (start, end)
 
     def _more_of(self, row: Mapping[str, Any]) -> bool:
         """Whether anything of a sample is wanted but its image."""

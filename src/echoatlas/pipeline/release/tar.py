@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from echoatlas.pipeline.release.digests import record_digest
 from echoatlas.pipeline.release.headers import add_member, members_in
 from echoatlas.pipeline.release.places import BLOCK
 
@@ -46,10 +47,12 @@ class Tar:
 
     Attributes:
         places: of each sample offset and size of the image, size of overlay and patch map.
+        digests: of each sample, one after the other.
     """
 
     sink: io.BytesIO = field(default_factory=io.BytesIO)
     places: list[tuple[int, int, int, int]] = field(default_factory=list)
+    digests: bytearray = field(default_factory=bytearray)
 
     @property
     def size(self) -> int:
@@ -59,16 +62,20 @@ class Tar:
     def add(self, sample: PackedSample) -> None:
         """Write a sample's members, one after the other."""
         sizes = [len(data) for _, data in sample.members[:3]]
-        self.places.append((self.size + BLOCK, sizes[0], sizes[1], sizes[2]))
+        start = self.size
+        self.places.append((start + BLOCK, sizes[0], sizes[1], sizes[2]))
         for ending, data in sample.members:
             if data:
                 add_member(self.sink, f"{sample.key}.{ending}", data)
+        with self.sink.getbuffer() as written:
+            self.digests += record_digest(written[start:])
 
     def joined(self, other: Tar) -> Tar:
         """This one, and behind it what another holds."""
         start = self.size
         self.sink.write(other.sink.getbuffer())
         self.places += [(offset + start, *sizes) for offset, *sizes in other.places]  # type: ignore[misc]
+        self.digests += other.digests
         return self
 
     def closed(self) -> bytes:

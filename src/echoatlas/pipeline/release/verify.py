@@ -244,6 +244,7 @@ def _shards(releases: Storage, manifest: Manifest, file: Path) -> Iterator[Check
         _add(faults, held)
     yield _check("shards are as published", faults["damaged"], "are damaged or missing")
     yield _check("index and shards agree", faults["misplaced"], "samples are misplaced")
+    yield _check("samples are those of their digests", faults["unlike"], "are not")
     yield _check("images decode", faults["undecodable"], "do not")
     yield _check(
         "nothing rides along in shards or images", faults["strange"], "members are not clean"
@@ -264,5 +265,6 @@ def _looked_at(releases: Storage, shard: PublishedShard, held: Members) -> bool:
 
 def _add(faults: Counter[str], held: Members) -> None:
     faults["misplaced"] += held.misplaced + held.missing
+    faults["unlike"] += held.unlike
     faults["undecodable"] += held.undecodable
     faults["strange"] += held.strange

@@ -1,4 +1,5 @@
-"""Whether a sample that was fetched without the rest of its shard is what was published.
+"""Whether a sample of before there were digests, fetched without the rest of its shard, is what
+was published.
 
 A shard is called by the digest of its bytes, which says nothing of a part of it. Of a frame the
 index knows a hash of the pixels and, as ``payload``, one of all that lies beside them; of a clip
@@ -41,8 +42,7 @@ def beside_vouched(
     """Whether what lies beside a frame's image is all that ``payload`` is the hash of.
 
     ``contents`` hashes the same of a lake's tables, where an overlay mask is in the lake's own
-    codec. So a frame may be refused whose overlay another Zstandard encoded; and all are in
-    releases at their sources' size, which hash more.
+    codec. So a frame may be refused whose overlay another Zstandard encoded.
     """
     try:
         area = unpacked_image(overlay, "png") > 0 if overlay else None
