@@ -168,3 +168,34 @@ def test_pulled_files_are_an_image_folder(releases: Storage, tmp_path: Path) -> 
     for _, row in rows(beside):
         assert np.array_equal(pixels(row["image"]), picture(number_of(row)))
         assert row["split"] in told(releases)
+
+
+def test_a_class_that_is_called_by_a_word_of_splits_stays_in_its_split(tmp_path: Path) -> None:
+    """``findings/stress_test_split.sh``."""
+    count = 96
+    lake = quick_lake(tmp_path / "lake", [{"path": "thorax/heart"} for _ in range(count)])
+    marks = [
+        made(
+            AnnotationRow, annotation_id=f"c{n}", frame_id=f"f{n:04}", kind="class", name="state",
+            value=["rest", "stress test"][n // 2 % 2],
+        )
+        for n in range(count)
+    ]  # fmt: skip
+    lake.append("annotations", to_arrow("annotations", marks))
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="one"))
+    told: list[str] = []
+    pull(
+        releases, "one", tmp_path / "to", "imagefolder", settings={"label": "state"},
+        missing=told.append,
+    )  # fmt: skip
+
+    read = datasets.load_dataset(str(tmp_path / "to"))
+
+    numbers = {picture(n).tobytes(): f"f{n:04}" for n in range(count)}
+    assert (told, sum(part.num_rows for part in read.values())) == ([], count)
+    for split, part in read.items():
+        names = part.features["label"].names
+        files = {one.stem: one.parent.name for one in (tmp_path / "to" / split).glob("*/*.png")}
+        seen = {numbers[pixels(row["image"]).tobytes()]: names[row["label"]] for row in part}
+        assert files == seen
