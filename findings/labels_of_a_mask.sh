@@ -1,28 +1,31 @@
 #!/usr/bin/env bash
-# nibabel, SimpleITK: labels of a mask that was saved under its picture's header are other labels, or
-# none, and which of them depends on how many there are.
+# nibabel, SimpleITK, slicerio: labels of a mask that was saved under its picture's header are other
+# labels, or none, and which of them depends on how many there are.
 #
-# nibabel 5.4.2, SimpleITK 2.5.7, numpy 2.4.6, seen 2026-12-01.
+# nibabel 5.4.2, SimpleITK 2.5.7, slicerio 1.4.0, numpy 2.4.6, seen 2026-12-01.
 # A mask is drawn into np.zeros(), which are reals, and saved with the affine and header of its picture,
 # so that both lie alike. The header's type is a whole number, so nibabel spreads the labels over all
 # numbers of that type and states a slope, a short real. Of labels 0 to n, read back, there are
-#   nibabel, == k         n = 3 of int16 or uint8: none of the three is found (1.0000306, 2.0000152 ...)
+#   nibabel, == k         n = 3 of int16 or uint8: none of the three is found (2 is 1.9999999995)
 #   nibabel, astype(int)  n = 3 of int16: 0, 0, 1, 2; n = 4: 0, 1, 2, 2, 3; n = 6: 0, 1, 1, 3, 3, 5, 5
 #                         n = 4 of uint8: 0, 1, 1, 2, 4
 #   SimpleITK, == k       n = 3: all three; n = 4 of int16: 4 alone; n = 6: 2, 4 and 6
 #   SimpleITK, as UInt8   n = 4 of int16: 0, 1, 2, 2, 4; n = 2 of uint8: 0, 0, 2
+#   slicerio              as nibabel cut: of n = 3 of int16 two segments, 1 and 2, a structure too early
 # So the left ventricle is background and the atrium is the ventricle, or two structures are one, with
 # no warning; shown as a picture all is well. Labels saved as whole numbers stay what they are.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet nibabel==5.4.2 simpleitk==2.5.7 numpy==2.4.6
+"$work/venv/bin/pip" install --quiet nibabel==5.4.2 simpleitk==2.5.7 \
+  slicerio==1.4.0 numpy==2.4.6
 cd "$work"
 venv/bin/python - <<'PROGRAM'
 import nibabel
 import numpy as np
 import SimpleITK as sitk
+import slicerio
 
 ALL = {n: list(range(n + 1)) for n in (2, 3, 4, 6)}
 FOUND = {"nibabel": dict.fromkeys([(kind, n) for kind in ("int16", "uint8") for n in ALL], [0])}
@@ -64,5 +67,10 @@ for kind in ("int16", "uint8"):
             print(f"{kind}, labels to {n}, {who:9} == finds {found}, cut {cut.tolist()}")
             if found != FOUND[who][kind, n] or cut.tolist() != CUT[who][kind, n]:
                 raise SystemExit("changed: see above")
+        read = slicerio.read_segmentation("mask.nii.gz")["segments"]
+        segments = [segment["labelValue"] for segment in read]
+        print(f"{kind}, labels to {n}, slicerio  segments {segments}")
+        if segments != sorted({*CUT["nibabel"][kind, n]} - {0}):
+            raise SystemExit("changed: see above")
 PROGRAM
 echo "as seen"

@@ -227,6 +227,26 @@ def test_a_region_with_its_corners_swapped_is_the_same_region(axis):
     assert read(write_dicom(GRAY, LITTLE)).regions == read(out.getvalue()).regions
 
 
+@pytest.mark.parametrize("reference", [None, (0, 0), (439, 0), (-10, 500)])
+def test_a_region_is_where_its_corners_are_wherever_its_units_are_zero(reference):
+    """``findings/trace_to_its_reference_pixel.sh``."""
+    placed = dcmread(io.BytesIO(write_dicom(GRAY, LITTLE)))
+    (item,) = placed.SequenceOfUltrasoundRegions
+    for axis, value in zip("XY", reference or (None, None), strict=True):
+        if value is None:
+            del item[f"ReferencePixel{axis}0"]
+        else:
+            item[f"ReferencePixel{axis}0"].value = value
+    out = io.BytesIO()
+    placed.save_as(out)
+
+    (found,) = read(out.getvalue()).regions
+    corners = (found.box.x0, found.box.y0, found.box.x1 - 1, found.box.y1 - 1)
+    assert corners == tuple(
+        item[f"RegionLocation{name}"].value for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")
+    )
+
+
 def segmented(words: list[int], bits: int) -> dict[str, Any]:
     raw = np.array(words, "<u2" if bits == 16 else "u1").tobytes()
     return {

@@ -33,7 +33,7 @@ def before_scaling(values: NDArray[Any], stored: np.dtype[Any], slope: float) ->
     """Whole numbers, where whole numbers were scaled to be stored; other values as they are.
 
     nibabel spreads values that it is given as reals over all the integers of the header's type:
-    labels 0 to 3 come back as 0, 1.00003, 1.99997 and 3 (``findings/labels_of_a_mask.sh``).
+    labels 1 and 2 come back as 0.9999999998 and 1.9999999995 (``findings/labels_of_a_mask.sh``).
 
     Args:
         values: as scaled back by the header.
