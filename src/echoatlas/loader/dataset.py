@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.loader.index import Index
+from echoatlas.loader.parts import shard_parts
 from echoatlas.loader.room import laid_together
 from echoatlas.loader.row import Row
 from echoatlas.loader.samples import Batch, Sample
@@ -266,4 +267,5 @@ def _again(
     selected: Any = None
     if rows is not None:
         selected = np.memmap(rows, np.int32, "r") if rows.stat().st_size else np.empty(0, np.int32)
+    shards.parts = shard_parts(shards.releases, manifest, samples, selected)
     return Dataset(manifest, samples, shards, selected, shuffle, transform)

@@ -13,6 +13,7 @@ from echoatlas.loader.dataset import Dataset
 from echoatlas.loader.feedback_columns import with_feedback
 from echoatlas.loader.index import Index, index_of
 from echoatlas.loader.layout import ROWS
+from echoatlas.loader.parts import shard_parts
 from echoatlas.loader.shards import Shards, forget_cached
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.notices import living, withdrawn
@@ -63,8 +64,9 @@ def load(
             ``Sample``, a ``Loader`` puts batches together as PyTorch does by itself.
         feedback: which version of what trainers wrote back (``feedback``) the index shall have as
             columns ``feedback_...``: a number, or "latest".
-        cache: folder of this machine for what is mapped, and for shards that come from S3;
-            $XDG_CACHE_HOME/echoatlas if not given.
+        cache: folder of this machine for what is mapped, and for what comes from S3: shards, or of
+            those of which little is chosen the chosen samples alone; $XDG_CACHE_HOME/echoatlas if
+            not given.
         cache_gb: most that shards from S3 may take there, GB; those that were opened longest ago
             make room. No limit if not given.
         check: see whether a shard on a disk of this machine is what was published, when it is first
@@ -99,8 +101,9 @@ def load(
     if feedback is not None:
         index = with_feedback(index, place, manifest.name, feedback)
     limit = None if cache_gb is None else int(cache_gb * 1e9)
-    shards = Shards(place, folder, limit, checked=check)
-    return Dataset(manifest, index, shards, _rows(index, split, where), transform=transform)
+    rows = _rows(index, split, where)
+    shards = Shards(place, folder, limit, check, shard_parts(place, manifest, index, rows))
+    return Dataset(manifest, index, shards, rows, transform=transform)
 
 
 def warn(said: str) -> None:

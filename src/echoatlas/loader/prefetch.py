@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +13,12 @@ from echoatlas.pipeline.storage.fetch import Ahead
 from echoatlas.pipeline.storage.storage import S3Storage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from echoatlas.loader.row import OpenRelease
+    from echoatlas.pipeline.storage.parts import WantedShard
 
 FILLED = 0.8  # of a cache's limit, by what is still to be read
 
@@ -33,6 +35,8 @@ class Prefetch:
 
     def __init__(self, data: OpenRelease, positions: NDArray[np.int32] | None = None) -> None:
         self._ahead: Ahead | None = None
+        self._held: dict[int, WantedShard] = {}  # of shards that are there, or asked for
+        self._waiting: list[int] = []
         shards, keys = data.shards, data.samples.shards
         if not isinstance(shards.releases, S3Storage):
             return
@@ -43,36 +47,40 @@ class Prefetch:
         first[numbers[::-1]] = np.arange(len(numbers))[::-1]  # of several, the last one stays
         last[numbers] = np.arange(len(numbers))
         wanted = np.flatnonzero(first >= 0)
-        sizes = {one.file: one.bytes for one in data.manifest.shards}
-        self._paths = [shards.cache / FOLDER / PurePosixPath(key).name for key in keys]
-        self._keys, self._sizes, self._last = keys, [sizes[key] for key in keys], last
+        self._shards, self._releases = shards, shards.releases
+        self._keys, self._last = keys, last
+        self._sizes = {one.file: one.bytes for one in data.manifest.shards}
         self._limit = None if shards.limit is None else int(FILLED * shards.limit)
-        self._held: list[int] = []  # numbers of shards that are there, or asked for
-        self._waiting: list[int] = []
-        for one in wanted[np.argsort(first[wanted])].tolist():
-            (self._held if self._paths[one].is_file() else self._waiting).append(one)
-        if self._waiting:
-            self._ahead = Ahead(shards.releases, shards.cache / FOLDER, shards.limit)
-            self.passed(0)
+        self._waiting = wanted[np.argsort(first[wanted])].tolist()
+        self.passed(0)
 
     def passed(self, position: int) -> None:
         """Say how many samples of the order were read."""
-        if self._ahead is None or not self._waiting:
+        if not self._waiting:
             return
-        for one in [one for one in self._held if self._last[one] < position]:
-            self._held.remove(one)
+        for number in [one for one in self._held if self._last[one] < position]:
             with suppress(OSError):  # it is the first that makes room for others
-                os.utime(self._paths[one], (0, 0))
-        more, size = [], sum(self._sizes[one] for one in self._held)
-        for one in self._waiting:
-            size += self._sizes[one]
+                os.utime(self._path(self._held.pop(number)), (0, 0))
+        more, size = [], sum(map(self._size, self._held.values()))
+        while self._waiting:
+            wanted = self._shards.wanted(self._keys[self._waiting[0]])
+            size += self._size(wanted)
             if self._limit is not None and size > self._limit:
                 break
-            more.append(one)
+            self._held[self._waiting.pop(0)] = wanted
+            if not self._path(wanted).is_file():
+                more.append(wanted)
         if more:
-            del self._waiting[: len(more)]
-            self._held += more
-            self._ahead.want(self._keys[one] for one in more)
+            if self._ahead is None:
+                cache = self._shards.cache / FOLDER
+                self._ahead = Ahead(self._releases, cache, self._shards.limit)
+            self._ahead.want(more)
+
+    def _size(self, wanted: WantedShard) -> int:
+        return wanted.stored if wanted.spans else self._sizes[wanted.key]
+
+    def _path(self, wanted: WantedShard) -> Path:
+        return self._shards.cache / FOLDER / wanted.name
 
     def close(self) -> None:
         """Fetch no more."""

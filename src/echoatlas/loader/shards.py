@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from echoatlas.pipeline.storage.fetch import SEEN, demand_whole, fetched, make_room
+from echoatlas.pipeline.storage.parts import WantedShard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from echoatlas.loader.parts import ShardParts
     from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "shards"  # of the cache
@@ -32,26 +34,35 @@ class Shards:
     Attributes:
         limit: bytes that shards may take in the cache; None for no limit.
         checked: whether shards on a disk of this machine are checked when they are first opened.
+        parts: what is read of shards on S3, if that is not all.
     """
 
     releases: Storage
     cache: Path
     limit: int | None = None
     checked: bool = True
+    parts: ShardParts | None = None
     _mapped: OrderedDict[str, NDArray[np.uint8]] = field(default_factory=OrderedDict)
 
     def __reduce__(self) -> tuple[type[Shards], tuple[Storage, Path, int | None, bool]]:
         return Shards, (self.releases, self.cache, self.limit, self.checked)
 
+    def wanted(self, key: str) -> WantedShard:
+        """What of a shard has to lie in the cache: all of it if it does already."""
+        everything = WantedShard(key)
+        if self.parts is None or (self.cache / FOLDER / everything.name).is_file():
+            return everything
+        return self.parts.of(key)
+
     def whole(self, key: str) -> NDArray[np.uint8]:
-        """A shard, as a view of its file.
+        """A shard, as a view of its file; of one on S3 as much as is read of it.
 
         Raises:
             CheckFailed: it is not what was published.
         """
         found = self._mapped.get(key)
         if found is None:
-            path = fetched(self.releases, key, self.cache / FOLDER)
+            path = fetched(self.releases, self.wanted(key), self.cache / FOLDER)
             if path.parent == self.cache / FOLDER:
                 with suppress(OSError):  # another process may have made room by it just now
                     os.utime(path)
@@ -75,6 +86,7 @@ def forget_cached(cache: Path, withdrawn: Iterable[str]) -> None:
     """
     for name in withdrawn:
         digest = PurePosixPath(name).stem
-        (cache / FOLDER / f"{digest}.tar").unlink(missing_ok=True)
+        for path in (cache / FOLDER).glob(f"{digest}*.tar"):  # of parts, too
+            path.unlink(missing_ok=True)
         (cache / SEEN / digest).unlink(missing_ok=True)
         shutil.rmtree(cache / "indexes" / digest[:32], ignore_errors=True)

@@ -6,7 +6,7 @@ JSON. The order of a sample's annotations depends on what they say alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,3 +115,9 @@ def outside(mark: AnnotationRecord, width: int, height: int) -> bool:
     if mark["kind"] == "keypoints":
         return not any(inside) or len(mark["points"]) % 2 == 1
     return mark["kind"] not in KINDS or bool(points)
+
+
+def masks_end(marks: Sequence[Mapping[str, Any]] | None) -> int:
+    """Where the last mask of a sample's annotations ends in its shard, bytes; 0 if it has none."""
+    return max((m["mask_offset"] + m["mask_length"] for m in marks or () if m["mask_length"]),
+               default=0)  # fmt: skip

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -55,6 +57,19 @@ def patches_at(places: NDArray[np.void]) -> NDArray[np.int64]:
 def masks_at(places: NDArray[np.void]) -> NDArray[np.int64]:
     """Where the first of its annotations' masks begins, bytes; of samples that have any."""
     return after(patches_at(places), places["patches"].astype(np.int64))
+
+
+def records_of(
+    places: NDArray[np.void], masks: Sequence[int] | int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First byte and end of the tar records of samples' members, (n,) each.
+
+    Args:
+        masks: where the last of each sample's masks ends, bytes; 0 of those that have none.
+    """
+    ends = masks_at(places) - BLOCK
+    padded = -(-np.asarray(masks, np.int64) // BLOCK) * BLOCK
+    return places["offset"].astype(np.int64) - BLOCK, np.maximum(ends, padded)
 
 
 def as_bytes(places: NDArray[np.void]) -> bytes:

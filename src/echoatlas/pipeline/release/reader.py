@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.frames.png import encode_png
-from echoatlas.pipeline.release.annotations import AnnotationRecord, has_mask, with_masks
+from echoatlas.pipeline.release.annotations import AnnotationRecord, has_mask, masks_end, with_masks
 from echoatlas.pipeline.release.digests import DIGEST, are_known, digests_in, record_digest
 from echoatlas.pipeline.release.manifest import places_of
-from echoatlas.pipeline.release.places import BLOCK, overlay_at, patches_at
+from echoatlas.pipeline.release.places import overlay_at, patches_at, records_of
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PAYLOAD, unpacked_image
 from echoatlas.pipeline.release.vouched import (
     CAN_BE,
@@ -159,13 +159,19 @@ class ShardReader:
         """The same, whether or not it is asked for."""
         if self._places is None:
             return (0, 0), (0, 0)
-        places, starts = self._places
-        number = self._numbers[row["shard"]]
-        part = places[starts[number] : starts[number + 1]]
-        place = part[np.searchsorted(part["offset"], row["offset"])]
+        place = self._place(row)
         overlay, patches = int(overlay_at(place)), int(patches_at(place))
         ends = overlay + int(place["overlay"]), patches + int(place["patches"])
         return (overlay, ends[0]), (patches, ends[1])
+
+    def _place(self, row: Mapping[str, Any]) -> NDArray[np.void]:
+        """A row's record, in a release that has them."""
+        assert self._places is not None
+        places, starts = self._places
+        number = self._numbers[row["shard"]]
+        part = places[starts[number] : starts[number + 1]]
+        found: NDArray[np.void] = part[np.searchsorted(part["offset"], row["offset"])]
+        return found
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -238,13 +244,14 @@ class ShardReader:
     def _span(self, row: Mapping[str, Any]) -> tuple[int, int]:
         """What a sample takes of its shard, first byte and end: the tar records of its members, or,
         where there is no digest of these, what is wanted of it."""
-        start, end = int(row["offset"]), int(row["offset"] + row["length"])
-        whole = row["frame_id"] in self._digests
-        if whole or self._more_of(row):
-            beside = [stop for first, stop in self._beside(row) if stop > first]
-            masks = [int(m["mask_offset"] + m["mask_length"]) for m in _masked(row.get(MARKS))]
-            end = max([end, *beside, *masks])
-        return (start - BLOCK, -(-end // BLOCK) * BLOCK) if whole else (start, end)
+        masks = masks_end(row.get(MARKS))
+        if row["frame_id"] in self._digests:
+            first, stop = records_of(self._place(row), masks)
+            return int(first), int(stop)
+        end = int(row["offset"] + row["length"])
+        if self._more_of(row):
+            end = max(end, masks, *(stop for _, stop in self._beside(row)))
+        return int(row["offset"]), end
 
     def _more_of(self, row: Mapping[str, Any]) -> bool:
         """Whether anything of a sample is wanted but its image."""

@@ -12,50 +12,64 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Retry, UsageError
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.file_lock import wait_lock
+from echoatlas.pipeline.storage.parts import DAMAGED, WantedShard
 from echoatlas.pipeline.storage.s3 import is_cut_off
-from echoatlas.pipeline.storage.storage import LocalStorage, S3Storage, Storage
+from echoatlas.pipeline.storage.storage import PARTIAL, LocalStorage, S3Storage, Storage
 
 KINDS = {1: CheckFailed, 2: UsageError}  # exit code to what it says; Retry otherwise
-DAMAGED = "a shard is damaged: run `echoatlas verify`"
 SEEN = "checked"  # folder of the cache: what was seen to be whole where it was made
 AT_ONCE = 4  # shards that are fetched ahead together
-END = ""  # in place of a key: no more will be asked for
+END = ""  # in place of a line: no more will be asked for
 
 
-def fetched(releases: Storage, key: str, cache: Path) -> Path:
+def fetched(releases: Storage, wanted: WantedShard, cache: Path) -> Path:
     """Where a shard lies on this machine: where it was made, or in the cache.
-
-    Args:
-        key: of the shard; its stem is the SHA-256 of its bytes.
 
     Raises:
         CheckFailed: what came is not what was published.
         Retry, UsageError: it can't be reached.
     """
     if isinstance(releases, LocalStorage):
-        return releases.path(key)
-    target = cache / PurePosixPath(key).name
+        return releases.path(wanted.key)
+    target = cache / wanted.name
     if not target.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(target.with_suffix(".lock")):
             if not target.is_file():
-                (_by_another if is_cut_off() else bring)(releases, key, cache)
+                (_by_another if is_cut_off() else bring)(releases, wanted, cache)
     return target
 
 
-def bring(releases: Storage, key: str, cache: Path) -> None:
-    """Write a shard into the cache, all or nothing."""
-    data, name = releases.read(key), PurePosixPath(key)
-    if hashlib.sha256(data).hexdigest() != name.stem:
-        raise CheckFailed(DAMAGED)
-    LocalStorage(cache).write(name.name, data)
+def bring(releases: Storage, wanted: WantedShard, cache: Path) -> None:
+    """Write a shard into the cache, all or nothing.
+
+    Where parts of it are wanted the file is as long as the shard, so that each lies in its place;
+    what is between them was never written, and takes no room on the disk.
+    """
+    parts = wanted.read(releases)
+    starts = [start for start, _, _ in wanted.spans] or [0]
+    with local_faults(str(cache)):
+        handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=cache)
+        partial = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.truncate(wanted.size)
+                for start, data in zip(starts, parts, strict=True):
+                    file.seek(start)
+                    file.write(data)
+            partial.chmod(0o644)
+            partial.replace(cache / wanted.name)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def demand_whole(path: Path, cache: Path) -> None:
@@ -102,7 +116,10 @@ def make_room(folder: Path, limit: int, kept: Path) -> None:
     for path in folder.glob("*.tar"):
         with suppress(FileNotFoundError):
             told = path.stat()
-            found.append((path != kept, -told.st_mtime_ns, path, told.st_size))
+            size = min(
+                told.st_size, getattr(told, "st_blocks", told.st_size) * 512
+            )  # without holes
+            found.append((path != kept, -told.st_mtime_ns, path, size))
     total = 0
     for _, _, path, size in sorted(found):
         total += size
@@ -122,11 +139,11 @@ class Ahead:
     def __init__(self, releases: S3Storage, cache: Path, limit: int | None) -> None:
         self._program = _started(releases, cache, ahead=True, limit=limit)
 
-    def want(self, keys: Iterable[str]) -> None:
+    def want(self, some: Iterable[WantedShard]) -> None:
         """Ask for some more."""
         assert self._program.stdin is not None
         with suppress(BrokenPipeError):
-            self._program.stdin.write("".join(f"{key}\n" for key in keys))
+            self._program.stdin.write("".join(f"{one.line}\n" for one in some))
             self._program.stdin.flush()
 
     def close(self) -> None:
@@ -157,9 +174,9 @@ def _started(releases: Storage, cache: Path, **how: bool | int | None) -> subpro
     return program
 
 
-def _by_another(releases: Storage, key: str, cache: Path) -> None:
+def _by_another(releases: Storage, wanted: WantedShard, cache: Path) -> None:
     program = _started(releases, cache, ahead=False)
-    _, told = program.communicate(key)
+    _, told = program.communicate(wanted.line)
     if program.returncode:
         said = told.strip().splitlines()
         kind = KINDS.get(program.returncode, Retry)
@@ -182,27 +199,27 @@ def _main() -> int:
 
     asked = json.loads(sys.stdin.readline())
     releases, cache = S3Storage(asked["uri"], Zone(**asked["zone"])), Path(asked["to"])
-    keys = iter(lambda: sys.stdin.readline().strip(), END)
+    lines = iter(lambda: sys.stdin.readline().strip(), END)
     if asked["ahead"]:
-        return _all_of(releases, keys, cache, asked["limit"])
+        return _all_of(releases, lines, cache, asked["limit"])
     try:
-        for key in keys:
-            bring(releases, key, cache)
+        for line in lines:
+            bring(releases, WantedShard.of(line), cache)
     except (EchoAtlasError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return next((code for code, kind in KINDS.items() if isinstance(error, kind)), 3)
     return 0
 
 
-def _all_of(releases: Storage, keys: Iterable[str], cache: Path, limit: int | None) -> int:
-    def one(key: str) -> None:
-        path = fetched(releases, key, cache)
+def _all_of(releases: Storage, lines: Iterable[str], cache: Path, limit: int | None) -> int:
+    def one(line: str) -> None:
+        path = fetched(releases, WantedShard.of(line), cache)
         if limit is not None:
             make_room(cache, limit, path)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for key in keys:  # until whoever began this says so, or it and its forks end
-            pool.submit(one, key)
+        for line in lines:  # until whoever began this says so, or it and its forks end
+            pool.submit(one, line)
         pool.shutdown(cancel_futures=True)
     return 0
 
