@@ -26,6 +26,7 @@ from echoatlas.cli import call
 from echoatlas.pipeline.deidentify.header.policy import Policy
 from echoatlas.pipeline.deidentify.pixels.config import RedactConfig
 from echoatlas.pipeline.deidentify_tool.containers.jpeg import Mask, kept_exactly, redacted
+from echoatlas.pipeline.deidentify_tool.containers.stills import animation
 from echoatlas.pipeline.deidentify_tool.containers.video import fits_high_41
 from echoatlas.pipeline.deidentify_tool.rewrite import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
@@ -227,6 +228,17 @@ def test_a_gif_stays_an_animation_with_its_times(ran):
 
     assert shown[:2] == [40.0, 70.0] and len(shown) == 3
     assert read(data).times == (0.0, 40.0, 110.0)
+
+
+def test_frames_that_are_alike_stay_as_many_as_they_are():
+    """As blackened banners make them; Pillow writes one (``findings/gif_of_a_slow_cine.sh``)."""
+    still = np.tile(np.arange(256, dtype=np.uint8), (40, 1))
+    times = [0.0, 40.0, 80.0, 120.0]
+
+    scan = read(animation([still, still, still + 1, still + 1], times))
+
+    assert scan.times == tuple(times)
+    assert np.array_equal([still, still, still + 1, still + 1], list(scan.frames()))
 
 
 def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):
