@@ -223,6 +223,17 @@ def test_a_picture_that_lies_on_its_side_is_turned():
     assert (scan.height, scan.width) == (64, 32)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
+def test_a_picture_of_8_bits_is_the_same_in_a_tiff_of_any_type(gray, kind):
+    shown = gray.pictures[0] // 2 + 40  # neither black nor white: no stretching is right
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, shown.astype(kind))
+
+    (picture,) = read(stream.getvalue()).frames()
+
+    assert np.array_equal(shown, picture)
+
+
 def test_a_gif_has_its_frames_and_times(gray):
     scan = read(write_gif(gray))
 

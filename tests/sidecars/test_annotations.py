@@ -10,6 +10,8 @@ import cv2
 import nibabel
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import ReadConfig, read
@@ -197,6 +199,57 @@ def test_a_mask_of_zeros_and_ones_is_its_one_label_whatever_an_adapter_calls_it(
 
         for label in ("1", "127", "255"):
             assert labeled(drawn, Mask(labels={label: "rib"}))["rib"].sum() == 600
+
+
+def in_color(values):
+    return cv2.imencode(".png", np.repeat(values.astype(np.uint8)[..., None], 3, axis=2))[1]
+
+
+def with_palette(values):
+    image = Image.fromarray(values.astype(np.uint8))
+    image.putpalette([level for level in range(256) for _ in range(3)])
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def tiff(kind):
+    def write(values):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, values.astype(kind))
+        return stream.getvalue()
+
+    return write
+
+
+WRITERS = {
+    "gray": lambda values: cv2.imencode(".png", values.astype(np.uint8))[1],
+    "deep": lambda values: cv2.imencode(".png", values.astype(np.uint16))[1],
+    "color": in_color,
+    "palette": with_palette,
+    **{f"tiff {kind}": tiff(kind) for kind in ("u1", "u2", "i2", "i4", "f4", "f8")},
+    **{f"npy {kind}": lambda v, k=kind: npy(v.astype(k)) for kind in ("u1", "i8", "f4", "f8")},
+}
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=list(WRITERS))
+@pytest.mark.parametrize("rule", [(1, 2, 3), (7, 8), (127, 255)])
+def test_a_label_is_where_it_was_drawn_whatever_holds_it(write, rule):
+    """Also if few of the labels are there, and if all three channels of a color say the number."""
+    names = {str(label): f"label {label}" for label in rule}
+    for there in [rule, rule[:1], rule[-1:]]:
+        drawn = np.zeros((60, 40), np.int64)
+        for place, label in enumerate(there):
+            drawn[16 * place : 16 * place + 12, 5:15] = label
+
+        (picture,) = read(bytes(write(drawn)), ReadConfig(masks=True)).frames()
+        found = labeled(picture, Mask(labels=names))
+
+        assert {name for name, inside in found.items() if inside.any()} == {
+            names[str(label)] for label in there
+        }
+        for label in there:
+            assert np.array_equal(found[names[str(label)]], drawn == label)
 
 
 @pytest.mark.parametrize("values", [np.array([{"a": 1}] * 400).reshape(20, 20), np.zeros(3)])

@@ -259,7 +259,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         colors = colored(image, count) if kind == "tiff" else None
         stated = tiff_scale(image) if kind == "tiff" else UNKNOWN
         pages = pages_of(image, count, kind in LATE_DURATIONS, config) if count > 1 else Pages()
-        scale = scale_of(image, pages.places) if kind in DEEP else None
+        scale = scale_of(image, pages.places, config.masks) if kind in DEEP else None
         if count > 1:
             image.seek(pages.places[0])
             check_size(image.height, image.width, len(pages.places), config)

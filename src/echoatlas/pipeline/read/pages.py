@@ -32,7 +32,8 @@ class Scale:
 
     Attributes:
         low, high: the least and the greatest sample of all pages.
-        whole: they are integers, none below zero: scaled by the fewest bits that hold ``high``.
+        whole: they are integers, none below zero: scaled by the fewest bits that hold ``high``;
+            or real numbers as those of a picture of 8 bits.
         inverted: zero is white.
     """
 
@@ -44,6 +45,8 @@ class Scale:
     def gray(self, samples: NDArray[Any]) -> Picture:
         """Samples, (H, W), as 8 bits."""
         if self.whole:
+            if samples.dtype.kind == "f":
+                samples = np.rint(np.nan_to_num(samples)).astype(np.int64)
             bits = max(int(self.high).bit_length(), 8)
             if self.inverted:
                 samples = (1 << bits) - 1 - samples.astype(np.int64)
@@ -61,13 +64,16 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
-def scale_of(image: Image.Image, pages: tuple[int, ...] = (0,)) -> Scale | None:
+def scale_of(image: Image.Image, pages: tuple[int, ...] = (0,), mask: bool = False) -> Scale | None:
     """The scale of the deep ones among some pages, None if there are none; decodes them all.
+
+    Args:
+        mask: the samples are labels of structures, as of ``gray_scale``.
 
     Raises:
         Reject: ``no_pixels`` if no sample is a number.
     """
-    found: list[tuple[float, float, bool]] = []
+    found: list[tuple[float, float, bool, bool]] = []
     inverted = False
     for page in pages:
         if len(pages) > 1:
@@ -78,14 +84,18 @@ def scale_of(image: Image.Image, pages: tuple[int, ...] = (0,)) -> Scale | None:
         finite = samples[np.isfinite(samples)] if samples.dtype.kind == "f" else samples
         if finite.size:
             low, high = float(finite.min()), float(finite.max())
-            found.append((low, high, samples.dtype.kind != "f" and low >= 0))
+            labels = mask and bool(np.all(finite == np.rint(finite)))
+            found.append((low, high, samples.dtype.kind != "f", labels))
         inverted = inverted or _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO
         if not finite.size and len(pages) == 1:
             raise Reject(Reason.NO_PIXELS, "no value is a number")
     if not found:
         return None
-    lows, highs, wholes = zip(*found, strict=True)
-    return Scale(min(lows), max(highs), all(wholes), inverted)
+    lows, highs, integers, whole = zip(*found, strict=True)
+    low, high = min(lows), max(highs)
+    # As of ``gray_scale``: what was 8 bits, or labels, before a program made real numbers of it
+    eight = low >= 0 and high <= 255 and high.is_integer() and (high > 1 or all(whole))
+    return Scale(low, high, (low >= 0 and all(integers)) or eight, inverted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import TYPE_CHECKING
 
 import cv2
@@ -226,13 +226,14 @@ def labeled(picture: Picture, rule: Mask) -> dict[str, NDArray[np.bool_]]:
     values = picture.astype(np.int16)
     if rule.labels:
         wanted = {_level(key, values.ndim): name for key, name in rule.labels.items()}
+        gray = values.ndim == 2 or bool((values == values[..., :1]).all())
         drawn = set(np.unique(values)) - {0}
-        if len(wanted) == 1 and values.ndim == 2 and drawn in ({1}, {255}):
-            wanted = {int(drawn.pop()): next(iter(wanted.values()))}
-        near = 0 if values.ndim == 2 else NEAR
+        if len(wanted) == 1 and gray and drawn in ({1}, {255}):
+            wanted = {_level(str(drawn.pop()), values.ndim): next(iter(wanted.values()))}
+        levels = {_level("0", values.ndim), *wanted}
+        near = _stray([one for one in levels if isinstance(one, tuple)]) if values.ndim > 2 else 0
         found = {name: _within(values, level, near) for level, name in wanted.items()}
-        black = _within(values, 0 if values.ndim == 2 else (0, 0, 0), near)
-        meant = np.logical_or.reduce([black, *found.values()])
+        meant = np.logical_or.reduce([_within(values, level, near) for level in levels])
     else:
         flat = values if values.ndim == 2 else values.max(axis=2)
         top = int(flat.max())
@@ -252,6 +253,15 @@ def _level(key: str, dimensions: int) -> int | tuple[int, int, int]:
         red, green, blue = bytes.fromhex(key[1:])
         return (red, green, blue) if dimensions == 3 else round((red + green + blue) / 3)
     return int(key) if dimensions == 2 else (int(key),) * 3
+
+
+def _stray(levels: Iterable[tuple[int, int, int]]) -> int:
+    """How far a lossy color may be from what it means: less than half way to another one."""
+    apart = [
+        max(abs(one - other) for one, other in zip(*pair, strict=True))
+        for pair in combinations(levels, 2)
+    ]
+    return min(NEAR, (min(apart, default=2 * NEAR + 1) - 1) // 2)
 
 
 def _within(
