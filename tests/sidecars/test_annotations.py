@@ -25,7 +25,7 @@ from echoatlas.pipeline.sidecars.collection import (
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Scan
 from echoatlas.simulate import make_cine
-from echoatlas.taxonomy.collections import load
+from echoatlas.taxonomy.collections import Layout, load
 from echoatlas.taxonomy.collections.annotations import Mask, split_code
 
 SCAN = Scan("avi", "", 60, 112, 112, lambda: iter(()))
@@ -213,6 +213,15 @@ def with_palette(values):
     return stream.getvalue()
 
 
+def with_colors(values):
+    """A palette as labelme, VOC and Pillow's own mode "P" have it: a color for each number."""
+    image = Image.fromarray(values.astype(np.uint8))
+    image.putpalette([(37 * one * part) % 256 for one in range(256) for part in (1, 3, 5)])
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
 def tiff(kind):
     def write(values):
         stream = io.BytesIO()
@@ -227,6 +236,7 @@ WRITERS = {
     "deep": lambda values: cv2.imencode(".png", values.astype(np.uint16))[1],
     "color": in_color,
     "palette": with_palette,
+    "palette of colors": with_colors,
     **{f"tiff {kind}": tiff(kind) for kind in ("u1", "u2", "i2", "i4", "f4", "f8")},
     **{f"npy {kind}": lambda v, k=kind: npy(v.astype(k)) for kind in ("u1", "i8", "f4", "f8")},
 }
@@ -242,7 +252,7 @@ def test_a_label_is_where_it_was_drawn_whatever_holds_it(write, rule):
         for place, label in enumerate(there):
             drawn[16 * place : 16 * place + 12, 5:15] = label
 
-        (picture,) = read(bytes(write(drawn)), ReadConfig(masks=True)).frames()
+        (picture,) = read(bytes(write(drawn)), ReadConfig(masks=True, numbers=True)).frames()
         found = labeled(picture, Mask(labels=names))
 
         assert {name for name, inside in found.items() if inside.any()} == {
@@ -321,6 +331,21 @@ def test_colors_name_structures_and_an_outline_means_its_inside():
 
     assert {name: int(inside.sum()) for name, inside in told.items()} == {"vein": 100, "nerve": 100}
     assert filled.sum() == 400
+
+
+@pytest.mark.parametrize("labels", [{"2": "nerve", "5": "vein"}, {"#4ade72": "nerve"}])
+@pytest.mark.parametrize("small", [False, True])
+def test_numbers_are_those_of_a_palette_and_colors_are_its_colors(labels, small):
+    drawn = np.zeros((60, 40), np.int64)
+    drawn[(slice(3, 6), slice(5, 8)) if small else (slice(10, 50), slice(5, 30))] = 2
+    rule = Layout(path="mask", role="mask", mask=Mask(labels=labels))
+    scan = Scan("png", "", 1, 60, 40, lambda: iter(()))
+
+    masks = ((rule, with_colors(drawn)),)
+    found, flags = given(Attached(masks), {}, load("busi"), scan, ReadConfig())
+
+    assert ([one.name for one in found], flags) == (["nerve"], frozenset())
+    assert np.array_equal(found[0].mask, drawn == 2)
 
 
 def test_masks_that_cannot_be_used_are_flagged_and_cost_nothing_else():

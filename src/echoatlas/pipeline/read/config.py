@@ -24,6 +24,7 @@ class ReadConfig:
         max_depth: of nested DICOM sequences.
         max_text: of one metadata string of a loose file.
         masks: the file is known to be a mask, so that what is like one is wanted, not refused.
+        numbers: a palette's colors only tell the numbers of structures apart, which are wanted.
         like: make an array into pictures as another one was; of masks, which show nothing by which
             they could be laid out.
     """
@@ -38,6 +39,7 @@ class ReadConfig:
     max_depth: int = setting(32, 1, 256, "levels")
     max_text: int = setting(1 << 14, 16, 1 << 24, "characters")
     masks: bool = False
+    numbers: bool = False
     like: Lay | None = None
 
 

@@ -20,7 +20,16 @@ from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.frame_stream import each, one
-from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
+from echoatlas.pipeline.read.pages import (
+    FLAT,
+    NUMBERS,
+    Pages,
+    Scale,
+    is_colored,
+    is_deep,
+    pages_of,
+    scale_of,
+)
 from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.reals import read_reals
@@ -263,6 +272,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         if count > 1:
             image.seek(pages.places[0])
             check_size(image.height, image.width, len(pages.places), config)
+        if config.numbers and is_colored(image):
+            scale = NUMBERS
         flags = pages.flags
         if stated.spacing is None:
             flags = (*flags, *of_picture(image.info))
@@ -327,7 +338,7 @@ def to_picture(image: Image.Image, scale: Scale | None = None) -> tuple[Picture,
     Args:
         scale: of all pages, for samples of more than 8 bits; of this one alone if not given.
     """
-    if is_deep(image):
+    if is_deep(image) or (scale is not None and scale.numbers):
         return (scale or scale_of(image) or FLAT).gray(np.asarray(image)), "gray"
     code = "palette" if image.mode in ("P", "PA") else "rgb:codestream"
     if image.mode in ("1", "L"):

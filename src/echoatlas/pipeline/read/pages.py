@@ -35,12 +35,14 @@ class Scale:
         whole: they are integers, none below zero: scaled by the fewest bits that hold ``high``;
             or real numbers as those of a picture of 8 bits.
         inverted: zero is white.
+        numbers: samples are those of a palette, and meant themselves.
     """
 
     low: float
     high: float
     whole: bool
     inverted: bool = False
+    numbers: bool = False
 
     def gray(self, samples: NDArray[Any]) -> Picture:
         """Samples, (H, W), as 8 bits."""
@@ -57,11 +59,18 @@ class Scale:
 
 
 FLAT = Scale(0.0, 0.0, whole=True)
+NUMBERS = Scale(0.0, 255.0, whole=True, numbers=True)
 
 
 def is_deep(image: Image.Image) -> bool:
     """Whether a Pillow image has samples of more than 8 bits."""
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def is_colored(image: Image.Image) -> bool:
+    """Whether a Pillow image has a palette that is not of grays alone."""
+    told = (image.getpalette() or []) if image.mode == "P" else []
+    return any(len({*told[at : at + 3]}) > 1 for at in range(0, len(told), 3))
 
 
 def scale_of(image: Image.Image, pages: tuple[int, ...] = (0,), mask: bool = False) -> Scale | None:

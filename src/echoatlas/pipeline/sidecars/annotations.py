@@ -189,7 +189,8 @@ def _masks(
             raise _unusable("mask_mismatch")
         yield SourceAnnotation("mask", rule.mask.name, source, mask=_polygon(data, scan))
         return
-    opened = read(data, replace(config, masks=True, like=scan.lay))
+    numbers = bool(rule.mask.labels) and not any(key.startswith("#") for key in rule.mask.labels)
+    opened = read(data, replace(config, masks=True, numbers=numbers, like=scan.lay))
     same = (opened.height, opened.width) == (scan.height, scan.width)
     same = same and opened.lay.turned == scan.lay.turned
     if not same or opened.declared_frames not in (1, scan.declared_frames):

@@ -24,7 +24,8 @@ class Mask(Strict):
     name: str = Field("lesion", description="What is marked where it is not black.")
     labels: dict[str, str] = Field(
         default_factory=dict,
-        description="Value ('1') or color ('#ff0000') to what it marks; empty: all is `name`.",
+        description="Value ('1', also of a palette) or color ('#ff0000') to what it marks; empty: "
+        "all is `name`.",
     )
     outline: bool = Field(False, description="Only the edge is drawn; its inside is meant.")
 
