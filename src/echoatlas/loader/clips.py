@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -122,6 +123,7 @@ class ClipWindows(Served):
         return len(self.rows)
 
     def __getitem__(self, position: int) -> Any:
+        position = operator.index(position)
         if not -len(self) <= position < len(self):
             raise IndexError(f"no window {position} of {len(self)}")
         return self.__getitems__([position])[0]

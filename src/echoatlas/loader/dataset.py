@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -107,9 +108,10 @@ class Dataset(Served):
         return len(self.samples) if self._order is None else len(self._order)
 
     def __getitem__(self, position: int) -> Any:
+        position = operator.index(position)
         if not -len(self) <= position < len(self):
             raise IndexError(f"no sample {position} of {len(self)}")
-        row = int(position % len(self))
+        row = position % len(self)
         if self._order is not None:
             row = int(self._order[row])
         return self._changed(self._sample(row, self.samples.places[row][READ].item()))

@@ -133,6 +133,7 @@ class Index:
         return {}
 
     def _column(self, name: str) -> pa.ChunkedArray:
+        self.demand(name)
         if name in DERIVED:
             return self._derived(name)
         file = self.folder / f"{name}.arrow"

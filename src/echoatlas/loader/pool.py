@@ -77,7 +77,10 @@ def pool_of(data: Ordered, stage: Stage) -> Pool:
         pool = np.arange(len(data), dtype=np.int32)
         own = pool if rows is None else rows
     if not len(pool):
-        raise UsageError(f"no sample is of stage '{stage.name or stage.where}'")
+        of = stage.name or stage.where
+        raise UsageError(
+            f"no sample is of stage '{of}'" if of else "no sample is left to draw from"
+        )
     weights = _weights(index, own, stage.weight) if stage.weight.strip() else None
     groups: NDArray[np.int64] | None = None
     if stage.balance:
@@ -125,6 +128,10 @@ def _groups(index: Index, rows: NDArray[np.int32], columns: Sequence[str]) -> ND
     codes, most = np.zeros(len(rows), np.int32), 1
     for name in columns:
         index.demand(name)
+        if pa.types.is_nested(index.schema.field(name).type):
+            raise UsageError(
+                f"balance: a sample has several values of '{name}'; name another column"
+            )
         coded, values = _coded(index, name)
         wide = codes.astype(np.int64) if most * values >= MOST_CODE else codes
         wide *= values

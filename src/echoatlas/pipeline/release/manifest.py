@@ -63,7 +63,7 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     """
     try:
         data = releases.read(f"{name}/{MANIFEST}")
-        if data == WITHHELD:
+        if data == WITHHELD or "/" in name:  # a disk passes over one too many
             raise FileNotFoundError(name)
     except (FileNotFoundError, UsageError):
         known = names(releases)

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from echoatlas.pipeline.database import WRONG_SQL, database
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.lake.join import coded
-from echoatlas.pipeline.release.wrong_expression import CONDITION, kind_of, shown, wrong_expression
+from echoatlas.pipeline.release.wrong_expression import (
+    CONDITION,
+    demand_repeatable,
+    kind_of,
+    shown,
+    wrong_expression,
+)
 from echoatlas.pipeline.scratch import Allowance
 
 if TYPE_CHECKING:
@@ -52,6 +58,7 @@ def rows_where(
         asked.register("t", numbered)
         try:
             _demand_condition(asked, expression, option)
+            demand_repeatable(asked, expression, option, index.column_names)
             kept = asked.sql(f"SELECT _row FROM t WHERE ({expression}\n) ORDER BY _row")
             return kept.to_arrow_table().column("_row").combine_chunks()
         except WRONG_SQL as error:

@@ -30,7 +30,7 @@ from echoatlas.pipeline.release.select import (
 from echoatlas.pipeline.release.split import SPLIT_BY, dealt
 from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import Screen, demand_unseen, without
-from echoatlas.pipeline.release.wrong_expression import wrong_expression
+from echoatlas.pipeline.release.wrong_expression import demand_repeatable, wrong_expression
 from echoatlas.pipeline.scratch import Allowance
 from echoatlas.schemas.values import PatientSource
 from echoatlas.wording import number_of
@@ -239,9 +239,11 @@ def score(samples: Candidates, name: str, expression: str) -> None:
         return
     some = _mentioned(samples, expression)
     try:
-        samples.put(name, pa.array(row_scores(some, name, expression, samples.allowance)))
+        samples.put(name, pa.array(row_scores(some, f"--{name}", expression, samples.allowance)))
     except UsageError:
-        row_scores(samples.schema.empty_table(), name, expression)  # what is wrong, among all
+        row_scores(
+            samples.schema.empty_table(), f"--{name}", expression
+        )  # what is wrong, among all
         raise
 
 
@@ -250,11 +252,14 @@ def _mentioned(samples: Candidates, expression: str) -> pa.Table:
 
 
 def row_scores(
-    index: pa.Table, name: str, expression: str, allowance: Allowance | None = None
+    index: pa.Table, option: str, expression: str, allowance: Allowance | None = None
 ) -> NDArray[np.float64]:
     """(n,) what an expression over the columns is for each row, from 0; 0 where it is missing.
 
     It may look at all rows: ``1.0 / count(*) OVER (PARTITION BY organ)`` balances organs.
+
+    Args:
+        option: what the expression was given by, for messages.
 
     Raises:
         UsageError: the expression is wrong, or its value negative or not finite somewhere.
@@ -268,13 +273,14 @@ def row_scores(
             found = asked.sql(
                 f"SELECT _row, CAST(coalesce(({expression}\n), 0) AS DOUBLE) AS v FROM t"
             )
+            demand_repeatable(asked, expression, option, index.column_names)
             # In whatever order they come: to sort millions takes more memory than all else
             for batch in pa.RecordBatchReader.from_stream(found):
                 values[batch.column("_row").to_numpy()] = batch.column("v").to_numpy()
         except WRONG_SQL as error:
-            raise wrong_expression(f"--{name}", expression, index.schema, error) from None
+            raise wrong_expression(option, expression, index.schema, error) from None
     if not np.all((values >= 0) & np.isfinite(values)):
-        raise UsageError(f"--{name}: it is negative, or no number, for some samples")
+        raise UsageError(f"{option}: it is negative, or no number, for some samples")
     return values
 
 

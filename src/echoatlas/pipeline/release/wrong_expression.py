@@ -16,7 +16,7 @@ import pyarrow as pa
 from echoatlas.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from echoatlas.pipeline.database import SqlError
+    from echoatlas.pipeline.database import Connection, SqlError
 
 CONDITION = "organ = 'liver' AND quality > 0.5"
 NUMBERED = "_row"  # the number of a row, among the columns that are offered
@@ -26,6 +26,11 @@ LINE = re.compile(r"\nLINE (\d+):")
 NO_COLUMN = re.compile(r'column "(.*?)" not found|have a column named "(.*?)"')
 NO_FUNCTION = re.compile(r"Function with name (\S+) does not exist")
 QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00b4"  # as word processors write them, too
+QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+WORD, CALLED = re.compile(r"[a-z_]\w*"), re.compile(r"([a-z_]\w*)\s*\(")
+CLOCKS = frozenset({  # which need no parentheses
+    "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp",
+})  # fmt: skip
 MANY = re.compile(r"cannot contain (?:aggregates|window functions)")
 
 
@@ -40,6 +45,31 @@ def wrong_expression(
     example = CONDITION if "where" in option else "1 + quality"
     why = _why(expression, schema, str(error))
     return UsageError(f"{option}: {shown(expression)}: {why}; say one such as {example}")
+
+
+def demand_repeatable(asked: Connection, expression: str, option: str, columns: list[str]) -> None:
+    """Refuse what is something else each time: nobody could cut, pull or resume the same again.
+
+    Args:
+        columns: names that stand for what samples have.
+    """
+    plain = QUOTED.sub("''", expression.lower())
+    used = CLOCKS.intersection(WORD.findall(plain)) - {one.lower() for one in columns}
+    if called := set(CALLED.findall(plain)):
+        used |= called & _changing(asked)
+    if used:
+        raise UsageError(
+            f"{option}: {shown(expression)}: {min(used)} is something else each time; say one such "
+            "as patient < '2', of an eighth of all patients, who stay the same"
+        )
+
+
+def _changing(asked: Connection) -> set[str]:
+    found = asked.sql(
+        "SELECT DISTINCT function_name FROM duckdb_functions() "
+        "WHERE stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY')"
+    ).fetchall()
+    return {name for (name,) in found}
 
 
 def shown(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from echoatlas.schemas.strict import Slug, Strict
 
 Split = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,31}$")]
+Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TAKEN = frozenset({"shards", "readme.md"})  # beside releases, as folders of some disks call them
 
 Suppression = Literal["age_decade", "age", "sex", "model", "maker"]
 
@@ -39,9 +41,9 @@ class ReleaseConfig(Strict):
         description="Of the split: a later release of the same seed and shares leaves patients "
         "where they were, any other deals them anew.",
     )
-    splits: dict[Split, float] = Field(
+    splits: dict[Split, Share] = Field(
         default_factory=lambda: {"train": 0.8, "val": 0.1, "test": 0.1},
-        description="Name to share; shares add up to 1.",
+        description="Name to share; they are scaled to add up to 1.",
     )
     native: Literal["honor", "override"] = Field(
         "honor",
@@ -97,6 +99,20 @@ class ReleaseConfig(Strict):
         description="What may be suppressed for min_k, in order; patients of whom all of it did "
         "not suffice are left out.",
     )
+
+    @field_validator("name")
+    @classmethod
+    def is_nobody_elses(cls, name: str) -> str:
+        if name.lower() in TAKEN:
+            raise ValueError(f"'{name}' lies beside all releases: choose another name")
+        return name
+
+    @field_validator("splits")
+    @classmethod
+    def somebody_has_a_share(cls, splits: dict[str, float]) -> dict[str, float]:
+        if not sum(splits.values()):
+            raise ValueError("no split has a share: say one such as {train: 0.8, test: 0.2}")
+        return splits
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,8 @@ from echoatlas.pipeline.release.exports.job import FormatSettings, Hub, Pull, ma
 from echoatlas.pipeline.release.exports.words import class_folder
 from echoatlas.taxonomy.tree import UNKNOWN
 
+SHOWN = 10  # classes that a message names
+
 
 class Settings(FormatSettings):
     """What the classes are."""
@@ -37,9 +39,9 @@ def write_imagefolder(job: Pull[Settings]) -> Hub:
     everywhere = {label for label, found in where.items() if found == set(job.splits)}
     rows = [at for at, label in enumerate(labels) if label in everywhere]
     partial = sorted(set(where) - everywhere)
-    why = "their class is unknown" + (
-        f", or is not in every split ({', '.join(partial)})" if partial else ""
-    )
+    named = ", ".join(partial[:SHOWN])
+    named += f" and {len(partial) - SHOWN} more" if len(partial) > SHOWN else ""
+    why = "their class is unknown" + (f", or is not in every split ({named})" if partial else "")
     folders = {job.index.column("frame_id")[at].as_py(): labels[at] for at in rows}
     job.chosen(rows, why)
     for sample in job.lacking(

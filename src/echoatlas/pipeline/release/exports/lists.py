@@ -13,7 +13,9 @@ STRAIGHT = frozenset({"linear", "trapezoid"})
 class Settings(FormatSettings):
     """What lists are called and say."""
 
-    suffix: str = Field("", description="Of the lists by split: SPLIT_pathsSUFFIX.csv.")
+    suffix: str = Field(
+        "", pattern=r"^[^/\\]*$", description="Of the lists by split: SPLIT_pathsSUFFIX.csv."
+    )
     root: str = Field("", description="Put before paths in lists.")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import has_mask
@@ -14,12 +14,15 @@ from echoatlas.pipeline.release.exports.job import FormatSettings, Pull, marks, 
 from echoatlas.pipeline.release.exports.rle import inside
 from echoatlas.pipeline.release.reader import Stored
 
+# Below that of the pull, no part of it hidden
+Folder = Annotated[str, StringConstraints(pattern=r"^[^./\\][^/\\]*(/[^./\\][^/\\]*)*$")]
+
 
 class Settings(FormatSettings):
     """Names of folders, and what stands in a mask."""
 
-    image: str = Field("image", description="Folder of the images.")
-    mask: str = Field("mask", description="Folder of the masks.")
+    image: Folder = Field("image", description="Folder of the images.")
+    mask: Folder = Field("mask", description="Folder of the masks.")
     splits: Literal["plain", "set"] = Field(
         "plain", description="plain: train, val, test; set: training_set, val_set, test_set."
     )
@@ -27,6 +30,12 @@ class Settings(FormatSettings):
     values: Literal["binary", "index"] = Field(
         "binary", description="binary: 0 and 255; index: the number of the name, from 1."
     )
+
+    @model_validator(mode="after")
+    def folders_are_two(self) -> Settings:
+        if self.image == self.mask:
+            raise ValueError("images and masks have the same names: name two folders")
+        return self
 
 
 SETS = {"train": "training_set"}

@@ -1,0 +1,152 @@
+"""What can't be is refused before anything is written, in a line that says what could be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from echoatlas.loader import collate, load
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.release.create import create
+from echoatlas.pipeline.release.pull import pull
+from echoatlas.pipeline.release.select import rows_where
+from echoatlas.pipeline.release.selection import row_scores
+from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.schemas.config.file import parse
+from echoatlas.schemas.config.release import ReleaseConfig
+from tests.helpers.exported import releases_of_frames
+from tests.helpers.tables import quick_lake
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    return releases_of_frames(tmp_path_factory.mktemp("lake"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"splits": {}}, "no split has a share"),
+        ({"splits": {"train": 0, "val": 0.0}}, "no split has a share"),
+        ({"splits": {"train": -1, "val": 2}}, "greater than or equal to 0"),
+        ({"splits": {"train": float("nan")}}, "finite"),
+        ({"splits": {"train": float("inf"), "val": 1}}, "finite"),
+        # A sweep takes what lies there for shards; the other is the page of all releases
+        ({"name": "shards"}, "'shards' lies beside all releases"),
+        ({"name": "SHARDS"}, "lies beside all releases"),
+        ({"name": "README.md"}, "lies beside all releases"),
+    ],
+)
+def test_a_release_that_can_not_be_cut_is_refused(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        parse(ReleaseConfig, {"name": "one"} | asked, "release")
+
+
+@pytest.mark.parametrize(
+    "splits", [{"train": 1, "val": 0}, {"train": 80, "val": 20}, {"only": 0.5}]
+)
+def test_shares_are_scaled_and_a_split_may_have_none(
+    splits: dict[str, float], tmp_path: Path
+) -> None:
+    lake = quick_lake(tmp_path / "lake", [{} for _ in range(6)])
+
+    made = create(lake, lake.storage.sub("releases"), ReleaseConfig(name="one", splits=splits))
+
+    assert set(made.counts["split"]) <= set(splits)
+    assert made.samples == 6
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["random() < 0.5", "RANDOM ( ) < 0.5", "age > year(now())", "current_date > DATE '2026-01-01'",
+     "uuid() <> organ", "year(today()) > 3"],
+)  # fmt: skip
+def test_what_is_something_else_each_time_selects_and_weighs_nothing(
+    expression: str, tmp_path: Path
+) -> None:
+    """A release could not be cut again so, nor a pull go on."""
+    lake = quick_lake(tmp_path / "lake", [{"age": 50} for _ in range(6)])
+    releases = lake.storage.sub("releases")
+    create(lake, releases, ReleaseConfig(name="one", splits={"train": 1.0}))
+
+    said = []
+    with pytest.raises(UsageError) as error:
+        create(lake, releases, ReleaseConfig(name="two", where=expression))
+    said.append(str(error.value))
+    with pytest.raises(UsageError) as error:
+        weight = f"CASE WHEN {expression} THEN 1 ELSE 2 END"
+        create(lake, releases, ReleaseConfig(name="two", weight=weight))
+    said.append(str(error.value))
+    with pytest.raises(UsageError) as error:
+        pull(releases, "one", tmp_path / "to", expression=expression)
+    said.append(str(error.value))
+    with pytest.raises(UsageError) as error:
+        load("one", releases=releases.uri, cache=tmp_path / "cache", where=expression)
+    said.append(str(error.value))
+
+    assert all("is something else each time" in one and "\n" not in one for one in said)
+    assert not (tmp_path / "to").exists()
+
+
+def test_words_that_only_look_so_are_no_matter(tmp_path: Path) -> None:
+    lake: Lake = quick_lake(tmp_path / "lake", [{"maker": "random()"}])
+    index = lake.read("frames")
+
+    assert rows_where(index, "maker = 'random()' OR maker = 'now() ''uuid()'").to_pylist() == [0]
+    assert rows_where(index, "lower(maker) LIKE '%random()' -- all").to_pylist() == [0]
+    assert row_scores(index, "weight", "length(maker)").tolist() == [8]
+
+
+@pytest.mark.parametrize(
+    ("form", "settings", "told"),
+    [
+        ("pairs", {"image": "mask"}, "images and masks have the same names: name two folders"),
+        ("pairs", {"image": "../image"}, "'image' is not of its form"),
+        ("pairs", {"mask": ""}, "'mask' is not of its form"),
+        ("pairs", {"mask": "/tmp"}, "'mask' is not of its form"),
+        ("lists", {"suffix": "/../../x"}, "'suffix' is not of its form"),
+    ],
+)
+def test_folders_that_can_not_be_are_refused_before_anything_is_written(
+    form: str, settings: dict[str, str], told: str, releases: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        pull(releases, "one", tmp_path / "to", form, settings=settings)
+
+    assert not (tmp_path / "to").exists()
+
+
+def test_of_many_classes_that_are_left_out_a_few_are_named(
+    releases: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"\(f0000, .* and 20 more\)"):
+        pull(releases, "one", tmp_path / "to", "imagefolder", settings={"label": "frame_id"})
+
+
+@pytest.mark.parametrize("name", ["one/", "../releases/one", "./one"])
+def test_a_folders_name_is_no_releases_name(name: str, releases: Storage, tmp_path: Path) -> None:
+    """On S3 there is nothing under it; a disk finds it all the same."""
+    with pytest.raises(UsageError, match=f"no release '{name}'"):
+        pull(releases, name, tmp_path / "to")
+
+
+def test_what_a_loader_can_not_give_is_told_in_the_words_of_its_caller(
+    releases: Storage, tmp_path: Path
+) -> None:
+    data = load("one", releases=releases.uri, cache=tmp_path / "cache")
+
+    with pytest.raises(UsageError, match="balance: a sample has several values of 'annotations'"):
+        list(data.batches(4, balance="annotations"))
+    with pytest.raises(UsageError, match="no column 'orgn'; did you mean 'organ'"):
+        collate([data[0]], also=("orgn",))
+    with pytest.raises(UsageError, match=r"^weight: it is negative"):
+        list(data.batches(4, weight="-1"))
+    for position in (1.5, "1", slice(3)):
+        with pytest.raises(TypeError, match="be interpreted as an integer"):
+            data[position]  # type: ignore[index]
+    none = load("one", releases=releases.uri, cache=tmp_path / "cache", where="organ = 'nowhere'")
+    with pytest.raises(UsageError, match="no sample is left to draw from"):
+        list(none.batches(4))
