@@ -69,7 +69,7 @@ def test_a_name_in_two_rooms_is_seen() -> None:
 def test_each_surprise_names_its_script_and_the_test_that_holds_us_to_the_right_value() -> None:
     page = (TOP / "docs/other-programs.md").read_text("utf-8")
     named = re.findall(r"`([a-z0-9_]+)`, `(test_[a-z0-9_]+)` \|$", page, re.M)
-    tests = "".join(file.read_text("utf-8") for file in TOP.glob("tests/*/test_*.py"))
+    tests = "".join(file.read_text("utf-8") for file in TOP.glob("tests/**/test_*.py"))
 
     assert sorted(script for script, _ in named) == sorted(
         file.stem for file in TOP.glob("findings/*.sh")

@@ -48,6 +48,21 @@ def test_intervals_between_a_patients_studies_are_kept(key):
     assert first.LongitudinalTemporalInformationModified == "MODIFIED"
 
 
+@pytest.mark.parametrize("times", [False, True])
+def test_a_date_is_moved_alike_with_and_without_a_time_beside_it(key, times):
+    """``findings/a_day_before_its_study.sh``."""
+    stated = {"StudyDate": "20240229", "StudyTime": "233000", "AcquisitionTime": "233500"}
+    alone = {"ContentDate": "20240229", "AcquisitionDateTime": "20240229233500.5"}
+    policy = Policy(times=times)
+
+    out = rebuild(quick_dataset(**stated, **alone), policy, key).dataset
+
+    assert out.StudyDate == out.ContentDate == out.AcquisitionDateTime[:8] != "20240229"
+    told = [out.get(name) or "" for name in ("StudyTime", "AcquisitionTime", "AcquisitionDateTime")]
+    assert [one[-6:] for one in told[:2]] == (["233000", "233500"] if times else ["", ""])
+    assert told[2][8:] == ("233500" if times else "")
+
+
 def test_two_patients_dates_move_by_different_offsets(key):
     shifts = {
         (day(rebuild(quick_dataset(PatientID=f"P{n}"), POLICY, key).dataset.StudyDate))
