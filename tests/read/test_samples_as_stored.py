@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom import dcmread, dcmwrite
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.encaps import encapsulate
+from pydicom.uid import EnhancedUSVolumeStorage
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import read
@@ -225,6 +226,38 @@ def test_a_region_with_its_corners_swapped_is_the_same_region(axis):
     swapped.save_as(out)
 
     assert read(write_dicom(GRAY, LITTLE)).regions == read(out.getvalue()).regions
+
+
+def test_a_volume_in_time_has_its_spacing_and_its_frames_as_they_lie():
+    """``findings/volume_in_time.sh``: other programs give 1 mm, or put times between planes."""
+    heart = make_cine(3, frames=8, size=(96, 80), burned_in=())
+    volume = dcmread(io.BytesIO(write_dicom(heart, LITTLE)))
+    for keyword in ("SequenceOfUltrasoundRegions", "FrameTime", "FrameIncrementPointer"):
+        if keyword in volume:
+            del volume[keyword]
+    volume.SOPClassUID = volume.file_meta.MediaStorageSOPClassUID = EnhancedUSVolumeStorage
+    measures, shared = Dataset(), Dataset()
+    measures.PixelSpacing, measures.SpacingBetweenSlices = [0.4, 0.3], 0.5
+    shared.PixelMeasuresSequence = [measures]
+    volume.SharedFunctionalGroupsSequence = [shared]
+    volume.PerFrameFunctionalGroupsSequence = []
+    for at in (3, 0, 6, 1, 7, 2, 5, 4):
+        frame, plane, time, content = (Dataset() for _ in range(4))
+        content.DimensionIndexValues = [at // 4 + 1, at % 4 + 1]
+        plane.ImagePositionVolume, time.TemporalPositionTimeOffset = (
+            [0, 0, at % 4 / 2],
+            at // 4 / 25,
+        )
+        frame.FrameContentSequence, frame.PlanePositionVolumeSequence = [content], [plane]
+        frame.TemporalPositionSequence = [time]
+        volume.PerFrameFunctionalGroupsSequence.append(frame)
+    out = io.BytesIO()
+    volume.save_as(out)
+
+    scan = read(out.getvalue())
+
+    assert (scan.spacing, scan.times) == ((0.3, 0.4), None)
+    assert np.array_equal(heart.pictures, np.stack(list(scan.frames())))
 
 
 @pytest.mark.parametrize("reference", [None, (0, 0), (439, 0), (-10, 500)])
