@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.annotations import PLACED, placed
 from echoatlas.pipeline.release.beside import ROWS
-from echoatlas.pipeline.release.candidates import ROW
+from echoatlas.pipeline.release.dealt_rows import in_order
 from echoatlas.pipeline.release.digests import DIGEST, KIND, digest_column
 from echoatlas.pipeline.release.places import masks_at
 from echoatlas.pipeline.release.shard import MARKS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.release.draft import Draft
 
 LABEL = ("region", "organ", "paths")
+AT_ONCE = 1 << 14  # rows that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +67,25 @@ def finished(draft: Draft) -> Iterator[Finished]:
 
 
 def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
+    """Write the index: rows come as they lie, and are dealt to files of a row group each, so that
+    no more than one of these is ever in memory."""
     samples = draft.samples
     schema = samples.schema.append(pa.field(MARKS, PLACED)).append(pa.field(DIGEST, KIND))
-    at = pa.table({ROW: samples.rows[order], "place": np.arange(len(order))})
+    places = np.empty(len(samples.inside), np.int64)
+    places[samples.rows[order]] = np.arange(len(order))
     with (
         samples.these() as asked,
         pq.ParquetWriter(path, schema, compression="zstd", write_statistics=False) as writer,
     ):
-        asked.register("published", at)
-        rows = asked.sql(
-            f"SELECT s.* EXCLUDE ({ROW}) FROM ({samples.source()}) s JOIN published "
-            f"USING ({ROW}) ORDER BY place"
-        ).to_arrow_reader(ROWS)
-        start = 0
-        for part in _of_size(rows, ROWS):
+        rows = asked.sql(samples.source()).to_arrow_reader(AT_ONCE)
+        for start, part in in_order(rows, places, ROWS, path.parent):
             stop = start + part.num_rows
-            taken, places = pa.array(order[start:stop]), draft.places[start:stop]
+            taken = pa.array(order[start:stop])
             marks, sizes = (one.take(taken) for one in (draft.marks, draft.sizes))
-            part = part.append_column(MARKS, placed(marks, sizes, masks_at(places)))
+            masks = masks_at(draft.places[start:stop])
+            part = part.append_column(MARKS, placed(marks, sizes, masks))
             part = part.append_column(DIGEST, digest_column(draft.digests[order[start:stop]]))
             writer.write_table(part.cast(schema), ROWS)
-            start = stop
-        asked.unregister("published")
-
-
-def _of_size(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
-    """The same rows in tables of one size, but for the last."""
-    held: list[pa.Table] = []
-    number = 0
-    for batch in rows:
-        part = pa.Table.from_batches([batch])
-        while number + part.num_rows >= size:
-            yield pa.concat_tables([*held, part.slice(0, size - number)])
-            part, held, number = part.slice(size - number), [], 0
-        held.append(part)
-        number += part.num_rows
-    if number:
-        yield pa.concat_tables(held)
 
 
 def _labels(draft: Draft) -> tuple[NDArray[np.int64], list[list[str]]]:
