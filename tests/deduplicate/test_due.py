@@ -281,9 +281,9 @@ def table(some: Codes, start: int, length: int) -> pa.Table:
     return pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
 
 
-def stored(storage: Storage, segment: Segment) -> Segment:
+def stored(storage: Storage, name: str, segment: Segment) -> Segment:
     """As a later run reads it."""
-    return read_segment(storage, "0000", write_segment(storage, "0000", segment))
+    return read_segment(storage, name, write_segment(storage, name, segment))
 
 
 @pytest.mark.parametrize("radius", [0, 10, 32, 45])
@@ -304,6 +304,7 @@ def test_exactly_those_are_near_that_have_a_code_within_the_radius(
     *segments, own = (
         stored(
             storage,
+            f"{start:04d}",
             segment_of(indexed(table(some, start, length)), radius, mirrors=True, held=held),
         )
         for some, start, held in (

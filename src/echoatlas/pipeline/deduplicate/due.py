@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,23 +29,29 @@ from echoatlas.pipeline.deduplicate.kept_codes import (
     forget_codes,
     near_objects,
     read_segment,
+    segment_keys,
     segment_of,
     write_segment,
 )
-from echoatlas.pipeline.deduplicate.ranking import ComparedRows, Some, compared
+from echoatlas.pipeline.deduplicate.places import (
+    COMPARES,
+    KIND,
+    PLACES,
+    Files,
+    Places,
+    as_places,
+    places_of_table,
+)
+from echoatlas.pipeline.deduplicate.ranking import ComparedRows, compared
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_of_file
-from echoatlas.pipeline.lake.join import among, flags
+from echoatlas.pipeline.lake.join import among
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.storage.storage import Storage
 
-COMPARES = ("frames", "measures", "objects")  # tables that deduplication reads
 MADE = ("clips", "edges", "duplicates")  # and those that it makes
-STATE, PLACES = f"{FOLDER}state.json", "places.parquet"
-Files = Mapping[str, Sequence[str]]  # by table
+STATE = f"{FOLDER}state.json"
 SEGMENTS = 32  # from which on all are made one
 LARGE = 0.5  # of all clips, from which on a part is no better than the whole
-KIND = pa.schema([("table", pa.string()), ("file", pa.string()), ("object_id", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +102,19 @@ def part_due(
     seen = _seen(lake, made_by)
     if seen is None or len(seen.segments) >= SEGMENTS:
         return None
-    there = _places(lake.storage, seen)
-    there = there.filter(_lies_in(there, files))
     new = _new_places(lake, seen, files)
-    if new is None or _gone(lake.storage, seen, pa.concat_tables([there, new])):
+    before = Places.read(lake.storage, [f"{FOLDER}{name}/{PLACES}" for name in seen.segments])
+    now = Places.joined([before.take(before.lie_in(files)), Places.of([new])])
+    if not before.all_in(now):
         return None
-    places = pa.concat_tables([there, new])
     renewed = new.column("object_id").unique()
     if len(renewed) >= LARGE * max(clips.num_rows, 1):
         return None
     asked = pa.concat_arrays([renewed, _former_copies(clips, renewed)]).unique()
-    rows = ComparedRows.read(lake, _some(places, asked))
+    rows = ComparedRows.read(lake, now.of_some(asked))
     frames = compared(rows)
     own = segment_of(indexed(frames, sources), config.max_distance, mirrors=config.mirrors)
-    segments = [read_segment(lake.storage, *one) for one in seen.segments.items()]
+    segments = (read_segment(lake.storage, *one) for one in seen.segments.items())
     near = near_objects(segments, own, config.max_distance)
     same = _same_sources(sources, asked)
     objects = _tied(clips, pa.concat_arrays([asked, near, same]).unique())
@@ -117,7 +122,7 @@ def part_due(
         return None
     more = objects.filter(pa.array(~among(objects, asked)))
     if len(more):
-        frames = compared(rows.with_more(ComparedRows.read(lake, _some(places, more))))
+        frames = compared(rows.with_more(ComparedRows.read(lake, now.of_some(more))))
     return DuePart(objects, frames, own, new, seen)
 
 
@@ -139,7 +144,8 @@ def keep_codes(
     segments: dict[str, list[int]] = {}
     if part is None:
         forget_codes(storage)
-        places = pa.concat_tables([_of_table(lake, name) for name in COMPARES])
+        there = [places_of_table(lake, name) for name in COMPARES]
+        places = pa.concat_tables(there).unify_dictionaries()
         segment = segment_of(index, config.max_distance, mirrors=config.mirrors, held=False)
     else:
         segment, places, segments = part.renewed, part.places, dict(part.seen.segments)
@@ -163,26 +169,14 @@ def _seen(lake: Lake, made_by: str) -> LastRun | None:
         return None
     told: dict[str, Any] = json.loads(lake.storage.read(STATE))
     seen = LastRun(**told)
+    if seen.made_by != _identity(made_by):
+        return None
+    there = {entry.key for entry in lake.storage.list(FOLDER)}
+    for name, kinds in seen.segments.items():
+        if not there.issuperset([f"{FOLDER}{name}/{PLACES}", *segment_keys(name, len(kinds))]):
+            return None
     as_left = all(lake.state(name) == state for name, state in seen.states.items())
-    return seen if as_left and seen.made_by == _identity(made_by) else None
-
-
-def _places(storage: Storage, seen: LastRun) -> pa.Table:
-    parts = [
-        pq.read_table(io.BytesIO(storage.read(f"{FOLDER}{name}/{PLACES}")))
-        for name in seen.segments
-    ]
-    return pa.concat_tables([KIND.empty_table(), *parts])
-
-
-def _of_table(lake: Lake, name: str) -> pa.Table:
-    """In which files each object's rows of a table lie."""
-    rows = lake.located(name, ["object_id"]).group_by(["file", "object_id"]).aggregate([])
-    return _as_places(name, rows.column("file").cast(pa.string()), rows.column("object_id"))
-
-
-def _as_places(name: str, files: Any, objects: Any) -> pa.Table:
-    return pa.table([pa.array([name] * len(objects), pa.string()), files, objects], schema=KIND)
+    return seen if as_left else None
 
 
 def _new_places(lake: Lake, seen: LastRun, files: Files) -> pa.Table:
@@ -192,27 +186,9 @@ def _new_places(lake: Lake, seen: LastRun, files: Files) -> pa.Table:
         for path in sorted({*paths} - {*seen.files[name]}):
             rows = rows_of_file(lake.storage, name, path, ["object_id"])
             objects = rows.column("object_id").unique().cast(pa.string())
-            parts.append(_as_places(name, pa.array([path] * len(objects)), objects))
-    return pa.concat_tables(parts)
-
-
-def _lies_in(places: pa.Table, files: Files) -> pa.Array:
-    """Which places are in files that are there still."""
-    known = pa.array([f"{name}/{path}" for name, paths in files.items() for path in paths])
-    return pa.array(among(_addresses(places), known))
-
-
-def _addresses(places: pa.Table) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(places.column("table"), places.column("file"), "/")
-
-
-def _gone(storage: Storage, seen: LastRun, now: pa.Table) -> bool:
-    """Whether an object that lay in a table lies in it no more."""
-    before, after = (
-        pc.binary_join_element_wise(some.column("table"), some.column("object_id"), "/")
-        for some in (_places(storage, seen), now)
-    )
-    return not bool(among(before, after).all())
+            file = pa.array([path] * len(objects), pa.string()).dictionary_encode()
+            parts.append(as_places(name, file, objects))
+    return pa.concat_tables(parts).unify_dictionaries()
 
 
 def _former_copies(clips: pa.Table, renewed: pa.Array) -> pa.Array:
@@ -245,12 +221,3 @@ def _tied(clips: pa.Table, objects: pa.Array) -> pa.Array:
         if len(more) == len(chosen.unique()):
             return more
         chosen = pa.chunked_array([more])
-
-
-def _some(places: pa.Table, objects: pa.Array) -> Some:
-    lie = places.filter(pa.array(among(places.column("object_id"), objects)))
-    files = {}
-    for name in COMPARES:
-        of_table = flags(pc.equal(lie.column("table"), name))
-        files[name] = sorted(lie.column("file").filter(pa.array(of_table)).unique().to_pylist())
-    return Some(objects, files)

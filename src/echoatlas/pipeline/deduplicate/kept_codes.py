@@ -116,7 +116,7 @@ def _bands(number: int, index: Index, codes: Codes, radius: int) -> Iterator[Ban
         yield Band(2 * number + probe, words, owners, spans, *columns)
 
 
-def near_objects(segments: Sequence[Segment], own: Segment, radius: int) -> pa.Array:
+def near_objects(segments: Iterable[Segment], own: Segment, radius: int) -> pa.Array:
     """The objects of segments that have a clip near to one of another, or of the same pixels."""
     found = [pa.array([], pa.string())]
     for one in segments:
@@ -126,6 +126,7 @@ def near_objects(segments: Sequence[Segment], own: Segment, radius: int) -> pa.A
             for other in own.bands:
                 if band.meets(other):
                     _touch(band, other, radius, touched)
+            del band  # before the next is opened
         found.append(one.objects.filter(pa.array(touched)))
     return pa.concat_arrays(found).unique()
 
@@ -158,17 +159,36 @@ def write_segment(storage: Storage, name: str, segment: Segment) -> list[int]:
     return kinds
 
 
-def read_segment(storage: Storage, name: str, kinds: list[int]) -> Segment:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The bands of a segment as they lie in the lake, of which each is opened when its turn comes:
+    those of a whole lake take more memory than all else together."""
+
+    storage: Storage
+    keys: Sequence[str]
+    kinds: Sequence[int]
+
+    def __iter__(self) -> Iterator[Band]:
+        for key, kind in zip(self.keys, self.kinds, strict=True):
+            yield _band(self.storage, key, kind)
+
+
+def read_segment(storage: Storage, name: str, kinds: Sequence[int]) -> Segment:
     """A segment; what lies on this machine is mapped into memory, and read where it is asked for.
 
     Raises:
-        FileNotFoundError: it is not there as a whole.
+        FileNotFoundError: something of it is not there; of a band once it is asked for.
     """
-    folder = f"{FOLDER}{name}/"
-    clips = pq.read_table(io.BytesIO(storage.read(f"{folder}{CLIPS}")))
-    bands = [_band(storage, f"{folder}{at}.arrow", kind) for at, kind in enumerate(kinds)]
+    clips_key, *keys = segment_keys(name, len(kinds))
+    clips = pq.read_table(io.BytesIO(storage.read(clips_key)))
     pixels = np.stack([clips.column(one).to_numpy() for one in ("high", "low")], axis=1)
-    return Segment(clips.column("object_id").combine_chunks(), pixels, tuple(bands))
+    bands = _Stored(storage, keys, kinds)
+    return Segment(clips.column("object_id").combine_chunks(), pixels, bands)
+
+
+def segment_keys(name: str, bands: int) -> list[str]:
+    """Where a segment of so many bands lies: its clips, and each band."""
+    return [f"{FOLDER}{name}/{CLIPS}", *(f"{FOLDER}{name}/{at}.arrow" for at in range(bands))]
 
 
 def forget_codes(storage: Storage) -> None:
