@@ -237,13 +237,16 @@ def _marked(rows: pa.Table, mark: str) -> pa.Table:
 
 def _known(lake: Lake, mark: str) -> Known:
     """What an earlier run with the same step and settings found."""
-    clips, edges = (
-        rows.filter(pc.equal(rows.column("fingerprint"), mark))
-        for rows in (lake.read(name) for name in ("clips", "edges"))
-    )
+    clips, edges = (_made_by(mark, lake.read(name)) for name in ("clips", "edges"))
     scattered = max(len(lake.files(name)) for name in ("clips", "edges", "duplicates")) > FILES
     # Rows of an older step have to go as well
     return Known(clips, edges, anew=scattered or clips.num_rows != lake.count("clips"))
+
+
+def _made_by(mark: str, rows: pa.Table) -> pa.Table:
+    """Rows of one step and settings; all of them, as most often, are not copied."""
+    own = pc.equal(rows.column("fingerprint"), mark)
+    return rows if pc.all(own).as_py() else rows.filter(own)
 
 
 def _of_part(known: Known, objects: pa.Array) -> Known:
