@@ -294,7 +294,9 @@ def diff_releases(
     from echoatlas.pipeline.release.departures import reasons
     from echoatlas.pipeline.release.diff import as_text, diff, write_changes
 
-    found = diff(releases, before, after, reasons(context.lake_or_none()), context.warn)
+    lake = context.lake_or_none()
+    allowance = lake.allowance if lake is not None else None
+    found = diff(releases, before, after, reasons(lake), context.warn, allowance)
     if frames is not None:
         write_changes(found, frames)
     context.say(as_text(found), found.counts())

@@ -17,7 +17,7 @@ from echoatlas._version import __version__
 from echoatlas.pipeline.release.annotations import most_masks
 from echoatlas.pipeline.release.beside import FEEDBACK, as_published, hash_named, index_bytes
 from echoatlas.pipeline.release.card import card, counts
-from echoatlas.pipeline.release.diff import ERASED, Why
+from echoatlas.pipeline.release.diff import ERASED, Why, named_new
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
 from echoatlas.pipeline.release.documents.population import counted_plainly, population
 from echoatlas.pipeline.release.documents.sources import countries_of
@@ -155,7 +155,8 @@ def publish_successor(
         }
     manifest = Manifest.of(published, name)
     # A release whose frames go is not asked why: that some were erased is all that may be told
-    changed = changes_since(releases, manifest, index, _erased)
+    with named_new(index, lake.allowance) as asked:
+        changed = changes_since(asked, releases, manifest, _erased)
     if changed is not None:
         keep_changes(releases, name, changed)
     releases.write(f"{name}/card.md", card(manifest, on_card(changed)).encode())

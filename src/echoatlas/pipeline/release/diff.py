@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from echoatlas.pipeline.database import Connection, database
 from echoatlas.pipeline.file_faults import local_faults
@@ -18,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pyarrow as pa
-
+    from echoatlas.pipeline.scratch import Allowance
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
@@ -130,6 +133,7 @@ def diff(
     after: str,
     reasons: Callable[[pa.Table, Manifest], Why],
     tell: Tell,
+    allowance: Allowance | None = None,
 ) -> Diff:
     """Compare two releases by their indexes. Of one that was redacted its successor is compared,
     and what was erased from the first one is counted.
@@ -137,6 +141,7 @@ def diff(
     Args:
         reasons: says of rows of the first index why the second release does not have them.
         tell: is given what is said of the releases.
+        allowance: the default one if not given.
 
     Raises:
         UsageError: there is none of that name.
@@ -145,14 +150,24 @@ def diff(
     manifests = [living(releases, name, tell) for name in (before, after)]
     old, new = (index_columns_of(releases, manifest, COMPARED) for manifest in manifests)
     erased = erased_since(releases, before, manifests[0])
-    return difference(before, manifests[1], old, new, reasons, erased, named=after)
+    with named_new(new, allowance) as asked:
+        return difference(asked, before, manifests[1], old, reasons, erased, named=after)
+
+
+@contextmanager
+def named_new(rows: pa.Table, allowance: Allowance | None = None) -> Iterator[Connection]:
+    """A database that has the index of a release as ``new``."""
+    with database(allowance) as asked:
+        asked.register("new", rows)
+        yield asked
+        asked.unregister("new")
 
 
 def difference(
+    asked: Connection,
     before: str,
     manifest: Manifest,
     old: pa.Table,
-    new: pa.Table,
     reasons: Callable[[pa.Table, Manifest], Why],
     erased: Erased | None = None,
     *,
@@ -162,35 +177,36 @@ def difference(
     """Compare the indexes of two releases.
 
     Args:
+        asked: has the ``COMPARED`` columns of the second as ``new``.
         before: name of the first one. manifest: of the second.
-        old, new: their ``COMPARED`` columns, at least.
+        old: the columns of the first, at least.
         erased: what erasures took out of the first one since.
         named: what the second is called, if otherwise.
         listed: whether each frame that changed is listed, too.
     """
-    with database() as asked:
-        asked.register("old", old)
-        asked.register("new", new)
-        sides = {name: SIDE.format(name=name) for name in ("old", "new")}
-        asked.execute(f"CREATE TABLE joined AS {JOINED.format(**sides)}")
-        gone = asked.sql("SELECT frame_id FROM joined WHERE removed ORDER BY 1").fetchall()
-        why: Why = {}
-        if gone:
-            rows = old.take([place for place, _ in _places(old, {one for (one,) in gone})])
-            why = reasons(rows, manifest)
-        both = "NOT added AND NOT removed"
-        ((added, removed, relabeled, moved, same),) = asked.sql(
-            "SELECT count_if(added), count_if(removed), "
-            f"count_if({both} AND relabeled), count_if({both} AND moved), "
-            f"count_if({both} AND NOT relabeled AND NOT moved) FROM joined"
-        ).fetchall()
-        counted = Counter(why.get(one, UNKNOWN) for (one,) in gone)
-        gone_before = erased or Erased()
-        patients = _patients(asked)
-        patients["removed"] += gone_before.patients
-        labels, splits = (_moves(asked, column, both) for column in ("label", "split"))
-        by = {name: _by(asked, name, both) for name in BY}
-        changes = list(_changes(asked, why, both)) if listed else []
+    asked.register("old", old)
+    sides = {name: SIDE.format(name=name) for name in ("old", "new")}
+    asked.execute(f"CREATE TABLE joined AS {JOINED.format(**sides)}")
+    gone = asked.sql("SELECT frame_id FROM joined WHERE removed ORDER BY 1").fetchall()
+    why: Why = {}
+    if gone:
+        ids = pa.array([one for (one,) in gone], pa.string())
+        why = reasons(old.filter(pc.is_in(old.column("frame_id").cast(pa.string()), ids)), manifest)
+    both = "NOT added AND NOT removed"
+    ((added, removed, relabeled, moved, same),) = asked.sql(
+        "SELECT count_if(added), count_if(removed), "
+        f"count_if({both} AND relabeled), count_if({both} AND moved), "
+        f"count_if({both} AND NOT relabeled AND NOT moved) FROM joined"
+    ).fetchall()
+    counted = Counter(why.get(one, UNKNOWN) for (one,) in gone)
+    gone_before = erased or Erased()
+    patients = _patients(asked)
+    patients["removed"] += gone_before.patients
+    labels, splits = (_moves(asked, column, both) for column in ("label", "split"))
+    by = {name: _by(asked, name, both) for name in BY}
+    changes = list(_changes(asked, why, both)) if listed else []
+    asked.execute("DROP TABLE joined")
+    asked.unregister("old")
     return Diff(
         before=before,
         after=named or manifest.name,
@@ -215,12 +231,6 @@ def erased_since(releases: Storage, asked: str, found: Manifest) -> Erased:
         number += manifest.redacts.frames
         manifest = manifest_of(releases, manifest.redacts.release)
     return Erased(number, manifest.patients - found.patients)
-
-
-def _places(index: pa.Table, ids: set[str]) -> Iterator[tuple[int, str]]:
-    for place, one in enumerate(index.column("frame_id").to_pylist()):
-        if one in ids:
-            yield place, one
 
 
 def _patients(asked: Connection) -> dict[str, int]:

@@ -71,7 +71,7 @@ def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
     no more than one of these is ever in memory."""
     samples = draft.samples
     schema = samples.schema.append(pa.field(MARKS, PLACED)).append(pa.field(DIGEST, KIND))
-    places = np.empty(len(samples.inside), np.int64)
+    places = np.full(len(samples.inside), -1, np.int64)
     places[samples.rows[order]] = np.arange(len(order))
     with (
         samples.these() as asked,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ from echoatlas.taxonomy.tree import tree
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
+    from echoatlas.pipeline.database import Connection
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.pipeline.release.candidates import Candidates
     from echoatlas.pipeline.release.draft import Draft
@@ -114,7 +116,8 @@ def publish(
     }
     text = json.dumps(published, sort_keys=True, indent=1).encode()
     manifest = Manifest.of(published, name)
-    changed = changes_since(releases, manifest, samples.coded(COMPARED), reasons(lake))
+    with _named(samples, "new", COMPARED) as asked:
+        changed = changes_since(asked, releases, manifest, reasons(lake))
     if changed is not None:
         keep_changes(releases, name, changed)
     releases.write(f"{name}/card.md", card(manifest, on_card(changed)).encode())
@@ -167,11 +170,17 @@ def _digest(releases: Storage, name: str) -> str:
 
 
 def _tied(samples: Candidates) -> dict[str, int]:
+    with _named(samples, "i", ["patient", KIN, GROUP]) as asked:
+        return tied(asked)
+
+
+@contextmanager
+def _named(samples: Candidates, name: str, columns: Sequence[str]) -> Iterator[Connection]:
+    """The database of samples, in which some columns of those that are in have a name."""
     with samples.these() as asked:
-        asked.execute(f"CREATE TEMP VIEW i AS {samples.source(['patient', KIN, GROUP])}")
-        found = tied(asked)
-        asked.execute("DROP VIEW i")
-    return found
+        asked.execute(f"CREATE TEMP VIEW {name} AS {samples.source(columns)}")
+        yield asked
+        asked.execute(f"DROP VIEW {name}")
 
 
 def moment() -> str:

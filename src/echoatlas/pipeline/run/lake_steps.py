@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.deduplicate.due import COMPARES, keep_codes, part_due
+from echoatlas.pipeline.deduplicate.due import keep_codes, part_due
+from echoatlas.pipeline.deduplicate.places import COMPARES
 from echoatlas.pipeline.deduplicate.ranking import ComparedRows, Thumbnails, compared, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
 from echoatlas.pipeline.engine.scatter import width

@@ -28,6 +28,7 @@ from echoatlas.pipeline.release.notices import cut_at, living_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from echoatlas.pipeline.database import Connection
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest
 
@@ -36,13 +37,13 @@ Reasons = Callable[["pa.Table", "Manifest"], Why]
 
 
 def changes_since(
-    releases: Storage, manifest: Manifest, index: pa.Table, reasons: Reasons
+    asked: Connection, releases: Storage, manifest: Manifest, reasons: Reasons
 ) -> Diff | None:
     """Compare a release that is about to be published with the one before; None if there is none,
     or if it can't be read.
 
     Args:
-        index: of the release.
+        asked: has the index of the release as ``new``.
         reasons: why frames of the one before are not in it.
     """
     before = _before(releases, manifest)
@@ -50,8 +51,7 @@ def changes_since(
         return None
     try:
         old = index_columns_of(releases, manifest_of(releases, before), COMPARED)
-        new = index.select(list(COMPARED))
-        return difference(before, manifest, old, new, reasons, listed=False)
+        return difference(asked, before, manifest, old, reasons, listed=False)
     except EchoAtlasError:
         return None
 
