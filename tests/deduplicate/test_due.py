@@ -253,6 +253,41 @@ def test_tables_that_are_not_as_they_were_left_are_not_relied_upon(
         assert told(lake) == anew(lake, tmp_path / "anew")
 
 
+@pytest.mark.parametrize("file", ["clips.parquet", "places.parquet", "0.arrow"])
+def test_codes_that_are_not_there_as_a_whole_are_made_anew(
+    lake: Lake, parts: list[DuePart | None], tmp_path: Path, file: str
+) -> None:
+    """... as of a lake that somebody copied without some of its files."""
+    lake.storage.delete([f"codes/0000/{file}"])
+    put(lake, shown([reencoded(pictures(107)[0])]), size=400)
+
+    again(lake)
+    put(lake, shown(pictures(1), start=1), size=400)
+    again(lake)
+
+    assert parts[-2] is None
+    assert parts[-1] is not None
+    assert told(lake) == anew(lake, tmp_path / "anew")
+
+
+def test_what_runs_of_before_left_of_places_is_read(
+    lake: Lake, parts: list[DuePart | None], tmp_path: Path
+) -> None:
+    """They wrote names of tables and files as plain text."""
+    key = "codes/0000/places.parquet"
+    rows = pq.read_table(io.BytesIO(lake.storage.read(key)))
+    plain = rows.cast(pa.schema([(name, pa.string()) for name in rows.column_names]))
+    sink = io.BytesIO()
+    pq.write_table(plain, sink)
+    lake.storage.write(key, sink.getvalue())
+    put(lake, shown([reencoded(pictures(107)[0])]), size=400)
+
+    again(lake)
+
+    assert parts[-1] is not None
+    assert told(lake) == anew(lake, tmp_path / "anew")
+
+
 def codes(rng: np.random.Generator, clips: int, length: int) -> Codes:
     """Codes of clips whose bits flip now and then, a few at a time."""
     first = rng.random((clips, 1, 256)) < 0.5
