@@ -223,7 +223,7 @@ def test_a_picture_that_lies_on_its_side_is_turned():
     assert (scan.height, scan.width) == (64, 32)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", [*"BHIQhiq", np.float16, np.float32, np.float64])
 def test_a_picture_of_8_bits_is_the_same_in_a_tiff_of_any_type(gray, kind):
     shown = gray.pictures[0] // 2 + 40  # neither black nor white: no stretching is right
     stream = io.BytesIO()
@@ -232,6 +232,22 @@ def test_a_picture_of_8_bits_is_the_same_in_a_tiff_of_any_type(gray, kind):
     (picture,) = read(stream.getvalue()).frames()
 
     assert np.array_equal(shown, picture)
+
+
+@pytest.mark.parametrize("kind", ["int64", "long long int", "uint64", "unsigned long long int"])
+def test_numbers_of_64_bits_are_read_as_numpy_and_itk_write_them(gray, kind):
+    shown = gray.pictures[0]
+    stored = shown.astype("<u8" if "u" in kind else "<i8").tobytes()
+    height, width = shown.shape
+    head = f"NRRD0004\ntype: {kind}\ndimension: 2\nsizes: {width} {height}\nendian: little\n"
+    called = "MET_ULONG_LONG" if "u" in kind else "MET_LONG_LONG"
+    meta = f"ObjectType = Image\nNDims = 2\nBinaryData = True\nDimSize = {width} {height}\n"
+
+    for data in (
+        f"{head}encoding: raw\n\n".encode() + stored,
+        f"{meta}ElementType = {called}\nElementDataFile = LOCAL\n".encode() + stored,
+    ):
+        assert np.array_equal(shown, next(iter(read(data).frames())))
 
 
 def test_a_gif_has_its_frames_and_times(gray):

@@ -1,6 +1,7 @@
-"""TIFF pages that Pillow does not know: real numbers of 16 and 64 bits, as NumPy's programs write.
+"""TIFF pages that Pillow does not know: reals of 16 and 64 bits, integers of 64, as NumPy has them.
 
-scikit-image and tifffile write what they are given, and a picture that was computed is double.
+scikit-image and tifffile write what they are given: a picture that was computed is double, and a
+mask of NumPy's own integers has 64 bits.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from echoatlas.schemas.records import Scan
 
 
 def read_reals(data: bytes, config: ReadConfig) -> Scan:
-    """Pages of gray in half or double precision, uncompressed, whose rows were checked before.
+    """Pages of gray in those types, uncompressed, whose rows were checked before.
 
     Raises:
         Reject: ``unsupported_codec`` if pages are otherwise, ``frame_mismatch`` if they differ in
@@ -41,7 +42,7 @@ def _known(page: Any) -> tifffile.TiffPage:
     if (
         not isinstance(page, tifffile.TiffPage)
         or page.dtype is None
-        or page.dtype.kind != "f"
+        or page.dtype.kind not in "iuf"
         or page.compression != RAW
         or page.samplesperpixel != 1
         or page.imagedepth != 1
