@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import h5py
+import imagecodecs
 import nibabel
 import numpy as np
 import pytest
@@ -248,6 +249,23 @@ def test_numbers_of_64_bits_are_read_as_numpy_and_itk_write_them(gray, kind):
         f"{meta}ElementType = {called}\nElementDataFile = LOCAL\n".encode() + stored,
     ):
         assert np.array_equal(shown, next(iter(read(data).frames())))
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_color_of_few_bits_in_a_png_of_16_is_as_bright_as_in_one_of_8(bits, alpha):
+    """Pillow gives the high byte, which of 8 bits is black."""
+    shown = make_cine(1, frames=1, color=True, mode="color_doppler").pictures[0]
+    wide = shown.astype(np.uint16) << (bits - 8)
+    if alpha:
+        wide = np.dstack([wide, np.full(shown.shape[:2], 65535, np.uint16)])
+        wide[:20, :, 3] = 0
+
+    (picture,) = read(bytes(imagecodecs.png_encode(wide))).frames()
+
+    expected = shown.copy()
+    expected[: 20 if alpha else 0] = 0
+    assert np.abs(expected.astype(int) - picture).max() <= (1 if alpha else 0)
 
 
 def test_a_gif_has_its_frames_and_times(gray):

@@ -201,8 +201,8 @@ def test_a_mask_of_zeros_and_ones_is_its_one_label_whatever_an_adapter_calls_it(
             assert labeled(drawn, Mask(labels={label: "rib"}))["rib"].sum() == 600
 
 
-def in_color(values):
-    return cv2.imencode(".png", np.repeat(values.astype(np.uint8)[..., None], 3, axis=2))[1]
+def in_color(values, kind=np.uint8):
+    return cv2.imencode(".png", np.repeat(values.astype(kind)[..., None], 3, axis=2))[1]
 
 
 def with_palette(values):
@@ -235,6 +235,7 @@ WRITERS = {
     "gray": lambda values: cv2.imencode(".png", values.astype(np.uint8))[1],
     "deep": lambda values: cv2.imencode(".png", values.astype(np.uint16))[1],
     "color": in_color,
+    "deep color": lambda values: in_color(values, np.uint16),
     "palette": with_palette,
     "palette of colors": with_colors,
     **{f"tiff {kind}": tiff(kind) for kind in ("u1", "u2", "i2", "i4", "f4", "f8")},

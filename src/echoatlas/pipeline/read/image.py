@@ -18,18 +18,10 @@ from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
 from echoatlas.pipeline.read.coded import JPEG, codestream_digest
 from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
+from echoatlas.pipeline.read.deep_color import deep_color
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.frame_stream import each, one
-from echoatlas.pipeline.read.pages import (
-    FLAT,
-    NUMBERS,
-    Pages,
-    Scale,
-    is_colored,
-    is_deep,
-    pages_of,
-    scale_of,
-)
+from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
 from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.reals import read_reals
@@ -268,18 +260,20 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         colors = colored(image, count) if kind == "tiff" else None
         stated = tiff_scale(image) if kind == "tiff" else UNKNOWN
         pages = pages_of(image, count, kind in LATE_DURATIONS, config) if count > 1 else Pages()
-        scale = scale_of(image, pages.places, config.masks) if kind in DEEP else None
+        may_be = kind in DEEP or config.numbers
+        scale = scale_of(image, pages.places, config) if may_be else None
         if count > 1:
             image.seek(pages.places[0])
             check_size(image.height, image.width, len(pages.places), config)
-        if config.numbers and is_colored(image):
-            scale = NUMBERS
         flags = pages.flags
         if stated.spacing is None:
             flags = (*flags, *of_picture(image.info))
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
+        turn = image.getexif().get(ORIENTATION, 1)
         picture, code = to_picture(ImageOps.exif_transpose(image), scale)
+        if kind == "png" and turn == count == 1:
+            picture = deep_color(data, picture)
         if kind == "tiff" and is_separate(image) and picture.ndim == 3:
             demand_colors(picture)
     groups: list[tuple[int, ...]] = [(page,) for page in pages.places]

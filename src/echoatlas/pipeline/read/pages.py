@@ -73,15 +73,21 @@ def is_colored(image: Image.Image) -> bool:
     return any(len({*told[at : at + 3]}) > 1 for at in range(0, len(told), 3))
 
 
-def scale_of(image: Image.Image, pages: tuple[int, ...] = (0,), mask: bool = False) -> Scale | None:
+def scale_of(
+    image: Image.Image, pages: tuple[int, ...] = (0,), config: ReadConfig | None = None
+) -> Scale | None:
     """The scale of the deep ones among some pages, None if there are none; decodes them all.
 
     Args:
-        mask: the samples are labels of structures, as of ``gray_scale``.
+        config: whether samples are labels of structures, as of ``gray_scale``, and those of a
+            palette are meant by their numbers.
 
     Raises:
         Reject: ``no_pixels`` if no sample is a number.
     """
+    mask = config is not None and config.masks
+    if config is not None and config.numbers and is_colored(image):
+        return NUMBERS
     found: list[tuple[float, float, bool, bool]] = []
     inverted = False
     for page in pages:
