@@ -192,6 +192,59 @@ def test_labels_saved_as_real_numbers_are_whole(kind, labels, real):
         assert np.array_equal(masks[names[label - 1]], drawn == label)
 
 
+SHOWN = make_cine(1, frames=1, size=(160, 120), burned_in=()).pictures[0]
+LESION = np.zeros_like(SHOWN)
+LESION[20:50, 30:60] = 1
+AFFINES = [np.diag([x, y, 1.0, 1.0]) for x in (0.4, -0.4) for y in (0.3, -0.3)]
+MOVED = [affine + np.outer([31, -17, 5, 0], [0, 0, 0, 1]) for affine in AFFINES]
+
+
+def volume(picture, affine):
+    return nibabel.Nifti1Image(picture.T[:, :, None], affine)
+
+
+def laid_over(picture, mask):
+    """A picture as it is shown, and its mask as it comes out."""
+    scan = read(picture.to_bytes())
+    rule = Layout(path="mask", role="mask", mask=Mask(labels={"1": "lesion", "2": "cyst"}))
+    (found,), flags = given(
+        Attached(((rule, mask.to_bytes()),)), {}, load("busi"), scan, ReadConfig()
+    )
+    assert flags == frozenset()
+    (shown,) = scan.frames()
+    return shown, found.mask
+
+
+@pytest.mark.parametrize("affine", [*AFFINES, *MOVED])
+@pytest.mark.parametrize("turned", ["mask", "picture", "both", "none"])
+def test_a_mask_that_was_turned_to_the_bodys_axes_lies_where_it_was_drawn(affine, turned):
+    """As MONAI, TorchIO and nibabel turn them: values in another order, an affine that says so."""
+    picture, mask = volume(SHOWN, affine), volume(LESION, affine)
+    if turned in ("picture", "both"):
+        picture = nibabel.as_closest_canonical(picture)
+    if turned in ("mask", "both"):
+        mask = nibabel.as_closest_canonical(mask)
+
+    shown, found = laid_over(picture, mask)
+
+    ways = [
+        (flipped, mirrored)
+        for flipped in (1, -1)
+        for mirrored in (1, -1)
+        if np.array_equal(SHOWN[::flipped, ::mirrored], shown)
+    ]
+    ((flipped, mirrored),) = ways
+    assert np.array_equal(LESION[::flipped, ::mirrored], found)
+
+
+@pytest.mark.parametrize("affine", [np.eye(4), np.diag([0.4, 0.3, 1, 1])])
+def test_a_mask_with_an_affine_of_no_meaning_lies_as_its_values_do(affine):
+    shown, found = laid_over(volume(SHOWN, np.diag([-0.4, -0.3, 1, 1])), volume(LESION, affine))
+
+    assert np.array_equal(SHOWN, shown)
+    assert np.array_equal(LESION, found)
+
+
 def test_a_mask_of_zeros_and_ones_is_its_one_label_whatever_an_adapter_calls_it():
     for level in (1, 255):
         drawn = np.zeros((60, 60), np.uint8)

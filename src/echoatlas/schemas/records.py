@@ -145,6 +145,8 @@ class Scan:
         signs: of a volume's columns and rows as the header states them, to the nearest of the
             body's axes: 1 where they run to the patient's right, front or head, -1 to the left,
             back or feet, as DICOM's do; None if unknown.
+        grid: of a volume's columns and rows where the first pixel lies along those axes of the
+            body, and how far the next one is, in the header's unit; None if unknown.
         lay: how an array became these pictures.
         codestream: digest of the coded pictures alone, equal in whatever container they lie; empty
             where there is no codec, or one of no other container.
@@ -168,6 +170,7 @@ class Scan:
     single: Callable[[int], Picture | None] | None = None
     stack: tuple[int, ...] | None = None
     signs: tuple[int, int] | None = None
+    grid: tuple[tuple[float, float], tuple[float, float]] | None = None
     lay: Lay = Lay()
     codestream: str = ""
     masks: tuple[InnerMask, ...] = ()

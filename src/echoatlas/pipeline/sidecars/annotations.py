@@ -19,6 +19,7 @@ import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.arrays.scan import reverse
 from echoatlas.pipeline.read.headings import told
 from echoatlas.schemas.records import SourceAnnotation
 from echoatlas.taxonomy.matching.matcher import anatomy, axes
@@ -195,11 +196,29 @@ def _masks(
     same = same and opened.lay.turned == scan.lay.turned
     if not same or opened.declared_frames not in (1, scan.declared_frames):
         raise _unusable("mask_mismatch")
+    mirrored = _mirrored(scan, opened)
     for index, picture in enumerate(opened.frames()):
         frame = index if opened.declared_frames > 1 else None
-        for name, inside in sorted(labeled(picture, rule.mask).items()):
+        for name, inside in sorted(labeled(picture[mirrored], rule.mask).items()):
             drawn = inside.astype(np.uint8)
             yield SourceAnnotation("mask", name, source, mask=drawn, frame=frame)
+
+
+def _mirrored(scan: Scan, mask: Scan) -> tuple[slice, slice]:
+    """How rows and columns of a mask are to be taken, so that they lie on those of its picture.
+
+    As after a program that turns each volume to the body's axes. Only where the mask begins at
+    the very pixel at which the picture ends: of others what they state of it is not meant.
+    """
+    turns = [slice(None), slice(None)]
+    if scan.grid and mask.grid:
+        for axis, count in enumerate((scan.width, scan.height)):
+            against = reverse(scan.grid[axis], count)
+            near = abs(against[1]) / 2
+            if abs(against[1] - mask.grid[axis][1]) * count < near:
+                met = abs(against[0] - mask.grid[axis][0]) < near
+                turns[axis] = slice(None, None, -1) if met else slice(None)
+    return turns[1], turns[0]
 
 
 def _polygon(data: bytes, scan: Scan) -> NDArray[np.uint8]:

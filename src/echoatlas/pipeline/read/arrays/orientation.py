@@ -28,11 +28,14 @@ class Orientation:
     Attributes:
         signs: 1 where an axis runs to the patient's right, front or head, else -1.
         sizes: from value to value along each, in the header's unit of length; 0 where unknown.
+        lines: where their first values lie along the body's axes, and how far the next ones are,
+            in that unit; None where no affine says so, or askew.
         oblique: whether they lie askew.
     """
 
     signs: tuple[int, int, int]
     sizes: tuple[float, float, float]
+    lines: tuple[tuple[float, float], ...] | None = None
     oblique: bool = False
 
 
@@ -64,8 +67,14 @@ def orientation_of(header: Any) -> Orientation:
     if sheared:
         sizes = [0.0 if axis in sheared else size for axis, size in enumerate(sizes)]
     oblique = bool((np.abs(along) < np.sqrt(1 - ASKEW**2)).any())
+    oblique = oblique or bool(sheared)
+    steps = [sign * size for sign, size in zip(signs, sizes, strict=True)]
+    starts = [float(affine[int(body), 3]) for body in nearest[:, 0]]
     return Orientation(
-        (signs[0], signs[1], signs[2]), (sizes[0], sizes[1], sizes[2]), oblique or bool(sheared)
+        (signs[0], signs[1], signs[2]),
+        (sizes[0], sizes[1], sizes[2]),
+        tuple(zip(starts, steps, strict=True)) if set_by_affine and not oblique else None,
+        oblique,
     )
 
 

@@ -68,6 +68,7 @@ def array_scan(
     usual: tuple[int, int] | None = None,
     usual_color: int | None = None,
     signs: Mapping[int, int] | None = None,
+    lines: Mapping[int, tuple[float, float]] | None = None,
     sizes: Sequence[float | None] | None = None,
     step_ms: float | None = None,
     times: tuple[float, ...] | None = None,
@@ -81,6 +82,7 @@ def array_scan(
         kinds, usual, usual_color: of the axes, as for ``arranged``.
         signs: which way axes run in the patient, as of ``Scan``; None for formats whose rows run
             down.
+        lines: where they begin along the body's axes, and the step from value to value.
         sizes: millimeters from value to value along each axis, None where unknown.
         step_ms: from frame to frame, None if the frames are no times or it is unknown.
         times: of each frame, milliseconds from the first; if they are as many as the frames.
@@ -114,6 +116,7 @@ def array_scan(
 
     timed = step_ms is not None and step_ms > 0 and len(lay.stack) == 1
     stepped = tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None
+    grid = _grid(lay, values.shape, lines or {}) if runs else None
     plane = lay.plane[::-1] if lay.transposed else lay.plane
     high, wide = (sizes[axis] if sizes else None for axis in plane)
     return Scan(
@@ -134,6 +137,7 @@ def array_scan(
         ),
         stack=tuple(int(values.shape[axis]) for axis in lay.stack),
         signs=runs,
+        grid=grid,
         lay=lay,
     )
 
@@ -142,3 +146,20 @@ def _runs(lay: Lay, signs: Mapping[int, int] | None) -> tuple[int, int] | None:
     """Which way columns and rows of a plane run; None if that is not known of both."""
     row, column = lay.plane
     return (signs[column], signs[row]) if signs and {row, column} <= signs.keys() else None
+
+
+def _grid(
+    lay: Lay, shape: Sequence[int], lines: Mapping[int, tuple[float, float]]
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Where columns and rows of a plane begin, and their steps; None if that is not known."""
+    row, column = lay.plane
+    if not {row, column} <= lines.keys():
+        return None
+    start, step = lines[row]
+    return lines[column], reverse((start, step), shape[row]) if lay.flipped else (start, step)
+
+
+def reverse(line: tuple[float, float], count: int) -> tuple[float, float]:
+    """The same places, from the last to the first."""
+    start, step = line
+    return start + step * (count - 1), -step

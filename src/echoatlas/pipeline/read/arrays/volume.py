@@ -111,6 +111,7 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         sizes=[*lengths[::-1], 0.0],
         step_ms=step,
         signs={axes - 1 - axis: lie.signs[axis] for axis in range(min(axes, 3))},
+        lines={axes - 1 - axis: line for axis, line in enumerate(lie.lines or ())},
         flags=(
             *([OBLIQUE] if lie.oblique else []),
             *([UNIT_UNKNOWN] if not scale and any(one not in (0, 1) for one in lie.sizes) else []),
