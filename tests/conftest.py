@@ -146,11 +146,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3: str) -> Storage:
-    """A new bucket."""
+def bucket(s3: str) -> Iterator[Storage]:
+    """A new bucket, which goes with its test: the server has room for some dozens at once."""
     name = f"b{uuid.uuid4().hex[:12]}"
     s3server.client(s3).create_bucket(Bucket=name)
-    return Storage.open(f"s3://{name}/prefix")
+    yield Storage.open(f"s3://{name}/prefix")
+    s3server.client(s3).delete_bucket(Bucket=name)
 
 
 @pytest.fixture(scope="session", autouse=True)

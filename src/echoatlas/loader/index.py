@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.storage.storage import Storage
     from echoatlas.schemas.manifest import Manifest, PublishedFile
 
+DAMAGED = "the index of the release is damaged: run `echoatlas verify`"
 DERIVED = ("shard", "offset", "length")  # told by places alone
 
 
@@ -73,7 +74,14 @@ class Index:
     @cached_property
     def schema(self) -> pa.Schema:
         """Names and types of all columns."""
-        told = pq.read_schema(self.source)
+        try:
+            told = pq.read_schema(self.source)
+        except FileNotFoundError:
+            raise CheckFailed(
+                "the index of the release is not there: run `echoatlas verify`"
+            ) from None
+        except pa.ArrowInvalid:
+            raise CheckFailed(DAMAGED) from None
         for name, kind in zip(DERIVED, (pa.string(), pa.int64(), pa.int64()), strict=True):
             if name not in told.names:
                 told = told.append(pa.field(name, kind))
@@ -153,7 +161,7 @@ class Index:
             with pa.memory_map(str(self.source)) as file:
                 digest = hashlib.sha256(file.read_buffer()).hexdigest()
             if digest != self._known["index"]:
-                raise CheckFailed("the index of the release is damaged: run `echoatlas verify`")
+                raise CheckFailed(DAMAGED)
             (self.folder / CHECKED).touch()
 
     def _derived(self, name: str) -> pa.ChunkedArray:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.storage.fetch import SEEN, demand_whole, fetched, make_room
-from echoatlas.pipeline.storage.parts import WantedShard
+from echoatlas.pipeline.storage.parts import MISSING, WantedShard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +71,8 @@ class Shards:
                     make_room(path.parent, self.limit, path)
             elif self.checked:
                 demand_whole(path, self.cache)
+            elif not path.is_file():
+                raise CheckFailed(MISSING)
             with pa.memory_map(str(path)) as file:  # and it stays mapped, without a descriptor
                 found = np.frombuffer(file.read_buffer(), np.uint8)
             self._mapped[key] = found

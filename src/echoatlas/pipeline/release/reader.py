@@ -25,6 +25,7 @@ from echoatlas.pipeline.release.vouched import (
     clip_vouched,
     image_vouched,
 )
+from echoatlas.pipeline.storage.parts import DAMAGED, read_shard
 from echoatlas.schemas.fan import Fan, whole
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ AT_ONCE = 512  # rows that are turned into Python's objects together
 HELD = 3  # shards in memory: the rows of a clip may lie in two of them
 FEW = 0.25  # share of a shard's samples up to which its samples are fetched one by one
 GAP = 1 << 16  # bytes between two samples that are fetched together for all that
-DAMAGED = "a shard is damaged: run `echoatlas verify`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class ShardReader:
         found: dict[tuple[str, int], bytes] = {}
         places = sorted({(row["shard"], *self._span(row), row["offset"]) for row in rows})
         for shard, start, end in _spans([one[:3] for one in places]):
-            data = self.releases.read(shard, start, end - start)
+            data = read_shard(self.releases, shard, start, end - start)
             for other, first, stop, offset in places:
                 if other == shard and start <= first and stop <= end:
                     found[shard, offset] = data[first - start : stop - start]
@@ -275,7 +275,7 @@ class ShardReader:
     def _whole(self, shard: str) -> bytes:
         data = self._held.get(shard)
         if data is None:
-            data = self.releases.read(shard)
+            data = read_shard(self.releases, shard)
             if hashlib.sha256(data).hexdigest() not in shard:
                 raise CheckFailed(DAMAGED)
             self._held[shard] = data

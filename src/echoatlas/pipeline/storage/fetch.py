@@ -21,7 +21,7 @@ from pathlib import Path
 from echoatlas.pipeline.errors import CheckFailed, EchoAtlasError, Retry, UsageError
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.file_lock import wait_lock
-from echoatlas.pipeline.storage.parts import DAMAGED, WantedShard
+from echoatlas.pipeline.storage.parts import DAMAGED, WantedShard, shard_faults
 from echoatlas.pipeline.storage.s3 import is_cut_off
 from echoatlas.pipeline.storage.storage import PARTIAL, LocalStorage, S3Storage, Storage
 
@@ -82,9 +82,10 @@ def demand_whole(path: Path, cache: Path) -> None:
         path: of the shard; its stem is the SHA-256 of its bytes.
 
     Raises:
-        CheckFailed: it is not.
+        CheckFailed: it is not, or is not there.
     """
-    told = path.stat()
+    with shard_faults():
+        told = path.stat()
     mark = f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"
     seen = cache / SEEN / path.stem
     if _text(seen) == mark:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 import obstore
 
 from echoatlas.pipeline.errors import CheckFailed
-from echoatlas.pipeline.storage.s3 import remote_faults
+from echoatlas.pipeline.storage.s3 import BeyondEnd, remote_faults
 from echoatlas.pipeline.storage.storage import S3Storage, Storage
 
 GAP = 1 << 18  # bytes between two parts that are fetched together for all that
 DAMAGED = "a shard is damaged: run `echoatlas verify`"
+MISSING = "a shard is not there: run `echoatlas verify`; `echoatlas release rebuild` makes it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class WantedShard:
             CheckFailed: what came is not what was published.
         """
         if not self.spans:
-            data, known = [releases.read(self.key)], [PurePosixPath(self.key).stem]
+            data, known = [read_shard(releases, self.key)], [PurePosixPath(self.key).stem]
         else:
             data = _parts(releases, self.key, [(start, end) for start, end, _ in self.spans])
             known = [digest for _, _, digest in self.spans]
@@ -84,11 +86,34 @@ class WantedShard:
         return data
 
 
+def read_shard(
+    releases: Storage, key: str, start: int | None = None, length: int | None = None
+) -> bytes:
+    """A shard, or ``length`` bytes of it from ``start``.
+
+    Raises:
+        CheckFailed: it is not there, or ends before.
+    """
+    with shard_faults():
+        return releases.read(key, start, length)
+
+
+@contextmanager
+def shard_faults() -> Iterator[None]:
+    """Tells a shard that is lost, or was cut off, from a service that fails."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise CheckFailed(MISSING) from None
+    except BeyondEnd:
+        raise CheckFailed(DAMAGED) from None
+
+
 def _parts(releases: Storage, key: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
     if not isinstance(releases, S3Storage):
-        return [releases.read(key, start, end - start) for start, end in spans]
+        return [read_shard(releases, key, start, end - start) for start, end in spans]
     starts, ends = zip(*spans, strict=True)
-    with remote_faults(releases.uri, releases.zone):
+    with shard_faults(), remote_faults(releases.uri, releases.zone):
         found = obstore.get_ranges(
             releases.store, releases.prefix + key, starts=starts, ends=ends, coalesce=GAP
         )

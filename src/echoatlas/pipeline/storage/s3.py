@@ -58,6 +58,10 @@ ASKED_AGAIN = re.compile(r"after ([3-9]|\d\d+) retries")
 STATUS = re.compile(r"(?:status code|status): ?(\d{3})")
 
 
+class BeyondEnd(Retry):
+    """What was asked for lies behind the end of an object: it is shorter than it was."""
+
+
 def s3_fault(text: str, uri: str, zone: Zone) -> UsageError | Retry:
     """The error for what a client says of a request that did not succeed.
 
@@ -85,6 +89,8 @@ def s3_fault(text: str, uri: str, zone: Zone) -> UsageError | Retry:
             f"access denied to {uri}{why}: check {zone.access_key_env} and {zone.secret_key_env}"
         )
     fault = Exhausted if ASKED_AGAIN.search(said) else Retry
+    if status and status[1] == "416":
+        fault = BeyondEnd
     if UNREACHED.search(said) and not status:
         return fault(f"cannot reach {endpoint(zone)} for {uri}")
     told = f"status {status[1]}" if status else "an error of the service"
