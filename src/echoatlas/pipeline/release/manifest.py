@@ -123,12 +123,18 @@ def places_of(releases: Storage, manifest: Manifest) -> NDArray[np.void]:
     return places
 
 
-def index_table(releases: Storage, manifest: Manifest) -> pa.Table:
-    """The index of a release: one row a sample, with ``shard``, ``offset`` and ``length``."""
+def index_table(
+    releases: Storage, manifest: Manifest, places: NDArray[np.void] | None = None
+) -> pa.Table:
+    """The index of a release: one row a sample, with ``shard``, ``offset`` and ``length``.
+
+    Args:
+        places: of its samples, where they were read already.
+    """
     index = index_columns_of(releases, manifest)
     if manifest.places is None:
         return index
-    places = places_of(releases, manifest)
+    places = places_of(releases, manifest) if places is None else places
     names = pa.array([shard.file for shard in manifest.shards], pa.string())
     index = index.append_column("shard", names.take(pa.array(places["shard"])))
     for name in ("offset", "length"):

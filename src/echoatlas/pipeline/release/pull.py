@@ -62,7 +62,7 @@ from echoatlas.pipeline.release.exports.sa_v import write_sa_v
 from echoatlas.pipeline.release.exports.target import Target
 from echoatlas.pipeline.release.exports.webdataset import write_webdataset
 from echoatlas.pipeline.release.huggingface import README
-from echoatlas.pipeline.release.manifest import MANIFEST, index_table
+from echoatlas.pipeline.release.manifest import MANIFEST, index_table, places_of
 from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.pipeline.release.reader import ShardReader
 from echoatlas.pipeline.release.select import filter_rows
@@ -160,7 +160,8 @@ def pull(
         able = [one for one, other in FORMATS.items() if other.clips]
         some = f"{', '.join(able[:-1])} or {able[-1]}"
         raise UsageError(f"release '{manifest.name}' holds clips: pull them with --format {some}")
-    index = filter_rows(index_table(releases, manifest), expression)
+    places = None if manifest.places is None else places_of(releases, manifest)
+    index = filter_rows(index_table(releases, manifest, places), expression)
     if not index.num_rows:
         some = "fits --where" if expression.strip() else "is left in it"
         raise UsageError(f"nothing to pull: no sample of release '{manifest.name}' {some}")
@@ -174,7 +175,7 @@ def pull(
     followed = name if name != manifest.name else ""
     target = Target(dest, asked, replace=replace, followed=followed)
     try:
-        reader = ShardReader(releases, manifest, index, chosen.drawn)
+        reader = ShardReader(releases, manifest, index, places, chosen.drawn)
         # These speak of shards that lie elsewhere
         index = index.drop_columns([one for one in (PAYLOAD, DIGEST) if one in index.column_names])
         job = Pull(reader, index, target, chosen, progress, said)

@@ -16,7 +16,6 @@ from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.frames.png import encode_png
 from echoatlas.pipeline.release.annotations import AnnotationRecord, has_mask, masks_end, with_masks
 from echoatlas.pipeline.release.digests import DIGEST, are_known, digests_in, record_digest
-from echoatlas.pipeline.release.manifest import places_of
 from echoatlas.pipeline.release.places import overlay_at, patches_at, records_of
 from echoatlas.pipeline.release.shard import ENDINGS, MARKS, PAYLOAD, unpacked_image
 from echoatlas.pipeline.release.vouched import (
@@ -104,12 +103,14 @@ class ShardReader:
     Attributes:
         index: rows of the release's index that will be asked for, ``payload`` and ``digest``
             included: of shards of which they need little, that little alone is fetched.
+        places: of all samples of the release; None in releases of before there were any.
         beside: whether samples shall have their overlay masks and patch maps.
     """
 
     releases: Storage
     manifest: Manifest
     index: pa.Table
+    places: NDArray[np.void] | None
     beside: bool = False
     _held: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
@@ -180,10 +181,10 @@ class ShardReader:
     @cached_property
     def _places(self) -> tuple[NDArray[np.void], NDArray[np.int64]] | None:
         """All places, which are in order of shard and offset, and where each shard's begin."""
-        if self.manifest.places is None:  # a release of before there were any
+        if self.places is None:
             return None
-        places = places_of(self.releases, self.manifest)
-        return places, np.searchsorted(places["shard"], np.arange(len(self._numbers) + 1))
+        starts = np.searchsorted(self.places["shard"], np.arange(len(self._numbers) + 1))
+        return self.places, starts
 
     def sizes(self, rows: pa.Table) -> list[int]:
         """About how many bytes the samples of some rows are, each with its masks."""
