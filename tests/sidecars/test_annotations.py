@@ -15,6 +15,7 @@ from PIL import Image
 
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.arrays.scan import reverse
 from echoatlas.pipeline.sidecars.annotations import given, in_codes, labeled
 from echoatlas.pipeline.sidecars.collection import (
     Attached,
@@ -27,6 +28,7 @@ from echoatlas.schemas.records import Scan
 from echoatlas.simulate import make_cine
 from echoatlas.taxonomy.collections import Layout, load
 from echoatlas.taxonomy.collections.annotations import Mask, split_code
+from tests.helpers.arrays import mha
 
 SCAN = Scan("avi", "", 60, 112, 112, lambda: iter(()))
 
@@ -235,6 +237,44 @@ def test_a_mask_that_was_turned_to_the_bodys_axes_lies_where_it_was_drawn(affine
     ]
     ((flipped, mirrored),) = ways
     assert np.array_equal(LESION[::flipped, ::mirrored], found)
+
+
+def by_metaimage(values, x, y):
+    """x and y: where the first column and row lie, and the step to the next, millimeters."""
+    turn = f"{np.sign(x[1])} 0 0 {np.sign(y[1])}"
+    where = {"Offset": f"{x[0]} {y[0]}", "ElementSpacing": f"{abs(x[1])} {abs(y[1])}"}
+    return mha(values, TransformMatrix=turn, **where)
+
+
+def by_nrrd(values, x, y, space="left-posterior-superior"):
+    sides = f"{values.shape[1]} {values.shape[0]}"
+    head = (
+        f"NRRD0004\ntype: uchar\ndimension: 2\nsizes: {sides}\nspace: {space}\nencoding: raw\n"
+        f"space directions: ({x[1]},0,0) (0,{y[1]},0)\nspace origin: ({x[0]},{y[0]},0)\n\n"
+    )
+    return head.encode() + values.tobytes()
+
+
+def by_nrrd_to_the_right(values, x, y):
+    x, y = ((-start, -step) for start, step in (x, y))
+    return by_nrrd(values, x, y, "right-anterior-superior")
+
+
+@pytest.mark.parametrize("write", [by_metaimage, by_nrrd, by_nrrd_to_the_right])
+@pytest.mark.parametrize("flipped", [1, -1])
+@pytest.mark.parametrize("mirrored", [1, -1])
+def test_a_mask_lies_where_its_file_says_in_other_formats_too(write, flipped, mirrored):
+    x, y = (31.0, 0.4), (-17.0, 0.3)
+    height, width = LESION.shape
+    at = reverse(x, width) if mirrored < 0 else x, reverse(y, height) if flipped < 0 else y
+    scan = read(by_nrrd(SHOWN, x, y) if write is not by_metaimage else write(SHOWN, x, y))
+    mask = write(np.ascontiguousarray(LESION[::flipped, ::mirrored]), *at)
+    rule = Layout(path="mask", role="mask", mask=Mask(labels={"1": "lesion", "2": "cyst"}))
+
+    ((found,), _) = given(Attached(((rule, mask),)), {}, load("busi"), scan, ReadConfig())
+
+    assert np.array_equal(SHOWN, next(iter(scan.frames())))
+    assert np.array_equal(LESION, found.mask)
 
 
 @pytest.mark.parametrize("affine", [np.eye(4), np.diag([0.4, 0.3, 1, 1])])

@@ -145,8 +145,9 @@ class Scan:
         signs: of a volume's columns and rows as the header states them, to the nearest of the
             body's axes: 1 where they run to the patient's right, front or head, -1 to the left,
             back or feet, as DICOM's do; None if unknown.
-        grid: of a volume's columns and rows where the first pixel lies along those axes of the
-            body, and how far the next one is, in the header's unit; None if unknown.
+        grid: of a volume's columns and rows where the first pixel lies along the body's axes, to
+            its left, back and head, and how far the next one is, in the header's unit; None if
+            unknown.
         lay: how an array became these pictures.
         codestream: digest of the coded pictures alone, equal in whatever container they lie; empty
             where there is no codec, or one of no other container.

@@ -9,7 +9,8 @@ askew to each other has no spacing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ASKEW = 0.02  # sine of the angle, one degree, to the body's axis or from a right angle
 OBLIQUE = "oblique"
+LEFT_BACK_HEAD = np.array([-1, -1, 1])  # NIfTI's axes run to the right, front and head
+Line = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,14 @@ class Orientation:
     Attributes:
         signs: 1 where an axis runs to the patient's right, front or head, else -1.
         sizes: from value to value along each, in the header's unit of length; 0 where unknown.
-        lines: where their first values lie along the body's axes, and how far the next ones are,
-            in that unit; None where no affine says so, or askew.
+        lines: by axis where its first value lies along the body's, to its left, back or head, and
+            how far the next one is, in that unit; none where no affine says so, or askew.
         oblique: whether they lie askew.
     """
 
     signs: tuple[int, int, int]
     sizes: tuple[float, float, float]
-    lines: tuple[tuple[float, float], ...] | None = None
+    lines: Mapping[int, Line] = field(default_factory=dict)
     oblique: bool = False
 
 
@@ -68,14 +71,31 @@ def orientation_of(header: Any) -> Orientation:
         sizes = [0.0 if axis in sheared else size for axis, size in enumerate(sizes)]
     oblique = bool((np.abs(along) < np.sqrt(1 - ASKEW**2)).any())
     oblique = oblique or bool(sheared)
-    steps = [sign * size for sign, size in zip(signs, sizes, strict=True)]
-    starts = [float(affine[int(body), 3]) for body in nearest[:, 0]]
+    lines = lines_of(turn.T * LEFT_BACK_HEAD, affine[:3, 3] * LEFT_BACK_HEAD)
     return Orientation(
         (signs[0], signs[1], signs[2]),
         (sizes[0], sizes[1], sizes[2]),
-        tuple(zip(starts, steps, strict=True)) if set_by_affine and not oblique else None,
+        lines if set_by_affine and not oblique else {},
         oblique,
     )
+
+
+def lines_of(vectors: Sequence[Any], origin: Any) -> dict[int, Line]:
+    """Where axes begin along the body's, and their steps; those that lie askew are left out.
+
+    Args:
+        vectors: from value to value along each axis; None for what is no axis in space.
+        origin: the place of the first value.
+    """
+    found = {}
+    for axis, vector in enumerate(vectors):
+        if vector is None or len(vector) != len(origin):
+            continue
+        body = int(np.argmax(np.abs(vector)))
+        length = float(np.linalg.norm(vector))
+        if length and abs(vector[body]) >= length * np.sqrt(1 - ASKEW**2):
+            found[axis] = (float(origin[body]), float(vector[body]))
+    return found
 
 
 def _askew(unit: NDArray[np.float64]) -> set[int]:

@@ -116,7 +116,7 @@ def array_scan(
 
     timed = step_ms is not None and step_ms > 0 and len(lay.stack) == 1
     stepped = tuple(since(i * (step_ms or 0)) for i in range(count)) if timed else None
-    grid = _grid(lay, values.shape, lines or {}) if runs else None
+    grid = None if lay.transposed else _grid(lay, values.shape, lines or {})
     plane = lay.plane[::-1] if lay.transposed else lay.plane
     high, wide = (sizes[axis] if sizes else None for axis in plane)
     return Scan(

@@ -17,10 +17,10 @@ from echoatlas.pipeline.read.arrays.axes import COLOR, STACK
 from echoatlas.pipeline.read.arrays.kinds import nifti_kinds, nrrd_kinds
 from echoatlas.pipeline.read.arrays.metaimage import meta_header, meta_values
 from echoatlas.pipeline.read.arrays.nrrd import nrrd_header, nrrd_values
-from echoatlas.pipeline.read.arrays.orientation import OBLIQUE, orientation_of
+from echoatlas.pipeline.read.arrays.orientation import OBLIQUE, Line, lines_of, orientation_of
 from echoatlas.pipeline.read.arrays.ranges import before_scaling
 from echoatlas.pipeline.read.arrays.scan import array_scan
-from echoatlas.pipeline.read.arrays.tracked import check_type, frame_stamps, toward_far
+from echoatlas.pipeline.read.arrays.tracked import TOWARD, check_type, frame_stamps, toward_far
 from echoatlas.pipeline.read.arrays.units import has_unit, in_quotes, millimeters, milliseconds
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.surplus import check_end, gunzip
@@ -57,6 +57,7 @@ NRRD_TYPES = {
     "signed long long": "i8", "signed long long int": "i8", "int64": "i8", "int64_t": "i8",
     "float": "f4", "double": "f8",
 }  # fmt: skip
+NRRD_AXES = {"left": 1, "posterior": 1, "superior": 1, "right": -1, "anterior": -1, "inferior": -1}
 EXTENSION_FLAG = 4  # bytes between a NIfTI header and what may follow it
 UNIT_UNKNOWN = "unit_unknown"
 
@@ -111,7 +112,7 @@ def read_nifti(data: bytes, config: ReadConfig) -> Scan:
         sizes=[*lengths[::-1], 0.0],
         step_ms=step,
         signs={axes - 1 - axis: lie.signs[axis] for axis in range(min(axes, 3))},
-        lines={axes - 1 - axis: line for axis, line in enumerate(lie.lines or ())},
+        lines={axes - 1 - axis: line for axis, line in lie.lines.items()},
         flags=(
             *([OBLIQUE] if lie.oblique else []),
             *([UNIT_UNKNOWN] if not scale and any(one not in (0, 1) for one in lie.sizes) else []),
@@ -144,9 +145,12 @@ def read_meta(data: bytes, config: ReadConfig) -> Scan:
         kinds += [COLOR if channels in (3, 4) else STACK] if channels > 1 else []
         written = fields.get("ElementSpacing", fields.get("ElementSize", "")).split()
         sizes = _lengths(written, [fields.get("DistanceUnits", "")] * len(axes))
+        lines = {} if TOWARD in fields else _meta_lines(fields, written, len(axes))
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0], times=times)
+    return array_scan(
+        values, "mha", config, kinds=kinds, sizes=[*sizes, 0.0], times=times, lines=lines
+    )
 
 
 def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
@@ -167,12 +171,15 @@ def read_nrrd(data: bytes, config: ReadConfig) -> Scan:
         kinds = nrrd_kinds(fields.get("kinds", ""), sizes)
         lengths = _nrrd_lengths(fields, len(sizes))
         step = _nrrd_step(fields, len(sizes))
+        lines = {} if TOWARD in header.notes else _nrrd_lines(fields, len(sizes))
         check_type(header.notes)
         values = toward_far(header.notes, values, values.ndim - (2 if kinds[-1] == COLOR else 1))
         times = frame_stamps(header.notes)
     except ERRORS as error:
         raise _unreadable(error) from None
-    return array_scan(values, "nrrd", config, kinds=kinds, sizes=lengths, step_ms=step, times=times)
+    return array_scan(
+        values, "nrrd", config, kinds=kinds, sizes=lengths, step_ms=step, times=times, lines=lines
+    )
 
 
 def _nrrd_lengths(fields: dict[str, str], axes: int) -> list[float]:
@@ -186,6 +193,34 @@ def _nrrd_lengths(fields: dict[str, str], axes: int) -> list[float]:
     return _lengths(
         [str(norm) for norm in norms], [said.pop() if len(said) == 1 else "/".join(said)] * axes
     )
+
+
+def _nrrd_lines(fields: dict[str, str], axes: int) -> dict[int, Line]:
+    """Of the axes in a space that says where the body's axes run, counted from the slowest."""
+    towards = [NRRD_AXES.get(word, 0) for word in fields.get("space", "").lower().split("-")[:3]]
+    origin = re.findall(r"[^(),\s]+", fields.get("space origin", ""))
+    if len(origin) != 3 or len(towards) != 3 or not all(towards):
+        return {}
+    turn = np.array(towards, float)
+    written = re.findall(r"none|\([^)]*\)", fields.get("space directions", ""))
+    vectors = [
+        None if one == "none" else np.array(one[1:-1].split(","), float) * turn for one in written
+    ]
+    found = lines_of(vectors, np.array(origin, float) * turn)
+    return {axes - 1 - axis: line for axis, line in found.items()}
+
+
+def _meta_lines(fields: dict[str, str], spacing: list[str], axes: int) -> dict[int, Line]:
+    """Of the axes of MetaImage, which are to the left, back and head, counted from the slowest."""
+    origin = next((fields[name].split() for name in ("Offset", "Position", "Origin")
+                   if name in fields), [])  # fmt: skip
+    turn = next((fields[name].split() for name in ("TransformMatrix", "Rotation", "Orientation")
+                 if name in fields), [])  # fmt: skip
+    if len(turn) != axes * axes or len(spacing) != axes or len(origin) != axes:
+        return {}
+    vectors = np.array(turn, float).reshape(axes, axes) * np.array(spacing, float)[:, None]
+    found = lines_of(list(vectors), np.array(origin, float))
+    return {axes - 1 - axis: line for axis, line in found.items()}
 
 
 def _nrrd_step(fields: dict[str, str], axes: int) -> float | None:
