@@ -20,6 +20,7 @@ from echoatlas.pipeline.deduplicate.hamming import pairs_within
 from echoatlas.pipeline.deduplicate.index import COMPARED, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import (
     Segment,
+    forget_codes,
     near_objects,
     read_segment,
     segment_of,
@@ -267,6 +268,26 @@ def test_codes_that_are_not_there_as_a_whole_are_made_anew(
 
     assert parts[-2] is None
     assert parts[-1] is not None
+    assert told(lake) == anew(lake, tmp_path / "anew")
+
+
+def test_codes_of_a_whole_lake_are_kept_in_pieces(
+    lake: Lake, parts: list[DuePart | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """... of which each is in memory alone; what is new to a later run meets them all."""
+    monkeypatch.setattr("echoatlas.pipeline.deduplicate.due.PIECE", 5)
+    monkeypatch.setattr("echoatlas.pipeline.deduplicate.due.MOST_LATER", 2)
+    forget_codes(lake.storage)
+    put(lake, shown(pictures(1, frames=6)), size=400)
+    again(lake)
+    pieces = len({entry.key.split("/")[1] for entry in lake.storage.list("codes/")}) - 1
+    for number in (2, 3, 4):
+        copy = shown([reencoded(one) for one in pictures(1, frames=6)[number:]], start=number)
+        put(lake, copy, size=400)
+        again(lake)
+
+    assert pieces >= 3
+    assert [part is None for part in parts] == [True, False, False, True]
     assert told(lake) == anew(lake, tmp_path / "anew")
 
 

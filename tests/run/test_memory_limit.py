@@ -12,7 +12,7 @@ from benchmarks import scale
 from tests.helpers.memory_group import memory_group
 
 ALLOWED_MB = 1_000  # the least that may be set
-FRAMES, SITES = 26_000, 23
+FRAMES, SITES = 100_000, 23
 COMMANDS = (
     ("run",), ("run",), ("status",), ("plan",), ("release", "create", "first"), ("verify", "first"),
     ("report", "first"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
 from echoatlas.pipeline.deduplicate.duplicate_rows import COPIED
-from echoatlas.pipeline.deduplicate.index import Index, indexed
+from echoatlas.pipeline.deduplicate.index import Index, clip_by_clip, indexed
 from echoatlas.pipeline.deduplicate.kept_codes import (
     FOLDER,
     Segment,
@@ -50,7 +50,8 @@ from echoatlas.pipeline.lake.tables import Lake
 
 MADE = ("clips", "edges", "duplicates")  # and those that it makes
 STATE = f"{FOLDER}state.json"
-SEGMENTS = 32  # from which on all are made one
+MOST_LATER = 31  # segments of what was new to a run, from which on all are made anew
+PIECE = 250_000  # frames of a segment of the whole lake: its codes are in memory at once
 LARGE = 0.5  # of all clips, from which on a part is no better than the whole
 
 
@@ -61,12 +62,14 @@ class LastRun:
     Attributes:
         made_by: step, settings and version of the hashes. files: of the tables that it read.
         states: of the tables that it made. segments: names, each with its bands' kinds.
+        whole: how many of these the last comparison of the whole lake left.
     """
 
     made_by: str
     files: Files
     states: Mapping[str, str]
     segments: Mapping[str, list[int]] = field(default_factory=dict)
+    whole: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def part_due(
         clips: what the last run said of all clips. sources: as of ``ranking.sources``.
     """
     seen = _seen(lake, made_by)
-    if seen is None or len(seen.segments) >= SEGMENTS:
+    if seen is None or len(seen.segments) - seen.whole >= MOST_LATER:
         return None
     new = _new_places(lake, seen, files)
     before = Places.read(lake.storage, [f"{FOLDER}{name}/{PLACES}" for name in seen.segments])
@@ -146,16 +149,23 @@ def keep_codes(
         forget_codes(storage)
         there = [places_of_table(lake, name) for name in COMPARES]
         places = pa.concat_tables(there).unify_dictionaries()
-        segment = segment_of(index, config.max_distance, mirrors=config.mirrors, held=False)
+        made: Iterable[Segment] = (
+            segment_of(indexed(rows), config.max_distance, mirrors=config.mirrors, held=False)
+            for rows in clip_by_clip(index, PIECE)
+        )
     else:
-        segment, places, segments = part.renewed, part.places, dict(part.seen.segments)
-    name = f"{len(segments):04d}"
-    segments[name] = write_segment(storage, name, segment)
-    sink = io.BytesIO()
-    pq.write_table(places, sink)
-    storage.write(f"{FOLDER}{name}/{PLACES}", sink.getvalue())
+        made, places, segments = [part.renewed], part.places, dict(part.seen.segments)
+    for segment in made:
+        name = f"{len(segments):04d}"
+        segments[name] = write_segment(storage, name, segment)
+        sink = io.BytesIO()
+        pq.write_table(places, sink)
+        storage.write(f"{FOLDER}{name}/{PLACES}", sink.getvalue())
+        places = KIND.empty_table()
+        del segment  # before the next is made
     states = {name: lake.state(name) for name in MADE}
-    seen = LastRun(_identity(made_by), files, states, segments)
+    whole = len(segments) if part is None else part.seen.whole
+    seen = LastRun(_identity(made_by), files, states, segments, whole)
     storage.write(STATE, json.dumps(asdict(seen), sort_keys=True).encode())
 
 

@@ -190,6 +190,20 @@ def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
     )
 
 
+def clip_by_clip(index: Index, number: int) -> Iterator[pa.Table]:
+    """The frames of an index in parts, each of whole clips: about so many frames, at least one
+    part."""
+    starts = index.clips.starts
+    begin, last = 0, len(starts) - 1
+    while True:
+        end = int(np.searchsorted(starts, starts[begin] + number, "right")) - 1
+        end = min(max(end, begin + 1), last)
+        yield index.frames.take(pa.array(index.order[starts[begin] : starts[end]]))
+        if end >= last:
+            return
+        begin = end
+
+
 def _ordered(keys: NDArray[np.int64], ids: pa.ChunkedArray) -> Rows:
     """The order by several keys, the first first, and then by the ids."""
     order = np.arange(keys.shape[1])
