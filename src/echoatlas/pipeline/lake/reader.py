@@ -230,7 +230,7 @@ class LakeReader:
         sizes = {path: rows for path, rows in zip(*pairs, strict=True) if rows is not None}
         with translated(self.storage):
             dataset = self._dataset(table, wanted.name, filtered=bool(wanted.sites))
-            for portion in portions_of(dataset, wanted, sizes, threads=self._native):
+            for portion in portions_of(dataset, wanted, sizes):
                 yield Portion(partial(self._chunks, portion))
 
     def _chunks(self, portion: Portion, name: str) -> Iterator[pa.Array]:
