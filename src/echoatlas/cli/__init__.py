@@ -6,8 +6,10 @@ configuration. Never a traceback for a user's mistake.
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -40,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+SOON = 0.05  # seconds
 STOPPED = 130  # 128 and the number of the signal, as shells have it
 GLOBAL = {"--json": False, "--lake": True, "--deployment": True}  # option: takes a value
 
@@ -99,7 +102,19 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    sys.unraisablehook = _heeded
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+
+
+def _heeded(told: sys.UnraisableHookArgs) -> None:
+    """Have Ctrl-C stop a command also where it came while something was taken from memory, whose
+    errors Python prints and passes over."""
+    if told.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(told)
+        return
+    again = threading.Timer(SOON, _thread.interrupt_main)  # here it would be passed over as well
+    again.daemon = True
+    again.start()
 
 
 @cache
