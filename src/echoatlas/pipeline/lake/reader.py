@@ -18,7 +18,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Exhausted
 from echoatlas.pipeline.lake.evolution import completed
-from echoatlas.pipeline.lake.files import located, sited_files
+from echoatlas.pipeline.lake.files import file_by_file, located, sited_files
 from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
 from echoatlas.pipeline.lake.refusals import AGAIN, persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
@@ -201,6 +201,10 @@ class LakeReader:
         if table is None:
             return schema(name).empty_table().select(names)
         dataset = self._dataset(table, name, filtered=where is not None)
+        if where is None:
+            every = [rows for _, rows in file_by_file(dataset, names, threads=self._native)]
+            nothing = schema(name).empty_table().select(names)
+            return completed(pa.concat_tables(every), name, names) if every else nothing
         there = [column for column in names if column in dataset.schema.names]
         found = rows_of(dataset, there, where, threads=self._native)
         return completed(found, name, names)
