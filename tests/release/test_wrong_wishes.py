@@ -45,6 +45,14 @@ def test_a_release_that_can_not_be_cut_is_refused(asked: dict[str, Any], told: s
         parse(ReleaseConfig, {"name": "one"} | asked, "release")
 
 
+@pytest.mark.parametrize("weight", ["0", "NULL", "quality * 0"])
+def test_weights_by_which_nothing_is_ever_drawn_are_refused(weight: str, tmp_path: Path) -> None:
+    lake = quick_lake(tmp_path / "lake", [{} for _ in range(3)])
+
+    with pytest.raises(UsageError, match="--weight is 0 or NULL for each of 3 samples"):
+        create(lake, lake.storage.sub("releases"), ReleaseConfig(name="one", weight=weight))
+
+
 @pytest.mark.parametrize(
     "splits", [{"train": 1, "val": 0}, {"train": 80, "val": 20}, {"only": 0.5}]
 )

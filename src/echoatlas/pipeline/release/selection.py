@@ -135,6 +135,8 @@ def _selected(
         samples = clips_of(frames)
         score(samples, "quality", QUALITY)
     score(samples, "weight", config.weight or "1")
+    if config.weight and not samples.where("weight > 0").any():
+        raise UsageError(f"--weight is 0 or NULL for each of {number_of(len(samples), 'sample')}")
     put_measurements(samples, lake, versions)
     return Selection(samples, suppressed, sieve.out, sides, moved_since, taken)
 
