@@ -197,7 +197,12 @@ def test_labels_saved_as_real_numbers_are_whole(kind, labels, real):
 SHOWN = make_cine(1, frames=1, size=(160, 120), burned_in=()).pictures[0]
 LESION = np.zeros_like(SHOWN)
 LESION[20:50, 30:60] = 1
-AFFINES = [np.diag([x, y, 1.0, 1.0]) for x in (0.4, -0.4) for y in (0.3, -0.3)]
+AFFINES = [
+    np.diag([x * right, y * front, 1.0, 1.0])
+    for x, y in ((0.4, 0.3), (1.0, 1.0))
+    for right in (1, -1)
+    for front in (1, -1)
+]
 MOVED = [affine + np.outer([31, -17, 5, 0], [0, 0, 0, 1]) for affine in AFFINES]
 
 

@@ -60,9 +60,9 @@ def orientation_of(header: Any) -> Orientation:
     if np.isnan(nearest).any():  # nothing is stated, or a volume without extent
         signs = [-1 if turn[axis, axis] < 0 else 1 for axis in range(3)]
         return Orientation((signs[0], signs[1], signs[2]), (zooms[0], zooms[1], zooms[2]))
-    # All of length 1 is an affine that nobody set, as where only pixdim was given
-    set_by_affine = bool(sform or qform) and not np.allclose(lengths, 1)
-    sizes = [float(one) for one in lengths] if set_by_affine else zooms
+    # Lengths of 1 are those of an affine that nobody set, as where only pixdim was given
+    measured = bool(sform or qform) and not np.allclose(lengths, 1)
+    sizes = [float(one) for one in lengths] if measured else zooms
     unit = turn / lengths
     along = unit[nearest[:, 0].astype(int), range(3)]
     signs = [-1 if one < 0 else 1 for one in along]
@@ -75,7 +75,7 @@ def orientation_of(header: Any) -> Orientation:
     return Orientation(
         (signs[0], signs[1], signs[2]),
         (sizes[0], sizes[1], sizes[2]),
-        lines if set_by_affine and not oblique else {},
+        lines if (sform or qform) and not oblique else {},
         oblique,
     )
 
