@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.release import finished
 from echoatlas.pipeline.release.candidates import ROW
+from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.dealt_rows import in_order
+from echoatlas.schemas.config.release import ReleaseConfig
+from tests.helpers.tables import quick_lake
 
 
 @given(st.integers(0, 40), st.integers(1, 12), st.integers(1, 9), st.randoms(use_true_random=False))
@@ -52,3 +60,25 @@ def test_how_rows_come_does_not_show(tmp_path: Path) -> None:
     for (_, some), (_, same) in zip(one, other, strict=True):
         assert [len(column.chunks) for column in some.columns] == [1]
         assert some.equals(same)
+
+
+@pytest.mark.parametrize("file", ["index.parquet", "rows-0.arrow"])
+def test_where_there_is_no_room_for_them_it_is_said_in_a_line(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """... and the same release is cut once there is."""
+    lake = quick_lake(tmp_path / "lake", [{} for _ in range(6)])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / file).symlink_to("/dev/full")
+
+    @contextmanager
+    def full(_: object) -> Iterator[Path]:
+        yield tmp_path / "full"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finished, "folder_of_files", full)
+        patch.setattr(finished, "ROWS", 4)
+        with pytest.raises(UsageError, match=f"no space left in {tmp_path}"):
+            create(lake, lake.storage.sub("releases"), ReleaseConfig(name="one"))
+
+    assert create(lake, lake.storage.sub("releases"), ReleaseConfig(name="one")).samples == 6

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from echoatlas.pipeline.file_faults import local_faults
+
 CODE_MB = 200  # that Python and its libraries take before anything is asked
 SHARE = 0.4  # of the rest of the memory, for DuckDB; Arrow and NumPy want theirs
 LEAST_MB = 64  # with less it does nothing at all
@@ -51,10 +53,15 @@ class Allowance:
 
 @contextmanager
 def folder_of_files(allowance: Allowance) -> Iterator[Path]:
-    """A folder for files that one has to read from disk, for as long as the block lasts."""
+    """A folder for files that one has to read from disk, for as long as the block lasts.
+
+    Raises:
+        UsageError: there is no room for one, or it may not be made.
+    """
     folder = allowance.place / own_name("index")
     made = not folder.parent.is_dir()
-    folder.mkdir(parents=True)
+    with local_faults(str(folder.parent)):
+        folder.mkdir(parents=True)
     try:
         yield folder
     finally:

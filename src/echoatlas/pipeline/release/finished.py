@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.annotations import PLACED, placed
 from echoatlas.pipeline.release.beside import ROWS
@@ -50,7 +51,11 @@ class Finished:
 
 @contextmanager
 def finished(draft: Draft) -> Iterator[Finished]:
-    """Write the index of a draft whose samples all lie in shards, and put its places in order."""
+    """Write the index of a draft whose samples all lie in shards, and put its places in order.
+
+    Raises:
+        UsageError: there is no room for it on this machine.
+    """
     samples = draft.samples
     numbers, labels = _labels(draft)
     draft.places["label"] = numbers
@@ -60,7 +65,8 @@ def finished(draft: Draft) -> Iterator[Finished]:
     masks = int(_masks_of(draft.sizes).max(initial=0))
     with folder_of_files(samples.allowance) as folder:
         path = folder / "index.parquet"
-        _write(draft, order, path)
+        with local_faults(str(folder.parent)):
+            _write(draft, order, path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         yield Finished(path, digest, shards, labels, masks)

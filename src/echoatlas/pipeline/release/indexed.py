@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.database import Connection, database, quoted
 from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.release.manifest import index_columns_of, places_of
 from echoatlas.pipeline.scratch import Allowance, folder_of_files
 from echoatlas.pipeline.storage.storage import LocalStorage
@@ -35,6 +36,7 @@ def index_file(releases: Storage, manifest: Manifest, allowance: Allowance) -> I
 
     Raises:
         CheckFailed: it is not what was published.
+        UsageError: there is no room for it on this machine.
     """
     key = f"{manifest.name}/{manifest.index.file}"
     with folder_of_files(allowance) as folder:
@@ -60,7 +62,7 @@ def _digest(path: Path) -> str:
 def _fetched(releases: Storage, key: str, path: Path) -> str:
     """Copy a file in pieces; its SHA-256."""
     digest, start = hashlib.sha256(), 0
-    with path.open("wb") as file:
+    with local_faults(str(path.parent.parent)), path.open("wb") as file:
         while piece := releases.read(key, start, PIECE):
             digest.update(piece)
             file.write(piece)
