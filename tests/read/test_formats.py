@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -266,6 +267,98 @@ def test_color_of_few_bits_in_a_png_of_16_is_as_bright_as_in_one_of_8(bits, alph
     expected = shown.copy()
     expected[: 20 if alpha else 0] = 0
     assert np.abs(expected.astype(int) - picture).max() <= (1 if alpha else 0)
+
+
+def png_chunks(data):
+    place = 8
+    while place < len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        yield data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
+        place += 12 + length
+
+
+def packed_png(chunks):
+    parts = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def rows_of(picture):
+    coded = bytes(imagecodecs.png_encode(picture))
+    return b"".join(body for name, body in png_chunks(coded) if name == b"IDAT")
+
+
+def apng(pictures, poster=None):
+    """Of 16 bits, the second and later frames in two chunks each and only where they differ."""
+    head = next(png_chunks(bytes(imagecodecs.png_encode(pictures[0]))))
+    height, width = pictures[0].shape[:2]
+    chunks = [head, (b"acTL", struct.pack(">II", len(pictures), 0))]
+    if poster is not None:
+        chunks.append((b"IDAT", rows_of(poster)))
+    sequence = 0
+    for number, one in enumerate(pictures):
+        top = 0 if number == 0 else height // 4
+        place = struct.pack(">4IHHBB", width, height - top, 0, top, 1, 20, 0, 0)
+        chunks.append((b"fcTL", struct.pack(">I", sequence) + place))
+        sequence += 1
+        rows = rows_of(np.ascontiguousarray(one[top:]))
+        if number == 0 and poster is None:
+            chunks.append((b"IDAT", rows))
+            continue
+        for part in (rows[:99], rows[99:]):
+            chunks.append((b"fdAT", struct.pack(">I", sequence) + part))
+            sequence += 1
+    return packed_png([*chunks, (b"IEND", b"")])
+
+
+def in_16_bits(picture, bits, alpha=False):
+    wide = picture.astype(np.uint16) << (bits - 8)
+    opaque = np.full(picture.shape[:2], 65535, np.uint16)
+    return np.dstack([wide, opaque]) if alpha else wide
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("turn", range(2, 9))
+def test_color_of_few_bits_in_a_png_of_16_that_is_turned_is_as_bright_too(bits, turn):
+    shown = make_cine(1, frames=1, color=True, mode="color_doppler").pictures[0]
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    narrow = io.BytesIO()
+    Image.fromarray(shown).save(narrow, "png", exif=exif)
+    head, *rest = png_chunks(bytes(imagecodecs.png_encode(in_16_bits(shown, bits))))
+
+    (picture,) = read(packed_png([head, (b"eXIf", exif.tobytes()[6:]), *rest])).frames()
+
+    assert np.array_equal(next(iter(read(narrow.getvalue()).frames())), picture)
+    assert not np.array_equal(shown, picture)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("poster", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_color_of_few_bits_in_an_animated_png_of_16_is_as_bright_too(bits, poster, alpha):
+    """All frames by one scale, also where the last is the brightest."""
+    cine = make_cine(1, frames=4, color=True, mode="color_doppler").pictures.copy()
+    cine[:3] //= 2
+    cine[3, -9:] = 255
+    cine[1:, : cine.shape[1] // 4] = cine[0, : cine.shape[1] // 4]
+    deep = [in_16_bits(one, bits, alpha) for one in cine]
+
+    scan = read(apng(deep, in_16_bits(cine[0] * 0 + 255, 16, alpha) if poster else None))
+
+    assert np.array_equal(cine, np.stack(list(scan.frames())))
+    assert scan.times == (0.0, 50.0, 100.0, 150.0)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_gray_of_few_bits_with_alpha_in_a_png_of_16_is_as_bright_too(gray, bits):
+    shown = gray.pictures[0]
+
+    (picture,) = read(bytes(imagecodecs.png_encode(in_16_bits(shown, bits, alpha=True)))).frames()
+
+    assert np.array_equal(shown if picture.ndim == 2 else np.dstack([shown] * 3), picture)
 
 
 def test_a_gif_has_its_frames_and_times(gray):

@@ -18,7 +18,7 @@ from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
 from echoatlas.pipeline.read.coded import JPEG, codestream_digest
 from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
-from echoatlas.pipeline.read.deep_color import deep_color
+from echoatlas.pipeline.read.deep_color import in_all_bits
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
@@ -251,6 +251,7 @@ def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
+    data = in_all_bits(data, config) if kind == "png" else data
     with opened(data, kind) as image:
         check_size(image.height, image.width, 1, config)
         count = int(getattr(image, "n_frames", 1))
@@ -270,10 +271,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
             flags = (*flags, *of_picture(image.info))
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
-        turn = image.getexif().get(ORIENTATION, 1)
         picture, code = to_picture(ImageOps.exif_transpose(image), scale)
-        if kind == "png" and turn == count == 1:
-            picture = deep_color(data, picture)
         if kind == "tiff" and is_separate(image) and picture.ndim == 3:
             demand_colors(picture)
     groups: list[tuple[int, ...]] = [(page,) for page in pages.places]
