@@ -199,6 +199,109 @@ def test_an_adapter_says_what_values_mean():
     ]
 
 
+HEIGHT, WIDTH = STILL.shape
+X, Z = np.meshgrid(np.arange(WIDTH) * 4e-4, np.arange(HEIGHT) * 3e-4)
+GRID = np.stack([X, 0 * X, Z], axis=-1).astype(np.float32)
+CHAMBERS = ["unannotated", "LV_endo", "liver / left lobe", "DOE JANE"]
+
+
+def zea(drawn: Any, labels: Any, folder: str = "data", **others: Any) -> bytes:
+    """As its 0.1.8 writes it, with pictures (frames, z, x) and masks (frames, z, x, labels)."""
+    out = io.BytesIO(hdf5({f"{folder}/image/values": CINE, f"{folder}/image/coordinates": GRID}))
+    with h5py.File(out, "a") as file:
+        mask = file.create_group(others.get("beside", folder) + "/segmentation")
+        mask["values"] = drawn
+        mask["coordinates"] = others.get("grid", GRID)
+        if labels is not None:
+            mask.create_dataset("labels", data=labels, dtype=h5py.string_dtype())
+        file["scan/n_el"] = 64
+    return out.getvalue()
+
+
+def drawn_by_zea() -> Any:
+    """Frames 1 and 3 are drawn, and labels lie over each other."""
+    values = np.zeros((len(CINE), HEIGHT, WIDTH, 4), bool)
+    values[..., 0] = True
+    for frame in (1, 3):
+        values[frame] = np.stack([LESION * 0, LESION, OTHER | LESION, OTHER], -1)
+        values[frame] = np.roll(values[frame], 3 * frame, axis=1)
+    return values
+
+
+@pytest.mark.parametrize("folder", ["data", "tracks/track_0/data"])
+@pytest.mark.parametrize("grid", [GRID, np.stack([GRID] * len(CINE))])
+def test_masks_of_zea_are_one_a_label_and_frame(folder: str, grid: Any) -> None:
+    values = drawn_by_zea()
+    scan = read(zea(values, CHAMBERS, folder, grid=grid))
+    found, flags = within(scan, None)
+
+    assert (scan.flags, flags) == ((), frozenset())
+    assert np.array_equal(CINE, np.stack(list(scan.frames())))
+    assert {
+        ("segmentation-1", "heart.echo", 1),
+        ("segmentation-2", "liver", 1),
+        ("segmentation-3", "", 1),
+        ("segmentation-1", "heart.echo", 3),
+        ("segmentation-2", "liver", 3),
+        ("segmentation-3", "", 3),
+    } == {(one.name, one.value, one.frame) for one in found}
+    for one in found:
+        assert np.array_equal(values[one.frame, :, :, int(one.name[-1])], one.mask)
+
+
+def test_an_adapter_says_what_labels_of_zea_mean_by_their_numbers() -> None:
+    rule = Mask(labels={"1": "left_ventricle", "2": "liver", "3": "lesion"})
+
+    found = marked(zea(drawn_by_zea(), CHAMBERS), (rule, "some-collection"))
+
+    assert {("left_ventricle", 1), ("liver", 1), ("lesion", 1), ("left_ventricle", 3),
+            ("liver", 3), ("lesion", 3)} == {(one.name, one.frame) for one in found}  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", [None, ["too", "few"]])
+def test_labels_of_zea_without_names_have_numbers(labels: Any) -> None:
+    found = marked(zea(drawn_by_zea()[..., 1:], labels))
+
+    assert {"segmentation-1", "segmentation-2", "segmentation-3"} == {one.name for one in found}
+    assert {""} == {one.value for one in found}
+
+
+def test_one_label_of_zea_is_a_mask_of_each_frame() -> None:
+    found = marked(zea(np.stack([LESION] * 5)[..., None], ["thyroid"]))
+
+    assert [("segmentation", frame) for frame in range(5)] == [
+        (one.name, one.frame) for one in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"grid": GRID[::-1]},  # upside down
+        {"grid": GRID * 2},
+        {"beside": "tracks/track_1/data"},
+        {"values": drawn_by_zea()[:4]},
+    ],
+)
+@pytest.mark.parametrize("labels", [CHAMBERS, CHAMBERS[1:2]])
+def test_masks_of_zea_that_lie_elsewhere_are_left_out_and_told(others: Any, labels: Any) -> None:
+    values = others.get("values", drawn_by_zea())[..., : len(labels)]
+
+    scan = read(zea(values, labels, **others))
+
+    assert scan.masks == ()
+    assert scan.flags == ("mask_mismatch",)
+
+
+def test_labels_of_zea_in_another_file_are_not_followed(tmp_path: Any) -> None:
+    (tmp_path / "other.h5").write_bytes(hdf5({"labels": np.array([b"liver"] * 3)}))
+    out = io.BytesIO(zea(drawn_by_zea()[..., 1:], None))
+    with h5py.File(out, "a") as file:
+        file["data/segmentation/labels"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "labels")
+
+    assert {""} == {one.value for one in marked(out.getvalue())}
+
+
 KEY = SiteKey.of("st-elsewhere", secrets.token_bytes(32))
 
 

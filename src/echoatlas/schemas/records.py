@@ -93,11 +93,13 @@ class InnerMask:
         values: (frames, H, W) of any numbers, laid as the pictures are; one frame is about
             ``frame``, or about all pictures of the clip.
         frame: index of the picture that it is about, None for all, or for one each.
+        numbered: it is one label of several, and its values are that label's number.
     """
 
     called: str
     values: NDArray[Any]
     frame: int | None = None
+    numbered: bool = False
 
 
 @dataclass(slots=True)

@@ -77,11 +77,12 @@ def _of_values(mask: InnerMask) -> Iterator[SourceAnnotation]:
         return
     lowest = 0 if 0 in levels or len(levels) == 1 else levels[0]  # -1 and 1, or 1 and 2
     meant = [level for level in levels if level != lowest]
+    several = mask.numbered or len(meant) > 1
     for frame, values in _frames(mask):
         for level in meant or [1]:
-            label = f"{name}-{float(level):g}" if len(meant) > 1 else name
+            label = f"{name}-{float(level):g}" if several else name
             inside = (values == level).astype(np.uint8)
-            if inside.any() or len(meant) < 2:
+            if inside.any() or not several:
                 yield SourceAnnotation("mask", label, SOURCE, about, mask=inside, frame=frame)
 
 

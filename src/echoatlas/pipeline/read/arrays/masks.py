@@ -73,7 +73,8 @@ def masked_scan(scan: Scan, choice: Choice, shape: Sequence[int], masks: Loaded)
         if laid is None or (len(laid) == 1 < scan.declared_frames and frame is None):
             flags.add(MISMATCH)
             continue
-        found.append(InnerMask(one.name, laid, frame if len(laid) == 1 else None))
+        at = frame if len(laid) == 1 else None
+        found.append(InnerMask(one.name, laid, at, one.numbered))
     return replace(scan, masks=tuple(found), flags=(*scan.flags, *sorted(flags)))
 
 

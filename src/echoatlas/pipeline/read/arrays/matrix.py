@@ -28,7 +28,7 @@ from echoatlas.pipeline.read.arrays.variables import (
     choose,
     may_be_pictures,
 )
-from echoatlas.pipeline.read.arrays.zea import zea_grid
+from echoatlas.pipeline.read.arrays.zea import zea_grid, zea_masks
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.surplus import check_end
@@ -92,6 +92,7 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
             masks = loaded(chosen, ERRORS, config)
             kinds = hdf5_kinds(chosen.one.source)
             grid = zea_grid(file, chosen.one.name) if chosen.one.name in pictures else None
+            masks = zea_masks(file, chosen.one, masks) if grid is not None else masks
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"

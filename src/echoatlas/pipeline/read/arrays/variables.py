@@ -55,6 +55,7 @@ class Variable:
         name: its path; never told outside, for it may name somebody.
         load: gives its values.
         source: what it is of, for those who read its attributes.
+        numbered: it is one label of several, and its values are that label's number.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Variable:
     dtype: np.dtype[Any]
     load: Callable[[], NDArray[Any]]
     source: Any = None
+    numbered: bool = False
 
     @property
     def size(self) -> int:
