@@ -244,6 +244,27 @@ def test_a_mask_that_was_turned_to_the_bodys_axes_lies_where_it_was_drawn(affine
     assert np.array_equal(LESION[::flipped, ::mirrored], found)
 
 
+@pytest.mark.parametrize("size", [(0.4, 0.3), (1.0, 1.0)])
+@pytest.mark.parametrize("turned", ["mask", "picture", "both", "none"])
+def test_a_mask_lies_where_it_was_drawn_also_if_its_picture_states_no_axes(size, turned):
+    """Then nibabel supposes some, and writes them when it turns the volume."""
+    volumes = {}
+    for name, values in (("picture", SHOWN), ("mask", LESION)):
+        made = volume(values, None)
+        made.header.set_zooms((*size, 1.0))
+        one = nibabel.Nifti1Image.from_bytes(made.to_bytes())
+        assert (one.header["sform_code"], one.header["qform_code"]) == (0, 0)
+        volumes[name] = nibabel.as_closest_canonical(one) if turned in (name, "both") else one
+
+    shown, found = laid_over(volumes["picture"], volumes["mask"])
+
+    ways = [(one, other) for one in (1, -1) for other in (1, -1)]
+    ((flipped, mirrored),) = [
+        way for way in ways if np.array_equal(SHOWN[:: way[0], :: way[1]], shown)
+    ]
+    assert np.array_equal(LESION[::flipped, ::mirrored], found)
+
+
 def by_metaimage(values, x, y):
     """x and y: where the first column and row lie, and the step to the next, millimeters."""
     turn = f"{np.sign(x[1])} 0 0 {np.sign(y[1])}"

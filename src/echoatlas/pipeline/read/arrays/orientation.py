@@ -32,7 +32,8 @@ class Orientation:
         signs: 1 where an axis runs to the patient's right, front or head, else -1.
         sizes: from value to value along each, in the header's unit of length; 0 where unknown.
         lines: by axis where its first value lies along the body's, to its left, back or head, and
-            how far the next one is, in that unit; none where no affine says so, or askew.
+            how far the next one is, in that unit; where no affine says so what nibabel takes for
+            it, and hands on when it turns a volume; none of axes that lie askew.
         oblique: whether they lie askew.
     """
 
@@ -52,6 +53,8 @@ def orientation_of(header: Any) -> Orientation:
 
     sform, qform = int(header["sform_code"]), int(header["qform_code"])
     affine = np.asarray(header.get_sform() if sform or not qform else header.get_qform())
+    placed = affine if sform or qform else np.asarray(header.get_best_affine())
+    lines = lines_of(placed[:3, :3].T * LEFT_BACK_HEAD, placed[:3, 3] * LEFT_BACK_HEAD)
     turn = affine[:3, :3].astype(float)
     zooms = [float(one) for one in header.get_zooms()[:3]]
     zooms += [0.0] * (3 - len(zooms))
@@ -59,7 +62,7 @@ def orientation_of(header: Any) -> Orientation:
     nearest = io_orientation(affine) if np.isfinite(turn).all() else np.full((3, 2), np.nan)
     if np.isnan(nearest).any():  # nothing is stated, or a volume without extent
         signs = [-1 if turn[axis, axis] < 0 else 1 for axis in range(3)]
-        return Orientation((signs[0], signs[1], signs[2]), (zooms[0], zooms[1], zooms[2]))
+        return Orientation((signs[0], signs[1], signs[2]), (zooms[0], zooms[1], zooms[2]), lines)
     # Lengths of 1 are those of an affine that nobody set, as where only pixdim was given
     measured = bool(sform or qform) and not np.allclose(lengths, 1)
     sizes = [float(one) for one in lengths] if measured else zooms
@@ -71,11 +74,10 @@ def orientation_of(header: Any) -> Orientation:
         sizes = [0.0 if axis in sheared else size for axis, size in enumerate(sizes)]
     oblique = bool((np.abs(along) < np.sqrt(1 - ASKEW**2)).any())
     oblique = oblique or bool(sheared)
-    lines = lines_of(turn.T * LEFT_BACK_HEAD, affine[:3, 3] * LEFT_BACK_HEAD)
     return Orientation(
         (signs[0], signs[1], signs[2]),
         (sizes[0], sizes[1], sizes[2]),
-        lines if (sform or qform) and not oblique else {},
+        {} if oblique else lines,
         oblique,
     )
 
