@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.release.candidates import ROW
 
-PACKED = ipc.IpcWriteOptions(compression="lz4")
-
 
 def in_order(
     rows: pa.RecordBatchReader, places: NDArray[np.int64], size: int, folder: Path
@@ -40,7 +38,12 @@ def in_order(
     files = [folder / f"rows-{start}.arrow" for start in range(0, number, size)]
     with ExitStack() as open_files:
         writers = [
-            open_files.enter_context(ipc.new_file(str(file), rows.schema, options=PACKED))
+            open_files.enter_context(
+                ipc.new_file(
+                    str(file),
+                    rows.schema,
+                )
+            )
             for file in files
         ]
         edges = np.arange(0, number + size, size)
@@ -51,7 +54,7 @@ def in_order(
                 if stop > start:
                     writer.write_table(part.slice(start, stop - start))
     for file, start in zip(files, range(0, number, size), strict=True):
-        with ipc.open_file(str(file)) as dealt:
+        with pa.memory_map(str(file)) as mapped, ipc.open_file(mapped) as dealt:
             table = dealt.read_all()
         file.unlink()
         yield start, _by_place(table, places)
