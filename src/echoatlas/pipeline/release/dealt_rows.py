@@ -37,15 +37,7 @@ def in_order(
         return
     files = [folder / f"rows-{start}.arrow" for start in range(0, number, size)]
     with ExitStack() as open_files:
-        writers = [
-            open_files.enter_context(
-                ipc.new_file(
-                    str(file),
-                    rows.schema,
-                )
-            )
-            for file in files
-        ]
+        writers = [open_files.enter_context(ipc.new_file(str(file), rows.schema)) for file in files]
         edges = np.arange(0, number + size, size)
         for batch in rows:
             part = _by_place(pa.Table.from_batches([batch]), places, keep=True)
