@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 DYING = """
-import time, weakref
+import signal, time, weakref
 import echoatlas.cli as cli
+
+# Whoever runs tests in the background has it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Thing: ...
 

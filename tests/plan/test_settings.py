@@ -41,7 +41,7 @@ from echoatlas.taxonomy.collections import Collection
 # What the settings of each step were known by before any of them got another name. A step that
 # gets a setting more changes its line, and renews what it made: that is meant, a renaming is not.
 KNOWN = {
-    "read": "2fa336a19eb02386",
+    "read": "9b1c0bd56cdf0146",
     "evidence": "997210d818d7287a",
     "geometry": "0ec4386593c03622",
     "deidentify": "e59de3b68cd03982",
