@@ -212,6 +212,19 @@ def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
     assert not (there.lake_path / "tombstones").exists()
 
 
+def test_nothing_is_erased_where_the_report_has_no_place(there: Rehearsal) -> None:
+    """Its proof would be lost, and who reads the error believe that all is still there."""
+    (there.root / "a file").touch()
+    before = there.rows()
+
+    refused = there.here(*request(there, "--report", str(there.root / "a file")))
+
+    assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    assert "--report: cannot write to" in refused.stderr
+    assert before == there.rows()
+    assert not (there.lake_path / "tombstones").exists()
+
+
 def test_a_dry_run_says_of_each_line_how_it_was_read_and_whether_anybody_was_found(
     there: Rehearsal,
 ) -> None:

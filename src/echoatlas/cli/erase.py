@@ -44,7 +44,7 @@ def erase(
     context: Context = ctx.obj
     from echoatlas.pipeline.erase.erase import erase as carry_out
     from echoatlas.pipeline.erase.plan import found_in_lake
-    from echoatlas.pipeline.erase.report import as_text_of, would_go, write_reports
+    from echoatlas.pipeline.erase.report import as_text_of, make_folder, would_go, write_reports
     from echoatlas.pipeline.erase.request import request_of, sites_of
 
     if [patient_ids is not None, whole, again].count(True) != 1:
@@ -90,6 +90,7 @@ def erase(
             ],
         )
         return
+    make_folder(report)
     done = [carry_out(deployment, one, context.progress) for one in asked]
     for one in done:
         write_reports(one, report)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.erase.proof import KINDS
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.templates import filled
 from echoatlas.wording import number_of, spans
@@ -104,6 +106,19 @@ def as_text_of(done: Erasure, folder: Path) -> str:
     return "\n".join(lines)
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of reports, before anything is erased that they would prove.
+
+    Raises:
+        UsageError: it can't be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(f"--report: cannot write to {folder} ({error.strerror})") from None
+
+
 def write_reports(done: Erasure, folder: Path) -> None:
     """Write the report as HTML and as JSON.
 
@@ -114,7 +129,6 @@ def write_reports(done: Erasure, folder: Path) -> None:
     page = filled(source, done=done, kinds=KINDS, still_to_do=still_to_do(done))
     told = asdict(done) | {"still_to_do": still_to_do(done)}
     with local_faults(str(folder)):
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{_name(done)}.html").write_text(page, "utf-8")
         text = json.dumps(told, sort_keys=True, indent=1)
         (folder / f"{_name(done)}.json").write_text(text, "utf-8")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.database import Connection, database
-from echoatlas.pipeline.file_faults import local_faults
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.wording import number_of
@@ -288,10 +288,13 @@ def write_changes(found: Diff, path: Path) -> None:
     Raises:
         UsageError: it can't be written.
     """
-    with local_faults(str(path.parent)), path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("frame_id", "change", "before", "after"))
-        writer.writerows(found.changes)
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("frame_id", "change", "before", "after"))
+            writer.writerows(found.changes)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path} ({error.strerror})") from None
 
 
 def why_removed(found: Diff) -> list[str]:
