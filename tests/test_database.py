@@ -11,7 +11,7 @@ import pytest
 
 from echoatlas.pipeline.database import SqlError, _Idle, database, engines_kept
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.scratch import Allowance
+from echoatlas.pipeline.scratch import Allowance, folder_of_files
 
 MANY = (
     "CREATE TABLE t AS SELECT md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range({}) r(i)"
@@ -38,6 +38,17 @@ def test_what_no_disk_helps_is_said_in_one_line(tmp_path: Path) -> None:
     ):
         asked.execute(MANY.format(2_000_000))
         asked.sql("SELECT list(a || b) FROM t").fetchall()
+
+
+def test_a_scratch_that_is_no_folder_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    within = Allowance(scratch=tmp_path / "file")
+
+    for place in (within, Allowance(scratch=tmp_path / "file" / "deeper")):
+        with pytest.raises(UsageError, match="file"), database(place):
+            pass
+        with pytest.raises(UsageError, match="file"), folder_of_files(place):
+            pass
 
 
 def test_an_expression_that_somebody_wrote_names_no_file(tmp_path: Path) -> None:

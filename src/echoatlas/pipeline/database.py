@@ -18,7 +18,7 @@ from typing import TypeAlias
 import duckdb
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.scratch import Allowance, own_name, remove_if_empty
+from echoatlas.pipeline.scratch import Allowance, make_scratch, own_name, remove_if_empty
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError: TypeAlias = duckdb.DatabaseError
@@ -168,7 +168,7 @@ def database(
     made = not folder.parent.is_dir()
     again = False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_scratch(folder)
         with engine.database(stored=stored) as connection:
             yield connection
         again = _Idle.engines is not None and engine.is_as_new()

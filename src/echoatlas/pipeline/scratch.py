@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_faults import local_faults
 
 CODE_MB = 200  # that Python and its libraries take before anything is asked
@@ -51,6 +52,19 @@ class Allowance:
         return Path(tempfile.gettempdir())  # of who may read a lake, and not write to it
 
 
+def make_scratch(folder: Path) -> None:
+    """Make a folder for what does not fit.
+
+    Raises:
+        UsageError: there is no room for one, or it may not be made.
+    """
+    try:
+        with local_faults(str(folder.parent)):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder.parent} ({error.strerror})") from None
+
+
 @contextmanager
 def folder_of_files(allowance: Allowance) -> Iterator[Path]:
     """A folder for files that one has to read from disk, for as long as the block lasts.
@@ -60,8 +74,7 @@ def folder_of_files(allowance: Allowance) -> Iterator[Path]:
     """
     folder = allowance.place / own_name("index")
     made = not folder.parent.is_dir()
-    with local_faults(str(folder.parent)):
-        folder.mkdir(parents=True)
+    make_scratch(folder)
     try:
         yield folder
     finally:
