@@ -156,3 +156,13 @@ def test_keys_lie_with_nothing_that_is_handed_out(tmp_path: Path, places: dict[s
 
     with pytest.raises(UsageError, match="keys need a place of their own"):
         Deployment.find(root)
+
+
+def test_what_does_not_fit_into_memory_lies_in_no_bucket(tmp_path: Path) -> None:
+    """DuckDB would look for an extension, and a folder named `s3:` be made where one stands."""
+    root = tmp_path / "home"
+    Deployment.init(root)
+    (root / "echoatlas.yaml").write_text("name: e\nlake: lake\nengine:\n  scratch: s3://a/b\n")
+
+    with pytest.raises(UsageError, match="'engine.scratch' is a folder on this machine, not s3:"):
+        Deployment.find(root)

@@ -181,6 +181,10 @@ def _demand_keys_apart(root: Path, config: DeploymentConfig) -> None:
 def _allowance(root: Path, engine: Engine, lake: Storage) -> Allowance:
     if engine.scratch is None:
         return Allowance(engine.driver_memory_mb)
+    if "://" in engine.scratch:
+        raise ConfigError(
+            f"{root / CONFIG}: 'engine.scratch' is a folder on this machine, not {engine.scratch}"
+        )
     # A folder of this lake's own: an erasure empties it, and others may share what lies above
     own = f"lake-{hashlib.sha256(lake.uri.encode()).hexdigest()[:12]}"
     return Allowance(engine.driver_memory_mb, Path(resolve(root, engine.scratch), own))
