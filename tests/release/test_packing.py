@@ -337,6 +337,21 @@ def test_shards_are_made_again_byte_for_byte(
     assert before == {entry.key: elsewhere.read(entry.key) for entry in elsewhere.list()}
 
 
+def test_damaged_shards_are_made_again_as_they_were(
+    lake: Lake, releases: Storage, first: Manifest
+) -> None:
+    """... also one of the same size."""
+    before = {key: releases.read(key) for key in shards(releases)}
+    cut, turned = first.shards[0].file, first.shards[-1].file
+    releases.write(cut, before[cut][:700])
+    releases.write(turned, before[turned][:-1] + b"x")
+
+    assert remade(lake, releases, "first") == 2
+
+    assert before == {key: releases.read(key) for key in shards(releases)}
+    assert remade(lake, releases, "first") == 0
+
+
 def test_shards_are_not_made_again_of_a_lake_that_forgot(
     lake: Lake, releases: Storage, first: Manifest
 ) -> None:

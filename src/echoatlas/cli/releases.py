@@ -169,7 +169,8 @@ def rebuild(
     name: str,
     to: Path | None = To,
 ) -> None:
-    """Make shards that are missing again, byte for byte, from the lake that was pinned."""
+    """Make shards that are missing or damaged again, byte for byte, from the lake that was
+    pinned."""
     context: Context = ctx.obj
     deployment = context.open()
     from echoatlas.pipeline.release.rebuild import remade as again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -35,7 +36,7 @@ def remade(
     to: Storage | None = None,
     tell: Tell = warnings.warn,
 ) -> int:
-    """Write those shards of a release that are missing, or all of them elsewhere.
+    """Write those shards of a release that are missing or damaged, or all of them elsewhere.
 
     Of one that was redacted, those of its successor. A shard is cut of the tables that the release
     which it was first cut for has pinned; where the lake has not got these any more, as after an
@@ -56,10 +57,9 @@ def remade(
     manifest = living(releases, name, tell)
     if manifest.places is None:
         raise CheckFailed(f"release '{name}' is of a format whose shards can't be made again")
-    there = present(releases) if to is None else frozenset[str]()
     missing: dict[str, list[PublishedShard]] = {}
     for shard in manifest.shards:
-        if shard.file not in there:
+        if to is not None or not _is_there(releases, shard):
             missing.setdefault(shard.origin, []).append(shard)
     if not missing:
         return 0
@@ -70,9 +70,19 @@ def remade(
             for shard in shards:
                 if shard.file not in {one.file for one in origin.shards}:
                     raise CheckFailed(f"nobody can tell any more what {shard.file} holds")
+            if to is None:  # what is there of them is damaged, and would be left as it is
+                releases.delete([shard.file for shard in shards])
             _made_of_any(lake, leave, origin, shards, to or releases)
             number += len(shards)
     return number
+
+
+def _is_there(releases: Storage, shard: PublishedShard) -> bool:
+    """Whether a shard is as it was published."""
+    try:
+        return hashlib.sha256(releases.read(shard.file)).hexdigest() == shard.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _untold(said: str) -> None: ...

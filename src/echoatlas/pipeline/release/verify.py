@@ -243,7 +243,7 @@ def _shards(releases: Storage, manifest: Manifest, file: Path) -> Iterator[Check
         faults["damaged"] += not _looked_at(releases, shard, held)
         _add(faults, held)
     yield _check("shards are as published", faults["damaged"], "are damaged or missing")
-    yield _check("index and shards agree", faults["misplaced"], "samples are misplaced")
+    yield _check("index and shards agree", faults["misplaced"], "members are misplaced or missing")
     yield _check("samples are those of their digests", faults["unlike"], "are not")
     yield _check("images decode", faults["undecodable"], "do not")
     yield _check(
