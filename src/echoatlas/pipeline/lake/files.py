@@ -96,20 +96,23 @@ def file_by_file(
     own = [dataset.schema.field(name) for name in columns if name in dataset.schema.names]
     wanted = pa.schema([one.with_nullable(True) for one in own or list(dataset.schema)[:1]])
     for fragment in dataset.get_fragments():
-        with fragment.filesystem.open_input_file(fragment.path) as source:
-            file = pq.ParquetFile(source)
-            names = file.schema_arrow.names
-            there = [name for name in wanted.names if name in names]
-            rows = file.read(
-                there or names[:1], use_threads=threads and file.metadata.num_rows >= LARGE
-            )
+        rows = columns_of(fragment, wanted.names, threads=threads)
         made = [
             rows.column(one.name).cast(one.type)
-            if one.name in there
+            if one.name in rows.column_names
             else pa.nulls(rows.num_rows, one.type)
             for one in wanted
         ]
         yield fragment.path, pa.table(made, schema=wanted)
+
+
+def columns_of(fragment: ds.Fragment, columns: Sequence[str], *, threads: bool) -> pa.Table:
+    """Those columns of a file that it has, as they lie there; one of its own if it has none."""
+    with fragment.filesystem.open_input_file(fragment.path) as source:
+        file = pq.ParquetFile(source)
+        names = file.schema_arrow.names
+        there = [column for column in columns if column in names] or names[:1]
+        return file.read(there, use_threads=threads and file.metadata.num_rows >= LARGE)
 
 
 def sited_files(table: DeltaTable, *, told: bool) -> Iterator[tuple[str, pc.Expression | None]]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.evolution import completed
+from echoatlas.pipeline.lake.files import columns_of
 from echoatlas.schemas.tables import schema
 
 if TYPE_CHECKING:
@@ -105,23 +106,14 @@ def portions_of(dataset: ds.Dataset, wanted: Wanted, sizes: Mapping[str, int]) -
 
 
 def _together(fragments: list[ds.Fragment], wanted: Wanted) -> Portion:
-    # Not as a dataset: to scan a small file takes twice as long as to read it
     columns = [*wanted.columns, *({SITE} - {*wanted.columns} if wanted.sites else ())]
     alike: dict[pa.Schema, list[pa.Table]] = {}
     for fragment in fragments:
-        rows = _small(fragment, columns)
+        rows = columns_of(fragment, columns, threads=False).replace_schema_metadata()
         alike.setdefault(rows.schema, []).append(rows)
     parts = [completed(pa.concat_tables(some), wanted.name, columns) for some in alike.values()]
     rows = pa.concat_tables(parts).combine_chunks()
     return Portion.of(rows if wanted.where is None else rows.filter(wanted.where))
-
-
-def _small(fragment: ds.Fragment, columns: Sequence[str]) -> pa.Table:
-    with fragment.filesystem.open_input_file(fragment.path) as source:
-        file = pq.ParquetFile(source)
-        names = file.schema_arrow.names
-        there = [column for column in columns if column in names]
-        return file.read(there or names[:1], use_threads=False).replace_schema_metadata()
 
 
 def _groups(fragment: ds.Fragment, wanted: Wanted) -> list[int] | None:
