@@ -26,8 +26,10 @@ from echoatlas.pipeline.read.pillow import opened
 from echoatlas.pipeline.read.raster import check_rows
 from echoatlas.pipeline.read.reals import read_reals
 from echoatlas.pipeline.read.several import Parts, parts_of, size_of
+from echoatlas.pipeline.read.tiff_again import as_it_is
 from echoatlas.pipeline.read.tiff_axes import check_depth, colored, demand_colors, is_separate
 from echoatlas.pipeline.read.tiff_scale import UNKNOWN, tiff_scale
+from echoatlas.pipeline.read.turns import oriented
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
     text, turn = _jpeg_text(stream.texts, config)
-    found = still(_oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
+    found = still(oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
     return replace(found, codestream=codestream_digest([data], JPEG) if turn == 1 else "")
 
 
@@ -102,7 +104,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
 
     def picture(index: int) -> Picture:
         start, end = parts.places[index]
-        return _oriented(_jpeg(whole[start:end], config)[0], turn)
+        return oriented(_jpeg(whole[start:end], config)[0], turn)
 
     try:
         code = _jpeg(whole[slice(*parts.places[0])], config)[1]
@@ -196,17 +198,6 @@ def _strings(raw: dict[Any, Any], config: ReadConfig) -> dict[str, str]:
     }
 
 
-def _oriented(picture: Picture, turn: int) -> Picture:
-    """EXIF orientation undone (CIPA DC-008 4.6.5)."""
-    if turn in (5, 6, 7, 8):
-        picture = picture.swapaxes(0, 1)
-    if turn in (2, 3, 6, 7):
-        picture = picture[:, ::-1]
-    if turn in (3, 4, 7, 8):
-        picture = picture[::-1]
-    return picture
-
-
 def read_picture(data: bytes, kind: str, config: ReadConfig) -> Scan:
     """A picture that Pillow reads, with all its frames.
 
@@ -251,7 +242,8 @@ def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
-    data = in_all_bits(data, config) if kind == "png" else data
+    written = {"png": in_all_bits, "tiff": as_it_is}.get(kind)
+    data = written(data, config) if written else data
     with opened(data, kind) as image:
         check_size(image.height, image.width, 1, config)
         count = int(getattr(image, "n_frames", 1))

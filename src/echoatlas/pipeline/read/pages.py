@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.arrays.scan import DECIBELS, MOST_DECIBELS
+from echoatlas.pipeline.read.arrays.uff import is_decibels
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ class Scale:
                 samples = (1 << bits) - 1 - samples.astype(np.int64)
             return np.asarray(samples >> (bits - 8), np.uint8)
         known = np.nan_to_num(samples, nan=self.low, posinf=self.high, neginf=self.low)
-        shade = (known - self.low) * (255.0 / max(self.high - self.low, 1e-12))
+        shade = (np.maximum(known, self.low) - self.low) * (
+            255.0 / max(self.high - self.low, 1e-12)
+        )
         return np.asarray(np.rint(255.0 - shade if self.inverted else shade), np.uint8)
 
 
@@ -88,7 +92,7 @@ def scale_of(
     mask = config is not None and config.masks
     if config is not None and config.numbers and is_colored(image):
         return NUMBERS
-    found: list[tuple[float, float, bool, bool]] = []
+    found: list[tuple[float, float, bool, bool, bool]] = []
     inverted = False
     for page in pages:
         if len(pages) > 1:
@@ -100,14 +104,16 @@ def scale_of(
         if finite.size:
             low, high = float(finite.min()), float(finite.max())
             labels = mask and bool(np.all(finite == np.rint(finite)))
-            found.append((low, high, samples.dtype.kind != "f", labels))
+            found.append((low, high, samples.dtype.kind != "f", labels, is_decibels(finite)))
         inverted = inverted or _tags(image).get(PHOTOMETRIC) == WHITE_IS_ZERO
         if not finite.size and len(pages) == 1:
             raise Reject(Reason.NO_PIXELS, "no value is a number")
     if not found:
         return None
-    lows, highs, integers, whole = zip(*found, strict=True)
+    lows, highs, integers, whole, decibels = zip(*found, strict=True)
     low, high = min(lows), max(highs)
+    if all(decibels) and low < high - MOST_DECIBELS:
+        low = high - DECIBELS
     # As of ``gray_scale``: what was 8 bits, or labels, before a program made real numbers of it
     eight = low >= 0 and high <= 255 and high.is_integer() and (high > 1 or all(whole))
     return Scale(low, high, (low >= 0 and all(integers)) or eight, inverted)

@@ -17,8 +17,13 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.axes import PLANE, STACK
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.config import ReadConfig
+from echoatlas.pipeline.read.pages import WHITE_IS_ZERO
 from echoatlas.pipeline.read.raster import RAW, TIFF_ERRORS
+from echoatlas.pipeline.read.tiff_scale import ORIENTATION, tiff_scale
+from echoatlas.pipeline.read.turns import oriented
 from echoatlas.schemas.records import Scan
+
+BLACK_IS_ZERO = 1  # TIFF 6.0: PhotometricInterpretation
 
 
 def read_reals(data: bytes, config: ReadConfig) -> Scan:
@@ -30,12 +35,37 @@ def read_reals(data: bytes, config: ReadConfig) -> Scan:
     """
     try:
         with tifffile.TiffFile(BytesIO(data)) as file:
-            values = _values([_known(page) for page in file.pages], config)
+            pages = [_known(page) for page in file.pages]
+            values = _values(pages, config)
+            values = _negative(values) if pages[0].photometric == WHITE_IS_ZERO else values
+            scale = tiff_scale(_Tags(pages[0]))
     except TIFF_ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
-    return array_scan(values, "tiff", config, kinds=[STACK, PLANE, PLANE])
+    x, y = scale.spacing or (None, None)
+    return array_scan(
+        values,
+        "tiff",
+        config,
+        kinds=[STACK, PLANE, PLANE],
+        sizes=[None, y, x],
+        step_ms=scale.step_ms,
+    )
+
+
+class _Tags:
+    """A page's tags as Pillow gives them, for the readers of tags."""
+
+    def __init__(self, page: tifffile.TiffPage) -> None:
+        self.tag_v2 = {tag.code: _plain(tag.value) for tag in page.tags}
+
+
+def _plain(value: Any) -> Any:
+    """A tag's value; a fraction, which tifffile gives as two numbers, as one."""
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, int) for one in value):
+        return value[0] / value[1] if value[1] else float("nan")
+    return value
 
 
 def _known(page: Any) -> tifffile.TiffPage:
@@ -46,6 +76,7 @@ def _known(page: Any) -> tifffile.TiffPage:
         or page.compression != RAW
         or page.samplesperpixel != 1
         or page.imagedepth != 1
+        or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO)
     ):
         raise Reject(
             Reason.UNSUPPORTED_CODEC,
@@ -60,4 +91,19 @@ def _values(pages: list[tifffile.TiffPage], config: ReadConfig) -> NDArray[Any]:
         raise Reject(Reason.FRAME_MISMATCH, "the pages of the file differ in size")
     if sum(page.nbytes for page in pages) > config.max_inflated:
         raise Reject(Reason.TOO_LARGE, f"the pages claim more than {config.max_inflated} bytes")
-    return np.stack([page.asarray() for page in pages])
+    return np.stack([_shown(page) for page in pages])
+
+
+def _negative(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of which zero is white, so that it is black, on the scale that they have."""
+    told = values[np.isfinite(values)]
+    low, high = (float(told.min()), float(told.max())) if told.size else (0.0, 0.0)
+    bits = max(int(high).bit_length(), 8) if low >= 0 and bool(np.all(told == np.rint(told))) else 0
+    return (1 << bits) - 1 - values if bits else low + high - values
+
+
+def _shown(page: tifffile.TiffPage) -> NDArray[Any]:
+    """The values of a page, (H, W), turned as it is shown."""
+    tag = page.tags.get(ORIENTATION)
+    turned = oriented(page.asarray(), int(tag.value) if tag else 1)
+    return np.ascontiguousarray(turned)

@@ -8,14 +8,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from echoatlas.pipeline.precision import since
 from echoatlas.pipeline.read.arrays.units import millimeters, milliseconds
 from echoatlas.pipeline.read.tiff_axes import DESCRIPTION, PIXELS
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 RESOLUTION = (282, 283)  # TIFF 6.0: pixels along x and y in a unit, which ImageJ names itself
 ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)  # rows of the file are columns of the picture
@@ -43,11 +40,11 @@ class TiffScale:
 UNKNOWN = TiffScale()
 
 
-def tiff_scale(image: Image.Image) -> TiffScale:
+def tiff_scale(image: Any) -> TiffScale:
     """The scale that a description states; none, if it is of several pictures.
 
     Args:
-        image: a Pillow image, at its first page.
+        image: a Pillow image, at its first page, or what has its tags.
     """
     tags = getattr(image, "tag_v2", {})
     told = str(tags.get(DESCRIPTION) or "")
