@@ -11,6 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoatlas.loader import load
+from echoatlas.pipeline.deidentify.header.patient import (
+    Identity,
+    listed_mark,
+    patient_identity,
+    patient_pseudonym,
+)
 from echoatlas.pipeline.erase.request import request_of
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
@@ -18,6 +24,9 @@ from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
+from echoatlas.schemas.rows.objects import CopyRow
+from echoatlas.schemas.tables import to_arrow
+from echoatlas.schemas.values import PatientSource
 from tests.helpers.adversary import traces
 from tests.helpers.leaving import (
     ERASED,
@@ -32,6 +41,7 @@ from tests.helpers.leaving import (
     traces_left,
 )
 from tests.helpers.rehearsal import Rehearsal
+from tests.helpers.tables import made as row
 from tests.helpers.tables import no_label_passes, picture
 
 
@@ -242,6 +252,55 @@ def test_a_dry_run_says_of_each_line_how_it_was_read_and_whether_anybody_was_fou
     assert not [word for line in said for word in ("MRN", "Doe") if word in line]
 
 
+def test_who_has_the_same_id_but_for_its_issuer_stays_and_is_told(there: Rehearsal) -> None:
+    """One device writes the issuer, another does not: half of the patient stayed, unheard."""
+    key = there.deployment.site_key("st-elsewhere")
+    other = patient_pseudonym(key, "mrn 1", "Hospital")
+    who = Identity(PatientSource.HEADER, patient_identity("mrn 1", "Hospital"))
+    ids = {"object_id": named("o", 2), "site": "st-elsewhere", "known_as": listed_mark(key, who)}
+    copy = row(CopyRow, **ids, patient=other, patient_source="header", locator=named("l", 99))
+    there.lake.append("copies", to_arrow("copies", [copy]))
+
+    counted = there.here(*request(there, "--dry-run")).stdout.splitlines()
+    told = erased(there, "--dry-run")[0]["near"]
+    done = erased(there)[0]
+
+    assert counted[-2].startswith("1 other object is of the same ids as line 1, but for issuers")
+    assert counted[-1] == other
+    assert told == {"lines": [1], "objects": 1, "pseudonyms": [other]}
+    assert (done["near"], done["near_objects"], done["objects"]) == ([1], 1, 5)
+    report = (there.root / "erasure-dsr-7.html").read_text()
+    assert "1 other object is of the same ids as line 1" in report and other not in report
+    assert erased(there)[0] == done
+    (there.root / "ids.txt").write_text(f"patient_id,pseudonym\nMRN-1,\n,{other}\n")
+    assert erased_of(there, "dsr-8")["near"] == []
+    assert named("o", 2) not in there.lake.read("objects", ["object_id"])["object_id"].to_pylist()
+
+
+def erased_of(there: Rehearsal, name: str) -> Any:
+    return there.run(*request(there, name=name))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "like"),
+    [
+        ('"patient_id"\n"MRN-1"\n', "MRN-1\n"),
+        ('"PatientID";"Issuer Of Patient ID"\n"MRN-1";"H"\n', "patient_id,issuer\nMRN-1,H\n"),
+        ("StudyInstanceUID\n1.2.3\n", "study_uid\n1.2.3\n"),
+        ('Name,DOB\n"Doe, Jane",1970-01-31\n', "name,birth_date\nDoe^Jane,19700131\n"),
+    ],
+)
+def test_a_table_is_read_as_spreadsheets_and_hospitals_write_it(
+    key: SiteKey, tmp_path: Path, text: str, like: str
+) -> None:
+    found = []
+    for one in (text, like):
+        (tmp_path / "ids.txt").write_text(one)
+        found.append(request_of("r1", "st-elsewhere", key, tmp_path / "ids.txt").pseudonyms)
+
+    assert found[0] >= found[1] > set()
+
+
 @pytest.mark.parametrize("heading", ["PatientID", "MRN", "Patient number", "patient_id"])
 def test_a_heading_over_ids_is_nobodys_id(there: Rehearsal, heading: str) -> None:
     file = there.root / "ids.txt"
@@ -282,6 +341,9 @@ def test_who_found_nobody_is_not_told_that_anything_was_erased(there: Rehearsal)
         ("MRN-0\nMRN-1;moved away\n", "r1", "line 2: more than a patient id"),
         ("PatientID\tnote\nMRN-1\tx\n", "r1", "line 1: more than a patient id"),
         ("MRN-1\n1.2E+11\n", "r1", "line 2: a spreadsheet made this of a long number"),
+        ("patinet_id\nMRN-1\n", "r1", "line 1: nobody's id, .* did you mean .* patient_id"),
+        ("PatientID,MRN\nMRN-1,2\n", "r1", "line 1: more than a patient id"),
+        ("name\nDoe^Jane\n", "r1", "line 2: .* a name tells nobody apart without the birth_date"),
     ],
 )
 def test_a_request_that_can_not_be_carried_out_says_why_and_names_nobody(

@@ -77,6 +77,11 @@ def erase(
                     "objects": len(one.objects),
                     "frames": len(one.frames),
                     "unknown": one.unknown,
+                    "near": {
+                        "lines": one.near,
+                        "objects": one.near_objects,
+                        "pseudonyms": one.near_patients,
+                    },
                     "lines": [
                         {
                             "line": line.line,

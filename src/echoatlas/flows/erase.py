@@ -25,13 +25,16 @@ def found(data: Any) -> Counts:
     """What would go."""
     keys = {"objects": "objects", "frames": "frames"}
     counts = {what: sum(one[key] for one in data) for key, what in keys.items()}
-    return {**counts, "lines of nobody": sum(len(one["unknown"]) for one in data)}
+    others = sum(one["near"]["objects"] for one in data)
+    nobody = sum(len(one["unknown"]) for one in data)
+    return {**counts, "lines of nobody": nobody, "others of like ids": others}
 
 
 def erased(data: Any) -> Counts:
     """What went."""
     keys = ("patients", "objects", "frames", "copies", "quarantined", "look_alikes", "unread")
-    return {key.replace("_", " "): sum(one[key] for one in data) for key in keys}
+    counts = {key.replace("_", " "): sum(one[key] for one in data) for key in keys}
+    return counts | {"others of like ids": sum(one["near_objects"] for one in data)}
 
 
 def proof_tables(data: Any) -> Mapping[str, Table]:

@@ -23,6 +23,8 @@ class Doomed:
         quarantined: objects in quarantine whose files say that they are of the patients.
         unread: objects in quarantine of which nobody can tell any more whose they are.
         unknown: lines of the request's file of whom nothing was found.
+        near: lines whose id others have as well, but for its issuer, leading zeros or separators.
+        near_patients: their pseudonyms. near_objects: how many are of these. They stay.
     """
 
     request: str
@@ -44,6 +46,9 @@ class Doomed:
     quarantined: int = 0
     unread: int = 0
     unknown: tuple[int, ...] = ()
+    near: tuple[int, ...] = ()
+    near_patients: tuple[str, ...] = ()
+    near_objects: int = 0
 
     @property
     def needles(self) -> frozenset[str]:

@@ -70,6 +70,8 @@ class Erasure:
         receipts: whether the site's receipts could be renewed.
         uploads: whether what kills left half sent to a service was given up there.
         books: whether every object is accounted for.
+        near: lines whose id others have as well, but for its issuer, leading zeros or separators;
+            near_objects: how many objects are of those: not erased.
     """
 
     request: str
@@ -90,6 +92,8 @@ class Erasure:
     uploads: bool
     books: bool
     proof: Proof
+    near: tuple[int, ...] = ()
+    near_objects: int = 0
 
     @property
     def of_nobody(self) -> bool:
@@ -103,6 +107,7 @@ class Erasure:
             **{
                 **told,
                 "unknown": tuple(told["unknown"]),
+                "near": tuple(told.get("near", ())),
                 "releases": tuple(Followed(**one) for one in told["releases"]),
                 "proof": Proof(**told["proof"]),
             }
@@ -232,6 +237,8 @@ def _erasure(
         uploads=uploads,
         books=balance(lake).holds,
         proof=prove({"lake": lake.storage, "releases": releases}, needles, scatter),
+        near=gone.near,
+        near_objects=gone.near_objects,
     )
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.erase.doomed import Doomed
+from echoatlas.pipeline.erase.near import with_near
 from echoatlas.pipeline.erase.pictures import pictures_of
 from echoatlas.pipeline.erase.quarantined import rejected_of
 from echoatlas.pipeline.erase.returned import returned
@@ -108,7 +109,7 @@ def _found(deployment: Deployment, request: Request) -> Doomed:
         unread=held.unread,
         unknown=tuple(unknown),
     )
-    return _spelled_out(lake, found, whole, codecs)
+    return with_near(lake, _spelled_out(lake, found, whole, codecs), request, held.others)
 
 
 def _with_copies(lake: Lake, objects: set[str]) -> set[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.deidentify.header.patient import identity_of
+from echoatlas.pipeline.deidentify.header.patient import Identity, identity_of, listed_mark
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
 from echoatlas.pipeline.lake.ids import Ids, places
 from echoatlas.pipeline.plan.batch import Batch
@@ -41,11 +41,13 @@ class InQuarantine:
     Attributes:
         objects: of the patients that were asked for. patients: those of them who were found.
         unread: number of objects whose files are gone, or say nothing that could be read.
+        others: hash of its loose id, object and pseudonym, of those that are of others.
     """
 
     objects: frozenset[str] = frozenset()
     patients: frozenset[str] = frozenset()
     unread: int = 0
+    others: tuple[tuple[str, str, str], ...] = ()
 
 
 def rejected_of(deployment: Deployment, name: str, patients: Set[str]) -> InQuarantine:
@@ -66,19 +68,23 @@ def rejected_of(deployment: Deployment, name: str, patients: Set[str]) -> InQuar
     if not waiting:
         return InQuarantine()
     objects, found = set(), set()
+    others: list[tuple[str, str, str]] = []
     read = 0
     for item, mine in _claims(deployment, name, waiting):
         read += bool(mine)
-        pseudonyms = {key.pseudonym("patient", one) for one in mine} & patients
-        if pseudonyms:
+        known = {key.pseudonym("patient", one.value): one for one in mine}
+        if pseudonyms := known.keys() & patients:
             objects.add(item.sighting.object_id)
             found |= pseudonyms
-    return InQuarantine(frozenset(objects), frozenset(found), len(waiting) - read)
+            continue
+        for pseudonym, one in known.items():
+            others.append((listed_mark(key, one), item.sighting.object_id, pseudonym))
+    return InQuarantine(frozenset(objects), frozenset(found), len(waiting) - read, tuple(others))
 
 
 def _claims(
     deployment: Deployment, name: str, waiting: Set[str]
-) -> Iterator[tuple[WorkItem, set[str]]]:
+) -> Iterator[tuple[WorkItem, set[Identity]]]:
     """Objects with all that their copies say of whose they are; nothing where none can be read."""
     site = deployment.site(name)
     try:
@@ -109,7 +115,7 @@ def _claims(
         yield item, _said_of(batch, item, sources)
 
 
-def _said_of(batch: Batch, item: WorkItem, sources: Sources) -> set[str]:
+def _said_of(batch: Batch, item: WorkItem, sources: Sources) -> set[Identity]:
     """Identities that an object's copies state."""
     try:
         data, name = words_of(batch, item, sources)
@@ -120,4 +126,4 @@ def _said_of(batch: Batch, item: WorkItem, sources: Sources) -> set[str]:
         header = read_words(data, batch.config.at(batch.site).read).header
     except Reject:
         header = None
-    return {identity_of(header, one.origin, batch.site).value for one in said}
+    return {identity_of(header, one.origin, batch.site) for one in said}

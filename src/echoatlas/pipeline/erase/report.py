@@ -15,6 +15,7 @@ from echoatlas.pipeline.templates import filled
 from echoatlas.wording import number_of, spans
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from echoatlas.pipeline.erase.doomed import Doomed
@@ -44,6 +45,11 @@ def still_to_do(done: Erasure) -> list[str]:
             f"Nothing was found for these lines of the file: {spans(done.unknown)}. If the "
             "patient was scanned here, ask for the id with its issuer, or name and birth date as "
             "the scanner had them."
+        )
+    if done.near:
+        said.append(
+            f"{near_by(done.near, done.near_objects)}. It stays: if it is the same person's, give "
+            "that to another request; `--dry-run` says by which pseudonym."
         )
     if done.unread:
         said.append(
@@ -85,7 +91,22 @@ def would_go(found: Doomed, asked: Request) -> str:
         lines.append(f"{what} {spans(some)}, read by {', '.join(read_as)}: {how}")
     if asked.patients and len(found.unknown) == len(asked.patients):
         lines.append(f"{NOBODY}: nothing would be erased")
+    if found.near:
+        lines.append(
+            f"{near_by(found.near, found.near_objects)}, and would stay: if it is the same "
+            "person's, add to the file, in a column pseudonym:"
+        )
+        lines += found.near_patients
     return "\n".join(lines)
+
+
+def near_by(lines: Sequence[int], objects: int) -> str:
+    """What is left of who may be the same; no value of anybody."""
+    what = "line" if len(lines) == 1 else "lines"
+    return (
+        f"{number_of(objects, 'other object is', 'other objects are')} of the same ids as "
+        f"{what} {spans(lines)}, but for issuers, leading zeros or separators"
+    )
 
 
 def as_text_of(done: Erasure, folder: Path) -> str:

@@ -6,18 +6,22 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.deidentify.header.patient import (
+    Identity,
+    listed_marks,
     named_identity,
     patient_identity,
     study_identity,
 )
 from echoatlas.pipeline.errors import UsageError, unreadable
-from echoatlas.pipeline.read.headings import PATIENT, plain
+from echoatlas.pipeline.read.headings import PATIENT, PATIENT_NAME, plain
 from echoatlas.pipeline.read.spoiled import spoiled_ids
 from echoatlas.pipeline.vault.pseudonyms import normalized
 from echoatlas.schemas.erasure import REQUEST
+from echoatlas.schemas.values import PatientSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +32,20 @@ if TYPE_CHECKING:
 NAME = re.compile(REQUEST, re.ASCII)
 BINARY = re.compile(r"[\x00-\x08\x0e-\x1b]")  # control characters of no text
 SIGNS = frozenset(",;\t")  # between the cells of a table
+LIKE_A_HEADING = 0.75  # of difflib's ratio, from which a word is one that is misspelled
+ALONE = "\x1f"  # stands between no cells: of a list
 COLUMNS = ("patient_id", "issuer", "name", "birth_date", "study_uid", "folder", "pseudonym")
+# Of the plain form of a heading, as DICOM and hospitals call these columns
+CALLED = {
+    "patient_id": PATIENT,
+    "issuer": re.compile(r"issuer(?:ofpatientid)?|assigningauthority"),
+    "name": re.compile(rf"name|{PATIENT_NAME.pattern}"),
+    "birth_date": re.compile(r"(?:patients?)?(?:birthdate|dateofbirth|dob)|geburtsdatum"),
+    "study_uid": re.compile(r"study(?:instance)?uid"),
+    "folder": re.compile(r"folder"),
+    "pseudonym": re.compile(r"pseudonym"),
+}
+WRITTEN_DATE = re.compile(r"(\d{4})[-./](\d{2})[-./](\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +54,14 @@ class Asked:
 
     Attributes:
         read_as: the columns by which it was read; ``patient_id`` of a list without a head.
+        marks: hashes of the id but for its issuer, leading zeros and separators, which others have
+            too.
     """
 
     line: int
     pseudonyms: frozenset[str]
     read_as: tuple[str, ...] = ()
+    marks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +121,11 @@ def request_of(
             raise UsageError("--request: this is what a patient is called; give an opaque id")
         found = list(_pseudonyms(row, key))
         if not found:
-            raise UsageError(f"{file.name}, line {line}: nothing by which a patient is known")
+            more = ": a name tells nobody apart without the birth_date" if "name" in row else ""
+            raise UsageError(f"{file.name}, line {line}: nothing by which a patient is known{more}")
         ways = tuple(dict.fromkeys(way for way, _ in found))
-        asked.append(Asked(line, frozenset(one for _, one in found), ways))
+        marks = frozenset(_marks(row, key))
+        asked.append(Asked(line, frozenset(one for _, one in found), ways, marks))
     if not asked:
         raise UsageError(f"{file.name} names no patient")
     return Request(name, site, tuple(asked))
@@ -118,37 +140,52 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise UsageError(f"{file.name} is no text: save it as CSV, or one patient id a line")
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
-    head = next((sign for sign in sorted(SIGNS) if lines and _is_head(lines[0][1], sign)), "")
-    if not head:
-        first = lines[0][1].casefold() if lines else ""
-        column = first if first in COLUMNS else "patient_id"
-        headed = first in COLUMNS or bool(PATIENT.fullmatch(plain(first)))  # "PatientID", "MRN"
-        if not headed:
-            _demand_ids(file, lines)
-        yield from ((number, {column: line}) for number, line in lines[headed:])
-        return
-    names = [name.strip().casefold() for name in lines[0][1].split(head)]
+    first = lines[0][1] if lines else ""
+    sign = next((one for one in sorted(SIGNS) if _columns(first, one)), ALONE)
+    columns = _columns(first, sign)
+    if sign == ALONE and not columns:
+        columns = ["patient_id"]
+        _demand_ids(file, lines)
+        lines.insert(0, (0, ""))
     for number, line in lines[1:]:
-        cells = next(csv.reader([line], delimiter=head))
-        if len(cells) > len(names):
+        cells = _cells(line, sign)
+        if len(cells) > len(columns):
             raise UsageError(f"{file.name}, line {number}: more cells than columns")
-        told = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
+        told = dict(zip(columns, cells, strict=False))
         yield number, {name: cell for name, cell in told.items() if cell}
 
 
+def _cells(line: str, sign: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=sign))]
+
+
+def _columns(line: str, sign: str) -> list[str]:
+    """What the cells of a head mean; nothing if any of them is no heading."""
+    found = [_column(cell) for cell in _cells(line, sign)] if line else []
+    several = len(found) > 1 or sign == ALONE
+    return found if several and all(found) and len({*found}) == len(found) else []
+
+
+def _column(heading: str) -> str:
+    name = plain(heading)
+    return next((one for one, called in CALLED.items() if called.fullmatch(name)), "")
+
+
 def _demand_ids(file: Path, lines: Sequence[tuple[int, str]]) -> None:
-    """Refuse what is a table, and no list of ids: each line of it would be searched as one id."""
+    """Refuse what is no list of ids: each line of it would be searched as one id."""
     number = next((number for number, line in lines if SIGNS & set(line)), None)
     if number is not None:
         raise UsageError(
             f"{file.name}, line {number}: more than a patient id; a table has a head of some of "
-            f"{', '.join(COLUMNS)}, and no other column"
+            f"{', '.join(COLUMNS)}, each once, and no other column"
         )
-
-
-def _is_head(line: str, sign: str) -> bool:
-    names = [name.strip().casefold() for name in line.split(sign)]
-    return len(names) > 1 and set(names) <= set(COLUMNS)
+    first, known = lines[0][1] if lines else "", {plain(one): one for one in COLUMNS}
+    near = get_close_matches(plain(first), known, n=1, cutoff=LIKE_A_HEADING)
+    if near and not any(map(str.isdigit, first)):
+        raise UsageError(
+            f"{file.name}, line {lines[0][0]}: nobody's id, by its looks; did you mean the heading "
+            f"{known[near[0]]}? An id that does look so stands below a head of patient_id"
+        )
 
 
 def _pseudonyms(row: Mapping[str, str], key: SiteKey) -> Iterator[tuple[str, str]]:
@@ -163,13 +200,27 @@ def _pseudonyms(row: Mapping[str, str], key: SiteKey) -> Iterator[tuple[str, str
         if issuer := row.get("issuer"):
             yield "issuer", called(patient_identity(told, issuer))
     if "name" in row and "birth_date" in row:
-        yield "name and birth_date", called(named_identity(row["name"], row["birth_date"]))
+        for name, born in _as_in_headers(row["name"], row["birth_date"]):
+            yield "name and birth_date", called(named_identity(name, born))
     if told := row.get("study_uid"):
         yield "study_uid", called(study_identity(told))
     if told := row.get("folder"):
         yield "folder", called(normalized(told.strip("/")))
     if told := row.get("pseudonym"):
         yield "pseudonym", told
+
+
+def _as_in_headers(name: str, born: str) -> Iterator[tuple[str, str]]:
+    """A name and a birth date as they are written, and as headers write what is written so."""
+    family, comma, given = name.partition(",")
+    names = [name, f"{family.strip()}^{given.strip()}"] if comma else [name]
+    days = {born: None, WRITTEN_DATE.sub(r"\1\2\3", born): None}
+    yield from ((one, day) for one in names for day in days)
+
+
+def _marks(row: Mapping[str, str], key: SiteKey) -> Iterator[str]:
+    if told := row.get("patient_id"):
+        yield from listed_marks(key, Identity(PatientSource.HEADER, patient_identity(told)))
 
 
 def sites_of(deployment: Deployment, name: str, *, whole: bool) -> list[str]:
