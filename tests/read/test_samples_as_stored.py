@@ -19,7 +19,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.codestream import probe
 from echoatlas.simulate.files.dicom import write_dicom
-from echoatlas.simulate.files.encoding import to_ybr
+from echoatlas.simulate.files.encoding import rle, to_ybr
 from echoatlas.simulate.pictures.scans import make_cine
 
 IMPLICIT, LITTLE, BIG = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2"))
@@ -163,6 +163,10 @@ def wide(samples: np.ndarray, syntax: str = LITTLE, **more: Any) -> bytes:
     if syntax == LITTLE:
         return write_dicom(GRAY, LITTLE, overrides={**overrides, "PixelData": samples.tobytes()})
     frames = [bytes(imagecodecs.jpeg2k_encode(one, codecformat="J2K")) for one in samples]
+    return coded(frames, syntax, overrides)
+
+
+def coded(frames: list[bytes], syntax: str, overrides: dict[str, Any]) -> bytes:
     ds = dcmread(io.BytesIO(write_dicom(GRAY, syntax, overrides=overrides)))
     ds.PixelData = encapsulate(frames)
     out = io.BytesIO()
@@ -191,6 +195,30 @@ def test_signed_samples_are_spread_from_their_least_to_their_largest():
 
         low, high = int(samples.min()), int(samples.max())
         assert near(np.rint((samples - low) * 255.0 / (high - low)).astype(np.uint8), found, 0.01)
+
+
+@pytest.mark.parametrize("syntax", [LITTLE + ".98", "1.2.840.10008.1.2.5", J + "70", J + "80"])
+@pytest.mark.parametrize("stored", [12, 16])
+def test_a_codec_without_signs_keeps_those_of_the_samples(syntax, stored):
+    """Two's complement: the codec gives what is below zero as more than what is above."""
+    samples = (GRAY.pictures.astype(np.int16) * 8 - 1000) * (1 if stored == 12 else 16)
+    words = samples.view(np.uint16) & ((1 << stored) - 1)
+    coders = {
+        LITTLE + ".98": lambda one: one.tobytes(),
+        "1.2.840.10008.1.2.5": lambda one: rle(np.dstack([one >> 8, one & 255]).astype(np.uint8)),
+        J + "70": lambda one: bytes(imagecodecs.jpeg8_encode(one, lossless=True, bitspersample=16)),
+        J + "80": lambda one: bytes(imagecodecs.jpegls_encode(one)),
+    }
+
+    overrides = {
+        "BitsAllocated": 16, "BitsStored": stored, "HighBit": stored - 1, "PixelRepresentation": 1,
+        "NumberOfFrames": len(words), "WindowCenter": None, "WindowWidth": None,
+    }  # fmt: skip
+
+    found = pictures(coded([coders[syntax](one) for one in words], syntax, overrides))
+
+    low, high = int(samples.min()), int(samples.max())
+    assert near(np.rint((samples - low) * 255.0 / (high - low)).astype(np.uint8), found, 0.01)
 
 
 def test_a_window_is_obeyed_as_ever():

@@ -22,6 +22,7 @@ from echoatlas.pipeline.read.dicom.instance import (
     scan_of,
     significant,
     stated_color,
+    with_sign,
 )
 from echoatlas.pipeline.read.dicom.pixel_data import HALVED, fitted
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import (
@@ -181,7 +182,8 @@ def read_coded(
 
     def decoded(index: int) -> Decoded:
         stream = fragments.join(frames[index])
-        return decode(stream, layout.photometric, config, first.color, size[0] * size[1])
+        found = decode(stream, layout.photometric, config, first.color, size[0] * size[1])
+        return replace(found, samples=with_sign(found.samples, layout))
 
     values = decodable(lambda index: decoded(index).samples, len(frames))
     display = Display(opened.header, layout, values)

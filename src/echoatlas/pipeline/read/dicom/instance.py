@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS
 from echoatlas.pipeline.read.config import check_size
@@ -124,6 +126,7 @@ def significant(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
 
     HighBit is believed where nothing is below the samples: others write it wrongly.
     """
+    samples = with_sign(samples, layout)
     spare = layout.allocated - layout.stored
     if layout.above and not (samples & ((1 << layout.above) - 1)).any():
         samples = samples >> layout.above
@@ -132,6 +135,15 @@ def significant(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     if layout.signed:
         return (samples << spare) >> spare
     return samples & ((1 << layout.stored) - 1)
+
+
+def with_sign(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """Samples of two's complement that a codec without signs gave as if they had none."""
+    if not layout.signed or samples.dtype.kind != "u":
+        return samples
+    size = samples.dtype.itemsize
+    spare = max(size * 8 - layout.stored, 0)
+    return np.asarray((samples << spare).view(f"i{size}") >> spare)
 
 
 def stated_color(layout: Layout) -> str:
