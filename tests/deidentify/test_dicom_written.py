@@ -255,3 +255,33 @@ def test_a_color_scan_has_its_colors_for_other_readers_too(key, syntax, photomet
     made = header(written(write_dicom(DOPPLER, syntax, photometric), key)[0])
 
     assert np.abs(made.pixel_array.astype(int) - DOPPLER.pictures).mean() <= 1.6
+
+
+@pytest.mark.parametrize("planar", [0, 1])
+@pytest.mark.parametrize("syntax", [LITTLE, "1.2.840.10008.1.2.5"])
+def test_planes_of_color_have_their_colors_for_other_readers_too(key, syntax, planar):
+    given = write_dicom(DOPPLER, syntax, "RGB", planar=planar)
+
+    made = header(written(given, key)[0])
+
+    assert np.array_equal(made.pixel_array, DOPPLER.pictures)
+
+
+@pytest.mark.parametrize("syntax", [LITTLE, J + "50", J + "51", J + "70", J + "80", J + "110"])
+def test_white_is_zero_comes_out_as_black_is_zero(key, syntax):
+    """JPEG is redacted as it is coded, which under the header that is written is a negative."""
+    given = write_dicom(CINE, syntax, "MONOCHROME1")
+
+    whole, _, _ = written(given, key)
+
+    assert header(whole).PhotometricInterpretation == "MONOCHROME2"
+    assert np.abs(shown(whole).astype(int) - CINE.pictures).mean() <= 3
+
+
+def test_signed_samples_of_a_jpeg_come_out_without_a_sign(key):
+    given = write_dicom(CINE, J + "50", overrides={"PixelRepresentation": 1})
+
+    whole, _, _ = written(given, key)
+
+    assert header(whole).PixelRepresentation == 0
+    assert np.array_equal(shown(given), shown(whole))

@@ -61,7 +61,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=9)
+@step("rewrite", version=10)
 def rewritten(
     data: bytes,
     origin: Origin,

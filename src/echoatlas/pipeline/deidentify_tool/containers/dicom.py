@@ -24,6 +24,7 @@ from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import fragments
 from echoatlas.pipeline.read.dicom.encapsulated import extended
 from echoatlas.pipeline.read.dicom.header import open_dicom
+from echoatlas.pipeline.read.dicom.pixel_data import read_layout
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import BY_KEYWORD, transfer_syntax
 from echoatlas.pipeline.read.dicom.values import each
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
+    from echoatlas.pipeline.read.dicom.pixel_data import Layout
     from echoatlas.schemas.records import Picture, Scan
 
 EXPLICIT, JPEG_BASELINE, JPEG_LS, H264 = (
@@ -160,7 +162,7 @@ def _redacted_frames(
     if not within or scan.color.startswith(("rgb", "palette")):
         return None
     opened = open_dicom(data, ReadConfig())
-    if opened.pixels is None:
+    if opened.pixels is None or not _as_stored(read_layout(opened.header, ReadConfig())):
         return None
     pieces = fragments.split(opened.pixels)
     frames, _ = fragments.group(pieces, scan.declared_frames, extended(opened.header))
@@ -174,6 +176,11 @@ def _redacted_frames(
             return None
         clean.append(done)
     return clean
+
+
+def _as_stored(layout: Layout) -> bool:
+    """Whether samples mean what they would in the header that is written: zero is black."""
+    return layout.photometric != "MONOCHROME1" and not layout.signed
 
 
 def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
