@@ -153,3 +153,56 @@ def test_which_releases_may_hold_whom_a_list_means_that_cannot_be_read_is_said(
     assert call([*place, "--json", "release", "list"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert {row["name"]: row["lists_unheeded"] for row in rows} == {"both": ["here"], "there": []}
+
+
+@pytest.mark.parametrize("damage", ["b/manifest.json", "b/notice-0001.json"])
+def test_a_damaged_release_hides_no_other(
+    home: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    for name in ("a", "b", "c"):
+        said(home, capsys, "release", "create", name)
+    (home / "lake/releases" / damage).write_text("{")
+
+    code = call(["--deployment", str(home), "--json", "release", "list"])
+    told = capsys.readouterr()
+
+    assert code == 1 and "Traceback" not in told.err
+    assert [row["name"] for row in json.loads(told.out)] == ["a", "c"]
+    assert told.err.count("\n") == 1 and "release 'b' is damaged" in told.err
+    if "manifest" in damage:  # a notice might forbid what a card compares with
+        assert call(["--deployment", str(home), "release", "show", "a"]) == 0
+
+
+def test_names_that_differ_by_case_alone_are_refused(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a disk that knows no case they are one folder, into which both would write."""
+    said(home, capsys, "release", "create", "Fetal")
+
+    for more in ([], ["--dry-run"]):
+        assert call(["--deployment", str(home), "release", "create", "fetal", *more]) == 2
+        assert "there is a release 'Fetal' already" in capsys.readouterr().err
+    assert [one.name for one in (home / "lake/releases").glob("*etal")] == ["Fetal"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["audit", "report", "--out"],
+        ["report", "--out"],
+        ["release", "diff", "a", "b", "--frames"],
+    ],
+)
+def test_a_file_that_is_written_has_its_folder_made(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    for name in ("a", "b") if "diff" in words else ():
+        said(home, capsys, "release", "create", name)
+    (tmp_path / "file").touch()
+
+    written = call(["--deployment", str(home), *words, str(tmp_path / "new/folder/out")])
+    refused = call(["--deployment", str(home), *words, str(tmp_path / "file/out")])
+
+    assert (written, refused) == (0, 2)
+    assert (tmp_path / "new/folder/out").stat().st_size
+    assert "cannot write to" in capsys.readouterr().err

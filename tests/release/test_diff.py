@@ -175,11 +175,12 @@ def test_every_change_can_be_listed_and_read_by_people(
     assert "| qilu | 0 | 2 | 0 | 0 |" in text
 
 
-@pytest.mark.parametrize("place", ["", "missing/changes.csv"])
+@pytest.mark.parametrize("place", ["", "file/changes.csv"])
 def test_a_list_of_changes_that_can_not_be_written_is_refused_by_its_place(
     tmp_path: Path, place: str
 ) -> None:
     found = Diff("a", "b", 0, 0, 0, 0, 0, {}, {}, [], [], {}, [])
+    (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=f"cannot write to {tmp_path / place} "):
         write_changes(found, tmp_path / place)

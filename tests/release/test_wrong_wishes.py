@@ -155,6 +155,24 @@ def test_what_a_loader_can_not_give_is_told_in_the_words_of_its_caller(
     for position in (1.5, "1", slice(3)):
         with pytest.raises(TypeError, match="be interpreted as an integer"):
             data[position]  # type: ignore[index]
-    none = load("one", releases=releases.uri, cache=tmp_path / "cache", where="organ = 'nowhere'")
-    with pytest.raises(UsageError, match="no sample is left to draw from"):
-        list(none.batches(4))
+    with pytest.raises(UsageError, match=r"no sample is of stage .organ = .nowhere.."):
+        list(data.batches(4, where="organ = 'nowhere'"))
+
+
+def test_a_condition_that_fits_nothing_is_named(releases: Storage) -> None:
+    """An empty data set trains on nothing, and says nothing."""
+    with pytest.raises(UsageError, match="no sample of release 'one' fits \"organ = 'spleeen'\""):
+        load("one", releases=releases.uri, where="organ = 'spleeen'")
+    with pytest.raises(UsageError, match="where: no sample of split 'val' of release 'one' fits"):
+        load("one", releases=releases.uri, where="split = 'train'", split="val")
+
+
+def test_a_pull_that_is_refused_leaves_nothing(releases: Storage, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+
+    for dest in (tmp_path / "new/folder", tmp_path / "there"):
+        with pytest.raises(UsageError, match="nothing of the selection can be written so"):
+            pull(releases, "one", dest, "clips")
+
+    assert [one.name for one in tmp_path.iterdir()] == ["there"]
+    assert list((tmp_path / "there").iterdir()) == []

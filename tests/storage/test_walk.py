@@ -55,3 +55,10 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
     for prefix in ("", "tables/"):
         with pytest.raises(UsageError):
             list(LocalStorage(tmp_path / "file").list(prefix))
+
+
+def test_a_file_in_a_folders_place_is_no_lack_of_permission(tmp_path: Path) -> None:
+    (tmp_path / "lake").touch()
+
+    with pytest.raises(UsageError, match="a file lies in a folder's place"):
+        LocalStorage(tmp_path / "lake").write("tables/x", b"")

@@ -54,15 +54,13 @@ def report(ctx: typer.Context, out: Path | None = Out, site: str | None = Site) 
     context: Context = ctx.obj
     deployment = context.open()
     from echoatlas.pipeline.audit.trail import page, summed, trail
+    from echoatlas.pipeline.file_faults import write_named
 
     told = summed(trail(deployment, site=site))
     if out is None:
         context.say(page(told).rstrip(), told)
         return
-    try:
-        out.write_text(page(told), "utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write to {out} ({error.strerror})") from None
+    write_named(out, page(told).encode())
     context.say(f"a report at {out.absolute()}", {"report": out.absolute()})
 
 

@@ -10,6 +10,7 @@ import typer
 
 from echoatlas.cli.output import Context, as_data, table
 from echoatlas.cli.pull import pairs
+from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.schemas.config.file import mapping, parse, yaml_value
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.wording import number_of
@@ -213,18 +214,17 @@ def list_releases(ctx: typer.Context) -> None:
     """The releases that are published."""
     context: Context = ctx.obj
     releases = context.releases()
-    from echoatlas.pipeline.release.manifest import manifest_of, names
-    from echoatlas.pipeline.release.notices import notice_of
+    from echoatlas.pipeline.release.notices import published
     from echoatlas.pipeline.storage.whereabouts import demand_somewhere
 
-    found = [manifest_of(releases, name) for name in names(releases)]
-    if not found:
+    noticed, wrong = published(releases)
+    if not (noticed or wrong):
         demand_somewhere(releases)
+    found = [one for one, _ in noticed]
     heads = ("name", "created", "frames", "patients", "state", "successor")
     rows, refused = [], _refused_since(context, found)
     unheeded = _unheeded(context, found)
-    for one in found:
-        notice = notice_of(releases, one.name)
+    for one, notice in noticed:
         state = {"state": notice.kind if notice else "", "successor": notice and notice.successor}
         since = refused[one.name].patients if one.name in refused else None
         told = {head: one.published[head] for head in heads[:4]}
@@ -236,6 +236,10 @@ def list_releases(ctx: typer.Context) -> None:
     shown = [row | {"created": str(row["created"])[:SECOND]} for row in rows]
     some = [*heads, *(["refused_since"] if any(row["refused_since"] for row in rows) else [])]
     context.say(table(some, [[row[head] or "" for head in some] for row in shown]), rows)
+    for sentence in wrong[1:]:
+        context.warn(sentence)
+    if wrong:
+        raise CheckFailed(wrong[0])
 
 
 def _refused_since(context: Context, some: Sequence[Manifest]) -> Mapping[str, RefusedSince]:
@@ -253,11 +257,11 @@ def _unheeded(context: Context, some: Sequence[Manifest]) -> Mapping[str, Sequen
     lake = context.lake_or_none()
     if lake is None:
         return {}
-    from echoatlas.pipeline.release.notices import living_names
+    from echoatlas.pipeline.release.notices import is_redacted
     from echoatlas.pipeline.release.refused_since import unheeded_in
 
-    living = living_names(context.releases())
-    return unheeded_in(lake, [one for one in some if one.name in living])
+    releases = context.releases()
+    return unheeded_in(lake, [one for one in some if not is_redacted(releases, one.name)])
 
 
 @release_app.command()

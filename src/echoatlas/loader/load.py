@@ -73,7 +73,7 @@ def load(
             opened here; what comes from S3 always is.
 
     Raises:
-        UsageError: there is no such release or split, or the expression is wrong.
+        UsageError: there is no such release or split, or the expression is wrong, or fits nothing.
         CheckFailed: the release is damaged, or was made with another label tree.
     """
     place = find_releases(
@@ -102,6 +102,9 @@ def load(
         index = with_feedback(index, place, manifest.name, feedback)
     limit = None if cache_gb is None else int(cache_gb * 1e9)
     rows = _rows(index, split, where)
+    if where.strip() and rows is not None and not len(rows):
+        of = f" of split '{split}'" if split is not None else ""
+        raise UsageError(f"where: no sample{of} of release '{manifest.name}' fits \"{where}\"")
     shards = Shards(place, folder, limit, check, shard_parts(place, manifest, index, rows))
     return Dataset(manifest, index, shards, rows, transform=transform)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from echoatlas.errors import Retry, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class local_faults:  # noqa: N801  (reads as a word of the language where it is used)
@@ -27,6 +30,21 @@ def storage_error(number: int | None, uri: str) -> UsageError | Retry:
     """What a number of the operating system's means for whoever uses the folder at ``uri``."""
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return UsageError(f"no space left in {uri}")
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError(f"no permission to use {uri}")
+    if number in (errno.ENOTDIR, errno.EISDIR):
+        return UsageError(f"in {uri} a file lies in a folder's place, or a folder in a file's")
     return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
+
+
+def write_named(path: Path, data: bytes) -> None:
+    """Write a file that a user named, and make its folder.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path} ({error.strerror})") from None

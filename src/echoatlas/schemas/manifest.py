@@ -225,7 +225,7 @@ class Manifest:
                 )
             return cls._of(published, number)
         except (KeyError, TypeError, AttributeError, ValueError):
-            raise CheckFailed(f"the manifest of release '{name}' is damaged") from None
+            raise damaged_manifest(name) from None
 
     @classmethod
     def _of(cls, told: dict[str, Any], number: int) -> Manifest:
@@ -273,6 +273,14 @@ class Manifest:
             without=tuple(WithoutSet(**one) for one in told.get("without", ())),
             published=told,
         )
+
+
+def damaged_manifest(name: str) -> CheckFailed:
+    """The error for a release whose manifest is none, and what to do about it."""
+    return CheckFailed(
+        f"the manifest of release '{name}' is damaged: put back the manifest.json of a backup or "
+        "of a folder that it was pulled to"
+    )
 
 
 def _file(told: dict[str, Any] | None) -> PublishedFile | None:

@@ -15,7 +15,7 @@ from echoatlas.pipeline.release.cut import cut_shards
 from echoatlas.pipeline.release.cutting import Cutting, cutting
 from echoatlas.pipeline.release.documents.sources import published_sources
 from echoatlas.pipeline.release.draft import Draft, cut_tasks, drafted
-from echoatlas.pipeline.release.manifest import MANIFEST, is_withheld, manifest_of
+from echoatlas.pipeline.release.manifest import MANIFEST, is_withheld, manifest_of, names
 from echoatlas.pipeline.release.packing import PACKED
 from echoatlas.pipeline.release.permitted import demanded_by
 from echoatlas.pipeline.release.pins import digest_tasks, digests, files_of_tables, known_digests
@@ -147,6 +147,11 @@ def _demand_free(releases: Storage, config: ReleaseConfig) -> None:
         )
     if releases.exists(f"{config.name}/{MANIFEST}"):
         raise UsageError(f"there is a release '{config.name}' already; releases never change")
+    same = (one for one in names(releases) if one.casefold() == config.name.casefold())
+    if other := next(same, ""):
+        raise UsageError(
+            f"there is a release '{other}' already, which some disks take for the same"
+        )
 
 
 def _cut_off(lake: Lake, releases: Storage, config: ReleaseConfig) -> Manifest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.database import Connection, database
-from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.file_faults import write_named
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
 from echoatlas.wording import number_of
@@ -288,13 +289,11 @@ def write_changes(found: Diff, path: Path) -> None:
     Raises:
         UsageError: it can't be written.
     """
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("frame_id", "change", "before", "after"))
-            writer.writerows(found.changes)
-    except OSError as error:
-        raise UsageError(f"cannot write to {path} ({error.strerror})") from None
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(("frame_id", "change", "before", "after"))
+    writer.writerows(found.changes)
+    write_named(path, lines.getvalue().encode())
 
 
 def why_removed(found: Diff) -> list[str]:

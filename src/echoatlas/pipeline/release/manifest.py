@@ -15,7 +15,7 @@ from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such
 from echoatlas.pipeline.release.places import from_bytes
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.pipeline.storage.whereabouts import demand_somewhere
-from echoatlas.schemas.manifest import Manifest
+from echoatlas.schemas.manifest import Manifest, damaged_manifest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def manifest_of(releases: Storage, name: str) -> Manifest:
     try:
         published = json.loads(data)
     except ValueError:
-        raise CheckFailed(f"the manifest of release '{name}' is damaged") from None
+        raise damaged_manifest(name) from None
     return Manifest.of(published, name)
 
 

@@ -94,7 +94,7 @@ def _inherited(releases: Storage, name: str) -> Notice | None:
 
 def living_names(releases: Storage) -> list[str]:
     """Names of the releases that were not redacted, in order."""
-    return [one for one in names(releases) if not _is_redacted(releases, one)]
+    return [one for one in names(releases) if not is_redacted(releases, one)]
 
 
 def cut_at(releases: Storage, manifest: Manifest) -> str:
@@ -105,8 +105,21 @@ def cut_at(releases: Storage, manifest: Manifest) -> str:
     return manifest.created
 
 
-def _is_redacted(releases: Storage, name: str) -> bool:
+def is_redacted(releases: Storage, name: str) -> bool:
+    """Whether samples were taken out of a release for good."""
     return any(one.kind == REDACTED for one in notices(releases, name))
+
+
+def published(releases: Storage) -> tuple[list[tuple[Manifest, Notice | None]], list[str]]:
+    """All releases that can be read, in order, each with what stands of it; and what is wrong with
+    the others, a sentence for each."""
+    found, wrong = [], []
+    for name in names(releases):
+        try:
+            found.append((manifest_of(releases, name), notice_of(releases, name)))
+        except (CheckFailed, UsageError) as error:
+            wrong.append(str(error))
+    return found, list(dict.fromkeys(wrong))
 
 
 def living(releases: Storage, name: str, tell: Tell) -> Manifest:

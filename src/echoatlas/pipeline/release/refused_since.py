@@ -17,7 +17,7 @@ from echoatlas.pipeline.database import database
 from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.kin import KIN
 from echoatlas.pipeline.release.manifest import index_columns_of
-from echoatlas.pipeline.release.notices import living_names
+from echoatlas.pipeline.release.notices import is_redacted
 from echoatlas.pipeline.release.permitted import FOR_ALL, REFUSING
 from echoatlas.pipeline.release.verify import Check
 from echoatlas.schemas.values import Consent
@@ -97,8 +97,9 @@ def refused_since(releases: Storage, manifest: Manifest, away: pa.Table) -> Refu
 
 def refused_in(lake: Lake, releases: Storage, some: Iterable[Manifest]) -> dict[str, RefusedSince]:
     """The same of several, by name; of those that were redacted nothing is there."""
-    away, living = taken_away(lake), living_names(releases)
-    return {one.name: refused_since(releases, one, away) for one in some if one.name in living}
+    away = taken_away(lake)
+    living = (one for one in some if not is_redacted(releases, one.name))
+    return {one.name: refused_since(releases, one, away) for one in living}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from echoatlas.pipeline.database import engines_kept
-from echoatlas.pipeline.errors import UsageError, sentence_of
+from echoatlas.pipeline.errors import sentence_of
+from echoatlas.pipeline.file_faults import write_named
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
 from echoatlas.pipeline.lake.picked import picked
@@ -107,11 +108,7 @@ def write_report(
         ],
         histograms=[_histogram(name, measures) for name in QUALITY],
     )
-    try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        dest.write_text(html, "utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
+    write_named(dest, html.encode())
 
 
 def _frames_of(manifest: Manifest) -> dict[str, Mapping[str, int]]:

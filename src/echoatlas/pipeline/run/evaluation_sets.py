@@ -24,6 +24,7 @@ from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such, unreadable
+from echoatlas.pipeline.file_faults import write_named
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.manifest import index_columns_of, index_table, manifest_of, names
@@ -61,11 +62,7 @@ def export_fingerprints(
         if where.strip():
             raise UsageError("nothing was selected: widen --where")
         raise CheckFailed("nothing was selected: run the pipeline first")
-    try:
-        dest.parent.mkdir(parents=True, exist_ok=True)
-        dest.write_bytes(as_file(made))
-    except OSError as error:
-        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
+    write_named(dest, as_file(made))
     return made
 
 

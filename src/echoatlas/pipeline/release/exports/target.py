@@ -46,6 +46,7 @@ class Target:
         self.asked = dict(asked)
         self._storage = LocalStorage(folder)
         _demand_ours(folder)
+        self._made = [one for one in (folder, *folder.parents) if not one.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._journal: IO[str] = (folder / GOING_ON).open("a+", encoding="utf-8")
@@ -173,8 +174,16 @@ class Target:
         (self.folder / GOING_ON).unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """It is interrupted, and may go on another time."""
+        """It is interrupted, and may go on another time; one that wrote nothing leaves no trace."""
         self._journal.close()
+        if self._written or self._usable or self._stale:
+            return
+        (self.folder / GOING_ON).unlink(missing_ok=True)
+        for made in self._made:
+            try:
+                made.rmdir()
+            except OSError:  # something else lies there by now
+                return
 
     def _remove(self, name: str, digest: str) -> None:
         path = self._storage.path(name)
