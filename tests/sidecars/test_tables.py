@@ -72,6 +72,20 @@ def test_the_column_of_files_is_found_by_its_values():
     assert {"p/a.png", "p/b.png"} == set(found.rows)
 
 
+ENDINGS = (
+    "dcm ima png apng jpg jfif mpo bmp tiff gif webp heic avif mp4 mov avi mpg m2v vob ts m2ts mjpg"
+    " h264 h265 mkv webm wmv flv nii nii.gz hdr mha mhd nrrd nhdr mat h5 hdf5 uff npy npz b8 b32"
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS.split())
+def test_the_column_of_files_is_found_by_the_endings_of_all_that_is_read(ending):
+    found = read_sidecar(f"no,was,cine\n1,x,p/a.{ending}\n2,y,b.{ending}\n".encode(), "x.csv", RULE)
+
+    assert found is not None
+    assert {f"p/a.{ending}", f"b.{ending}"} == set(found.rows)
+
+
 def test_the_column_of_files_is_found_by_its_heading():
     found = read_sidecar(b"Image Name,label\nIM001,liver\nIM002,spleen\n", "x.csv", RULE)
 

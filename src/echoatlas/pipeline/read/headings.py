@@ -17,8 +17,9 @@ KEY_NAMES = (
     "archivo", "文件名", "图像", "图片", "ファイル名", "파일명", "name", "id",
 )  # fmt: skip
 LOOKS_LIKE_FILE = re.compile(
-    r"\.(dcm|dicom|png|jpe?g|bmp|tiff?|gif|webp|hei[cf]|avif|mp4|m4v|avi|mov|mpe?g|mjpe?g|h264|mkv"
-    r"|nii|nii\.gz|mha|mhd|nrrd|mat|h5)$",
+    r"\.(dcm|dicom|ima|a?png|jpe?g|jfif|mpo|bmp|tiff?|gif|webp|hei[cf]|avif|mp4|m4v|avi|mov|mpe?g|m2v"
+    r"|mjpe?g|h26[45]|hevc|mkv|webm|wmv|asf|flv|vob|m?ts|m2ts|nii|nii\.gz|hdr|img|mha|mhd|nrrd|nhdr"
+    r"|mat|h5|hdf5?|uff|np[yz]|b8|b32)$",
     re.IGNORECASE,
 )
 _WHO = r"(?:patients?|patienten|pat|pt|subjects?|subj|paciente|pasient|paziente|患者|病人|환자)"
