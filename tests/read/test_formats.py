@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import av
+import cv2
 import h5py
 import imagecodecs
 import nibabel
@@ -183,6 +184,18 @@ def test_what_is_transparent_is_black():
 
     assert shown[:16].max() == 0
     assert shown[16:].max() == round(200 * 200 / 255)
+
+
+@pytest.mark.parametrize("kind", ["bmp", "png", "tiff"])
+def test_a_picture_whose_alpha_nobody_set_is_not_black(kind, colored):
+    """Windows gives a screen's pixels with a fourth byte of 0, and OpenCV saves it."""
+    shown = colored.pictures[0]
+    grabbed = np.dstack([shown[..., ::-1], np.zeros_like(shown[..., 0])])
+    data = cv2.imencode(f".{kind}", grabbed)[1].tobytes()
+
+    (picture,) = read(data).frames()
+
+    assert np.array_equal(colored.pictures[0], picture)
 
 
 def test_a_png_of_sixteen_bits_keeps_its_contrast():

@@ -150,3 +150,24 @@ def test_decibels_of_single_precision_are_shown_as_those_of_double_are(kind):
     highest = float(decibels.max())
     expected = np.clip((decibels - highest + 60) * (255 / 60), 0, 255)
     assert np.allclose(expected, picture, atol=1)
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "u4", "i8"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_color_of_other_types_has_its_colors_too(kind, planar):
+    """As scikit-image saves what was computed."""
+    stored = DOPPLER.astype(kind)
+    stored = np.moveaxis(stored, -1, 0) if planar == "separate" else stored
+
+    (picture,) = shown(tiff(stored, photometric="rgb", planarconfig=planar))
+
+    assert np.array_equal(DOPPLER, picture)
+
+
+def test_three_moments_in_reals_are_no_colors():
+    moments = make_cine(2, frames=3, size=(160, 120)).pictures.astype("f4")
+
+    with pytest.raises(Reject) as caught:
+        shown(tiff(moments, photometric="rgb", planarconfig="separate"))
+
+    assert caught.value.reason is Reason.AXES_UNCLEAR

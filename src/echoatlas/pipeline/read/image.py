@@ -263,7 +263,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
             flags = (*flags, *of_picture(image.info))
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
-        picture, code = to_picture(ImageOps.exif_transpose(image), scale)
+        picture, code = to_picture(ImageOps.exif_transpose(image), scale, alone=count == 1)
         if kind == "tiff" and is_separate(image) and picture.ndim == 3:
             demand_colors(picture)
     groups: list[tuple[int, ...]] = [(page,) for page in pages.places]
@@ -316,11 +316,15 @@ def _page(image: Image.Image, page: int, scale: Scale | None) -> Picture:
     return to_picture(ImageOps.exif_transpose(image), scale)[0]
 
 
-def to_picture(image: Image.Image, scale: Scale | None = None) -> tuple[Picture, str]:
+def to_picture(
+    image: Image.Image, scale: Scale | None = None, *, alone: bool = False
+) -> tuple[Picture, str]:
     """A Pillow image as displayed, transparent parts black, and how its color was decided.
 
     Args:
         scale: of all pages, for samples of more than 8 bits; of this one alone if not given.
+        alone: it is the only picture: if all of it is transparent, its writer left alpha unset, as
+            screens are grabbed on Windows, and it is shown as if it had none.
     """
     if is_deep(image) or (scale is not None and scale.numbers):
         return (scale or scale_of(image) or FLAT).gray(np.asarray(image)), "gray"
@@ -329,6 +333,8 @@ def to_picture(image: Image.Image, scale: Scale | None = None) -> tuple[Picture,
         return np.asarray(image.convert("L")), "gray"
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         clear = np.asarray(image.convert("RGBA")).astype(np.uint16)
+        if alone and not clear[..., 3].any():
+            return clear[..., :3].astype(np.uint8), code
         shown = (clear[..., :3] * clear[..., 3:] + 127) // 255
         return shown.astype(np.uint8), code
     return np.asarray(image.convert("RGB")), code

@@ -1,7 +1,7 @@
 """TIFF pages that Pillow does not know: reals of 16 and 64 bits, integers of 64, as NumPy has them.
 
 scikit-image and tifffile write what they are given: a picture that was computed is double, and a
-mask of NumPy's own integers has 64 bits.
+mask of NumPy's own integers has 64 bits. Of color it knows no reals at all.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ import tifffile
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.arrays.axes import PLANE, STACK
+from echoatlas.pipeline.read.arrays.axes import COLOR, PLANE, STACK
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.pages import WHITE_IS_ZERO
-from echoatlas.pipeline.read.raster import RAW, TIFF_ERRORS
+from echoatlas.pipeline.read.raster import RAW, SEPARATE, TIFF_ERRORS
+from echoatlas.pipeline.read.tiff_axes import demand_colors
 from echoatlas.pipeline.read.tiff_scale import ORIENTATION, tiff_scale
 from echoatlas.pipeline.read.turns import oriented
 from echoatlas.schemas.records import Scan
 
-BLACK_IS_ZERO = 1  # TIFF 6.0: PhotometricInterpretation
+BLACK_IS_ZERO, RGB = 1, 2  # TIFF 6.0: PhotometricInterpretation
+MEANT = {(WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (RGB, 3)}  # and samples of a pixel
 
 
 def read_reals(data: bytes, config: ReadConfig) -> Scan:
-    """Pages of gray in those types, uncompressed, whose rows were checked before.
+    """Pages of gray or color in those types, uncompressed, whose rows were checked before.
 
     Raises:
         Reject: ``unsupported_codec`` if pages are otherwise, ``frame_mismatch`` if they differ in
@@ -43,13 +45,15 @@ def read_reals(data: bytes, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
+    if pages[0].planarconfig == SEPARATE and values.ndim > 3:
+        demand_colors(values[0])
     x, y = scale.spacing or (None, None)
     return array_scan(
         values,
         "tiff",
         config,
-        kinds=[STACK, PLANE, PLANE],
-        sizes=[None, y, x],
+        kinds=[STACK, PLANE, PLANE, COLOR][: values.ndim],
+        sizes=[None, y, x, None][: values.ndim],
         step_ms=scale.step_ms,
     )
 
@@ -74,9 +78,8 @@ def _known(page: Any) -> tifffile.TiffPage:
         or page.dtype is None
         or page.dtype.kind not in "iuf"
         or page.compression != RAW
-        or page.samplesperpixel != 1
         or page.imagedepth != 1
-        or page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO)
+        or (page.photometric, page.samplesperpixel) not in MEANT
     ):
         raise Reject(
             Reason.UNSUPPORTED_CODEC,
@@ -103,7 +106,10 @@ def _negative(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _shown(page: tifffile.TiffPage) -> NDArray[Any]:
-    """The values of a page, (H, W), turned as it is shown."""
+    """The values of a page, (H, W) or (H, W, 3), turned as it is shown."""
     tag = page.tags.get(ORIENTATION)
-    turned = oriented(page.asarray(), int(tag.value) if tag else 1)
+    values = page.asarray()
+    if page.planarconfig == SEPARATE and page.samplesperpixel > 1:
+        values = np.moveaxis(values, 0, -1)
+    turned = oriented(values, int(tag.value) if tag else 1)
     return np.ascontiguousarray(turned)
