@@ -439,6 +439,28 @@ def test_a_video_is_shown_by_its_own_matrix_and_range(stated, expected):
     assert np.abs(shown[32, 32].astype(int) - np.array(expected)).max() <= 3
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("kind", ["gray16le", "gbrp16le"])
+def test_a_video_of_few_bits_in_16_is_as_bright_as_one_of_8(bits, kind, gray, colored):
+    """The brightest of all frames says how many; the first may be darker."""
+    shown = (gray if "gray" in kind else colored).pictures[:2].copy()
+    shown[0] >>= 1
+    stream = io.BytesIO()
+    with av.open(stream, "w", format="matroska") as container:
+        track = container.add_stream("ffv1", rate=25)
+        track.height, track.width = shown.shape[1:3]
+        track.pix_fmt = kind
+        for picture in shown.astype(np.uint16) << (bits - 8):
+            form = "gray16le" if picture.ndim == 2 else "rgb48le"
+            frame = av.VideoFrame.from_ndarray(picture, form).reformat(format=kind)
+            for packet in track.encode(frame):
+                container.mux(packet)
+        for packet in track.encode():
+            container.mux(packet)
+
+    assert np.array_equal(shown, pictures(stream.getvalue()))
+
+
 def test_a_nifti_sequence_runs_along_its_last_axis(gray):
     image = nibabel.Nifti1Image(gray.pictures.transpose(2, 1, 0)[:, :, None], np.eye(4))
     image.header.set_zooms((0.5, 0.25, 1, 0.04))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import av.error
@@ -16,11 +18,22 @@ from echoatlas.schemas.records import Damage, Scan
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from echoatlas.schemas.records import Picture
 
 FILE_ERRORS = (av.error.FFmpegError, ValueError, EOFError, IndexError)
 SMOOTH = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 BT709, FULL_RANGE = 1, 2  # H.273 matrix coefficients; FFmpeg's AVCOL_RANGE_JPEG
+# FFmpeg's names of 16 bits a sample, in which fewer may lie
+DEEP = re.compile(r"(gray|ya|rgb|bgr|rgba|bgra|gbrp|gbrap)(16|48|64)[lb]e")
+
+
+@dataclass(slots=True)
+class _Depth:
+    """How many bits hold the brightest sample of a clip of 16 bits; 0 as long as nobody asked."""
+
+    bits: int = 0
 
 
 def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
@@ -43,8 +56,8 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the video cannot be opened ({type(error).__name__})"
         ) from None
-    damage = Damage()
-    first = next(_pictures(data, facts, Damage(), config), None)
+    damage, depth = Damage(), _Depth()
+    first = next(_pictures(data, facts, Damage(), config, depth), None)
     if first is None:
         raise Reject(Reason.UNREADABLE, "no picture of the video can be decoded")
     picture, color = first
@@ -54,7 +67,7 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         declared_frames=facts.frames,
         height=picture.shape[0],
         width=picture.shape[1],
-        frames=lambda: (one for one, _ in _pictures(data, facts, damage, config)),
+        frames=lambda: (one for one, _ in _pictures(data, facts, damage, config, depth)),
         color=color,
         times=facts.times,
         text=facts.text,
@@ -80,7 +93,7 @@ def video_text(data: bytes, config: ReadConfig) -> dict[str, str]:
 
 
 def _pictures(
-    data: bytes, facts: Facts, damage: Damage, config: ReadConfig
+    data: bytes, facts: Facts, damage: Damage, config: ReadConfig, depth: _Depth
 ) -> Iterator[tuple[Picture, str]]:
     """Decode from the start: each picture, and how its color was decided."""
     reformatter = VideoReformatter()
@@ -93,7 +106,11 @@ def _pictures(
                 for index in range(late):
                     damage.lose(index, "late_start")
             check_size(frame.height, frame.width, late + count + 1, config)
-            picture, color = _to_rgb(frame, reformatter)
+            if DEEP.fullmatch(frame.format.name):
+                depth.bits = depth.bits or _bits(data, facts, config)
+                picture, color = _shifted(frame, depth.bits)
+            else:
+                picture, color = _to_rgb(frame, reformatter)
             if size is not None and picture.shape[:2] != size:
                 raise Reject(Reason.UNREADABLE, "frames differ in size")
             size = picture.shape[0], picture.shape[1]
@@ -114,6 +131,28 @@ def _pictures(
                 Reason.FRAME_MISMATCH,
                 f"the stream announces {number_of(frames, 'frame')}, {late + count} came out",
             )
+
+
+def _bits(data: bytes, facts: Facts, config: ReadConfig) -> int:
+    """The fewest bits that hold the largest sample of all frames, as gray of other formats is
+    scaled; at least 8.
+    """
+    return max(
+        int(_samples(frame)[0].max()).bit_length()
+        for frame in _decoded(data, facts, Damage(), config)
+    )
+
+
+def _samples(frame: Any) -> tuple[NDArray[np.uint16], bool]:
+    """(H, W) or (H, W, 3), and whether they are gray."""
+    gray = frame.format.name.startswith(("gray", "ya"))
+    return frame.to_ndarray(format="gray16le" if gray else "rgb48le"), gray
+
+
+def _shifted(frame: Any, bits: int) -> tuple[Picture, str]:
+    samples, gray = _samples(frame)
+    picture = (samples >> max(bits - 8, 0)).astype(np.uint8)
+    return _turned(picture, frame.rotation), "gray" if gray else "rgb:codestream"
 
 
 def _decoded(data: bytes, facts: Facts, damage: Damage, config: ReadConfig) -> Iterator[Any]:
