@@ -100,3 +100,24 @@ def test_a_name_that_is_no_site_is_told(made: Rehearsal) -> None:
     said = made.here("site", "check", "ts")
 
     assert (said.returncode, "no site 'ts'" in said.stderr) == (2, True)
+
+
+def test_no_heading_of_a_table_is_told(tmp_path: Path) -> None:
+    """Who lists raters or patients in columns writes names over them."""
+    made = Rehearsal(tmp_path)
+    folder = made.site("st")
+    (folder / "up").mkdir()
+    scan = make_still(seed=1, fan="convex", size=(400, 300), screen="none", burned_in=())
+    rows = ["file,Nobody^Jane,label of Dr Nobody,7340019"]
+    for number in range(3):
+        (folder / "up" / f"{number}.png").write_bytes(write_png(scan, identify=False))
+        rows.append(f"{number}.png,x,zzqq,y")
+    (folder / "up" / "table.csv").write_text("\n".join(rows))
+
+    said = made.here("site", "check", "st")
+    told = made.run("site", "check", "st")
+
+    assert told["profile"]["ignored_columns"] == 2
+    assert "no column is sure to name the patient" in said.stdout
+    for text in (said.stdout, said.stderr, str(told)):
+        assert "Nobody" not in text and "7340019" not in text

@@ -164,7 +164,7 @@ class Tally:
         if self.unsure:
             found.append(
                 f"in {self.unsure} of {tables} no column is sure to name the patient: say which in "
-                "sidecar.columns"
+                "sidecar.columns (`echoatlas site receipt` lists them)"
             )
         if self.nameless:
             found.append(

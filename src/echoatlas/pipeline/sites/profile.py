@@ -214,7 +214,7 @@ class _Seen:
             if means not in ("label", "description", "view", "class") or not text.strip():
                 continue
             if not body_part(text) and not any(findings_in(text, "sidecar", config)):
-                yield f"column {column}", text.strip()
+                yield f"column of {means}", text.strip()  # a heading may be anybody's
 
     def _has_text_outside(self, scan: Scan) -> bool:
         config = self.context.config
@@ -243,8 +243,7 @@ class _Seen:
         for (_, value), who in sorted(self.unlisted.items()):
             if len(who) >= IN_COMMON:
                 found.unknown_devices[value] = len(who)
-        headings = {heading for one in told for heading in one.ignored}
-        found.ignored_columns = tuple(sorted(headings))
+        found.ignored_columns = sum(len(one.ignored) for one in told)
         if found.looked:
             found.rate = _rate(found.accepted, found.looked)
 

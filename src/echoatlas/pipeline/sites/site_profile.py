@@ -21,6 +21,7 @@ class SiteProfile:
         unmapped: field to {value: objects} of what several patients have in common and nobody
             understands. rare: how many values are not told for being of few.
         unknown_devices: "maker, model" as headers have it, in common as above.
+        ignored_columns: columns of tables that nobody reads; receipts name them.
         suggestions: lines for the site's file.
     """
 
@@ -40,5 +41,5 @@ class SiteProfile:
     unmapped: dict[str, dict[str, int]] = field(default_factory=dict)
     rare: int = 0
     unknown_devices: dict[str, int] = field(default_factory=dict)
-    ignored_columns: tuple[str, ...] = ()
+    ignored_columns: int = 0
     suggestions: list[str] = field(default_factory=list)

@@ -38,15 +38,11 @@ def suggestions(
         lines.append("partial: true  # keep the good frames of damaged clips")
     if site.patient.source == "auto" and found.nameless >= max(FEW, MOSTLY * found.looked):
         lines.append("patient: {source: folder}  # if each patient's files lie in a folder")
-    sidecar = []
-    if tally.unsure and found.ignored_columns:
-        column = found.ignored_columns[0]
-        sidecar.append(f"columns: {{{_quoted(column)}: patient}}")
     if not site.sidecar.min_matched and tally.files >= FEW and tally.share >= MOSTLY:
-        sidecar.append(f"min_matched: {int(tally.share * 10) / 10:g}")
-    if sidecar:
-        why = "if it is this column" if tally.unsure else f"tables name {tally.share:.0%} of files"
-        lines.append(f"sidecar: {{{', '.join(sidecar)}}}  # {why}")
+        least = int(tally.share * 10) / 10
+        lines.append(
+            f"sidecar: {{min_matched: {least:g}}}  # tables name {tally.share:.0%} of files"
+        )
     if not controlled:
         lines.append("uploads: {quiet_minutes: 10}  # else files are taken as they come")
     return lines
@@ -56,8 +52,3 @@ def _commonest(found: SiteProfile) -> tuple[str, int]:
     known = [(number, path) for path, number in found.organs.items() if path != UNKNOWN]
     number, path = max(known, default=(0, ""))
     return path, number
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
