@@ -1,16 +1,34 @@
-"""Of copies of one picture the least changed is the best, whatever syntax it came in."""
+"""What is compared of a lake: each frame that was measured, and which of several clips is best."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from echoatlas.pipeline.deduplicate.every_frame import EveryFrame
+from echoatlas.pipeline.deduplicate.places import COMPARES, Places, places_of_table
 from echoatlas.pipeline.deduplicate.ranking import ComparedRows, compared
+from echoatlas.pipeline.frames.phash import HASH_VERSION
+from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.storage.storage import Storage
+from tests.deduplicate.test_stage import put
+from tests.helpers.shown import pictures, shown
 from tests.helpers.tables import quick_lake
 
 J = "1.2.840.10008.1.2.4."
+
+
+def every(frames: EveryFrame) -> pa.Table:
+    return frames.take(pa.array(np.arange(frames.num_rows)))
+
+
+def by_name(rows: pa.Table) -> list[dict[str, Any]]:
+    return sorted(rows.to_pylist(), key=lambda row: str(row["frame_id"]))
 
 
 @pytest.mark.parametrize(
@@ -23,9 +41,71 @@ def test_what_a_lossy_coding_changed_stands_behind_what_none_did(
     """The first by name is lossy, so that only the coding puts the second before it."""
     lossy = {"format": kind, "codec": codec}
     plain = {"format": "dicom", "codec": J + "70"}
-    lake = quick_lake(tmp_path, [lossy, {**plain, "like": 0}])
+    lake = quick_lake(tmp_path / "lake", [lossy, {**plain, "like": 0}])
 
-    found = compared(ComparedRows.read(lake))
+    found = every(EveryFrame.read(lake, tmp_path))
 
-    first = found.filter(pc.field("rank") == 1).column("object_id").to_pylist()
-    assert first == ["o0001"]
+    assert {row["object_id"]: row["rank"] for row in found.to_pylist()}["o0001"] == 1
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Of three files a table: clips and stills."""
+    lake = Lake(Storage.open(tmp_path / "lake"))
+    for start in range(0, 9, 3):
+        cine = pictures(start, frames=3 + start)
+        put(lake, shown(cine, pictures(start + 20), pictures(start + 40), start=start))
+    return lake
+
+
+def as_parts(lake: Lake) -> pa.Table:
+    """The same as when only a part is due, which happens to be all."""
+    where = Places.of(places_of_table(lake, name) for name in COMPARES)
+    objects = lake.read("objects", ["object_id"]).column("object_id").unique()
+    return compared(ComparedRows.read(lake, where.of_some(objects)))
+
+
+def test_all_frames_are_told_as_those_of_a_part_are(lake: Lake, tmp_path: Path) -> None:
+    found = EveryFrame.read(lake, tmp_path)
+
+    assert found.num_rows == lake.count("frames")
+    assert by_name(every(found)) == by_name(as_parts(lake))
+    for name in found.column_names:
+        assert found.column(name).to_pylist() == every(found).column(name).to_pylist()
+    assert len({*found.column("file").to_pylist()}) == 3
+
+
+def test_frames_and_measures_are_matched_where_they_lie_otherwise(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """A run that was cut off leaves some of one table alone, and rows move as files are joined."""
+    frames, measures = (lake.read(name) for name in ("frames", "measures"))
+    drawn = np.random.default_rng(5)
+    lake.replace("frames", frames.take(pa.array(drawn.permutation(frames.num_rows)[2:])))
+    lake.replace("measures", measures.take(pa.array(drawn.permutation(measures.num_rows)[3:])))
+
+    found = EveryFrame.read(lake, tmp_path)
+
+    assert by_name(every(found)) == by_name(as_parts(lake))
+    both = [{*lake.read(name).column("frame_id").to_pylist()} for name in ("frames", "measures")]
+    assert {*found.column("frame_id").to_pylist()} == both[0] & both[1]
+
+
+def test_hashes_of_another_version_are_none(lake: Lake, tmp_path: Path) -> None:
+    rows = lake.read("measures")
+    old = [HASH_VERSION] * (rows.num_rows - 1) + ["former"]
+    at = rows.column_names.index("hash_version")
+    lake.replace("measures", rows.set_column(at, rows.schema.field(at), pa.array(old)))
+
+    found = every(EveryFrame.read(lake, tmp_path)).to_pylist()
+
+    told = [(row["hash_version"] == "former", row["frame_phash256"] == b"") for row in found]
+    assert sorted(told) == [(False, False)] * (len(told) - 1) + [(True, True)]
+
+
+def test_a_lake_of_nothing_has_no_frames(tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "lake", ignore_errors=True)
+
+    found = EveryFrame.read(Lake(Storage.open(tmp_path / "lake")), tmp_path)
+
+    assert found.num_rows == 0 and every(found).num_rows == 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +57,24 @@ COMPARED = (
 )
 
 
+class Frames(Protocol):
+    """Rows of which a column is asked for after the other: a table, or what lies on disk."""
+
+    @property
+    def num_rows(self) -> int:
+        """How many there are."""
+
+    @property
+    def column_names(self) -> list[str]:
+        """What is known of each."""
+
+    def column(self, name: str, /) -> pa.ChunkedArray:
+        """All of a column."""
+
+    def take(self, rows: pa.Array, /) -> pa.Table:
+        """Some rows, by their numbers, in that order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """All frames, clip by clip and in each in order: a row is a place in that order.
@@ -72,7 +91,7 @@ class Index:
             pixels, file, coded pictures, SOP instance; below 0 where nothing is known of it.
     """
 
-    frames: pa.Table
+    frames: Frames
     order: Rows
     clips: Clips
     clip: Ids
@@ -145,7 +164,7 @@ class Codes:
         return np.asarray((self.kinds != FAN) & (self.kinds != MARK))
 
 
-def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
+def indexed(frames: Frames, sources: pa.Table | None = None) -> Index:
     """Put frames in order, and tell their clips.
 
     Args:
@@ -192,16 +211,15 @@ def indexed(frames: pa.Table, sources: pa.Table | None = None) -> Index:
 
 def clip_by_clip(index: Index, number: int) -> Iterator[pa.Table]:
     """The frames of an index in parts, each of whole clips: about so many frames, at least one
-    part."""
+    part. Clips come as their first frames lie, so that each part is read from one place."""
     starts = index.clips.starts
-    begin, last = 0, len(starts) - 1
-    while True:
-        end = int(np.searchsorted(starts, starts[begin] + number, "right")) - 1
-        end = min(max(end, begin + 1), last)
-        yield index.frames.take(pa.array(index.order[starts[begin] : starts[end]]))
-        if end >= last:
-            return
-        begin = end
+    by_place = np.argsort(index.order[starts[:-1]])
+    end = np.cumsum(np.diff(starts)[by_place])
+    part = np.empty(len(by_place), np.int64)
+    part[by_place] = np.maximum(end - 1, 0) // number
+    of = part[index.clip]
+    for one in np.unique(of).tolist() or [0]:
+        yield index.frames.take(pa.array(index.order[of == one]))
 
 
 def _ordered(keys: NDArray[np.int64], ids: pa.ChunkedArray) -> Rows:
@@ -227,7 +245,7 @@ def _in_order(keys: NDArray[np.int64]) -> bool:
     return bool((step >= 0).all())
 
 
-def _folded(frames: pa.Table, columns: tuple[str, ...], order: Rows, starts: Rows) -> States:
+def _folded(frames: Frames, columns: tuple[str, ...], order: Rows, starts: Rows) -> States:
     """A digest a clip of some columns of all its frames."""
     rows = states(frames.num_rows)
     for name in columns:
@@ -240,7 +258,7 @@ def pixel_digests(index: Index) -> States:
     return _folded(index.frames, ("pixel_hash",), index.order, index.clips.starts)
 
 
-def _digests(frames: pa.Table, order: Rows, starts: Rows, origins: exact.Origins) -> States:
+def _digests(frames: Frames, order: Rows, starts: Rows, origins: exact.Origins) -> States:
     decisive = ("frame_id", "frame_index", "hash_version", "fan_phash256", "frame_phash256")
     made = _folded(frames, decisive, order, starts)
     for column in origins.columns:

@@ -60,7 +60,7 @@ class Some:
 
 @dataclass(frozen=True, slots=True)
 class ComparedRows:
-    """Rows of the lake, as far as deduplication asks, of all objects or of some.
+    """Rows of the lake, as far as deduplication asks, of some objects.
 
     Attributes:
         measures: with the ``file`` in which each lies.
@@ -71,14 +71,8 @@ class ComparedRows:
     objects: pa.Table
 
     @classmethod
-    def read(cls, lake: Lake, some: Some | None = None) -> ComparedRows:
-        """What the lake says of some objects; of all if they are not given."""
-        if some is None:
-            return cls(
-                lake.read("frames", FRAMES),
-                lake.located("measures", MEASURES),
-                lake.read("objects", OBJECTS),
-            )
+    def read(cls, lake: Lake, some: Some) -> ComparedRows:
+        """What the lake says of some objects."""
         return cls(
             _rows_of(lake, "frames", FRAMES, some),
             _rows_of(lake, "measures", MEASURES, some),
@@ -95,8 +89,8 @@ class ComparedRows:
 
 
 def compared(rows: ComparedRows) -> pa.Table:
-    """Every frame of the lake, or of some objects, as deduplication wants to know it, with the rank
-    of its clip, and the ``file`` in which its measures lie.
+    """Every frame of some objects as deduplication wants to know it, with the rank of its clip, and
+    the ``file`` in which its measures lie.
 
     Better is, in this order: more native pixels, no lossy coding, a known spacing, no calipers, a
     longer clip; then whatever comes first by the ids of upload, site, object and pane.
@@ -106,13 +100,11 @@ def compared(rows: ComparedRows) -> pa.Table:
         at = places(frames.column("frame_id"), measures.column("frame_id"))
         frames = frames.filter(pa.array(at >= 0))
         measures = measures.take(pa.array(at[at >= 0]))
-    current = pc.equal(measures.column("hash_version"), HASH_VERSION)
-    columns = {name: frames.column(name) for name in ("frame_id", "object_id", "pane")}
-    columns |= {name: _of_today(measures.column(name), name, current) for name in MEASURES[1:]}
-    columns |= {
-        "frame_index": frames.column("frame_index"),
-        "rank": pa.chunked_array([_ranks(frames, rows.objects)], pa.int64()),
-    }
+    measures = of_today(measures)
+    own = ("frame_id", "object_id", "pane", "frame_index")
+    columns = {name: frames.column(name) for name in own}
+    columns |= {name: measures.column(name) for name in MEASURES[1:]}
+    columns["rank"] = pa.chunked_array([clip_ranks(frames, rows.objects)], pa.int64())
     table = pa.table({name: columns[name] for name, _ in COMPARED}, schema=pa.schema(COMPARED))
     return table.append_column("file", measures.column("file"))
 
@@ -129,16 +121,25 @@ def _rows_of(lake: Lake, name: str, columns: Sequence[str], some: Some) -> pa.Ta
     return pa.concat_tables(parts).unify_dictionaries()
 
 
-def _of_today(column: pa.ChunkedArray, name: str, current: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of measures; no hash where another version made it: such frames are compared once
-    they are measured anew, since thumbnails change with hashes."""
-    if not name.endswith("256") or pc.all(current).as_py() in (True, None):
-        return column
-    return pc.if_else(current, column, pa.scalar(b"", pa.binary()))
+def of_today(measures: pa.Table) -> pa.Table:
+    """Measures without the hashes that another version made: such frames are compared once they are
+    measured anew, since thumbnails change with hashes."""
+    current = pc.equal(measures.column("hash_version"), HASH_VERSION)
+    if pc.all(current).as_py() in (True, None):
+        return measures
+    for at, name in enumerate(measures.column_names):
+        if name.endswith("256"):
+            column = pc.if_else(current, measures.column(name), pa.scalar(b"", pa.binary()))
+            measures = measures.set_column(at, name, column)
+    return measures
 
 
-def _ranks(frames: pa.Table, objects: pa.Table) -> Rows:
-    """Of each frame the rank of its clip, from 1."""
+def clip_ranks(frames: pa.Table, objects: pa.Table) -> Rows:
+    """Of each frame the rank of its clip, from 1.
+
+    Args:
+        frames: the columns of ``FRAMES``. objects: those of ``OBJECTS``.
+    """
     number, names = coded(frames.column("object_id"))
     pane = frames.column("pane").to_numpy()
     clips, clip = np.unique(number * (pane.max(initial=0) + 1) + pane, return_inverse=True)

@@ -33,7 +33,7 @@ from echoatlas.pipeline.deduplicate.hamming import (
     runs_of,
     tasks,
 )
-from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
+from echoatlas.pipeline.deduplicate.index import Codes, Frames, Index, indexed, joins
 from echoatlas.pipeline.deduplicate.tasks import (
     JoinTask,
     Open,
@@ -114,7 +114,7 @@ class Deduplicated:
 
 @step("deduplicate", version=7)
 def deduplicate(
-    frames: pa.Table,
+    frames: Frames,
     pictures: Open,
     config: DeduplicateConfig = DeduplicateConfig(),
     known: Known = Known(),

@@ -93,17 +93,27 @@ def file_by_file(
 
     To scan a small file as a dataset takes twice as long as to read it.
     """
-    own = [dataset.schema.field(name) for name in columns if name in dataset.schema.names]
-    wanted = pa.schema([one.with_nullable(True) for one in own or list(dataset.schema)[:1]])
+    wanted = wanted_of(dataset, columns)
     for fragment in dataset.get_fragments():
-        rows = columns_of(fragment, wanted.names, threads=threads)
-        made = [
-            rows.column(one.name).cast(one.type)
-            if one.name in rows.column_names
-            else pa.nulls(rows.num_rows, one.type)
-            for one in wanted
-        ]
-        yield fragment.path, pa.table(made, schema=wanted)
+        yield fragment.path, rows_of_fragment(fragment, wanted, threads=threads)
+
+
+def wanted_of(dataset: ds.Dataset, columns: Sequence[str]) -> pa.Schema:
+    """Those of some columns that a table has; one of its own if it has none."""
+    own = [dataset.schema.field(name) for name in columns if name in dataset.schema.names]
+    return pa.schema([one.with_nullable(True) for one in own or list(dataset.schema)[:1]])
+
+
+def rows_of_fragment(fragment: ds.Fragment, wanted: pa.Schema, *, threads: bool) -> pa.Table:
+    """All rows of a file, in columns as the table has them; null where the file has none."""
+    rows = columns_of(fragment, wanted.names, threads=threads)
+    made = [
+        rows.column(one.name).cast(one.type)
+        if one.name in rows.column_names
+        else pa.nulls(rows.num_rows, one.type)
+        for one in wanted
+    ]
+    return pa.table(made, schema=wanted)
 
 
 def columns_of(fragment: ds.Fragment, columns: Sequence[str], *, threads: bool) -> pa.Table:

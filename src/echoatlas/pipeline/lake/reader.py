@@ -18,7 +18,13 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from echoatlas.pipeline.errors import Exhausted
 from echoatlas.pipeline.lake.evolution import completed
-from echoatlas.pipeline.lake.files import file_by_file, located, sited_files
+from echoatlas.pipeline.lake.files import (
+    file_by_file,
+    located,
+    rows_of_fragment,
+    sited_files,
+    wanted_of,
+)
 from echoatlas.pipeline.lake.portions import Portion, Wanted, portions_of
 from echoatlas.pipeline.lake.refusals import AGAIN, persistent, translated
 from echoatlas.pipeline.lake.refusals import translated_errors as _translated_errors
@@ -223,6 +229,24 @@ class LakeReader:
             columns=there, batch_size=1024, batch_readahead=1, use_threads=self._native, **ONCE
         ):
             yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
+
+    def by_file(self, name: str, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+        """All rows of a table, a file at a time, each with its path below the table's folder."""
+        table = self._open(name)
+        if table is None:
+            return
+        with translated(self.storage):
+            dataset = self._dataset(table, name)
+            fragments = list(dataset.get_fragments())
+        wanted = wanted_of(dataset, columns)
+
+        def once(fragment: ds.Fragment) -> pa.Table:
+            with translated(self.storage):
+                return rows_of_fragment(fragment, wanted, threads=self._native)
+
+        for fragment in fragments:
+            rows = retrying(partial(once, fragment), AGAIN, Exhausted)
+            yield fragment.path, completed(rows, name, columns)
 
     def portions(self, wanted: Wanted) -> Iterator[Portion]:
         """Rows of a table, as ``read`` gives them, some at a time; see ``portions``."""

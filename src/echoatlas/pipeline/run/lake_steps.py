@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.due import keep_codes, part_due
+from echoatlas.pipeline.deduplicate.every_frame import EveryFrame
+from echoatlas.pipeline.deduplicate.index import Frames
 from echoatlas.pipeline.deduplicate.places import COMPARES
-from echoatlas.pipeline.deduplicate.ranking import ComparedRows, Thumbnails, compared, sources
+from echoatlas.pipeline.deduplicate.ranking import Thumbnails, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
 from echoatlas.pipeline.engine.scatter import width
 from echoatlas.pipeline.errors import CheckFailed
@@ -23,6 +26,7 @@ from echoatlas.pipeline.label.relabel import fused
 from echoatlas.pipeline.plan.settings import deduplicate_config, label_config
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.label_inputs import inputs_of, label_changes, label_inputs, label_mark
+from echoatlas.pipeline.scratch import folder_of_files
 from echoatlas.pipeline.step import fingerprint
 from echoatlas.schemas.rows.labels import LabelRow
 from echoatlas.schemas.tables import schema, to_arrow
@@ -171,8 +175,8 @@ def deduplicate_lake(
     Returns:
         Whether anything was done.
     """
-    with lake.kept_open():
-        return _deduplicate_lake(lake, config, run_id, cluster, gate)
+    with lake.kept_open(), ExitStack() as stack:
+        return _deduplicate_lake(lake, config, run_id, cluster, gate, stack)
 
 
 def _deduplicate_lake(
@@ -181,6 +185,7 @@ def _deduplicate_lake(
     run_id: str,
     cluster: Callable[[int], scatter.Workers] | None,
     gate: Gate | None,
+    stack: ExitStack,
 ) -> bool:
     chosen = deduplicate_config(config)
     mark = fingerprint([(deduplicate, chosen)])
@@ -192,7 +197,11 @@ def _deduplicate_lake(
     part = None if known.anew else part_due(lake, mark, files, known.clips, told, chosen)
     if part is not None:
         known = _of_part(known, part.objects)
-    frames = compared(ComparedRows.read(lake)) if part is None else part.frames
+    frames: Frames
+    if part is None:
+        frames = EveryFrame.read(lake, stack.enter_context(folder_of_files(lake.allowance)))
+    else:
+        frames = part.frames
     workers = Workers()
     if cluster is not None and frames.num_rows >= SCATTERED:
         shares = 2 * width(config.engine)

@@ -1,0 +1,114 @@
+"""All frames of a lake as deduplication compares them, with what is long of them on disk.
+
+What is known of a frame are some hashes: of millions of frames more than all else together. Each is
+asked for once, and all at a time is no two of them. Ids and files are asked for clip by clip, and
+stay in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.ranking import (
+    FRAMES,
+    MEASURES,
+    OBJECTS,
+    clip_ranks,
+    of_today,
+)
+from echoatlas.pipeline.lake.columns_on_disk import ColumnsOnDisk
+from echoatlas.pipeline.lake.ids import Ids, SortedIds
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.lake.tables import Lake
+
+HASHES = pa.schema([one for one in COMPARED if one[0] in MEASURES[1:]])
+PLACED = pa.schema([one for one in COMPARED if one[0] not in MEASURES])
+
+
+@dataclass(frozen=True, slots=True)
+class EveryFrame:
+    """n frames, as of ``ranking.compared``.
+
+    Attributes:
+        held: ``frame_id`` and ``file``. placed, hashes: the other columns.
+    """
+
+    held: pa.Table
+    placed: ColumnsOnDisk
+    hashes: ColumnsOnDisk
+
+    @staticmethod
+    def read(lake: Lake, folder: Path) -> EveryFrame:
+        """All frames that were measured.
+
+        Args:
+            folder: where lies what is not held in memory, for as long as this is used.
+
+        Raises:
+            UsageError: there is no room for it.
+        """
+        frames = lake.read("frames", FRAMES)
+        met = _Met([], [])
+        hashes = ColumnsOnDisk.written(_measures(lake, frames, met), HASHES, folder)
+        order = np.concatenate([np.empty(0, np.int64), *met.frames])
+        if len(order) != frames.num_rows or (order[1:] < order[:-1]).any():
+            frames = frames.take(pa.array(order))
+        rank = clip_ranks(frames, lake.read("objects", OBJECTS))
+        placed = frames.select(PLACED.names[:-1]).append_column("rank", pa.array(rank))
+        number = np.repeat(np.arange(len(met.paths), dtype=np.int32), [*map(len, met.frames)])
+        file = pa.DictionaryArray.from_arrays(number, pa.array(met.paths, pa.string()))
+        return EveryFrame(
+            held=frames.select(["frame_id"]).append_column("file", file),
+            placed=ColumnsOnDisk.written([placed], PLACED, folder),
+            hashes=hashes,
+        )
+
+    @property
+    def num_rows(self) -> int:
+        """How many there are."""
+        return int(self.held.num_rows)
+
+    @property
+    def column_names(self) -> list[str]:
+        """What is known of each."""
+        return [*(name for name, _ in COMPARED), "file"]
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """All of a column."""
+        if name in self.held.column_names:
+            return self.held.column(name)
+        return (self.placed if name in PLACED.names else self.hashes).column(name)
+
+    def take(self, rows: pa.Array) -> pa.Table:
+        """Some rows, by their numbers, in that order."""
+        parts = [one.take(rows) for one in (self.held, self.placed, self.hashes)]
+        columns = {name: part.column(name) for part in parts for name in part.column_names}
+        return pa.table({name: columns[name] for name in self.column_names})
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """Of the files of measures, as they are read: paths, and the place of the frame of each row."""
+
+    paths: list[str]
+    frames: list[NDArray[np.int64]]
+
+
+def _measures(lake: Lake, frames: pa.Table, met: _Met) -> Iterator[pa.Table]:
+    """Measures of some frames, a file at a time."""
+    known = SortedIds.named(frames.column("frame_id"))
+    for path, rows in lake.by_file("measures", MEASURES):
+        place = known.places(Ids.of(rows.column("frame_id").chunks))
+        there = place >= 0
+        met.paths.append(path)
+        met.frames.append(place[there])
+        yield of_today(rows if there.all() else rows.filter(pa.array(there)))
