@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from benchmarks.hamming import LENGTH, RADIUS, codes_of_clips
 from benchmarks.harness import Took, apart, few, report, seeded
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
-from echoatlas.pipeline.deduplicate.index import COMPARED, indexed, joins
+from echoatlas.pipeline.deduplicate.index import indexed, joins
 from echoatlas.pipeline.frames import landmarks, phash
 from echoatlas.pipeline.frames.phash import thumbnail
 from echoatlas.pipeline.lake.staged import write_part

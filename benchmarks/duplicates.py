@@ -25,7 +25,7 @@ from PIL import Image
 
 from benchmarks.harness import Took, few, report, seeded
 from benchmarks.stills import STILLS, Pixels, scanned
-from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, deduplicate
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.frames.area import area_of

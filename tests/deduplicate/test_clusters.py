@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
-from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.whole_lake import Workers, deduplicate
 from echoatlas.pipeline.engine.cluster import connected
 from echoatlas.pipeline.engine.scatter import Done

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.due import DuePart, part_due
 from echoatlas.pipeline.deduplicate.hamming import pairs_within
-from echoatlas.pipeline.deduplicate.index import COMPARED, indexed
+from echoatlas.pipeline.deduplicate.index import indexed
 from echoatlas.pipeline.deduplicate.kept_codes import (
     Segment,
     forget_codes,

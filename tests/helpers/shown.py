@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
-from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.tasks import Open
 from echoatlas.pipeline.deduplicate.whole_lake import Deduplicated, Known, deduplicate
 from echoatlas.pipeline.frames.area import area_of

@@ -85,7 +85,7 @@ def near(
     """The clips that are near to a set's, one row a clip: the nearest, and the surest.
 
     Args:
-        frames: the columns of ``index.COMPARED``.
+        frames: the columns of ``compared_frames.COMPARED``.
         thumbnails: brings those of the frames that have to be looked at.
 
     Returns:

@@ -39,12 +39,12 @@ class Found:
         swapped = codes.probes[low]
         one, other = np.where(swapped, high, low), np.where(swapped, low, high)
         kinds = codes.kinds[other]
-        if codes.places is None:
+        here, there = codes.placed(one), codes.placed(other)
+        if here is None or there is None:
             how = KNOWN[np.where(kinds > MIRROR, kinds - MIRROR, 0)]
         else:
-            there = codes.places[other]
             there[kinds == MARK_MIRROR, 0] = 1 - there[kinds == MARK_MIRROR, 0]
-            how = framing.of_places(codes.places[one], there)
+            how = framing.of_places(here, there)
         return cls(codes.rows[one], codes.rows[other], pairs[:, 2], kinds, how)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -14,40 +12,44 @@ Rows = NDArray[np.int64]
 States = NDArray[np.uint64]  # (N, 2): 128 bits a row, not for anybody's secrets
 
 
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """A column of codes of one length, several a row or none.
+def sizes_of(column: pa.ChunkedArray) -> Rows:
+    """(N,) bytes of each row of a binary column."""
+    sizes = [np.diff(offsets) for _, offsets in _buffers(column)]
+    return np.concatenate([np.empty(0, np.int64), *sizes])
 
-    Attributes:
-        codes: (M, bytes) of all rows, one after the other.
-        counts: (N,) of each row. starts: (N,) where a row's begin.
+
+def codes_at(
+    column: pa.ChunkedArray,
+    size: int,
+    rows: Rows,
+    counts: Rows | None = None,
+    into: NDArray[np.uint8] | None = None,
+    part: slice = slice(None),
+) -> NDArray[np.uint8]:
+    """Codes of some rows of a binary column, the first of each row; no copy is made but these.
+
+    Args:
+        size: bytes of a code. rows: (n,) places, in any order.
+        counts: (n,) how many of each; one if not given.
+        into: (sum of counts, bytes of the part) where they go; a new array if not given.
+        part: the bytes of each code that are wanted.
     """
-
-    codes: NDArray[np.uint8]
-    counts: Rows
-    starts: Rows
-
-    def of(self, rows: Rows) -> NDArray[np.uint8]:
-        """Those of some rows, each of which has one."""
-        return np.asarray(self.codes[self.starts[rows]])
-
-    def places(self, rows: Rows) -> tuple[Rows, Rows, Rows]:
-        """Of all codes of some rows: the row, the number within it, and the place in ``codes``."""
-        counts = self.counts[rows]
-        owners = np.repeat(rows, counts)
-        number = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return owners, number, self.starts[owners] + number
-
-
-def codes_of(column: pa.ChunkedArray, size: int) -> Codes:
-    """A binary column, each row of which holds a whole number of codes of ``size`` bytes."""
-    parts, lengths = [np.empty((0, size), np.uint8)], [np.empty(0, np.int64)]
+    each = np.ones(len(rows), np.int64) if counts is None else counts
+    places = np.cumsum(each) - each
+    if into is None:
+        into = np.empty((int(each.sum()), len(range(size)[part])), np.uint8)
+    order = np.argsort(rows, kind="stable")
+    ordered, begun = rows[order], 0
     for data, offsets in _buffers(column):
-        lengths.append(np.diff(offsets))
-        parts.append(data[offsets[0] : offsets[-1]].reshape(-1, size))
-    counts = np.concatenate(lengths) // size
-    codes = parts[1] if len(parts) == 2 else np.concatenate(parts)
-    return Codes(codes, counts, np.cumsum(counts) - counts)
+        end = begun + len(offsets) - 1
+        own = order[slice(*np.searchsorted(ordered, (begun, end)))]
+        many = each[own]
+        number = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        first = (offsets[rows[own] - begun] - offsets[0]) // size
+        codes = data[offsets[0] : offsets[-1]].reshape(-1, size)[:, part]
+        into[np.repeat(places[own], many) + number] = codes[np.repeat(first, many) + number]
+        begun = end
+    return into
 
 
 def _buffers(column: pa.ChunkedArray) -> list[tuple[NDArray[np.uint8], Rows]]:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from echoatlas.pipeline.deduplicate.index import COMPARED
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.ranking import (
     FRAMES,
     MEASURES,
@@ -66,11 +66,11 @@ class EveryFrame:
         placed = frames.select(PLACED.names[:-1]).append_column("rank", pa.array(rank))
         number = np.repeat(np.arange(len(met.paths), dtype=np.int32), [*map(len, met.frames)])
         file = pa.DictionaryArray.from_arrays(number, pa.array(met.paths, pa.string()))
-        return EveryFrame(
-            held=frames.select(["frame_id"]).append_column("file", file),
-            placed=ColumnsOnDisk.written([placed], PLACED, folder),
-            hashes=hashes,
-        )
+        held = frames.select(["frame_id"]).append_column("file", file)
+        every = EveryFrame(held, ColumnsOnDisk.written([placed], PLACED, folder), hashes)
+        del frames, placed
+        pa.default_memory_pool().release_unused()  # what was read of the lake, and lies on disk now
+        return every
 
     @property
     def num_rows(self) -> int:
@@ -78,21 +78,30 @@ class EveryFrame:
         return int(self.held.num_rows)
 
     @property
+    def _parts(self) -> tuple[pa.Table | ColumnsOnDisk, ...]:
+        return self.held, self.placed, self.hashes
+
+    @property
     def column_names(self) -> list[str]:
         """What is known of each."""
-        return [*(name for name, _ in COMPARED), "file"]
+        return [name for part in self._parts for name in part.column_names]
 
     def column(self, name: str) -> pa.ChunkedArray:
         """All of a column."""
-        if name in self.held.column_names:
-            return self.held.column(name)
-        return (self.placed if name in PLACED.names else self.hashes).column(name)
+        return next(part.column(name) for part in self._parts if name in part.column_names)
+
+    def select(self, names: list[str]) -> EveryFrame:
+        """Some columns alone."""
+        own = ([name for name in part.column_names if name in names] for part in self._parts)
+        held, placed, hashes = own
+        return EveryFrame(
+            self.held.select(held), self.placed.select(placed), self.hashes.select(hashes)
+        )
 
     def take(self, rows: pa.Array) -> pa.Table:
         """Some rows, by their numbers, in that order."""
-        parts = [one.take(rows) for one in (self.held, self.placed, self.hashes)]
-        columns = {name: part.column(name) for part in parts for name in part.column_names}
-        return pa.table({name: columns[name] for name in self.column_names})
+        parts = [part.take(rows) for part in self._parts if part.column_names]
+        return pa.table({name: part.column(name) for part in parts for name in part.column_names})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from echoatlas.pipeline.deduplicate.index import CODE, COMPARED
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
+from echoatlas.pipeline.deduplicate.index import CODE
 from echoatlas.pipeline.deduplicate.speckle_code import BYTES, SPECKLE_VERSION, speckle_code
 from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.landmarks import CODE as MARK

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +22,12 @@ from echoatlas.pipeline.deduplicate.clips import Clips
 from echoatlas.pipeline.deduplicate.columns import (
     States,
     add_column,
-    codes_of,
+    codes_at,
     numbered,
+    sizes_of,
     states,
 )
+from echoatlas.pipeline.deduplicate.compared_frames import Frames, SomeFrames
 from echoatlas.pipeline.deduplicate.framing import Framing
 from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Rows
 from echoatlas.pipeline.frames.landmarks import EVERY, FULL
@@ -40,47 +41,13 @@ MIRRORS_EVERY = 8  # frames of a clip
 CODE = 32  # bytes
 MIRRORED_MARKS = 6  # of a frame's landmarks, that mirrors are looked for by
 
-COMPARED = (
-    ("frame_id", pa.string()),
-    ("object_id", pa.string()),
-    ("pane", pa.int64()),
-    ("frame_index", pa.int64()),
-    ("pixel_hash", pa.string()),
-    ("hash_version", pa.string()),
-    ("fan_phash256", pa.binary()),
-    ("mirror_phash256", pa.binary()),
-    ("frame_phash256", pa.binary()),
-    ("view_phash256", pa.binary()),
-    ("landmark_phash256", pa.binary()),
-    ("landmark_places", pa.binary()),
-    ("rank", pa.int64()),
-)
-
-
-class Frames(Protocol):
-    """Rows of which a column is asked for after the other: a table, or what lies on disk."""
-
-    @property
-    def num_rows(self) -> int:
-        """How many there are."""
-
-    @property
-    def column_names(self) -> list[str]:
-        """What is known of each."""
-
-    def column(self, name: str, /) -> pa.ChunkedArray:
-        """All of a column."""
-
-    def take(self, rows: pa.Array, /) -> pa.Table:
-        """Some rows, by their numbers, in that order."""
-
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """All frames, clip by clip and in each in order: a row is a place in that order.
 
     Attributes:
-        frames: the columns of ``COMPARED``, as they came, and perhaps ``file``.
+        frames: the columns of ``compared_frames.COMPARED``, as they came, and perhaps ``file``.
         order: (N,) of each row, where it stands in ``frames``.
         clip: (N,) number of each row's clip.
         objects, panes, names: (C,) of the clips; a name is object and pane.
@@ -113,8 +80,7 @@ class Index:
 
     def column(self, name: str, rows: Rows | slice = slice(None)) -> pa.Array:
         """A column of the frames, by rows."""
-        taken = self.frames.column(name).take(pa.array(self.order[rows]))
-        return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+        return SomeFrames(self.frames, pa.array(self.order[rows])).column(name).combine_chunks()
 
     def ids(self, clip: int) -> tuple[str, ...]:
         """The ids of a clip's frames, in order."""
@@ -150,13 +116,17 @@ class Codes:
     """What one join takes: codes, the rows of the frames they are of, and of which kind.
 
     Attributes:
-        places: (N, 4) of landmarks, as of ``framing.of_places``; None for other codes.
+        places: (N, 4) of landmarks, as they are stored; None for other codes.
     """
 
     codes: NDArray[np.uint8]
     rows: Rows
     kinds: NDArray[np.int16]
-    places: Framing | None = None
+    places: NDArray[np.uint16] | None = None
+
+    def placed(self, some: Rows) -> Framing | None:
+        """Where some landmarks lie, as of ``framing.of_places``; None of other codes."""
+        return None if self.places is None else self.places[some] / np.float64(FULL)
 
     @property
     def probes(self) -> Flags:
@@ -168,7 +138,8 @@ def indexed(frames: Frames, sources: pa.Table | None = None) -> Index:
     """Put frames in order, and tell their clips.
 
     Args:
-        frames: the columns of ``COMPARED``; ranks are equal within a clip, or the least counts.
+        frames: the columns of ``compared_frames.COMPARED``; ranks are equal within a clip, or the
+            least counts.
         sources: the columns of ``SOURCES`` for each object of which any is known, an object once.
     """
     count = frames.num_rows
@@ -187,7 +158,7 @@ def indexed(frames: Frames, sources: pa.Table | None = None) -> Index:
     objects, panes = known.take(pa.array(by_name[keys[0, begun]])), keys[1, begun]
     ranks = frames.column("rank").to_numpy()[order]
     ranks = np.minimum.reduceat(ranks, begun) if count else begun
-    clips = Clips(starts, keys[2])
+    clips = Clips(starts, keys[2].copy())  # the other two are not kept
     origins = exact.origins(objects, sources)
     contents, streams, instances = exact.source_numbers(objects, panes, clips, origins)
     pixels = numbered(_folded(frames, ("pixel_hash",), order, starts))
@@ -209,7 +180,7 @@ def indexed(frames: Frames, sources: pa.Table | None = None) -> Index:
     )
 
 
-def clip_by_clip(index: Index, number: int) -> Iterator[pa.Table]:
+def clip_by_clip(index: Index, number: int) -> Iterator[SomeFrames]:
     """The frames of an index in parts, each of whole clips: about so many frames, at least one
     part. Clips come as their first frames lie, so that each part is read from one place."""
     starts = index.clips.starts
@@ -219,7 +190,7 @@ def clip_by_clip(index: Index, number: int) -> Iterator[pa.Table]:
     part[by_place] = np.maximum(end - 1, 0) // number
     of = part[index.clip]
     for one in np.unique(of).tolist() or [0]:
-        yield index.frames.take(pa.array(index.order[of == one]))
+        yield SomeFrames(index.frames, pa.array(index.order[of == one]))
 
 
 def _ordered(keys: NDArray[np.int64], ids: pa.ChunkedArray) -> Rows:
@@ -272,66 +243,61 @@ def joins(index: Index, *, mirrors: bool) -> Iterator[Codes]:
 
     Hashes of two versions never meet: each version is joined by itself.
     """
-    version, known = coded(index.frames.column("hash_version"))
-    version = version[index.order]
-    place = np.arange(len(index.order)) - index.clips.starts[index.clip]
+    of_frames, known = coded(index.frames.column("hash_version"))
+    version = of_frames.astype(np.int16)[index.order]
+    del of_frames
     distinct = index.distinct[index.clip]
-    fan = _Column(index, "fan_phash256", CODE)
-    usable = distinct & fan.there  # a frame too flat to hash has empty hashes
+    hashed = _there(index, "fan_phash256")  # a frame too flat to hash has empty hashes
     for number in range(len(known)):
-        rows = np.flatnonzero(usable & (version == number))
-        yield _with_views(index, fan, rows, place, mirrors=mirrors)
-        yield _joined([(rows, _Column(index, "frame_phash256", CODE).of(rows), FAN)])
-        yield _landmarks(index, np.flatnonzero(distinct & (version == number)), mirrors=mirrors)
+        own = distinct & (version == number)
+        rows = np.flatnonzero(own & hashed)
+        yield _fans(index, rows, mirrors=mirrors)
+        whole = codes_at(index.frames.column("frame_phash256"), CODE, index.order[rows])
+        yield Codes(whole, rows, np.full(len(rows), FAN, np.int16))
+        del whole  # before the next is made, as below
+        yield _landmarks(index, np.flatnonzero(own), mirrors=mirrors)
 
 
-class _Column:
-    """Codes by rows of an index."""
-
-    def __init__(self, index: Index, name: str, size: int) -> None:
-        self._codes = codes_of(index.frames.column(name), size)
-        self._order = index.order
-        self.there: Flags = np.asarray(self._codes.counts[index.order] > 0)
-
-    def of(self, rows: Rows) -> NDArray[np.uint8]:
-        return self._codes.of(self._order[rows])
+def _there(index: Index, name: str) -> Flags:
+    """(N,) of which frames there is a hash."""
+    return np.asarray(sizes_of(index.frames.column(name))[index.order] > 0)
 
 
-def _with_views(index: Index, fan: _Column, rows: Rows, place: Rows, *, mirrors: bool) -> Codes:
-    parts = [(rows, fan.of(rows), FAN)]
-    if mirrors:
-        some = rows[place[rows] % MIRRORS_EVERY == 0]
-        parts.append((some, _Column(index, "mirror_phash256", CODE).of(some), MIRROR))
-    column = _Column(index, "view_phash256", CODE * len(VIEWS))
-    marked = _Column(index, "landmark_phash256", 2 * CODE).there
-    some = rows[(place[rows] % EVERY == 0) & column.there[rows] & ~marked[rows]]
-    views = column.of(some)
-    for view in range(len(VIEWS)):
-        codes = np.ascontiguousarray(views[:, view * CODE : (view + 1) * CODE])
-        parts.append((some, codes, MIRROR + 1 + view))
-    return _joined(parts)
-
-
-def _joined(parts: list[tuple[Rows, NDArray[np.uint8], int]]) -> Codes:
-    kinds = np.concatenate([np.full(len(rows), kind, np.int16) for rows, _, kind in parts])
-    rows = np.concatenate([rows for rows, _, _ in parts])
-    return Codes(np.concatenate([codes for _, codes, _ in parts]), rows, kinds)
+def _fans(index: Index, rows: Rows, *, mirrors: bool) -> Codes:
+    """The fans of some frames; of a few of each clip mirrors, and views where are no landmarks."""
+    place = rows - index.clips.starts[index.clip[rows]]
+    some = rows[place % MIRRORS_EVERY == 0] if mirrors else rows[:0]
+    seen = rows[place % EVERY == 0]
+    seen = seen[_there(index, "view_phash256")[seen] & ~_there(index, "landmark_phash256")[seen]]
+    sizes = [len(rows), len(some), *[len(seen)] * len(VIEWS)]
+    codes = np.empty((sum(sizes), CODE), np.uint8)
+    begun = 0
+    for name, chosen in (("fan_phash256", rows), ("mirror_phash256", some)):
+        into = codes[begun : begun + len(chosen)]
+        codes_at(index.frames.column(name), CODE, index.order[chosen], into=into)
+        begun += len(chosen)
+    views = index.frames.column("view_phash256") if len(seen) else pa.chunked_array([], pa.binary())
+    each = codes_at(views, CODE * len(VIEWS), index.order[seen]).reshape(-1, len(VIEWS), CODE)
+    codes[begun:] = each.transpose(1, 0, 2).reshape(-1, CODE)
+    kinds = np.array([FAN, MIRROR, *range(MIRROR + 1, MIRROR + 1 + len(VIEWS))], np.int16)
+    every = np.concatenate([rows, some, np.tile(seen, len(VIEWS))])
+    return Codes(codes, every, np.repeat(kinds, sizes))
 
 
 def _landmarks(index: Index, rows: Rows, *, mirrors: bool) -> Codes:
-    """All landmarks of some frames, as they are and mirrored."""
-    column = codes_of(index.frames.column("landmark_phash256"), 2 * CODE)
-    back = np.empty(len(index.order), np.int64)
-    back[index.order] = np.arange(len(index.order))
-    owners, number, at = column.places(index.order[rows])
-    of = back[owners]
-    there = codes_of(index.frames.column("landmark_places"), 8)
-    places = there.codes[at].view("<u2").reshape(-1, 4) / np.float64(FULL)
-    codes = column.codes[at].reshape(-1, 2, CODE)
-    some = np.flatnonzero(number < MIRRORED_MARKS) if mirrors else np.empty(0, np.int64)
-    return Codes(
-        np.ascontiguousarray(np.concatenate([codes[:, 0], codes[some, 1]])),
-        np.concatenate([of, of[some]]),
-        np.repeat(np.array([MARK, MARK_MIRROR], np.int16), [len(of), len(some)]),
-        np.concatenate([places, places[some]]),
-    )
+    """All landmarks of some frames, as they are and, of a few of each frame, mirrored."""
+    frames, size = index.order[rows], 2 * CODE
+    column = index.frames.column("landmark_phash256")
+    counts = sizes_of(column)[frames] // size
+    few = np.minimum(counts, MIRRORED_MARKS if mirrors else 0)
+    plain, every = int(counts.sum()), int(counts.sum() + few.sum())
+    codes, places = np.empty((every, CODE), np.uint8), np.empty((every, 8), np.uint8)
+    codes_at(column, size, frames, counts, codes[:plain], slice(CODE))
+    codes_at(column, size, frames, few, codes[plain:], slice(CODE, None))
+    del column  # before the next is there
+    column = index.frames.column("landmark_places")
+    codes_at(column, 8, frames, counts, places[:plain])
+    codes_at(column, 8, frames, few, places[plain:])
+    of = np.concatenate([np.repeat(rows, counts), np.repeat(rows, few)])
+    kinds = np.repeat(np.array([MARK, MARK_MIRROR], np.int16), [plain, every - plain])
+    return Codes(codes, of, kinds, places.view("<u2"))

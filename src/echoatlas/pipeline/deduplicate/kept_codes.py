@@ -110,9 +110,10 @@ def _bands(number: int, index: Index, codes: Codes, radius: int) -> Iterator[Ban
             for at in range(0, len(pieces), AT_ONCE)
             for keys in hamming.keys(words, pieces[at : at + AT_ONCE], np.uint32)
         ]
-        columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
         spans = np.cumsum([0, *(len(keys) for keys, _, _ in found)])
+        parts = [[*one] for one in zip(*found, strict=True)]
         del found
+        columns = [np.concatenate(parts.pop(0)) for _ in range(len(parts))]  # parts go as they do
         yield Band(2 * number + probe, words, owners, spans, *columns)
 
 

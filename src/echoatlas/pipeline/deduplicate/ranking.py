@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.exact import SOURCES
 from echoatlas.pipeline.deduplicate.hamming import Flags, Rows
-from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_in
 from echoatlas.pipeline.lake.ids import Ids, SortedIds

@@ -1,13 +1,12 @@
 """The two kinds of work that deduplication scatters: joining codes, and looking at thumbnails.
 
-What all tasks of a run share lies as one file in the lake for as long as they take; a worker reads
-it once. Thumbnails never cross a process: a worker reads those that it looks at.
+What all tasks of a run share lies in the lake for as long as they take; a worker reads it once.
+Thumbnails never cross a process: a worker reads those that it looks at.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -22,9 +21,10 @@ from echoatlas.pipeline.deduplicate.index import Index
 from echoatlas.pipeline.deduplicate.judge import judged, needed
 from echoatlas.pipeline.engine.scatter import Done
 from echoatlas.pipeline.errors import Retry
-from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 
 FOLDER = "_deduplicate/"
+SHARED = {"words": np.uint64, "starts": np.int64, "clips": np.int32, "second": np.bool_}  # of runs
 Work = TypeVar("Work")
 Answer = TypeVar("Answer")
 Scatter = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Done[Any, Any]]]
@@ -60,7 +60,7 @@ class JoinTask:
 
     number: tuple[int, ...]
     storage: Storage
-    key: str
+    folder: str
     piece: Piece
     radius: int
     part: tuple[int, int]
@@ -78,31 +78,43 @@ class JoinTask:
 
 def join(task: JoinTask) -> Rows:
     """Pairs of runs that a piece brings together."""
-    runs = _runs(task.storage, task.key)
+    runs = _runs(task.storage, task.folder)
     return meetings(runs, task.piece, task.radius, task.part)
 
 
 def share(storage: Storage, runs: Runs) -> str:
-    """Put what a join needs where all workers find it; returns its key."""
-    storage.delete([entry.key for entry in storage.list(FOLDER)])  # of a run that was killed
-    sink = io.BytesIO()
-    np.savez(sink, words=runs.words, starts=runs.starts, clips=runs.clips, second=runs.second)
-    data = sink.getvalue()
-    key = f"{FOLDER}{hashlib.blake2b(data, digest_size=16).hexdigest()}.npz"
-    storage.write(key, data)
-    return key
+    """Put what a join needs where all workers find it; returns the folder."""
+    unshare(storage)  # of a run that was killed
+    arrays = {name: np.ravel(getattr(runs, name)).view(np.uint8).data for name in SHARED}
+    digest = hashlib.blake2b(digest_size=16)
+    for data in arrays.values():
+        digest.update(data)
+    folder = f"{FOLDER}{digest.hexdigest()}/"
+    for name, data in arrays.items():
+        storage.write(f"{folder}{name}", data)
+    return folder
 
 
-_last: dict[str, Runs] = {}  # by key: a worker does many tasks of one join
+def unshare(storage: Storage) -> None:
+    """Throw away what was shared."""
+    storage.delete([entry.key for entry in storage.list(FOLDER)])
 
 
-def _runs(storage: Storage, key: str) -> Runs:
-    if key not in _last:
-        with np.load(io.BytesIO(storage.read(key))) as arrays:
-            kept = Runs(arrays["words"], arrays["starts"], arrays["clips"], arrays["second"])
+_last: dict[str, Runs] = {}  # by folder: a worker does many tasks of one join
+
+
+def _runs(storage: Storage, folder: str) -> Runs:
+    if folder not in _last:
         _last.clear()
-        _last[key] = kept
-    return _last[key]
+        found = {name: _array(storage, f"{folder}{name}", kind) for name, kind in SHARED.items()}
+        _last[folder] = Runs(**found | {"words": found["words"].reshape(-1, 4)})
+    return _last[folder]
+
+
+def _array(storage: Storage, key: str, kind: type[np.generic]) -> NDArray[Any]:
+    if isinstance(storage, LocalStorage):
+        return np.fromfile(storage.path(key), kind)
+    return np.frombuffer(bytearray(storage.read(key)), kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from echoatlas.pipeline.deduplicate import edge_rows
 from echoatlas.pipeline.deduplicate.candidates import Found, matches, same_instances
 from echoatlas.pipeline.deduplicate.clips import Related
 from echoatlas.pipeline.deduplicate.clusters import clustered
+from echoatlas.pipeline.deduplicate.compared_frames import Frames
 from echoatlas.pipeline.deduplicate.config import DeduplicateConfig
 from echoatlas.pipeline.deduplicate.duplicate_rows import FormerClips, clip_table, duplicate_table
 from echoatlas.pipeline.deduplicate.hamming import (
@@ -33,7 +34,7 @@ from echoatlas.pipeline.deduplicate.hamming import (
     runs_of,
     tasks,
 )
-from echoatlas.pipeline.deduplicate.index import Codes, Frames, Index, indexed, joins
+from echoatlas.pipeline.deduplicate.index import Codes, Index, indexed, joins
 from echoatlas.pipeline.deduplicate.tasks import (
     JoinTask,
     Open,
@@ -44,6 +45,7 @@ from echoatlas.pipeline.deduplicate.tasks import (
     look,
     look_tasks,
     share,
+    unshare,
 )
 from echoatlas.pipeline.lake.join import among, flags
 from echoatlas.pipeline.step import step
@@ -124,7 +126,7 @@ def deduplicate(
     """Cluster clips that show the same.
 
     Args:
-        frames: the columns of ``index.COMPARED``; a lower ``rank`` makes the better
+        frames: the columns of ``compared_frames.COMPARED``; a lower ``rank`` makes the better
             representative. Frames too flat to hash have empty hashes, and are compared by their
             pixels only. And ``file``, if it is known where thumbnails lie.
         pictures: gives who brings the thumbnails of frames that have to be looked at, from some
@@ -141,10 +143,10 @@ def deduplicate(
     index = indexed(frames, sources)
     before = FormerClips.of(index, known.clips)
     fresh = before.fresh
-    found = [
-        Found.of(codes, _joined(index, codes, fresh, config.max_distance, workers))
-        for codes in joins(index, mirrors=config.mirrors)
-    ]
+    found: list[Found] = []
+    for codes in joins(index, mirrors=config.mirrors):
+        found.append(Found.of(codes, _joined(index, codes, fresh, config.max_distance, workers)))
+        del codes  # before the next are made
     found.append(same_instances(index, fresh))
     candidates = matches(index, found)
     related: list[Related] = []
@@ -232,12 +234,12 @@ def _joined(index: Index, codes: Codes, fresh: Flags, radius: int, workers: Work
         return pairs_within(codes.codes, radius, clips, codes.probes, new)
     words = np.ascontiguousarray(codes.codes).view(np.uint64)
     runs = runs_of(words, clips, codes.probes)
-    key = share(workers.storage, runs)
+    folder = share(workers.storage, runs)
     pieces = cut(runs, radius)
     jobs = [
-        JoinTask((number, part[0]), workers.storage, key, pieces[number], radius, part)
+        JoinTask((number, part[0]), workers.storage, folder, pieces[number], radius, part)
         for number, part in tasks(pieces, workers.shares)
     ]
     pairs = expanded(runs, answers(workers.scatter, join, jobs), radius)
-    workers.storage.delete([key])
+    unshare(workers.storage)
     return pairs[new[pairs[:, 0]] | new[pairs[:, 1]]]

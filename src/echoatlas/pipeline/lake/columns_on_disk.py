@@ -67,6 +67,11 @@ class ColumnsOnDisk:
         ):
             return file.read_all().column(0)
 
+    def select(self, names: list[str]) -> ColumnsOnDisk:
+        """Some columns alone."""
+        chosen = pa.schema([self.schema.field(name) for name in names])
+        return ColumnsOnDisk(chosen, self.folder, self.num_rows)
+
     def take(self, rows: pa.Array) -> pa.Table:
         """Some rows, by their numbers, in that order; only pieces that hold any are read."""
         numbers = rows.to_numpy(zero_copy_only=False)

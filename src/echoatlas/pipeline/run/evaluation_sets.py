@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.against import Near, near
+from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
 from echoatlas.pipeline.deduplicate.fingerprints import (
     FingerprintSet,
     as_file,
     fingerprint_set,
     opened_file,
 )
-from echoatlas.pipeline.deduplicate.index import COMPARED
 from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such, unreadable

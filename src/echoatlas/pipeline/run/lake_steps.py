@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from echoatlas.pipeline.deduplicate.compared_frames import Frames
 from echoatlas.pipeline.deduplicate.due import keep_codes, part_due
 from echoatlas.pipeline.deduplicate.every_frame import EveryFrame
-from echoatlas.pipeline.deduplicate.index import Frames
 from echoatlas.pipeline.deduplicate.places import COMPARES
 from echoatlas.pipeline.deduplicate.ranking import Thumbnails, sources
 from echoatlas.pipeline.deduplicate.whole_lake import Known, Workers, deduplicate
