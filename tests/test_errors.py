@@ -68,3 +68,34 @@ def test_a_module_that_the_system_lacks_is_no_missing_extra():
 
     assert "needs another operating system" in told[0] and "pip install" not in told[0]
     assert "pip install 'echoatlas[curate]'" in told[1]
+
+
+BROKEN = """
+import sys, threading
+import echoatlas.cli as cli
+
+def broken(arguments):
+    try:
+        open("/nowhere/Kowalczyk.dcm")
+    except OSError as error:
+        raise KeyError("Kowalczyk") from error
+
+def call(arguments):
+    thread = threading.Thread(target=broken, args=([],))
+    thread.start()
+    thread.join()
+    broken([])
+
+cli.call = call
+cli.main([])
+"""
+
+
+def test_a_bug_is_told_by_its_place_and_not_by_what_the_error_says():
+    """A library's error quotes what it was at, and a terminal's words end up in a log."""
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "FileNotFoundError\n" in done.stderr and "KeyError" in done.stderr
+    assert done.stderr.count("echoatlas: this is a bug: KeyError") == 2
+    assert "Kowalczyk" not in done.stdout + done.stderr

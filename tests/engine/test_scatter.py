@@ -14,6 +14,7 @@ import pytest
 
 from echoatlas.pipeline.engine import processes
 from echoatlas.pipeline.engine.cluster import BUSY, connected
+from echoatlas.pipeline.engine.encryption import seal
 from echoatlas.pipeline.engine.scatter import MACHINES, Trials, Workers
 from echoatlas.pipeline.errors import Retry
 from echoatlas.pipeline.ticks import tick
@@ -153,6 +154,24 @@ def test_a_poison_object_is_found_by_halving(workers: Workers) -> None:
     assert {(7,), (13,)} == {one.task.values for one in done if one.answer is None}
     answers = sorted(value for one in done for value in one.answer or ())
     assert [2 * n for n in range(24) if n not in (7, 13)] == answers
+
+
+def quoting(task: Numbers) -> None:
+    raise ValueError("Kowalczyk^Malgorzata")
+
+
+def test_ray_is_told_no_word_of_what_a_task_fails_with(ray_cluster) -> None:  # type: ignore[no-untyped-def]
+    """It keeps errors in the clear, and its dashboard shows them."""
+    import ray
+
+    sealed = seal(ray_cluster._key, ray.cloudpickle.dumps((quoting, Numbers((1,)))))
+    tally = ray_cluster._tallied()
+
+    with pytest.raises(ray.exceptions.RayTaskError) as told:
+        ray.get(ray_cluster._remote.remote(ray_cluster._key, sealed, tally.counter, 0))
+
+    assert "BrokenTask" in str(told.value) and "ValueError" in str(told.value)
+    assert "Kowalczyk" not in f"{told.value!s}{told.value!r}{told.value.cause!r}"
 
 
 def test_a_task_is_not_to_blame_for_machines_that_are_lost_unless_they_are_many() -> None:

@@ -30,6 +30,7 @@ import echoatlas.cli.releases as releases
 import echoatlas.cli.sites as sites
 import echoatlas.cli.verify as verify
 import echoatlas.cli.watch as watch
+from echoatlas.cli.broken import tell_places_only
 from echoatlas.cli.output import Context
 from echoatlas.cli.progress import Progress
 from echoatlas.pipeline.errors import EchoAtlasError, UsageError
@@ -102,6 +103,7 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    tell_places_only()
     sys.unraisablehook = _heeded
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 

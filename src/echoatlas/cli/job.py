@@ -23,7 +23,9 @@ def _become(folder: Path, lock: int, arguments: Sequence[str]) -> int:
     code = 1
     try:
         from echoatlas.cli import call
+        from echoatlas.cli.broken import tell_places_only
 
+        tell_places_only()
         code = call(arguments)
     finally:
         sys.stdout.flush()

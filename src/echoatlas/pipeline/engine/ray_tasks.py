@@ -12,7 +12,7 @@ from typing import Any
 from echoatlas.pipeline.engine.encryption import new_key, seal, unseal
 from echoatlas.pipeline.engine.scatter import TASKS_A_WORKER, Answer, Done, Trial, Trials, Work
 from echoatlas.pipeline.engine.under_way import GLANCE, Tally
-from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.errors import Retry, UsageError, crash_site
 from echoatlas.pipeline.ticks import heard
 from echoatlas.schemas.config.deployment import Engine
 
@@ -194,10 +194,25 @@ def _unsealed(key: bytes, sealed: bytes, counter: Any, ticket: int) -> bytes:
     Args:
         counter: is told where the task is, and of each object that is done, under its ticket:
             numbers, no more.
+
+    Raises:
+        Retry, UsageError: as the function does.
+        BrokenTask: it raised anything else.
     """
     import ray
 
     counter.begin.remote(ticket, ray.get_runtime_context().get_node_id())
-    function, task = unseal(key, sealed)
-    with heard(lambda: counter.add.remote(ticket)):
-        return seal(key, pickle.dumps(function(task)))
+    try:
+        function, task = unseal(key, sealed)
+        with heard(lambda: counter.add.remote(ticket)):
+            return seal(key, pickle.dumps(function(task)))
+    except (Retry, UsageError):
+        raise
+    except Exception as error:  # noqa: BLE001  (a bug of ours: tried again, then halved, then said)
+        place = crash_site(error)
+    raise BrokenTask(place)  # not within: Ray would write down what the other one says as well
+
+
+class BrokenTask(Exception):  # noqa: N818  (an outcome)
+    """A task raised what it may not: where, and nothing of what that says. Ray keeps it for its
+    dashboard, and whoever asks for tasks is shown it."""
