@@ -108,10 +108,9 @@ def sampled(*factors: tuple[int, int]) -> bytes:
         return content()
 
 
-def with_frames(*frames: bytes) -> bytes:
-    ds = dcmread(
-        io.BytesIO(write_dicom(COLOR, J + "50", overrides={"NumberOfFrames": len(frames)}))
-    )
+def with_frames(*frames: bytes, **overrides: Any) -> bytes:
+    overrides |= {"NumberOfFrames": len(frames)}
+    ds = dcmread(io.BytesIO(write_dicom(COLOR, J + "50", overrides=overrides)))
     ds.PixelData = encapsulate(list(frames))
     out = io.BytesIO()
     dcmwrite(out, ds, implicit_vr=False, little_endian=True, force_encoding=True)
@@ -133,6 +132,34 @@ def test_a_jpeg_of_any_whole_sampling_is_read(factors, most):
 
     assert near(COLOR.pictures[:1], pictures(with_frames(stream)), most)
     assert near(COLOR.pictures[0], next(read(stream).frames()), most)
+
+
+def unmarked(stream: bytes) -> bytes:
+    """A JPEG without its application segments, its components called 1, 2 and 3."""
+    found, at = bytearray(stream[:2]), 2
+    while stream[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+        if stream[at + 1] & 0xF0 != 0xE0:
+            found += stream[at:end]
+        at = end
+    start = found.index(b"\xff\xc0") + 10
+    found[start : start + 9 : 3] = b"\1\2\3"
+    scan = bytearray(stream[at:])
+    scan[5:11:2] = b"\1\2\3"
+    return bytes(found + scan)
+
+
+@pytest.mark.parametrize("stated", ["RGB", "YBR_FULL", "YBR_FULL_422"])
+@pytest.mark.parametrize("coded_as", ["RGB", "YCBCR"])
+def test_a_jpeg_without_markers_has_its_colors_whatever_the_header_says(coded_as, stated):
+    """GDCM codes YCbCr, 4:4:4, without JFIF or Adobe marker, and lets RGB stand in the header."""
+    picture = COLOR.pictures[0]
+    options = {"colorspace": "RGB", "outcolorspace": coded_as, "subsampling": "444"}
+    stream = unmarked(bytes(imagecodecs.jpeg8_encode(picture, level=97, **options)))
+
+    found = pictures(with_frames(stream, PhotometricInterpretation=stated))
+
+    assert near(picture[None], found, 2)
 
 
 def test_half_a_jpeg_of_rare_sampling_is_no_picture():
