@@ -341,6 +341,16 @@ def test_of_two_reviewers_the_worse_verdict_stands(reviewed: Any, capsys: Any) -
     assert said(made, capsys, "audit", "bound")[-1]["leaks"] == 1
 
 
+def test_who_looked_is_told_by_an_id_and_by_no_name(reviewed: Any, capsys: Any) -> None:
+    made, sheet = reviewed
+
+    for name in ("Jane Doe", " "):
+        told = refused(made, capsys, "audit", "import", str(filled_in(sheet, {})), "--by", name)
+        assert "--by is an id" in told
+
+    assert made.lake.read("findings").num_rows == 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -348,6 +358,7 @@ def test_of_two_reviewers_the_worse_verdict_stands(reviewed: Any, capsys: Any) -
         ({"drawn": "random", "stratum": "GE LOGIQ 7"}, "not as it was drawn"),
         ({"frame_id": "0" * 32}, "not as it was drawn"),
         ({"ticket": ""}, "not as it was drawn"),
+        ({"note": "Jane Doe " * 20_000}, "no line of a table"),
     ],
 )
 def test_a_sheet_that_was_not_drawn_so_is_refused(

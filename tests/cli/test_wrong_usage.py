@@ -37,6 +37,14 @@ WRONG = {
     "plan --headers -1": "'--headers': it has to be greater than or equal to 0",
     "watch --queue=": "'' is no queue",
     "watch --listen=": "'' is no address to listen at",
+    # As a path each would be a folder named "s3:" where one stands
+    "pull 2026.11 s3://b/p": "dest: a path on this machine is meant",
+    "report --out s3://b/r.html": "out: a path on this machine is meant",
+    "init s3://b/p": "path: a path on this machine is meant",
+    "label review export s3://b/p": "dest: a path on this machine is meant",
+    "release rebuild 2026.11 --to s3://b/p": "to: a path on this machine is meant",
+    f"audit sample {'n' * 300}": "dest: a name in the path is too long",
+    "demo /dev/null": "cannot write to /dev/null",
 }
 
 
@@ -61,6 +69,8 @@ FILES = {
     "site: st\nbucket: .\nlabels: {organ: thorax/breasts}\n": "did you mean 'thorax/breast'?",
     "site: [\n": "not valid YAML",
     "site: " + "[" * 10_000: "not valid YAML",
+    "site: st\nbucket: x\ndicomweb: {since: 2026-13-01}\n": "not valid YAML",
+    f"site: st\nbucket: x\nsampling: {{every: {'9' * 5000}}}\n": "not valid YAML",
     "- a\n": "expected keys and values",
     "site: st\nbucket: x\nconsent: yes\n": "'consent': expected keys and values, as {required:",
     "site: St\nbucket: x\n": "'site' is not of its form: Its name: lower case, digits, hyphens",

@@ -142,3 +142,31 @@ def test_an_import_that_is_wrong_is_refused_in_one_line(made, tmp_path, capsys, 
     told = capsys.readouterr().err
     assert code == 2
     assert complaint in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("object_id,proposal,decision\n{id},unknown,shows Jane Doe\n", "is no path of the tree"),
+        ("decision,proposal,object_id\nok\n", "there is no such object"),
+        ("object_id,proposal,decision\n" + "x" * 200_000 + "\n", "line 2: no line of a table"),
+    ],
+)
+def test_a_note_in_a_wrong_column_is_not_repeated(made, tmp_path, capsys, text, complaint):
+    """It may say what name a reviewer saw."""
+    known = made.lake.read("labels", ["object_id"])["object_id"][0].as_py()
+    (tmp_path / "r.csv").write_text(text.format(id=known))
+
+    code = call(made.command("label", "review", "import", f"{tmp_path}/r.csv", "--by", "r1")[3:])
+
+    told = capsys.readouterr().err
+    assert code == 2
+    assert complaint in told and told.count("\n") == 1
+    assert "jane" not in told.lower()
+
+
+def test_a_review_that_can_not_be_written_is_refused(made, tmp_path, capsys):
+    (tmp_path / "file").touch()
+
+    assert call(made.command("label", "review", "export", f"{tmp_path}/file")[3:]) == 2
+    assert f"cannot write to {tmp_path}/file" in capsys.readouterr().err

@@ -158,11 +158,14 @@ def test_keys_lie_with_nothing_that_is_handed_out(tmp_path: Path, places: dict[s
         Deployment.find(root)
 
 
-def test_what_does_not_fit_into_memory_lies_in_no_bucket(tmp_path: Path) -> None:
-    """DuckDB would look for an extension, and a folder named `s3:` be made where one stands."""
+@pytest.mark.parametrize(
+    "line", ["engine: {scratch: s3://a/b}", "vault: s3://a/b", "sites: s3://a"]
+)
+def test_what_lies_on_this_machine_lies_in_no_bucket(tmp_path: Path, line: str) -> None:
+    """A folder named `s3:` would be made where one stands, with keys in it."""
     root = tmp_path / "home"
     Deployment.init(root)
-    (root / "echoatlas.yaml").write_text("name: e\nlake: lake\nengine:\n  scratch: s3://a/b\n")
+    (root / "echoatlas.yaml").write_text(f"name: e\nlake: lake\n{line}\n")
 
     with pytest.raises(UsageError, match="is a folder on this machine, not s3:"):
         Deployment.find(root)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import _thread
 import os
+import re
 import sys
 import threading
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, wraps
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -43,6 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # as a path has it, whose slashes are one
+LONGEST = 255  # bytes of a name in a path
 SOON = 0.05  # seconds
 STOPPED = 130  # 128 and the number of the signal, as shells have it
 GLOBAL = {"--json": False, "--lake": True, "--deployment": True}  # option: takes a value
@@ -122,7 +126,36 @@ def _heeded(told: sys.UnraisableHookArgs) -> None:
 @cache
 def commands() -> Any:
     """All commands as typer runs them: who calls several in one process waits for them once."""
-    return typer.main.get_command(app)
+    found = typer.main.get_command(app)
+    _keep_local(found)
+    return found
+
+
+def _keep_local(command: Any) -> None:
+    """Have a command and all below it refuse an address where a path is meant: as a path it is a
+    folder named ``s3:`` below the working folder."""
+    for one in getattr(command, "commands", {}).values():
+        _keep_local(one)
+    carry_out = command.callback
+    if carry_out is None:
+        return
+
+    @wraps(carry_out)
+    def local(*args: Any, **values: Any) -> Any:
+        for name, value in values.items():
+            if isinstance(value, Path) and (wrong := _no_place(value)):
+                raise UsageError(f"{name.replace('_', '-')}: {wrong}")
+        return carry_out(*args, **values)
+
+    command.callback = local
+
+
+def _no_place(path: Path) -> str:
+    """Why a path can be none of this machine; "" if it can."""
+    if ADDRESS.match(str(path)):
+        return "a path on this machine is meant"
+    long = any(len(os.fsencode(part)) > LONGEST for part in path.parts)
+    return "a name in the path is too long" if long else ""
 
 
 def call(arguments: Sequence[str]) -> int:

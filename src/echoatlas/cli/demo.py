@@ -43,7 +43,12 @@ def rehearse(
     """
     started = time.monotonic()
     dest = dest.absolute()
-    if dest.exists() and any(dest.iterdir()):
+    try:
+        dest.mkdir(parents=True, exist_ok=True)
+        full = any(dest.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
+    if full:
         raise UsageError(f"{dest} is not empty: name a new folder, or remove it")
     tell("simulating uploads", 0, 1)
     truth = build_uploads(dest / "uploads", scale, seed, tell)

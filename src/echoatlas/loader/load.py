@@ -90,6 +90,8 @@ def load(
     splits = manifest.config.splits
     if split is not None and split not in splits:
         raise no_such("split", split, splits)
+    if cache and "://" in str(cache):
+        raise UsageError(f"cache: a folder of this machine is meant, not {cache}")
     folder = Path(cache) if cache else _usual_cache()
     forget_cached(folder, withdrawn(place, name))
     if unit not in (None, manifest.config.unit):

@@ -73,6 +73,7 @@ class Deployment:
             place = path or Path.cwd()
             raise UsageError(f"no deployment at {place}: make one with `echoatlas init PATH`")
         config = load(DeploymentConfig, root / CONFIG)
+        _demand_local(root, config)
         sites = {
             site.site: site
             for site in (load_site(file) for file in sorted((root / config.sites).glob("*.yaml")))
@@ -167,6 +168,18 @@ class Deployment:
         return self.vault.load(name)
 
 
+def _demand_local(root: Path, config: DeploymentConfig) -> None:
+    """Refuse addresses of what lies on this machine: as a path one is a folder named ``s3:``."""
+    places = (
+        ("sites", config.sites),
+        ("vault", config.vault),
+        ("engine.scratch", config.engine.scratch or ""),
+    )
+    for name, place in places:
+        if "://" in place:
+            raise ConfigError(f"{root / CONFIG}: '{name}' is a folder on this machine, not {place}")
+
+
 def _demand_keys_apart(root: Path, config: DeploymentConfig) -> None:
     """Refuse a lake or releases, which are handed out, that lie with the keys."""
     keys = steps_to(root, config.vault)
@@ -181,10 +194,6 @@ def _demand_keys_apart(root: Path, config: DeploymentConfig) -> None:
 def _allowance(root: Path, engine: Engine, lake: Storage) -> Allowance:
     if engine.scratch is None:
         return Allowance(engine.driver_memory_mb)
-    if "://" in engine.scratch:
-        raise ConfigError(
-            f"{root / CONFIG}: 'engine.scratch' is a folder on this machine, not {engine.scratch}"
-        )
     # A folder of this lake's own: an erasure empties it, and others may share what lies above
     own = f"lake-{hashlib.sha256(lake.uri.encode()).hexdigest()[:12]}"
     return Allowance(engine.driver_memory_mb, Path(resolve(root, engine.scratch), own))

@@ -23,7 +23,8 @@ def yaml_data(text: str) -> Any:
     """YAML that somebody wrote, as plain data.
 
     Raises:
-        yaml.YAMLError, RecursionError: it is not YAML, or too deep.
+        yaml.YAMLError, RecursionError, ValueError: it is not YAML, or too deep, or holds a date or
+            a number that is none.
     """
     import yaml
 

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.audit.sheet import COLUMNS, Drawn
 from echoatlas.pipeline.errors import CheckFailed, Reason, UsageError, unreadable
+from echoatlas.pipeline.label.review import AUTHOR
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.write_ahead_log import Intent, log
 from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
@@ -28,6 +29,7 @@ from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import carry_out, recover
 from echoatlas.pipeline.run.lake_steps import renew_lake
+from echoatlas.pipeline.spreadsheet import told_lines
 from echoatlas.schemas.rows.log import FindingRow
 from echoatlas.schemas.rows.objects import AuditRow, ObjectRow, QuarantineRow
 from echoatlas.schemas.tables import BY_ROW, TABLES, to_arrow
@@ -67,7 +69,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
     are one commit.
 
     Args:
-        author: id of the reviewer.
+        author: id of the reviewer: letters, digits and ".-_", so that it is no name.
         day: when it was decided.
 
     Raises:
@@ -75,8 +77,8 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
             deployment; names the line. Or another run holds the lake.
         CheckFailed: it was done, and labels or duplicates of the others do not pass the gate.
     """
-    if not author.strip():
-        raise UsageError("--by: say who looked, by an id")
+    if not AUTHOR.fullmatch(author):
+        raise UsageError("--by is an id of letters, digits and .-_, such as reviewer-1")
     said = _read(deployment, source)
     lake, run_id = deployment.lake, f"review-{secrets.token_hex(6)}"
     with lake.held(run_id) as lock:
@@ -126,17 +128,18 @@ def _read(deployment: Deployment, source: Path) -> dict[str, tuple[Drawn, Review
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(unreadable(source, error)) from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = set(COLUMNS) - {"note"} - set(reader.fieldnames or ())
-    if missing:
-        raise UsageError(f"{source}: column '{min(missing)}' is missing")
-    for row in reader:
-        drawn, verdict, ticket = _row(row, f"{source}, line {reader.line_num}")
-        if not hmac.compare_digest(ticket.encode(), drawn.ticket(key).encode()):
-            raise UsageError(
-                f"{source}, line {reader.line_num}: this row is not as it was drawn: only "
-                "verdict and note may be changed"
-            )
-        found[drawn.frame_id] = drawn, verdict
+    with told_lines(reader, source):
+        missing = set(COLUMNS) - {"note"} - set(reader.fieldnames or ())
+        if missing:
+            raise UsageError(f"{source}: column '{min(missing)}' is missing")
+        for row in reader:
+            drawn, verdict, ticket = _row(row, f"{source}, line {reader.line_num}")
+            if not hmac.compare_digest(ticket.encode(), drawn.ticket(key).encode()):
+                raise UsageError(
+                    f"{source}, line {reader.line_num}: this row is not as it was drawn: only "
+                    "verdict and note may be changed"
+                )
+            found[drawn.frame_id] = drawn, verdict
     return found
 
 

@@ -148,7 +148,10 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         _demand_ids(file, lines)
         lines.insert(0, (0, ""))
     for number, line in lines[1:]:
-        cells = _cells(line, sign)
+        try:
+            cells = _cells(line, sign)
+        except csv.Error:  # longer than any table's
+            raise UsageError(f"{file.name}, line {number}: no line of a table") from None
         if len(cells) > len(columns):
             raise UsageError(f"{file.name}, line {number}: more cells than columns")
         told = dict(zip(columns, cells, strict=False))

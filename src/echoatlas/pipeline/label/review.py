@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import UsageError, unreadable
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.label.relabel import decisions, evidence_of
+from echoatlas.pipeline.spreadsheet import told_lines
 from echoatlas.schemas.rows.labels import DecisionRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import UNKNOWN, tree
@@ -54,12 +55,23 @@ def export(
         How many objects were written; those already decided are not among them.
 
     Raises:
-        UsageError: what somebody decided in a sheet that is there would be lost.
+        UsageError: what somebody decided in a sheet that is there would be lost, or it can't be
+            written.
     """
     copies = copies or {}
     every = _waiting(lake, copies)
     _demand_none_lost(dest / "review.csv", {row["object_id"] for row in every})
     waiting = every[:most]
+    try:
+        _written(lake, dest, waiting, copies)
+    except OSError as error:
+        raise UsageError(f"cannot write to {dest} ({error.strerror})") from None
+    return len(waiting)
+
+
+def _written(
+    lake: Lake, dest: Path, waiting: Sequence[dict[str, Any]], copies: Mapping[str, str]
+) -> None:
     hints = evidence_of(lake)
     thumbnails = dest / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
@@ -83,13 +95,12 @@ def export(
                     "copies": copies.get(row["object_id"], ""),
                 }
             )
-    return len(waiting)
 
 
 def _demand_none_lost(sheet: Path, waiting: Collection[str]) -> None:
     """Refuse to write over what somebody decided and nobody has taken in yet."""
     rows = _lines(sheet) if sheet.exists() else ()
-    if any((row["decision"] or "").strip() and row["object_id"] in waiting for _, row in rows):
+    if any(row["decision"].strip() and row["object_id"] in waiting for _, row in rows):
         raise UsageError(
             f"{sheet} holds decisions that were not taken in and would be lost: `echoatlas label "
             "review import` takes them, or name another folder"
@@ -123,7 +134,7 @@ def import_(lake: Lake, source: Path, author: str, day: date) -> int:
     rows = []
     for line, row in _lines(source):
         where = f"{source}, line {line}"
-        if not (row["decision"] or "").strip():
+        if not row["decision"].strip():
             continue
         if row["object_id"].strip() not in labeled:
             raise UsageError(f"{where}: there is no such object in the lake")
@@ -142,11 +153,12 @@ def _lines(source: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise UsageError(unreadable(source, error)) from None
     head = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
-    missing = {"object_id", "proposal", "decision"} - set(reader.fieldnames or ())
-    if missing:
-        raise UsageError(f"{source}: column '{min(missing)}' is missing")
-    for row in reader:
-        yield reader.line_num, row
+    with told_lines(reader, source):
+        missing = {"object_id", "proposal", "decision"} - set(reader.fieldnames or ())
+        if missing:
+            raise UsageError(f"{source}: column '{min(missing)}' is missing")
+        for row in reader:
+            yield reader.line_num, {name: cell or "" for name, cell in row.items() if name}
 
 
 def _decision(row: dict[str, str], author: str, day: date, where: str) -> DecisionRow:
@@ -156,7 +168,8 @@ def _decision(row: dict[str, str], author: str, day: date, where: str) -> Decisi
     paths = [path for path in paths if path != UNKNOWN]
     for path in paths:
         if path not in tree():
-            raise UsageError(f"{where}: '{path}' is no path of the tree{tree().hint(path)}")
+            # It may be a note in the wrong column, and quote the picture: it is not repeated
+            raise UsageError(f"{where}: the decision is no path of the tree{tree().hint(path)}")
     side = (row.get("laterality") or "").strip().lower()
     if side not in SIDES:
         raise UsageError(f"{where}: laterality is one of {', '.join(SIDES[1:])}")

@@ -68,7 +68,7 @@ def yaml_value(text: str, where: str) -> Any:
     """
     try:
         return yaml_data(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date of month 13 is the last
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{where}{line}: not valid YAML") from None
