@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.arrays.axes import COLOR, PLANE, STACK
+from echoatlas.pipeline.read.arrays.ranges import negative
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.pages import WHITE_IS_ZERO
@@ -39,7 +40,7 @@ def read_reals(data: bytes, config: ReadConfig) -> Scan:
         with tifffile.TiffFile(BytesIO(data)) as file:
             pages = [_known(page) for page in file.pages]
             values = _values(pages, config)
-            values = _negative(values) if pages[0].photometric == WHITE_IS_ZERO else values
+            values = negative(values) if pages[0].photometric == WHITE_IS_ZERO else values
             scale = tiff_scale(_Tags(pages[0]))
     except TIFF_ERRORS as error:
         raise Reject(
@@ -95,14 +96,6 @@ def _values(pages: list[tifffile.TiffPage], config: ReadConfig) -> NDArray[Any]:
     if sum(page.nbytes for page in pages) > config.max_inflated:
         raise Reject(Reason.TOO_LARGE, f"the pages claim more than {config.max_inflated} bytes")
     return np.stack([_shown(page) for page in pages])
-
-
-def _negative(values: NDArray[Any]) -> NDArray[Any]:
-    """Values of which zero is white, so that it is black, on the scale that they have."""
-    told = values[np.isfinite(values)]
-    low, high = (float(told.min()), float(told.max())) if told.size else (0.0, 0.0)
-    bits = max(int(high).bit_length(), 8) if low >= 0 and bool(np.all(told == np.rint(told))) else 0
-    return (1 << bits) - 1 - values if bits else low + high - values
 
 
 def _shown(page: tifffile.TiffPage) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -13,10 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason, Reject
-from echoatlas.pipeline.read.arrays.axes import PLANE, SMALLEST, STACK, UNKNOWN
+from echoatlas.pipeline.read.arrays.axes import COLOR, PLANE, SMALLEST, STACK, UNKNOWN
 from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
 from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
 from echoatlas.pipeline.read.arrays.masks import Loaded, loaded, masked_scan
+from echoatlas.pipeline.read.arrays.palettes import (
+    MAPS,
+    is_map,
+    painted_by_map,
+    painted_image,
+)
 from echoatlas.pipeline.read.arrays.ranges import within_range
 from echoatlas.pipeline.read.arrays.scan import array_scan
 from echoatlas.pipeline.read.arrays.uff import BEAMFORMED, uff_picture
@@ -28,7 +34,7 @@ from echoatlas.pipeline.read.arrays.variables import (
     choose,
     may_be_pictures,
 )
-from echoatlas.pipeline.read.arrays.zea import zea_grid, zea_masks
+from echoatlas.pipeline.read.arrays.zea import own, zea_grid, zea_masks
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.surplus import check_end
@@ -91,6 +97,12 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
             parts = [one.load() for one in chosen.variables]
             masks = loaded(chosen, ERRORS, config)
             kinds = hdf5_kinds(chosen.one.source)
+            maps = {
+                one: file[one][()].T for one in MAPS if matlab and is_map(one, _shape(file, one))
+            }
+            colored = False
+            if not (matlab or chosen.stacked or config.masks):
+                parts[0], colored = painted_image(file, chosen.one.source, parts[0])
             grid = zea_grid(file, chosen.one.name) if chosen.one.name in pictures else None
             masks = zea_masks(file, chosen.one, masks) if grid is not None else masks
     except ERRORS as error:
@@ -101,10 +113,11 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
         parts = [one.T for one in parts]
         masks = [(one, values if values is None else values.T) for one, values in masks]
     if matlab or chosen.stacked:
-        return _chosen_scan(parts, chosen, masks, "hdf5", config)
+        return _chosen_scan(parts, chosen, masks, maps, "hdf5", config)
     if grid is not None:
         scan = array_scan(parts[0], "hdf5", config, kinds=grid.kinds, sizes=grid.sizes)
     else:
+        kinds = [*kinds, COLOR] if colored else kinds
         scan = array_scan(parts[0], "hdf5", config, kinds=kinds)
     return masked_scan(scan, chosen, parts[0].shape, masks)
 
@@ -124,6 +137,7 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
             listed = scipy.io.whosmat(io.BytesIO(data))
             check_workspace(name for name, _, _ in listed)
             names = [name for name, shape, kind in listed if _may_hold(shape, kind)]
+            names += [name for name, shape, _ in listed if is_map(name, shape)] if names else []
             found = scipy.io.loadmat(io.BytesIO(data), variable_names=names) if names else {}
         each = (one for name in names for one in _variables(name, found[name]))
         variables = list(islice(each, MOST_NODES + 1))
@@ -138,7 +152,8 @@ def read_mat(data: bytes, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    return _chosen_scan(parts, chosen, masks, "mat", config)
+    maps = {one: found[one] for one in MAPS if one in found and is_map(one, found[one].shape)}
+    return _chosen_scan(parts, chosen, masks, maps, "mat", config)
 
 
 def _may_hold(shape: Sequence[int], kind: str) -> bool:
@@ -166,18 +181,37 @@ def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
         yield Variable(name, values.shape, values.dtype, lambda: within_range(values))
 
 
+def _shape(file: Any, name: str) -> tuple[int, ...]:
+    """Of a dataset that lies in the file itself; () of what is none."""
+    node = own(file, name)
+    return () if node is None else tuple(node.shape)
+
+
 def _chosen_scan(
-    parts: list[NDArray[Any]], chosen: Choice, masks: Loaded, kind: str, config: ReadConfig
+    parts: list[NDArray[Any]],
+    chosen: Choice,
+    masks: Loaded,
+    maps: Mapping[str, NDArray[Any]],
+    kind: str,
+    config: ReadConfig,
 ) -> Scan:
     """One array as MATLAB's programs have it, (H, W), (H, W, 3), (H, W, N) or (H, W, 3, N); or
-    arrays alike, (H, W) or (H, W, 3), as frames of one clip."""
+    arrays alike, (H, W) or (H, W, 3), as frames of one clip.
+
+    Args:
+        maps: of colors, for an array that holds their numbers.
+    """
+    kinds: list[str] | None
     if chosen.stacked:
         flat = np.stack([one.reshape([side for side in one.shape if side != 1]) for one in parts])
         kinds = [STACK, *[UNKNOWN] * (flat.ndim - 1)]
         scan = array_scan(flat, kind, config, kinds=kinds)
     else:
-        flat = parts[0]
-        scan = array_scan(flat, kind, config, usual=(0, 1), usual_color=2)
+        flat, colored = parts[0], False
+        if not config.masks:
+            flat, colored = painted_by_map(chosen.one.name, flat, maps)
+        kinds = [*[UNKNOWN] * (flat.ndim - 1), COLOR] if colored else None
+        scan = array_scan(flat, kind, config, kinds=kinds, usual=(0, 1), usual_color=2)
     return masked_scan(scan, chosen, flat.shape, masks)
 
 

@@ -46,3 +46,12 @@ def before_scaling(values: NDArray[Any], stored: np.dtype[Any], slope: float) ->
     least = 1e-6 * max(float(np.abs(whole).max(initial=0)), 1.0)  # of the header's short reals
     near = np.abs(values - whole).max(initial=0) <= abs(slope) / 2 + least
     return whole if near else values
+
+
+def negative(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of which zero is white, so that it is black, on the scale that they have."""
+    told = values[np.isfinite(values)]
+    low, high = (float(told.min()), float(told.max())) if told.size else (0.0, 0.0)
+    bits = max(int(high).bit_length(), 8) if low >= 0 and bool(np.all(told == np.rint(told))) else 0
+    turned: NDArray[Any] = (1 << bits) - 1 - values if bits else low + high - values
+    return turned

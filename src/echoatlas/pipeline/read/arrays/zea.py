@@ -124,14 +124,14 @@ def _coordinates(file: Any, name: str, axes: int) -> NDArray[np.float64] | None:
     Args:
         name: of their values. axes: of the pictures, all frames together.
     """
-    node = _own(file, name.removesuffix(VALUES) + COORDINATES) if name.endswith(VALUES) else None
+    node = own(file, name.removesuffix(VALUES) + COORDINATES) if name.endswith(VALUES) else None
     if node is None or node.ndim < 3 or not node.size or node.shape[-1] != 3:
         return None
     return np.asarray(node[0] if node.ndim == axes + 1 else node[()], np.float64)
 
 
 def _texts(file: Any, place: str) -> list[str]:
-    node = _own(file, place)
+    node = own(file, place)
     if node is None or node.ndim != 1 or len(node) > MOST:
         return []
     return [
@@ -139,12 +139,13 @@ def _texts(file: Any, place: str) -> list[str]:
     ]
 
 
-def _own(file: Any, place: str) -> Any:
+def own(file: Any, place: str) -> Any:
     """A dataset that lies in the file itself; None if it does not, or is none."""
     import h5py  # not with the module: few files need it, and each worker would load it
 
     folder, _, name = place.rpartition("/")
-    if not isinstance(file[folder].get(name, getlink=True), h5py.HardLink):
+    inside = file[folder] if folder else file
+    if not isinstance(inside.get(name, getlink=True), h5py.HardLink):
         return None
     node = file[place]
     if not isinstance(node, h5py.Dataset) or node.external or node.is_virtual:
