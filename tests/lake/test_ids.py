@@ -9,7 +9,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoatlas.pipeline.lake.ids import Ids, places
+from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.in_step import KnownIds
 
 ALIKE = [f"{'0123456789abcdef'}{number:016x}" for number in range(3)]  # by their first 8 bytes
 PLAIN = [hashlib.md5(bytes([number])).hexdigest() for number in range(6)]
@@ -29,9 +30,11 @@ def column(names: list[str], cut: int) -> pa.ChunkedArray:
 def test_names_are_found_where_they_stand_first(
     values: list[str], known: list[str], cut: int
 ) -> None:
-    found = places(Ids.of(column(values, cut).chunks), Ids.of(column(known, cut).chunks))
+    ids, others = (Ids.of(column(names, cut).chunks) for names in (values, known))
 
-    assert [known.index(one) if one in known else -1 for one in values] == found.tolist()
+    for kind in (KnownIds, SortedIds.of):
+        found = kind(others).places(ids)
+        assert [known.index(one) if one in known else -1 for one in values] == found.tolist()
 
 
 @settings(deadline=None)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deidentify.header.patient import Identity, identity_of, listed_mark
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
-from echoatlas.pipeline.lake.ids import Ids, places
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import places
 from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.classify import Sighted
 from echoatlas.pipeline.plan.copies import Copies

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from echoatlas.pipeline.gate.checked import OBJECT, Keys
-from echoatlas.pipeline.lake.ids import Ids, SortedIds, places
+from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.in_step import places
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.tables import TABLES
 

@@ -17,7 +17,8 @@ from echoatlas.pipeline.gate.checked import FEW, Failure, each_once, of_rows, re
 from echoatlas.pipeline.gate.great_expectations import failing_rows
 from echoatlas.pipeline.gate.rows import NUMBERS, no_numbers
 from echoatlas.pipeline.gate.suites import GATED, REFERENCES, UNIQUE, suite_at
-from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import places
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.tables import TABLES, columns
 
@@ -81,12 +82,11 @@ def _failures(lake: LakeReader, table: str, sites: Mapping[str, SiteConfig]) -> 
     for one in suite_at(table, None):
         if one.expect == UNIQUE:
             ids = _ids(lake, table, one.column)
-            twice = SortedIds.of(ids).numbers() != np.arange(len(ids))
+            twice = ids.firsts() != np.arange(len(ids))
             found += _named(table, one.name, ids, twice)
     for _, column, other, there in _references(table):
         ids = _ids(lake, table, column)
-        known = SortedIds.of(_ids(lake, other, there))
-        lost = known.places(ids) < 0
+        lost = places(ids, _ids(lake, other, there)) < 0
         found += _named(table, reference(column, other), ids, lost)
     return each_once(found)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Number = TypeVar("Number", bound=np.generic)
-LEAST = 1 << 14  # rows that there is room for at first
+LEAST = 1 << 14  # rows that there is room for at first, where nobody knows how many come
 MORE = 1.5  # times the room when it is full; what is not filled yet takes no memory
 
 
@@ -23,7 +23,8 @@ def grown(parts: Iterable[NDArray[Any]], kind: type[Number], *row: int) -> NDArr
     Returns:
         (n, \\*row) of ``kind``.
     """
-    room: NDArray[Number] = np.empty((LEAST, *row), kind)
+    known = sum(map(len, parts)) if isinstance(parts, Sequence) else LEAST
+    room: NDArray[Number] = np.empty((known, *row), kind)
     filled = 0
     for part in parts:
         end = filled + len(part)

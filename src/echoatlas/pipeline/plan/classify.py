@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from echoatlas.pipeline.errors import Reason
-from echoatlas.pipeline.lake.ids import Ids, SortedIds, places
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import KnownIds, places
 from echoatlas.pipeline.lake.join import flags
 from echoatlas.pipeline.objects.fingerprints import TOLD
 from echoatlas.pipeline.plan.columns import Outcomes, Readings, Sightings
@@ -50,7 +51,7 @@ class Sighted:
             listed: locators of all files in its bucket.
         """
         rows = sightings.in_order()
-        known = SortedIds.of(listed)
+        known = KnownIds(listed)
         file = np.append(known.places(rows.containers), -1)[rows.container]
         loose = np.flatnonzero(rows.container < 0)
         file[loose] = known.places(rows.locators.take(loose))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echoatlas.pipeline.lake.codes import TextCodes
-from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import KnownIds
 from echoatlas.pipeline.lake.join import integers
 from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.run.counting import ValueCounts
@@ -159,8 +160,8 @@ def balanced(
 
 def _standing(seen: Discovered, outcomes: Booked) -> tuple[NDArray[np.int64], list[str]]:
     """How each sighting stands, as the place of its status; pending ones stand last; and faults."""
-    by_locator, status = SortedIds.of(outcomes.locators), outcomes.statuses
-    number = by_locator.numbers()
+    by_locator, status = KnownIds(outcomes.locators), outcomes.statuses
+    number = by_locator.firsts()
     last = np.zeros(len(number), np.int64)
     last[number] = np.arange(len(number))  # of outcomes that stand twice the last one counts
     distinct = int((number == np.arange(len(number))).sum())
@@ -195,7 +196,7 @@ def _promises(owners: Ids, promised: NDArray[np.int64], rows: Iterable[Ids]) -> 
     Returns:
         Whether any promise is broken, and how many owners of rows have no promise.
     """
-    known = SortedIds.of(owners)
+    known = KnownIds(owners)
     found = np.zeros(len(owners), np.int64)
     strays: list[Ids] = []
     for some in rows:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.lake.codes import TextCodes
-from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import KnownIds
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.schemas.values import Flag, Status
 from echoatlas.wording import number_of
@@ -53,7 +54,7 @@ def unlisted_objects(lake: Lake) -> dict[str, Packed]:
     for rows in lake.portions(Wanted("sightings", ("locator", "container"), ("container",))):
         loose = TextCodes.of(rows.chunks("container")).among("")
         inside.append(Ids.of(rows.chunks("locator")).take(~loose))
-    packed = SortedIds.of(Ids.joined(inside))
+    packed = KnownIds(Ids.joined(inside))
     kept: Counter[str] = Counter()
     unlisted: Counter[str] = Counter()
     coded = ("site", "status", "flags")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.growing import grown
-from echoatlas.pipeline.lake.ids import Ids, places
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import places
 from echoatlas.pipeline.lake.join import integers
 from echoatlas.pipeline.lake.portions import Wanted
 from echoatlas.pipeline.read.consent import strictest
