@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -14,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 KEY, SECRET = "tests", "tests-secret-key"
+TRIES = 3
 
 
 def free_port() -> int:
@@ -48,6 +50,13 @@ def start(folder: Path, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes
     Args:
         host: address to listen at.
     """
+    for _ in range(TRIES - 1):
+        with suppress(RuntimeError):  # others may have taken a port that was free
+            return _started(folder, host)
+    return _started(folder, host)
+
+
+def _started(folder: Path, host: str) -> tuple[subprocess.Popen[bytes], str]:
     ports = {name: free_port() for name in ("master", "volume", "filer", "s3", "admin")}
     weed = Path(sys.executable).with_name("weed")
     environment = os.environ | {
@@ -84,8 +93,10 @@ def start(folder: Path, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes
     deadline = time.monotonic() + 60
     while True:
         try:
-            client(endpoint).create_bucket(Bucket="ready")
-            client(endpoint).put_object(Bucket="ready", Key="ready", Body=b"ready")
+            service = client(endpoint)
+            with suppress(service.exceptions.BucketAlreadyOwnedByYou):  # by the try before
+                service.create_bucket(Bucket="ready")
+            service.put_object(Bucket="ready", Key="ready", Body=b"ready")
             return process, endpoint
         except (BotoCoreError, ClientError):
             if time.monotonic() > deadline or process.poll() is not None:
