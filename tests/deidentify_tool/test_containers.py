@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 from pydicom import dcmread, dcmwrite
 from pydicom.encaps import encapsulate, generate_frames
 
@@ -302,6 +302,39 @@ def test_letters_beyond_the_edge_of_a_jpeg_do_not_come_along(tool, tmp_path):
     assert cropped.report["outcomes"][0]["pixels"] != "dct" or (
         below(cropped.outputs[0].read_bytes()).std() < 2
     )
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_jpeg_that_is_turned_is_black_where_its_mask_says(key, turn):
+    """A mask lies over what is shown; over the blocks as they are coded it hides something else."""
+    shown = cine().pictures[0]
+    shown[100:, 40:60] = 0  # so that it is like none of its mirror images
+    coded = np.asarray(ImageOps.exif_transpose(turned(shown, INVERSE[turn])))
+    out = io.BytesIO()
+    image = turned(coded, turn)
+    image.save(out, "jpeg", quality=95, exif=image.getexif())
+    site = SiteConfig(site="st-elsewhere", bucket=".")
+
+    done = rewritten(
+        out.getvalue(), Origin("st-elsewhere", "", "a.jpg"), site, key, Policy(), RedactConfig()
+    )
+
+    keep = cv2.imdecode(np.frombuffer(done.mask, np.uint8), cv2.IMREAD_GRAYSCALE) > 0
+    (before,), (after,) = pictures(out.getvalue()), pictures(done.data)
+    assert np.abs(before.astype(int) - shown).mean() < 2
+    assert done.how == ("dct" if turn == 1 else "lossless")
+    assert np.array_equal(before[kept_exactly(keep)], after[kept_exactly(keep)])
+    assert after[~keep].max() <= 24
+
+
+INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+
+
+def turned(picture: NDArray[np.uint8], turn: int) -> Image.Image:
+    """A picture that says how it is to be turned."""
+    image = Image.fromarray(picture)
+    image.getexif()[0x0112] = turn
+    return image
 
 
 def below(data: bytes) -> NDArray[np.uint8]:

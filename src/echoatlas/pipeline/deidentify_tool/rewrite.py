@@ -25,6 +25,7 @@ from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.objects.copies import consent_of
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.dicom.header import open_dicom
+from echoatlas.pipeline.read.image import jpeg_turn
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 from echoatlas.schemas.values import Consent
@@ -209,7 +210,8 @@ def _loose(
     scan: Scan, data: bytes, pictures: Redacted, keep: NDArray[np.bool_]
 ) -> tuple[bytes, str, str, NDArray[np.uint8]]:
     """The file, its suffix, how its pixels were written, and where they show what they did."""
-    if scan.format == "jpeg" and not scan.color.startswith("rgb"):
+    # A mask lies over the picture as it is shown; over the blocks of one that is turned, elsewhere
+    if scan.format == "jpeg" and not scan.color.startswith("rgb") and jpeg_turn(data) == 1:
         redacted = jpeg.redacted(data, jpeg.Mask.of(keep))
         if redacted is not None:
             return redacted.data, ".jpg", "dct", dicom.written_mask(redacted.left, redacted.gray)

@@ -170,6 +170,15 @@ def jpeg_text(data: bytes, config: ReadConfig) -> dict[str, str]:
     return _jpeg_text(stream.texts, config)[0]
 
 
+def jpeg_turn(data: bytes) -> int:
+    """How a JPEG file that was read is turned to be shown: 1 if it is shown as it is coded.
+
+    Raises:
+        Reject: ``unreadable``.
+    """
+    return _jpeg_text(probe(data).texts, ReadConfig())[1]
+
+
 def _jpeg_text(
     texts: tuple[tuple[int, bytes], ...], config: ReadConfig
 ) -> tuple[dict[str, str], int]:
