@@ -29,10 +29,10 @@ from tests.helpers.shown import (
     cropped,
     flipped,
     pictures,
+    pictures_of,
     reencoded,
     shown,
     table_of,
-    thumbnails,
 )
 from tests.helpers.torture import make_key
 
@@ -72,7 +72,7 @@ def test_copies_are_found_and_other_patients_of_the_same_view_are_not(tmp_path: 
     some = exported(tmp_path, shown(*theirs, clip))
     frames = shown(*ours)
 
-    found = near(table_of(frames), thumbnails(frames), some)
+    found = near(table_of(frames), pictures_of(frames), some)
 
     assert told(found) == {f"o00{n}": Verdict.SAME for n in range(6)}
     assert found[3].correlation == 1.0
@@ -92,8 +92,8 @@ def test_near_hashes_alone_are_not_enough(tmp_path: Path) -> None:
         SCHEMA.get_field_index("speckle"), SCHEMA.field("speckle"), pa.array([b""], pa.binary())
     )
 
-    different = near(table, thumbnails(other), some)
-    undecided = near(table, thumbnails(other), FingerprintSet("theirs", "", blank))
+    different = near(table, pictures_of(other), some)
+    undecided = near(table, pictures_of(other), FingerprintSet("theirs", "", blank))
 
     assert different == []
     assert told(undecided) == {"o000": Verdict.UNDECIDED}
@@ -157,7 +157,7 @@ def test_what_was_cropped_is_found_by_landmarks(tmp_path: Path, mirror: bool) ->
     ours = [[half(still[0])], [half(one) for one in cine[7:19]], [half(pictures(51)[0])]]
     frames = shown(*([flipped(one) for one in clip] if mirror else clip for clip in ours))
 
-    found = near(table_of(frames), thumbnails(frames), some)
+    found = near(table_of(frames), pictures_of(frames), some)
 
     assert told(found) == {"o000": Verdict.SAME, "o001": Verdict.SAME}
 

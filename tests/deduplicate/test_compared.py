@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from echoatlas.pipeline.deduplicate.compared_frames import BothFrames, SomeFrames
 from echoatlas.pipeline.deduplicate.every_frame import EveryFrame
 from echoatlas.pipeline.deduplicate.places import COMPARES, Places, places_of_table
 from echoatlas.pipeline.deduplicate.ranking import ComparedRows, compared
@@ -109,3 +112,32 @@ def test_a_lake_of_nothing_has_no_frames(tmp_path: Path) -> None:
     found = EveryFrame.read(Lake(Storage.open(tmp_path / "lake")), tmp_path)
 
     assert found.num_rows == 0 and every(found).num_rows == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=9))
+def test_some_frames_and_others_are_asked_as_one(asked: list[int]) -> None:
+    """Of the others it is not known in which files they lie."""
+    known = {"frame_id": list("abcd"), "file": pa.array(["x", "y", "y", "x"]).dictionary_encode()}
+    both = BothFrames(pa.table(known), pa.table({"frame_id": list("efg")}))
+    files = ["x", "y", "y", "x", None, None, None]
+
+    some = SomeFrames(both, pa.array(asked, pa.int64()))
+
+    assert both.num_rows == 7 and both.column_names == ["frame_id", "file"]
+    assert both.column("frame_id").to_pylist() == list("abcdefg")
+    assert both.column("file").to_pylist() == files
+    assert some.column("frame_id").to_pylist() == ["abcdefg"[one] for one in asked]
+    assert some.column("file").to_pylist() == [files[one] for one in asked]
+
+
+def test_versions_are_read_that_are_asked_for(lake: Lake, tmp_path: Path) -> None:
+    """A release's tables are from before what came since."""
+    versions = {name: lake.version(name) for name in COMPARES}
+    before = {*lake.read("frames", ["frame_id"]).column("frame_id").to_pylist()}
+    put(lake, shown(pictures(70), start=70))
+
+    found = EveryFrame.read(lake, tmp_path, versions, ranked=False)
+
+    assert {*found.column("frame_id").to_pylist()} == before
+    assert {*found.column("rank").to_pylist()} == {0}

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.candidates import Found, matches
 from echoatlas.pipeline.deduplicate.clips import Match, aligned, nearest, partners, spread_places
+from echoatlas.pipeline.deduplicate.compared_frames import BothFrames, Frames
 from echoatlas.pipeline.deduplicate.config import SimilarityConfig
 from echoatlas.pipeline.deduplicate.fingerprints import FingerprintSet, as_compared
 from echoatlas.pipeline.deduplicate.framing import Warp
@@ -31,7 +32,7 @@ from echoatlas.pipeline.deduplicate.speckle_code import (
     agreement,
     likeliest,
 )
-from echoatlas.pipeline.deduplicate.tasks import Read
+from echoatlas.pipeline.deduplicate.tasks import Open
 from echoatlas.pipeline.frames.phash import opened
 from echoatlas.pipeline.lake.join import coded, flags
 
@@ -77,16 +78,18 @@ class Near:
 
 
 def near(
-    frames: pa.Table,
-    thumbnails: Read,
+    frames: Frames,
+    pictures: Open,
     some: FingerprintSet,
     config: AgainstConfig = AgainstConfig(),
 ) -> list[Near]:
     """The clips that are near to a set's, one row a clip: the nearest, and the surest.
 
     Args:
-        frames: the columns of ``compared_frames.COMPARED``.
-        thumbnails: brings those of the frames that have to be looked at.
+        frames: the columns of ``compared_frames.COMPARED``. And ``file``, if it is known where
+            thumbnails lie.
+        pictures: gives who brings the thumbnails of frames that have to be looked at, from some
+            files alone.
 
     Returns:
         In the order of the clips' names; the same for any order of the input.
@@ -94,7 +97,7 @@ def near(
     theirs = as_compared(some, OUTSIDE)
     if not theirs.num_rows or not frames.num_rows:
         return []
-    index = indexed(pa.concat_tables([frames.select(theirs.column_names), theirs]))
+    index = indexed(BothFrames(frames, theirs))
     outside = flags(pc.starts_with(index.objects, OUTSIDE))
     # An exact copy stands for itself here: it may be the lake's, and what it copies the set's
     index = replace(index, first=np.arange(len(index.names)))
@@ -109,7 +112,7 @@ def near(
         by_clip[one.shorter if outside[one.longer] else one.longer].append(one)
     codes = dict(zip((f"{OUTSIDE}{n:012d}" for n in range(some.rows.num_rows)),
                      some.rows.column("speckle").to_pylist(), strict=True))  # fmt: skip
-    judge = _Judge(index, outside, thumbnails, codes, config)
+    judge = _Judge(index, outside, pictures, codes, config)
     rows = []
     for clip in sorted({*equal, *by_clip}):
         told = judge.told(clip, equal.get(clip), by_clip.get(clip, ()))
@@ -147,10 +150,10 @@ class _Judge:
 
     index: Index
     outside: Flags
-    thumbnails: Read
+    pictures: Open
     codes: dict[str, bytes]
     config: AgainstConfig
-    _ids: list[str] = field(default_factory=list)
+    _ids: pa.Array | None = None
 
     def told(
         self, clip: int, equal: tuple[int, list[int]] | None, some: Sequence[Match]
@@ -193,7 +196,8 @@ class _Judge:
 
     def _view(self, row: int, mirrored: bool, views: dict[tuple[int, bool], View]) -> View:
         if (row, mirrored) not in views:
-            (stored,) = self.thumbnails([self._id(row)])
+            files = self.index.files([int(self.index.clip[row])])
+            (stored,) = self.pictures(files)([self._id(row)])
             gray = opened(stored)
             gray = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
             views[row, mirrored] = view_of(gray, SimilarityConfig())
@@ -255,9 +259,9 @@ class _Judge:
         return list(zip(rows[chosen].tolist(), (begin + chosen).tolist(), strict=True))
 
     def _id(self, row: int) -> str:
-        if not self._ids:
-            self._ids = self.index.column("frame_id").to_pylist()
-        return self._ids[row]
+        if self._ids is None:
+            self._ids = self.index.column("frame_id")
+        return str(self._ids[row].as_py())
 
     def _row(
         self, clip: int, theirs: int, rows: Sequence[int], distance: int, found: Agreement

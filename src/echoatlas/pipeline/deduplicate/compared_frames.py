@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 
 COMPARED = (
@@ -73,3 +74,51 @@ class SomeFrames:
     def take(self, rows: pa.Array) -> pa.Table:
         """Some of them, by their numbers among these."""
         return self.frames.take(self.rows.take(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class BothFrames:
+    """Some frames, and then others, of which less may be known."""
+
+    first: Frames
+    second: pa.Table
+
+    @property
+    def num_rows(self) -> int:
+        """How many there are."""
+        return self.first.num_rows + int(self.second.num_rows)
+
+    @property
+    def column_names(self) -> list[str]:
+        """What is known of the first."""
+        return self.first.column_names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """All of a column; null of the second where it is not known of them."""
+        return _joined(self.first.column(name), self.second, name, self.second.num_rows)
+
+    def select(self, names: list[str]) -> BothFrames:
+        """Some columns alone."""
+        known = [name for name in names if name in self.second.column_names]
+        return BothFrames(self.first.select(names), self.second.select(known))
+
+    def take(self, rows: pa.Array) -> pa.Table:
+        """Some rows, by their numbers, in that order."""
+        numbers = rows.to_numpy(zero_copy_only=False)
+        others = numbers >= self.first.num_rows
+        one = self.first.take(pa.array(numbers[~others]))
+        other = self.second.take(pa.array(numbers[others] - self.first.num_rows))
+        back = np.empty(len(numbers), np.int64)
+        back[np.argsort(others, kind="stable")] = np.arange(len(numbers))
+        number = len(numbers) - one.num_rows
+        columns = {
+            name: _joined(one.column(name), other, name, number) for name in one.column_names
+        }
+        return pa.table(columns).take(pa.array(back))
+
+
+def _joined(one: pa.ChunkedArray, others: pa.Table, name: str, number: int) -> pa.ChunkedArray:
+    """A column of some frames, and then of so many others."""
+    known = name in others.column_names
+    more = others.column(name).chunks if known else [pa.nulls(number, one.type)]
+    return pa.chunked_array([*one.chunks, *more], one.type)

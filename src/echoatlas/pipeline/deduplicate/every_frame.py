@@ -7,7 +7,7 @@ stay in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
 
 HASHES = pa.schema([one for one in COMPARED if one[0] in MEASURES[1:]])
+NEWEST: Mapping[str, int] = {}
 PLACED = pa.schema([one for one in COMPARED if one[0] not in MEASURES])
 
 
@@ -47,22 +48,30 @@ class EveryFrame:
     hashes: ColumnsOnDisk
 
     @staticmethod
-    def read(lake: Lake, folder: Path) -> EveryFrame:
+    def read(
+        lake: Lake, folder: Path, versions: Mapping[str, int] = NEWEST, *, ranked: bool = True
+    ) -> EveryFrame:
         """All frames that were measured.
 
         Args:
             folder: where lies what is not held in memory, for as long as this is used.
+            versions: of the lake's tables; the newest of those that are not pinned.
+            ranked: whether it is asked which of several clips is best; else all are equally good.
 
         Raises:
             UsageError: there is no room for it.
         """
-        frames = lake.read("frames", FRAMES)
+        frames = lake.read("frames", FRAMES, version=versions.get("frames"))
         met = _Met([], [])
-        hashes = ColumnsOnDisk.written(_measures(lake, frames, met), HASHES, folder)
+        measures = _measures(lake, frames, met, versions.get("measures"))
+        hashes = ColumnsOnDisk.written(measures, HASHES, folder)
         order = np.concatenate([np.empty(0, np.int64), *met.frames])
         if len(order) != frames.num_rows or (order[1:] < order[:-1]).any():
             frames = frames.take(pa.array(order))
-        rank = clip_ranks(frames, lake.read("objects", OBJECTS))
+        rank = np.zeros(frames.num_rows, np.int64)
+        if ranked:
+            objects = lake.read("objects", OBJECTS, version=versions.get("objects"))
+            rank = clip_ranks(frames, objects)
         placed = frames.select(PLACED.names[:-1]).append_column("rank", pa.array(rank))
         number = np.repeat(np.arange(len(met.paths), dtype=np.int32), [*map(len, met.frames)])
         file = pa.DictionaryArray.from_arrays(number, pa.array(met.paths, pa.string()))
@@ -112,10 +121,10 @@ class _Met:
     frames: list[NDArray[np.int64]]
 
 
-def _measures(lake: Lake, frames: pa.Table, met: _Met) -> Iterator[pa.Table]:
+def _measures(lake: Lake, frames: pa.Table, met: _Met, version: int | None) -> Iterator[pa.Table]:
     """Measures of some frames, a file at a time."""
     known = SortedIds.named(frames.column("frame_id"))
-    for path, rows in lake.by_file("measures", MEASURES):
+    for path, rows in lake.by_file("measures", MEASURES, version):
         place = known.places(Ids.of(rows.column("frame_id").chunks))
         there = place >= 0
         met.paths.append(path)

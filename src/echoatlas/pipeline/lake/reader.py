@@ -230,9 +230,11 @@ class LakeReader:
         ):
             yield from completed(pa.Table.from_batches([batch]), name, names).to_batches()
 
-    def by_file(self, name: str, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    def by_file(
+        self, name: str, columns: Sequence[str], version: int | None = None
+    ) -> Iterator[tuple[str, pa.Table]]:
         """All rows of a table, a file at a time, each with its path below the table's folder."""
-        table = self._open(name)
+        table = self._open(name, version)
         if table is None:
             return
         with translated(self.storage):

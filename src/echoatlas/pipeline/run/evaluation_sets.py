@@ -7,6 +7,7 @@ A set is a file of fingerprints, by its path or by the name that ``evaluation`` 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,25 +15,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.deduplicate.against import Near, near
-from echoatlas.pipeline.deduplicate.compared_frames import COMPARED
+from echoatlas.pipeline.deduplicate.compared_frames import SomeFrames
+from echoatlas.pipeline.deduplicate.every_frame import EveryFrame
 from echoatlas.pipeline.deduplicate.fingerprints import (
     FingerprintSet,
     as_file,
     fingerprint_set,
     opened_file,
 )
-from echoatlas.pipeline.deduplicate.ranking import MEASURED, Thumbnails
+from echoatlas.pipeline.deduplicate.ranking import Thumbnails
 from echoatlas.pipeline.deduplicate.similarity import Verdict
 from echoatlas.pipeline.errors import CheckFailed, UsageError, no_such, unreadable
 from echoatlas.pipeline.file_faults import write_named
 from echoatlas.pipeline.frames.phash import HASH_VERSION
-from echoatlas.pipeline.lake.views import views
 from echoatlas.pipeline.release.manifest import index_columns_of, index_table, manifest_of, names
 from echoatlas.pipeline.release.notices import living
 from echoatlas.pipeline.release.select import filter_rows
 from echoatlas.pipeline.release.selection import true_of
 from echoatlas.pipeline.release.whole import every_frame
 from echoatlas.pipeline.release.without import NearFrames
+from echoatlas.pipeline.scratch import folder_of_files
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
@@ -113,19 +115,12 @@ def near_to(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> li
     Args:
         versions: of the lake's tables; the newest of those that are not pinned.
     """
-    return near(_compared(lake, versions), Thumbnails(lake.storage), some)
-
-
-def _compared(lake: Lake, versions: Mapping[str, int]) -> pa.Table:
-    """Every frame's hashes, of those of today's version."""
-    places = ["frame_id", "object_id", "pane", "frame_index"]
-    hashes = [name for name, _ in COMPARED if name.endswith(MEASURED)]
-    tables = (("f", "frames", places), ("m", "measures", ["frame_id", "hash_version", *hashes]))
-    with views(lake, tables, versions) as database:
-        chosen = ", ".join("0::BIGINT AS rank" if one == "rank" else one for one, _ in COMPARED)
-        return database.sql(
-            f"SELECT {chosen} FROM f JOIN m USING (frame_id) WHERE hash_version = '{HASH_VERSION}'"
-        ).to_arrow_table()
+    with lake.kept_open(), folder_of_files(lake.allowance) as folder:
+        every = EveryFrame.read(lake, folder, versions, ranked=False)
+        of_today = pc.indices_nonzero(pc.equal(every.column("hash_version"), HASH_VERSION))
+        whole = len(of_today) == every.num_rows
+        frames = every if whole else SomeFrames(every, of_today.cast(pa.int64()))
+        return near(frames, partial(Thumbnails, lake.storage), some)
 
 
 def near_frames(lake: Lake, some: FingerprintSet, versions: Mapping[str, int]) -> NearFrames:
