@@ -11,6 +11,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from pydicom.dataset import Dataset
 
@@ -22,7 +23,7 @@ from echoatlas.simulate.pictures.scans import make_cine, make_still
 STILL = make_still(3, size=(160, 120))
 CINE = make_cine(3, frames=2, size=(160, 120))
 UNKNOWN = {"SequenceOfUltrasoundRegions": None, "PixelSpacing": None}
-JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+JPEG_BASELINE, H264 = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.102"
 
 
 def stretched(data):
@@ -58,7 +59,7 @@ def video(ratio):
 
 
 @pytest.mark.parametrize("scan", [STILL, CINE], ids=["still", "cine"])
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", JPEG_BASELINE])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", JPEG_BASELINE, H264])
 def test_a_scan_whose_pixel_aspect_ratio_is_another_says_so(scan, syntax):
     def stated(ratio):
         return write_dicom(scan, syntax, overrides={**UNKNOWN, "PixelAspectRatio": ratio})
@@ -110,3 +111,30 @@ def test_pictures_and_videos_say_it_as_well():
 def test_a_side_that_is_no_length_says_nothing(side):
     assert unequal(side, 1) == unequal(1, side) == ()
     assert unequal(1, 2) == unequal(2, 1) == (ANAMORPHIC,)
+
+
+@pytest.mark.parametrize("unit", [1, 2, 3])
+def test_a_tiff_says_the_shape_of_its_pixels_by_its_densities(unit):
+    """Without a unit they say nothing else (TIFF 6.0, ResolutionUnit)."""
+    data = io.BytesIO()
+    tifffile.imwrite(data, STILL.pictures[0], resolution=(100, 200), resolutionunit=unit)
+
+    scan = read(data.getvalue())
+
+    assert ANAMORPHIC in scan.flags
+    assert scan.aspect == (2, 1)
+
+
+def test_how_wide_pixels_are_to_how_high_is_known():
+    assert read(picture("PNG", dpi=(100, 200))).aspect == (2, 1)
+    assert read(picture("JPEG", dpi=(300, 200))).aspect == (2, 3)
+    assert read(video(Fraction(16, 11))).aspect == (16, 11)
+    assert read(picture("PNG")).aspect == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_a_picture_that_lies_on_its_side_has_its_pixels_turned_with_it(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    assert read(picture(kind, dpi=(100, 200), exif=exif)).aspect == (1, 2)

@@ -154,6 +154,7 @@ class Scan:
         codestream: digest of the coded pictures alone, equal in whatever container they lie; empty
             where there is no codec, or one of no other container.
         masks: that lie in the file beside the pictures.
+        aspect: how wide a pixel of a loose file is to how high, where only that is known.
     """
 
     format: str
@@ -177,6 +178,7 @@ class Scan:
     lay: Lay = Lay()
     codestream: str = ""
     masks: tuple[InnerMask, ...] = ()
+    aspect: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, slots=True)

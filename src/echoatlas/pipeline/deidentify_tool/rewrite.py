@@ -24,8 +24,9 @@ from echoatlas.pipeline.frames.clip import Clip
 from echoatlas.pipeline.geometry import GeometryConfig, geometry
 from echoatlas.pipeline.objects.copies import consent_of
 from echoatlas.pipeline.read import ReadConfig, read
+from echoatlas.pipeline.read.aspect import shape_of
 from echoatlas.pipeline.read.dicom.header import open_dicom
-from echoatlas.pipeline.read.image import jpeg_turn
+from echoatlas.pipeline.read.exif import jpeg_turn
 from echoatlas.pipeline.step import step
 from echoatlas.schemas.records import Scan
 from echoatlas.schemas.values import Consent
@@ -178,8 +179,8 @@ WRITERS = (
         ".png",
         "lossless",
         "one picture: a PNG of its critical chunks alone; several: an animated PNG where their "
-        "times are known, else a TIFF",
-        lambda pictures, _: stills.png(next(iter(pictures))),
+        "times are known, else a TIFF; with the shape of its pixels if they are no squares",
+        lambda pictures, scan: stills.png(next(iter(pictures)), _aspect(scan)),
     ),
     Writer(
         ("nifti", "mha", "hdf5", "mat", "npy", "npz", "ultrasonix"),
@@ -200,10 +201,15 @@ WRITERS = (
         ".mp4",
         "video",
         "an MP4 of one H.264 track (4:4:4, quantizer 4), without sound, titles, tags or SEI",
-        lambda pictures, scan: video.mp4(pictures, scan.times),
+        lambda pictures, scan: video.mp4(pictures, scan.times, aspect=_aspect(scan)),
     ),
 )
 BY_FORMAT = {name: writer for writer in WRITERS for name in writer.formats}
+
+
+def _aspect(scan: Scan) -> tuple[int, int]:
+    """How wide a pixel is to how high, in small whole numbers, which can spell nothing."""
+    return shape_of(*scan.spacing) if scan.spacing else scan.aspect
 
 
 def _loose(
@@ -214,13 +220,19 @@ def _loose(
     if scan.format == "jpeg" and not scan.color.startswith("rgb") and jpeg_turn(data) == 1:
         redacted = jpeg.redacted(data, jpeg.Mask.of(keep))
         if redacted is not None:
-            return redacted.data, ".jpg", "dct", dicom.written_mask(redacted.left, redacted.gray)
+            return (
+                jpeg.shaped(redacted.data, scan.aspect),
+                ".jpg",
+                "dct",
+                dicom.written_mask(redacted.left, redacted.gray),
+            )
     mask = dicom.written_mask(keep, np.zeros_like(keep))
     writer = BY_FORMAT[scan.format]
     if writer.suffix == ".png" and scan.declared_frames > 1:
         if scan.times is not None:
-            return stills.animation(pictures, scan.times), ".png", "lossless", mask
-        return stills.tiff(pictures), ".tiff", "lossless", mask
+            made = stills.shaped(stills.animation(pictures, scan.times), _aspect(scan))
+            return made, ".png", "lossless", mask
+        return stills.tiff(pictures, _aspect(scan)), ".tiff", "lossless", mask
     return writer.write(pictures, scan), writer.suffix, writer.how, mask
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 ANAMORPHIC = "anamorphic"
+SQUARE, MOST = (1, 1), 64
+TOLD = ("aspect", "dpi", "resolution")  # Pillow's words; the last of TIFF without a unit
 ALIKE = 0.01  # share by which sides differ that were only rounded to whole dots
 
 
@@ -19,9 +22,26 @@ def unequal(one: float, other: float) -> tuple[str, ...]:
     return (ANAMORPHIC,) if known and abs(one - other) > ALIKE * max(one, other) else ()
 
 
+def shape_of(width: float, height: float) -> tuple[int, int]:
+    """How wide a pixel is to how high, in small whole numbers; (1, 1) of squares and of others."""
+    if not unequal(width, height):
+        return SQUARE
+    found = Fraction(width / height).limit_denominator(MOST)
+    return (found.numerator, found.denominator) if 0 < found <= MOST else SQUARE
+
+
+def shape_of_picture(told: Mapping[Any, Any]) -> tuple[int, int]:
+    """The same, by densities: as many pixels more lie in a row as they are less wide."""
+    for name in TOLD:
+        sides = told.get(name)
+        if isinstance(sides, tuple) and len(sides) == 2:
+            return shape_of(float(sides[1]), float(sides[0]))
+    return SQUARE
+
+
 def of_picture(told: Mapping[Any, Any]) -> tuple[str, ...]:
     """The flag, by what Pillow tells of a picture's densities: PNG's pHYs, TIFF's resolution."""
-    for name in ("aspect", "dpi"):
+    for name in TOLD:
         sides = told.get(name)
         if isinstance(sides, tuple) and len(sides) == 2:
             return unequal(*(float(side) for side in sides))

@@ -18,7 +18,7 @@ from av.stream import Disposition
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.precision import since
-from echoatlas.pipeline.read.aspect import unequal
+from echoatlas.pipeline.read.aspect import SQUARE, shape_of, unequal
 from echoatlas.pipeline.read.coded import Packets
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 
@@ -43,6 +43,8 @@ class Facts:
         key: presentation time of the first random access point.
         shown: for how many ticks each picture is shown; empty where each is shown once.
         codestream: digest of the coded pictures alone (``coded``).
+        aspect: how wide a pixel is to how high, as it is coded.
+        height: of the picture as it is coded; it may be turned to be shown.
     """
 
     codec: str
@@ -57,6 +59,8 @@ class Facts:
     key: float | None = None
     shown: tuple[int, ...] = ()
     codestream: str = ""
+    aspect: tuple[int, int] = SQUARE
+    height: int = 0
 
     def before(self, stamp: float | None) -> int:
         """How many pictures are missing before the first that came out.
@@ -178,6 +182,8 @@ def demux(data: bytes, config: ReadConfig) -> Facts:
             key=key,
             shown=shown,
             codestream=coded.hexdigest(),
+            aspect=shape_of(aspect.numerator, aspect.denominator) if aspect else SQUARE,
+            height=context.height,
         )
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import color
-from echoatlas.pipeline.read.aspect import of_picture, unequal
+from echoatlas.pipeline.read.aspect import (
+    SQUARE,
+    of_picture,
+    shape_of,
+    shape_of_picture,
+    unequal,
+)
 from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
 from echoatlas.pipeline.read.coded import JPEG, codestream_digest
 from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.deep_color import in_all_bits
 from echoatlas.pipeline.read.dicom.values import unsaid
+from echoatlas.pipeline.read.exif import ORIENTATION, PIL_ERRORS, jpeg_words, strings
 from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
 from echoatlas.pipeline.read.pillow import opened
@@ -29,26 +34,12 @@ from echoatlas.pipeline.read.several import Parts, parts_of, size_of
 from echoatlas.pipeline.read.tiff_again import as_it_is
 from echoatlas.pipeline.read.tiff_axes import check_depth, colored, demand_colors, is_separate
 from echoatlas.pipeline.read.tiff_scale import UNKNOWN, tiff_scale
-from echoatlas.pipeline.read.turns import oriented
+from echoatlas.pipeline.read.turns import oriented, sideways
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
-PIL_ERRORS = (
-    EOFError,
-    LookupError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    UnidentifiedImageError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-ORIENTATION = 0x0112
 # Formats whose durations come to light by decoding, and those that may have more than 8 bits.
 LATE_DURATIONS = frozenset({"webp", "avif"})
 DEEP = frozenset({"png", "tiff"})
@@ -77,9 +68,15 @@ def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
-    text, turn = _jpeg_text(stream.texts, config)
+    text, turn = jpeg_words(stream.texts, config)
     found = still(oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
-    return replace(found, codestream=codestream_digest([data], JPEG) if turn == 1 else "")
+    coded = codestream_digest([data], JPEG) if turn == 1 else ""
+    return replace(found, codestream=coded, aspect=_aspect(stream, turn))
+
+
+def _aspect(stream: Codestream, turn: int) -> tuple[int, int]:
+    across, down = stream.density
+    return shape_of(across, down) if sideways(turn) else shape_of(down, across)
 
 
 def _flags(stream: Codestream, parts: Parts) -> tuple[str, ...]:
@@ -100,7 +97,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
         raise Reject(Reason.FRAME_MISMATCH, "the pictures of the file differ in size")
     whole = memoryview(data)
     stream = probe(data)
-    text, turn = _jpeg_text(stream.texts, config)
+    text, turn = jpeg_words(stream.texts, config)
 
     def picture(index: int) -> Picture:
         start, end = parts.places[index]
@@ -129,6 +126,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
         damage=damage,
         single=lambda index: one(picture, index, size, CODEC_ERRORS),
         codestream=codestream_digest(coded, JPEG) if turn == 1 else "",
+        aspect=_aspect(stream, turn),
     )
 
 
@@ -167,44 +165,7 @@ def jpeg_text(data: bytes, config: ReadConfig) -> dict[str, str]:
     stream = probe(data)
     if stream.components == 4:
         return picture_text(data, "jpeg", config)
-    return _jpeg_text(stream.texts, config)[0]
-
-
-def jpeg_turn(data: bytes) -> int:
-    """How a JPEG file that was read is turned to be shown: 1 if it is shown as it is coded.
-
-    Raises:
-        Reject: ``unreadable``.
-    """
-    return _jpeg_text(probe(data).texts, ReadConfig())[1]
-
-
-def _jpeg_text(
-    texts: tuple[tuple[int, bytes], ...], config: ReadConfig
-) -> tuple[dict[str, str], int]:
-    """Comments and EXIF strings, and the EXIF orientation."""
-    found: dict[str, str] = {}
-    turn = 1
-    for marker, raw in texts:
-        if marker == 0xFE:
-            found["comment"] = raw.decode("utf-8", "replace")[: config.max_text]
-        elif raw.startswith(b"Exif\0\0"):
-            exif = Image.Exif()
-            try:
-                exif.load(raw)
-                turn = int(exif.get(ORIENTATION, 1))
-                found |= _strings(dict(exif), config)
-            except PIL_ERRORS:
-                continue
-    return found, turn
-
-
-def _strings(raw: dict[Any, Any], config: ReadConfig) -> dict[str, str]:
-    return {
-        str(key): str(value)[: config.max_text]
-        for key, value in raw.items()
-        if isinstance(value, (str, int, float))
-    }
+    return jpeg_words(stream.texts, config)[0]
 
 
 def read_picture(data: bytes, kind: str, config: ReadConfig) -> Scan:
@@ -247,7 +208,7 @@ def picture_text(data: bytes, kind: str, config: ReadConfig) -> dict[str, str]:
 
 def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str]:
     written = any(chunk in data for chunk in PNG_TEXT) and getattr(image, "text", None)
-    return _strings(dict(written or image.info), config)
+    return strings(dict(written or image.info), config)
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
@@ -267,9 +228,11 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         if count > 1:
             image.seek(pages.places[0])
             check_size(image.height, image.width, len(pages.places), config)
-        flags = pages.flags
+        flags, aspect = pages.flags, SQUARE
         if stated.spacing is None:
             flags = (*flags, *of_picture(image.info))
+            aspect = shape_of_picture(image.info)
+            aspect = aspect[::-1] if sideways(image.getexif().get(ORIENTATION, 1)) else aspect
         if "A" in image.getbands() or "transparency" in image.info:
             flags = (*flags, "alpha")
         picture, code = to_picture(ImageOps.exif_transpose(image), scale, alone=count == 1)
@@ -280,8 +243,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         groups, code = colors, "rgb:stated"
         demand_colors(next(_frames(data, kind, groups[:1], scale)))
     if len(pages.places) == 1:
-        spacing = stated.spacing
-        return still(picture, kind, kind, code, text=text, flags=flags, spacing=spacing)
+        found = still(picture, kind, kind, code, text=text, flags=flags, spacing=stated.spacing)
+        return replace(found, aspect=aspect)
     return Scan(
         format=kind,
         codec=kind,
@@ -295,6 +258,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         text=text,
         flags=flags,
         stack=(len(groups),) if kind == "tiff" else None,  # whose pages are cut from arrays
+        aspect=aspect,
     )
 
 

@@ -74,6 +74,7 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         flags=facts.flags,
         damage=damage,
         codestream=facts.codestream,
+        aspect=facts.aspect if picture.shape[0] == facts.height else facts.aspect[::-1],
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,6 +110,14 @@ def redacted(data: bytes, mask: Mask) -> Redacted | None:
         return None
     written = _rewritten(data, mask, space)
     return written if written and _faithful(data, written.data, mask, space) else None
+
+
+def shaped(data: bytes, aspect: tuple[int, int]) -> bytes:
+    """A JPEG of ours that says how wide its pixels are to how high (JFIF 1.02: densities)."""
+    made = bytearray(data)
+    if made[6:11] == b"JFIF\0":
+        struct.pack_into(">BHH", made, 13, 0, aspect[1], aspect[0])
+    return bytes(made)
 
 
 def _rewritten(data: bytes, mask: Mask, space: str) -> Redacted | None:

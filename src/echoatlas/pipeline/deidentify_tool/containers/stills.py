@@ -16,9 +16,22 @@ if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
 
-def png(picture: Picture) -> bytes:
-    """A picture, (H, W) or (H, W, 3) RGB uint8, as PNG with its critical chunks alone."""
-    return critical_chunks(encode_png(picture))
+def png(picture: Picture, aspect: tuple[int, int] = (1, 1)) -> bytes:
+    """A picture, (H, W) or (H, W, 3) RGB uint8, as PNG with its critical chunks alone.
+
+    Args:
+        aspect: how wide a pixel is to how high; said in one chunk more if it is no square.
+    """
+    return shaped(critical_chunks(encode_png(picture)), aspect)
+
+
+def shaped(data: bytes, aspect: tuple[int, int]) -> bytes:
+    """A PNG that says the shape of its pixels, if they are no squares (11.3.4.3)."""
+    if aspect == (1, 1):
+        return data
+    end = 8 + 25  # of the header: as many pixels more lie in a row as they are less wide
+    body = struct.pack(">IIB", aspect[1], aspect[0], 0)
+    return data[:end] + _chunk(b"pHYs", body) + data[end:]
 
 
 def critical_chunks(data: bytes) -> bytes:
@@ -73,8 +86,12 @@ def animation(pictures: Iterable[Picture], times: Sequence[float]) -> bytes:
     return b"".join([whole[:8], *parts, _chunk(b"IEND", b"")])
 
 
-def tiff(pictures: Iterable[Picture]) -> bytes:
-    """Pictures as pages of a TIFF, Deflate, without description, software or time."""
+def tiff(pictures: Iterable[Picture], aspect: tuple[int, int] = (1, 1)) -> bytes:
+    """Pictures as pages of a TIFF, Deflate, without description, software or time.
+
+    Args:
+        aspect: how wide a pixel is to how high.
+    """
     import tifffile
 
     buffer = BytesIO()
@@ -89,5 +106,7 @@ def tiff(pictures: Iterable[Picture]) -> bytes:
                 software=False,
                 datetime=None,
                 contiguous=False,
+                resolution=aspect[::-1],
+                resolutionunit=1,
             )
     return buffer.getvalue()

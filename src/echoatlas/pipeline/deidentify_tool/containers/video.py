@@ -62,13 +62,17 @@ def fits_high_41(height: int, width: int, times: Sequence[float] | None) -> bool
 
 
 def mp4(
-    pictures: Iterable[Picture], times: Sequence[float] | None = None, coding: Coding = FINE
+    pictures: Iterable[Picture],
+    times: Sequence[float] | None = None,
+    coding: Coding = FINE,
+    aspect: tuple[int, int] = (1, 1),
 ) -> bytes:
     """Encode pictures as H.264.
 
     Args:
         pictures: equally sized, (H, W) or (H, W, 3) RGB uint8.
         times: milliseconds from the first, to take the mean rate from; None if unknown.
+        aspect: how wide a pixel is to how high.
     """
     import av
 
@@ -82,6 +86,8 @@ def mp4(
         stream.pix_fmt = coding.pixels
         stream.options = {**coding.options, "preset": "veryfast", "threads": "1"}
         stream.codec_context.flags |= BIT_EXACT
+        if aspect != (1, 1):
+            stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
         # Stated, as what is unstated is read in several ways; and the one that would be assumed.
         matrix = BT709 if first.shape[0] >= HIGH_DEFINITION else BT601
         stream.codec_context.colorspace, stream.codec_context.color_range = matrix, LIMITED

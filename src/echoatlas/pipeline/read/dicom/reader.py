@@ -21,7 +21,7 @@ from echoatlas.pipeline.read.dicom.instance import (
     stated_color,
 )
 from echoatlas.pipeline.read.dicom.pixel_data import continues, fitted, native_frame, read_layout
-from echoatlas.pipeline.read.dicom.regions import pixel_spacing, ultrasound_regions
+from echoatlas.pipeline.read.dicom.regions import pixel_aspect, pixel_spacing, ultrasound_regions
 from echoatlas.pipeline.read.dicom.sop_classes import check_class
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.pipeline.read.surplus import check_padding
@@ -128,12 +128,14 @@ def _video(
     count_told(video.declared_frames, layout, flags, lambda: fits, config)
     if not fits:
         flags.append("size_mismatch")
+    regions, spacing = ultrasound_regions(opened.header), pixel_spacing(opened.header)
+    flags += [one for one in pixel_aspect(opened.header, regions, spacing) if one not in flags]
     return replace(
         video,
         codec=syntax.uid,
         times=frame_times(opened.header, video.declared_frames) or video.times,
-        regions=ultrasound_regions(opened.header),
-        spacing=pixel_spacing(opened.header),
+        regions=regions,
+        spacing=spacing,
         header=opened.header,
         text={},
         flags=tuple(flags),
