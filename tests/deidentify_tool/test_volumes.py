@@ -32,6 +32,7 @@ def frames(count: int, color: bool) -> Frames:
 
 def in_nibabel(path: Path) -> Frames:
     values = np.asanyarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
+    values = values[:, :, 0] if values.ndim == 4 else values
     if values.dtype.names:
         values = np.stack([values[name] for name in values.dtype.names], axis=-1)
         return np.asarray(values.transpose(2, 1, 0, 3))
@@ -42,6 +43,17 @@ def in_pynrrd(path: Path) -> Frames:
     values, header = nrrd.read(str(path), index_order="C")
     assert header["kinds"][-3:] == ["domain", "domain", "time"]
     return np.asarray(values)
+
+
+EVEN = (0.0, 33.367, 66.733, 100.1, 133.467)
+
+
+def nifti_in_time(made: Any, spacing: Any, times: Any) -> bytes:
+    return volumes.nifti(made, spacing, None, times)
+
+
+def nrrd_in_time(made: Any, spacing: Any, times: Any) -> bytes:
+    return volumes.nrrd(made, spacing, times)
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -69,6 +81,43 @@ def test_a_volume_reads_the_same_everywhere(
     assert np.array_equal(made, np.stack(list(ours.frames())))
     assert image.GetSpacing()[:2] == pytest.approx(SPACING) == ours.spacing
     assert ((), "rgb:stated" if color else "gray") == (ours.flags, ours.color)
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize(
+    ("suffix", "write", "other"),
+    [(".nii.gz", nifti_in_time, in_nibabel), (".nrrd", nrrd_in_time, in_pynrrd)],
+)
+@pytest.mark.parametrize("spacing", [SPACING, None])
+def test_frames_have_their_times_and_no_distance(
+    color: bool,
+    suffix: str,
+    write: Callable[..., bytes],
+    other: Callable[[Path], Frames],
+    spacing: tuple[float, float] | None,
+    tmp_path: Path,
+) -> None:
+    """As slices, frames lie a millimeter apart for whoever reads them."""
+    made = frames(5, color)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(write(list(made), spacing, EVEN))
+
+    ours = read(path.read_bytes())
+
+    assert np.array_equal(made, np.stack(list(ours.frames())))
+    assert np.array_equal(made, other(path).reshape(made.shape))
+    assert ours.times == pytest.approx(EVEN, abs=0.01)
+    assert ours.spacing == spacing
+    assert path.read_bytes() != write(list(made), spacing, None)
+
+
+@pytest.mark.parametrize("write", [nifti_in_time, nrrd_in_time])
+def test_uneven_times_are_not_evened(write: Callable[..., bytes]) -> None:
+    uneven = (0.0, 20.0, 60.0, 80.0, 120.0)
+
+    assert write(list(frames(5, False)), SPACING, uneven) == write(
+        list(frames(5, False)), SPACING, None
+    )
 
 
 @pytest.mark.parametrize("signs", [(-1, -1), (1, -1), (1, 1), (-1, 1)])

@@ -187,14 +187,14 @@ WRITERS = (
         ".nii.gz",
         "lossless",
         "a NIfTI-1 file whose header is written field by field, without description or extension",
-        lambda pictures, scan: volumes.nifti(list(pictures), scan.spacing, scan.signs),
+        lambda pictures, scan: volumes.nifti(list(pictures), scan.spacing, scan.signs, scan.times),
     ),
     Writer(
         ("nrrd",),
         ".nrrd",
         "lossless",
         "a NRRD file of the fields that its pixels need, without keys and values",
-        lambda pictures, scan: volumes.nrrd(list(pictures), scan.spacing),
+        lambda pictures, scan: volumes.nrrd(list(pictures), scan.spacing, scan.times),
     ),
     Writer(
         ("mp4", "mov", "avi", "mpeg", "mkv", "asf", "flv", "h264", "hevc", "m4v"),
