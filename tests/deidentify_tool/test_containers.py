@@ -9,6 +9,7 @@ import random
 import struct
 import tempfile
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from echoatlas.pipeline.deidentify_tool.rewrite import BY_FORMAT, rewritten
 from echoatlas.pipeline.read import read
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.records import Origin
-from echoatlas.simulate import write_dicom
+from echoatlas.simulate import make_cine, write_dicom
 from tests.helpers.planted import MAKERS, SIZE, PlantedFile, cine, planted_file, unpacked
 
 Outcome = Mapping[str, Any]
@@ -335,6 +336,31 @@ def turned(picture: NDArray[np.uint8], turn: int) -> Image.Image:
     image = Image.fromarray(picture)
     image.getexif()[0x0112] = turn
     return image
+
+
+@pytest.mark.parametrize("late", [0.0, 20.0])
+def test_a_video_keeps_the_times_of_its_frames(key, late):
+    """Of uneven ones a mean rate would be wrong for each."""
+    times = [0.0, 40.0, 80.0 + late, 120.0 + late, 160.0]
+    shown = make_cine(4, frames=5, size=SIZE, screen="none", burned_in=()).pictures
+    out = io.BytesIO()
+    with av.open(out, "w", "matroska") as file:
+        stream = file.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *shown.shape[1:], "gray"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for picture, time in zip(shown, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, "gray")
+            frame.pts, frame.time_base = round(time), Fraction(1, 1000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    site = SiteConfig(site="st-elsewhere", bucket=".")
+
+    done = rewritten(
+        out.getvalue(), Origin("st-elsewhere", "", "a.mkv"), site, key, Policy(), RedactConfig()
+    )
+
+    assert list(read(out.getvalue()).times) == times == list(read(done.data).times)
+    assert len(pictures(done.data)) == 5
 
 
 def below(data: bytes) -> NDArray[np.uint8]:

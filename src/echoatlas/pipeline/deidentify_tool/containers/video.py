@@ -10,16 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from echoatlas.pipeline.deidentify_tool.containers.volumes import step_of
 from echoatlas.pipeline.precision import rounded
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
+TICK = Fraction(1, 1000)  # seconds
 UNKNOWN_RATE = Fraction(1)  # a frame a second: no rate is invented, the report says so
 BIT_EXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: the encoder writes no banner of itself
 SEI = 6  # NAL unit type of supplemental enhancement information (H.264 table 7-1)
@@ -71,7 +73,8 @@ def mp4(
 
     Args:
         pictures: equally sized, (H, W) or (H, W, 3) RGB uint8.
-        times: milliseconds from the first, to take the mean rate from; None if unknown.
+        times: milliseconds from the first, None if unknown. Of even ones, and in DICOM, whose
+            header has them, the mean rate is taken.
         aspect: how wide a pixel is to how high.
     """
     import av
@@ -86,13 +89,16 @@ def mp4(
         stream.pix_fmt = coding.pixels
         stream.options = {**coding.options, "preset": "veryfast", "threads": "1"}
         stream.codec_context.flags |= BIT_EXACT
+        ticks = _ticks(times) if coding is FINE else None
+        if ticks:
+            stream.codec_context.time_base = TICK
         if aspect != (1, 1):
             stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
         # Stated, as what is unstated is read in several ways; and the one that would be assumed.
         matrix = BT709 if first.shape[0] >= HIGH_DEFINITION else BT601
         stream.codec_context.colorspace, stream.codec_context.color_range = matrix, LIMITED
         strip = av.BitStreamFilterContext(f"filter_units=remove_types={SEI}", stream)
-        coded = _Coded(coding.pixels, matrix)
+        coded = _Coded(coding.pixels, matrix, ticks)
         packets = [stream.encode(coded.frame(n, one)) for n, one in _counted(first, frames)]
         for packet in [*(one for some in packets for one in some), *stream.encode(None), None]:
             for clean in strip.filter(packet):
@@ -107,10 +113,10 @@ def _counted(first: Picture, rest: Iterable[Picture]) -> Iterable[tuple[int, Pic
 class _Coded:
     """Makes frames for an encoder, in YCbCr of one matrix and limited range."""
 
-    def __init__(self, pixels: str, matrix: int) -> None:
+    def __init__(self, pixels: str, matrix: int, ticks: Sequence[int] | None) -> None:
         from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._ticks = VideoReformatter(), ticks
         self._options: dict[str, Any] = {
             "format": pixels,
             "dst_colorspace": Colorspace.ITU709 if matrix == BT709 else Colorspace.ITU601,
@@ -127,7 +133,17 @@ class _Coded:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format="rgb24")
         made = self._reformatter.reformat(frame, **self._options)
         made.pts = index
+        if self._ticks:
+            made.pts, made.time_base = self._ticks[index], TICK
         return made
+
+
+def _ticks(times: Sequence[float] | None) -> list[int] | None:
+    """Times in whole milliseconds; None where they are even, unknown, or not one a frame."""
+    if times is None or step_of(times) is not None:
+        return None
+    ticks = [round(time - times[0]) for time in times]
+    return ticks if len(ticks) > 1 and all(a < b for a, b in pairwise(ticks)) else None
 
 
 def _rate(times: Sequence[float] | None) -> Fraction:
