@@ -13,9 +13,10 @@ from tests.helpers.memory_group import memory_group
 
 ALLOWED_MB = 1_000  # the least that may be set
 FRAMES, SITES = 100_000, 23
+OUT = "out"  # stands for a file or a folder of the command's own
 COMMANDS = (
     ("run",), ("run",), ("status",), ("plan",), ("release", "create", "first"), ("verify", "first"),
-    ("report", "first"),
+    ("report", "first", "--out", OUT), ("audit", "sample", OUT), ("label", "review", "export", OUT),
 )  # fmt: skip
 OVER = "x = b'x' * (1_200 << 20)"
 
@@ -38,8 +39,8 @@ def test_no_command_is_killed_where_there_is_no_more_memory_than_was_set(tmp_pat
         assert group.run([sys.executable, "-c", OVER]).returncode == -9, "the limit is none"
         before = group.kills()
         for words in COMMANDS:
-            more = ("--out", str(tmp_path / "report.html")) if words[0] == "report" else ()
-            program = [sys.executable, "-c", scale.COMMAND, str(home), *words, *more]
+            given = [str(tmp_path / words[0]) if one == OUT else one for one in words]
+            program = [sys.executable, "-c", scale.COMMAND, str(home), *given]
             done = group.run(program, code.env())
             assert done.returncode == 0, (words, done.returncode, done.stderr[-2000:])
         assert group.kills() == before

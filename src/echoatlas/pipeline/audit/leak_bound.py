@@ -13,12 +13,14 @@ from typing import Any
 
 from scipy.stats import beta
 
+from echoatlas.pipeline.lake.picked import picked
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.findings import LAKE, RANDOM, REVIEWED, RISK, standing
 from echoatlas.schemas.values import ReviewVerdict, Status
 
 CONFIDENCE = 0.95
 ALL = "all devices"
+OUTCOME = ("object_id", "status", "fingerprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,15 @@ def bounds(lake: Lake, population: str = LAKE) -> list[Bound]:
     Args:
         population: "lake", or a release: only what was drawn from it says something of it.
     """
+    said = [row for row in standing(lake.read("findings")) if row["population"] == population]
+    objects = {row["object_id"] for row in said}
     made_by = {
         row["object_id"]: row["fingerprint"].removeprefix(REVIEWED)
-        for row in lake.read("objects", ["object_id", "status", "fingerprint"]).to_pylist()
+        for some in picked(lake, "objects", OUTCOME, "object_id", objects)
+        for row in some.to_pylist()
         if row["status"] in (Status.KEPT, Status.REJECTED)
     }
-    rows = [
-        row
-        for row in standing(lake.read("findings"))
-        if row["population"] == population
-        and made_by.get(row["object_id"], "") == row["fingerprint"]
-    ]
+    rows = [row for row in said if made_by.get(row["object_id"], "") == row["fingerprint"]]
     strata = sorted({row["stratum"] for row in rows})
     found = [_bound(name, [row for row in rows if row["stratum"] == name]) for name in strata]
     return [*found, _bound(ALL, rows)]

@@ -10,7 +10,9 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ import pyarrow.compute as pc
 from echoatlas.pipeline.errors import CheckFailed, UsageError
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.frames.png import data_url
+from echoatlas.pipeline.lake.ids import SortedIds
+from echoatlas.pipeline.lake.picked import picked
 from echoatlas.pipeline.release.findings import LAKE, RANDOM, RISK
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.templates import filled
@@ -43,6 +47,7 @@ RISKS = {
     "unknown_device": 2.0,  # nobody has looked at its screen layout before
 }
 LOW_SCORE = 0.8  # of the fan: a fan that is accepted scores above it as a rule
+AT_ONCE = 4096  # frames of which something is said as Python objects
 SCORED = ["frame_id", "object_id", "maker", "model", "fan_verdict", "fan_score"]
 
 
@@ -76,13 +81,20 @@ def draw(frames: Iterable[Mapping[str, Any]], population: str, n: int, seed: int
         In an order that says nothing of how they were drawn; fewer than ``n`` if there are not
         enough frames with a risk.
     """
-    told = list(frames)
-    ranked = sorted(told, key=lambda row: _chance(seed, RANDOM, row["frame_id"]))
-    random = ranked[: n - n // 2]
+    random: list[Mapping[str, Any]] = []
+    risky: list[Mapping[str, Any]] = []
+    told = iter(frames)
+    while some := list(islice(told, AT_ONCE)):
+        random = nsmallest(
+            n - n // 2, random + some, lambda row: _chance(seed, RANDOM, row["frame_id"])
+        )
+        # As many more as may be among the random ones
+        risky = nsmallest(
+            n, risky + [row for row in some if row["risk"]], lambda row: _arrival(seed, row)
+        )
     taken = {row["frame_id"] for row in random}
-    risky = [row for row in told if row["risk"] and row["frame_id"] not in taken]
-    risky.sort(key=lambda row: _arrival(seed, row))
-    chosen = [(RANDOM, row) for row in random] + [(RISK, row) for row in risky[: n // 2]]
+    others = [row for row in risky if row["frame_id"] not in taken]
+    chosen = [(RANDOM, row) for row in random] + [(RISK, row) for row in others[: n // 2]]
     chosen.sort(key=lambda pair: _chance(seed, "order", pair[1]["frame_id"]))
     return [
         Drawn(row["frame_id"], population, drawn, row["stratum"], row["risk"])
@@ -114,12 +126,11 @@ def write_sheet(
     """
     if (dest / "review.csv").exists():
         raise UsageError(f"there is a sheet at {dest} already: name another folder")
-    chosen = None
+    among = None
     if release is not None:
         index = index_columns_of(releases, manifest_of(releases, release), ["frame_id"])
-        chosen = set(index["frame_id"].to_pylist())
-    rows = [row for row in scored(lake) if chosen is None or row["frame_id"] in chosen]
-    drawn = draw(rows, release or LAKE, n, seed)
+        among = SortedIds.named(index["frame_id"])
+    drawn = draw(scored(lake, among), release or LAKE, n, seed)
     if not drawn:
         raise CheckFailed("there are no frames to review: run the pipeline first")
     template = (files(__package__) / "sheet.html.j2").read_text("utf-8")
@@ -144,14 +155,15 @@ def write_sheet(
     return drawn
 
 
-def scored(lake: Lake) -> Iterator[dict[str, str]]:
-    """Every frame with its device and what speaks against it."""
-    verdicts = {
-        row["object_id"]: set(row["verdicts"].split())
-        for row in lake.read("audit", ["object_id", "verdicts"]).to_pylist()
-    }
-    for batch in lake.batches("frames", columns=SCORED):
-        for row in batch.to_pylist():
+def scored(lake: Lake, among: SortedIds | None = None) -> Iterator[dict[str, str]]:
+    """Every frame, or those of some ids, with its device and what speaks against it."""
+    audit = lake.read("audit", ["object_id", "verdicts"])
+    doubted = audit.filter(pc.match_substring_regex(audit.column("verdicts"), "|".join(RISKS)))
+    verdicts = {row["object_id"]: {*row["verdicts"].split()} for row in doubted.to_pylist()}
+    del audit, doubted
+    for _, rows in lake.by_file("frames", SCORED):
+        mine = rows if among is None else rows.filter(pa.array(among.have(rows.column("frame_id"))))
+        for row in (row for batch in mine.to_batches(AT_ONCE) for row in batch.to_pylist()):
             codes = verdicts.get(row["object_id"], set()) & set(RISKS)
             if row["fan_verdict"] != "accept":
                 codes.add("geometry_review")
@@ -179,10 +191,9 @@ def _arrival(seed: int, row: Mapping[str, Any]) -> float:
 
 
 def _pictures(lake: Lake, ids: list[str]) -> dict[str, str]:
-    wanted = pc.field("frame_id").isin(pa.array(ids, pa.string()))
-    stored = lake.read("frames", ["frame_id", "image"], wanted)
+    stored = picked(lake, "frames", ["frame_id", "image"], "frame_id", ids)
     found: dict[str, str] = {}
-    for row in stored.to_pylist():
+    for row in (row for rows in stored for row in rows.to_pylist()):
         try:
             found[row["frame_id"]] = data_url(decode(row["image"]))
         except ValueError:  # a reviewer must not pass what nobody saw

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from echoatlas.pipeline.deidentify.header.policy import METHODS
 from echoatlas.pipeline.errors import Reason, UsageError, sentence_of
 from echoatlas.schemas.records import WITNESSED, Alone
@@ -31,23 +33,23 @@ ACTIONS = {
 def trail(
     deployment: Deployment, object_id: str | None = None, site: str | None = None
 ) -> list[AuditRow]:
-    """Rows of ``audit``: of one object, of a site, or all, by site and object.
+    """Rows of ``audit``: of one object, or of a site, or all, by site and object.
 
     Args:
-        object_id: the beginning of an id.
+        object_id: the beginning of an id; of whichever site.
 
     Raises:
         UsageError: no such site, or no or several objects of that id.
     """
     if site is not None:
         deployment.site(site)
-    rows = [AuditRow(**row) for row in deployment.lake.read("audit").to_pylist()]
-    rows = [row for row in rows if site in (None, row.site)]
+    mine = None if site is None else pc.field("site") == site
     if object_id is not None:
-        rows = [row for row in rows if row.object_id.startswith(object_id)]
-        if len({row.object_id for row in rows}) != 1:
-            many = "several objects start" if rows else "no object starts"
-            raise UsageError(f"{many} with '{object_id}' in the audit")
+        mine = pc.starts_with(pc.field("object_id"), object_id)
+    rows = [AuditRow(**row) for row in deployment.lake.read("audit", where=mine).to_pylist()]
+    if object_id is not None and len({row.object_id for row in rows}) != 1:
+        many = "several objects start" if rows else "no object starts"
+        raise UsageError(f"{many} with '{object_id}' in the audit")
     return sorted(rows, key=lambda row: (row.site, row.object_id))
 
 

@@ -26,6 +26,7 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.frames.landmarks import CODE as MARK
 from echoatlas.pipeline.frames.landmarks import MOST
 from echoatlas.pipeline.frames.phash import HASH_VERSION, VIEWS
+from echoatlas.pipeline.lake.picked import picked
 from echoatlas.pipeline.lake.tables import Lake
 
 FORMAT = 2  # since landmarks; a file of the first goes without
@@ -126,14 +127,13 @@ def fingerprint_set(
 
 def _speckle(lake: Lake, ids: pa.ChunkedArray) -> list[bytes]:
     """Codes of frames' speckle, in their order; empty of frames too flat to hash."""
-    codes: dict[str, bytes] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        some = pc.field("frame_id").isin(ids.slice(start, AT_ONCE).combine_chunks())
-        stored = lake.read("measures", ["frame_id", "thumbnail", "fan_phash256"], some)
-        for row in stored.to_pylist():
-            seen = row["fan_phash256"] and row["thumbnail"]
-            codes[row["frame_id"]] = speckle_code(row["thumbnail"]) if seen else b""
-    return [codes[one] for one in ids.to_pylist()]
+    names, codes = ids.to_pylist(), {}
+    columns = ("frame_id", "thumbnail", "fan_phash256")
+    for rows in picked(lake, "measures", columns, "frame_id", names):
+        for batch in rows.to_batches(AT_ONCE):
+            for frame, thumbnail, fan in zip(*batch.to_pydict().values(), strict=True):
+                codes[frame] = speckle_code(thumbnail) if fan and thumbnail else b""
+    return [codes[one] for one in names]
 
 
 def _digest(rows: pa.Table) -> str:

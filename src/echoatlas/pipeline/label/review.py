@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from echoatlas.pipeline.errors import UsageError, unreadable
 from echoatlas.pipeline.frames.codec import decode
 from echoatlas.pipeline.label.relabel import decisions, evidence_of
+from echoatlas.pipeline.lake.join import among, flags
+from echoatlas.pipeline.lake.picked import picked
 from echoatlas.pipeline.spreadsheet import told_lines
 from echoatlas.schemas.rows.labels import DecisionRow
 from echoatlas.schemas.tables import to_arrow
 from echoatlas.taxonomy.tree import UNKNOWN, tree
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from echoatlas.pipeline.lake.tables import Lake
     from echoatlas.schemas.records import Hint
 
@@ -76,7 +76,7 @@ def _written(
     thumbnails = dest / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
     wanted = {row["frame_id"]: row["object_id"] for row in waiting}
-    for frame_id, image in _images(lake, sorted(wanted)):
+    for frame_id, image in _images(lake, wanted):
         picture = decode(image)
         shown = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(thumbnails / f"{wanted[frame_id]}.png"), shown)
@@ -130,13 +130,13 @@ def import_(lake: Lake, source: Path, author: str, day: date) -> int:
     """
     if not AUTHOR.fullmatch(author):
         raise UsageError("--by is an id of letters, digits and .-_, such as reviewer-1")
-    labeled = set(lake.read("labels", ["object_id"]).column(0).to_pylist())
-    rows = []
-    for line, row in _lines(source):
+    rows, told = [], [one for one in _lines(source) if one[1]["decision"].strip()]
+    named = pa.array(sorted({row["object_id"].strip() for _, row in told}), pa.string())
+    labeled = named.filter(pa.array(among(named, lake.read("labels", ["object_id"]).column(0))))
+    there = set(labeled.to_pylist())
+    for line, row in told:
         where = f"{source}, line {line}"
-        if not row["decision"].strip():
-            continue
-        if row["object_id"].strip() not in labeled:
+        if row["object_id"].strip() not in there:
             raise UsageError(f"{where}: there is no such object in the lake")
         rows.append(_decision(row, author, day, where))
     table = to_arrow("decisions", rows)
@@ -183,21 +183,23 @@ def _waiting(lake: Lake, copies: Collection[str]) -> list[dict[str, Any]]:
     """Labels that ask for a person, one frame an object: what copies contradict, then the least
     certain first."""
     columns = ["frame_id", "object_id", "paths", "confidence", "conflict", "review"]
-    labels: pa.Table = lake.read("labels", columns=columns)
-    done = decisions(lake)
+    done, named = (pa.array(sorted(some), pa.string()) for some in (decisions(lake), copies))
     first: dict[str, dict[str, Any]] = {}
-    for row in sorted(labels.to_pylist(), key=lambda row: (row["object_id"], row["frame_id"])):
-        asked = row["review"] or row["object_id"] in copies
-        if asked and row["object_id"] not in done:
-            first.setdefault(row["object_id"], row)
+    for _, labels in lake.by_file("labels", columns):
+        owners = labels.column("object_id")
+        asked = flags(labels.column("review")) | among(owners, named)
+        asked &= ~among(owners, done)
+        for row in labels.filter(pa.array(asked)).to_pylist():
+            known = first.setdefault(row["object_id"], row)
+            if row["frame_id"] < known["frame_id"]:
+                first[row["object_id"]] = row
     return sorted(
         first.values(),
         key=lambda row: (row["object_id"] not in copies, row["confidence"], row["object_id"]),
     )
 
 
-def _images(lake: Lake, wanted: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    for start in range(0, len(wanted), AT_ONCE):
-        chosen = pc.field("frame_id").isin(wanted[start : start + AT_ONCE])
-        for row in lake.read("frames", ["frame_id", "image"], chosen).to_pylist():
-            yield row["frame_id"], row["image"]
+def _images(lake: Lake, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    for rows in picked(lake, "frames", ["frame_id", "image"], "frame_id", wanted):
+        for batch in rows.to_batches(AT_ONCE):
+            yield from zip(*batch.to_pydict().values(), strict=True)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from echoatlas.pipeline.lake.files import rows_in
 from echoatlas.pipeline.lake.ids import SortedIds
@@ -22,9 +21,7 @@ def picked(
 
     Of all other files that column alone is read, where ``Lake.read`` reads all columns of all.
     """
-    wanted = pa.array(sorted(ids), pa.string())
-    there = lake.located(name, [key])
-    mine = there.filter(pc.is_in(there.column(key), wanted))
-    ordered = SortedIds.named(wanted)
-    for path in sorted(pc.unique(mine.column("file").cast(pa.string())).to_pylist()):
-        yield rows_in(lake.storage, name, path, columns, ordered, key)
+    wanted = SortedIds.named(pa.array(sorted(ids), pa.string()))
+    for path, rows in lake.by_file(name, [key]):
+        if wanted.have(rows.column(key)).any():
+            yield rows_in(lake.storage, name, path, columns, wanted, key)
