@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from hypothesis import given, settings
@@ -304,3 +305,30 @@ def test_a_tiff_that_claims_millions_of_rows_is_refused_before_they_are_listed()
 
     assert Reason.UNREADABLE is reason
     assert peak < 8 << 20
+
+
+def described(kind: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "left kidney, sagittal"  # ImageDescription
+    out = io.BytesIO()
+    if kind == "HEIF":
+        made = pillow_heif.from_pillow(Image.fromarray(COLOR[0]))
+        made.save(out, exif=exif.tobytes())
+    else:
+        Image.fromarray(COLOR[0]).save(out, kind, exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
+def test_the_description_of_a_picture_is_read_in_every_format(kind):
+    data = described(kind)
+
+    assert "left kidney, sagittal" in read(data).text.values()
+    assert read_words(data, ReadConfig()).text == read(data).text
+
+
+def test_the_description_of_a_tiff_of_pages_is_read():
+    out = io.BytesIO()
+    tifffile.imwrite(out, GRAY, photometric="minisblack", description="thyroid", metadata=None)
+
+    assert "thyroid" in read(out.getvalue()).text.values()

@@ -1,4 +1,4 @@
-"""What a JPEG file says beside its picture: comments, EXIF strings, and how it is turned."""
+"""What a file says beside its picture: comments, EXIF strings, and how it is turned."""
 
 from __future__ import annotations
 
@@ -62,3 +62,12 @@ def strings(raw: dict[Any, Any], config: ReadConfig) -> dict[str, str]:
         for key, value in raw.items()
         if isinstance(value, (str, int, float))
     }
+
+
+def exif_words(image: Image.Image, config: ReadConfig) -> dict[str, str]:
+    """The texts of EXIF in a Pillow image of any format, and of a TIFF's own tags, by number."""
+    try:
+        told = dict(image.getexif())
+    except PIL_ERRORS:
+        return {}
+    return strings({key: text for key, text in told.items() if isinstance(text, str)}, config)

@@ -24,7 +24,7 @@ from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.deep_color import in_all_bits
 from echoatlas.pipeline.read.dicom.values import unsaid
-from echoatlas.pipeline.read.exif import ORIENTATION, PIL_ERRORS, jpeg_words, strings
+from echoatlas.pipeline.read.exif import ORIENTATION, PIL_ERRORS, exif_words, jpeg_words, strings
 from echoatlas.pipeline.read.frame_stream import each, one
 from echoatlas.pipeline.read.pages import FLAT, Pages, Scale, is_deep, pages_of, scale_of
 from echoatlas.pipeline.read.pillow import opened
@@ -208,7 +208,7 @@ def picture_text(data: bytes, kind: str, config: ReadConfig) -> dict[str, str]:
 
 def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str]:
     written = any(chunk in data for chunk in PNG_TEXT) and getattr(image, "text", None)
-    return strings(dict(written or image.info), config)
+    return exif_words(image, config) | strings(dict(written or image.info), config)
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
