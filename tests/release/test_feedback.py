@@ -103,6 +103,9 @@ def test_of_many_who_write_at_once_each_has_a_version(releases: Storage) -> None
         ({"frame_id": ["f0000", "f0001"], "patches": [[1.0], [1.0, 2.0]]}, "differ in length"),
         ({"frame_id": ["f0000"], "a b": [1.0]}, "letters, digits"),
         ({"frame_id": ["f0000", "f0001"], "loss": [1.0]}, "is no table"),
+        ({"frame_id": ["x"], "l" * 65: [1.0]}, "at most 64"),
+        ({"frame_id": ["x"], "Loss": [1.0], "loss": [2.0]}, "differ by case alone"),
+        ({"frame_id": ["x"], "loss": [2**70]}, "feedback is no table"),
     ],
 )
 def test_what_is_no_feedback_is_refused(

@@ -176,3 +176,62 @@ def test_a_pull_that_is_refused_leaves_nothing(releases: Storage, tmp_path: Path
 
     assert [one.name for one in tmp_path.iterdir()] == ["there"]
     assert list((tmp_path / "there").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"seed": -1}, {"seed": 0, "epoch": -1}, {"seed": 0, "position": -1},
+        {"seed": 0, "rank": 2, "world": 2}, {"seed": 0, "rank": -1}, {"seed": 0, "world": 0},
+    ],
+)  # fmt: skip
+def test_an_order_that_is_none_is_refused(releases: Storage, wish: dict[str, int]) -> None:
+    """Of a rank that is not there came another one's samples, of position -1 the last one alone."""
+    data = load("one", releases=releases.uri)
+
+    with pytest.raises(UsageError, match="0 or more, and the rank is below the world's size"):
+        data.shuffled(**wish)
+
+
+def test_an_epoch_without_a_batch_is_no_epoch(releases: Storage) -> None:
+    """A training would be over before it began, and say nothing."""
+    data = load("one", releases=releases.uri)
+    batches = data.batches(10**6, world=2)
+
+    with pytest.raises(UsageError, match="has no batch of 1000000 for each of 2 ranks"):
+        list(batches)
+    assert len(list(data.batches(10**6, drop_last=False))) == 1
+    done = data.batches(len(data))
+    done.took()
+    assert list(done) == []
+
+
+@pytest.mark.parametrize("state", [{}, {"order": "x"}, {"order": "", "epoch": 0, "position": -5}])
+def test_a_state_that_is_none_is_refused(releases: Storage, state: dict[str, Any]) -> None:
+    batches = load("one", releases=releases.uri).batches(2)
+    known = {"order": batches.order.fingerprint} if state.get("order") == "" else {}
+
+    with pytest.raises(UsageError, match="state"):
+        batches.load_state_dict(state | known)
+
+
+@pytest.mark.parametrize("fps", [float("nan"), float("inf"), 1e9])
+def test_windows_without_an_end_are_refused(releases: Storage, fps: float) -> None:
+    with pytest.raises(UsageError, match="fps above 0 and of at most 100,000"):
+        load("one", releases=releases.uri).clips(frames=2, fps=fps)
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"cache_gb": float("nan")}, "cache_gb: 0 or more"),
+        ({"cache_gb": -1}, "cache_gb: 0 or more"),
+        ({"cache": "s3://bucket/cache"}, "cache: a folder of this machine is meant"),
+        ({"endpoint": "nowhere"}, "load: 'endpoint'"),
+    ],
+)
+def test_where_a_release_can_not_be_kept_or_found_is_told(
+    releases: Storage, wish: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        load("one", releases=releases.uri, **wish)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +74,12 @@ class Batches:
 
     def __iter__(self) -> Iterator[list[int]]:
         ordered, step = self._positions, self.batch * self.world
+        if not self.position and len(ordered) and not len(self):
+            some = number_of(len(ordered), "sample")
+            raise UsageError(
+                f"an epoch of {some} has no batch of {self.batch} for each of "
+                f"{number_of(self.world, 'rank')}: make it smaller, or say drop_last=False"
+            )
         for start in range(self.position, self.position + len(self) * step, step):
             yield ordered[start : start + step][self.rank :: self.world].tolist()
 
@@ -99,9 +106,13 @@ class Batches:
         Raises:
             UsageError: its order was another one, so that its place means nothing here.
         """
+        if not {"order", "epoch", "position"} <= state.keys():
+            raise UsageError("this is no state of a loader: it has order, epoch and position")
         if state["order"] != self.order.fingerprint:
             raise UsageError(
                 "the state is of another order: resume with the release, split, where, feedback, "
                 "seed and stages that it was saved with"
             )
+        if min(state["epoch"], state["position"]) < 0:
+            raise UsageError("the state stands before the first epoch, or the first sample")
         self.epoch, self.position = int(state["epoch"]), int(state["position"])

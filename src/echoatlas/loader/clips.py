@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from echoatlas.schemas.fan import Fan
     from echoatlas.schemas.manifest import Manifest
 
+MOST_FPS = 1e5  # no scanner is faster; with more, windows of a clip have no end
 NEAR = 0.75  # of the time between two frames, wanted or there: how far off one may be
 
 
@@ -198,8 +200,12 @@ def windows_of(
     data: OpenRelease, frames: int, fps: float, *, every_s: float | None, short: str
 ) -> ClipWindows:
     """Windows of a release's clips; see ``Dataset.clips``."""
-    if frames < 1 or fps <= 0 or (every_s is not None and every_s <= 0):
-        raise UsageError("a window needs frames and fps above 0, and every_s too if it is given")
+    least, most = 1 / MOST_FPS, MOST_FPS
+    if frames < 1 or not least <= fps <= most or not (every_s is None or least <= every_s < inf):
+        raise UsageError(
+            "a window needs frames above 0, fps above 0 and of at most "
+            f"{MOST_FPS:,.0f}, and every_s above 0 if it is given"
+        )
     if short not in ("repeat", "drop"):
         raise UsageError("short is 'repeat' or 'drop'")
     span = 1000.0 / fps

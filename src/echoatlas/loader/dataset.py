@@ -20,6 +20,7 @@ from echoatlas.loader.row import Row
 from echoatlas.loader.samples import Batch, Sample
 from echoatlas.loader.served import Served
 from echoatlas.loader.shards import Shards
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.shard import unpacked_image
 from echoatlas.pipeline.storage.storage import LocalStorage
 from echoatlas.wording import number_of
@@ -188,7 +189,14 @@ class Dataset(Served):
         Args:
             position: samples of the global order that were seen already: resume here.
             rank, world: take every ``world``-th sample from ``rank`` on.
+
+        Raises:
+            UsageError: one of them is below 0, or the rank is not below the world's size.
         """
+        if min(seed, epoch, position) < 0 or not 0 <= rank < world:
+            raise UsageError(
+                "seed, epoch and position are 0 or more, and the rank is below the world's size"
+            )
         shuffle = Shuffle(seed, epoch, position, rank, world)
         return Dataset(
             self.manifest, self.samples, self.shards, self._rows, shuffle, self.transform

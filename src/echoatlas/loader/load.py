@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,8 @@ def load(
     index = index_of(place, manifest, folder)
     if feedback is not None:
         index = with_feedback(index, place, manifest.name, feedback)
+    if cache_gb is not None and not 0 <= cache_gb < inf:
+        raise UsageError("cache_gb: 0 or more")
     limit = None if cache_gb is None else int(cache_gb * 1e9)
     rows = _rows(index, split, where)
     if where.strip() and rows is not None and not len(rows):
@@ -140,9 +143,10 @@ def zone_of(endpoint: str | None, region: str | None) -> Zone | None:
     if endpoint is None and region is None:
         return None
     from echoatlas.schemas.config.deployment import Zone
+    from echoatlas.schemas.config.file import parse
 
     given = {"endpoint": endpoint, "region": region}
-    return Zone.model_validate({name: value for name, value in given.items() if value})
+    return parse(Zone, {name: value for name, value in given.items() if value}, "load")
 
 
 def _usual_cache() -> Path:

@@ -48,6 +48,8 @@ class Order:
     _pools: dict[int, Pool] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise UsageError("a seed is 0 or more")
         if not self.stages or any(one.epochs is None for one in self.stages[:-1]):
             raise UsageError("of a curriculum's stages only the last lasts for ever: name epochs")
         if not self.shuffle and any(one.weight or one.balance for one in self.stages):

@@ -83,6 +83,8 @@ class Served:
             if error.name != "torch":
                 raise
             raise UsageError("a loader needs PyTorch (`pip install torch`)") from None
+        if workers < 0:
+            raise UsageError("workers: 0 reads in this process")
         own, of = rank_and_world(rank, world)
         batches = self.batches(batch, rank=own, world=of, **order)  # type: ignore[misc]
         return Loader(self, batches, workers=workers, also=also, channels=channels, context=context)

@@ -23,6 +23,7 @@ from echoatlas.wording import number_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LONGEST = 64  # bytes of a column's name, of which files are made where a release is read
 TRIES = 50  # of writers at once
 
 
@@ -95,7 +96,7 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
             name: pa.array([None if v is None else np.asarray(v).tolist() for v in values])
             for name, values in columns.items()
         })  # fmt: skip
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         said = str(error).partition("\n")[0]
         raise UsageError(f"feedback is no table: {said}") from None
 
@@ -107,6 +108,8 @@ def _meant(table: pa.Table) -> pa.Table:
     ids = table.column("frame_id").combine_chunks().cast(pa.string())
     if ids.null_count:
         raise UsageError("feedback has rows without a frame_id")
+    if len({name.casefold() for name in table.column_names}) < table.num_columns:
+        raise UsageError("two columns of feedback differ by case alone, which SQL does not know")
     coded = ids.dictionary_encode()
     codes, rows = np.asarray(coded.indices), len(coded.dictionary)
     columns = {"frame_id": coded.dictionary}
@@ -117,8 +120,10 @@ def _meant(table: pa.Table) -> pa.Table:
 
 
 def _means(name: str, values: pa.Array, codes: NDArray[np.int64], rows: int) -> pa.Array:
-    if not name.isidentifier():
-        raise UsageError("a column of feedback is called by letters, digits and _")
+    if not name.isidentifier() or len(name.encode()) > LONGEST:
+        raise UsageError(
+            f"a column of feedback is called by letters, digits and _, at most {LONGEST}"
+        )
     listed = pa.types.is_list(values.type) or pa.types.is_large_list(values.type)
     listed = listed or pa.types.is_fixed_size_list(values.type)
     kind = values.type.value_type if listed else values.type
