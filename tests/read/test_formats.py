@@ -439,6 +439,33 @@ def test_a_video_is_shown_by_its_own_matrix_and_range(stated, expected):
     assert np.abs(shown[32, 32].astype(int) - np.array(expected)).max() <= 3
 
 
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda one: one),
+        ((-1, 0, 0, -1), lambda one: one[::-1, ::-1]),
+        ((0, 1, -1, 0), lambda one: np.rot90(one, -1)),
+        ((0, -1, 1, 0), lambda one: np.rot90(one)),
+        ((-1, 0, 0, 1), lambda one: one[:, ::-1]),
+        ((1, 0, 0, -1), lambda one: one[::-1]),
+        ((0, 1, 1, 0), lambda one: one.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda one: np.rot90(one.swapaxes(0, 1), 2)),
+    ],
+)
+def test_a_video_is_turned_and_mirrored_as_its_track_says(matrix, shown, gray):
+    """Of a mirrored one the angle is that of half a turn, or none (ISO/IEC 14496-12, 8.3.2)."""
+    plain = write_video(gray)
+    at = plain.index(b"tkhd") + 44
+    a, b, c, d = (side << 16 for side in matrix)
+    said = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    turned = plain[:at] + said + plain[at + 36 :]
+
+    found = pictures(turned)
+
+    assert np.array_equal(np.stack([shown(one) for one in pictures(plain)]), found)
+    assert (read(turned).codestream == read(plain).codestream) == (matrix == (1, 0, 0, 1))
+
+
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("kind", ["gray16le", "gbrp16le"])
 def test_a_video_of_few_bits_in_16_is_as_bright_as_one_of_8(bits, kind, gray, colored):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import av.error
 import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from echoatlas.pipeline.errors import Reason, Reject
@@ -24,16 +25,23 @@ if TYPE_CHECKING:
 
 FILE_ERRORS = (av.error.FFmpegError, ValueError, EOFError, IndexError)
 SMOOTH = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+UPRIGHT = (1 << 16, 0, 0, 1 << 16)
 BT709, FULL_RANGE = 1, 2  # H.273 matrix coefficients; FFmpeg's AVCOL_RANGE_JPEG
 # FFmpeg's names of 16 bits a sample, in which fewer may lie
 DEEP = re.compile(r"(gray|ya|rgb|bgr|rgba|bgra|gbrp|gbrap)(16|48|64)[lb]e")
 
 
 @dataclass(slots=True)
-class _Depth:
-    """How many bits hold the brightest sample of a clip of 16 bits; 0 as long as nobody asked."""
+class _Seen:
+    """What the first decoding of a clip tells.
+
+    Attributes:
+        bits: that hold the brightest sample of a clip of 16 bits; 0 as long as nobody asked.
+        turned: whether pictures are shown otherwise than they are coded.
+    """
 
     bits: int = 0
+    turned: bool = False
 
 
 def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
@@ -56,8 +64,8 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the video cannot be opened ({type(error).__name__})"
         ) from None
-    damage, depth = Damage(), _Depth()
-    first = next(_pictures(data, facts, Damage(), config, depth), None)
+    damage, seen = Damage(), _Seen()
+    first = next(_pictures(data, facts, Damage(), config, seen), None)
     if first is None:
         raise Reject(Reason.UNREADABLE, "no picture of the video can be decoded")
     picture, color = first
@@ -67,13 +75,13 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         declared_frames=facts.frames,
         height=picture.shape[0],
         width=picture.shape[1],
-        frames=lambda: (one for one, _ in _pictures(data, facts, damage, config, depth)),
+        frames=lambda: (one for one, _ in _pictures(data, facts, damage, config, seen)),
         color=color,
         times=facts.times,
         text=facts.text,
         flags=facts.flags,
         damage=damage,
-        codestream=facts.codestream,
+        codestream="" if seen.turned else facts.codestream,
         aspect=facts.aspect if picture.shape[0] == facts.height else facts.aspect[::-1],
     )
 
@@ -94,7 +102,7 @@ def video_text(data: bytes, config: ReadConfig) -> dict[str, str]:
 
 
 def _pictures(
-    data: bytes, facts: Facts, damage: Damage, config: ReadConfig, depth: _Depth
+    data: bytes, facts: Facts, damage: Damage, config: ReadConfig, seen: _Seen
 ) -> Iterator[tuple[Picture, str]]:
     """Decode from the start: each picture, and how its color was decided."""
     reformatter = VideoReformatter()
@@ -107,9 +115,10 @@ def _pictures(
                 for index in range(late):
                     damage.lose(index, "late_start")
             check_size(frame.height, frame.width, late + count + 1, config)
+            seen.turned = seen.turned or _matrix(frame) not in (None, UPRIGHT)
             if DEEP.fullmatch(frame.format.name):
-                depth.bits = depth.bits or _bits(data, facts, config)
-                picture, color = _shifted(frame, depth.bits)
+                seen.bits = seen.bits or _bits(data, facts, config)
+                picture, color = _shifted(frame, seen.bits)
             else:
                 picture, color = _to_rgb(frame, reformatter)
             if size is not None and picture.shape[:2] != size:
@@ -153,7 +162,7 @@ def _samples(frame: Any) -> tuple[NDArray[np.uint16], bool]:
 def _shifted(frame: Any, bits: int) -> tuple[Picture, str]:
     samples, gray = _samples(frame)
     picture = (samples >> max(bits - 8, 0)).astype(np.uint8)
-    return _turned(picture, frame.rotation), "gray" if gray else "rgb:codestream"
+    return _turned(picture, frame), "gray" if gray else "rgb:codestream"
 
 
 def _decoded(data: bytes, facts: Facts, damage: Damage, config: ReadConfig) -> Iterator[Any]:
@@ -199,7 +208,7 @@ def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
     """
     name = frame.format.name
     if name in ("gray", "gray8"):
-        return _turned(frame.to_ndarray(), frame.rotation), "gray"
+        return _turned(frame.to_ndarray(), frame), "gray"
     full = name.startswith("yuvj") or frame.color_range == FULL_RANGE
     matrix = Colorspace.ITU709 if frame.colorspace == BT709 else Colorspace.ITU601
     rgb = reformatter.reformat(
@@ -215,9 +224,29 @@ def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
     code += "full" if full else "limited"
     if name in ("rgb24", "bgr24", "bgra", "rgba", "pal8", "gbrp", "bgr0", "rgb0"):
         code = "rgb:codestream"
-    return _turned(np.asarray(rgb.to_ndarray(), np.uint8), frame.rotation), code
+    return _turned(np.asarray(rgb.to_ndarray(), np.uint8), frame), code
 
 
-def _turned(picture: Picture, degrees: int) -> Picture:
-    quarter = round((degrees or 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, quarter)) if quarter else picture
+def _matrix(frame: Any) -> tuple[int, int, int, int] | None:
+    """a, b, c and d of how a frame is shown; None where nothing is said."""
+    told = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    if told is None:
+        return None
+    a, b, _, c, d = np.frombuffer(bytes(told), np.int32)[:5].tolist()
+    return a, b, c, d
+
+
+def _turned(picture: Picture, frame: Any) -> Picture:
+    """A picture turned and mirrored as the frame's matrix has it, to the nearest right angle.
+
+    Column p and row q of what is coded are shown at column ap + cq and row bp + dq, but for where
+    that begins (ISO/IEC 14496-12, 6.2.2). An angle alone tells a mirror image from none by nothing.
+    """
+    matrix = _matrix(frame)
+    if matrix in (None, UPRIGHT):
+        return picture
+    a, b, c, d = matrix
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        picture, a, d = picture.swapaxes(0, 1), c, b
+    picture = picture[:, ::-1] if a < 0 else picture
+    return np.ascontiguousarray(picture[::-1] if d < 0 else picture)
