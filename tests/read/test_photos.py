@@ -327,6 +327,13 @@ def test_the_description_of_a_picture_is_read_in_every_format(kind):
     assert read_words(data, ReadConfig()).text == read(data).text
 
 
+def test_the_comment_of_a_gif_is_read():
+    out = io.BytesIO()
+    Image.fromarray(GRAY[0]).save(out, "GIF", comment=b"left kidney")
+
+    assert read(out.getvalue()).text["comment"] == "left kidney"
+
+
 def test_the_description_of_a_tiff_of_pages_is_read():
     out = io.BytesIO()
     tifffile.imwrite(out, GRAY, photometric="minisblack", description="thyroid", metadata=None)

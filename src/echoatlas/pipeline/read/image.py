@@ -208,7 +208,10 @@ def picture_text(data: bytes, kind: str, config: ReadConfig) -> dict[str, str]:
 
 def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str]:
     written = any(chunk in data for chunk in PNG_TEXT) and getattr(image, "text", None)
-    return exif_words(image, config) | strings(dict(written or image.info), config)
+    told = dict(written or image.info)
+    if isinstance(comment := told.get("comment"), bytes):  # of GIF and JPEG
+        told["comment"] = comment.decode("utf-8", "replace")
+    return exif_words(image, config) | strings(told, config)
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:

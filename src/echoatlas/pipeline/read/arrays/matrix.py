@@ -54,6 +54,9 @@ ERRORS = (
     zlib.error,
 )
 COMPRESSED, MATRIX_HEAD = 15, 128
+# What files begin with of MATLAB and of Julia (JLD, JLD2), whose arrays have columns first.
+COLUMNS_FIRST = (b"MATLAB 7.3", b"Julia data file (HDF5)")
+OCTAVE = "OCTAVE_NEW_FORMAT"  # attribute of each variable that Octave's save -hdf5 writes
 ELSEWHERE = (
     "its arrays lie in other files (external links or storage, virtual datasets), which are not "
     "followed: send a file that holds them itself, as h5repack or a copy of the arrays makes"
@@ -74,7 +77,7 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
 
     from echoatlas.pipeline.read.arrays.hdf5_tree import walked
 
-    matlab = data[:10] == b"MATLAB 7.3"
+    matlab = data.startswith(COLUMNS_FIRST)
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             tree = walked(file)
@@ -97,6 +100,7 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
             parts = [one.load() for one in chosen.variables]
             masks = loaded(chosen, ERRORS, config)
             kinds = hdf5_kinds(chosen.one.source)
+            matlab = matlab or _of_octave(chosen.one.source)
             maps = {
                 one: file[one][()].T for one in MAPS if matlab and is_map(one, _shape(file, one))
             }
@@ -109,7 +113,7 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
         ) from None
-    if matlab:  # which stores columns first, so that HDF5 has its axes turned round
+    if matlab:  # columns are stored first, so that HDF5 has its axes turned round
         parts = [one.T for one in parts]
         masks = [(one, values if values is None else values.T) for one, values in masks]
     if matlab or chosen.stacked:
@@ -179,6 +183,11 @@ def _variables(name: str, values: NDArray[Any]) -> Iterator[Variable]:
                 yield from _variables(f"{name}{{{index}}}", one)
     elif may_be_pictures(values.shape, values.dtype):
         yield Variable(name, values.shape, values.dtype, lambda: within_range(values))
+
+
+def _of_octave(node: Any) -> bool:
+    """Whether a dataset is the value of a variable of Octave, which has columns first too."""
+    return node is not None and node.parent is not None and OCTAVE in node.parent.attrs
 
 
 def _shape(file: Any, name: str) -> tuple[int, ...]:
