@@ -206,3 +206,29 @@ def test_a_file_that_is_written_has_its_folder_made(
     assert (written, refused) == (0, 2)
     assert (tmp_path / "new/folder/out").stat().st_size
     assert "cannot write to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("lake/releases/mine", "releases"),
+        ("lake/releases/../tables/mine", "lake"),
+        ("vault", "keys"),
+        ("link/mine", "bucket of st"),
+    ],
+)
+def test_nothing_is_pulled_to_where_the_deployment_keeps_its_own(
+    home: Path, capsys: pytest.CaptureFixture[str], place: str, what: str
+) -> None:
+    """Among releases it was listed as one, and of a bucket the next run took it for an upload."""
+    (home / "uploads").mkdir()
+    (home / "link").symlink_to(home / "uploads")
+    (home / "sites" / "st.yaml").write_text("site: st\nbucket: uploads\n")
+    said(home, capsys, "release", "create", "a")
+
+    code = call(["--deployment", str(home), "pull", "a", str(home / place)])
+
+    assert code == 2
+    assert f"lies within the {what}" in capsys.readouterr().err
+    assert call(["--lake", str(home / "lake"), "pull", "a", str(home / place)]) == 2
+    assert [row["name"] for row in said(home, capsys, "release", "list")] == ["a"]

@@ -212,6 +212,24 @@ def test_a_site_leaves_with_all_it_sent_and_others_stay(there: Rehearsal) -> Non
     assert refused.returncode == 2 and "nothing is left of it" in refused.stderr
 
 
+def test_of_a_site_whose_file_was_taken_away_it_is_said_how_to_erase_it(there: Rehearsal) -> None:
+    """What it sent is in lake and releases as before, and "no site" was all that was said."""
+    file = there.home / "sites" / "qilu.yaml"
+    file.unlink()
+    words = ("erase", "qilu", "--whole", "--request", "exit-1", "--report", str(there.root))
+
+    refused = there.here(*words)
+    mistyped = there.here("erase", "quilu", *words[2:])
+    file.write_text("site: qilu\nbucket: /gone/away\n")
+    done = there.run(*words)
+
+    assert refused.returncode == mistyped.returncode == 2
+    assert f"put {file} back" in refused.stderr
+    assert "no site 'quilu'" in mistyped.stderr
+    assert done[0]["objects"] == 3
+    assert traces([named("o", 3).encode(), pseudonym(there, 5).encode()], there.lake_path) == []
+
+
 def test_a_dry_run_counts_and_touches_nothing(there: Rehearsal) -> None:
     before = there.rows()
 

@@ -67,6 +67,21 @@ def test_an_upload_under_way_is_left_alone_and_taken_when_it_has_come(
     assert {"kept"} == {one["status"] for one in receipt(folder, "under-way").values()}
 
 
+def test_what_a_clock_ahead_has_dated_waits_no_longer_than_others(
+    rehearsal: Rehearsal, scans: list[bytes]
+) -> None:
+    """Until 2035, where a scanner's clock said so and the copy kept it."""
+    folder = rehearsal.site("st", uploads={"quiet_minutes": 0.02})
+    drop(folder, "up/a.png", scans[0], minutes_ago=-10 * 365 * 24 * 60)
+    drop(folder, "marked/b.png", scans[1], minutes_ago=-10 * 365 * 24 * 60)
+    drop(folder, "marked/_COMPLETE", b"")
+
+    time.sleep(1.5)
+    done = rehearsal.run("run")
+
+    assert (done["objects"], done["waiting"]) == (2, 0)
+
+
 def test_changed_resumed_repeated_and_overlapping_uploads_lose_and_double_nothing(
     rehearsal: Rehearsal, scans: list[bytes]
 ) -> None:

@@ -36,7 +36,9 @@ def pull(
     releases = context.releases()
     from echoatlas.pipeline.release.notices import standing_name
     from echoatlas.pipeline.release.pull import pull as bring
+    from echoatlas.pipeline.storage.whereabouts import demand_outside
 
+    demand_outside(dest, releases, context.lake, context.deployment)
     chosen = pairs([*(settings or []), *(["even=true"] if even else [])])
     said = context.warn, chosen, context.progress
     number = bring(

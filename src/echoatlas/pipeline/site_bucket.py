@@ -139,7 +139,9 @@ def _entry(key: str, path: str | Path) -> Entry:
         return Entry(key, 0, "")  # entered
     if not stat.S_ISREG(info.st_mode):
         return Entry(key, 0, "")
-    return Entry(key, info.st_size, str(info.st_mtime_ns), info.st_mtime)
+    # A copy may keep what a scanner's clock said, which may run years ahead: then when it came
+    changed = min(info.st_mtime, info.st_ctime)
+    return Entry(key, info.st_size, str(info.st_mtime_ns), changed)
 
 
 def _why(number: int) -> str:

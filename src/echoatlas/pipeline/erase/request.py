@@ -16,6 +16,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
     patient_identity,
     study_identity,
 )
+from echoatlas.pipeline.deployment import DEPLOYMENT_KEY
 from echoatlas.pipeline.errors import UsageError, unreadable
 from echoatlas.pipeline.read.headings import PATIENT, PATIENT_NAME, plain
 from echoatlas.pipeline.read.spoiled import spoiled_ids
@@ -232,7 +233,18 @@ def sites_of(deployment: Deployment, name: str, *, whole: bool) -> list[str]:
     Raises:
         UsageError: there is none.
     """
-    if name in deployment.sites or not whole:
-        return [deployment.site(name).site]
+    if name in deployment.sites:
+        return [name]
     found = [site.site for site in deployment.sites.values() if site.collection == name]
-    return sorted(found) or [deployment.site(name).site]
+    if not found and name != DEPLOYMENT_KEY and deployment.vault.has(name):
+        raise UsageError(_taken_out(deployment, name))
+    return sorted(found if whole else ()) or [deployment.site(name).site]
+
+
+def _taken_out(deployment: Deployment, name: str) -> str:
+    """What to do where a site's file was taken away, and what it sent is still there."""
+    file = deployment.root / deployment.config.sites / f"{name}.yaml"
+    return (
+        f"site '{name}' is no site any more, and what it sent stays until it is erased: put {file} "
+        "back, its name and bucket are enough, and the bucket may be gone; then erase it"
+    )

@@ -134,6 +134,37 @@ def find_lake(lake: str | None, deployment: Path | None) -> Storage | None:
     return place if place.is_there() else None
 
 
+def demand_outside(
+    dest: Path, releases: Storage, lake: str | None = None, deployment: str | None = None
+) -> None:
+    """Refuse a folder of a deployment's own: what is pulled to where releases lie would be one
+    more, in a site's bucket an upload, and below the lake a trace of who was erased.
+
+    Args:
+        lake, deployment: as for ``find_releases``.
+
+    Raises:
+        UsageError: it is one.
+    """
+    lake = lake or os.environ.get("ECHOATLAS_LAKE")
+    root = Path(deployment) if deployment else around(Path.cwd()) or beside(lake)
+    places = {"releases": releases.uri}
+    if root is not None and (root / CONFIG).is_file():
+        from echoatlas.schemas.config.deployment import DeploymentConfig
+        from echoatlas.schemas.config.file import load, mapping
+
+        config = load(DeploymentConfig, root / CONFIG)
+        places |= {"lake": lake_of(root, config, lake).uri, "keys": config.vault}
+        for file in sorted((root / config.sites).glob("*.yaml")):
+            if isinstance(bucket := mapping(file).get("bucket"), str):
+                places[f"bucket of {file.stem}"] = bucket
+    steps = steps_to(Path.cwd(), str(dest))
+    for what, place in places.items():
+        inside = steps_to(root or Path.cwd(), place)
+        if steps[: len(inside)] == inside:
+            raise UsageError(f"dest: {dest} lies within the {what}: name a folder elsewhere")
+
+
 def point(lake: Storage, releases: Storage) -> None:
     """Have a lake say where its releases lie, if that is not below it. No secret is told."""
     if releases.uri == lake.sub(BELOW).uri:
