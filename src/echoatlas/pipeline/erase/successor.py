@@ -99,8 +99,9 @@ def publish_successor(
     places = places_of(releases, old)
     lost = [number for number, one in enumerate(old.shards)
             if one.file in lean and not lean[one.file].file]  # fmt: skip
-    rows = np.flatnonzero(stays & ~np.isin(places["shard"], lost))
-    index = index_columns_of(releases, old).take(pa.array(rows))
+    left = stays & ~np.isin(places["shard"], lost)
+    rows = np.flatnonzero(left)
+    index = index_columns_of(releases, old, chosen=left)
     hidden: Suppressed | None = None
     if old.anonymity is not None and measured(index, old.config.min_k).under:
         suppress = old.published["config"]["suppress"]
@@ -124,14 +125,14 @@ def publish_successor(
     if old.files is not None:  # what made up the tables then: names and digests of files
         releases.write(f"{name}/{old.files.file}", releases.read(f"{old.name}/{old.files.file}"))
     _carry_feedback(releases, old.name, name, index.column("frame_id"))
-    left = int(placed["frames"].sum(dtype=np.int64))
+    number = int(placed["frames"].sum(dtype=np.int64))
     published = old.published | {
         "name": name,
         "version": __version__,
         "created": moment(),
         "config": old.published["config"] | {"where": silent(old.config.where, gone)},
         "samples": index.num_rows,
-        "frames": left,
+        "frames": number,
         "patients": len(pc.unique(index.column("patient"))),
         "shards": shards,
         "counts": counts(index),
@@ -139,7 +140,7 @@ def publish_successor(
         or 0,
         "tied": tied_in(index),
         "masks": most_masks(index),
-        "redacts": {"release": old.name, "frames": old.frames - left},
+        "redacts": {"release": old.name, "frames": old.frames - number},
         **{kind: as_published(file, data) for kind, (file, data) in files.items()},
     }
     published["sources"] = {

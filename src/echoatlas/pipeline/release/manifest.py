@@ -98,12 +98,27 @@ def published_file(releases: Storage, manifest: Manifest, file: PublishedFile) -
 
 
 def index_columns_of(
-    releases: Storage, manifest: Manifest, columns: Sequence[str] | None = None
+    releases: Storage,
+    manifest: Manifest,
+    columns: Sequence[str] | None = None,
+    chosen: NDArray[np.bool_] | None = None,
 ) -> pa.Table:
-    """Columns of the index's file, a row a sample; all that stand in it if not given."""
+    """Columns of the index's file, a row a sample; all that stand in it if not given.
+
+    Args:
+        chosen: (n,) of which samples; the others' are at no time all in memory.
+    """
     # Threads that read bytes of Python's may outlive the interpreter, which then aborts
     data = published_file(releases, manifest, manifest.index)
-    return pq.ParquetFile(pa.BufferReader(data)).read(columns, use_threads=False)
+    file = pq.ParquetFile(pa.BufferReader(data))
+    if chosen is None:
+        return file.read(columns, use_threads=False)
+    parts, begun = [file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)], 0
+    for group in range(file.num_row_groups):
+        rows = file.read_row_group(group, columns, use_threads=False)
+        parts.append(rows.filter(pa.array(chosen[begun : begun + rows.num_rows])))
+        begun += rows.num_rows
+    return pa.concat_tables(parts)
 
 
 def places_of(releases: Storage, manifest: Manifest) -> NDArray[np.void]:
