@@ -25,6 +25,7 @@ PIL_ERRORS = (
     zlib.error,
 )
 ORIENTATION = 0x0112
+PNG_EXIF = (b"eXIf", b"Raw profile type exif")
 
 
 def jpeg_turn(data: bytes) -> int:
@@ -64,8 +65,14 @@ def strings(raw: dict[Any, Any], config: ReadConfig) -> dict[str, str]:
     }
 
 
-def exif_words(image: Image.Image, config: ReadConfig) -> dict[str, str]:
-    """The texts of EXIF in a Pillow image of any format, and of a TIFF's own tags, by number."""
+def exif_words(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str]:
+    """The texts of EXIF in a Pillow image of any format, and of a TIFF's own tags, by number.
+
+    Args:
+        data: the file. Of a PNG Pillow looks for EXIF behind the pixels as well, and decodes them.
+    """
+    if image.format == "PNG" and not any(chunk in data for chunk in PNG_EXIF):
+        return {}
     try:
         told = dict(image.getexif())
     except PIL_ERRORS:

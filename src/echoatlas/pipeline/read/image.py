@@ -211,7 +211,7 @@ def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str
     told = dict(written or image.info)
     if isinstance(comment := told.get("comment"), bytes):  # of GIF and JPEG
         told["comment"] = comment.decode("utf-8", "replace")
-    return exif_words(image, config) | strings(told, config)
+    return exif_words(image, data, config) | strings(told, config)
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
