@@ -126,8 +126,8 @@ def as_data(value: Any) -> Any:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows as aligned columns, numbers to the right."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    """Rows as aligned columns, numbers to the right; what a terminal would obey is spelled out."""
+    texts = [[on_one_line(str(cell)) for cell in row] for row in rows]
     if not texts:
         return "(none)"
     widths = [max(len(row[i]) for row in [list(heads), *texts]) for i in range(len(heads))]
@@ -142,3 +142,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def on_one_line(text: str) -> str:
+    """A text on one line: a file's name may break lines, turn the others around, or hide them."""
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(one: str) -> str:
+    return one if one.isprintable() else ascii(one)[1:-1]
