@@ -17,6 +17,7 @@ OUT = "out"  # stands for a file or a folder of the command's own
 COMMANDS = (
     ("run",), ("run",), ("status",), ("plan",), ("release", "create", "first"), ("verify", "first"),
     ("report", "first", "--out", OUT), ("audit", "sample", OUT), ("label", "review", "export", OUT),
+    ("audit", "report"),
 )  # fmt: skip
 OVER = "x = b'x' * (1_200 << 20)"
 

@@ -53,10 +53,10 @@ def report(ctx: typer.Context, out: Path | None = Out, site: str | None = Site) 
     """What was done in sum: methods, attributes, areas, checks, detectors, policies, keys."""
     context: Context = ctx.obj
     deployment = context.open()
-    from echoatlas.pipeline.audit.trail import page, summed, trail
+    from echoatlas.pipeline.audit.in_sum import page, summed
     from echoatlas.pipeline.file_faults import write_named
 
-    told = summed(trail(deployment, site=site))
+    told = summed(deployment, site)
     if out is None:
         context.say(page(told).rstrip(), told)
         return
