@@ -90,6 +90,24 @@ def test_what_was_cut_off_is_gone_on_with_and_ends_as_if_undisturbed(
         assert done or len(before) <= 1
 
 
+def test_what_a_killed_pull_was_writing_goes_when_it_is_gone_on_with(
+    releases: Storage, tmp_path: Path
+) -> None:
+    """Half a picture, which may be of somebody who has left since."""
+    pull(releases, "one", tmp_path / "whole", "files")
+
+    def cut(what: str, number: int, of: int) -> None:
+        if number > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull(releases, "one", tmp_path / "cut", "files", progress=cut)
+    (tmp_path / "cut/images/.partial-abcdefgh").write_bytes(b"half a picture")
+    pull(releases, "one", tmp_path / "cut", "files")
+
+    assert tree_of(tmp_path / "whole") == tree_of(tmp_path / "cut")
+
+
 # What is written last is the same of all of them
 @pytest.mark.parametrize(
     "form",

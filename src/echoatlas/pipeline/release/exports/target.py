@@ -81,6 +81,9 @@ class Target:
 
     def _open(self, before: dict[str, str], text: str) -> None:
         """Go on where the journal ends if it is of the same pull, else begin it anew."""
+        if text:  # whoever was killed left what it was writing: a picture, cut off
+            for half in self._storage.half_written():
+                self._storage.path(half.key).unlink(missing_ok=True)
         head, *lines = text.splitlines() or [""]
         self._stale = _sums([line[1:] for line in lines if line.startswith(STALE)])
         self._usable = _sums(lines)
@@ -136,18 +139,6 @@ class Target:
         """Write a file, all or nothing."""
         self._storage.write(name, data)
         self._note(name, hashlib.sha256(data).hexdigest())
-
-    def adopt(self, name: str, made: Path) -> None:
-        """Take a file that others wrote in this folder's file system, under its name."""
-        target = self._storage.path(name)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(target)
-        except OSError as error:
-            raise storage_error(error.errno, str(self.folder)) from None
-        digest = _digest(target)
-        assert digest is not None
-        self._note(name, digest)
 
     def read(self, name: str) -> bytes:
         """A file that was written."""
