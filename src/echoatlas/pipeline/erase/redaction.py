@@ -22,9 +22,10 @@ from echoatlas.pipeline.erase.lean import LeanShard, ShardTask, leaner, unlisted
 from echoatlas.pipeline.erase.samples import columns_asked, going
 from echoatlas.pipeline.erase.successor import follower_of, publish_successor, silent
 from echoatlas.pipeline.errors import CheckFailed
+from echoatlas.pipeline.lake.join import among
 from echoatlas.pipeline.release.kin import GROUP, KIN
 from echoatlas.pipeline.release.manifest import (
-    index_columns_of,
+    index_groups,
     manifest_of,
     names,
     places_of,
@@ -129,9 +130,12 @@ def redact_releases(
 def _look_at(releases: Storage, manifest: Manifest, gone: Doomed, seen: _Seen) -> None:
     """Learn from one release's index what goes, and where it lies."""
     columns = columns_asked(manifest) if manifest.places else None
-    index = index_columns_of(releases, manifest, columns)
-    seen.goes[manifest.name] = goes = going(index, gone)
-    keys = index.column("frame_id").take(pa.array(np.flatnonzero(goes))).to_pylist()
+    keys: list[str] = []
+    found = [np.zeros(0, bool)]
+    for index in index_groups(releases, manifest, columns):
+        found.append(going(index, gone))
+        keys += index.column("frame_id").filter(pa.array(found[-1])).to_pylist()
+    seen.goes[manifest.name] = goes = np.concatenate(found)
     seen.frames |= set(keys)
     if manifest.places is None:
         return
@@ -195,21 +199,22 @@ def _is_affected(
     if seen.goes[manifest.name].any() or any(one.file in lean for one in manifest.shards):
         return True
     columns = [GROUP, KIN, "cluster", "representative"]
-    index = index_columns_of(releases, manifest, columns if manifest.places else None)
     patients = {*gone.patients, *gone.aliases}
     said: dict[str, Set[str]] = {
         GROUP: patients, "cluster": seen.frames, "representative": seen.frames
     }  # fmt: skip
-    if any(not ids.isdisjoint(_values(index, column)) for column, ids in said.items()):
-        return True
-    return any(not patients.isdisjoint(one.split()) for one in _values(index, KIN))
+    for index in index_groups(releases, manifest, columns if manifest.places else None):
+        there = [name for name in said if name in index.column_names]
+        if any(_any_among(index.column(name), said[name]) for name in there):
+            return True
+        kin = pc.unique(index.column(KIN)).to_pylist() if KIN in index.column_names else []
+        if any(not patients.isdisjoint(one.split()) for one in kin):
+            return True
+    return False
 
 
-def _values(index: pa.Table, column: str) -> list[str]:
-    if column not in index.column_names:
-        return []
-    found: list[str] = pc.unique(index.column(column)).to_pylist()
-    return found
+def _any_among(column: pa.ChunkedArray, ids: Set[str]) -> bool:
+    return bool(among(column.cast(pa.string()), pa.array(sorted(ids), pa.string())).any())
 
 
 def redactions(releases: Storage, why: str) -> list[Followed]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.release.digests import DIGEST
-from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
+from echoatlas.pipeline.release.manifest import index_groups, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def digests_of(releases: Storage, gone: Doomed) -> set[str]:
     for name in living_names(releases):
         manifest = manifest_of(releases, name)
         with suppress(CheckFailed):  # of a damaged index; who redacts the release says so
-            index = index_columns_of(releases, manifest, [*columns_asked(manifest), DIGEST])
-            if DIGEST in index.column_names:
-                told = index.column(DIGEST).filter(pa.array(going(index, gone)))
-                found |= {one.hex() for one in told.drop_null().to_pylist()}
+            for index in index_groups(releases, manifest, [*columns_asked(manifest), DIGEST]):
+                if DIGEST in index.column_names:
+                    told = index.column(DIGEST).filter(pa.array(going(index, gone)))
+                    found |= {one.hex() for one in told.drop_null().to_pylist()}
     return found

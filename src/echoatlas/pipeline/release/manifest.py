@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,17 +108,31 @@ def index_columns_of(
     Args:
         chosen: (n,) of which samples; the others' are at no time all in memory.
     """
-    # Threads that read bytes of Python's may outlive the interpreter, which then aborts
-    data = published_file(releases, manifest, manifest.index)
-    file = pq.ParquetFile(pa.BufferReader(data))
+    file = _index_file(releases, manifest)
     if chosen is None:
         return file.read(columns, use_threads=False)
-    parts, begun = [file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)], 0
-    for group in range(file.num_row_groups):
-        rows = file.read_row_group(group, columns, use_threads=False)
+    parts, begun = [file.read_row_groups([], columns)], 0
+    for rows in _groups(file, columns):
         parts.append(rows.filter(pa.array(chosen[begun : begun + rows.num_rows])))
         begun += rows.num_rows
     return pa.concat_tables(parts)
+
+
+def index_groups(
+    releases: Storage, manifest: Manifest, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """The same, a bounded number of samples at a time."""
+    yield from _groups(_index_file(releases, manifest), columns)
+
+
+def _groups(file: pq.ParquetFile, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    for group in range(file.num_row_groups):
+        yield file.read_row_group(group, columns, use_threads=False)
+
+
+def _index_file(releases: Storage, manifest: Manifest) -> pq.ParquetFile:
+    # Threads that read bytes of Python's may outlive the interpreter, which then aborts
+    return pq.ParquetFile(pa.BufferReader(published_file(releases, manifest, manifest.index)))
 
 
 def places_of(releases: Storage, manifest: Manifest) -> NDArray[np.void]:
