@@ -154,7 +154,10 @@ def test_nothing_of_a_redacted_release_stays_in_the_cache(
     cache = tmp_path / "cache"
     before = load("one", releases=releases.uri, cache=cache, feedback=1)
     assert any(one.frame_id == "f0000" for one in before)
-    gone = [f"{before.manifest.index.sha256}.parquet"]
+    gone = [f"{before.manifest.index.sha256}.parquet", *before.samples.shards]
+    for shard in before.samples.shards:  # fetched by somebody who was killed
+        (cache / "shards").mkdir(exist_ok=True)
+        (cache / "shards" / f".partial-{Path(shard).stem}-x1").write_bytes(b"f0000")
 
     publish(releases, "one", redaction_notice("a patient left", "two", gone))
     with pytest.warns(UserWarning, match="use two"):

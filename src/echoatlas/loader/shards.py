@@ -17,6 +17,7 @@ import pyarrow as pa
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.storage.fetch import SEEN, demand_whole, fetched, make_room
 from echoatlas.pipeline.storage.parts import MISSING, WantedShard
+from echoatlas.pipeline.storage.storage import PARTIAL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,8 @@ def forget_cached(cache: Path, withdrawn: Iterable[str]) -> None:
     """
     for name in withdrawn:
         digest = PurePosixPath(name).stem
-        for path in (cache / FOLDER).glob(f"{digest}*.tar"):  # of parts, too
-            path.unlink(missing_ok=True)
+        for form in (f"{digest}*.tar", f"{PARTIAL}{digest}*"):  # of parts, and half fetched, too
+            for path in (cache / FOLDER).glob(form):
+                path.unlink(missing_ok=True)
         (cache / SEEN / digest).unlink(missing_ok=True)
         shutil.rmtree(cache / "indexes" / digest[:32], ignore_errors=True)

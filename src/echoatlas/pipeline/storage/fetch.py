@@ -58,7 +58,8 @@ def bring(releases: Storage, wanted: WantedShard, cache: Path) -> None:
     parts = wanted.read(releases)
     starts = [start for start, _, _ in wanted.spans] or [0]
     with local_faults(str(cache)):
-        handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=cache)
+        # By its name, so that what a killed process leaves of who left is found
+        handle, name = tempfile.mkstemp(prefix=f"{PARTIAL}{Path(wanted.name).stem}-", dir=cache)
         partial = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
