@@ -80,6 +80,8 @@ FILES = {
     "site: st\n": "'bucket' is missing: s3://bucket/prefix/, a local folder",
     "site: st\nbucket: ''\n": "'bucket' is too short: s3://bucket/prefix/, a local folder",
     "site: st\nbucket: .\n": "and this deployment's folder of keys, vault, lie within each other",
+    'site: st\nbucket: "up\\0load"\n': "'bucket' is not of its form: s3://bucket/prefix/, a local",
+    f"site: st\nbucket: {'x' * 5000}\n": "'bucket': string should have at most 1024 characters",
     "site: st\nbucket: ftp://somewhere\n": "neither a path nor an s3:// address",
 }
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from echoatlas.schemas.strict import Slug, Strict
+from echoatlas.schemas.strict import PathOrUri, Slug, Strict
 
 
 class Engine(Strict):
@@ -31,7 +31,7 @@ class Engine(Strict):
         description="Memory that a command's own process may take, MB; what does not fit lies on "
         "disk meanwhile.",
     )
-    scratch: str | None = Field(
+    scratch: PathOrUri | None = Field(
         None,
         description="Folder on this machine for what does not fit into memory; default: the "
         "lake's own, or the system's where the lake lies in a bucket.",
@@ -115,10 +115,12 @@ class DeploymentConfig(Strict):
     """One installation: where things lie and how the steps are set."""
 
     name: Slug = Field("echoatlas", description="Lower case, digits, hyphens.")
-    lake: str = Field("lake", description="Path or s3:// URI of the de-identified tables.")
-    releases: str | None = Field(None, description="Where releases lie; default: LAKE/releases.")
-    sites: str = Field("sites", description="Folder of site files.")
-    vault: str = Field("vault", description="Folder of keys, 0700.")
+    lake: PathOrUri = Field("lake", description="Path or s3:// URI of the de-identified tables.")
+    releases: PathOrUri | None = Field(
+        None, description="Where releases lie; default: LAKE/releases."
+    )
+    sites: PathOrUri = Field("sites", description="Folder of site files.")
+    vault: PathOrUri = Field("vault", description="Folder of keys, 0700.")
     crosswalk: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None,
         description="Public key to which patients' identities are sealed in the vault, as "
@@ -130,7 +132,7 @@ class DeploymentConfig(Strict):
     steps: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings of steps, by the step's name."
     )
-    evaluation: dict[Slug, str] = Field(
+    evaluation: dict[Slug, PathOrUri] = Field(
         default_factory=dict,
         description="Name to file of fingerprints of a set that must stay out of training: a "
         "release is refused of which anything outside of `test` is near to one.",

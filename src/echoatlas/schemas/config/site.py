@@ -12,7 +12,7 @@ from echoatlas.errors import nearest
 from echoatlas.schemas.config.intake import DicomWeb, Uploads
 from echoatlas.schemas.config.study_table import StudyTable
 from echoatlas.schemas.expectation import Expectation
-from echoatlas.schemas.strict import Slug, Strict
+from echoatlas.schemas.strict import PathOrUri, Slug, Strict
 from echoatlas.schemas.values import Subject
 
 # What a column of a site's own table may be said to mean.
@@ -197,7 +197,7 @@ class SiteConfig(Strict):
     """One uploading center."""
 
     site: Slug = Field(description="Its name: lower case, digits, hyphens, at most 63.")
-    bucket: str = Field(
+    bucket: PathOrUri = Field(
         min_length=1,
         description="s3://bucket/prefix/, a local folder, or dicomweb+https://HOST/PATH.",
     )
