@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from echoatlas.pipeline.label.relabel import counted, stand, standing
 from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.lake.tables import Lake
-from echoatlas.pipeline.run.status import status
+from echoatlas.pipeline.run.status import status, without_file
 from echoatlas.pipeline.run.tallies import Packed, unlisted_objects
 from echoatlas.pipeline.storage.storage import Storage
 from echoatlas.schemas.rows.objects import ObjectRow, QuarantineRow, SightingRow
 from echoatlas.schemas.tables import to_arrow
+from tests.helpers.rehearsal import Rehearsal
 from tests.helpers.tables import made, quick_lake
 
 
@@ -150,3 +151,23 @@ def test_members_of_archives_that_no_row_names_are_counted_by_site(tmp_path: Pat
     lake.append("objects", to_arrow("objects", rows))
 
     assert {"qilu": Packed(2, 1)} == unlisted_objects(lake)
+
+
+def test_sites_that_are_none_any_more_are_named_until_all_of_them_is_erased() -> None:
+    sites = {"a": {"kept": 1}, "b": {"erased": 2}, "c": {"erased": 1, "pending": 1}, "d": {}}
+
+    assert without_file(sites, ["a", "e"]) == ["c"]
+    assert without_file(sites, []) == ["a", "c"]
+
+
+def test_a_site_whose_file_was_taken_away_is_told_of(
+    undisturbed: Rehearsal, tmp_path: Path
+) -> None:
+    there = undisturbed.copied(tmp_path)
+    before = there.run("status")
+    name = next(iter(before["sites"]))
+
+    (there.home / "sites" / f"{name}.yaml").unlink()
+
+    assert (before["without_file"], there.run("status")["without_file"]) == ([], [name])
+    assert f"{name} has no file among the sites any more" in there.here("status").stdout

@@ -183,10 +183,12 @@ def compact(
 def status(ctx: typer.Context) -> None:
     """Counts by site, region, organ, device; conservation; quarantine by reason."""
     context: Context = ctx.obj
-    lake = context.open().lake
+    deployment = context.open()
     from echoatlas.pipeline.run.status import status as stands
+    from echoatlas.pipeline.run.status import without_file
 
-    found = stands(lake)
+    found = stands(deployment.lake)
+    found["without_file"] = without_file(found["sites"], deployment.sites)
     context.say(status_text(found), found)
 
 
@@ -216,6 +218,11 @@ def status_text(found: dict[str, Any]) -> str:
         parts.append(
             f"{site}: {one['objects']} of the pending objects were held back by the gate "
             f"({', '.join(one['failed'])}): {one['page']} below the lake"
+        )
+    for site in found.get("without_file", ()):
+        parts.append(
+            f"{site} has no file among the sites any more: what it sent stays, in releases too, "
+            "until it is erased"
         )
     if found["patients_differ"]:
         said = "copies that name several patients (flag patients_differ)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.counting import ValueCounts
 from echoatlas.pipeline.run.label_conflicts import label_conflicts, tallied
 from echoatlas.pipeline.run.tallies import remembered
-from echoatlas.schemas.values import Consent, Flag
+from echoatlas.schemas.values import Consent, Flag, Status
 from echoatlas.taxonomy.devices import named_device
 
 if TYPE_CHECKING:
@@ -69,6 +70,16 @@ def status(lake: Lake) -> dict[str, Any]:
         "conservation": books.holds,
         "faults": list(books.faults),
     }
+
+
+def without_file(sites: Mapping[str, Mapping[str, int]], known: Collection[str]) -> list[str]:
+    """Sites of which something is there, and that are no sites of the deployment any more.
+
+    Args:
+        sites: to how many objects of each status. known: names of the deployment's sites.
+    """
+    there = (name for name, counts in sites.items() if {*counts} - {Status.ERASED})
+    return sorted({*there} - {*known})
 
 
 def _devices(counts: ValueCounts) -> dict[str, int]:
