@@ -25,7 +25,8 @@ from echoatlas.pipeline.deduplicate.ranking import (
     of_today,
 )
 from echoatlas.pipeline.lake.columns_on_disk import ColumnsOnDisk
-from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.ids import Ids
+from echoatlas.pipeline.lake.in_step import KnownIds
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.lake.tables import Lake
@@ -123,7 +124,7 @@ class _Met:
 
 def _measures(lake: Lake, frames: pa.Table, met: _Met, version: int | None) -> Iterator[pa.Table]:
     """Measures of some frames, a file at a time."""
-    known = SortedIds.named(frames.column("frame_id"))
+    known = KnownIds(Ids.of(frames.column("frame_id").chunks))
     for path, rows in lake.by_file("measures", MEASURES, version):
         place = known.places(Ids.of(rows.column("frame_id").chunks))
         there = place >= 0

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from echoatlas.pipeline.deduplicate.ranking import Some
 from echoatlas.pipeline.lake.codes import TextCodes
 from echoatlas.pipeline.lake.ids import Ids, SortedIds
+from echoatlas.pipeline.lake.in_step import places
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deduplicate.hamming import Flags
@@ -86,7 +87,7 @@ class Places:
     def all_in(self, others: Places) -> bool:
         """Whether each object that has rows in a table has some there among others as well."""
         return all(
-            bool((SortedIds.of(others.of_table(name)).places(self.of_table(name)) >= 0).all())
+            bool((places(self.of_table(name), others.of_table(name)) >= 0).all())
             for name in self.tables.words
         )
 
