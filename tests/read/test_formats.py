@@ -466,6 +466,27 @@ def test_a_video_is_turned_and_mirrored_as_its_track_says(matrix, shown, gray):
     assert (read(turned).codestream == read(plain).codestream) == (matrix == (1, 0, 0, 1))
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "gray", "yuv420p10le"])
+@pytest.mark.parametrize("left", [2, 16, 32])
+def test_what_a_stream_cuts_off_at_its_left_is_not_shown(left, pixels, gray):
+    """A site may hide a column of names so (H.264 7.4.2.1.1), and not code its clip anew."""
+
+    def coded(**options: str) -> NDArray[np.uint8]:
+        out = io.BytesIO()
+        with av.open(out, "w", format="matroska") as container:
+            track = container.add_stream("libx264", rate=25, options={"qp": "8", **options})
+            track.height, track.width = gray.pictures.shape[1:3]
+            track.pix_fmt = pixels
+            for picture in gray.pictures:
+                container.mux(track.encode(av.VideoFrame.from_ndarray(picture, "gray")))
+            container.mux(track.encode())
+        return pictures(out.getvalue())
+
+    cut = coded(**{"x264-params": f"crop-rect={left},8,4,0"})
+
+    assert np.array_equal(cut, coded()[:, 8:, left:-4])
+
+
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("kind", ["gray16le", "gbrp16le"])
 def test_a_video_of_few_bits_in_16_is_as_bright_as_one_of_8(bits, kind, gray, colored):

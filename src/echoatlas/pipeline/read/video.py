@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import av.error
 import numpy as np
+from av.codec.context import Flags
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FILE_ERRORS = (av.error.FFmpegError, ValueError, EOFError, IndexError)
 SMOOTH = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# Else FFmpeg leaves columns that a stream cuts off at its left, to keep addresses even.
+UNALIGNED = int(Flags.unaligned)
 UPRIGHT = (1 << 16, 0, 0, 1 << 16)
 BT709, FULL_RANGE = 1, 2  # H.273 matrix coefficients; FFmpeg's AVCOL_RANGE_JPEG
 # FFmpeg's names of 16 bits a sample, in which fewer may lie
@@ -169,6 +172,7 @@ def _decoded(data: bytes, facts: Facts, damage: Damage, config: ReadConfig) -> I
     with open_video(data) as container:
         stream = container.streams[facts.track]
         stream.thread_type = "NONE"
+        stream.codec_context.flags |= UNALIGNED
         stream.codec_context.options = {"err_detect": "explode"} if not config.partial else {}
         for packet, may_fail in _packets(container, stream, facts):
             try:
