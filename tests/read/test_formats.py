@@ -18,7 +18,7 @@ import pytest
 import scipy.io
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
@@ -196,6 +196,19 @@ def test_a_picture_whose_alpha_nobody_set_is_not_black(kind, colored):
     (picture,) = read(data).frames()
 
     assert np.array_equal(colored.pictures[0], picture)
+
+
+def test_colors_of_lab_are_not_transparent(colored):
+    """Pillow calls one of the three A, as it does what is clear (TIFF 6.0, section 23)."""
+    profiles = [ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
+    lab = ImageCms.profileToProfile(
+        Image.fromarray(colored.pictures[0]), *profiles, outputMode="LAB"
+    )
+
+    found = read(encoded(lab, "tiff"))
+
+    assert found.flags == ()
+    assert np.abs(next(found.frames()).astype(int) - colored.pictures[0]).mean() < 1
 
 
 def test_a_png_of_sixteen_bits_keeps_its_contrast():

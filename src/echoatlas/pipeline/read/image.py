@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 # Formats whose durations come to light by decoding, and those that may have more than 8 bits.
 LATE_DURATIONS = frozenset({"webp", "avif"})
 DEEP = frozenset({"png", "tiff"})
+LAB = ("L", "A", "B")  # whose A is a color
 PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
 
 
@@ -236,7 +237,8 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
             flags = (*flags, *of_picture(image.info))
             aspect = shape_of_picture(image.info)
             aspect = aspect[::-1] if sideways(image.getexif().get(ORIENTATION, 1)) else aspect
-        if "A" in image.getbands() or "transparency" in image.info:
+        bands = image.getbands()
+        if ("A" in bands and bands != LAB) or "transparency" in image.info:
             flags = (*flags, "alpha")
         picture, code = to_picture(ImageOps.exif_transpose(image), scale, alone=count == 1)
         if kind == "tiff" and is_separate(image) and picture.ndim == 3:
