@@ -186,6 +186,32 @@ def test_what_is_transparent_is_black():
     assert shown[16:].max() == round(200 * 200 / 255)
 
 
+@pytest.mark.parametrize("turn", [1, 3])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_level_of_gray_that_a_png_says_is_transparent_is_black(bits, turn):
+    """PNG 3rd ed., 11.3.1.1: the level is one of the file's samples, of as many bits as they."""
+    levels = (1 << bits) - 1
+    shown = np.random.default_rng(bits).integers(levels + 1, size=(32, 64))
+    shown[0] = levels
+    sides = np.unpackbits(shown.astype(">u4").view(np.uint8).reshape(*shown.shape, 4), axis=-1)
+    rows = [np.packbits(row[:, -bits:]).tobytes() for row in sides]
+    head = struct.pack(">IIBBBBB", shown.shape[1], len(shown), bits, 0, 0, 0, 0)
+    side = struct.pack("<4sIHHHII", b"II*\0", 8, 1, 0x0112, 3, 1, turn) + bytes(4)
+    parts = {
+        b"IHDR": head,
+        b"eXIf": side,
+        b"tRNS": struct.pack(">H", levels),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row for row in rows)),
+        b"IEND": b"",
+    }
+
+    found = pictures(packed_png(parts.items()))[0]
+
+    opaque = np.where(shown == levels, 0, shown) * 255 // levels
+    assert opaque.any() == (bits > 1)
+    assert np.abs(found[:: 2 - turn, :: 2 - turn].astype(int) - opaque).max() <= 1
+
+
 @pytest.mark.parametrize("kind", ["bmp", "png", "tiff"])
 def test_a_picture_whose_alpha_nobody_set_is_not_black(kind, colored):
     """Windows gives a screen's pixels with a fourth byte of 0, and OpenCV saves it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -38,6 +38,8 @@ from echoatlas.pipeline.read.turns import oriented, sideways
 from echoatlas.schemas.records import Damage, Scan
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from echoatlas.schemas.records import Picture
 
 # Formats whose durations come to light by decoding, and those that may have more than 8 bits.
@@ -305,10 +307,12 @@ def to_picture(
             screens are grabbed on Windows, and it is shown as if it had none.
     """
     if is_deep(image) or (scale is not None and scale.numbers):
-        return (scale or scale_of(image) or FLAT).gray(np.asarray(image)), "gray"
+        deep = np.asarray(image)
+        return _cleared((scale or scale_of(image) or FLAT).gray(deep), deep, image), "gray"
     code = "palette" if image.mode in ("P", "PA") else "rgb:codestream"
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L")), "gray"
+        gray = np.asarray(image.convert("L"))
+        return _cleared(gray, gray, image), "gray"
     if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
         clear = np.asarray(image.convert("RGBA")).astype(np.uint16)
         if alone and not clear[..., 3].any():
@@ -316,3 +320,9 @@ def to_picture(
         shown = (clear[..., :3] * clear[..., 3:] + 127) // 255
         return shown.astype(np.uint8), code
     return np.asarray(image.convert("RGB")), code
+
+
+def _cleared(gray: Picture, samples: NDArray[Any], image: Image.Image) -> Picture:
+    """Gray, (H, W), black where samples are those that the file says are transparent."""
+    clear = image.info.get("transparency")
+    return np.where(samples == clear, np.uint8(0), gray) if isinstance(clear, int) else gray
