@@ -212,6 +212,23 @@ def test_a_level_of_gray_that_a_png_says_is_transparent_is_black(bits, turn):
     assert np.abs(found[:: 2 - turn, :: 2 - turn].astype(int) - opaque).max() <= 1
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_a_color_of_a_palette_that_a_png_says_is_transparent_is_black(bits):
+    levels = np.arange(1 << bits, dtype=np.uint8)
+    row = np.packbits(np.unpackbits(levels[:, None], axis=1)[:, -bits:]).tobytes()
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", len(levels), 8, bits, 3, 0, 0, 0),
+        b"PLTE": bytes(200 + i % 50 for i in levels for _ in range(3)),
+        b"tRNS": b"\xff\xff\0",
+        b"IDAT": zlib.compress((b"\0" + row) * 8),
+        b"IEND": b"",
+    }
+
+    found = pictures(packed_png(parts.items()))[0]
+
+    assert (found.max(axis=-1) == 0).all(axis=0).nonzero()[0].tolist() == [2]
+
+
 @pytest.mark.parametrize("kind", ["bmp", "png", "tiff"])
 def test_a_picture_whose_alpha_nobody_set_is_not_black(kind, colored):
     """Windows gives a screen's pixels with a fourth byte of 0, and OpenCV saves it."""

@@ -21,7 +21,8 @@ _UNBOUNDED = Borrowed(Image, "MAX_IMAGE_PIXELS", None)
 def opened(data: bytes, kind: str) -> Iterator[Image.Image]:
     """A picture of one format, of any size: we check sizes before decoding, by our bounds."""
     with _UNBOUNDED, Image.open(BytesIO(data), formats=[kind.upper()]) as image:
-        if isinstance(image.info.get("transparency"), int) and kind == "png" and data[24] in (2, 4):
-            # Of so few bits, the level that is clear is left as it stands, and samples are spread
-            image.info["transparency"] *= 255 // ((1 << data[24]) - 1)
+        clear = image.info.get("transparency")
+        if kind == "png" and image.mode == "L" and data[24] < 8 and isinstance(clear, int):
+            # Of few bits, the level that is clear is left as it stands, and samples are spread
+            image.info["transparency"] = clear * (255 // ((1 << data[24]) - 1))
         yield image
