@@ -94,6 +94,18 @@ def test_frames_and_measures_are_matched_where_they_lie_otherwise(
     assert {*found.column("frame_id").to_pylist()} == both[0] & both[1]
 
 
+def test_measures_that_stand_twice_are_of_their_own_frame(lake: Lake, tmp_path: Path) -> None:
+    """As many as there are frames, and in their order; but one is of another."""
+    rows = lake.read("measures").sort_by("frame_id")
+    lake.replace("frames", lake.read("frames").sort_by("frame_id"))
+    lake.replace("measures", rows.take(pa.array([0, 0, *range(2, rows.num_rows)])))
+
+    found = EveryFrame.read(lake, tmp_path)
+
+    names = rows.column("frame_id").to_pylist()
+    assert found.column("frame_id").to_pylist() == [names[0], names[0], *names[2:]]
+
+
 def test_hashes_of_another_version_are_none(lake: Lake, tmp_path: Path) -> None:
     rows = lake.read("measures")
     old = [HASH_VERSION] * (rows.num_rows - 1) + ["former"]

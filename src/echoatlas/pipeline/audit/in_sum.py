@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,8 @@ from echoatlas.taxonomy.devices import named_device
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from echoatlas.pipeline.deployment import Deployment
 
 # What is said of an object in words: many are alike in all of them
@@ -30,6 +32,7 @@ WORDS = (
 )
 AREAS = ("outside_area", "text_area")
 BOXES, WITH_TEXT, OBJECTS = "text_boxes", "with_text", "objects"
+Shares: TypeAlias = "NDArray[np.float64]"
 Alike = dict[str, Any]  # ``WORDS``, whether there was text, and how many objects are such
 
 
@@ -43,7 +46,7 @@ def summed(deployment: Deployment, site: str | None = None) -> dict[str, Any]:
     if site is not None:
         deployment.site(site)
     alike: list[pa.Table] = []
-    areas: dict[str, list[np.ndarray[Any, np.dtype[np.float64]]]] = {name: [] for name in AREAS}
+    areas: dict[str, list[Shares]] = {name: [] for name in AREAS}
     boxes = 0
     for _, rows in deployment.lake.by_file("audit", [*WORDS, *AREAS, BOXES]):
         mine = rows if site is None else rows.filter(pc.equal(rows.column("site"), site))
@@ -52,8 +55,8 @@ def summed(deployment: Deployment, site: str | None = None) -> dict[str, Any]:
         boxes += pc.sum(done.column(BOXES)).as_py() or 0
         for name in AREAS:
             areas[name].append(done.column(name).to_numpy())
-    return _told(_put_together(alike), {name: np.concatenate([np.empty(0), *some])
-                                        for name, some in areas.items()}, boxes)  # fmt: skip
+    whole = {name: np.concatenate([np.empty(0), *some]) for name, some in areas.items()}
+    return _told(_put_together(alike), whole, boxes)
 
 
 def _alike(rows: pa.Table) -> pa.Table:
@@ -71,9 +74,7 @@ def _put_together(parts: Sequence[pa.Table]) -> list[Alike]:
     return [row | {OBJECTS: row["count_all_sum"]} for row in found]
 
 
-def _told(
-    every: Sequence[Alike], areas: dict[str, np.ndarray[Any, np.dtype[np.float64]]], boxes: int
-) -> dict[str, Any]:
+def _told(every: Sequence[Alike], areas: dict[str, Shares], boxes: int) -> dict[str, Any]:
     done = [row for row in every if row["methods"]]
     actions: Counter[str] = Counter()
     for row in done:
@@ -198,7 +199,7 @@ def _text_found(rows: Sequence[Alike], kind: Callable[[Alike], str]) -> dict[str
     }
 
 
-def _mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def _mean(values: Shares) -> float:
     """The same in whatever order they come."""
     return math.fsum(values) / len(values) if len(values) else 0.0
 

@@ -1,8 +1,8 @@
 """All frames of a lake as deduplication compares them, with what is long of them on disk.
 
-What is known of a frame are some hashes: of millions of frames more than all else together. Each is
-asked for once, and all at a time is no two of them. Ids and files are asked for clip by clip, and
-stay in memory.
+What is known of a frame are some hashes: of millions of frames more than all else together. One of
+them is asked for after the other, and no two are in memory. Ids and files are asked for clip by
+clip, and stay there.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class EveryFrame:
         measures = _measures(lake, frames, met, versions.get("measures"))
         hashes = ColumnsOnDisk.written(measures, HASHES, folder)
         order = np.concatenate([np.empty(0, np.int64), *met.frames])
-        if len(order) != frames.num_rows or (order[1:] < order[:-1]).any():
+        if not np.array_equal(order, np.arange(frames.num_rows)):
             frames = frames.take(pa.array(order))
         rank = np.zeros(frames.num_rows, np.int64)
         if ranked:
