@@ -16,13 +16,14 @@ from pydicom.encaps import generate_fragments
 from pydicom.tag import Tag
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
-from echoatlas.pipeline.deidentify.header.rebuild import rebuild
+from echoatlas.pipeline.deidentify.header.rebuild import part10, rebuild
 from echoatlas.pipeline.deidentify_tool.containers import dicom, edges, jpeg, video
 from echoatlas.pipeline.read import read
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import transfer_syntax
 from echoatlas.simulate import make_cine, make_still, write_dicom
 from echoatlas.simulate.files.encoding import SYNTAXES
 from echoatlas.simulate.files.other_formats import write_jpeg
+from tests.helpers.conforming import volume
 from tests.helpers.verified import errors, verified
 
 J = "1.2.840.10008.1.2.4."
@@ -285,3 +286,45 @@ def test_signed_samples_of_a_jpeg_come_out_without_a_sign(key):
 
     assert header(whole).PixelRepresentation == 0
     assert np.array_equal(shown(given), shown(whole))
+
+
+def gray_table(entries: np.ndarray, bits: int) -> Dataset:
+    item = Dataset()
+    item.add_new(0x00283002, "US", [len(entries), 0, bits])
+    item.add_new(0x00283006, "US", entries.tolist())
+    item.ModalityLUTType = "US"
+    return item
+
+
+@pytest.mark.parametrize("syntax", [LITTLE, J + "50", J + "70"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ModalityLUTSequence": [gray_table(np.arange(255, -1, -1), 8)]},
+        {"VOILUTSequence": [gray_table(np.arange(255, -1, -1), 8)]},
+        {"PresentationLUTShape": "INVERSE"},
+        {"RescaleSlope": "-1", "RescaleIntercept": "255"},
+    ],
+    ids=lambda told: next(iter(told)),
+)
+def test_what_tables_turn_round_comes_out_as_it_was_shown(key, syntax, told):
+    """JPEG is redacted as it is coded, which without its table is a negative."""
+    given = write_dicom(CINE, syntax, overrides=told)
+
+    whole, _, _ = written(given, key)
+
+    assert np.abs(shown(given).astype(int) - (255 - CINE.pictures.astype(int))).mean() <= 3
+    assert np.abs(shown(whole).astype(int) - shown(given)).mean() <= 3
+    assert not {"ModalityLUTSequence", "VOILUTSequence", "RescaleSlope"} & set(header(whole).dir())
+
+
+def test_windows_of_an_enhanced_volume_show_what_is_written(key):
+    """Those of 16 bits make 8 black for other readers."""
+    made = volume()
+    view = made.SharedFunctionalGroupsSequence[0].FrameVOILUTSequence[0]
+    view.WindowCenter, view.WindowWidth = "32768", "65536"
+
+    whole, _, _ = written(part10(made), key)
+
+    (view,) = header(whole).SharedFunctionalGroupsSequence[0].FrameVOILUTSequence
+    assert (view.WindowCenter, view.WindowWidth) == (128, 256)

@@ -63,7 +63,7 @@ class Written:
     mask: bytes = b""
 
 
-@step("rewrite", version=10)
+@step("rewrite", version=11)
 def rewritten(
     data: bytes,
     origin: Origin,

@@ -37,7 +37,7 @@ READERS: dict[str, Callable[[bytes, ReadConfig], Scan]] = {
 }
 
 
-@step("read", version=21)
+@step("read", version=22)
 def read(data: bytes, config: ReadConfig = DEFAULT) -> Scan:
     """Open one object, whatever it is called.
 

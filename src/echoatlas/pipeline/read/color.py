@@ -94,13 +94,27 @@ def to_bytes(samples: Samples, bits: int) -> NDArray[np.uint8]:
 
 
 def window(
-    samples: Samples, center: float, width: float, slope: float = 1.0, intercept: float = 0.0
+    samples: Samples,
+    center: float,
+    width: float,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+    function: str = "",
 ) -> NDArray[np.uint8]:
-    """The linear VOI window (PS3.3 C.11.2.1.2.1) on rescaled samples, to 0-255."""
+    """A VOI window on rescaled samples, to 0-255.
+
+    Args:
+        function: VOILUTFunction; linear if there is none (PS3.3 C.11.2.1.2, C.11.2.1.3).
+    """
     value = samples.astype(np.float32) * slope + intercept
-    if width <= 1:
+    if function == "SIGMOID":
+        value = 255 / (1 + np.exp(np.clip(-4 * (value - center) / width, -80, 80)))
+    elif function == "LINEAR_EXACT":
+        value = ((value - center) / width + 0.5) * 255
+    elif width <= 1:
         return np.where(value <= center - 0.5, 0, 255).astype(np.uint8)
-    value = ((value - (center - 0.5)) / (width - 1) + 0.5) * 255
+    else:
+        value = ((value - (center - 0.5)) / (width - 1) + 0.5) * 255
     return np.asarray(np.clip(np.rint(value), 0, 255), np.uint8)
 
 

@@ -23,6 +23,7 @@ from echoatlas.pipeline.read.codecs import restored
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import fragments
 from echoatlas.pipeline.read.dicom.encapsulated import extended
+from echoatlas.pipeline.read.dicom.grays import read_grays
 from echoatlas.pipeline.read.dicom.header import open_dicom
 from echoatlas.pipeline.read.dicom.pixel_data import read_layout
 from echoatlas.pipeline.read.dicom.transfer_syntaxes import BY_KEYWORD, transfer_syntax
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
-    from echoatlas.pipeline.read.dicom.pixel_data import Layout
     from echoatlas.schemas.records import Picture, Scan
 
 EXPLICIT, JPEG_BASELINE, JPEG_LS, H264 = (
@@ -42,6 +42,7 @@ EXPLICIT, JPEG_BASELINE, JPEG_LS, H264 = (
 IN_THE_OPEN = ("native", "uncompressed", "deflated")  # written so again
 RIM = 4  # pixels from the mask's edge without color: half-resolution chroma would cross it
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+WHOLE = {"WindowCenter": "128", "WindowWidth": "256"}  # 8 bits as they are (PS3.3 C.11.2.1.2.1)
 # How samples were shown before; they are written as shown.
 DISPLAY = [
     "WindowCenter",
@@ -162,7 +163,7 @@ def _redacted_frames(
     if not within or scan.color.startswith(("rgb", "palette")):
         return None
     opened = open_dicom(data, ReadConfig())
-    if opened.pixels is None or not _as_stored(read_layout(opened.header, ReadConfig())):
+    if opened.pixels is None or not _as_stored(opened.header):
         return None
     pieces = fragments.split(opened.pixels)
     frames, _ = fragments.group(pieces, scan.declared_frames, extended(opened.header))
@@ -178,9 +179,11 @@ def _redacted_frames(
     return clean
 
 
-def _as_stored(layout: Layout) -> bool:
+def _as_stored(header: Dataset) -> bool:
     """Whether samples mean what they would in the header that is written: zero is black."""
-    return layout.photometric != "MONOCHROME1" and not layout.signed
+    layout = read_layout(header, ReadConfig())
+    grays = read_grays(header, layout, little=True)
+    return not layout.signed and (layout.components != 1 or grays.as_stored)
 
 
 def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
@@ -188,6 +191,7 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     for keyword in DISPLAY:
         if keyword in header:
             delattr(header, keyword)
+    _show_whole(header, color)
     header.Rows, header.Columns = scan.height, scan.width
     header.SamplesPerPixel = 1 if color == "MONOCHROME2" else 3
     header.PhotometricInterpretation = color
@@ -213,6 +217,17 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     if not enhanced:  # of which a derived image has to name its source, and frames their own kind
         kind = list(header.get("ImageType") or ["", "PRIMARY"])
         header.ImageType = ["DERIVED", *kind[1:]]
+
+
+def _show_whole(header: Dataset, color: str) -> None:
+    """Have the windows of frames show all of 8 bits: what they showed before is written."""
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for item in header.get(groups) or []:
+            for view in item.get("FrameVOILUTSequence") or []:
+                view.clear()
+                view.update(WHOLE)
+            if color != "MONOCHROME2" and "FrameVOILUTSequence" in item:
+                del item.FrameVOILUTSequence
 
 
 def _sign(header: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""Samples of a DICOM file as displayed: palette, window, inversion, and eight bits."""
+"""Samples of a DICOM file as displayed: palette, tables, window, inversion, and eight bits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from echoatlas.pipeline.read import color
+from echoatlas.pipeline.read.dicom.grays import read_grays
 from echoatlas.pipeline.read.dicom.palette import read_palette
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Display:
     """The way from samples to a picture, the same for all frames of a file.
 
     Args:
-        header: with palette, window and rescale.
+        header: with palette, tables, window and rescale.
         little: byte order of the file, which a palette's words are in.
         samples: gives the samples of all frames that can be decoded, to find their range where
             the header has no window for more than 8 bits; asked once, and only then.
@@ -40,7 +41,8 @@ class Display:
     ) -> None:
         indexed = layout.photometric == "PALETTE COLOR" and layout.components == 1
         self.palette: Palette | None = read_palette(header, little=little) if indexed else None
-        self._header, self._layout, self._samples = header, layout, samples
+        self._grays = read_grays(header, layout, little=little)
+        self._layout, self._samples = layout, samples
         self._range: tuple[int, int] | None = None
 
     def picture(self, samples: NDArray[Any], bits: int, ycc: bool) -> Picture:
@@ -52,18 +54,27 @@ class Display:
             full = not self._layout.photometric.startswith("YBR_PARTIAL")
             return color.ycc_to_rgb(eight, full=full) if ycc else eight
         gray = self._gray(samples, bits)
-        return 255 - gray if self._layout.photometric == "MONOCHROME1" else gray
+        return 255 - gray if self._grays.inverted else gray
 
     def _gray(self, samples: NDArray[Any], bits: int) -> Picture:
-        if bits <= 8 and not self._layout.signed:
-            return color.to_bytes(samples, bits)
-        center = color.first_number(self._header.get("WindowCenter"))
-        width = color.first_number(self._header.get("WindowWidth"))
-        if center is not None and width is not None and width > 0:
-            slope = color.first_number(self._header.get("RescaleSlope"))
-            intercept = color.first_number(self._header.get("RescaleIntercept"))
-            return color.window(samples, center, width, slope or 1.0, intercept or 0.0)
-        return self._spread(samples, bits)
+        """Linear windows are for more than 8 bits: those that have 8 are as bright as stored."""
+        told, signed = self._grays, self._layout.signed
+        values = self._meant(samples)
+        if told.modality is not None:
+            bits, signed = told.modality.bits, False
+        few = bits <= 8 and not signed
+        if told.window is not None and not few:
+            scale = told.slope, told.intercept
+            return color.window(values, *told.window, *scale, told.function)
+        if told.voi is not None:
+            return color.to_bytes(told.voi.look_up(told.rescaled(values)), told.voi.bits)
+        gray = color.to_bytes(values, bits) if few else self._spread(values, bits)
+        return 255 - gray if told.slope < 0 else gray
+
+    def _meant(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """What samples stand for, where a table says it."""
+        table = self._grays.modality
+        return samples if table is None or samples.ndim == 3 else table.look_up(samples)
 
     def _spread(self, samples: NDArray[Any], bits: int) -> Picture:
         """Samples by the fewest bits that hold the largest of the clip.
@@ -74,7 +85,7 @@ class Display:
         if bits <= 8 and samples.dtype.kind == "u":
             return color.to_bytes(samples, bits)
         if self._range is None:
-            clip = chain((samples,), self._samples())
+            clip = chain((samples,), map(self._meant, self._samples()))
             ends = [(int(one.min()), int(one.max())) for one in clip]
             self._range = min(low for low, _ in ends), max(high for _, high in ends)
         low, high = self._range

@@ -55,15 +55,15 @@ def read_palette(header: Dataset, *, little: bool) -> Palette:
         whole = header.get(f"{color}PaletteColorLookupTableData")
         parts = header.get(f"Segmented{color}PaletteColorLookupTableData")
         if whole:
-            table = _entries(bytes(whole), entries, bits, little)
+            table = table_entries(bytes(whole), entries, little)
         elif parts:
             table = _expand(_words(bytes(parts), bits, little), entries, bits)
         else:
             raise Reject(Reason.UNREADABLE, "the palette has no table")
-        tables.append(_to_bytes(table[:entries], bits))
+        tables.append(table[:entries])
     if len({len(table) for table in tables}) != 1 or not len(tables[0]):
         raise Reject(Reason.UNREADABLE, "the palette's tables differ in length")
-    return Palette(first, np.stack(tables, axis=-1))
+    return Palette(first, _to_bytes(np.stack(tables, axis=-1)))
 
 
 def _words(raw: bytes, bits: int, little: bool) -> NDArray[np.uint16]:
@@ -72,7 +72,7 @@ def _words(raw: bytes, bits: int, little: bool) -> NDArray[np.uint16]:
     return np.frombuffer(raw[: len(raw) // 2 * 2], "<u2" if little else ">u2").astype(np.uint16)
 
 
-def _entries(raw: bytes, entries: int, bits: int, little: bool) -> NDArray[np.uint16]:
+def table_entries(raw: bytes, entries: int, little: bool) -> NDArray[np.uint16]:
     """Table entries; 8-bit ones are packed two a word, or one a word against the descriptor."""
     if len(raw) >= 2 * entries:
         return _words(raw, 16, little)
@@ -82,11 +82,10 @@ def _entries(raw: bytes, entries: int, bits: int, little: bool) -> NDArray[np.ui
     return _words(raw, 8, little)
 
 
-def _to_bytes(table: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
-    """Entries as 8 bits; tables said to be of 16 bits may use the lower byte only."""
-    if not table.size or int(table.max()) < 256:
-        return table.astype(np.uint8)
-    return (table >> 8).astype(np.uint8)
+def _to_bytes(colors: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Entries as 8 bits; tables said to be of 16 bits may use the lower byte only, all three: one
+    alone that does is next to nothing of its color."""
+    return (colors if int(colors.max()) < 256 else colors >> 8).astype(np.uint8)
 
 
 def _expand(code: NDArray[np.uint16], entries: int, bits: int) -> NDArray[np.uint16]:
