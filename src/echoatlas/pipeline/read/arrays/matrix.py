@@ -17,6 +17,7 @@ from echoatlas.pipeline.read.arrays.axes import COLOR, PLANE, SMALLEST, STACK, U
 from echoatlas.pipeline.read.arrays.kinds import hdf5_kinds
 from echoatlas.pipeline.read.arrays.layouts import check_tree, check_workspace, zea_pictures
 from echoatlas.pipeline.read.arrays.masks import Loaded, loaded, masked_scan
+from echoatlas.pipeline.read.arrays.minc import axes_of, real_values, volume_of
 from echoatlas.pipeline.read.arrays.palettes import (
     MAPS,
     is_map,
@@ -89,10 +90,12 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                         values, "hdf5", config, kinds=[STACK, PLANE, PLANE], sizes=sizes
                     )
             pictures = zea_pictures(tree.paths)
+            volume = volume_of(tree.paths)
             wanted = [
                 one
                 for one in tree.variables
-                if not pictures or one.name in pictures or one.speaks(MASKS)
+                if one.name == volume
+                or (not volume and (not pictures or one.name in pictures or one.speaks(MASKS)))
             ]
             if not wanted and tree.elsewhere:
                 raise Reject(Reason.NO_PIXELS, ELSEWHERE)
@@ -109,6 +112,17 @@ def read_hdf5(data: bytes, config: ReadConfig) -> Scan:
                 parts[0], colored = painted_image(file, chosen.one.source, parts[0])
             grid = zea_grid(file, chosen.one.name) if chosen.one.name in pictures else None
             masks = zea_masks(file, chosen.one, masks) if grid is not None else masks
+            if volume:
+                parts[0] = real_values(file, volume, parts[0])
+                told = axes_of(file, volume)
+                return array_scan(
+                    parts[0],
+                    "hdf5",
+                    config,
+                    kinds=told.kinds,
+                    sizes=told.sizes,
+                    step_ms=told.step_ms,
+                )
     except ERRORS as error:
         raise Reject(
             Reason.UNREADABLE, f"the file cannot be read ({type(error).__name__})"
