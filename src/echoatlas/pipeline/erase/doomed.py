@@ -10,6 +10,7 @@ class Doomed:
     """Everything that goes, by the ids that the lake has. Trusted zone.
 
     Attributes:
+        keys: public ids of the deployment's key and the site's, under which all ids are made.
         patients: pseudonyms of the site's. aliases: other pseudonyms of whom nothing is left once
             these objects are gone, at any site: who is known by them is in the same pictures.
         objects, frames, contents, pixels, annotations: ids.
@@ -30,6 +31,7 @@ class Doomed:
     request: str
     site: str
     whole: bool
+    keys: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()

@@ -146,7 +146,7 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         log.counted(len(gone.objects))
         bury(
             deployment.graveyards, key, gone.request, gone.site, (*gone.patients, *gone.marks),
-            gone.contents, gone.pixels, whole=gone.whole,
+            gone.contents, gone.pixels, whole=gone.whole, under=_named_under(gone, request),
         )  # fmt: skip
         wait_for_cutters(deployment.releases, lambda whom: tell(whom, 0, 1))
         scatter = _scatter(deployment, stack, tell)
@@ -176,6 +176,17 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
             raise CheckFailed(f"{refused[0]}; run the same command again when that is mended")
         _settle(deployment, gone, found)
         return found
+
+
+def _named_under(gone: Doomed, request: Request) -> str:
+    """Id of the site's key under which all whom a request's file names are known from now on.
+
+    A pseudonym is known under the key alone that made it.
+    """
+    foreign = any(
+        one.read_as == ("pseudonym",) and one.line in gone.unknown for one in request.patients
+    )
+    return gone.keys[1] if gone.keys and request.patients and not foreign else ""
 
 
 def _scatter(deployment: Deployment, stack: ExitStack, tell: Progress) -> Scatter:

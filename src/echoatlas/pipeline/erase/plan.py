@@ -23,6 +23,8 @@ from echoatlas.pipeline.erase.pictures import pictures_of
 from echoatlas.pipeline.erase.quarantined import rejected_of
 from echoatlas.pipeline.erase.returned import returned
 from echoatlas.pipeline.erase.samples import digests_of
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.lake.made_with import demand_same_keys
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.release.manifest import manifest_of
 from echoatlas.pipeline.release.notices import living_names
@@ -44,13 +46,20 @@ def doomed(deployment: Deployment, request: Request) -> Doomed:
     """What a request's erasure has to take away: as it was found first, or else as it is now.
 
     Raises:
-        UsageError, Retry: the lake or the site's bucket can't be read.
+        UsageError, Retry: the lake or the site's bucket can't be read, or keys are others than
+            those under which it was found.
     """
     place = kept_at(deployment, request.name)
     if place.is_file():
         told: dict[str, Any] = json.loads(place.read_text("utf-8"))
         kept: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
-        return Doomed(**kept)
+        begun = Doomed(**kept)
+        if begun.keys and begun.keys != _keys(deployment, request):
+            raise UsageError(
+                f"request '{request.name}' was begun under another key, and was cut off: put key "
+                "and lake of then back, and end it first"
+            )
+        return begun
     found = found_in_lake(deployment, request)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = place.with_suffix(".part")
@@ -69,6 +78,26 @@ def kept_at(deployment: Deployment, request: str) -> Path:
     return deployment.vault.path / FOLDER / f"{request}.json"
 
 
+def _keys(deployment: Deployment, request: Request) -> tuple[str, ...]:
+    """Public ids of the keys that all ids of a request are made with; a whole site needs none."""
+    if request.whole:
+        return ()
+    return deployment.key().key_id, deployment.site_key(request.site).key_id
+
+
+def _demand_known(deployment: Deployment, request: Request) -> None:
+    """Refuse keys under which nobody would be found who is there."""
+    if request.whole:
+        return
+    key = deployment.site_key(request.site)
+    demand_same_keys(deployment.lake, (deployment.key(), key))
+    if request.again and request.name in deployment.tombstones().unasked(key):
+        raise UsageError(
+            f"--again: request '{request.name}' was carried out under another key, and can't be "
+            "asked under today's: give its file once more, by --patient-ids"
+        )
+
+
 def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
     found = _found(deployment, request)
     return replace(found, digests=tuple(sorted(digests_of(deployment.releases, found))))
@@ -76,7 +105,9 @@ def found_in_lake(deployment: Deployment, request: Request) -> Doomed:
 
 def _found(deployment: Deployment, request: Request) -> Doomed:
     lake, releases = deployment.lake, deployment.releases
-    first = Doomed(request.name, request.site, request.whole)
+    _demand_known(deployment, request)
+    keys = _keys(deployment, request)
+    first = Doomed(request.name, request.site, request.whole, keys)
     if request.whole:
         objects = _where(lake, "sightings", "object_id", "site", {request.site})
         objects |= _where(lake, "objects", "object_id", "site", {request.site})

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import CheckFailed
 from echoatlas.pipeline.lake.tombstones import MASKED, open_requests
+from echoatlas.pipeline.plan.same_keys import unasked_of
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.release.verify import Check
@@ -127,6 +128,8 @@ def nothing_erased_is_back(deployment: Deployment, name: str) -> Iterator[Check]
     back = number_of(len(objects), "object was erased and is", "objects were erased and are")
     told = f"{back} back; {AGAIN}" if objects else ""
     yield Check("nothing that was erased is in the lake", not objects, told)
+    unasked = unasked_of(deployment, deployment.sites)
+    yield Check("what was erased can be asked for", not unasked, "; ".join(unasked.values()))
 
 
 def demand_nothing_erased(deployment: Deployment) -> None:
@@ -135,10 +138,12 @@ def demand_nothing_erased(deployment: Deployment) -> None:
     While an erasure is open there is something in it still, and nothing is cut anyway.
 
     Raises:
-        CheckFailed: it does.
+        CheckFailed: it does, or nobody can tell under today's keys.
     """
     if open_requests(deployment.lake.storage):
         return
+    for said in unasked_of(deployment, deployment.sites).values():
+        raise CheckFailed(said)
     stones = deployment.tombstones()
     objects = in_lake(deployment.lake, stones)[0] if stones else ()
     if objects:

@@ -9,7 +9,7 @@ key can ask whether this very patient, content or picture was erased.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class Tombstones:
     Attributes:
         sites: that were withdrawn whole.
         patients, contents, pixels: keyed hashes.
+        keys: request to its site and to the ids of the keys under which it can be asked: pairs of
+            the deployment's and the site's. Requests of before these were written have none.
     """
 
     key: SiteKey = field(repr=False)
@@ -40,6 +42,7 @@ class Tombstones:
     patients: frozenset[str] = frozenset()
     contents: frozenset[str] = frozenset()
     pixels: frozenset[str] = frozenset()
+    keys: Mapping[str, tuple[str, frozenset[tuple[str, str]]]] = field(default_factory=dict)
 
     @staticmethod
     def of(places: Iterable[Storage], key: SiteKey, request: str = "") -> Tombstones:
@@ -56,17 +59,34 @@ class Tombstones:
             for entry in place.list(FOLDER)
             if not request or entry.key == f"{FOLDER}{request}.json"
         ]
+        keys: dict[str, tuple[str, frozenset[tuple[str, str]]]] = {}
+        for one in told:
+            if pairs := frozenset((ours, theirs) for ours, theirs in one.get("keys", ())):
+                before = keys.get(one["request"], (one["site"], frozenset()))[1]
+                keys[one["request"]] = one["site"], pairs | before
+
+        def marks(kind: str) -> frozenset[str]:
+            return frozenset(mark for one in told for mark in one[kind])
+
+        withdrawn = frozenset(one["site"] for one in told if one["whole"])
         return Tombstones(
-            key,
-            frozenset(one["site"] for one in told if one["whole"]),
-            *(
-                frozenset(mark for one in told for mark in one[kind])
-                for kind in ("patients", "contents", "pixels")
-            ),
+            key, withdrawn, marks("patients"), marks("contents"), marks("pixels"), keys
         )
 
     def __bool__(self) -> bool:
         return bool(self.sites or self.patients or self.contents or self.pixels)
+
+    def unasked(self, site: SiteKey) -> list[str]:
+        """Requests that nobody can ask under today's keys whether a scan of a site is of them.
+
+        Hashes that were made under another key match nothing: whoever was erased would come back.
+        """
+        return sorted(
+            request
+            for request, (where, pairs) in self.keys.items()
+            if self.key.key_id not in {ours for ours, _ in pairs}
+            or (where == site.site and (self.key.key_id, site.key_id) not in pairs)
+        )
 
     def erased_patients(self, named: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Which of these were erased: sites, and pseudonyms of their patients."""
@@ -143,13 +163,16 @@ def bury(
     pixels: Iterable[str] = (),
     *,
     whole: bool = False,
+    under: str = "",
 ) -> None:
     """Write the tombstones of a request; what stands there already stays.
 
     Args:
         places: where: the lake's storage, and the vault's.
+        key: the deployment's.
         patients: pseudonyms of the site's. contents, pixels: ids and hashes, as in the lake.
-        whole: the site is withdrawn, and sends nothing any more.
+        whole: the site is withdrawn, and sends nothing any more: no key is needed to know that.
+        under: public id of the site's key, under which all patients of the request are named here.
     """
     every = tuple(places)
     before = Tombstones.of(every, key, request)
@@ -157,12 +180,17 @@ def bury(
         "request": request,
         "site": site,
         "whole": whole,
+        "keys": sorted({*before.keys.get(request, ("", ()))[1], *_pair(key, under)}),
         "patients": sorted(before.patients.union(_patient(key, site, one) for one in patients)),
         "contents": sorted(before.contents.union(_content(key, one) for one in contents)),
         "pixels": sorted(before.pixels.union(_pixels(key, one) for one in pixels)),
     }
     for place in every:
         place.write(f"{FOLDER}{request}.json", json.dumps(told, sort_keys=True, indent=1).encode())
+
+
+def _pair(key: SiteKey, under: str) -> set[tuple[str, str]]:
+    return {(key.key_id, under)} if under else set()
 
 
 def _patient(key: SiteKey, site: str, pseudonym: str) -> str:

@@ -17,6 +17,7 @@ from echoatlas.pipeline.objects.fingerprints import Fingerprints, fingerprints_o
 from echoatlas.pipeline.plan.books import Books
 from echoatlas.pipeline.plan.classify import Sighted, classify
 from echoatlas.pipeline.plan.copies import Copies
+from echoatlas.pipeline.plan.same_keys import key_faults
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.sidecars.tally import ARCHIVES
 
@@ -128,21 +129,23 @@ def surveyed(
     config: JourneyConfig,
     books: Books | None = None,
 ) -> tuple[list[Survey], dict[str, EchoAtlasError]]:
-    """Survey each of several sites; one that can't be listed stops no other.
+    """Survey each of several sites; one that can't be listed, or has another key, stops no other.
 
     Args:
         books: what the lake knows of them, if it was read already.
 
     Returns:
-        The surveys, and site to what is wrong with its bucket.
+        The surveys, and site to what is wrong with its bucket or its key.
 
     Raises:
         UsageError, Retry: of the first site, where no site could be listed.
     """
     chosen = list(sites)
     found: list[Survey] = []
-    faults: dict[str, EchoAtlasError] = {}
+    faults: dict[str, EchoAtlasError] = {**key_faults(deployment, [one.site for one in chosen])}
     for site in chosen:
+        if site.site in faults:
+            continue
         try:
             arrived = arrived_at(deployment, site)
         except (UsageError, Retry) as fault:

@@ -27,6 +27,7 @@ from echoatlas.pipeline.gate.gate import Gate
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.ingest.apart import shared_warning, sharing
+from echoatlas.pipeline.lake.made_with import remember_keys
 from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.objects.listed import HELD, Heard, consent_by_site, heed, warnings_of
@@ -151,6 +152,9 @@ def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Surv
     summary.warnings += [f"{name}: {shared_warning(shared[name])}" for name in chosen]
     summary.notes += give_up(deployment, surveys)
     tell_queue(run.lake.storage, surveys)
+    due = [seen.site.site for seen in surveys if seen.fresh or seen.pending]
+    if due:
+        remember_keys(run.lake, [deployment.key(), *map(deployment.site_key, due)])
     log.begin(Stage.NAMING)
     digests: dict[str, bytes] = {}
     other: dict[str, list[str]] = {}
