@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.encaps import generate_fragments
+from pydicom.encaps import encapsulate, generate_fragments
 from pydicom.tag import Tag
 
 from echoatlas.pipeline.deidentify.header.policy import Policy
@@ -132,6 +133,29 @@ def test_times_of_fewer_frames_than_there_are_do_not_stay(key):
     assert made.NumberOfFrames == 3
     assert "FrameTimeVector" not in made
     assert "FrameIncrementPointer" not in made
+
+
+@pytest.mark.parametrize("ticks", [(0, 40, 80), (0, 40, 130)])
+def test_times_that_only_the_stream_of_a_video_has_stay(key, ticks):
+    """The stream that is written runs at the mean rate, and frames that are no stream have none."""
+    out = io.BytesIO()
+    with av.open(out, "w", "mp4") as file:
+        stream = file.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.height, stream.width = CINE.pictures.shape[1:]
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for picture, tick in zip(CINE.pictures, ticks, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "gray")
+            frame.pts, frame.time_base = tick, Fraction(1, 1000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    overrides = dict.fromkeys(("FrameTime", "FrameTimeVector", "FrameIncrementPointer"))
+    overrides["PixelData"] = encapsulate([out.getvalue()], has_bot=False)
+    data = write_dicom(CINE, J + "102", overrides=overrides)
+
+    whole, _, how = written(data, key)
+
+    assert (how, read(data).times) == ("video", tuple(map(float, ticks)))
+    assert read(whole).times == read(data).times
 
 
 def test_times_of_a_long_cine_are_read_and_stay(key):

@@ -242,6 +242,15 @@ def test_frames_that_are_alike_stay_as_many_as_they_are():
     assert np.array_equal([still, still, still + 1, still + 1], list(scan.frames()))
 
 
+@pytest.mark.parametrize("step", [120_000.0, 66.667, 33.333, 0.2])
+def test_pictures_minutes_or_parts_of_a_millisecond_apart_stay_so(step):
+    """A delay has 16 bits: of milliseconds they are 65 seconds at most, and whole."""
+    frames = make_cine(4, frames=40, size=SIZE, screen="none", burned_in=()).pictures
+    times = [step * index for index in range(40)]
+
+    assert pytest.approx(times, rel=1e-4) == read(animation(frames, times)).times
+
+
 def test_a_jpeg_has_no_segments_but_those_that_its_pixels_need(ran):
     dest, outcomes = ran
     data = (dest / outcomes["jpeg 4:2:0"]["output"]).read_bytes()
@@ -338,25 +347,27 @@ def turned(picture: NDArray[np.uint8], turn: int) -> Image.Image:
     return image
 
 
+@pytest.mark.parametrize("scale", [1, 0.005], ids=["slow", "fast"])
 @pytest.mark.parametrize("late", [0.0, 20.0])
-def test_a_video_keeps_the_times_of_its_frames(key, late):
-    """Of uneven ones a mean rate would be wrong for each."""
-    times = [0.0, 40.0, 80.0 + late, 120.0 + late, 160.0]
+def test_a_video_keeps_the_times_of_its_frames(key, late, scale):
+    """Of uneven ones a mean rate would be wrong for each; plane waves have thousands a second."""
+    times = [scale * time for time in (0.0, 40.0, 80.0 + late, 120.0 + late, 160.0)]
+    tick = Fraction(1, 1_000_000)
     shown = make_cine(4, frames=5, size=SIZE, screen="none", burned_in=()).pictures
     out = io.BytesIO()
-    with av.open(out, "w", "matroska") as file:
-        stream = file.add_stream("ffv1", rate=25)
-        stream.height, stream.width, stream.pix_fmt = *shown.shape[1:], "gray"
-        stream.codec_context.time_base = Fraction(1, 1000)
+    with av.open(out, "w", "mp4") as file:
+        stream = file.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.height, stream.width = shown.shape[1:]
+        stream.codec_context.time_base = tick
         for picture, time in zip(shown, times, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, "gray")
-            frame.pts, frame.time_base = round(time), Fraction(1, 1000)
+            frame.pts, frame.time_base = round(time * 1000), tick
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     site = SiteConfig(site="st-elsewhere", bucket=".")
 
     done = rewritten(
-        out.getvalue(), Origin("st-elsewhere", "", "a.mkv"), site, key, Policy(), RedactConfig()
+        out.getvalue(), Origin("st-elsewhere", "", "a.mp4"), site, key, Policy(), RedactConfig()
     )
 
     assert list(read(out.getvalue()).times) == times == list(read(done.data).times)

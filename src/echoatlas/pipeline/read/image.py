@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.precision import since
 from echoatlas.pipeline.read import color
 from echoatlas.pipeline.read.aspect import (
     SQUARE,
@@ -273,7 +274,7 @@ def _times(durations: tuple[float, ...]) -> tuple[float, ...] | None:
     """Durations to times; None if one is unknown."""
     if not all(durations[:-1]):
         return None
-    return tuple(float(total) for total in np.cumsum([0.0, *durations[:-1]]))
+    return tuple(since(float(total)) for total in np.cumsum([0.0, *durations[:-1]]))
 
 
 def _frames(

@@ -19,10 +19,13 @@ from pydicom.sequence import Sequence as Items
 from echoatlas.pipeline.deidentify.header.policy import CLEAN_PIXELS, METHODS
 from echoatlas.pipeline.deidentify.header.rebuild import code_item, part10, point_to_times
 from echoatlas.pipeline.deidentify_tool.containers import jpeg, video
+from echoatlas.pipeline.deidentify_tool.containers.volumes import step_of
+from echoatlas.pipeline.precision import since
 from echoatlas.pipeline.read.codecs import restored
 from echoatlas.pipeline.read.config import ReadConfig
 from echoatlas.pipeline.read.dicom import fragments
 from echoatlas.pipeline.read.dicom.encapsulated import extended
+from echoatlas.pipeline.read.dicom.frame_times import frame_times
 from echoatlas.pipeline.read.dicom.grays import read_grays
 from echoatlas.pipeline.read.dicom.header import open_dicom
 from echoatlas.pipeline.read.dicom.pixel_data import read_layout
@@ -205,6 +208,7 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
         header.NumberOfFrames = frames
     if len(each(header.get("FrameTimeVector"))) not in (0, frames):
         del header.FrameTimeVector
+    _tell_times(header, scan, frames)
     point_to_times(header)
     enhanced = "SharedFunctionalGroupsSequence" in header
     if enhanced and color == "MONOCHROME2":
@@ -217,6 +221,17 @@ def _describe(header: Dataset, scan: Scan, frames: int, color: str) -> None:
     if not enhanced:  # of which a derived image has to name its source, and frames their own kind
         kind = list(header.get("ImageType") or ["", "PRIMARY"])
         header.ImageType = ["DERIVED", *kind[1:]]
+
+
+def _tell_times(header: Dataset, scan: Scan, frames: int) -> None:
+    """Say when frames were taken, where only the source's stream did (PS3.3 C.7.6.5)."""
+    times = scan.times
+    if times is None or len(times) != frames or frame_times(header, frames) is not None:
+        return
+    if step := step_of(times):
+        header.FrameTime = step
+    else:
+        header.FrameTimeVector = [since(float(one)) for one in np.diff(times, prepend=times[0])]
 
 
 def _show_whole(header: Dataset, color: str) -> None:

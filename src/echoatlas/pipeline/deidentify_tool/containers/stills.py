@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from io import BytesIO
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,8 @@ from echoatlas.pipeline.frames.png import encode_png
 
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
+
+MOST = (1 << 16) - 1
 
 
 def png(picture: Picture, aspect: tuple[int, int] = (1, 1)) -> bytes:
@@ -69,8 +73,8 @@ def animation(pictures: Iterable[Picture], times: Sequence[float]) -> bytes:
     for picture, milliseconds in zip(pictures, shown, strict=True):
         whole = png(picture)
         height, width = picture.shape[:2]
-        delay = min(round(float(milliseconds)), 65535)
-        control = struct.pack(">IIIIIHHBB", number, width, height, 0, 0, delay, 1000, 0, 0)
+        delay = _delay(float(milliseconds))
+        control = struct.pack(">IIIIIHHBB", number, width, height, 0, 0, *delay, 0, 0)
         number += 1
         first = not parts
         for kind, body in _critical(whole):
@@ -84,6 +88,14 @@ def animation(pictures: Iterable[Picture], times: Sequence[float]) -> bytes:
                 parts.append(_chunk(b"fdAT", struct.pack(">I", number) + body))
                 number += 1
     return b"".join([whole[:8], *parts, _chunk(b"IEND", b"")])
+
+
+def _delay(milliseconds: float) -> tuple[int, int]:
+    """Seconds as numerator and denominator, of 16 bits each: pictures may be minutes apart, as in a
+    series over time, or parts of a millisecond."""
+    seconds = Fraction(round(milliseconds * 1000), 1_000_000)
+    near = seconds.limit_denominator(max(MOST // max(ceil(seconds), 1), 1))
+    return min(near.numerator, MOST), near.denominator
 
 
 def tiff(pictures: Iterable[Picture], aspect: tuple[int, int] = (1, 1)) -> bytes:

@@ -21,7 +21,7 @@ from echoatlas.pipeline.precision import rounded
 if TYPE_CHECKING:
     from echoatlas.schemas.records import Picture
 
-TICK = Fraction(1, 1000)  # seconds
+TICKS = (1000, 1_000_000)  # a second: milliseconds, and what pictures of fast scanners need
 UNKNOWN_RATE = Fraction(1)  # a frame a second: no rate is invented, the report says so
 BIT_EXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: the encoder writes no banner of itself
 SEI = 6  # NAL unit type of supplemental enhancement information (H.264 table 7-1)
@@ -91,7 +91,7 @@ def mp4(
         stream.codec_context.flags |= BIT_EXACT
         ticks = _ticks(times) if coding is FINE else None
         if ticks:
-            stream.codec_context.time_base = TICK
+            stream.codec_context.time_base = ticks.each
         if aspect != (1, 1):
             stream.codec_context.sample_aspect_ratio = Fraction(*aspect)
         # Stated, as what is unstated is read in several ways; and the one that would be assumed.
@@ -113,7 +113,7 @@ def _counted(first: Picture, rest: Iterable[Picture]) -> Iterable[tuple[int, Pic
 class _Coded:
     """Makes frames for an encoder, in YCbCr of one matrix and limited range."""
 
-    def __init__(self, pixels: str, matrix: int, ticks: Sequence[int] | None) -> None:
+    def __init__(self, pixels: str, matrix: int, ticks: _Ticks | None) -> None:
         from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
         self._reformatter, self._ticks = VideoReformatter(), ticks
@@ -134,16 +134,27 @@ class _Coded:
         made = self._reformatter.reformat(frame, **self._options)
         made.pts = index
         if self._ticks:
-            made.pts, made.time_base = self._ticks[index], TICK
+            made.pts, made.time_base = self._ticks.times[index], self._ticks.each
         return made
 
 
-def _ticks(times: Sequence[float] | None) -> list[int] | None:
-    """Times in whole milliseconds; None where they are even, unknown, or not one a frame."""
-    if times is None or step_of(times) is not None:
+@dataclass(frozen=True, slots=True)
+class _Ticks:
+    """Times as whole numbers of a part of a second."""
+
+    times: tuple[int, ...]
+    each: Fraction
+
+
+def _ticks(times: Sequence[float] | None) -> _Ticks | None:
+    """Times in the coarsest ticks that tell them apart; None where they are even or unknown."""
+    if times is None or len(times) < 2 or step_of(times) is not None:
         return None
-    ticks = [round(time - times[0]) for time in times]
-    return ticks if len(ticks) > 1 and all(a < b for a, b in pairwise(ticks)) else None
+    for second in TICKS:
+        found = tuple(round((time - times[0]) * second / 1000) for time in times)
+        if all(a < b for a, b in pairwise(found)):
+            return _Ticks(found, Fraction(1, second))
+    return None
 
 
 def _rate(times: Sequence[float] | None) -> Fraction:
