@@ -351,7 +351,7 @@ def turned(picture: NDArray[np.uint8], turn: int) -> Image.Image:
 @pytest.mark.parametrize("late", [0.0, 20.0])
 def test_a_video_keeps_the_times_of_its_frames(key, late, scale):
     """Of uneven ones a mean rate would be wrong for each; plane waves have thousands a second."""
-    times = [scale * time for time in (0.0, 40.0, 80.0 + late, 120.0 + late, 160.0)]
+    times = [round(scale * time, 3) for time in (0.0, 40.0, 80.0 + late, 120.0 + late, 160.0)]
     tick = Fraction(1, 1_000_000)
     shown = make_cine(4, frames=5, size=SIZE, screen="none", burned_in=()).pictures
     out = io.BytesIO()
