@@ -82,6 +82,11 @@ def erase(
                         "objects": one.near_objects,
                         "pseudonyms": one.near_patients,
                     },
+                    "in_names": {
+                        "lines": one.in_names,
+                        "objects": one.in_names_objects,
+                        "pseudonyms": one.in_names_patients,
+                    },
                     "lines": [
                         {
                             "line": line.line,

@@ -27,14 +27,21 @@ def found(data: Any) -> Counts:
     counts = {what: sum(one[key] for one in data) for key, what in keys.items()}
     others = sum(one["near"]["objects"] for one in data)
     nobody = sum(len(one["unknown"]) for one in data)
-    return {**counts, "lines of nobody": nobody, "others of like ids": others}
+    unnamed = sum(one["in_names"]["objects"] for one in data)
+    return {
+        **counts, "lines of nobody": nobody, "others of like ids": others,
+        "of nobody under such names": unnamed,
+    }  # fmt: skip
 
 
 def erased(data: Any) -> Counts:
     """What went."""
     keys = ("patients", "objects", "frames", "copies", "quarantined", "look_alikes", "unread")
     counts = {key.replace("_", " "): sum(one[key] for one in data) for key in keys}
-    return counts | {"others of like ids": sum(one["near_objects"] for one in data)}
+    return counts | {
+        "others of like ids": sum(one["near_objects"] for one in data),
+        "of nobody under such names": sum(one["in_names_objects"] for one in data),
+    }
 
 
 def proof_tables(data: Any) -> Mapping[str, Table]:

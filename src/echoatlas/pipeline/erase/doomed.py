@@ -26,6 +26,8 @@ class Doomed:
         unknown: lines of the request's file of whom nothing was found.
         near: lines whose id others have as well, but for its issuer, leading zeros or separators.
         near_patients: their pseudonyms. near_objects: how many are of these. They stay.
+        in_names, in_names_patients, in_names_objects: the same of scans that name nobody, and lie
+            under a name that holds an id. They stay, too.
     """
 
     request: str
@@ -51,6 +53,9 @@ class Doomed:
     near: tuple[int, ...] = ()
     near_patients: tuple[str, ...] = ()
     near_objects: int = 0
+    in_names: tuple[int, ...] = ()
+    in_names_patients: tuple[str, ...] = ()
+    in_names_objects: int = 0
 
     @property
     def needles(self) -> frozenset[str]:

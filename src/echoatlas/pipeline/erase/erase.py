@@ -72,6 +72,8 @@ class Erasure:
         books: whether every object is accounted for.
         near: lines whose id others have as well, but for its issuer, leading zeros or separators;
             near_objects: how many objects are of those: not erased.
+        in_names, in_names_objects: the same of scans that name nobody, and whose files' names hold
+            an id.
     """
 
     request: str
@@ -94,6 +96,8 @@ class Erasure:
     proof: Proof
     near: tuple[int, ...] = ()
     near_objects: int = 0
+    in_names: tuple[int, ...] = ()
+    in_names_objects: int = 0
 
     @property
     def of_nobody(self) -> bool:
@@ -108,6 +112,7 @@ class Erasure:
                 **told,
                 "unknown": tuple(told["unknown"]),
                 "near": tuple(told.get("near", ())),
+                "in_names": tuple(told.get("in_names", ())),
                 "releases": tuple(Followed(**one) for one in told["releases"]),
                 "proof": Proof(**told["proof"]),
             }
@@ -250,6 +255,8 @@ def _erasure(
         proof=prove({"lake": lake.storage, "releases": releases}, needles, scatter),
         near=gone.near,
         near_objects=gone.near_objects,
+        in_names=gone.in_names,
+        in_names_objects=gone.in_names_objects,
     )
 
 

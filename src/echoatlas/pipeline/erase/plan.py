@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.erase.doomed import Doomed
+from echoatlas.pipeline.erase.in_names import with_named
 from echoatlas.pipeline.erase.near import with_near
 from echoatlas.pipeline.erase.pictures import pictures_of
 from echoatlas.pipeline.erase.quarantined import rejected_of
@@ -140,7 +141,8 @@ def _found(deployment: Deployment, request: Request) -> Doomed:
         unread=held.unread,
         unknown=tuple(unknown),
     )
-    return with_near(lake, _spelled_out(lake, found, whole, codecs), request, held.others)
+    gone = with_near(lake, _spelled_out(lake, found, whole, codecs), request, held.others)
+    return with_named(deployment, gone, request)
 
 
 def _with_copies(lake: Lake, objects: set[str]) -> set[str]:

@@ -51,6 +51,11 @@ def still_to_do(done: Erasure) -> list[str]:
             f"{near_by(done.near, done.near_objects)}. It stays: if it is the same person's, give "
             "that to another request; `--dry-run` says by which pseudonym."
         )
+    if done.in_names:
+        said.append(
+            f"{_named_by(done.in_names, done.in_names_objects)}. It stays: if it is of them, give "
+            "that to another request; `--dry-run` says by which pseudonym."
+        )
     if done.unread:
         said.append(
             f"{number_of(done.unread, 'rejected file')} could not be opened to learn whose. "
@@ -97,6 +102,12 @@ def would_go(found: Doomed, asked: Request) -> str:
             "person's, add to the file, in a column pseudonym:"
         )
         lines += found.near_patients
+    if found.in_names:
+        lines.append(
+            f"{_named_by(found.in_names, found.in_names_objects)}, and would stay: if it is of "
+            "them, add to the file, in a column pseudonym:"
+        )
+        lines += found.in_names_patients
     return "\n".join(lines)
 
 
@@ -106,6 +117,15 @@ def near_by(lines: Sequence[int], objects: int) -> str:
     return (
         f"{number_of(objects, 'other object is', 'other objects are')} of the same ids as "
         f"{what} {spans(lines)}, but for issuers, leading zeros or separators"
+    )
+
+
+def _named_by(lines: Sequence[int], objects: int) -> str:
+    """What lies under a name that may be somebody's id; no value of anybody."""
+    what = "the id of line" if len(lines) == 1 else "ids of lines"
+    return (
+        f"{number_of(objects, 'scan that names nobody lies', 'scans that name nobody lie')} under "
+        f"names of files or folders that hold {what} {spans(lines)}"
     )
 
 

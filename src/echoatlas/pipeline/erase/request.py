@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from echoatlas.pipeline.deidentify.header.patient import (
     Identity,
     listed_marks,
+    loose_id,
     named_identity,
     patient_identity,
     study_identity,
@@ -57,12 +58,14 @@ class Asked:
         read_as: the columns by which it was read; ``patient_id`` of a list without a head.
         marks: hashes of the id but for its issuer, leading zeros and separators, which others have
             too.
+        known_as: the id itself, without these; "" of whom none is given.
     """
 
     line: int
     pseudonyms: frozenset[str]
     read_as: tuple[str, ...] = ()
     marks: frozenset[str] = frozenset()
+    known_as: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,8 @@ def request_of(
             more = ": a name tells nobody apart without the birth_date" if "name" in row else ""
             raise UsageError(f"{file.name}, line {line}: nothing by which a patient is known{more}")
         ways = tuple(dict.fromkeys(way for way, _ in found))
-        marks = frozenset(_marks(row, key))
-        asked.append(Asked(line, frozenset(one for _, one in found), ways, marks))
+        marks, bare = frozenset(_marks(row, key)), loose_id(normalized(row.get("patient_id", "")))
+        asked.append(Asked(line, frozenset(one for _, one in found), ways, marks, bare))
     if not asked:
         raise UsageError(f"{file.name} names no patient")
     return Request(name, site, tuple(asked))
