@@ -16,6 +16,7 @@ from PIL import Image
 from echoatlas.pipeline.errors import Reject
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.arrays.scan import reverse
+from echoatlas.pipeline.read.turns import oriented
 from echoatlas.pipeline.sidecars.annotations import given, in_codes, labeled
 from echoatlas.pipeline.sidecars.collection import (
     Attached,
@@ -577,3 +578,45 @@ def test_without_an_adapter_nothing_is_a_companion():
 )  # fmt: skip
 def test_a_split_is_one_of_few_words(written, code):
     assert split_code(written) == code
+
+
+def photo(turn: int, size: tuple[int, int]) -> bytes:
+    """A JPEG of (H, W) as it is coded, that says how it is turned."""
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    out = io.BytesIO()
+    gray = np.tile(np.arange(size[1], dtype=np.uint8), (size[0], 1))
+    Image.fromarray(gray).save(out, "jpeg", exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("turn", range(2, 9))
+def test_a_mask_lies_where_it_was_drawn_on_a_picture_that_says_how_it_is_turned(turn):
+    """Programs show such a picture turned (labelme, OpenCV), or as it is coded (Pillow)."""
+    scan = read(photo(turn, (40, 60)))
+    coded = np.zeros((40, 60), np.uint8)
+    coded[5:10, 20:50] = 255
+    shown = np.ascontiguousarray(oriented(coded, turn))
+
+    name = "D/benign/benign (1){}.png"
+    drawn = [cv2.imencode(".png", one)[1].tobytes() for one in (coded, shown)]
+    both = [of("busi", name.format(""), {name.format("_mask"): one}, scan) for one in drawn]
+
+    for found, flags in both:
+        masks = [one.mask for one in found if one.kind == "mask"]
+        if turn < 5:  # of one size either way
+            assert (masks, flags) == ([], {"mask_mismatch"})
+        else:
+            assert flags == frozenset()
+            assert np.array_equal(masks[0] > 0, shown > 0)
+
+
+@pytest.mark.parametrize(("turn", "there"), [(1, 1), (3, 0), (6, 0)])
+def test_outlines_and_boxes_of_a_picture_that_says_how_it_is_turned_may_be_of_either(turn, there):
+    scan = read(photo(turn, (40, 60)))
+    outline = {"Benign/segmentation/liver/7.json": "[[10, 20], [39, 20], [39, 29], [10, 29]]"}
+
+    found, flags = of("aul", "Benign/image/7.jpg", outline, scan)
+
+    assert there == sum(one.kind == "mask" for one in found)
+    assert flags == (frozenset() if there else {"mask_mismatch"})

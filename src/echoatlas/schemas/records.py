@@ -155,6 +155,7 @@ class Scan:
             where there is no codec, or one of no other container.
         masks: that lie in the file beside the pictures.
         aspect: how wide a pixel of a loose file is to how high, where only that is known.
+        turn: how its pictures were turned to be shown, as EXIF numbers it; 1: as they are coded.
     """
 
     format: str
@@ -179,6 +180,7 @@ class Scan:
     codestream: str = ""
     masks: tuple[InnerMask, ...] = ()
     aspect: tuple[int, int] = (1, 1)
+    turn: int = 1
 
 
 @dataclass(frozen=True, slots=True)

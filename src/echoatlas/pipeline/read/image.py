@@ -75,7 +75,7 @@ def read_jpeg(data: bytes, config: ReadConfig) -> Scan:
     text, turn = jpeg_words(stream.texts, config)
     found = still(oriented(picture, turn), "jpeg", "jpeg", code, text=text, flags=flags)
     coded = codestream_digest([data], JPEG) if turn == 1 else ""
-    return replace(found, codestream=coded, aspect=_aspect(stream, turn))
+    return replace(found, codestream=coded, aspect=_aspect(stream, turn), turn=turn)
 
 
 def _aspect(stream: Codestream, turn: int) -> tuple[int, int]:
@@ -131,6 +131,7 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
         single=lambda index: one(picture, index, size, CODEC_ERRORS),
         codestream=codestream_digest(coded, JPEG) if turn == 1 else "",
         aspect=_aspect(stream, turn),
+        turn=turn,
     )
 
 
@@ -235,11 +236,11 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         if count > 1:
             image.seek(pages.places[0])
             check_size(image.height, image.width, len(pages.places), config)
-        flags, aspect = pages.flags, SQUARE
+        flags, aspect, turn = pages.flags, SQUARE, int(image.getexif().get(ORIENTATION, 1))
         if stated.spacing is None:
             flags = (*flags, *of_picture(image.info))
             aspect = shape_of_picture(image.info)
-            aspect = aspect[::-1] if sideways(image.getexif().get(ORIENTATION, 1)) else aspect
+            aspect = aspect[::-1] if sideways(turn) else aspect
         bands = image.getbands()
         if ("A" in bands and bands != LAB) or "transparency" in image.info:
             flags = (*flags, "alpha")
@@ -252,7 +253,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         demand_colors(next(_frames(data, kind, groups[:1], scale)))
     if len(pages.places) == 1:
         found = still(picture, kind, kind, code, text=text, flags=flags, spacing=stated.spacing)
-        return replace(found, aspect=aspect)
+        return replace(found, aspect=aspect, turn=turn)
     return Scan(
         format=kind,
         codec=kind,
@@ -267,6 +268,7 @@ def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
         flags=flags,
         stack=(len(groups),) if kind == "tiff" else None,  # whose pages are cut from arrays
         aspect=aspect,
+        turn=turn,
     )
 
 

@@ -6,6 +6,7 @@ mask of NumPy's own integers has 64 bits. Of color it knows no reals at all.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -49,7 +50,7 @@ def read_reals(data: bytes, config: ReadConfig) -> Scan:
     if pages[0].planarconfig == SEPARATE and values.ndim > 3:
         demand_colors(values[0])
     x, y = scale.spacing or (None, None)
-    return array_scan(
+    scan = array_scan(
         values,
         "tiff",
         config,
@@ -57,6 +58,7 @@ def read_reals(data: bytes, config: ReadConfig) -> Scan:
         sizes=[None, y, x, None][: values.ndim],
         step_ms=scale.step_ms,
     )
+    return replace(scan, turn=_turn(pages[0]))
 
 
 class _Tags:
@@ -100,9 +102,12 @@ def _values(pages: list[tifffile.TiffPage], config: ReadConfig) -> NDArray[Any]:
 
 def _shown(page: tifffile.TiffPage) -> NDArray[Any]:
     """The values of a page, (H, W) or (H, W, 3), turned as it is shown."""
-    tag = page.tags.get(ORIENTATION)
     values = page.asarray()
     if page.planarconfig == SEPARATE and page.samplesperpixel > 1:
         values = np.moveaxis(values, 0, -1)
-    turned = oriented(values, int(tag.value) if tag else 1)
-    return np.ascontiguousarray(turned)
+    return np.ascontiguousarray(oriented(values, _turn(page)))
+
+
+def _turn(page: tifffile.TiffPage) -> int:
+    tag = page.tags.get(ORIENTATION)
+    return int(tag.value) if tag else 1

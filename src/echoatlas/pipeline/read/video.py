@@ -16,6 +16,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.demux import Facts, demux, open_video, stamp_of, tags
+from echoatlas.pipeline.read.turns import oriented, sideways
 from echoatlas.schemas.records import Damage, Scan
 from echoatlas.wording import number_of
 
@@ -28,7 +29,11 @@ FILE_ERRORS = (av.error.FFmpegError, ValueError, EOFError, IndexError)
 SMOOTH = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 # Else FFmpeg leaves columns that a stream cuts off at its left, to keep addresses even.
 UNALIGNED = int(Flags.unaligned)
-UPRIGHT = (1 << 16, 0, 0, 1 << 16)
+# By whether rows become columns, and columns and rows are then mirrored: as ``oriented`` does it
+TURNS = {one: turn for turn, one in enumerate(
+    ((False, False, False), (False, True, False), (False, True, True), (False, False, True),
+     (True, False, False), (True, True, False), (True, True, True), (True, False, True)), 1
+)}  # fmt: skip
 BT709, FULL_RANGE = 1, 2  # H.273 matrix coefficients; FFmpeg's AVCOL_RANGE_JPEG
 # FFmpeg's names of 16 bits a sample, in which fewer may lie
 DEEP = re.compile(r"(gray|ya|rgb|bgr|rgba|bgra|gbrp|gbrap)(16|48|64)[lb]e")
@@ -40,11 +45,11 @@ class _Seen:
 
     Attributes:
         bits: that hold the brightest sample of a clip of 16 bits; 0 as long as nobody asked.
-        turned: whether pictures are shown otherwise than they are coded.
+        turn: how pictures are turned to be shown, as of ``Scan``.
     """
 
     bits: int = 0
-    turned: bool = False
+    turn: int = 1
 
 
 def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
@@ -84,8 +89,9 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         text=facts.text,
         flags=facts.flags,
         damage=damage,
-        codestream="" if seen.turned else facts.codestream,
-        aspect=facts.aspect if picture.shape[0] == facts.height else facts.aspect[::-1],
+        codestream="" if seen.turn != 1 else facts.codestream,
+        aspect=facts.aspect[::-1] if sideways(seen.turn) else facts.aspect,
+        turn=seen.turn,
     )
 
 
@@ -118,7 +124,7 @@ def _pictures(
                 for index in range(late):
                     damage.lose(index, "late_start")
             check_size(frame.height, frame.width, late + count + 1, config)
-            seen.turned = seen.turned or _matrix(frame) not in (None, UPRIGHT)
+            seen.turn = _turn(frame)
             if DEEP.fullmatch(frame.format.name):
                 seen.bits = seen.bits or _bits(data, facts, config)
                 picture, color = _shifted(frame, seen.bits)
@@ -231,26 +237,20 @@ def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
     return _turned(np.asarray(rgb.to_ndarray(), np.uint8), frame), code
 
 
-def _matrix(frame: Any) -> tuple[int, int, int, int] | None:
-    """a, b, c and d of how a frame is shown; None where nothing is said."""
-    told = frame.side_data.get(SideDataType.DISPLAYMATRIX)
-    if told is None:
-        return None
-    a, b, _, c, d = np.frombuffer(bytes(told), np.int32)[:5].tolist()
-    return a, b, c, d
-
-
-def _turned(picture: Picture, frame: Any) -> Picture:
-    """A picture turned and mirrored as the frame's matrix has it, to the nearest right angle.
+def _turn(frame: Any) -> int:
+    """How a frame's matrix has it turned and mirrored, to the nearest right angle, as of EXIF.
 
     Column p and row q of what is coded are shown at column ap + cq and row bp + dq, but for where
     that begins (ISO/IEC 14496-12, 6.2.2). An angle alone tells a mirror image from none by nothing.
     """
-    matrix = _matrix(frame)
-    if matrix in (None, UPRIGHT):
-        return picture
-    a, b, c, d = matrix
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        picture, a, d = picture.swapaxes(0, 1), c, b
-    picture = picture[:, ::-1] if a < 0 else picture
-    return np.ascontiguousarray(picture[::-1] if d < 0 else picture)
+    told = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    if told is None:
+        return 1
+    a, b, _, c, d = np.frombuffer(bytes(told), np.int32)[:5].tolist()
+    across = abs(b) + abs(c) > abs(a) + abs(d)
+    a, d = (c, b) if across else (a, d)
+    return TURNS[across, a < 0, d < 0]
+
+
+def _turned(picture: Picture, frame: Any) -> Picture:
+    return np.ascontiguousarray(oriented(picture, _turn(frame)))

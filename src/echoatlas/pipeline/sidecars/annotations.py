@@ -21,6 +21,7 @@ from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read import ReadConfig, read
 from echoatlas.pipeline.read.arrays.scan import reverse
 from echoatlas.pipeline.read.headings import told
+from echoatlas.pipeline.read.turns import oriented, sideways
 from echoatlas.schemas.records import SourceAnnotation
 from echoatlas.taxonomy.matching.matcher import anatomy, axes
 
@@ -63,7 +64,7 @@ def given(
         listed = list(pairs)
         table, rows = listed[0][0], [row for _, row in listed]
         found += _columns(table, rows, collection.name)
-        if table.shapes and scan.lay.turned:  # they speak of the picture as it lay before
+        if table.shapes and _is_turned(scan):  # they may speak of the picture as it lay before
             flags.add("mask_mismatch")
             continue
         for shapes in table.shapes:
@@ -186,22 +187,45 @@ def _masks(
         Reject: by the reader, or by the step "annotate" with a flag for its detail.
     """
     if data[:1] == b"[":
-        if scan.lay.turned:
+        if _is_turned(scan):
             raise _unusable("mask_mismatch")
         yield SourceAnnotation("mask", rule.mask.name, source, mask=_polygon(data, scan))
         return
     numbers = bool(rule.mask.labels) and not any(key.startswith("#") for key in rule.mask.labels)
     opened = read(data, replace(config, masks=True, numbers=numbers, like=scan.lay))
-    same = (opened.height, opened.width) == (scan.height, scan.width)
-    same = same and opened.lay.turned == scan.lay.turned
+    size, turn = (opened.height, opened.width), _turn(scan, opened)
+    size = size[::-1] if sideways(turn) else size
+    same = size == (scan.height, scan.width) and opened.lay.turned == scan.lay.turned
     if not same or opened.declared_frames not in (1, scan.declared_frames):
         raise _unusable("mask_mismatch")
     mirrored = _mirrored(scan, opened)
     for index, picture in enumerate(opened.frames()):
         frame = index if opened.declared_frames > 1 else None
-        for name, inside in sorted(labeled(picture[mirrored], rule.mask).items()):
+        shown = oriented(picture[mirrored], turn)
+        for name, inside in sorted(labeled(shown, rule.mask).items()):
             drawn = inside.astype(np.uint8)
             yield SourceAnnotation("mask", name, source, mask=drawn, frame=frame)
+
+
+def _is_turned(scan: Scan) -> bool:
+    return scan.lay.turned or scan.turn != 1
+
+
+def _turn(scan: Scan, mask: Scan) -> int:
+    """How a mask has to be turned that says nothing of that, over a picture that its file turns.
+
+    Programs that draw show such a picture turned, or as it is coded: the mask's size may tell.
+
+    Raises:
+        Reject: "mask_mismatch" if it may be either.
+    """
+    if mask.turn == scan.turn:
+        return 1
+    size, shown = (mask.height, mask.width), (scan.height, scan.width)
+    coded = shown[::-1] if sideways(scan.turn) else shown
+    if size == shown == coded:
+        raise _unusable("mask_mismatch")
+    return scan.turn if size == coded and mask.turn == 1 else 1
 
 
 def _mirrored(scan: Scan, mask: Scan) -> tuple[slice, slice]:
