@@ -8,9 +8,9 @@ import struct
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom import dcmread, dcmwrite
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID_dictionary
+from pydicom.uid import EnhancedUSVolumeStorage, UID_dictionary
 
 from echoatlas.pipeline.deduplicate.ranking import is_lossy
 from echoatlas.pipeline.errors import Reason, Reject
@@ -185,3 +185,31 @@ def test_a_photoacoustic_image_is_told_as_that():
 
     assert Reason.NOT_ULTRASOUND is found
     assert "photoacoustic" in told
+
+
+@pytest.mark.parametrize("end", ["66.4", "66.7"])
+def test_a_segmentation_is_told_as_masks(end):
+    overrides = {"SOPClassUID": f"1.2.840.10008.5.1.4.1.1.{end}", "Modality": "SEG"}
+
+    told = reason(write_dicom(GRAY, LITTLE, overrides=overrides))
+
+    assert told[0] is Reason.NOT_AN_IMAGE
+    assert "masks" in told[1]
+
+
+@pytest.mark.parametrize("kind", ["", "TISSUE_INTENSITY", "FLOW_VELOCITY", "ELASTICITY"])
+@pytest.mark.parametrize("groups", ["Shared", "PerFrame"])
+def test_velocities_of_a_volume_are_no_echoes(kind, groups):
+    """As gray they look like them (PS3.3 C.8.24.5.2)."""
+    volume = dcmread(io.BytesIO(write_dicom(GRAY, LITTLE)))
+    volume.SOPClassUID, typed, frame = EnhancedUSVolumeStorage, Dataset(), Dataset()
+    typed.DataType = kind
+    frame.ImageDataTypeSequence = [typed]
+    setattr(volume, f"{groups}FunctionalGroupsSequence", [frame])
+    out = io.BytesIO()
+    volume.save_as(out)
+
+    if kind in ("", "TISSUE_INTENSITY"):
+        assert read(out.getvalue()).declared_frames == len(GRAY.pictures)
+    else:
+        assert reason(out.getvalue())[0] is Reason.NOT_AN_IMAGE
