@@ -9,6 +9,7 @@ takers wins; and a holder that slept through being taken over finds that out bef
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from echoatlas.pipeline.errors import Retry, UsageError
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.file_lock import try_lock
 from echoatlas.pipeline.lake.lease import RENEW_EVERY, Lease, busy, note_of, parsed
 from echoatlas.pipeline.storage.storage import LocalStorage, S3Storage, Storage
@@ -62,7 +64,8 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
     path = storage.path(KEY)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file: IO[str] = path.open("a+", encoding="utf-8")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        file: IO[str] = os.fdopen(descriptor, "r+", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write to {storage.uri} ({error.strerror})") from None
     with file:
@@ -70,7 +73,8 @@ def _held_locally(storage: LocalStorage, run_id: str) -> Iterator[Held]:
             raise busy(_said(file))
         file.seek(0)
         before = parsed(file.read()).get("run_id", "")
-        _rewrite(file, json.dumps(note_of(run_id)))
+        with local_faults(storage.uri):
+            _rewrite(file, json.dumps(note_of(run_id)))
         yield Held(run_id, before)
         _rewrite(file, "")
 
@@ -84,10 +88,13 @@ def _said(file: IO[str]) -> dict[str, Any]:
 
 
 def _rewrite(file: IO[str], text: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(text)
-    file.flush()
+    """Put a note in the place of another, which stays if the disk is full: it alone says that
+    somebody was cut off, and whose work has to be settled."""
+    data = text.encode()
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    while data:  # past the file's buffer, which would be written once more when it is closed
+        data = data[os.write(file.fileno(), data) :]
+    os.ftruncate(file.fileno(), len(text.encode()))
 
 
 @contextmanager
