@@ -18,6 +18,7 @@ from av.stream import Disposition
 
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.precision import since
+from echoatlas.pipeline.read.aperture import WHOLE, Crop, crop_of
 from echoatlas.pipeline.read.aspect import SQUARE, shape_of, unequal
 from echoatlas.pipeline.read.coded import Packets
 from echoatlas.pipeline.read.config import ReadConfig, check_size
@@ -44,7 +45,7 @@ class Facts:
         shown: for how many ticks each picture is shown; empty where each is shown once.
         codestream: digest of the coded pictures alone (``coded``).
         aspect: how wide a pixel is to how high, as it is coded.
-        height: of the picture as it is coded; it may be turned to be shown.
+        crop: what of the picture as it is coded is not shown, before it is turned.
     """
 
     codec: str
@@ -60,7 +61,7 @@ class Facts:
     shown: tuple[int, ...] = ()
     codestream: str = ""
     aspect: tuple[int, int] = SQUARE
-    height: int = 0
+    crop: Crop = WHOLE
 
     def before(self, stamp: float | None) -> int:
         """How many pictures are missing before the first that came out.
@@ -183,7 +184,7 @@ def demux(data: bytes, config: ReadConfig) -> Facts:
             shown=shown,
             codestream=coded.hexdigest(),
             aspect=shape_of(aspect.numerator, aspect.denominator) if aspect else SQUARE,
-            height=context.height,
+            crop=crop_of(data, track.id, context.height, context.width),
         )
 
 

@@ -14,6 +14,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from echoatlas.pipeline.errors import Reason, Reject
+from echoatlas.pipeline.read.aperture import WHOLE
 from echoatlas.pipeline.read.config import ReadConfig, check_size
 from echoatlas.pipeline.read.demux import Facts, demux, open_video, stamp_of, tags
 from echoatlas.pipeline.read.turns import oriented, sideways
@@ -89,7 +90,7 @@ def read_video(data: bytes, kind: str, config: ReadConfig) -> Scan:
         text=facts.text,
         flags=facts.flags,
         damage=damage,
-        codestream="" if seen.turn != 1 else facts.codestream,
+        codestream=facts.codestream if seen.turn == 1 and facts.crop == WHOLE else "",
         aspect=facts.aspect[::-1] if sideways(seen.turn) else facts.aspect,
         turn=seen.turn,
     )
@@ -130,6 +131,7 @@ def _pictures(
                 picture, color = _shifted(frame, seen.bits)
             else:
                 picture, color = _to_rgb(frame, reformatter)
+            picture = np.ascontiguousarray(oriented(facts.crop.of(picture), seen.turn))
             if size is not None and picture.shape[:2] != size:
                 raise Reject(Reason.UNREADABLE, "frames differ in size")
             size = picture.shape[0], picture.shape[1]
@@ -171,7 +173,7 @@ def _samples(frame: Any) -> tuple[NDArray[np.uint16], bool]:
 def _shifted(frame: Any, bits: int) -> tuple[Picture, str]:
     samples, gray = _samples(frame)
     picture = (samples >> max(bits - 8, 0)).astype(np.uint8)
-    return _turned(picture, frame), "gray" if gray else "rgb:codestream"
+    return picture, "gray" if gray else "rgb:codestream"
 
 
 def _decoded(data: bytes, facts: Facts, damage: Damage, config: ReadConfig) -> Iterator[Any]:
@@ -211,14 +213,14 @@ def _packets(container: Any, stream: Any, facts: Facts) -> Iterator[tuple[Any, b
 
 
 def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
-    """As displayed: gray planes as gray, all else as RGB by the stream's own matrix and range.
+    """Gray planes as gray, all else as RGB by the stream's own matrix and range.
 
     An unstated matrix is BT.601: what scanners' encoders, AVI and MPEG-2 at these sizes use, and
     what every player assumes.
     """
     name = frame.format.name
     if name in ("gray", "gray8"):
-        return _turned(frame.to_ndarray(), frame), "gray"
+        return frame.to_ndarray(), "gray"
     full = name.startswith("yuvj") or frame.color_range == FULL_RANGE
     matrix = Colorspace.ITU709 if frame.colorspace == BT709 else Colorspace.ITU601
     rgb = reformatter.reformat(
@@ -234,7 +236,7 @@ def _to_rgb(frame: Any, reformatter: VideoReformatter) -> tuple[Picture, str]:
     code += "full" if full else "limited"
     if name in ("rgb24", "bgr24", "bgra", "rgba", "pal8", "gbrp", "bgr0", "rgb0"):
         code = "rgb:codestream"
-    return _turned(np.asarray(rgb.to_ndarray(), np.uint8), frame), code
+    return np.asarray(rgb.to_ndarray(), np.uint8), code
 
 
 def _turn(frame: Any) -> int:
@@ -250,7 +252,3 @@ def _turn(frame: Any) -> int:
     across = abs(b) + abs(c) > abs(a) + abs(d)
     a, d = (c, b) if across else (a, d)
     return TURNS[across, a < 0, d < 0]
-
-
-def _turned(picture: Picture, frame: Any) -> Picture:
-    return np.ascontiguousarray(oriented(picture, _turn(frame)))
