@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 from echoatlas.pipeline.deidentify_tool.containers import stills
-from echoatlas.pipeline.frames.png import data_url, encode_png, small_png
+from echoatlas.pipeline.frames.png import FOREIGN_ZLIB, data_url, encode_png, small_png
 
 TOO_WIDE = np.zeros((1, 1_000_001), np.uint8)
 
@@ -39,3 +42,43 @@ def test_a_picture_of_few_levels_comes_back_and_is_small(bits: int):
     assert back.shape == levels.shape
     assert (back == (levels if bits == 8 else np.where(levels, 255, 0))).all()
     assert len(packed) < 0.8 * len(encode_png(levels))
+
+
+def by_way_of(program: str) -> str:
+    """What a process of its own prints."""
+    pytest.importorskip("decord")  # 0.6 brings a zlib that others then take for theirs
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_where_opencv_reads_no_png_it_is_not_said_that_a_picture_is_damaged():
+    """Whoever imports a reader of videos, and then us, is told what to import first."""
+    load = "from echoatlas.pipeline.release.shard import unpacked_image"
+    tell = f"""
+from echoatlas.pipeline.errors import UsageError
+try:
+    print(unpacked_image(bytes.fromhex("{encode_png(np.full((8, 8), 7, np.uint8)).hex()}"), "png"))
+except UsageError as told:
+    print(told)
+"""
+    assert by_way_of(f"import decord\n{load}\n{tell}") == FOREIGN_ZLIB
+    assert by_way_of(f"{load}\nimport decord\n{tell}").startswith("[[7 7")
+
+
+def test_colors_of_16_bits_that_libpng_cannot_read_are_refused_and_not_those_that_pillow_makes():
+    """Else a mask of three labels came as one that is empty."""
+    deep = np.full((8, 8, 3), 7, np.uint16)
+    png = cv2.imencode(".png", deep)[1].tobytes().hex()
+    load = "from echoatlas.pipeline.read import read"
+    tell = f"""
+from echoatlas.pipeline.errors import Reject
+try:
+    (picture,) = read(bytes.fromhex("{png}")).frames()
+    print(picture.max())
+except Reject as told:
+    print(told)
+"""
+    assert "cannot be decoded (PngError)" in by_way_of(f"import decord\n{load}\n{tell}")
+    assert by_way_of(f"{load}\nimport decord\n{tell}") == "7"

@@ -1,4 +1,4 @@
-"""A picture as PNG: one way to write it, which says so if it can't."""
+"""A picture as PNG: one way to write it, and one to read it, which say so if they can't."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from echoatlas.schemas.records import Picture
+
+FOREIGN_ZLIB = (
+    "OpenCV reads no PNG in this process: a library that was imported before it brought another"
+    " zlib, as decord 0.6 does. Import echoatlas first."
+)
 
 
 def encode_png(picture: Picture) -> bytes:
@@ -45,6 +54,21 @@ def small_png(levels: Picture, bits: int = 8) -> bytes:
         *(cv2.IMWRITE_PNG_BILEVEL, int(bits == 1)),
     ]
     return _encoded(np.where(levels != 0, np.uint8(255), np.uint8(0)) if bits == 1 else levels, how)
+
+
+def decode_png(data: bytes | NDArray[np.uint8], how: int = cv2.IMREAD_UNCHANGED) -> Picture:
+    """A picture that was coded as PNG, or as JPEG, as OpenCV lays it: colors are BGR.
+
+    Raises:
+        ValueError: it is damaged.
+        UsageError: no PNG can be read in this process, damaged or not.
+    """
+    pixels: Picture | None = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    if pixels is not None:
+        return pixels
+    if cv2.imdecode(np.frombuffer(encode_png(np.zeros((1, 1), np.uint8)), np.uint8), how) is None:
+        raise UsageError(FOREIGN_ZLIB)
+    raise ValueError("the picture is damaged")
 
 
 def data_url(pixels: Picture) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import imagecodecs
 import numpy as np
+from imagecodecs import PngError, png_decode, png_encode  # now: zlib may be another's later
 
+from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import check_size
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def in_all_bits(data: bytes, config: ReadConfig) -> bytes:
         data: a PNG, whole or not.
 
     Returns:
-        ``data`` itself of other pictures, of those that use 16 bits, and of damaged ones.
+        ``data`` itself of other pictures, of those that use 16 bits, and of those that end early.
 
     Raises:
-        Reject: ``too_large``.
+        Reject: ``too_large``, ``unreadable``.
     """
     chunks = list(_chunks(data))
     if len(chunks) < 3 or chunks[0][0] != b"IHDR" or chunks[-1] != (b"IEND", b""):
@@ -77,7 +78,10 @@ def in_all_bits(data: bytes, config: ReadConfig) -> bytes:
             if bits == 16:
                 return data
         lifted = {frame.place: _lifted(frame, color, ways, 16 - bits) for frame in frames}
-    except (imagecodecs.PngError, ValueError, struct.error):
+    except PngError:
+        # Pillow may well read it all the same, and give the high bytes alone
+        raise Reject(Reason.UNREADABLE, "the picture cannot be decoded (PngError)") from None
+    except (ValueError, struct.error):
         return data
     chunks[0] = (b"IHDR", HEADER.pack(width, height, depth, color, 0, 0, 0))
     return _written(chunks, {at for frame in frames for at in frame.places}, lifted)
@@ -120,7 +124,7 @@ def _decoded(frame: _Frame, color: int, ways: list[int]) -> NDArray[np.uint16]:
     """
     head = HEADER.pack(frame.width, frame.height, 16, color, *ways)
     chunks = [(b"IHDR", head), (b"IDAT", b"".join(frame.coded)), (b"IEND", b"")]
-    samples: NDArray[Any] = np.array(imagecodecs.png_decode(_packed(chunks)))
+    samples: NDArray[Any] = np.array(png_decode(_packed(chunks)))
     if samples.dtype != np.uint16 or samples.shape != (frame.height, frame.width, CHANNELS[color]):
         raise ValueError("not the samples that the header states")
     return samples
@@ -130,7 +134,7 @@ def _lifted(frame: _Frame, color: int, ways: list[int], lift: int) -> bytes:
     """The coded rows of a frame whose colors are so many bits larger."""
     samples = _decoded(frame, color, ways)
     samples[..., : COLORS[color]] <<= lift
-    coded = bytes(imagecodecs.png_encode(samples, level=1))
+    coded = bytes(png_encode(samples, level=1))
     return b"".join(body for name, body in _chunks(coded) if name == b"IDAT")
 
 

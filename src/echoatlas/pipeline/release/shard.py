@@ -9,7 +9,7 @@ import numpy as np
 
 from echoatlas.pipeline.frames.clip_codec import decode_clip
 from echoatlas.pipeline.frames.codec import decode
-from echoatlas.pipeline.frames.png import encode_png
+from echoatlas.pipeline.frames.png import decode_png, encode_png
 from echoatlas.schemas.index import ROLES, Role
 
 if TYPE_CHECKING:
@@ -47,12 +47,11 @@ def unpacked_image(data: Buffer, codec: str, out: Picture | None = None) -> Pict
 
     Raises:
         ValueError: the bytes are damaged.
+        UsageError: as of ``decode_png``.
     """
     if codec == "zstd":
         return decode(data, out)
     if codec == "clip":
         return decode_clip(data)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ValueError("the image is damaged")
+    pixels = decode_png(data)
     return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from echoatlas.pipeline.frames.png import decode_png
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def inside(mask: bytes) -> NDArray[np.bool_]:
     """(H, W), where a mask that came as PNG is not 0: others take each level for another mask."""
-    pixels = cv2.imdecode(np.frombuffer(mask, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if pixels is None:
-        raise ValueError("the mask is damaged")
-    return np.asarray(pixels != 0)
+    return np.asarray(decode_png(mask, cv2.IMREAD_GRAYSCALE) != 0)
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
