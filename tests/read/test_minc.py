@@ -91,6 +91,14 @@ def test_spacing_and_times_are_those_of_the_dimensions():
     assert np.array_equal(COLOR, np.stack(list(color.frames())))
 
 
+@pytest.mark.parametrize("step", [-0.3, 0.3])
+def test_a_volume_lies_as_its_values_do_whichever_way_its_axes_are_said_to_run(step, monkeypatch):
+    """``findings/lesion_of_a_minc_volume.sh``: programs do not agree on what they say."""
+    monkeypatch.setitem(STEPS, "yspace", step)
+
+    assert np.array_equal(CINE, shown(minc(CINE)))
+
+
 def test_labels_are_not_scaled():
     labels = minc(CINE, ends=(np.zeros(6), GAIN), kind=b"label__")
 
