@@ -110,3 +110,19 @@ def test_what_a_kill_left_half_written_goes(begun: Rehearsal) -> None:
 
     assert [half for half in halves if half.exists()] == []
     assert traces_left(there) == []
+
+
+def test_until_it_is_gone_on_with_run_and_status_say_so(begun: Rehearsal) -> None:
+    """The run said that frames were missing, and not that somebody's erasure was cut off."""
+    there = begun.elsewhere("cut-off", with_lake=True)
+    stopped(there, "echoatlas.pipeline.lake.tables.Lake.drop_rows", *request(there), time=6).kill()
+
+    ran, stands = there.here("run"), there.here("status")
+    said = there.run("status")["erasure"]
+    erased(there)
+
+    assert ran.returncode == 1
+    assert said.startswith("an erasure was cut off, or is under way (request dsr-7): give its")
+    assert said in ran.stderr and said in stands.stdout
+    assert there.run("status")["erasure"] == ""
+    assert there.here("run").returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.release.exports.video import ffv1_avi, h264_mp4
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.storage.storage import Storage
 from tests.helpers.exported import area, releases_of_clips, shown, times
@@ -224,3 +226,18 @@ def test_a_release_of_clips_gives_the_same_files_as_one_of_frames(
         for folder in (pulled["mp4"], tmp_path)
     )
     assert first == second
+
+
+def test_nothing_of_a_clip_is_put_where_temporary_files_lie(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who is killed leaves it there, whoever is erased later; and that folder may be full."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not-there"))
+    clip = np.arange(3 * 32 * 32, dtype=np.uint8).reshape(3, 32, 32)
+
+    made = {".mp4": h264_mp4(clip, [0.0, 40.0, 80.0]), ".avi": ffv1_avi(clip, 40.0)}
+
+    for ending, data in made.items():
+        file = tmp_path / f"clip{ending}"
+        file.write_bytes(data)
+        assert (by_opencv(file)[0][..., 0] == clip).all()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from echoatlas.pipeline.label.relabel import counted, stand, standing
 from echoatlas.pipeline.lake.portions import Portion, Wanted
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.run.metrics import samples_of
 from echoatlas.pipeline.run.status import status, without_file
 from echoatlas.pipeline.run.tallies import Packed, unlisted_objects
 from echoatlas.pipeline.storage.storage import Storage
@@ -171,3 +172,29 @@ def test_a_site_whose_file_was_taken_away_is_told_of(
 
     assert (before["without_file"], there.run("status")["without_file"]) == ([], [name])
     assert f"{name} has no file among the sites any more" in there.here("status").stdout
+
+
+def test_metrics_stand_as_status_does_whatever_moved_objects(
+    undisturbed: Rehearsal, tmp_path: Path
+) -> None:
+    """Only a run that did something wrote them: dashboards showed who had been erased."""
+    there = undisturbed.copied(tmp_path)
+    told = [(_counted(there), there.run("status")["sites"])]
+
+    there.run("quarantine", "retry")
+    told.append((_counted(there), there.run("status")["sites"]))
+    there.run("run")
+    (site,) = there.deployment.sites
+    there.run("erase", site, "--whole", "--request", "r1", "--report", str(tmp_path))
+    told.append((_counted(there), there.run("status")["sites"]))
+
+    assert all(metrics == status for metrics, status in told)
+    assert len({str(status) for _, status in told}) == len(told)
+
+
+def _counted(there: Rehearsal) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    text = there.lake.storage.read("metrics/echoatlas.prom")
+    for (site, said), number in samples_of(text)["echoatlas_objects"].items():
+        found.setdefault(site, {})[said] = int(number)
+    return found

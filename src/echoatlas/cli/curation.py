@@ -199,7 +199,9 @@ def status_text(found: dict[str, Any]) -> str:
     kinds = sorted({kind for counts in found["sites"].values() for kind in counts})
     parts = [
         f"{number_of(found['frames'], 'frame')}; the books "
-        f"{'balance' if found['conservation'] else 'DO NOT'}",
+        f"{'' if found['conservation'] else 'DO NOT '}balance",
+        *found["faults"],
+        *([found["erasure"]] if found["erasure"] else []),
         table(
             ("site", *kinds),
             [

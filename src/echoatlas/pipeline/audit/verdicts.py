@@ -28,7 +28,9 @@ from echoatlas.pipeline.release.findings import HELD_BACK, REVIEWED, standing
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import living_names
 from echoatlas.pipeline.run.commit import carry_out, recover
+from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.lake_steps import renew_lake
+from echoatlas.pipeline.run.metrics import tell_books
 from echoatlas.pipeline.spreadsheet import told_lines
 from echoatlas.schemas.rows.log import FindingRow
 from echoatlas.schemas.rows.objects import AuditRow, ObjectRow, QuarantineRow
@@ -92,6 +94,7 @@ def import_sheet(deployment: Deployment, source: Path, author: str, day: date) -
         refused: list[str] = []
         if objects:
             refused = renew_lake(deployment, run_id)
+            tell_books(lake.storage, balance(lake))
     if refused:
         raise CheckFailed(f"the objects are in quarantine, but {refused[0]}")
     return Imported(

@@ -32,7 +32,7 @@ from echoatlas.pipeline.erase.sweep import empty_scratch, give_up_half_written, 
 from echoatlas.pipeline.erase.tables import take_out
 from echoatlas.pipeline.errors import CheckFailed, Retry, UsageError
 from echoatlas.pipeline.event_log import EventLog, run_name
-from echoatlas.pipeline.gate.held import remember_held
+from echoatlas.pipeline.gate.held import batches_held, remember_held
 from echoatlas.pipeline.gate.history import forget_lately
 from echoatlas.pipeline.gate.pages import forget_pages
 from echoatlas.pipeline.lake.purge import purged
@@ -41,6 +41,7 @@ from echoatlas.pipeline.plan.survey import arrived_at
 from echoatlas.pipeline.release.cutting import wait_for_cutters
 from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
+from echoatlas.pipeline.run.metrics import tell_books
 from echoatlas.pipeline.sites.outbox import write_receipts
 from echoatlas.pipeline.vault.crosswalk import Crosswalk
 from echoatlas.schemas.events import Stage
@@ -172,8 +173,11 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         forget_pages(lake.storage)
         forget_lately(lake.storage)
         remember_held(lake.storage, {gone.site: None})
+        books = balance(lake)
+        held = {site: one.objects for site, one in batches_held(lake.storage).items()}
+        tell_books(lake.storage, books, {site: held.get(site, 0) for site in books.sites})
         begin(Stage.PROVE, "reading everything again")
-        found = _erasure(deployment, gone, request, why, written, told, scatter)
+        found = _erasure(deployment, gone, request, why, written, told, scatter, books.holds)
         if not found.proof.holds:
             where = ", ".join(kind for kind, number in found.proof.found.items() if number)
             raise CheckFailed(f"traces are left in: {where}; run the same command again")
@@ -231,6 +235,7 @@ def _erasure(
     receipts: bool,
     uploads: bool,
     scatter: Scatter,
+    books: bool,
 ) -> Erasure:
     lake, releases = deployment.lake, deployment.releases
     needles = Needles(gone.needles.union(gone.digests), frozenset(gone.pictures))
@@ -251,7 +256,7 @@ def _erasure(
         releases=tuple(redactions(releases, why)),
         receipts=receipts,
         uploads=uploads,
-        books=balance(lake).holds,
+        books=books,
         proof=prove({"lake": lake.storage, "releases": releases}, needles, scatter),
         near=gone.near,
         near_objects=gone.near_objects,

@@ -25,6 +25,7 @@ from echoatlas.pipeline.erase.quarantined import rejected_of
 from echoatlas.pipeline.erase.returned import returned
 from echoatlas.pipeline.erase.samples import digests_of
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.made_with import demand_same_keys
 from echoatlas.pipeline.lake.tombstones import MASKED
 from echoatlas.pipeline.release.manifest import manifest_of
@@ -47,8 +48,8 @@ def doomed(deployment: Deployment, request: Request) -> Doomed:
     """What a request's erasure has to take away: as it was found first, or else as it is now.
 
     Raises:
-        UsageError, Retry: the lake or the site's bucket can't be read, or keys are others than
-            those under which it was found.
+        UsageError, Retry: the lake or the site's bucket can't be read, the vault can't be written
+            to, or keys are others than those under which it was found.
     """
     place = kept_at(deployment, request.name)
     if place.is_file():
@@ -62,6 +63,12 @@ def doomed(deployment: Deployment, request: Request) -> Doomed:
             )
         return begun
     found = found_in_lake(deployment, request)
+    with local_faults(str(place.parent)):
+        _write_down(found, place)
+    return found
+
+
+def _write_down(found: Doomed, place: Path) -> None:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = place.with_suffix(".part")
     partial.unlink(missing_ok=True)
@@ -71,7 +78,6 @@ def doomed(deployment: Deployment, request: Request) -> Doomed:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(place)
-    return found
 
 
 def kept_at(deployment: Deployment, request: str) -> Path:

@@ -153,6 +153,20 @@ def open_requests(storage: Storage) -> list[str]:
     return sorted(begun - done)
 
 
+def unfinished_erasure(storage: Storage) -> str:
+    """What to do about an erasure that was cut off, for people; "" where none is open.
+
+    Until it has ended the books need not balance: some of its rows are gone, and others are not.
+    """
+    waiting = open_requests(storage)
+    if not waiting:
+        return ""
+    return (
+        f"an erasure was cut off, or is under way (request {waiting[0]}): give its command again; "
+        "until it has ended no release is cut, and the books need not balance"
+    )
+
+
 def bury(
     places: Iterable[Storage],
     key: SiteKey,

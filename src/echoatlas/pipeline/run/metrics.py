@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from echoatlas.schemas.rows.log import RunRow
+
+if TYPE_CHECKING:
+    from echoatlas.pipeline.run.conservation import Balance
+    from echoatlas.pipeline.storage.storage import Storage
 
 FOLDER = "metrics/"
 PLACE = f"{FOLDER}echoatlas.prom"  # one file of all runs: of several a collector shows the oldest
@@ -61,6 +66,35 @@ def samples_of(text: bytes) -> dict[str, dict[tuple[str, ...], float]]:
     }
 
 
+def tell_books(storage: Storage, books: Balance, held: Mapping[str, int] | None = None) -> None:
+    """Write down where all objects stand, after something else than a run moved them; what is told
+    of the newest run stays.
+
+    Args:
+        storage: of the lake.
+        held: site to how many objects the gate holds back there, if that changed.
+    """
+    before = samples_of(storage.read(PLACE)) if storage.exists(PLACE) else {}
+    told = {**before, **_books(books.sites, holds=books.holds)}
+    if held is not None:
+        told["echoatlas_held_objects"] = {(site,): n for site, n in held.items()}
+    if told != before:
+        storage.write(PLACE, exposition(told))
+
+
+def _books(
+    sites: Mapping[str, Mapping[str, int]], *, holds: bool
+) -> dict[str, dict[tuple[str, ...], float]]:
+    return {
+        "echoatlas_objects": {
+            (site, status): number
+            for site, counts in sites.items()
+            for status, number in counts.items()
+        },
+        "echoatlas_conservation": {(): float(holds)},
+    }
+
+
 def run_metrics(
     sites: Mapping[str, Mapping[str, int]],
     rejected: Mapping[str, int],
@@ -75,11 +109,7 @@ def run_metrics(
     """
     return exposition(
         {
-            "echoatlas_objects": {
-                (site, status): number
-                for site, counts in sites.items()
-                for status, number in counts.items()
-            },
+            **_books(sites, holds=run.conservation),
             "echoatlas_rejected": {(code,): n for code, n in rejected.items()},
             "echoatlas_held_objects": {(site,): n for site, n in (held or {}).items()},
             "echoatlas_step_seconds": {(name,): s for name, s in seconds.items()},
@@ -89,6 +119,5 @@ def run_metrics(
             "echoatlas_run_finished_seconds": {
                 (): datetime.fromisoformat(run.finished).timestamp()
             },
-            "echoatlas_conservation": {(): float(run.conservation)},
         }
     )

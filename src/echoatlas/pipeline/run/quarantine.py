@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from echoatlas.pipeline.errors import Reason, UsageError, no_such
 from echoatlas.pipeline.run.commit import recover
+from echoatlas.pipeline.run.conservation import balance
+from echoatlas.pipeline.run.metrics import tell_books
 from echoatlas.schemas.rows.objects import QuarantineRow
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ def release_from_quarantine(
             whole = _to_be_named(lake, rows)
             lake.drop_rows("objects", "locator", whole, run_id)  # copies of them too
             lake.drop_rows("sightings", "locator", whole, run_id)
+            tell_books(lake.storage, balance(lake))
     return len(rows)
 
 

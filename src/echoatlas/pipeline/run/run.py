@@ -29,6 +29,7 @@ from echoatlas.pipeline.gate.pages import publish_pages
 from echoatlas.pipeline.ingest.apart import shared_warning, sharing
 from echoatlas.pipeline.lake.made_with import remember_keys
 from echoatlas.pipeline.lake.masking import mask, unmasked
+from echoatlas.pipeline.lake.tombstones import unfinished_erasure
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.objects.listed import HELD, Heard, consent_by_site, heed, warnings_of
 from echoatlas.pipeline.plan.plan import checked, remember
@@ -39,7 +40,7 @@ from echoatlas.pipeline.run.commit import recover
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.idle import Looked
 from echoatlas.pipeline.run.lake_steps import deduplicate_lake, label_lake
-from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics
+from echoatlas.pipeline.run.metrics import FOLDER, PLACE, run_metrics, tell_books
 from echoatlas.pipeline.run.queue import QUEUE, tell_queue
 from echoatlas.pipeline.run.register import differing, name_arrivals
 from echoatlas.pipeline.run.study_tables import state_measurements, stated_by_site
@@ -115,6 +116,7 @@ def curate(
         if _worked(summary):
             _record(deployment, chosen, summary, started)
         else:
+            tell_books(lake.storage, summary.balance)
             looked.keep(deployment, found.surveys, summary)
         log.ending = Ending.FAILED if summary.failed else Ending.DONE
     return summary
@@ -219,6 +221,7 @@ def _balance(run: UnderWay) -> None:
     run.begin(Stage.GATE, "balancing the books")
     summary.gate, summary.held_back = gate.checks(), gate.said()
     summary.balance = balance(run.lake)
+    summary.erasure = unfinished_erasure(run.lake.storage)
     summary.warnings += gate.warnings()
     if _worked(summary) or summary.gate:
         publish_pages(run.lake.storage, run.run_id, gate.parts())

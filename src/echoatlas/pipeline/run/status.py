@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from echoatlas.pipeline.gate.held import batches_held
 from echoatlas.pipeline.gate.pages import address
 from echoatlas.pipeline.lake.portions import Wanted
+from echoatlas.pipeline.lake.tombstones import unfinished_erasure
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.run.conservation import balance
 from echoatlas.pipeline.run.counting import ValueCounts
@@ -69,6 +70,7 @@ def status(lake: Lake) -> dict[str, Any]:
         "patient_lists": {site: asdict(one) for site, one in heeded(lake).items()},
         "conservation": books.holds,
         "faults": list(books.faults),
+        "erasure": unfinished_erasure(lake.storage),
     }
 
 

@@ -33,12 +33,14 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     unlisted: dict[str, EchoAtlasError] = field(default_factory=dict)
     balance: Balance = field(default_factory=Balance)
+    erasure: str = ""
     seconds: float = 0.0
 
     @property
     def failed(self) -> list[str]:
         """Why the run did not end well, in words; empty when it did."""
-        reasons = list(self.balance.faults)
+        reasons = [self.erasure] if self.erasure else []
+        reasons += self.balance.faults
         reasons += [f"site '{site}' was left out: {why}" for site, why in self.unlisted.items()]
         reasons += self.held_back
         reasons += self.held

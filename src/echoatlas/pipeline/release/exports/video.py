@@ -7,10 +7,9 @@ torchcodec read each frame by its number without error. FFV1 in AVI likewise, at
 
 from __future__ import annotations
 
-import tempfile
+import io
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,26 +67,27 @@ def _written(
 ) -> bytes:
     import av
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"clip.{container}"
-        with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as file:
-            rate = Fraction(1) / base if container == "avi" else _rate(stamps, base)
-            stream: Any = file.add_stream(codec, rate=rate, options=options)
-            stream.height, stream.width = pictures.shape[1:3]
-            stream.pix_fmt = kind
-            stream.time_base = stream.codec_context.time_base = base
-            if kind in ("yuvj420p", "gray"):
-                stream.codec_context.color_range = 2  # full
-            packets = []
-            for picture, stamp in zip(pictures, stamps, strict=True):
-                frame = _frame(picture, kind)
-                frame.pts, frame.time_base = stamp, base
-                packets += stream.encode(frame)
-            packets += stream.encode(None)
-            for number, packet in enumerate(packets):
-                packet.duration = _lasts(stamps, number)
-                file.mux(packet)
-        return path.read_bytes()
+    # In memory: a process that is killed would leave the clip, who may be erased, in a folder of
+    # temporary files, where nobody looks
+    made = io.BytesIO()
+    with av.open(made, "w", format=container, options={"fflags": "+bitexact"}) as file:
+        rate = Fraction(1) / base if container == "avi" else _rate(stamps, base)
+        stream: Any = file.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width = pictures.shape[1:3]
+        stream.pix_fmt = kind
+        stream.time_base = stream.codec_context.time_base = base
+        if kind in ("yuvj420p", "gray"):
+            stream.codec_context.color_range = 2  # full
+        packets = []
+        for picture, stamp in zip(pictures, stamps, strict=True):
+            frame = _frame(picture, kind)
+            frame.pts, frame.time_base = stamp, base
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        for number, packet in enumerate(packets):
+            packet.duration = _lasts(stamps, number)
+            file.mux(packet)
+    return made.getvalue()
 
 
 def _frame(picture: NDArray[np.uint8], kind: str) -> Any:
