@@ -8,6 +8,7 @@ import tracemalloc
 from typing import Any
 
 import cv2
+import imagecodecs
 import numpy as np
 import pillow_heif
 import pytest
@@ -113,6 +114,19 @@ def test_the_words_of_a_photo_are_read_without_its_pixels():
 def test_a_video_with_a_brand_of_its_own_stays_a_video():
     assert sniff(write_video(CINE, "mp4", "libx264")) == "mp4"
     assert sniff(write_video(CINE, "mov", "libx264")) == "mov"
+
+
+@pytest.mark.parametrize("used", [8, 10, 12, 16])
+@pytest.mark.parametrize("stated", [12, 16])
+@pytest.mark.parametrize("count", [1, 2])
+def test_fewer_bits_than_a_codestream_states_are_as_bright_as_all(used, stated, count):
+    """Encoders of words say that they are of 16 bits, whatever is in them."""
+    if used > stated:
+        pytest.skip("more than there is room for")
+    shades = [(one.astype(np.uint16) << 8) >> (16 - used) for one in GRAY[:count]]
+    coded = [bytes(imagecodecs.ljpeg_encode(one, bitspersample=stated)) for one in shades]
+
+    assert np.array_equal(GRAY[:count], pictures(b"".join(coded)))
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0\0\0"])

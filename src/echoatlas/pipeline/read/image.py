@@ -19,7 +19,7 @@ from echoatlas.pipeline.read.aspect import (
     shape_of_picture,
     unequal,
 )
-from echoatlas.pipeline.read.codecs import CODEC_ERRORS, decode
+from echoatlas.pipeline.read.codecs import CODEC_ERRORS, Decoded, decode
 from echoatlas.pipeline.read.coded import JPEG, codestream_digest
 from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
@@ -87,10 +87,22 @@ def _flags(stream: Codestream, parts: Parts) -> tuple[str, ...]:
     return (*unequal(*stream.density), *(["pictures_left_out"] if parts.left else []))
 
 
-def _jpeg(data: memoryview, config: ReadConfig) -> tuple[Picture, str]:
+def _jpeg(data: memoryview, config: ReadConfig, bits: int = 0) -> tuple[Picture, str]:
+    """A coded picture as shown, and how its color was decided.
+
+    Args:
+        bits: that hold the samples of all pictures of the file; 0 for those of this one.
+    """
     found = decode(data, "YBR_FULL_422", config)
-    picture = color.to_bytes(found.samples, found.bits)
+    picture = color.to_bytes(found.samples, bits or _bits(found))
     return color.ycc_to_rgb(picture) if found.ycc else picture, found.color
+
+
+def _bits(found: Decoded) -> int:
+    """Of more than 8 bits the fewest that hold all: 12 bits in what is said to be 16 are dark."""
+    if found.bits <= 8:
+        return found.bits
+    return max(int(found.samples.max()).bit_length(), 8)
 
 
 def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
@@ -105,10 +117,14 @@ def _jpegs(data: bytes, parts: Parts, config: ReadConfig) -> Scan:
 
     def picture(index: int) -> Picture:
         start, end = parts.places[index]
-        return oriented(_jpeg(whole[start:end], config)[0], turn)
+        return oriented(_jpeg(whole[start:end], config, bits)[0], turn)
 
     try:
-        code = _jpeg(whole[slice(*parts.places[0])], config)[1]
+        first = decode(whole[slice(*parts.places[0])], "YBR_FULL_422", config)
+        bits, code = first.bits, first.color
+        if bits > 8:
+            found = (decode(whole[a:b], "YBR_FULL_422", config) for a, b in parts.places)
+            bits = max(map(_bits, found))
         height, width = picture(0).shape[:2]
     except CODEC_ERRORS as error:
         raise Reject(
