@@ -109,7 +109,9 @@ class Context:
     def say(self, plain: str, data: Any) -> None:
         """Print text for people, or the data as JSON when asked for."""
         self.progress.close()
-        typer.echo(json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain)
+        text = json.dumps(as_data(data), ensure_ascii=False) if self.as_json else plain
+        # Names of files need not be text: what is none is spelled out, as JSON and people read it
+        typer.echo(text.encode(errors="backslashreplace").decode())
 
 
 def as_data(value: Any) -> Any:
