@@ -66,6 +66,7 @@ class Source:
         key, bucket = self.deployment.key(), self.deployment.bucket(site)
         self.scans = {one.locator: Path(one.key).name for one in of("arrivals")(site, bucket, key)}
         self.marks = marks(self.deployment, site)
+        self.key_id = self.deployment.site_key(TEMPLATE).key_id
         self.rows = {
             name: self.deployment.lake.read(name)
             for name, table in of("TABLES").items()
@@ -106,6 +107,7 @@ def grown(root: Path, home: Path, first: int, last: int, sites: int) -> None:
         listed = of("arrivals")(site, deployment.bucket(site), deployment.key())
         where = {Path(one.key).name: (one.locator, one.upload) for one in listed}
         known = dict(zip(source.marks, marks(deployment, site), strict=True))
+        known[source.key_id] = deployment.site_key(name).key_id
         for table, rows in source.rows.items():
             for start in range(0, len(mine) if rows.num_rows else 0, AT_ONCE):
                 some = mine[start : start + AT_ONCE]
@@ -145,7 +147,7 @@ def copied(
             made = [SIDE] * (len(values) * len(copies))
         elif name == "site":
             made = [site] * (len(values) * len(copies))
-        elif name == "fingerprint":
+        elif name in ("fingerprint", "key_id"):
             made = [known.get(one, one) for one in values] * len(copies)
         elif name in BULKY:
             made = [one and b"" for one in values] * len(copies)

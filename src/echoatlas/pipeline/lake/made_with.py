@@ -27,15 +27,22 @@ def demand_same_keys(lake: LakeReader, keys: Iterable[SiteKey]) -> None:
     Raises:
         UsageError: one is another; says which, and what to do.
     """
+    for fault in other_keys(lake, keys).values():
+        raise fault
+
+
+def other_keys(lake: LakeReader, keys: Iterable[SiteKey]) -> dict[str, UsageError]:
+    """Of which sites the key is not that of what lies in a lake, and what to do."""
     known = _known(lake)
-    for key in keys:
-        before = known.get(key.site)
-        if before and key.key_id not in before:
-            raise UsageError(
-                f"the key of '{key.site}' is another ({key.key_id}) than the one that this lake "
-                f"was made with ({', '.join(before)}): put that one back, or begin a new lake "
-                "(docs/runbooks/rotate-keys.md)"
-            )
+    return {
+        key.site: UsageError(
+            f"the key of '{key.site}' is another ({key.key_id}) than the one that this lake "
+            f"was made with ({', '.join(known[key.site])}): put that one back, or begin a new lake "
+            "(docs/runbooks/rotate-keys.md)"
+        )
+        for key in keys
+        if known.get(key.site) and key.key_id not in known[key.site]
+    }
 
 
 def remember_keys(lake: LakeReader, keys: Iterable[SiteKey]) -> None:

@@ -10,22 +10,30 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from echoatlas.pipeline.errors import UsageError
-from echoatlas.pipeline.lake.made_with import demand_same_keys
+from echoatlas.pipeline.lake.made_with import other_keys
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
+    from echoatlas.pipeline.vault.pseudonyms import SiteKey
 
 
 def key_faults(deployment: Deployment, sites: Iterable[str]) -> dict[str, UsageError]:
     """Site to what is wrong with its keys; sites of which nothing is are not there."""
     names = list(sites)
     found = {name: UsageError(said) for name, said in unasked_of(deployment, names).items()}
+    keys: list[SiteKey] = []
+    try:
+        own = deployment.key()
+    except UsageError as fault:
+        return dict.fromkeys(names, fault)
     for name in names:
         try:
-            demand_same_keys(deployment.lake, (deployment.key(), deployment.site_key(name)))
+            keys.append(deployment.site_key(name))
         except UsageError as fault:
             found[name] = fault
-    return found
+    others = other_keys(deployment.lake, (own, *keys))
+    of_all = dict.fromkeys(names, others[own.site]) if own.site in others else {}
+    return found | {name: others[name] for name in names if name in others} | of_all
 
 
 def unasked_of(deployment: Deployment, sites: Iterable[str]) -> dict[str, str]:
