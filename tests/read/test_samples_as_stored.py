@@ -438,3 +438,19 @@ def test_a_high_bit_that_the_samples_belie_moves_nothing():
     right, wrong = (pictures(wide(samples, BitsStored=12, HighBit=high)) for high in (11, 15))
 
     assert (right == wrong).all()
+
+
+@pytest.mark.parametrize("stored", [7, 8, 9])
+def test_eight_bits_in_words_that_pydicom_coded_by_rle_are_read(stored):
+    """``findings/eight_bits_in_words.sh``: it codes half of the words, and reads none of it."""
+    made = dcmread(io.BytesIO(write_dicom(GRAY, LITTLE)))
+    words = (GRAY.pictures.astype("<u2") << stored) >> 8
+    made.BitsAllocated, made.BitsStored, made.HighBit = 16, stored, stored - 1
+    made.PixelData = words.astype("<u2").tobytes()
+    made["PixelData"].VR = "OW"
+    plain, packed = io.BytesIO(), io.BytesIO()
+    made.save_as(plain)
+    made.compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom")
+    made.save_as(packed)
+
+    assert np.array_equal(pictures(plain.getvalue()), pictures(packed.getvalue()))

@@ -34,10 +34,20 @@ def _unpadded(data: bytes, plane: int) -> bytes:
     return head + b"".join(segments)
 
 
+def _is_halved(plain: bytes | bytearray, layout: Layout) -> bool:
+    """Whether samples of 8 bits in words are as pydicom 3 codes them: it makes bytes of them, and
+    of these planes of high and low bytes as if they were words still, so that every other sample
+    lies in each (``findings/eight_bits_in_words.sh``).
+    """
+    words = (layout.allocated, layout.components) == (16, 1) and layout.stored <= 8
+    return words and len(plain) == layout.height * layout.width
+
+
 def decode_rle(data: Any, layout: Layout) -> NDArray[Any]:
     """One frame of DICOM RLE (PS3.5 annex G): byte planes, always component by component.
 
-    What follows a plane that is full is padding, and is passed over, as other readers do.
+    What follows a plane that is full is padding, and is passed over, as other readers do. Planes of
+    half the length are those of pydicom's 8 bits in words (``_is_halved``).
 
     Raises:
         CODEC_ERRORS: if it does not unpack to exactly one frame.
@@ -49,6 +59,9 @@ def decode_rle(data: Any, layout: Layout) -> NDArray[Any]:
     except imagecodecs.DicomrleError:
         bare = _unpadded(bytes(data), layout.height * layout.width)
         plain = imagecodecs.dicomrle_decode(bare, f"u{size}", out=count * size)
+    if _is_halved(plain, layout):
+        samples = np.frombuffer(plain, np.uint16).astype("<u2").view(np.uint8)
+        return samples.astype(np.uint16).reshape(layout.height, layout.width)
     if len(plain) != count * size:
         raise ValueError("the frame unpacks to less than its size")
     planes = np.frombuffer(plain, f"u{size}")
