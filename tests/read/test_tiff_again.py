@@ -171,3 +171,49 @@ def test_three_moments_in_reals_are_no_colors():
         shown(tiff(moments, photometric="rgb", planarconfig="separate"))
 
     assert caught.value.reason is Reason.AXES_UNCLEAR
+
+
+BEYOND = {"byteorder": ">", "bigtiff": True}  # Bio-Formats', which Pillow does not open
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "zstd"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("layout", [{}, {"tile": (64, 64)}, {"rowsperstrip": 7}])
+def test_a_large_file_with_high_bytes_first_is_read_however_it_is_packed(compression, bits, layout):
+    options = {"compression": compression, **layout, **BEYOND}
+    kind = f"u{bits // 8}"
+
+    gray = tiff(*(GRAY.astype(kind) << (bits - 8)), photometric="minisblack", **options)
+    color = tiff(DOPPLER, photometric="rgb", **options)
+
+    assert np.array_equal(GRAY, shown(gray))
+    assert np.array_equal(DOPPLER, shown(color)[0])
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd"])
+@pytest.mark.parametrize("tag", [273, 279])
+def test_a_strip_that_is_not_there_is_not_black(compression, tag):
+    """Where it would lie, or how long it is, is zero: tifffile gives zeros."""
+    data = tiff(GRAY[0], compression=compression, rowsperstrip=40, **BEYOND)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        told = file.pages[0].tags[tag]
+        size = told.valuebytecount // told.count
+        place = told.valueoffset + size
+
+    with pytest.raises(Reject) as caught:
+        shown(data[:place] + bytes(size) + data[place + size :])
+
+    assert caught.value.reason in (Reason.TRUNCATED, Reason.UNREADABLE)
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd"])
+def test_a_damaged_strip_of_a_large_file_is_no_picture(compression):
+    data = bytearray(tiff(GRAY[0], compression=compression, rowsperstrip=40, **BEYOND))
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        start, length = file.pages[0].dataoffsets[1], file.pages[0].databytecounts[1]
+    data[start + length // 2 : start + length] = bytes(length - length // 2)
+
+    with pytest.raises(Reject) as caught:
+        shown(bytes(data))
+
+    assert caught.value.reason is Reason.UNREADABLE

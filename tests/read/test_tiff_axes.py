@@ -141,24 +141,23 @@ def test_one_page_is_not_taken_for_all_that_a_description_tells_of(more: Any) ->
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
-def test_real_numbers_of_any_size_are_one_clip(kind: str) -> None:
+@pytest.mark.parametrize("more", [{}, {"compression": "zlib", "predictor": True}])
+def test_real_numbers_of_any_size_are_one_clip(kind: str, more: Any) -> None:
     """scikit-image writes a picture that was computed as double; Pillow knows no such pages."""
     gray = CINE[..., 0].copy()
     gray[0, 0, 0] = 255  # what is brightest is shown as white
 
-    scan = read(tiff(gray.astype(kind) / 255, photometric="minisblack"))
+    scan = read(tiff((gray / 255).astype(kind), photometric="minisblack", **more))
 
     found = np.stack(list(scan.frames()))
     assert np.abs(found.astype(int) - gray).max() <= (1 if kind == "f2" else 0)
     assert scan.declared_frames == len(gray)
 
 
-@pytest.mark.parametrize("more", [{"compression": "jpeg2000"}, {"compression": "zlib"}])
-def test_pages_that_are_coded_in_a_way_that_is_not_read_are_told_as_that(more: Any) -> None:
-    values = CINE[..., 0] if more["compression"] == "jpeg2000" else CINE[..., 0] / 255
-
+@pytest.mark.parametrize("compression", ["jpeg2000", "png"])
+def test_pages_that_are_coded_in_a_way_that_is_not_read_are_told_as_that(compression: str) -> None:
     with pytest.raises(Reject) as caught:
-        read(tiff(values, photometric="minisblack", **more))
+        read(tiff(CINE[..., 0], photometric="minisblack", compression=compression))
 
     assert caught.value.reason is Reason.UNSUPPORTED_CODEC
 

@@ -1,4 +1,5 @@
-"""TIFF pages that Pillow does not know: reals of 16 and 64 bits, integers of 64, as NumPy has them.
+"""TIFF pages that Pillow does not know: reals of 16 and 64 bits, integers of 64, as NumPy has them;
+and files beyond 4 GB whose numbers have their high bytes first, as Bio-Formats writes them.
 
 scikit-image and tifffile write what they are given: a picture that was computed is double, and a
 mask of NumPy's own integers has 64 bits. Of color it knows no reals at all.
@@ -27,11 +28,13 @@ from echoatlas.pipeline.read.turns import oriented
 from echoatlas.schemas.records import Scan
 
 BLACK_IS_ZERO, RGB = 1, 2  # TIFF 6.0: PhotometricInterpretation
+# Not compressed, LZW, Deflate by either number, PackBits, Zstandard: each tells of damage
+PACKED = {RAW, 5, 8, 32946, 32773, 50000}
 MEANT = {(WHITE_IS_ZERO, 1), (BLACK_IS_ZERO, 1), (RGB, 3)}  # and samples of a pixel
 
 
 def read_reals(data: bytes, config: ReadConfig) -> Scan:
-    """Pages of gray or color in those types, uncompressed, whose rows were checked before.
+    """Pages of gray or color in those types, whose rows were checked before.
 
     Raises:
         Reject: ``unsupported_codec`` if pages are otherwise, ``frame_mismatch`` if they differ in
@@ -43,7 +46,7 @@ def read_reals(data: bytes, config: ReadConfig) -> Scan:
             values = _values(pages, config)
             values = negative(values) if pages[0].photometric == WHITE_IS_ZERO else values
             scale = tiff_scale(_Tags(pages[0]))
-    except TIFF_ERRORS as error:
+    except (*TIFF_ERRORS, RuntimeError) as error:  # imagecodecs' errors are of the latter
         raise Reject(
             Reason.UNREADABLE, f"the picture cannot be decoded ({type(error).__name__})"
         ) from None
@@ -80,7 +83,7 @@ def _known(page: Any) -> tifffile.TiffPage:
         not isinstance(page, tifffile.TiffPage)
         or page.dtype is None
         or page.dtype.kind not in "iuf"
-        or page.compression != RAW
+        or page.compression not in PACKED
         or page.imagedepth != 1
         or (page.photometric, page.samplesperpixel) not in MEANT
     ):
@@ -89,6 +92,8 @@ def _known(page: Any) -> tifffile.TiffPage:
             "pages are compressed or numbered in a way that is not read: save the file with 8 or "
             "16 bits, uncompressed, by LZW or by Deflate",
         )
+    if not all(page.dataoffsets) or not all(page.databytecounts):  # which tifffile fills up
+        raise Reject(Reason.TRUNCATED, "a page claims more bytes than are there")
     return page
 
 
