@@ -128,6 +128,17 @@ def test_the_header_holds_no_pixels(gray):
     [
         ({"FrameTime": 40, "CineRate": None}, (0.0, 40.0, 80.0)),
         ({"FrameTime": None, "FrameTimeVector": [0, 10, 30], "CineRate": None}, (0.0, 10.0, 40.0)),
+        *(
+            (
+                {"FrameTime": 40, "FrameTimeVector": [0, 10, 30], "FrameIncrementPointer": said},
+                expected,
+            )
+            for said, expected in (
+                (0x00181063, (0.0, 40.0, 80.0)),
+                (0x00181065, (0.0, 10.0, 40.0)),
+                (None, (0.0, 10.0, 40.0)),
+            )
+        ),
         ({"FrameTime": None, "RecommendedDisplayFrameRate": 50, "CineRate": None}, (0, 20.0, 40.0)),
         (
             {
