@@ -10,6 +10,8 @@ import numpy as np
 import pydicom
 import pytest
 
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.site_bucket import SiteFolder
 from echoatlas.simulate import make_still, write_dicom
 from tests.helpers.adversary import traces
 from tests.helpers.rehearsal import Rehearsal
@@ -103,3 +105,29 @@ def test_a_site_that_was_withdrawn_sends_nothing_any_more(left: Any, tmp_path: P
 
     assert "site 'st-elsewhere' was withdrawn, and is left out" in done.stderr + done.stdout
     assert there.run("status")["frames"] == 0
+
+
+def test_files_that_may_be_listed_and_not_be_read_stop_no_erasure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hospital takes back its leave to read: nothing at all was erased."""
+    there = Rehearsal(tmp_path)
+    folder = there.site("st-elsewhere")
+    scan = write_dicom(make_still(seed=1, size=(320, 240)), PLAIN)
+    (folder / "one.dcm").write_bytes(scan)
+    (folder / "two.dcm").write_bytes(dark(scan))
+    there.run("run")
+    (tmp_path / "ids.txt").write_text(f"{pydicom.dcmread(folder / 'one.dcm').PatientID}\n")
+    read = SiteFolder.read
+
+    def refused(self: SiteFolder, key: str, *part: Any) -> bytes:
+        if key.endswith(".dcm"):
+            raise UsageError(f"access denied to {self.uri}")
+        return read(self, key, *part)
+
+    words = ("--patient-ids", str(tmp_path / "ids.txt"), "--request", "r1")
+    monkeypatch.setattr(SiteFolder, "read", refused)
+
+    done = there.run("erase", "st-elsewhere", *words, "--report", str(tmp_path))[0]
+
+    assert (done["objects"], done["unread"]) == (1, 1)

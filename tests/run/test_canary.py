@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.evidence import evidence
 from echoatlas.pipeline.lake.staged import write_part
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.lake.write_ahead_log import Intent
+from echoatlas.pipeline.run.reread import reread
 from echoatlas.pipeline.run.worker import work
-from echoatlas.pipeline.storage.storage import Storage
+from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 from echoatlas.schemas.config.site import SiteConfig
 from echoatlas.schemas.rows.log import ReleaseRow
 from echoatlas.schemas.tables import TABLES, schema, subject_columns, to_arrow
@@ -75,6 +78,13 @@ sys.meta_path.insert(0, Fault())
 """
 
 
+class Denied(LocalStorage):
+    """A bucket that may be listed, and no longer be read."""
+
+    def read(self, key: str, start: int | None = None, length: int | None = None) -> bytes:
+        raise UsageError(f"access denied to {self.uri}")
+
+
 def upload(folder: Path) -> None:
     """A DICOM scan and a PNG that both name her, in header, text and file name."""
     (folder / "upload-1").mkdir(parents=True)
@@ -108,6 +118,18 @@ def test_a_crash_tells_its_place_and_nothing_of_the_object(
     assert all("ValueError in " in one and "test_canary" not in one for one in crashed.crashes)
     assert leaked([*written, caplog.text.encode()], WORDS) == []
     assert leaked([rehearsal.uploads], WORDS) == WORDS, "nobody was in the uploads"
+
+
+def test_a_permission_that_is_taken_away_is_no_fault_of_the_object(rehearsal: Rehearsal) -> None:
+    """It was quarantined as `crashed`, and stayed there when the permission was given back."""
+    upload(rehearsal.uploads / "st-elsewhere")
+    place = str(rehearsal.uploads / "st-elsewhere")
+    rehearsal.deployment.add_site(SiteConfig(site="st-elsewhere", bucket=place))
+    batch = rehearsal.batch("st-elsewhere")
+
+    for function in (work, reread):
+        with pytest.raises(UsageError, match="access denied"):
+            function(replace(batch, bucket=Denied(Path(place))))
 
 
 def test_the_search_finds_a_name_in_every_corner_of_a_lake(tmp_path: Path) -> None:

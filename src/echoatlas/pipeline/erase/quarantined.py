@@ -121,7 +121,7 @@ def _said_of(batch: Batch, item: WorkItem, sources: Sources) -> set[Identity]:
     try:
         data, name = words_of(batch, item, sources)
         said = sources.statements_of(item, name, masks=False)
-    except (Reject, FileNotFoundError):
+    except (Reject, FileNotFoundError, UsageError, Retry):  # it may be listed, and not be read
         return set()
     try:
         header = read_words(data, batch.config.at(batch.site).read).header

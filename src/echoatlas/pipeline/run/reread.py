@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-from echoatlas.pipeline.errors import Reject, Retry, crash_site
+from echoatlas.pipeline.errors import Reject, Retry, UsageError, crash_site
 from echoatlas.pipeline.evidence import all_hints, evidence, measured
 from echoatlas.pipeline.gate.checked import BatchChecks
 from echoatlas.pipeline.objects.rows import evidence_rows
@@ -48,7 +48,7 @@ def reread(batch: Batch) -> BatchResult:
         try:
             with watch.step("evidence"):
                 hints = read_evidence(batch, item, sources)
-        except (MemoryError, Retry):
+        except (MemoryError, Retry, UsageError):
             raise
         except Reject as rejection:
             if rejection.step != "ingest":  # else its file can't be read today: no fault of ours

@@ -19,7 +19,7 @@ import cv2
 
 from echoatlas.pipeline.core_dumps import leave_no_core
 from echoatlas.pipeline.deidentify.header.patient import identity_of
-from echoatlas.pipeline.errors import Reason, Reject, Retry, crash_site
+from echoatlas.pipeline.errors import Reason, Reject, Retry, UsageError, crash_site
 from echoatlas.pipeline.gate.checked import BatchChecks, Checker
 from echoatlas.pipeline.gate.mix import Mix
 from echoatlas.pipeline.ingest.identify import is_as_named
@@ -119,7 +119,7 @@ def work(batch: Batch) -> BatchResult:
             heard = _consent(said, batch.site)
             writer.add(rejection_rows(item.sighting, batch.site, rejection, marks, heard))
             rejected[rejection.reason.value] += 1
-        except (MemoryError, Retry):
+        except (MemoryError, Retry, UsageError):  # a permission that was taken away, a full disk
             raise
         except Exception as error:  # noqa: BLE001  (the boundary: see the module's docstring)
             crash = Reject(Reason.CRASHED, crash_site(error), "journey")
