@@ -25,7 +25,7 @@ from echoatlas.pipeline.frames.codec import encode
 from echoatlas.pipeline.lake.tables import Lake
 from echoatlas.pipeline.release.create import create
 from echoatlas.pipeline.release.manifest import manifest_of
-from echoatlas.pipeline.storage.storage import LocalStorage, Storage
+from echoatlas.pipeline.storage.storage import Data, LocalStorage, Storage
 from echoatlas.schemas.config.release import ReleaseConfig
 from echoatlas.schemas.tables import schema
 
@@ -44,9 +44,9 @@ class Counted(LocalStorage):
         Counted.moved += len(data) if key.startswith("shards/") else 0
         return data
 
-    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
-        Counted.moved += len(data) if key.startswith("shards/") else 0
+    def write(self, key: str, data: Data, *, create: bool = False) -> None:
         super().write(key, data, create=create)
+        Counted.moved += self.path(key).stat().st_size if key.startswith("shards/") else 0
 
 
 def _id(kind: str, number: int) -> str:

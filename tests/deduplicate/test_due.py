@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -340,7 +341,9 @@ def table(some: Codes, start: int, length: int) -> pa.Table:
 
 def stored(storage: Storage, name: str, segment: Segment) -> Segment:
     """As a later run reads it."""
-    return read_segment(storage, name, write_segment(storage, name, segment))
+    with TemporaryDirectory() as folder:
+        kinds = write_segment(storage, name, segment, Path(folder))
+    return read_segment(storage, name, kinds)
 
 
 @pytest.mark.parametrize("radius", [0, 10, 32, 45])

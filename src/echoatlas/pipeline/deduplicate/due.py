@@ -47,6 +47,7 @@ from echoatlas.pipeline.frames.phash import HASH_VERSION
 from echoatlas.pipeline.lake.files import rows_of_file
 from echoatlas.pipeline.lake.join import among
 from echoatlas.pipeline.lake.tables import Lake
+from echoatlas.pipeline.scratch import folder_of_files
 
 MADE = ("clips", "edges", "duplicates")  # and those that it makes
 STATE = f"{FOLDER}state.json"
@@ -157,7 +158,8 @@ def keep_codes(
         made, places, segments = [part.renewed], part.places, dict(part.seen.segments)
     for segment in made:
         name = f"{len(segments):04d}"
-        segments[name] = write_segment(storage, name, segment)
+        with folder_of_files(lake.allowance) as scratch:
+            segments[name] = write_segment(storage, name, segment, scratch)
         sink = io.BytesIO()
         pq.write_table(places, sink)
         storage.write(f"{FOLDER}{name}/{PLACES}", sink.getvalue())
@@ -170,7 +172,7 @@ def keep_codes(
 
 
 def _identity(made_by: str) -> str:
-    return f"2 {made_by} {HASH_VERSION}"
+    return f"3 {made_by} {HASH_VERSION}"
 
 
 def _seen(lake: Lake, made_by: str) -> LastRun | None:

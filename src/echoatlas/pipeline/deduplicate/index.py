@@ -190,7 +190,7 @@ def clip_by_clip(index: Index, number: int) -> Iterator[SomeFrames]:
     part[by_place] = np.maximum(end - 1, 0) // number
     of = part[index.clip]
     for one in np.unique(of).tolist() or [0]:
-        yield SomeFrames(index.frames, pa.array(index.order[of == one]))
+        yield SomeFrames(index.frames, pa.array(np.sort(index.order[of == one])))
 
 
 def _ordered(keys: NDArray[np.int64], ids: pa.ChunkedArray) -> Rows:

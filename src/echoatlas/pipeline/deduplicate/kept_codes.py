@@ -17,6 +17,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from numpy.typing import NDArray
 
 from echoatlas.pipeline.deduplicate import band_kernels, hamming
 from echoatlas.pipeline.deduplicate.columns import States
-from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Piece, Rows, Words
+from echoatlas.pipeline.deduplicate.hamming import Flags, Ids, Piece, Words
 from echoatlas.pipeline.deduplicate.index import Codes, Index, joins, pixel_digests
+from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.storage.storage import LocalStorage, Storage
 
 FOLDER = "codes/"
@@ -35,7 +37,17 @@ JOINS = 3  # kinds of joins that ``joins`` gives a hash version
 ALLOWED = 2  # bits that may differ in a piece
 AT_ONCE = 2  # pieces whose keys are told at a time
 CLIPS = "clips.parquet"
-ARRAYS = ("words", "owners", "spans", "keys", "rows", "widths")
+Entries = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]  # as of ``band_kernels.entries``
+STORED = pa.schema(
+    (name, pa.large_list(kind))
+    for name, kind in (
+        ("words", pa.uint64()),
+        ("owners", pa.int32()),
+        ("keys", pa.uint32()),
+        ("rows", pa.int32()),
+        ("widths", pa.uint8()),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +57,13 @@ class Band:
     Attributes:
         kind: twice the number of the join, and one more for probes.
         words: (N, 4). owners: (N,) number of the clip.
-        spans: (P + 1,) where the entries of each piece begin.
-        keys, rows, widths: (E,) of the entries, as of ``band_kernels.entries``.
+        entries: of each piece its keys, rows and widths, (E,) each.
     """
 
     kind: int
     words: Words
     owners: Ids
-    spans: Rows
-    keys: NDArray[np.uint32]
-    rows: Ids
-    widths: NDArray[np.uint8]
-
-    def piece(self, number: int) -> tuple[NDArray[Any], ...]:
-        """What ``band_kernels.touch`` takes of it."""
-        part = slice(int(self.spans[number]), int(self.spans[number + 1]))
-        return self.words, self.owners, self.keys[part], self.rows[part], self.widths[part]
+    entries: Iterable[Entries]
 
     def meets(self, other: Band) -> bool:
         """Whether codes of both are to be compared: of one join, and not two probes."""
@@ -80,16 +83,18 @@ def segment_of(index: Index, radius: int, *, mirrors: bool, held: bool = True) -
     """The codes of all clips of an index, exact copies among them.
 
     Args:
-        held: all at once, to be asked again and again; else each is made when its turn comes, and
-            can be asked once: of a whole lake they take more than all else together.
+        held: all at once, to be asked again and again; else each, and what each piece of the bits
+            has of it, is made when its turn comes, and can be asked once: of a whole lake they take
+            more than all else together.
     """
     every = replace(index, first=np.arange(len(index.first)))
-    bands = (
+    made = (
         band
         for number, codes in enumerate(joins(every, mirrors=mirrors))
         for band in _bands(number % JOINS, index, codes, radius)
     )
-    return Segment(index.objects, pixel_digests(index), tuple(bands) if held else bands)
+    kept = tuple(replace(band, entries=tuple(band.entries)) for band in made) if held else made
+    return Segment(index.objects, pixel_digests(index), kept)
 
 
 @cache
@@ -103,18 +108,18 @@ def _bands(number: int, index: Index, codes: Codes, radius: int) -> Iterator[Ban
         chosen = np.flatnonzero(probes == probe)
         if not len(chosen):
             continue
-        words = np.ascontiguousarray(codes.codes[chosen]).view(np.uint64)
-        owners = index.clip[codes.rows[chosen]]
-        found = [
-            band_kernels.entries(keys, words, owners, hamming.NEAR, hamming.LONGEST)
-            for at in range(0, len(pieces), AT_ONCE)
-            for keys in hamming.keys(words, pieces[at : at + AT_ONCE], np.uint32)
-        ]
-        spans = np.cumsum([0, *(len(keys) for keys, _, _ in found)])
-        parts = [[*one] for one in zip(*found, strict=True)]
-        del found
-        columns = [np.concatenate(parts.pop(0)) for _ in range(len(parts))]  # parts go as they do
-        yield Band(2 * number + probe, words, owners, spans, *columns)
+        span = slice(int(chosen[0]), int(chosen[-1]) + 1)  # of which no copy is made
+        some = span if len(chosen) == span.stop - span.start else chosen
+        words = np.ascontiguousarray(codes.codes[some]).view(np.uint64)
+        owners = index.clip[codes.rows[some]]
+        yield Band(2 * number + probe, words, owners, _entries(words, owners, pieces))
+        del words, owners  # before the next are made
+
+
+def _entries(words: Words, owners: Ids, pieces: tuple[Piece, ...]) -> Iterator[Entries]:
+    for at in range(0, len(pieces), AT_ONCE):
+        for keys in hamming.keys(words, pieces[at : at + AT_ONCE], np.uint32):
+            yield band_kernels.entries(keys, words, owners, hamming.NEAR, hamming.LONGEST)
 
 
 def near_objects(segments: Iterable[Segment], own: Segment, radius: int) -> pa.Array:
@@ -133,10 +138,10 @@ def near_objects(segments: Iterable[Segment], own: Segment, radius: int) -> pa.A
 
 
 def _touch(band: Band, few: Band, radius: int, touched: Flags) -> None:
-    for number, piece in enumerate(_pieces(radius)):
+    for piece, there, here in zip(_pieces(radius), band.entries, few.entries, strict=True):
         band_kernels.touch(
-            band.piece(number),
-            few.piece(number),
+            (band.words, band.owners, *there),
+            (few.words, few.owners, *here),
             hamming.masks(piece),
             len(piece.bits),
             radius,
@@ -144,8 +149,15 @@ def _touch(band: Band, few: Band, radius: int, touched: Flags) -> None:
         )
 
 
-def write_segment(storage: Storage, name: str, segment: Segment) -> list[int]:
-    """Put a segment into the lake, in the place of any of its name; returns its bands' kinds."""
+def write_segment(storage: Storage, name: str, segment: Segment, scratch: Path) -> list[int]:
+    """Put a segment into the lake, in the place of any of its name; returns its bands' kinds.
+
+    Args:
+        scratch: a folder of this machine where a band lies until it is whole.
+
+    Raises:
+        UsageError: there is no room for it.
+    """
     folder = f"{FOLDER}{name}/"
     storage.delete([entry.key for entry in storage.list(folder)])
     sink = io.BytesIO()
@@ -154,7 +166,10 @@ def write_segment(storage: Storage, name: str, segment: Segment) -> list[int]:
     storage.write(f"{folder}{CLIPS}", sink.getvalue())
     kinds = []
     for number, band in enumerate(segment.bands):
-        storage.write(f"{folder}{number}.arrow", _stored(band))
+        file = scratch / "band.arrow"
+        _write(band, file)
+        storage.write(f"{folder}{number}.arrow", file)
+        file.unlink()
         kinds.append(band.kind)
         del band  # before the next is made
     return kinds
@@ -197,23 +212,45 @@ def forget_codes(storage: Storage) -> None:
     storage.delete([entry.key for entry in storage.list(FOLDER)])
 
 
-def _stored(band: Band) -> memoryview:
-    """A band's arrays as one row of lists, which can be mapped into memory."""
-    columns = {}
-    for name in ARRAYS:
-        values = pa.array(np.ravel(getattr(band, name)))
-        columns[name] = pa.LargeListArray.from_arrays([0, len(values)], values)
-    row = pa.RecordBatch.from_pydict(columns)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, row.schema) as file:
-        file.write_batch(row)
-    return memoryview(sink.getvalue()).cast("B")
+def _write(band: Band, file: Path) -> None:
+    """A band's arrays as rows of lists, which can be mapped into memory: its codes and whose they
+    are, and then a row of each piece."""
+    with (
+        local_faults(str(file.parent)),
+        pa.OSFile(str(file), "wb") as sink,
+        pa.ipc.new_file(sink, STORED) as rows,
+    ):
+        rows.write_batch(_row(words=np.ravel(band.words), owners=band.owners))
+        for keys, places, widths in band.entries:
+            rows.write_batch(_row(keys=keys, rows=places, widths=widths))
+
+
+def _row(**arrays: NDArray[Any]) -> pa.RecordBatch:
+    values = [pa.array(arrays.get(one.name, ()), one.type.value_type) for one in STORED]
+    lists = [pa.LargeListArray.from_arrays([0, len(one)], one) for one in values]
+    return pa.RecordBatch.from_arrays(lists, schema=STORED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The rows of a stored band that are its pieces', each looked up when its turn comes."""
+
+    file: pa.ipc.RecordBatchFileReader
+
+    def __iter__(self) -> Iterator[Entries]:
+        for at in range(1, self.file.num_record_batches):
+            keys, rows, widths = _arrays(self.file.get_batch(at), "keys", "rows", "widths")
+            yield keys, rows, widths
 
 
 def _band(storage: Storage, key: str, kind: int) -> Band:
     if isinstance(storage, LocalStorage):
-        row = pa.ipc.open_file(pa.memory_map(str(storage.path(key)))).get_batch(0)
+        file = pa.ipc.open_file(pa.memory_map(str(storage.path(key))))
     else:
-        row = pa.ipc.open_file(storage.read(key)).get_batch(0)
-    arrays = {name: row.column(name).values.to_numpy() for name in ARRAYS}
-    return Band(kind, **arrays | {"words": arrays["words"].reshape(-1, 4)})
+        file = pa.ipc.open_file(storage.read(key))
+    words, owners = _arrays(file.get_batch(0), "words", "owners")
+    return Band(kind, words.reshape(-1, 4), owners, _Opened(file))
+
+
+def _arrays(row: pa.RecordBatch, *names: str) -> tuple[NDArray[Any], ...]:
+    return tuple(row.column(name).values.to_numpy() for name in names)

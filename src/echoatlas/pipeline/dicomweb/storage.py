@@ -11,7 +11,7 @@ from echoatlas.pipeline.dicomweb.client import Client, Undelivered
 from echoatlas.pipeline.dicomweb.listing import all_series
 from echoatlas.pipeline.errors import Reject, UsageError
 from echoatlas.pipeline.read.dicom.identity import instance_digest, instance_uid
-from echoatlas.pipeline.storage.storage import Entry, Storage
+from echoatlas.pipeline.storage.storage import Data, Entry, Storage
 from echoatlas.wording import number_of
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class DicomWebStorage(Storage):
         except Reject:
             return super().digest(data)
 
-    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
+    def write(self, key: str, data: Data, *, create: bool = False) -> None:
         raise UsageError(f"{self.uri} is read only")
 
     def delete(self, keys: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import tempfile
 from abc import ABC, abstractmethod
@@ -47,6 +48,7 @@ class Entry:
     changed: float = field(default=0.0, compare=False)
 
 
+Data = bytes | memoryview | Path
 BY_KEY = attrgetter("key")
 
 
@@ -80,8 +82,8 @@ class Storage(ABC):
         """The bytes under a key, whole or ``length`` of them from ``start``."""
 
     @abstractmethod
-    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
-        """Store bytes, all or nothing.
+    def write(self, key: str, data: Data, *, create: bool = False) -> None:
+        """Store bytes, or those of a file of this machine, all or nothing.
 
         Raises:
             FileExistsError: with ``create``, when there is something under the key already.
@@ -175,7 +177,7 @@ class LocalStorage(Storage):
             file.seek(start or 0)
             return file.read() if length is None else file.read(length)
 
-    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
+    def write(self, key: str, data: Data, *, create: bool = False) -> None:
         target = self.path(key)
         with local_faults(self.uri):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +185,11 @@ class LocalStorage(Storage):
             partial = Path(name)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(data)
+                    if isinstance(data, Path):
+                        with data.open("rb") as source:
+                            shutil.copyfileobj(source, file)
+                    else:
+                        file.write(data)
                 partial.chmod(0o644)
                 if create:
                     os.link(partial, target)
@@ -273,7 +279,7 @@ class S3Storage(Storage):
                 )
             return bytes(obstore.get(self.store, path).bytes())
 
-    def write(self, key: str, data: bytes | memoryview, *, create: bool = False) -> None:
+    def write(self, key: str, data: Data, *, create: bool = False) -> None:
         untold = False
 
         def put() -> None:
@@ -284,12 +290,13 @@ class S3Storage(Storage):
                 untold = True  # it may have been done, and the answer was lost
                 raise
             except FileExistsError:
-                if not (untold and self.exists(key) and self.read(key) == data):
+                mine = data.read_bytes() if isinstance(data, Path) else data
+                if not (untold and self.exists(key) and self.read(key) == mine):
                     raise
 
         retrying(put, AGAIN, Exhausted)
 
-    def _put(self, key: str, data: bytes | memoryview, *, create: bool) -> None:
+    def _put(self, key: str, data: Data, *, create: bool) -> None:
         with remote_faults(self.uri, self.zone):
             try:
                 obstore.put(
