@@ -149,3 +149,28 @@ def test_a_color_that_is_next_to_nothing_in_a_palette_of_16_bits_is_not_bright()
 
     gray = STILL.pictures[0]
     assert np.array_equal(np.stack([gray, gray, np.zeros_like(gray)], axis=-1), found)
+
+
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": "2048", "WindowWidth": "4096"}])
+@pytest.mark.parametrize("white", [False, True])
+@pytest.mark.parametrize("limit", [None, 60000])
+def test_what_fills_a_picture_up_is_black_and_takes_no_brightness(window, white, limit):
+    """65535 around 12 bits of echo left them a sixteenth of it; dcmtk 3.6.7 does so, too."""
+    made = dcmread(io.BytesIO(scan(**window)))
+    samples = np.frombuffer(made.PixelData, "<u2").reshape(STILL.pictures[0].shape).copy()
+    samples[:10] = 65535
+    samples[5:10] = limit or 65535
+    made.BitsStored, made.HighBit, made.PixelData = 16, 15, samples.tobytes()
+    made.add_new(0x00280120, "US", 65535)
+    if limit:
+        made.add_new(0x00280121, "US", limit)
+    if white:
+        made.PhotometricInterpretation = "MONOCHROME1"
+        made.PixelData = np.where(samples < 4096, 4095 - samples, samples).tobytes()
+    out = io.BytesIO()
+    made.save_as(out)
+
+    found = shown(out.getvalue())
+
+    assert not found[:10].any()
+    assert np.abs(found[10:].astype(int) - STILL.pictures[0, 10:]).max() <= 1

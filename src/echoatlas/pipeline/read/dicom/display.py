@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +53,9 @@ class Display:
             full = not self._layout.photometric.startswith("YBR_PARTIAL")
             return color.ycc_to_rgb(eight, full=full) if ycc else eight
         gray = self._gray(samples, bits)
-        return 255 - gray if self._grays.inverted else gray
+        gray = 255 - gray if self._grays.inverted else gray
+        filled = self._grays.filled(samples)
+        return gray if filled is None else np.where(filled, np.uint8(0), gray)
 
     def _gray(self, samples: NDArray[Any], bits: int) -> Picture:
         """Linear windows are for more than 8 bits: those that have 8 are as bright as stored."""
@@ -76,6 +77,12 @@ class Display:
         table = self._grays.modality
         return samples if table is None or samples.ndim == 3 else table.look_up(samples)
 
+    def _picture(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """What samples stand for, without those that fill the picture up."""
+        filled = self._grays.filled(samples)
+        values = self._meant(samples)
+        return values if filled is None else values[~filled]
+
     def _spread(self, samples: NDArray[Any], bits: int) -> Picture:
         """Samples by the fewest bits that hold the largest of the clip.
 
@@ -85,8 +92,9 @@ class Display:
         if bits <= 8 and samples.dtype.kind == "u":
             return color.to_bytes(samples, bits)
         if self._range is None:
-            clip = chain((samples,), map(self._meant, self._samples()))
-            ends = [(int(one.min()), int(one.max())) for one in clip]
+            clip = map(self._picture, self._samples())
+            ends = [(int(one.min()), int(one.max())) for one in clip if one.size]
+            ends = ends or [(int(samples.min()), int(samples.max()))]
             self._range = min(low for low, _ in ends), max(high for _, high in ends)
         low, high = self._range
         if low >= 0 and samples.dtype.kind in "iu":

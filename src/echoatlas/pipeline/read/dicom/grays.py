@@ -29,6 +29,7 @@ MODALITY_TABLE, VOI_TABLE, DESCRIPTOR, ENTRIES = 0x00283000, 0x00283010, 0x00283
 SLOPE, INTERCEPT, CENTER, WIDTH = 0x00281053, 0x00281052, 0x00281050, 0x00281051
 FUNCTION, SHAPE = 0x00281056, 0x20500020
 TRANSFORMED, VIEWED = 0x00289145, 0x00289132  # functional groups
+PADDING = 0x00280120, 0x00280121  # its value, and where a range of them ends
 NEGATIVE = 1 << 15
 
 
@@ -61,6 +62,8 @@ class Grays:
         window: center and width of what is shown, by ``function``.
         voi: from what samples stand for to what is shown.
         inverted: the least is white.
+        padding: least and greatest sample of what fills a picture up and is none of it, where
+            samples have more than 8 bits (PS3.3 C.7.5.1.1.2).
     """
 
     modality: GrayTable | None = None
@@ -70,11 +73,19 @@ class Grays:
     function: str = ""
     voi: GrayTable | None = None
     inverted: bool = False
+    padding: tuple[int, int] | None = None
 
     @property
     def as_stored(self) -> bool:
         """Whether samples of 8 bits are shown as they are stored."""
         return not (self.modality or self.voi or self.inverted or self.slope < 0)
+
+    def filled(self, samples: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Where samples of gray are no picture; None if nothing is said of that."""
+        if self.padding is None or samples.ndim == 3:
+            return None
+        low, high = self.padding
+        return np.asarray((samples >= low) & (samples <= high))
 
     def rescaled(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """What samples stand for, where no table says it."""
@@ -104,7 +115,22 @@ def read_grays(header: Dataset, layout: Layout, *, little: bool) -> Grays:
         voi=_table(header, VIEWED, VOI_TABLE, layout, little),
         # INVERSE is what MONOCHROME1 means (PS3.3 C.8.11.3.1.2): it turns nothing round twice
         inverted=layout.photometric == "MONOCHROME1" or shape == "INVERSE",
+        padding=_padding(header, layout),
     )
+
+
+def _padding(header: Dataset, layout: Layout) -> tuple[int, int] | None:
+    """The padding's ends as the bits that are stored have them; its range may be one value."""
+    value, limit = (color.first_number(read_value(header, tag)) for tag in PADDING)
+    if value is None or layout.allocated <= 8:
+        return None
+    ends = sorted(_stored(int(one), layout) for one in (value, value if limit is None else limit))
+    return ends[0], ends[1]
+
+
+def _stored(value: int, layout: Layout) -> int:
+    value &= (1 << layout.stored) - 1
+    return value - (1 << layout.stored) if layout.signed and value >> (layout.stored - 1) else value
 
 
 def _places(header: Dataset, group: int) -> Iterator[Dataset]:
