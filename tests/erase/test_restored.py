@@ -88,6 +88,31 @@ def test_a_release_alone_that_is_restored_is_told_and_redacted_again(
     assert healed == []
 
 
+@pytest.mark.parametrize("collection", [False, True])
+def test_a_site_that_left_whole_leaves_again_and_stays_away(
+    tmp_path: Path, collection: bool
+) -> None:
+    """It was another request, or, in a lake that was restored, one that let the site come back."""
+    made = Rehearsal(tmp_path)
+    folder = made.site("here", **({"collection": "busi"} if collection else {}))
+    (folder / "benign").mkdir()
+    (folder / "benign" / "1.dcm").write_bytes(scan(1, "A1"))
+    made.run("run")
+    shutil.copytree(made.lake_path, tmp_path / "backup")
+    words = ("erase", "busi" if collection else "here", "--request", "r1", "--report")
+    made.run(*words, str(tmp_path), "--whole")
+    calm = made.run(*words, str(tmp_path), "--again")[0]
+    shutil.rmtree(made.lake_path)
+    shutil.copytree(tmp_path / "backup", made.lake_path)
+
+    again = made.run(*words, str(tmp_path), "--again")[0]
+    (folder / "benign" / "2.dcm").write_bytes(scan(2, "A2"))
+    made.run("run")
+
+    assert (calm["whole"], again["whole"], again["objects"]) == (True, True, 1)
+    assert made.run("status")["sites"] == {"here": {"erased": 1}}
+
+
 def test_a_request_that_never_was_is_not_carried_out_again(
     erased: tuple[Rehearsal, Path],
 ) -> None:

@@ -53,17 +53,14 @@ def erase(
             "what the request erased is back"
         )
     deployment = context.open()
-    names = sites_of(deployment, site, whole=whole)
-    asked = [
-        request_of(
-            request if len(names) == 1 else f"{request}-{name}",
-            name,
-            deployment.site_key(name),
-            patient_ids,
-            again=again,
-        )
-        for name in names
-    ]
+    names = sites_of(deployment, site, whole=whole or again)
+    asked = []
+    for name in names:
+        called = request if len(names) == 1 else f"{request}-{name}"
+        # A site that left whole does so again: there are no patients to be told by tombstones
+        some = again and name not in deployment.tombstones(called).sites
+        key = deployment.site_key(name)
+        asked.append(request_of(called, name, key, patient_ids, again=some))
     unheard = [one.name for one in asked if again and not deployment.tombstones(one.name)]
     if unheard:
         raise UsageError(f"--again: there was no request '{unheard[0]}'")

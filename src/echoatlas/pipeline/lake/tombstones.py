@@ -193,7 +193,7 @@ def bury(
     told = {
         "request": request,
         "site": site,
-        "whole": whole,
+        "whole": whole or site in before.sites,
         "keys": sorted({*before.keys.get(request, ("", ()))[1], *_pair(key, under)}),
         "patients": sorted(before.patients.union(_patient(key, site, one) for one in patients)),
         "contents": sorted(before.contents.union(_content(key, one) for one in contents)),
