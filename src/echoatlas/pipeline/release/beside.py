@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
-    from echoatlas.pipeline.storage.storage import Storage
 
 FEEDBACK = "feedback-"  # how files begin that trainers write back
 ROWS = 1 << 16  # of a row group of the index: what a reader of one row has to unpack
@@ -30,16 +26,6 @@ def index_bytes(index: pa.Table) -> bytes:
 def hash_named(kind: str, ending: str, data: bytes) -> tuple[str, bytes]:
     """A file's name, and its bytes."""
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.{ending}", data
-
-
-def send_file(storage: Storage, key: str, file: Path) -> None:
-    """Store a file's bytes, all or nothing, without holding them in memory."""
-    with (
-        file.open("rb") as opened,
-        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as data,
-    ):
-        storage.write(key, data)
 
 
 def as_published(file: str, data: bytes) -> dict[str, str]:

@@ -49,7 +49,10 @@ def in_order(
         with pa.memory_map(str(file)) as mapped, ipc.open_file(mapped) as dealt:
             table = dealt.read_all()
         file.unlink()
-        yield start, _by_place(table, places)
+        ordered = _by_place(table, places)
+        del table  # before they are used
+        yield start, ordered
+        del ordered  # before the next are read
 
 
 def _by_place(rows: pa.Table, places: NDArray[np.int64], *, keep: bool = False) -> pa.Table:

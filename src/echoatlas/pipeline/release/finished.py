@@ -92,6 +92,7 @@ def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
             part = part.append_column(MARKS, placed(marks, sizes, masks))
             part = part.append_column(DIGEST, digest_column(draft.digests[order[start:stop]]))
             writer.write_table(part.cast(schema), ROWS)
+            del part, marks, sizes, masks  # before the next are read
 
 
 def _labels(draft: Draft) -> tuple[NDArray[np.int64], list[list[str]]]:
