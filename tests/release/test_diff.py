@@ -263,3 +263,26 @@ def test_what_licenses_or_patients_do_not_permit_is_removed_for_that(tmp_path: P
 
     assert found.why == {"license": 1, "consent": 1}
     assert found.same == 2
+
+
+def test_clips_are_compared_with_clips_alone_and_called_so(tmp_path: Path) -> None:
+    """A card said of a release of clips that the other frames had been removed, and made up why."""
+    frames = [{"object_id": f"o{n // 4}", "patient": f"p{n // 4}", "frame_index": n % 4,
+               "time_ms": 40.0 * (n % 4)} for n in range(12)]  # fmt: skip
+    lake = quick_lake(tmp_path / "lake", frames)
+    releases = lake.storage.sub("releases")
+    for name, settings in (
+        ("frames", {}),
+        ("clips", {"unit": "clip"}),
+        ("fewer", {"unit": "clip", "where": "patient <> 'p1'"}),
+    ):
+        create(lake, releases, ReleaseConfig(name=name, **settings))
+
+    found = changes_of(releases, manifest_of(releases, "fewer"))
+    with pytest.raises(UsageError, match="'frames' is a release of frames and 'clips' of clips"):
+        diff(releases, "frames", "clips", reasons(lake), print)
+
+    assert changes_of(releases, manifest_of(releases, "clips")) is None
+    assert found is not None and found.before == "clips"
+    assert found.sentence.startswith("0 clips added (0 new patients), 1 removed (1 patient gone)")
+    assert "| clips | why |" in as_text(found)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from echoatlas.pipeline.database import Connection, database
+from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.file_faults import write_named
 from echoatlas.pipeline.release.manifest import index_columns_of, manifest_of
 from echoatlas.pipeline.release.notices import Tell, living
@@ -81,7 +82,7 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Two releases compared, in numbers of frames.
+    """Two releases compared, in numbers of samples: of frames, or of clips if they are of these.
 
     Attributes:
         same: neither added, removed, relabeled nor moved.
@@ -91,6 +92,7 @@ class Diff:
         by: site, device and organ to value to change to frames.
         changes: (frame, change, before, after) of each, in order; ``before`` of a removed one is
             why it was.
+        unit: "frame" or "clip": what is counted, whatever it is called here.
     """
 
     before: str
@@ -106,6 +108,7 @@ class Diff:
     splits: Sequence[Moved]
     by: Mapping[str, Mapping[str, Mapping[str, int]]]
     changes: Sequence[tuple[str, str, str, str]] = field(repr=False)
+    unit: str = "frame"
 
     @staticmethod
     def of(counts: Mapping[str, Any]) -> Diff:
@@ -117,7 +120,7 @@ class Diff:
     def sentence(self) -> str:
         """All of it in one sentence."""
         return (
-            f"{number_of(self.added, 'frame')} added "
+            f"{number_of(self.added, self.unit)} added "
             f"({number_of(self.patients['added'], 'new patient')}), {self.removed} removed "
             f"({number_of(self.patients['removed'], 'patient')} gone), {self.relabeled} relabeled, "
             f"{self.moved} moved between splits, {self.same} the same"
@@ -145,10 +148,16 @@ def diff(
         allowance: the default one if not given.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name; or one is of frames and the other of clips.
         CheckFailed: an index is damaged.
     """
     manifests = [living(releases, name, tell) for name in (before, after)]
+    units = [one.config.unit for one in manifests]
+    if units[0] != units[1]:
+        raise UsageError(
+            f"'{before}' is a release of {units[0]}s and '{after}' of {units[1]}s: samples of one "
+            "kind alone can be compared"
+        )
     old, new = (index_columns_of(releases, manifest, COMPARED) for manifest in manifests)
     erased = erased_since(releases, before, manifests[0])
     with named_new(new, allowance) as asked:
@@ -222,6 +231,7 @@ def difference(
         splits=splits,
         by=by,
         changes=changes,
+        unit=manifest.config.unit,
     )
 
 
@@ -231,6 +241,8 @@ def erased_since(releases: Storage, asked: str, found: Manifest) -> Erased:
     while manifest.name != asked and manifest.redacts is not None:
         number += manifest.redacts.frames
         manifest = manifest_of(releases, manifest.redacts.release)
+    if manifest.config.unit == "clip":  # a redaction counts their frames
+        number = manifest.samples - found.samples
     return Erased(number, manifest.patients - found.patients)
 
 
@@ -298,7 +310,7 @@ def write_changes(found: Diff, path: Path) -> None:
 
 def why_removed(found: Diff) -> list[str]:
     """A table of how many frames were removed for which reason, as Markdown."""
-    lines = ["| frames | why |", "|---|---|"]
+    lines = [f"| {found.unit}s | why |", "|---|---|"]
     return lines + [f"| {number} | {key}: {SENTENCES[key]} |" for key, number in found.why.items()]
 
 
@@ -313,7 +325,7 @@ def as_text(found: Diff) -> str:
         lines += ["", "## Removed", "", *why_removed(found)]
     for title, moves in (("Relabeled", found.labels), ("Moved", found.splits)):
         if moves:
-            lines += ["", f"## {title}", "", "| frames | from | to |", "|---|---|---|"]
+            lines += ["", f"## {title}", "", f"| {found.unit}s | from | to |", "|---|---|---|"]
             lines += [f"| {one.frames} | {one.before} | {one.after} |" for one in moves]
     for name, values in found.by.items():
         if values:

@@ -122,6 +122,7 @@ def _before(releases: Storage, manifest: Manifest) -> str | None:
             other = manifest_of(releases, name)
         except EchoAtlasError:  # of a newer kind, or damaged: not what this release is about
             continue
-        told.append((cut_at(releases, other), name))
+        if other.config.unit == manifest.config.unit:  # no frame of one is a sample of the other
+            told.append((cut_at(releases, other), name))
     earlier = [one for one in told if one < (manifest.created, manifest.name)]
     return max(earlier)[1] if earlier else None
