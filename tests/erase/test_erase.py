@@ -22,7 +22,7 @@ from echoatlas.pipeline.errors import UsageError
 from echoatlas.pipeline.release.manifest import index_table, manifest_of, names
 from echoatlas.pipeline.release.pull import pull
 from echoatlas.pipeline.release.verify import verify
-from echoatlas.pipeline.vault.crosswalk import Crosswalk
+from echoatlas.pipeline.vault.crosswalk import Crosswalk, Entry
 from echoatlas.pipeline.vault.pseudonyms import SiteKey
 from echoatlas.schemas.rows.objects import CopyRow
 from echoatlas.schemas.tables import to_arrow
@@ -197,7 +197,11 @@ def test_a_second_patient_can_leave_after_the_first(gone: Rehearsal) -> None:
 
 
 def test_a_site_leaves_with_all_it_sent_and_others_stay(there: Rehearsal) -> None:
+    known = Crosswalk(there.deployment.vault.path, "qilu")
+    known.add([Entry("of-one-in-quarantine", "key", "00")])
+
     done = there.run("erase", "qilu", "--whole", "--request", "exit-1", "--report", str(there.root))
+    assert list(known) == []
 
     assert (done[0]["objects"], done[0]["whole"]) == (3, True)
     assert traces([named("f", 5).encode()], there.lake_path) == []  # which a selection named

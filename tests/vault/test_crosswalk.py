@@ -198,3 +198,25 @@ def test_a_run_keeps_each_patient_once_and_a_second_run_adds_none(tmp_path, publ
     assert first == Crosswalk(made.home / "vault", "st-elsewhere").path.read_bytes()
     assert {entry.patient for entry in entries} <= patients
     assert len(entries) == len({entry.patient for entry in entries}) >= 2
+
+
+def test_who_is_erased_is_in_no_line_that_a_killed_run_left_half_written(tmp_path, public):
+    crosswalk = Crosswalk(tmp_path, "st-elsewhere")
+    crosswalk.add([sealed(public, "one")])
+    with crosswalk.path.open("a") as file:
+        file.write(f'{{"patient": "{KEY.pseudonym("patient", "two")}", "key')
+
+    gone = crosswalk.forget({KEY.pseudonym("patient", "two")})
+
+    assert gone == 0
+    assert [one.patient for one in crosswalk] == [KEY.pseudonym("patient", "one")]
+    assert KEY.pseudonym("patient", "two") not in crosswalk.path.read_text()
+
+
+def test_a_site_that_leaves_is_forgotten_altogether(tmp_path, public):
+    crosswalk = Crosswalk(tmp_path, "st-elsewhere")
+    crosswalk.add([sealed(public, "one"), sealed(public, "two")])
+
+    assert crosswalk.forget(None) == 2
+    assert list(crosswalk) == []
+    assert Crosswalk(tmp_path, "another").forget(None) == 0

@@ -162,7 +162,10 @@ def erase(deployment: Deployment, request: Request, progress: Progress | None = 
         why = f"a patient or a site left, request {gone.request}"
         redact_releases(lake, deployment.releases, gone, why, scatter)
         for site in deployment.sites:
-            Crosswalk(deployment.vault.path, site).forget({*gone.patients, *gone.aliases})
+            # Of who was in quarantine alone no row says the patient
+            leaves = gone.whole and site == gone.site
+            they = None if leaves else {*gone.patients, *gone.aliases}
+            Crosswalk(deployment.vault.path, site).forget(they)
         begin(Stage.PURGE, "old files and logs")
         sweep(lake, deployment.releases, gone)
         for name in TABLES:

@@ -72,7 +72,7 @@ class Crosswalk:
         """
         if self._known is None:
             self._known = {(entry.patient, entry.key_id) for entry in self}
-            if self.path.is_file() and not self.path.read_bytes().endswith(b"\n"):
+            if not self._is_whole():
                 self._write(list(self), anew=True)  # its last line was never finished
         new: dict[tuple[str, str], Entry] = {}
         for entry in entries:
@@ -83,14 +83,24 @@ class Crosswalk:
             self._known |= set(new)
         return len(new)
 
-    def forget(self, patients: Collection[str]) -> int:
-        """Take out the lines of patients that are to be erased; the only way a line ever goes."""
+    def forget(self, patients: Collection[str] | None) -> int:
+        """Take out the lines of patients that are to be erased; the only way a line ever goes.
+
+        A line that a killed run never finished goes as well: it may be anybody's.
+
+        Args:
+            patients: pseudonyms; None for all of the site, which leaves.
+        """
         self._known = None
         before = list(self)
-        kept = [entry for entry in before if entry.patient not in patients]
-        if len(kept) < len(before):
+        kept = [one for one in before if patients is not None and one.patient not in patients]
+        if len(kept) < len(before) or not self._is_whole():
             self._write(kept, anew=True)
         return len(before) - len(kept)
+
+    def _is_whole(self) -> bool:
+        """Whether its last line was finished."""
+        return not self.path.is_file() or self.path.read_bytes()[-1:] in (b"", b"\n")
 
     def _write(self, entries: list[Entry], *, anew: bool) -> None:
         target = self.path.with_suffix(".part") if anew else self.path
