@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.precision import since
 from echoatlas.pipeline.read import color
+from echoatlas.pipeline.read.animated_png import drawn_out
 from echoatlas.pipeline.read.aspect import (
     SQUARE,
     of_picture,
@@ -23,7 +24,6 @@ from echoatlas.pipeline.read.codecs import CODEC_ERRORS, Decoded, decode
 from echoatlas.pipeline.read.coded import JPEG, codestream_digest
 from echoatlas.pipeline.read.codestream import Codestream, probe
 from echoatlas.pipeline.read.config import ReadConfig, check_size
-from echoatlas.pipeline.read.deep_color import in_all_bits
 from echoatlas.pipeline.read.dicom.values import unsaid
 from echoatlas.pipeline.read.exif import ORIENTATION, PIL_ERRORS, exif_words, jpeg_words, strings
 from echoatlas.pipeline.read.frame_stream import each, one
@@ -236,7 +236,7 @@ def _texts(image: Image.Image, data: bytes, config: ReadConfig) -> dict[str, str
 
 
 def _open(data: bytes, kind: str, config: ReadConfig) -> Scan:
-    written = {"png": in_all_bits, "tiff": as_it_is}.get(kind)
+    written = {"png": drawn_out, "tiff": as_it_is}.get(kind)
     data = written(data, config) if written else data
     with opened(data, kind) as image:
         check_size(image.height, image.width, 1, config)
