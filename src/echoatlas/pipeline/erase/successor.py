@@ -14,15 +14,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from echoatlas._version import __version__
-from echoatlas.pipeline.release.annotations import most_masks
-from echoatlas.pipeline.release.beside import FEEDBACK, as_published, hash_named, index_bytes
+from echoatlas.pipeline.erase.successor_index import SPOKEN_OF, nameless, write_what_is_left
+from echoatlas.pipeline.file_faults import local_faults
+from echoatlas.pipeline.release.beside import (
+    FEEDBACK,
+    as_published,
+    hash_named,
+    index_named,
+)
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.diff import ERASED, Why, named_new
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
-from echoatlas.pipeline.release.documents.population import counted_plainly, population
+from echoatlas.pipeline.release.documents.population import (
+    counted_plainly,
+    population,
+)
 from echoatlas.pipeline.release.documents.sources import countries_of
 from echoatlas.pipeline.release.k_anonymity import Suppressed, anonymized, measured
-from echoatlas.pipeline.release.kin import GROUP, KIN, tied_in
+from echoatlas.pipeline.release.kin import tied_in
 from echoatlas.pipeline.release.manifest import (
     MANIFEST,
     index_columns_of,
@@ -33,8 +42,8 @@ from echoatlas.pipeline.release.manifest import (
 from echoatlas.pipeline.release.notices import successor_of
 from echoatlas.pipeline.release.places import as_bytes
 from echoatlas.pipeline.release.publish import announce, moment
-from echoatlas.pipeline.release.shard import MARKS
 from echoatlas.pipeline.release.tar import places_after
+from echoatlas.pipeline.scratch import folder_of_files
 from echoatlas.schemas.manifest import Manifest
 from echoatlas.schemas.values import PatientSource
 
@@ -101,7 +110,7 @@ def publish_successor(
             if one.file in lean and not lean[one.file].file]  # fmt: skip
     left = stays & ~np.isin(places["shard"], lost)
     rows = np.flatnonzero(left)
-    index = index_columns_of(releases, old, chosen=left)
+    index = index_columns_of(releases, old, SPOKEN_OF, chosen=left)
     hidden: Suppressed | None = None
     if old.anonymity is not None and measured(index, old.config.min_k).under:
         suppress = old.published["config"]["suppress"]
@@ -111,17 +120,17 @@ def publish_successor(
         index = index.drop_columns(["_row"])
     if not index.num_rows:
         return ""
-    index = _nameless(index, gone, frames)
+    index = nameless(index, gone, frames)
     placed = places[rows].copy()
     shards = _placed_anew(releases, old, followers, placed, lean)
     shift = placed["offset"].astype(np.int64) - places["offset"][rows].astype(np.int64)
-    index = _with_masks_moved(index, shift)
-    files = {
-        "index": hash_named("index", "parquet", index_bytes(index)),
-        "places": hash_named("places", "npy", as_bytes(placed)),
-    }
-    for file, data in files.values():
-        releases.write(f"{name}/{file}", data)
+    with folder_of_files(lake.allowance) as folder:
+        path = folder / "index.parquet"
+        with local_faults(str(folder.parent)):
+            sha256, masks = write_what_is_left(releases, old, rows, index, shift, path)
+        releases.write(f"{name}/{index_named(sha256)}", path)
+    file, data = hash_named("places", "npy", as_bytes(placed))
+    releases.write(f"{name}/{file}", data)
     if old.files is not None:  # what made up the tables then: names and digests of files
         releases.write(f"{name}/{old.files.file}", releases.read(f"{old.name}/{old.files.file}"))
     _carry_feedback(releases, old.name, name, index.column("frame_id"))
@@ -139,9 +148,10 @@ def publish_successor(
         "nameless": pc.sum(pc.equal(index.column("patient_source"), PatientSource.OBJECT)).as_py()
         or 0,
         "tied": tied_in(index),
-        "masks": most_masks(index),
+        "masks": masks,
         "redacts": {"release": old.name, "frames": old.frames - number},
-        **{kind: as_published(file, data) for kind, (file, data) in files.items()},
+        "index": {"file": index_named(sha256), "sha256": sha256},
+        "places": as_published(file, data),
     }
     published["sources"] = {
         site: told
@@ -225,55 +235,6 @@ def _origin(releases: Storage, first: str, followers: Mapping[str, str], own: st
     """The release by whose index a shard can be made again: that of who cut it, or what follows."""
     now = successor_of(releases, first)
     return followers.get(now, now) or followers[own]
-
-
-def _nameless(index: pa.Table, gone: Doomed, frames: Set[str]) -> pa.Table:
-    """Rows that speak of nothing that goes: groups and clusters are called anew, by the smallest
-    that is left of them."""
-    patients = {*gone.patients, *gone.aliases}
-    index = _called_anew(index, GROUP, "patient", patients)
-    for column in ("cluster", "representative"):
-        index = _called_anew(index, column, "frame_id", frames)
-    kin = index.column(KIN).combine_chunks().dictionary_encode()
-    said = [
-        " ".join(one for one in text.split() if one not in patients)
-        for text in kin.dictionary.to_pylist()
-    ]
-    return _put(index, KIN, pa.array(said, pa.string()).take(kin.indices))
-
-
-def _called_anew(index: pa.Table, column: str, own: str, gone: Set[str]) -> pa.Table:
-    values = index.column(column).combine_chunks()
-    hit = pc.is_in(values, pa.array(sorted(gone), values.type))
-    if not pc.any(hit).as_py():
-        return index
-    members = pa.table({"value": values.filter(hit), "own": index.column(own).filter(hit)})
-    least = members.group_by("value").aggregate([("own", "min")])
-    at = pc.index_in(values, least.column("value").combine_chunks())
-    return _put(index, column, pc.coalesce(least.column("own_min").take(at), values))
-
-
-def _with_masks_moved(index: pa.Table, shift: NDArray[np.int64]) -> pa.Table:
-    """Annotations whose masks lie as much farther on as their samples' images do, bytes."""
-    marks = index.column(MARKS).combine_chunks()
-    records = marks.flatten()
-    owner = pc.list_parent_indices(marks).to_numpy()
-    fields = list(marks.type.value_type)
-    columns = [
-        pc.add(records.field(one.name), pa.array(shift[owner]))
-        if one.name == "mask_offset"
-        else records.field(one.name)
-        for one in fields
-    ]
-    sizes = pc.fill_null(pc.list_value_length(marks), 0).to_numpy(zero_copy_only=False)
-    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
-    structs = pa.StructArray.from_arrays(columns, fields=fields)
-    return _put(index, MARKS, pa.ListArray.from_arrays(offsets, structs, type=marks.type))
-
-
-def _put(index: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
-    place = index.schema.get_field_index(name)
-    return index.set_column(place, index.schema.field(place), values)
 
 
 def _carry_feedback(releases: Storage, old: str, new: str, known: pa.ChunkedArray) -> None:

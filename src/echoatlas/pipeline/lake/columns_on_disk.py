@@ -48,7 +48,7 @@ class ColumnsOnDisk:
                 )
                 for one in schema
             ]
-            for piece in _pieces(parts, schema):
+            for piece in in_pieces(parts, schema, AT_ONCE):
                 for writer, name in zip(writers, schema.names, strict=True):
                     writer.write_table(piece.select([name]))
                 number += piece.num_rows
@@ -103,13 +103,13 @@ def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.arrow"
 
 
-def _pieces(parts: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The same rows, ``AT_ONCE`` at a time, each column in one chunk."""
+def in_pieces(parts: Iterable[pa.Table], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    """The same rows, so many at a time but for the last, each column in one chunk."""
     held = schema.empty_table()
     for part in parts:
         held = pa.concat_tables([held, part.select(schema.names).cast(schema)])
-        while held.num_rows >= AT_ONCE:
-            yield held.slice(0, AT_ONCE).combine_chunks()
-            held = held.slice(AT_ONCE)
+        while held.num_rows >= size:
+            yield held.slice(0, size).combine_chunks()
+            held = held.slice(size)
     if held.num_rows:
         yield held.combine_chunks()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
+from echoatlas.pipeline.lake.columns_on_disk import in_pieces
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     import pyarrow as pa
 
 
@@ -16,16 +20,32 @@ FEEDBACK = "feedback-"  # how files begin that trainers write back
 ROWS = 1 << 16  # of a row group of the index: what a reader of one row has to unpack
 
 
-def index_bytes(index: pa.Table) -> bytes:
-    """An index as Parquet, without statistics: they would tell of single patients."""
-    sink = io.BytesIO()
-    pq.write_table(index, sink, compression="zstd", row_group_size=ROWS, write_statistics=False)
-    return sink.getvalue()
+def write_index(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> str:
+    """Write an index as Parquet, row group by row group, without statistics: they would tell of
+    single patients.
+
+    Args:
+        parts: its rows, some at a time.
+
+    Returns:
+        The file's SHA-256, hex.
+    """
+    with pq.ParquetWriter(path, schema, compression="zstd", write_statistics=False) as writer:
+        for rows in in_pieces(parts, schema, ROWS):
+            writer.write_table(rows, ROWS)
+            del rows  # before the next are read
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_named(kind: str, ending: str, data: bytes) -> tuple[str, bytes]:
     """A file's name, and its bytes."""
     return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.{ending}", data
+
+
+def index_named(sha256: str) -> str:
+    """The name of an index's file."""
+    return f"index-{sha256[:16]}.parquet"
 
 
 def as_published(file: str, data: bytes) -> dict[str, str]:

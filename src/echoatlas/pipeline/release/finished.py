@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from echoatlas.pipeline.file_faults import local_faults
 from echoatlas.pipeline.lake.join import coded, distinct_pairs
 from echoatlas.pipeline.release.annotations import PLACED, placed
-from echoatlas.pipeline.release.beside import ROWS
+from echoatlas.pipeline.release.beside import ROWS, write_index
 from echoatlas.pipeline.release.dealt_rows import in_order
 from echoatlas.pipeline.release.digests import DIGEST, KIND, digest_column
 from echoatlas.pipeline.release.places import masks_at
@@ -66,33 +64,37 @@ def finished(draft: Draft) -> Iterator[Finished]:
     with folder_of_files(samples.allowance) as folder:
         path = folder / "index.parquet"
         with local_faults(str(folder.parent)):
-            _write(draft, order, path)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _write(draft, order, path)
         yield Finished(path, digest, shards, labels, masks)
 
 
-def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> None:
-    """Write the index: rows come as they lie, and are dealt to files of a row group each, so that
-    no more than one of these is ever in memory."""
+def _write(draft: Draft, order: NDArray[np.int64], path: Path) -> str:
+    """Write the index, and return its digest: rows come as they lie, and are dealt to files of a
+    row group each, so that no more than one of these is ever in memory."""
     samples = draft.samples
     schema = samples.schema.append(pa.field(MARKS, PLACED)).append(pa.field(DIGEST, KIND))
     places = np.full(len(samples.inside), -1, np.int64)
     places[samples.rows[order]] = np.arange(len(order))
-    with (
-        samples.these() as asked,
-        pq.ParquetWriter(path, schema, compression="zstd", write_statistics=False) as writer,
-    ):
+    with samples.these() as asked:
         rows = asked.sql(samples.source()).to_arrow_reader(AT_ONCE)
-        for start, part in in_order(rows, places, ROWS, path.parent):
-            stop = start + part.num_rows
-            taken = pa.array(order[start:stop])
-            marks, sizes = (one.take(taken) for one in (draft.marks, draft.sizes))
-            masks = masks_at(draft.places[start:stop])
-            part = part.append_column(MARKS, placed(marks, sizes, masks))
-            part = part.append_column(DIGEST, digest_column(draft.digests[order[start:stop]]))
-            writer.write_table(part.cast(schema), ROWS)
-            del part, marks, sizes, masks  # before the next are read
+        parts = in_order(rows, places, ROWS, path.parent)
+        return write_index(_with_what_lies_beside(parts, draft, order), schema, path)
+
+
+def _with_what_lies_beside(
+    parts: Iterator[tuple[int, pa.Table]], draft: Draft, order: NDArray[np.int64]
+) -> Iterator[pa.Table]:
+    """Rows of an index, each with its annotations and the digest of all that it has."""
+    for start, part in parts:
+        stop = start + part.num_rows
+        taken = pa.array(order[start:stop])
+        marks, sizes = (one.take(taken) for one in (draft.marks, draft.sizes))
+        masks = masks_at(draft.places[start:stop])
+        digests = digest_column(draft.digests[order[start:stop]])
+        marked = part.append_column(MARKS, placed(marks, sizes, masks))
+        del part, marks, sizes, masks  # before these are used, and the next are read
+        yield marked.append_column(DIGEST, digests)
+        del marked
 
 
 def _labels(draft: Draft) -> tuple[NDArray[np.int64], list[list[str]]]:

@@ -125,6 +125,11 @@ def index_groups(
     yield from _groups(_index_file(releases, manifest), columns)
 
 
+def index_schema_of(releases: Storage, manifest: Manifest) -> pa.Schema:
+    """The columns of the index's file."""
+    return _index_file(releases, manifest).schema_arrow
+
+
 def _groups(file: pq.ParquetFile, columns: Sequence[str] | None) -> Iterator[pa.Table]:
     for group in range(file.num_row_groups):
         yield file.read_row_group(group, columns, use_threads=False)

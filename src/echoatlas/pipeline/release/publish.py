@@ -14,7 +14,7 @@ import numpy as np
 
 from echoatlas._version import __version__
 from echoatlas.pipeline.errors import CheckFailed, UsageError
-from echoatlas.pipeline.release.beside import as_published, hash_named
+from echoatlas.pipeline.release.beside import as_published, hash_named, index_named
 from echoatlas.pipeline.release.card import card
 from echoatlas.pipeline.release.cut import CUTS
 from echoatlas.pipeline.release.cutting import SLEPT, Cutting
@@ -79,7 +79,7 @@ def publish(
             "files": hash_named("files", "parquet", as_parquet(digests)),
         }
         leave.demand()
-        index = f"index-{made.sha256[:16]}.parquet"
+        index = index_named(made.sha256)
         releases.write(f"{name}/{index}", made.index)
     for file, data in files.values():
         releases.write(f"{name}/{file}", data)
