@@ -131,3 +131,20 @@ def test_files_that_may_be_listed_and_not_be_read_stop_no_erasure(
     done = there.run("erase", "st-elsewhere", *words, "--report", str(tmp_path))[0]
 
     assert (done["objects"], done["unread"]) == (1, 1)
+
+
+def test_who_left_comes_back_into_quarantine_as_little_and_others_do(
+    left: Any, tmp_path: Path
+) -> None:
+    there = left[0].copied(tmp_path)
+    folder = there.uploads / "st-elsewhere" / "upload-1"
+    (folder / "again.dcm").write_bytes((folder / "first.dcm").read_bytes()[:-40_000])
+    (folder / "others.dcm").write_bytes((folder / "other.dcm").read_bytes()[:-40_000])
+    before = there.run("status")["objects"]
+
+    there.run("run")
+
+    after = there.run("status")
+    assert after["objects"] == {**before, "erased": before["erased"] + 1, "rejected": 1}
+    assert after["quarantine"] == {"truncated": 1} and after["conservation"]
+    assert len(there.lake.read("quarantine")) == 1

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.deidentify.header.patient import Identity, identity_of, listed_mark
-from echoatlas.pipeline.errors import Reject, Retry, UsageError
+from echoatlas.pipeline.deidentify.header.patient import Identity, listed_mark
+from echoatlas.pipeline.errors import Retry, UsageError
 from echoatlas.pipeline.lake.ids import Ids
 from echoatlas.pipeline.lake.in_step import places
 from echoatlas.pipeline.plan.batch import Batch
@@ -22,8 +22,7 @@ from echoatlas.pipeline.plan.classify import Sighted
 from echoatlas.pipeline.plan.copies import Copies
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import arrived_at, books_of
-from echoatlas.pipeline.read import read_words
-from echoatlas.pipeline.run.reread import words_of
+from echoatlas.pipeline.run.claims import identities_of
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.run.worker import reading
 from echoatlas.schemas.values import Status
@@ -119,12 +118,6 @@ def _claims(
 def _said_of(batch: Batch, item: WorkItem, sources: Sources) -> set[Identity]:
     """Identities that an object's copies state."""
     try:
-        data, name = words_of(batch, item, sources)
-        said = sources.statements_of(item, name, masks=False)
-    except (Reject, FileNotFoundError, UsageError, Retry):  # it may be listed, and not be read
+        return identities_of(batch, item, sources)
+    except (UsageError, Retry):  # it may be listed, and not be read
         return set()
-    try:
-        header = read_words(data, batch.config.at(batch.site).read).header
-    except Reject:
-        header = None
-    return {identity_of(header, one.origin, batch.site) for one in said}

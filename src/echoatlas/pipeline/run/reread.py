@@ -19,9 +19,9 @@ from echoatlas.pipeline.plan.batch import Batch
 from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.read import read_report, read_words
 from echoatlas.pipeline.read.archive import is_archive
-from echoatlas.pipeline.read.metadata import HEAD, is_whole_header
+from echoatlas.pipeline.run.claims import words_of
 from echoatlas.pipeline.run.sources import Sources
-from echoatlas.pipeline.run.worker import BatchResult, Writer, content_of, reading, work
+from echoatlas.pipeline.run.worker import BatchResult, Writer, reading, work
 from echoatlas.pipeline.sidecars.statements import in_words
 from echoatlas.pipeline.stopwatch import Stopwatch
 from echoatlas.pipeline.ticks import heard, tick
@@ -113,14 +113,3 @@ def read_evidence(batch: Batch, item: WorkItem, sources: Sources) -> tuple[Hint,
     origins = in_words(sources.statements_of(item, name, masks=False))
     scan = read_words(data, config.read)
     return all_hints(evidence(scan, origin, site, config.evidence) for origin in origins)
-
-
-def words_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:
-    """An object's bytes, a DICOM file's only as far as its pixels where that is less; its name."""
-    sighting = item.sighting
-    if sighting.member < 0 and sighting.bytes > HEAD:
-        head = sources.read(item.name, HEAD)
-        if is_whole_header(head, batch.config.read):
-            return head, item.name
-    data, member = content_of(batch, item, sources)
-    return data, f"{item.name}!{member}" if member else item.name

@@ -22,7 +22,6 @@ from echoatlas.pipeline.deidentify.header.patient import identity_of
 from echoatlas.pipeline.errors import Reason, Reject, Retry, UsageError, crash_site
 from echoatlas.pipeline.gate.checked import BatchChecks, Checker
 from echoatlas.pipeline.gate.mix import Mix
-from echoatlas.pipeline.ingest.identify import is_as_named
 from echoatlas.pipeline.ingest.uploads import is_readable
 from echoatlas.pipeline.lake.outcome import erased_row
 from echoatlas.pipeline.lake.staged import Part, write_part
@@ -36,6 +35,7 @@ from echoatlas.pipeline.plan.work_item import WorkItem
 from echoatlas.pipeline.read.archive import is_archive, opened
 from echoatlas.pipeline.read.consent import strictest
 from echoatlas.pipeline.retry import retrying
+from echoatlas.pipeline.run.claims import content_of, is_of_who_left
 from echoatlas.pipeline.run.sources import Sources
 from echoatlas.pipeline.sidecars.collection import is_companion
 from echoatlas.pipeline.sidecars.site import is_unheeded
@@ -112,7 +112,7 @@ def work(batch: Batch) -> BatchResult:
         said: list[Statement] = []
         faulthandler.dump_traceback_later(batch.seconds, exit=True, file=sys.__stderr__ or 2)
         try:
-            traveled = _travel(batch, item, context, sources, watch, sealed, said)
+            traveled = _let_in(batch, item, context, sources, watch, sealed, said)
         except Forbidden:
             writer.add([erased_row(item.sighting)])
         except Reject as rejection:
@@ -161,17 +161,22 @@ def reading(batch: Batch) -> Callable[..., bytes]:
     return read
 
 
-def content_of(batch: Batch, item: WorkItem, sources: Sources) -> tuple[bytes, str]:
-    """An object's bytes, and the name of the member if it lies in an archive.
-
-    Raises:
-        Reject: as ``Reader.content``; ``exchanged`` where other bytes lie there than were named.
-    """
-    one = item.sighting
-    data, member = sources.reader.content(item.name, one.member, one.bytes)
-    if batch.names and not is_as_named(one, data, batch.names, batch.bucket.digest):
-        raise Reject(Reason.EXCHANGED, step="ingest")
-    return data, member
+def _let_in(
+    batch: Batch,
+    item: WorkItem,
+    context: SiteContext,
+    sources: Sources,
+    watch: Stopwatch,
+    sealed: dict[str, Entry],
+    said: list[Statement],
+) -> ObjectResult | None:
+    """The same as ``_travel``; and whoever left comes back into quarantine as little."""
+    try:
+        return _travel(batch, item, context, sources, watch, sealed, said)
+    except Reject:
+        if is_of_who_left(batch, item, sources):
+            raise Forbidden from None
+        raise
 
 
 def _travel(
