@@ -82,6 +82,21 @@ def test_a_lake_of_before_says_its_keys_by_its_audit(left: Rehearsal, tmp_path: 
     assert "the key of 'here' is another" in done.stderr
 
 
+def test_a_lake_of_before_keeps_its_keys_once_something_is_renewed(
+    left: Rehearsal, tmp_path: Path
+) -> None:
+    there = left.copied(tmp_path)
+    (there.lake_path / "_keys.json").unlink()
+    config = there.home / "echoatlas.yaml"
+    config.write_text(config.read_text() + "\nsteps: {normalize: {size: 224}}\n")
+
+    there.run("run")
+
+    assert {*json.loads((there.lake_path / "_keys.json").read_text())} == {
+        "deployment", "here", "there"
+    }  # fmt: skip
+
+
 def test_nobody_is_looked_for_under_another_key(left: Rehearsal, tmp_path: Path) -> None:
     there = left.copied(tmp_path)
     (there.root / "who.txt").write_text("A2\n")

@@ -154,7 +154,7 @@ def _look(run: UnderWay, sites: list[SiteConfig], config: JourneyConfig) -> Surv
     summary.warnings += [f"{name}: {shared_warning(shared[name])}" for name in chosen]
     summary.notes += give_up(deployment, surveys)
     tell_queue(run.lake.storage, surveys)
-    due = [seen.site.site for seen in surveys if seen.fresh or seen.pending]
+    due = [seen.site.site for seen in surveys if seen.fresh or seen.pending or seen.stale]
     if due:
         remember_keys(run.lake, [deployment.key(), *map(deployment.site_key, due)])
     log.begin(Stage.NAMING)
