@@ -407,7 +407,9 @@ def test_a_mask_that_is_left_out_is_told_in_the_receipt_and_counted(
     told = {one["file"]: one["sentence"] for one in rehearsal.run("site", "receipt", "here")}
     assert told == {
         "clip.npz": "A mask in it is of another size, or of nobody knows which of its pictures "
-        "(of a clip send one of each frame, or pictures and masks with numbers): it is left out.",
+        "(of a clip send one of each frame, or pictures and masks with numbers), or what is drawn "
+        "may lie as the file says that it is turned, or not (send the picture as it is shown): it "
+        "is left out.",
         "still.npz": "",
     }
     assert rehearsal.run("status")["masks_left_out"] == 1

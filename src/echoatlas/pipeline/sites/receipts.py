@@ -46,7 +46,8 @@ NO_CONSENT = {
 }
 LEFT_OUT = {
     "mask_mismatch": "A mask in it is of another size, or of nobody knows which of its pictures "
-    "(of a clip send one of each frame, or pictures and masks with numbers)",
+    "(of a clip send one of each frame, or pictures and masks with numbers), or what is drawn may "
+    "lie as the file says that it is turned, or not (send the picture as it is shown)",
     "mask_unlike": "A mask in it holds other values than masks do",
     "mask_unreadable": "A mask of it can't be read",
     "mask_text": "A mask of it shows text",
