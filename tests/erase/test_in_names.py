@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -77,3 +80,51 @@ def test_a_short_id_is_the_whole_name_of_a_file_or_folder(
     would = there.run(*asked(there, who), "--dry-run")[0]
 
     assert would["in_names"]["objects"] == found
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def tarred(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def still(seed: int) -> bytes:
+    return write_png(make_still(seed=seed, size=(320, 240)))
+
+
+def test_members_of_archives_are_told_as_files_are(tmp_path: Path) -> None:
+    there = Rehearsal(tmp_path)
+    folder = there.site("here")
+    within = zipped({"7340019.png": still(1), "97340019.png": still(2)})
+    files = {
+        "scans.zip": zipped({"7340019/scan.png": still(3), "7340020/scan.png": still(4)}),
+        "more.tgz": tarred({"a/Doe 0734-0019.png": still(5), "a/7340019.dcm": scan(6, "55")}),
+        "nested.zip": zipped({"one.zip": within, "mine.dcm": scan(7, "7340019")}),
+        "7340019.zip": zipped({"scan.png": still(8)}),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    there.run("run")
+
+    would = there.run(*asked(there, "x-1", "7340019"), "--dry-run")[0]
+    (folder / "more.tgz").unlink()
+    done = there.run(*asked(there, "7340019"))[0]
+    told = would["in_names"]["pseudonyms"]
+    more = there.run(*asked(there, "pseudonym,patient_id", *told, ",7340019", name="r2"))[0]
+
+    assert (would["objects"], would["in_names"]["lines"], len(told)) == (1, [2], 4)
+    assert (done["objects"], done["in_names"], done["in_names_objects"]) == (1, [1], 3)
+    assert (more["objects"], more["in_names_objects"]) == (4, 0)
+    assert there.run("status")["objects"] == {"kept": 3, "erased": 5}
