@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,20 @@ from echoatlas.pipeline.scratch import Allowance, folder_of_files
 MANY = (
     "CREATE TABLE t AS SELECT md5(i::VARCHAR) AS a, md5((i + 1)::VARCHAR) AS b FROM range({}) r(i)"
 )
+FULL = """
+import resource, sys
+from pathlib import Path
+from echoatlas.pipeline.database import database
+from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.scratch import Allowance
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    with database(Allowance(1, Path(sys.argv[1])), stored=sys.argv[3] == "stored") as asked:
+        asked.execute(sys.argv[4])
+except UsageError as error:
+    print(error)
+"""
 
 
 def test_what_does_not_fit_into_memory_lies_on_disk_meanwhile(tmp_path: Path) -> None:
@@ -29,6 +45,27 @@ def test_what_does_not_fit_into_memory_lies_on_disk_meanwhile(tmp_path: Path) ->
     assert found == [(999_999,)]
     assert len(lying) == 1
     assert not allowance.place.exists()
+
+
+@pytest.mark.parametrize("how", ["stored", "spilled"])
+@pytest.mark.parametrize("most", [0, 4_000, 400_000])
+def test_a_full_disk_is_one_line_whatever_duckdb_says(tmp_path: Path, how: str, most: int) -> None:
+    words = [sys.executable, "-B", "-c", FULL, str(tmp_path), str(most), how]
+
+    told = subprocess.run([*words, MANY.format(2_000_000)], capture_output=True, text=True)
+
+    assert (told.stdout, told.stderr) == (f"no space left in {tmp_path}\n", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_small_disk_is_no_want_of_memory(tmp_path: Path) -> None:
+    """DuckDB says so where most of what was free is taken, before nothing is."""
+    with (
+        pytest.raises(UsageError, match=f"no space left in {tmp_path}"),
+        database(Allowance(1, tmp_path)) as asked,
+    ):
+        asked.execute("SET max_temp_directory_size = '1MB'")
+        asked.execute(MANY.format(2_000_000))
 
 
 def test_what_no_disk_helps_is_said_in_one_line(tmp_path: Path) -> None:

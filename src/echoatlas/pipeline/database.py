@@ -18,6 +18,7 @@ from typing import TypeAlias
 import duckdb
 
 from echoatlas.pipeline.errors import UsageError
+from echoatlas.pipeline.file_faults import NO_ROOM, no_room
 from echoatlas.pipeline.scratch import Allowance, make_scratch, own_name, remove_if_empty
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
@@ -38,6 +39,9 @@ MB_A_THREAD = 200
 TOGETHER = 10_000  # rows of which several things are asked at once: a question costs more
 MOST_IDLE = 4  # engines that are kept at once
 OWN, SPILLED = "_own", "spilled"  # names of the database that is made, and of what does not fit
+# A disk, a quota or a limit of files' sizes; where it takes most of what was free on a disk, DuckDB
+# speaks of memory
+FULL = re.compile("|".join([*map(os.strerror, sorted(NO_ROOM)), "max_temp_directory_size"]))
 GONE = re.compile("No such file|No files found|does not exist")
 
 
@@ -172,11 +176,11 @@ def database(
         with engine.database(stored=stored) as connection:
             yield connection
         again = _Idle.engines is not None and engine.is_as_new()
-    except duckdb.OutOfMemoryException:
-        raise _too_little(own) from None
-    except duckdb.IOException as error:
-        if "No space left" in str(error):
-            raise UsageError(f"no space left in {folder.parent}") from None
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        if FULL.search(str(error)):
+            raise no_room(folder.parent) from None
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise _too_little(own) from None
         if GONE.search(str(error)):
             raise FileNotFoundError("a file that was to be read is not there") from None
         raise

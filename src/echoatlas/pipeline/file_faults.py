@@ -10,6 +10,8 @@ from echoatlas.errors import Retry, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 
 class local_faults:  # noqa: N801  (reads as a word of the language where it is used)
     """Tells a user's mistake (no permission, no space) from a failing disk."""
@@ -28,13 +30,18 @@ class local_faults:  # noqa: N801  (reads as a word of the language where it is 
 
 def storage_error(number: int | None, uri: str) -> UsageError | Retry:
     """What a number of the operating system's means for whoever uses the folder at ``uri``."""
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return UsageError(f"no space left in {uri}")
+    if number in NO_ROOM:
+        return no_room(uri)
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError(f"no permission to use {uri}")
     if number in (errno.ENOTDIR, errno.EISDIR):
         return UsageError(f"in {uri} a file lies in a folder's place, or a folder in a file's")
     return Retry(f"{uri} does not answer as it should (error {number or 'of the service'})")
+
+
+def no_room(place: Path | str) -> UsageError:
+    """What is said where a folder can take no more."""
+    return UsageError(f"no space left in {place}")
 
 
 def write_named(path: Path, data: bytes) -> None:
