@@ -63,6 +63,14 @@ def sheet(*rows: tuple[object, ...], title: str = "Sheet", before: str = "") -> 
     return stream.getvalue()
 
 
+def zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
 def put(folder: Path, files: dict[str, bytes]) -> None:
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -152,6 +160,45 @@ def test_a_list_of_patients_takes_all_their_pictures_out_of_releases(rehearsal: 
         for row in rows
         for word in ("px4711", "PX4711", "p7", "P7")
     )
+
+
+def test_what_names_nobody_but_by_its_name_is_left_out_once_that_id_left(
+    rehearsal: Rehearsal,
+) -> None:
+    made = rehearsal
+    here = made.site("here")
+    put(here, {"u/7340019/a.png": still(1), "u/Doe_0734-0019.png": still(2), "u/12.png": still(3)})
+    put(here, {"u/97340019/b.png": still(4), "u/7340019/c.dcm": scan(5, "A5")})
+    put(here, {"u/12_x.png": still(8), "u/scans.zip": zipped({"7340019.png": still(6)})})
+    put(here, {"7340019.zip": zipped({"scan.png": still(7)})})
+    stays = ["u/12_x.png", "u/7340019/c.dcm", "u/97340019/b.png", "u/scans.zip!7340019.png"]
+    ran = made.run("run")
+    every, _ = released(made, "before")
+
+    put(here, {"optout.csv": b"PatientID\n7340019\n0012\n"})
+    told = made.run("run")["warnings"]
+    without, _ = released(made, "two")
+    status = made.run("status")["patient_lists"]["here"]
+    (here / "u/7340019/a.png").unlink()
+    made.run("run")
+    unlisted, _ = released(made, "three")
+    count = len(made.lake.read("consents"))
+    (here / "optout.csv").unlink()
+    made.run("run")
+    gone, _ = released(made, "four")
+    put(here, {"optout.csv": b"PatientID\n12\n"})
+    made.run("run")
+    otherwise, _ = released(made, "five")
+
+    assert not [one for one in ran["warnings"] if "nobody" in one]
+    assert len(every) == 8
+    assert without == stays
+    assert any("4 scans that name nobody lie under names" in one for one in told)
+    assert any("2 scans that name nobody lie in archives" in one for one in told)
+    assert (status["patients"], status["leaving"]) == (2, 2)
+    assert (unlisted, gone) == (stays, stays)
+    assert count == 6  # two patients, and four scans of nobody
+    assert otherwise == sorted([*stays, "7340019.zip!scan.png", "u/Doe_0734-0019.png"])
 
 
 def test_what_a_list_said_holds_when_the_list_is_gone_and_not_when_it_says_otherwise(
@@ -483,6 +530,7 @@ def test_a_list_that_is_said_to_mean_nothing_holds_nobody_back_any_more(
     made = rehearsal
     here = made.site("here")
     put(here, {"1.dcm": scan(1, "A1"), "2.dcm": scan(2, "A2"), "cohort.csv": b"PatientID\nA1\n"})
+    put(here, {"u/A1.png": still(3)})
     made.run("run")
     kept, _ = released(made, "one")
     file = made.home / "sites" / "here.yaml"
@@ -492,4 +540,4 @@ def test_a_list_that_is_said_to_mean_nothing_holds_nobody_back_any_more(
     freed, _ = released(made, "two")
 
     assert kept == ["2.dcm"]
-    assert freed == ["1.dcm", "2.dcm"]
+    assert freed == ["1.dcm", "2.dcm", "u/A1.png"]

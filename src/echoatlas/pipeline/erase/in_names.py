@@ -7,8 +7,7 @@ none of it is erased; it is said that it is there. Names of members of archives 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,22 +15,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from echoatlas.pipeline.deidentify.header.patient import loose_id
+from echoatlas.pipeline.deidentify.header.called import ids_in
 from echoatlas.pipeline.errors import Reject, Retry, UsageError
 from echoatlas.pipeline.ingest.listing import arrivals
 from echoatlas.pipeline.read.archive import members
-from echoatlas.pipeline.vault.pseudonyms import normalized
 
 if TYPE_CHECKING:
     from echoatlas.pipeline.deployment import Deployment
     from echoatlas.pipeline.erase.doomed import Doomed
     from echoatlas.pipeline.erase.request import Request
 
-PARTS = re.compile(r"[/\\!]")  # of a path; "!" stands before what an archive's archive holds
-WORD = re.compile(r"[^\W_]+")
-MOST_WORDS = 4  # of an id that is written with separators
 LOST = (UsageError, Retry, FileNotFoundError)
-LEAST = 4  # characters of an id that is looked for within names; a shorter one is a whole name
 
 
 def with_named(deployment: Deployment, gone: Doomed, request: Request) -> Doomed:
@@ -117,18 +111,4 @@ def _in_archives(
 
 def _line(key: str, lines: Mapping[str, int]) -> int:
     """The line of an id that a name holds; 0 if it holds none."""
-    return next((lines[said] for said in _said(key) if said in lines), 0)
-
-
-def _said(key: str) -> Iterator[str]:
-    """All that may be an id in the name of a file and its folders, as ids are compared."""
-    for part in PARTS.split(key):
-        name = normalized(part)
-        yield loose_id(name)
-        yield loose_id(name.partition(".")[0])
-        words = WORD.findall(name)
-        for start in range(len(words)):
-            for end in range(start + 1, min(len(words), start + MOST_WORDS) + 1):
-                said = loose_id("".join(words[start:end]))
-                if len(said) >= LEAST:
-                    yield said
+    return next((lines[said] for said in ids_in(key) if said in lines), 0)

@@ -53,6 +53,8 @@ def heeded(lake: Lake) -> dict[str, Heeded]:
     rows = lake.read("consents").to_pylist()
     of_site: dict[str, list[Mapping[str, str]]] = {}
     for row in rows:
+        if row["patient"] and row["known_as"] == row["patient"]:
+            continue  # nobody: see ``of_a_name``
         of_site.setdefault(row["site"], []).append(row)
     return {site: _heeded(some, known_marks(lake, some)) for site, some in sorted(of_site.items())}
 

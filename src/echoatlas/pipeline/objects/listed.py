@@ -21,6 +21,7 @@ from echoatlas.pipeline.deidentify.header.patient import (
     patient_identity,
 )
 from echoatlas.pipeline.errors import Reason
+from echoatlas.pipeline.objects.under_names import UnderNames
 from echoatlas.pipeline.read.consent import strictest
 from echoatlas.schemas.rows.objects import ConsentRow
 from echoatlas.schemas.tables import to_arrow
@@ -111,14 +112,15 @@ def heed(
     stones: Tombstones,
     run_id: str,
     known: Heard,
+    names: UnderNames | None = None,
 ) -> None:
     """Put what a site's lists say in the place of what they said before, where that is another.
 
     Args:
-        key, lists, archives, known: see ``unheeded``.
+        key, lists, archives, known, names: see ``unheeded``.
         run_id: of whoever holds the lake.
     """
-    changed = unheeded(key, lists, archives, stones, known)
+    changed = unheeded(key, lists, archives, stones, known, names)
     if changed:
         table = to_arrow("consents", [one for rows in changed.values() for one in rows])
         lake.exchange("consents", "told_by", sorted(changed), table, run_id)
@@ -130,6 +132,7 @@ def unheeded(
     archives: Iterable[str],
     stones: Tombstones,
     known: Heard,
+    names: UnderNames | None = None,
 ) -> dict[str, list[ConsentRow]]:
     """What a site's lists say that the lake does not hold yet, by who tells it.
 
@@ -137,15 +140,21 @@ def unheeded(
         key: the site's.
         archives: locators of those that lie in its bucket.
         known: what the lake has of lists.
+        names: what names nobody but by its files' names; None for as much as was found before.
     """
-    now = {source_of(key, one.key): consent_rows(one, key, stones) for one in lists}
+    before: dict[str, list[ConsentRow]] = {}
+    for row in known.rows.get(key.site, ()):
+        before.setdefault(row.told_by, []).append(row)
+    now: dict[str, list[ConsentRow]] = {}
+    for one in lists:
+        source = source_of(key, one.key)
+        found = (names or UnderNames()).rows(one, source, key.site, before.get(source, ()))
+        left = [row for row in found if not stones.has_patient(key.site, row.patient)]
+        now[source] = consent_rows(one, key, stones) + left
     archived = source_of(key, ARCHIVED)
     packed = not known.archives.isdisjoint(archives) if known.archives else False
     row = ConsentRow(archived, key.site, "", "", Consent.UNCLEAR.value)
     now[archived] = [row] if packed else []
-    before: dict[str, list[ConsentRow]] = {}
-    for one in known.rows.get(key.site, ()):
-        before.setdefault(one.told_by, []).append(one)
     # A fault of a list that is gone is gone with it: whom it meant was never known
     for source, rows in before.items():
         if source not in now and any(not one.patient for one in rows):

@@ -32,6 +32,7 @@ from echoatlas.pipeline.lake.masking import mask, unmasked
 from echoatlas.pipeline.lake.tombstones import unfinished_erasure
 from echoatlas.pipeline.objects.heeded import heeded
 from echoatlas.pipeline.objects.listed import HELD, Heard, consent_by_site, heed, warnings_of
+from echoatlas.pipeline.objects.under_names import under_names, warnings_of_names
 from echoatlas.pipeline.plan.plan import checked, remember
 from echoatlas.pipeline.plan.settings import journey_config
 from echoatlas.pipeline.plan.survey import Survey, books_of, surveyed, surveyed_again
@@ -197,7 +198,7 @@ def _carry(run: UnderWay, found: Surveyed) -> None:
         told = state_measurements(run.deployment, seen, before, run.run_id)
         summary.warnings += [f"{seen.site.site}: {one}" for one in told]
     run.gate.finish(seen.site.site for seen in found.ready)
-    heed_lists(run, found.surveys)  # those in archives are known
+    heed_lists(run, found.surveys, done=True)  # those in archives are known
 
 
 def _renew(run: UnderWay) -> None:
@@ -256,6 +257,7 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
         if short := counts.short(site.sidecar):
             summary.held.append(f"{site.site}: {short}")
         said = counts.warnings() + warnings_of(seen.tables.lists, known.get(site.site))
+        said += warnings_of_names(lake, site.site)
         if (found := known.get(site.site)) and found.held:
             summary.held.append(f"{site.site}: {HELD}")
         if packed := unlisted.get(site.site):
@@ -265,13 +267,20 @@ def _speak_of_tables(lake: Lake, surveys: list[Survey], summary: Summary) -> Non
         summary.warnings += [f"{site.site}: {one}" for one in said]
 
 
-def heed_lists(run: UnderWay, surveys: Sequence[Survey]) -> None:
-    """Keep what sites' tables say of patients, whatever files they name."""
+def heed_lists(run: UnderWay, surveys: Sequence[Survey], *, done: bool = False) -> None:
+    """Keep what sites' tables say of patients, whatever files they name.
+
+    Args:
+        done: whether it is known of all files whom they name.
+    """
     known = Heard.of(run.lake)
     for seen in surveys:
         locators = (place for place in seen.arrived.listing.locators.to_pylist())
         key = run.deployment.site_key(seen.site.site)
-        heed(run.lake, key, seen.tables.lists, locators, run.stones, run.run_id, known)
+        lists = seen.tables.lists
+        files = ((one.locator, one.key) for one in seen.arrived.listing.of_uploads(None))
+        names = under_names(run.lake, seen.site.site, files, lists) if done else None
+        heed(run.lake, key, lists, locators, run.stones, run.run_id, known, names)
 
 
 def _record(

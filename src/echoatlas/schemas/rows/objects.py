@@ -111,13 +111,18 @@ class ConsentRow:
     patient: Annotated[
         str,
         Column(
-            "Keyed pseudonym of the id as it is written there; empty where nobody is named.",
+            "Keyed pseudonym of the id as it is written there, or of a scan that names nobody and "
+            "lies under a name that holds the id; empty where nobody is named.",
             subject=True,
         ),
     ]
     known_as: Annotated[
         str,
-        Column("Keyed hash of the id without issuer, leading zeros and separators.", subject=True),
+        Column(
+            "Keyed hash of the id without issuer, leading zeros and separators; of a scan that "
+            "names nobody its pseudonym again.",
+            subject=True,
+        ),
     ]
     consent: Annotated[str, Column("{}.", values=[one for one in reversed(Consent) if one])]
 
