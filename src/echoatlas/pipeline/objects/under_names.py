@@ -37,7 +37,8 @@ class UnderNames:
 
     Attributes:
         said: key of a list, to pseudonyms of such, to what it says of the id; what takes away only.
-        listed: pseudonyms of all whose files lie in the bucket, whatever these are called.
+        listed: pseudonyms of those it was said of before whose files lie in the bucket still,
+            whatever these are called.
     """
 
     said: Mapping[str, Mapping[str, Consent]] = field(default_factory=dict)
@@ -63,12 +64,17 @@ def of_a_name(row: ConsentRow) -> bool:
 
 
 def under_names(
-    lake: Lake, site: str, files: Iterable[tuple[str, str]], lists: Iterable[PatientList]
+    lake: Lake,
+    site: str,
+    files: Iterable[tuple[str, str]],
+    lists: Iterable[PatientList],
+    before: Iterable[ConsentRow] = (),
 ) -> UnderNames:
     """Find what of a site names nobody, and what is said of the ids in its files' names.
 
     Args:
         files: locator and name of each file in the site's bucket.
+        before: what the lake has of the site's lists.
     """
     leaving: dict[str, list[tuple[str, Consent]]] = {}
     for one in lists:
@@ -78,14 +84,18 @@ def under_names(
     leaving.pop("", None)
     if not leaving:
         return UnderNames()
-    patients = _nobodys(lake, site)
-    said: dict[str, dict[str, Consent]] = {}
+    held = {one.patient for one in before if of_a_name(one)}
+    known = _nobodys(lake, site, pc.field("patient").isin(sorted(held))) if held else {}
     listed: set[str] = set()
-    for locator, name in files if patients else ():
-        here = patients.get(locator, set())
-        listed |= here
-        for who in {*ids_in(name)} & leaving.keys() if here else ():
-            for key, word in leaving[who]:
+    called: dict[str, set[str]] = {}
+    for locator, name in files:
+        listed |= known.get(locator, set())
+        if who := {*ids_in(name)} & leaving.keys():
+            called[locator] = who
+    said: dict[str, dict[str, Consent]] = {}
+    for locator, here in _lying_in(lake, site, sorted(called)).items():
+        for named in called[locator]:
+            for key, word in leaving[named]:
                 of_list = said.setdefault(key, {})
                 of_list |= {
                     one: strictest((of_list.get(one, Consent.UNSAID), word)) for one in here
@@ -93,11 +103,28 @@ def under_names(
     return UnderNames(said, frozenset(listed))
 
 
-def _nobodys(lake: Lake, site: str) -> dict[str, set[str]]:
-    """Locator of a file, archives too, to pseudonyms of what is in it and names nobody."""
-    columns, here = ["locator", "patient"], pc.field("site") == site
-    copies = lake.read("copies", columns, here & (pc.field("known_as") == ""))
-    inside = lake.read("sightings", ["locator", "container"], here & (pc.field("container") != ""))
+def _lying_in(lake: Lake, site: str, files: list[str]) -> dict[str, set[str]]:
+    """Locators of some files, archives too, to pseudonyms of what is in them and names nobody."""
+    if not files:
+        return {}
+    packed = pc.field("container").isin(files) & (pc.field("site") == site)
+    members = lake.read("sightings", ["locator"], packed).column("locator").to_pylist()
+    found = _nobodys(lake, site, pc.field("locator").isin([*files, *members]))
+    return {one: found[one] for one in files if one in found}
+
+
+def _nobodys(lake: Lake, site: str, some: pc.Expression) -> dict[str, set[str]]:
+    """Locator of a file, archives too, to pseudonyms of what is in it and names nobody.
+
+    Args:
+        some: which copies are asked for.
+    """
+    here = pc.field("site") == site
+    nobodys = here & (pc.field("known_as") == "") & some
+    copies = lake.read("copies", ["locator", "patient"], nobodys)
+    packed = pc.field("locator").isin(copies.column("locator").to_pylist())
+    packed &= here & (pc.field("container") != "")
+    inside = lake.read("sightings", ["locator", "container"], packed)
     archive = dict(zip(*(one.to_pylist() for one in inside.columns), strict=True))
     found: dict[str, set[str]] = {}
     for locator, patient in zip(*(one.to_pylist() for one in copies.columns), strict=True):

@@ -279,7 +279,8 @@ def heed_lists(run: UnderWay, surveys: Sequence[Survey], *, done: bool = False) 
         key = run.deployment.site_key(seen.site.site)
         lists = seen.tables.lists
         files = ((one.locator, one.key) for one in seen.arrived.listing.of_uploads(None))
-        names = under_names(run.lake, seen.site.site, files, lists) if done else None
+        before = known.rows.get(seen.site.site, ())
+        names = under_names(run.lake, seen.site.site, files, lists, before) if done else None
         heed(run.lake, key, lists, locators, run.stones, run.run_id, known, names)
 
 
