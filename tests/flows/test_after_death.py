@@ -177,7 +177,7 @@ def test_flows_that_died_with_whoever_served_them_go_on_when_they_are_served_aga
         ended = prefect.ended(run)
     finally:
         again.send_signal(signal.SIGINT)
-        again.wait(60)
+        again.wait(180)
 
     assert ended["type"] == "COMPLETED", prefect.logs(run)
     assert sorted(one.name for one in (deployment.root / "jobs").glob("*-run-*")) == [

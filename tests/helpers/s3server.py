@@ -33,9 +33,9 @@ def free_port() -> int:
             return int(port)
 
 
-def client(endpoint: str):  # type: ignore[no-untyped-def]
+def client(endpoint: str, service: str = "s3"):  # type: ignore[no-untyped-def]
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=endpoint,
         aws_access_key_id=KEY,
         aws_secret_access_key=SECRET,

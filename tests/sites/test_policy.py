@@ -11,6 +11,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def st(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Onboarded]
     home = Deployment.init(root / "home").root
     name = f"b{uuid.uuid4().hex[:12]}"
     (root / "st.yaml").write_text(f"site: st-elsewhere\nbucket: s3://{name}/{PREFIX}\n")
+    _without_keys(s3)
     added = call(["--deployment", str(home), "site", "add", str(root / "st.yaml"), "--user"])
     assert added == 0
     deployment = Deployment.find(home)
@@ -107,6 +109,14 @@ def st(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Onboarded]
         "the site's keys",
     )
     yield made
+
+
+def _without_keys(endpoint: str) -> None:
+    """As before the README's commands, which other tests run: who has keys is told none."""
+    users, user = s3server.client(endpoint, "iam"), {"UserName": "echoatlas-st-elsewhere"}
+    with suppress(users.exceptions.NoSuchEntityException):
+        for one in users.list_access_keys(**user)["AccessKeyMetadata"]:
+            users.delete_access_key(**user, AccessKeyId=one["AccessKeyId"])
 
 
 def _may(ask: Callable[[], Any]) -> bool:
