@@ -11,6 +11,7 @@ import pytest
 
 from echoatlas.pipeline.deidentify_tool.containers import stills
 from echoatlas.pipeline.frames.png import FOREIGN_ZLIB, data_url, encode_png, small_png
+from tests.read.test_animated_png import SIDE, apng
 
 TOO_WIDE = np.zeros((1, 1_000_001), np.uint8)
 
@@ -67,18 +68,26 @@ except UsageError as told:
     assert by_way_of(f"{load}\nimport decord\n{tell}").startswith("[[7 7")
 
 
-def test_colors_of_16_bits_that_libpng_cannot_read_are_refused_and_not_those_that_pillow_makes():
+def deep_color() -> tuple[bytes, int]:
+    return cv2.imencode(".png", np.full((8, 8, 3), 7, np.uint16))[1].tobytes(), 7
+
+
+def deep_parts() -> tuple[bytes, int]:
+    whole, part = np.full((SIDE, SIDE, 1), 2 << 8), np.full((8, 8, 1), 65535)
+    return apng([(0, 0, whole, 0, 0), (4, 4, part, 0, 1)], color=0, depth=16), 2
+
+
+@pytest.mark.parametrize("made", [deep_color, deep_parts])
+def test_samples_of_16_bits_that_libpng_cannot_read_are_refused_and_not_those_of_pillow(made):
     """Else a mask of three labels came as one that is empty."""
-    deep = np.full((8, 8, 3), 7, np.uint16)
-    png = cv2.imencode(".png", deep)[1].tobytes().hex()
+    png, brightest = made()
     load = "from echoatlas.pipeline.read import read"
     tell = f"""
 from echoatlas.pipeline.errors import Reject
 try:
-    (picture,) = read(bytes.fromhex("{png}")).frames()
-    print(picture.max())
+    print(next(iter(read(bytes.fromhex("{png.hex()}")).frames())).max())
 except Reject as told:
     print(told)
 """
     assert "cannot be decoded (PngError)" in by_way_of(f"import decord\n{load}\n{tell}")
-    assert by_way_of(f"{load}\nimport decord\n{tell}") == "7"
+    assert by_way_of(f"{load}\nimport decord\n{tell}") == f"{brightest}"

@@ -16,19 +16,11 @@ import pyarrow.parquet as pq
 from echoatlas._version import __version__
 from echoatlas.pipeline.erase.successor_index import SPOKEN_OF, nameless, write_what_is_left
 from echoatlas.pipeline.file_faults import local_faults
-from echoatlas.pipeline.release.beside import (
-    FEEDBACK,
-    as_published,
-    hash_named,
-    index_named,
-)
+from echoatlas.pipeline.release.beside import FEEDBACK, as_published, hash_named, index_named
 from echoatlas.pipeline.release.card import card, counts
 from echoatlas.pipeline.release.diff import ERASED, Why, named_new
 from echoatlas.pipeline.release.documents.changes import changes_since, keep_changes, on_card
-from echoatlas.pipeline.release.documents.population import (
-    counted_plainly,
-    population,
-)
+from echoatlas.pipeline.release.documents.population import counted_plainly, population
 from echoatlas.pipeline.release.documents.sources import countries_of
 from echoatlas.pipeline.release.k_anonymity import Suppressed, anonymized, measured
 from echoatlas.pipeline.release.kin import tied_in

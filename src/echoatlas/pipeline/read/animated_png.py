@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import imagecodecs
 import numpy as np
 
 from echoatlas.pipeline.read.config import check_size
@@ -22,10 +21,12 @@ from echoatlas.pipeline.read.png_chunks import (
     HEADER,
     Chunk,
     PngFrame,
-    chunks_of,
+    coded_png_rows,
     frames_of,
     png_of,
+    png_samples,
     rewritten_png,
+    whole_chunks,
 )
 
 if TYPE_CHECKING:
@@ -60,11 +61,11 @@ def drawn_out(data: bytes, config: ReadConfig) -> bytes:
         ``data`` itself where Pillow does so anyhow, and of damaged ones.
 
     Raises:
-        Reject: ``too_large``.
+        Reject: ``too_large``, ``unreadable``.
     """
     data = in_all_bits(data, config)
-    chunks = list(chunks_of(data))
-    if len(chunks) < 3 or chunks[0][0] != b"IHDR" or chunks[-1] != (b"IEND", b""):
+    chunks = whole_chunks(data)
+    if chunks is None:
         return data
     controls = [at for at, (name, _) in enumerate(chunks) if name == b"fcTL"]
     try:
@@ -73,7 +74,7 @@ def drawn_out(data: bytes, config: ReadConfig) -> bytes:
         if all(one[1:3] == size and one[-1] != OVER for one in told):
             return data
         return _whole(chunks, controls, config)
-    except (*PIL_ERRORS, imagecodecs.PngError):
+    except PIL_ERRORS:
         return data
 
 
@@ -146,26 +147,21 @@ def _over(below: NDArray[np.uint8], above: NDArray[np.uint8]) -> NDArray[np.uint
 def _decoded(chunks: list[Chunk], frame: PngFrame, kind: WholeFrames) -> NDArray[Any]:
     """A frame alone, (H, W, channels)."""
     ways = HEADER.unpack(chunks[0][1])[2:]
-    alone = png_of(
-        [
-            (b"IHDR", HEADER.pack(frame.width, frame.height, *ways)),
-            *(one for one in chunks if one[0] in (b"PLTE", b"tRNS")),
-            (b"IDAT", b"".join(frame.coded)),
-            (b"IEND", b""),
-        ]
-    )
+    alone = [
+        (b"IHDR", HEADER.pack(frame.width, frame.height, *ways)),
+        *(one for one in chunks if one[0] in (b"PLTE", b"tRNS")),
+        (b"IDAT", b"".join(frame.coded)),
+        (b"IEND", b""),
+    ]
     if kind.depth == 16:
-        samples: NDArray[Any] = np.asarray(imagecodecs.png_decode(alone))
+        samples = png_samples(alone)
     else:
-        with opened(alone, "png") as image:
+        with opened(png_of(alone), "png") as image:
             samples = np.asarray(image.convert(kind.mode))
     return samples.reshape(frame.height, frame.width, kind.channels)
 
 
 def _coded(picture: NDArray[Any]) -> bytes:
-    whole = bytes(imagecodecs.png_encode(_flat(picture), level=1))
-    return b"".join(body for name, body in chunks_of(whole) if name == b"IDAT")
-
-
-def _flat(picture: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+    return coded_png_rows(
+        np.ascontiguousarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+    )

@@ -8,20 +8,19 @@ left to it.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from imagecodecs import PngError, png_decode, png_encode  # now: zlib may be another's later
 
-from echoatlas.pipeline.errors import Reason, Reject
 from echoatlas.pipeline.read.config import check_size
 from echoatlas.pipeline.read.png_chunks import (
     HEADER,
     PngFrame,
-    chunks_of,
+    coded_png_rows,
     frames_of,
-    png_of,
+    png_samples,
     rewritten_png,
+    whole_chunks,
 )
 
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ def in_all_bits(data: bytes, config: ReadConfig) -> bytes:
     Raises:
         Reject: ``too_large``, ``unreadable``.
     """
-    chunks = list(chunks_of(data))
-    if len(chunks) < 3 or chunks[0][0] != b"IHDR" or chunks[-1] != (b"IEND", b""):
+    chunks = whole_chunks(data)
+    if chunks is None:
         return data
     try:
         width, height, depth, color, *ways = HEADER.unpack(chunks[0][1])
@@ -62,9 +61,6 @@ def in_all_bits(data: bytes, config: ReadConfig) -> bytes:
             if bits == 16:
                 return data
         lifted = {frame.place: _lifted(frame, color, ways, 16 - bits) for frame in frames}
-    except PngError:
-        # Pillow may well read it all the same, and give the high bytes alone
-        raise Reject(Reason.UNREADABLE, "the picture cannot be decoded (PngError)") from None
     except (ValueError, struct.error):
         return data
     chunks[0] = (b"IHDR", HEADER.pack(width, height, depth, color, 0, 0, 0))
@@ -76,10 +72,11 @@ def _decoded(frame: PngFrame, color: int, ways: list[int]) -> NDArray[np.uint16]
 
     Raises:
         ValueError: it is something else than it was said to be.
+        Reject: ``unreadable``.
     """
     head = HEADER.pack(frame.width, frame.height, 16, color, *ways)
     chunks = [(b"IHDR", head), (b"IDAT", b"".join(frame.coded)), (b"IEND", b"")]
-    samples: NDArray[Any] = np.array(png_decode(png_of(chunks)))
+    samples = png_samples(chunks)
     if samples.dtype != np.uint16 or samples.shape != (frame.height, frame.width, CHANNELS[color]):
         raise ValueError("not the samples that the header states")
     return samples
@@ -89,5 +86,4 @@ def _lifted(frame: PngFrame, color: int, ways: list[int], lift: int) -> bytes:
     """The coded rows of a frame whose colors are so many bits larger."""
     samples = _decoded(frame, color, ways)
     samples[..., : COLORS[color]] <<= lift
-    coded = bytes(png_encode(samples, level=1))
-    return b"".join(body for name, body in chunks_of(coded) if name == b"IDAT")
+    return coded_png_rows(samples)

@@ -1,4 +1,4 @@
-"""The chunks of a PNG, and those of an animation's frames (PNG, 3rd ed., 5 and 11.3.6)."""
+"""The chunks of a PNG, those of an animation's frames, and samples (PNG, 3rd ed., 5 and 11.3.6)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from imagecodecs import PngError, png_decode, png_encode  # now: zlib may be another's later
+from numpy.typing import NDArray
+
+from echoatlas.pipeline.errors import Reason, Reject
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = struct.Struct(">IIBBBBB")  # IHDR (11.2.1)
@@ -43,6 +50,31 @@ def chunks_of(data: bytes) -> Iterator[Chunk]:
         if name == b"IEND":
             return
         place += 12 + length
+
+
+def whole_chunks(data: bytes) -> list[Chunk] | None:
+    """All of them; None of what is damaged or ends early."""
+    chunks = list(chunks_of(data))
+    whole = len(chunks) > 2 and chunks[0][0] == b"IHDR" and chunks[-1] == (b"IEND", b"")
+    return chunks if whole else None
+
+
+def png_samples(chunks: list[Chunk]) -> NDArray[Any]:
+    """Samples of a single picture, (H, W) or (H, W, channels), in all their bits.
+
+    Raises:
+        Reject: ``unreadable``. Pillow may well read it all the same, and give something else.
+    """
+    try:
+        return np.array(png_decode(png_of(chunks)))
+    except PngError:
+        raise Reject(Reason.UNREADABLE, "the picture cannot be decoded (PngError)") from None
+
+
+def coded_png_rows(samples: NDArray[Any]) -> bytes:
+    """The coded rows of a picture, as of ``png_samples``."""
+    coded = bytes(png_encode(samples, level=1))
+    return b"".join(body for name, body in chunks_of(coded) if name == b"IDAT")
 
 
 def frames_of(chunks: list[Chunk], width: int, height: int) -> list[PngFrame]:
